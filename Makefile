@@ -1,0 +1,60 @@
+# Every verb of the project. `make run` needs only Python 3.11 or newer and make.
+PORT ?= 8000
+HOST ?= 127.0.0.1
+SERVER ?= daphne
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+
+.PHONY: run install dev test lint bench demo messages lock clean
+
+run: install
+	@$(PY) manage.py serve --host $(HOST) --port $(PORT) --server $(SERVER)
+
+install: $(RUN_STAMP)
+dev: $(DEV_STAMP)
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make run PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements.lock | $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(DEV_STAMP): requirements-dev.lock | $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@ $(RUN_STAMP)
+
+test: dev
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+lint: dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) manage.py check --fail-level WARNING
+	$(PY) -m tests.translations
+
+bench: dev
+	$(PY) -m benchmarks $(BENCH_ARGS)
+	$(PY) -m benchmarks.pictures
+
+demo: install
+	$(PY) manage.py demo
+
+messages: dev
+	$(PY) manage.py makemessages --locale zh_Hans --ignore .venv --ignore data --ignore tests --ignore benchmarks --no-location
+	$(PY) manage.py compilemessages --locale zh_Hans
+
+lock: dev
+	$(PY) -m pip install --quiet uv
+	$(PY) -m uv pip compile --universal --python-version 3.11 pyproject.toml --extra scale --extra fast --no-header --no-annotate --generate-hashes -o requirements.lock
+	$(PY) -m uv pip compile --universal --python-version 3.11 pyproject.toml --all-extras --no-header --no-annotate --generate-hashes -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache staticfiles

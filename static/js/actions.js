@@ -1,0 +1,95 @@
+// What one can do with a message: copy, edit, answer again, look at another version.
+import { post, tellRefusal } from "./api.js";
+import { copyText } from "./clipboard.js";
+import * as composer from "./composer.js";
+import * as picker from "./picker.js";
+import * as scroll from "./scroll.js";
+import * as thread from "./thread.js";
+
+const actions = {
+  copy: (button, message) => copyText(textOf(message), button),
+  "copy-code": (button) => copyText(button.closest(".code").querySelector("code").textContent, button),
+  "wrap-code"(button) {
+    const wrapped = button.closest(".code").classList.toggle("wrapped");
+    button.setAttribute("aria-pressed", wrapped);
+  },
+  edit: (_button, message) => edit(message),
+  "cancel-edit": (_button, message) => endEdit(message),
+  regenerate: (_button, message) => change(`/messages/${message.dataset.message}/regenerate`, true, { model: picker.model() }),
+  branch: (button, message) => page(button, message),
+  start: (button) => composer.submit(button.dataset.prompt),
+  "to-latest": () => scroll.toEnd(),
+};
+
+export function start() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-action]");
+    actions[button?.dataset.action]?.(button, button.closest(".message"));
+  });
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("[data-edit]")) return;
+    event.preventDefault();
+    send(event.target);
+  });
+  document.addEventListener("keydown", (event) => {
+    const form = event.target.closest("[data-edit]");
+    if (!form || composer.isComposing(event)) return;
+    if (event.key === "Escape") endEdit(form.closest(".message"));
+    else if (event.key === "Enter" && !event.shiftKey && event.target.matches("textarea")) send(form);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+}
+
+const textOf = (message) =>
+  message.querySelector("template[data-source]")?.content.textContent ?? message.querySelector("[data-text]").textContent;
+
+/** Ask for a change of the thread, then show it; → whether it worked. */
+async function change(path, toEnd, body) {
+  try {
+    await post(thread.apiUrl(path), body);
+  } catch (error) {
+    tellRefusal(error);
+    return false;
+  }
+  await thread.refresh();
+  if (toEnd) scroll.toEnd();
+  return true;
+}
+
+function edit(message) {
+  if (message.classList.contains("editing")) return;
+  const form = document.getElementById("edit-template").content.firstElementChild.cloneNode(true);
+  const area = form.querySelector("textarea");
+  area.value = textOf(message);
+  message.classList.add("editing");
+  message.append(form);
+  composer.grow(area);
+  area.focus();
+  area.setSelectionRange(area.value.length, area.value.length);
+}
+
+function endEdit(message) {
+  message.querySelector("[data-edit]")?.remove();
+  message.classList.remove("editing");
+  document.getElementById("message").focus();
+}
+
+async function send(form) {
+  const message = form.closest(".message");
+  const content = form.querySelector("textarea").value;
+  if (!content.trim() || form.inert) return;
+  form.inert = true; // once is enough
+  const done = await change(`/messages/${message.dataset.message}/edit`, true, { content, model: picker.model() });
+  form.inert = false;
+  if (done) endEdit(message);
+}
+
+async function page(button, message) {
+  const place = message.previousElementSibling;
+  await change(`/messages/${button.dataset.branch}/select`);
+  const shown = place ? place.nextElementSibling : thread.element().querySelector(".message");
+  const same = shown?.querySelector(`.pager [aria-label="${button.getAttribute("aria-label")}"]:not(:disabled)`);
+  (same ?? shown?.querySelector(".pager button:not(:disabled)"))?.focus();
+}

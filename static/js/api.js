@@ -1,0 +1,54 @@
+// The JSON API, as this page's person.
+import { t } from "./text.js";
+import { toast } from "./toast.js";
+
+/** What the server refused, in words for people; `provider` holds the provider's own. Status 0: no answer at all. */
+export class ApiError extends Error {
+  constructor(status, body) {
+    super(body.detail ?? body.error?.message ?? "");
+    Object.assign(this, { status, code: body.code, provider: body.provider });
+  }
+}
+
+const token = () => document.querySelector('meta[name="csrf-token"]').content;
+
+/** → the answer's JSON, or null for an empty one; throws ApiError. */
+async function call(method, url, data) {
+  let answer;
+  try {
+    answer = await fetch(url, {
+      method,
+      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": token() },
+      body: data === undefined ? undefined : JSON.stringify(data),
+    });
+  } catch {
+    throw new ApiError(0, {});
+  }
+  if (answer.status === 401) location.reload(); // signed out elsewhere; what was being written is kept
+  const body = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : null;
+  if (!answer.ok) throw new ApiError(answer.status, body ?? {});
+  return body;
+}
+
+/** For `.catch`: say what was refused, let mistakes of our own surface. */
+export function tellRefusal(error) {
+  if (!(error instanceof ApiError)) throw error;
+  toast(error.message || t("actionFailed"));
+}
+
+export const post = (url, data = {}) => call("POST", url, data);
+export const patch = (url, data) => call("PATCH", url, data);
+export const remove = (url) => call("DELETE", url);
+
+/** → the text of one of our own HTML parts; throws ApiError. */
+export async function part(url) {
+  let answer;
+  try {
+    answer = await fetch(url, { headers: { "X-Part": "1" } });
+  } catch {
+    throw new ApiError(0, {});
+  }
+  if (answer.status === 401) location.reload();
+  if (!answer.ok) throw new ApiError(answer.status, {});
+  return answer.text();
+}

@@ -1,0 +1,142 @@
+// Where one writes. What is written is kept per chat until the server has it: no reload and no failure loses it.
+import { ApiError, post, tellRefusal } from "./api.js";
+import * as picker from "./picker.js";
+import * as scroll from "./scroll.js";
+import * as thread from "./thread.js";
+import { t } from "./text.js";
+import { toast } from "./toast.js";
+
+const area = () => document.getElementById("message");
+const button = () => document.getElementById("send");
+const draftKey = () => `draft:${document.body.dataset.user}:${thread.chatId() ?? "new"}`;
+const chips = () => [...document.querySelectorAll("[data-feature]")];
+let sending = false;
+
+/** A main part was put in place. */
+export function open() {
+  area().value = sessionStorage.getItem(draftKey()) ?? "";
+  grow(area());
+  const wanted = sessionStorage.getItem("features")?.split(" ") ?? [];
+  for (const chip of chips()) chip.setAttribute("aria-pressed", wanted.includes(chip.dataset.feature));
+  update();
+  if (matchMedia("(pointer: fine)").matches && !document.querySelector("dialog[open]")) area().focus();
+}
+
+/** The button sends, or stops the reply that is running. */
+export function update() {
+  const stop = Boolean(thread.runningId());
+  const send = button();
+  send.dataset.state = stop ? "stop" : "send";
+  send.setAttribute("aria-label", stop ? send.dataset.labelStop : send.dataset.labelSend);
+  send.disabled = !stop && (sending || area().disabled || !area().value.trim());
+}
+
+export function start() {
+  document.addEventListener("input", (event) => {
+    if (event.target !== area()) return;
+    remember(event.target.value);
+    grow(event.target);
+    update();
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.target.id !== "composer") return;
+    event.preventDefault();
+    if (thread.runningId()) stop();
+    else submit(area().value);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.target !== area() || isComposing(event)) return;
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      if (!thread.runningId()) submit(area().value);
+    } else if (event.key === "ArrowUp" && !area().value) {
+      const edits = document.querySelectorAll(".message.user [data-action='edit']");
+      if (edits.length) event.preventDefault();
+      edits[edits.length - 1]?.click();
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.matches(".composer, .composer-row")) area().focus();
+    const chip = event.target.closest("[data-feature]");
+    if (!chip) return;
+    chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") !== "true");
+    sessionStorage.setItem("features", features().join(" "));
+  });
+}
+
+/** What the pressed chips ask for. */
+const features = () =>
+  chips().filter((chip) => chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.feature);
+
+/** An input method is at work: Enter belongs to it. Safari says so by key code only. */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
+export async function submit(content) {
+  if (sending || !content.trim()) return;
+  sending = true;
+  const place = thread.element(); // one may go elsewhere before the answer comes
+  const key = draftKey();
+  remember(content);
+  const bubble = showSending(content);
+  area().value = "";
+  grow(area());
+  update();
+  try {
+    const wish = { model: picker.model(), features: Object.fromEntries(features().map((name) => [name, true])) };
+    const started = await post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", { content, ...wish });
+    sessionStorage.removeItem(key);
+    if (place !== thread.element()) return;
+    if (started.chat) openNew(started.chat);
+    await thread.refresh();
+    scroll.toEnd();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (place === thread.element()) giveBack(content);
+    toast([error.message || t("noAnswer"), t("sendFailed")].join(" "));
+  } finally {
+    bubble.remove();
+    sending = false;
+    update();
+  }
+}
+
+export async function stop() {
+  const id = thread.runningId();
+  if (id) await post(thread.apiUrl(`/messages/${id}/stop`)).catch(tellRefusal);
+}
+
+function openNew(chat) {
+  document.getElementById("welcome")?.remove();
+  Object.assign(thread.element().dataset, { chat: chat.id, url: chat.url });
+  history.replaceState({ htmx: true }, "");
+  history.pushState({ htmx: true }, "", chat.url);
+  document.dispatchEvent(new CustomEvent("chat:opened", { detail: chat }));
+}
+
+function showSending(content) {
+  const bubble = document.getElementById("question-template").content.firstElementChild.cloneNode(true);
+  bubble.querySelector("[data-text]").textContent = content;
+  thread.element().append(bubble);
+  document.getElementById("welcome")?.classList.add("leaving");
+  scroll.toEnd();
+  return bubble;
+}
+
+function giveBack(content) {
+  document.getElementById("welcome")?.classList.remove("leaving");
+  area().value = area().value ? `${content}\n${area().value}` : content;
+  remember(area().value);
+  grow(area());
+}
+
+function remember(text) {
+  if (text) sessionStorage.setItem(draftKey(), text);
+  else sessionStorage.removeItem(draftKey());
+}
+
+/** Browsers without `field-sizing` need the height said. */
+export function grow(field) {
+  if (CSS.supports("field-sizing", "content")) return;
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight}px`;
+}

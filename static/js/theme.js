@@ -1,0 +1,18 @@
+// The theme is an attribute on <html>. The cookie lets the sign-in page know it; a person's preference follows them.
+import { patch, tellRefusal } from "./api.js";
+
+const YEAR = 60 * 60 * 24 * 365;
+
+export function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  document.cookie = `theme=${theme}; path=/; max-age=${YEAR}; samesite=lax`;
+  for (const input of document.querySelectorAll('input[name="theme"]')) input.checked = input.value === theme;
+  if (document.body.dataset.user) patch("/api/v1/preferences", { theme }).catch(tellRefusal);
+}
+
+/** Radio buttons named "theme" switch it at once, on every page that has them. */
+export function watchTheme() {
+  document.addEventListener("change", (event) => {
+    if (event.target.matches('input[name="theme"]')) setTheme(event.target.value);
+  });
+}

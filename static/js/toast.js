@@ -1,0 +1,31 @@
+// Short notes at the head of the page; one may offer a way back.
+const SECONDS = 8;
+
+export function toast(text, action) {
+  const note = document.createElement("div");
+  note.className = "toast";
+  note.append(text);
+  const timer = setTimeout(() => note.remove(), SECONDS * 1000);
+  if (action) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button button-quiet";
+    button.textContent = action.label;
+    button.addEventListener("click", () => {
+      clearTimeout(timer);
+      note.remove();
+      action.run();
+    });
+    note.append(button);
+  }
+  region().append(note);
+}
+
+const region = () =>
+  document.getElementById("toasts") ??
+  document.body.appendChild(Object.assign(document.createElement("div"), { id: "toasts", className: "toasts" }));
+
+/** For screen readers alone: what has finished, not what goes on. */
+export function announce(text) {
+  document.getElementById("announcer").textContent = text;
+}

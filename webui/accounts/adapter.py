@@ -1,0 +1,50 @@
+"""How django-allauth's doors open here."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from webui.accounts import links
+from webui.accounts.cookies import remember_language, remember_theme
+
+# Pages that say for themselves that one is signed in or out now.
+SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return bool(settings.ENABLE_SIGNUP)
+
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        if message_template not in SILENT:
+            super().add_message(request, level, message_template, *args, **kwargs)
+
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponseBase:
+        """A person's language and theme follow them to every browser."""
+        response: HttpResponseBase = super().post_login(request, user, **kwargs)
+        remember_language(response, user.preferences.get("language", ""))
+        remember_theme(response, user.preferences.get("theme", ""))
+        return response
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        url: str = super().get_reset_password_from_key_url(key)
+        path = url.partition("://")[2].partition("/")[2]
+        return links.absolute(f"/{path}") if settings.SITE_URL else url
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
+        """Who the configured provider lets in gets an account, unless ENABLE_OAUTH_SIGNUP says otherwise."""
+        return bool(settings.ENABLE_OAUTH_SIGNUP)
+
+    def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
+        user = super().populate_user(request, sociallogin, data)
+        parts = (data.get("first_name") or "", data.get("last_name") or "")
+        user.name = (data.get("name") or " ".join(filter(None, parts)))[:150]
+        return user

@@ -1,0 +1,19 @@
+"""Addresses that are handed to people: where the site is, and where they choose their password."""
+
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.urls import reverse
+
+from webui.models import User
+
+
+def absolute(path: str) -> str:
+    """`path` as people can open it: below SITE_URL, or on this machine when that is not set."""
+    return f"{settings.SITE_URL or 'http://127.0.0.1:8000'}{path}"
+
+
+def password_path(user: User) -> str:
+    """The page on which this person sets a password. It works once, for PASSWORD_RESET_TIMEOUT seconds."""
+    key = default_token_generator.make_token(user)
+    return reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})

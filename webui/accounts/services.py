@@ -1,0 +1,58 @@
+"""What is done to accounts, whoever asks: a page, the admin or a command."""
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils.translation import gettext as _
+
+from providers.errors import BadRequest, Conflict
+from webui.models import User
+
+
+def create_account(email: str, *, name: str = "", password: str | None = None, admin: bool = False) -> User:
+    """Create an account. Without a password it cannot be signed in to until one is set through a link.
+
+    Raises Conflict for an e-mail address that is taken, BadRequest for one that is none. A weak password is the
+    caller's decision; `complaints_about` says what is wrong with it.
+    """
+    email = email.strip().lower()
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise BadRequest(_("“%(email)s” is not an e-mail address.") % {"email": email}, param="email") from error
+    if User.objects.filter(email__iexact=email).exists():
+        raise Conflict(_("There is an account with the e-mail address %(email)s already.") % {"email": email})
+    create = User.objects.create_superuser if admin else User.objects.create_user
+    return create(email, password, name=name)
+
+
+def complaints_about(password: str, *, email: str, name: str = "") -> list[str]:
+    """Why a password is weak; nothing when it is not."""
+    try:
+        validate_password(password, User(email=email, name=name))
+    except ValidationError as error:
+        return list(error.messages)
+    return []
+
+
+def is_last_administrator(user: User) -> bool:
+    """Whether the site would have no administrator without this account."""
+    if not (user.pk and User.objects.filter(pk=user.pk, is_superuser=True, is_active=True).exists()):
+        return False
+    return not User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk).exists()
+
+
+def last_administrator_words() -> str:
+    return _("This is the only administrator of the site. Make another one first.")
+
+
+def set_active(users: list[User], *, active: bool) -> int:
+    """Switch accounts on or off; returns how many changed. The last administrator stays on."""
+    changed = 0
+    for user in users:
+        if user.is_active == active or (not active and is_last_administrator(user)):
+            continue
+        user.is_active = active
+        user.save(update_fields=["is_active"])  # one by one: signals tell the gateway
+        changed += 1
+    return changed

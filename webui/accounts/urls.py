@@ -1,0 +1,46 @@
+"""The account pages that we use of django-allauth's, and our own. What is not listed does not exist."""
+
+from allauth.account import views as allauth_views
+from django.conf import settings
+from django.urls import include, path, re_path
+
+from webui.accounts import views
+
+accounts = [
+    path("login/", allauth_views.login, name="account_login"),
+    path("logout/", allauth_views.logout, name="account_logout"),
+    path("inactive/", allauth_views.account_inactive, name="account_inactive"),
+    path("signup/", allauth_views.signup, name="account_signup"),
+    path("password/reset/", views.ResetPassword.as_view(), name="account_reset_password"),
+    path("password/reset/done/", allauth_views.password_reset_done, name="account_reset_password_done"),
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        allauth_views.password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "password/reset/key/done/",
+        allauth_views.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+]
+if settings.OPENID_PROVIDER_URL:
+    from webui.accounts import openid
+
+    accounts += [
+        path("3rdparty/", include("allauth.socialaccount.urls")),
+        path("oidc/<str:provider_id>/login/", openid.login, name="openid_connect_login"),
+        path("oidc/<str:provider_id>/login/callback/", openid.callback, name="openid_connect_callback"),
+    ]
+
+urlpatterns = [
+    path("accounts/", include(accounts)),
+    path("setup/<str:token>", views.set_up, name="setup"),
+    path("settings", views.profile, name="settings"),
+    path("settings/password", views.ChangePassword.as_view(), name="account_change_password"),
+    path("settings/password/set", views.SetPassword.as_view(), name="account_set_password"),
+    path("settings/keys", views.keys, name="settings_keys"),
+    path("settings/keys/<int:key_id>/revoke", views.revoke_key, name="settings_revoke_key"),
+    path("settings/usage", views.usage, name="settings_usage"),
+    path("i18n/setlang/", views.set_language, name="set_language"),
+]

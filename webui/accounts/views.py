@@ -1,0 +1,156 @@
+"""The set-up page, the settings pages and the language switch."""
+
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.views import PasswordChangeView, PasswordResetView, PasswordSetView
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils import timezone
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+from django.views.i18n import set_language as django_set_language
+
+from chat.services import set_preferences
+from providers import services as provider_services
+from providers.errors import NotFound
+from webui.accounts import queries, setup
+from webui.accounts.cookies import remember_language, remember_theme
+from webui.accounts.forms import KeyForm, ProfileForm, SetupForm
+
+
+@never_cache
+@sensitive_post_parameters("password1", "password2")
+@require_http_methods(["GET", "HEAD", "POST"])
+def set_up(request: HttpRequest, token: str) -> HttpResponse:
+    """Make the first administrator. Without a valid link this page does not exist."""
+    if not setup.is_valid(token):
+        raise Http404
+    form = SetupForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            user = setup.create_first_administrator(
+                token, email=data["email"], name=data["name"], password=data["password1"]
+            )
+        except NotFound as error:
+            raise Http404 from error
+        set_preferences(user.pk, {"language": get_language() or settings.LANGUAGE_CODE})
+        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        return redirect("/")
+    return render(request, "setup/first_administrator.html", {"form": form})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponseBase:
+    user: Any = request.user
+    shown = {
+        "name": user.name,
+        "language": get_language(),
+        "theme": user.preferences.get("theme", "system"),
+    }
+    form = ProfileForm(request.POST or None, initial=shown)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        user.name = data["name"]
+        user.save(update_fields=["name"])
+        set_preferences(user.pk, {"language": data["language"], "theme": data["theme"]})
+        with override(data["language"]):
+            messages.success(request, _("Saved."))
+        response = redirect("settings")
+        remember_language(response, data["language"])
+        remember_theme(response, data["theme"])
+        return response
+    return render(request, "settings/profile.html", {"form": form, "section": "profile"})
+
+
+class ChangePassword(PasswordChangeView):  # type: ignore[misc]
+    template_name = "settings/password.html"
+    success_url = reverse_lazy("account_change_password")
+    extra_context = {"section": "password"}  # noqa: RUF012  (Django's own attribute)
+
+
+class SetPassword(PasswordSetView):  # type: ignore[misc]
+    """For those who came through OpenID Connect and have none yet."""
+
+    template_name = "settings/password.html"
+    success_url = reverse_lazy("account_change_password")
+    extra_context = {"section": "password", "first": True}  # noqa: RUF012
+
+
+class ResetPassword(PasswordResetView):  # type: ignore[misc]
+    """By e-mail when the site can send any; otherwise the page says whom to ask."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not settings.EMAIL_ENABLED:
+            return render(request, "account/password_reset_ask.html")
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+
+@login_required
+@never_cache  # the answer to a new key shows it
+@require_http_methods(["GET", "HEAD", "POST"])
+def keys(request: HttpRequest) -> HttpResponse:
+    user: Any = request.user
+    form = KeyForm(request.POST or None)
+    new_key = ""
+    if request.method == "POST" and form.is_valid():
+        lifetime = form.cleaned_data["lifetime"]
+        expires = timezone.now() + timedelta(days=int(lifetime)) if lifetime else None
+        _row, new_key = provider_services.issue_key(user, name=form.cleaned_data["name"], expires_at=expires)
+        form = KeyForm()
+    context = {
+        "form": form,
+        "section": "keys",
+        "keys": queries.keys_of(user),
+        "new_key": new_key,
+        "now": timezone.now(),
+        "base_url": f"{settings.SITE_URL or request.build_absolute_uri('/').rstrip('/')}/v1",
+    }
+    return render(request, "settings/keys.html", context)
+
+
+@login_required
+@require_POST
+def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
+    user: Any = request.user
+    key = queries.keys_of(user).filter(pk=key_id).first()
+    if key is None:
+        raise Http404
+    provider_services.revoke_key(key)
+    messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name or key.prefix})
+    return redirect("settings_keys")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD"])
+def usage(request: HttpRequest) -> HttpResponse:
+    user: Any = request.user
+    rows = queries.usage_of(user)
+    total = {name: sum(row[name] or 0 for row in rows) for name in ("calls", "total_in", "total_out", "total_images")}
+    context = {"rows": rows, "total": total, "days": queries.USAGE_DAYS, "section": "usage"}
+    return render(request, "settings/usage.html", context)
+
+
+@require_POST
+def set_language(request: HttpRequest) -> HttpResponse:
+    """Django's own switch, remembered for the person too."""
+    response: HttpResponse = django_set_language(request)
+    code = request.POST.get("language", "")
+    user: Any = request.user
+    if user.is_authenticated and code in dict(settings.LANGUAGES):
+        set_preferences(user.pk, {"language": code})
+    if isinstance(response, HttpResponseRedirect):
+        remember_language(response, code)
+    return response

@@ -1,0 +1,122 @@
+"""What Unfold asks for: names, colours, and the sidebar by task."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+# Our accent (tokens.css), as Unfold wants it: light to dark.
+ACCENT = {
+    "50": "#f3f4fe",
+    "100": "#ecedfd",
+    "200": "#d9dbfb",
+    "300": "#bcc2ff",
+    "400": "#a3abff",
+    "500": "#7b82ee",
+    "600": "#4a4fd4",
+    "700": "#3a3fb8",
+    "800": "#31358f",
+    "900": "#272b4a",
+    "950": "#1b1d33",
+}
+
+# Group, then its lists as (model label, icon of Material Symbols). A list that is not registered, or that this person
+# may not see, is left out; a registered list that stands nowhere comes under System.
+GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
+    (gettext_lazy("Connections"), [("providers.Connection", "hub"), ("providers.GatewaySettings", "tune")]),
+    (
+        gettext_lazy("Models and access"),
+        [("providers.ChatModel", "smart_toy"), ("providers.ModelSource", "alt_route"), ("providers.ClientKey", "key")],
+    ),
+    (
+        gettext_lazy("Pictures"),
+        [
+            ("imagegen.ImageEngine", "brush"),
+            ("imagegen.ImageSettings", "tune"),
+            ("imagegen.ImageJob", "photo_library"),
+        ],
+    ),
+    (gettext_lazy("Conversations"), [("chat.Chat", "forum"), ("chat.Message", "chat"), ("chat.File", "attach_file")]),
+    (gettext_lazy("People"), [("webui.User", "person"), ("auth.Group", "group"), ("providers.RateLimit", "speed")]),
+    (gettext_lazy("System"), [("providers.UsageRecord", "monitoring")]),
+]
+
+
+def site_name(request: HttpRequest) -> str:
+    return settings.SITE_NAME
+
+
+def accent(request: HttpRequest) -> dict[str, str]:
+    return dict(ACCENT)
+
+
+def logo(request: HttpRequest) -> str:
+    return static("logo.svg")
+
+
+def style(request: HttpRequest) -> str:
+    return static("css/admin.css")
+
+
+def script(request: HttpRequest) -> str:
+    return static("js/admin.js")
+
+
+def theme(request: HttpRequest) -> str | None:
+    """The person's own choice on the site; without one the admin's switch decides."""
+    chosen = getattr(request.user, "preferences", {}).get("theme")
+    return chosen if chosen in ("light", "dark") else None
+
+
+def account_links(request: HttpRequest) -> list[dict[str, str]]:
+    return [
+        {"title": _("My settings"), "link": reverse("settings")},
+        {"title": _("Change password"), "link": reverse("account_change_password")},
+    ]
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    registered = {model._meta.label: model_admin for model, model_admin in admin.site._registry.items()}
+    named = {label for _title, entries in GROUPS for label, _icon in entries}
+    groups: list[dict[str, Any]] = [
+        {
+            "items": [
+                _item(_("Dashboard"), "dashboard", reverse("admin:index")),
+                # Unfold marks a link as active whose address the page's begins with.
+                {**_item(_("Back to the chats"), "arrow_back", "/"), "active": lambda request: False},
+            ]
+        }
+    ]
+    for title, entries in GROUPS:
+        items = [
+            _list_item(registered[label], icon) for label, icon in entries if _visible(registered.get(label), request)
+        ]
+        if title == GROUPS[-1][0]:
+            rest = sorted(set(registered) - named)
+            items += [
+                _list_item(registered[label], "table_rows") for label in rest if _visible(registered[label], request)
+            ]
+            items.append(_item(_("API"), "api", "/api/docs"))
+        if items:
+            groups.append({"title": str(title), "separator": True, "items": items})
+    return groups
+
+
+def _visible(model_admin: Any, request: HttpRequest) -> bool:
+    return model_admin is not None and model_admin.has_view_or_change_permission(request)
+
+
+def _list_item(model_admin: Any, icon: str) -> dict[str, Any]:
+    meta = model_admin.model._meta
+    link = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+    name = str(meta.verbose_name_plural)
+    return _item(name[:1].upper() + name[1:], icon, link)
+
+
+def _item(title: str, icon: str, link: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": link}

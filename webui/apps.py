@@ -1,0 +1,21 @@
+from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
+from django.utils.translation import gettext_lazy as _
+
+
+class WebuiConfig(AppConfig):
+    name = "webui"
+    verbose_name = _("People")
+    default = True
+
+    def ready(self) -> None:
+        from webui import checks, demo  # noqa: F401  (registers itself)
+
+        demo.register()
+
+
+class SiteAdminConfig(admin_apps.AdminConfig):
+    """Django's admin with our site: `admin.site` and `@admin.register` are ours everywhere."""
+
+    default_site = "webui.admin_site.SiteAdmin"
+    default = False

@@ -1,0 +1,58 @@
+"""The onion: static files, the gateway lane, then Django; the socket behind origin check and session.
+
+`application` is the whole; `django_application` is the same without the lane, so that tests
+can send one call both ways.
+"""
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webui.settings")
+
+from django.core.asgi import get_asgi_application
+
+_django = get_asgi_application()  # sets up the apps: everything below may import models
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
+
+from chat.routing import websocket_urlpatterns
+from providers.gateway import Gateway
+from webui.metrics import Measured
+from webui.serving.shutdown import close_running
+from webui.static import StaticFiles
+
+_sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+
+
+class Site:
+    """Hands each scope to its layer. Servers with a lifespan protocol tell us through it when they stop."""
+
+    def __init__(self, http: Any) -> None:
+        self.http = http
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await self.http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await _sockets(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            raise ValueError(f"No layer for {scope['type']}")
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await close_running()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+
+_static = StaticFiles(_django)
+django_application = Site(Measured(_static))
+application = Site(Measured(Gateway(_static))) if settings.GATEWAY_LANE else django_application

@@ -1,0 +1,77 @@
+"""Everything a start needs: tables, static files, rows from the environment, the administrator.
+
+Safe to repeat; safe when several processes or machines start at once: one does the work, the others wait for it.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from django.conf import settings
+from django.core.management.base import CommandError, OutputWrapper
+from django.db import connection
+
+import imagegen.seeding
+import providers.seeding
+from providers.errors import CallerError
+from webui import static, tables
+from webui.accounts import services
+from webui.models import User
+from webui.serving.workers import Apart
+
+ADVISORY_LOCK = 0x77656275  # any number, the same on every machine that shares the database
+
+
+def run(out: TextIO | OutputWrapper) -> None:
+    """Bring this installation up to date. What was done is said on `out`; nothing is said when nothing was to do."""
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    with _first_here():
+        # Beside the migrations: each takes about a second of a first start. Forked before there is a connection.
+        collecting = Apart(static.collect) if static.is_stale() else None
+        with _first_at_the_database():
+            if tables.pending_migrations():
+                out.write("Preparing the database …\n")
+                tables.bring_up_to_date()
+            providers.seeding.seed_from_environment()
+            imagegen.seeding.seed_from_environment()
+            create_administrator(out)
+        if collecting:
+            collecting.wait()
+            out.write("Collected the static files.\n")
+
+
+@contextmanager
+def _first_here() -> Iterator[None]:
+    """Hold this data directory's file lock."""
+    with open(settings.DATA_DIR / "bootstrap.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _first_at_the_database() -> Iterator[None]:
+    """Hold PostgreSQL's advisory lock: other machines have other data directories. SQLite's file is in ours."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+
+
+def create_administrator(out: TextIO | OutputWrapper) -> None:
+    """Create the administrator that the environment names, once; an account that exists keeps its password and role."""
+    email, password = settings.WEBUI_ADMIN_EMAIL, settings.WEBUI_ADMIN_PASSWORD
+    if not email or User.objects.filter(email__iexact=email).exists():
+        return
+    try:
+        services.create_account(email, password=password or None, admin=True)
+    except CallerError as error:
+        raise CommandError(f"WEBUI_ADMIN_EMAIL: {error.message}") from error
+    for complaint in services.complaints_about(password, email=email) if password else []:
+        out.write(f"WEBUI_ADMIN_PASSWORD is weak: {complaint}\n")
+    out.write(f"Created the administrator {email}.\n")

@@ -1,0 +1,55 @@
+"""Redis as the shared cache, and a Redis that is away as an empty one: slower pages, looser limits, never an error."""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.cache.backends.redis import RedisCache
+from redis.exceptions import RedisError
+
+QUIET_SECONDS = 60.0  # between two lines in the log about the same trouble
+logger = logging.getLogger(__name__)
+_said = float("-inf")
+
+
+def _forgiving(name: str, otherwise: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> Any:
+    """The backend's method, answering `otherwise(args, kwargs)` while Redis is away."""
+    method = getattr(RedisCache, name)
+
+    @wraps(method)
+    def call(self: RedisCache, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except RedisError as error:
+            _say(error)
+            return otherwise(args, kwargs)
+
+    return call
+
+
+def _say(error: RedisError) -> None:
+    global _said
+    if time.monotonic() - _said > QUIET_SECONDS:
+        _said = time.monotonic()
+        logger.warning("Redis does not answer; the cache is empty until it does: %s", type(error).__name__)
+
+
+def _given_default(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return kwargs.get("default", args[1] if len(args) > 1 else None)
+
+
+class SiteRedisCache(RedisCache):
+    get = _forgiving("get", _given_default)
+    get_many = _forgiving("get_many", lambda args, kwargs: {})
+    has_key = _forgiving("has_key", lambda args, kwargs: False)
+    # As if it had been added: whoever takes a lock with `add` goes on.
+    add = _forgiving("add", lambda args, kwargs: True)
+    set = _forgiving("set", lambda args, kwargs: None)
+    set_many = _forgiving("set_many", lambda args, kwargs: [])
+    touch = _forgiving("touch", lambda args, kwargs: False)
+    delete = _forgiving("delete", lambda args, kwargs: False)
+    delete_many = _forgiving("delete_many", lambda args, kwargs: None)
+    incr = _forgiving("incr", lambda args, kwargs: 1)
+    clear = _forgiving("clear", lambda args, kwargs: False)

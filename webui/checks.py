@@ -1,0 +1,129 @@
+"""What is likely wrong with this installation, each with what to do: `manage.py check` and the dashboard show it."""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.db import OperationalError, ProgrammingError
+from django.utils.translation import gettext as _
+
+TAG = "webui"
+
+
+@register(TAG)
+def check_address(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    return list(_address())
+
+
+def _address() -> Iterator[CheckMessage]:
+    public = [host for host in settings.ALLOWED_HOSTS if not _is_local(host)]
+    if settings.DEBUG and public:
+        yield Warning(
+            _("DEBUG is on, and the site answers to %(hosts)s.") % {"hosts": ", ".join(public)},
+            hint=_("Error pages show settings and code to everyone. Set DEBUG=false."),
+            id="webui.W001",
+        )
+    if public and not settings.SITE_URL:
+        yield Warning(
+            _("SITE_URL is not set."),
+            hint=_(
+                "Set it to the address in the browser, such as https://chat.example.com: links that are handed out and"
+                " secure cookies depend on it."
+            ),
+            id="webui.W002",
+        )
+    if settings.SITE_URL.startswith("http://") and not _is_local(urlsplit(settings.SITE_URL).hostname or ""):
+        yield Warning(
+            _("SITE_URL begins with http://."),
+            hint=_("Passwords and chats travel readable for everyone on the way. Put a proxy with TLS in front."),
+            id="webui.W003",
+        )
+    if settings.SITE_URL.startswith("https://") and not settings.BEHIND_PROXY:
+        yield Warning(
+            _("SITE_URL begins with https://, but BEHIND_PROXY is off."),
+            hint=_(
+                "This server speaks plain HTTP. Behind a proxy that sets X-Forwarded-Proto and X-Forwarded-For, set"
+                " BEHIND_PROXY=true."
+            ),
+            id="webui.W004",
+        )
+
+
+@register(TAG)
+def check_sign_in(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    if settings.OPENID_PROVIDER_URL and not settings.OAUTH_CLIENT_ID:
+        return [
+            Error(
+                _("OPENID_PROVIDER_URL is set, but OAUTH_CLIENT_ID is not."),
+                hint=_("Register this site at the provider and set OAUTH_CLIENT_ID and OAUTH_CLIENT_SECRET."),
+                id="webui.E001",
+            )
+        ]
+    return []
+
+
+@register(TAG)
+def check_several_processes(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3") and settings.REDIS_URL:
+        return [
+            Warning(
+                _("REDIS_URL is set, but the database is SQLite."),
+                hint=_(
+                    "Several processes write to one file in turn. Set DATABASE_URL to PostgreSQL for more than a few"
+                    " people."
+                ),
+                id="webui.W005",
+            )
+        ]
+    if settings.REDIS_URL and settings.STORAGES["default"]["BACKEND"].endswith("FileSystemStorage"):
+        return [
+            Info(
+                _("Files lie on this machine."),
+                hint=_("With several machines, share DATA_DIR between them or set STORAGE_PROVIDER."),
+                id="webui.I001",
+            )
+        ]
+    return []
+
+
+@register(TAG)
+def check_secrets(app_configs: Any, databases: Any = None, **options: Any) -> list[CheckMessage]:
+    """Stored keys that no key of FIELD_ENCRYPTION_KEYS opens. Reads the database, so only where one is named."""
+    if not databases:
+        return []
+    from imagegen.models import ImageEngine
+    from providers.fields import UNREADABLE
+    from providers.models import Connection
+
+    try:
+        closed = [
+            row.name for model in (Connection, ImageEngine) for row in model.objects.all() if row.secret == UNREADABLE
+        ]
+    except (OperationalError, ProgrammingError):
+        return []  # `migrate` checks before it makes the tables
+    if not closed:
+        return []
+    return [
+        Error(
+            _("The stored key of %(names)s cannot be read.") % {"names": ", ".join(closed)},
+            hint=_(
+                "FIELD_ENCRYPTION_KEYS, or the file field_encryption_key in DATA_DIR, is not the one it was written"
+                " with. Put the old key back behind the new one, or enter the provider's key again."
+            ),
+            id="webui.E002",
+        )
+    ]
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host name or pattern only ever means this machine."""
+    name = host.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,28 @@
+"""What every template may use."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "SITE_NAME": settings.SITE_NAME,
+        "ENABLE_SIGNUP": settings.ENABLE_SIGNUP,
+        "SETUP_NEEDED": SimpleLazyObject(_setup_needed),  # asks the database only where a template uses it
+        "MAY_DRAW": SimpleLazyObject(lambda: _may_draw(request)),
+    }
+
+
+def _may_draw(request: HttpRequest) -> bool:
+    from imagegen import access
+
+    return request.user.is_authenticated and access.may_draw(request.user)
+
+
+def _setup_needed() -> bool:
+    from webui.accounts import setup
+
+    return not setup.administrator_exists()

@@ -1,0 +1,86 @@
+"""What the demo says: prepared answers, chosen by words in the last message, in its language.
+
+They lie as Markdown in `en/` and `zh-hans/`, one file per subject, each language written rather than translated: they
+are a model's answers, not the interface. `_note.md` ends every answer, `_thinking.md` begins those that shall think.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent
+
+CHINESE_LETTER = re.compile("[\u3400-\u9fff]")
+# A piece: a word with the space before it, or up to two Chinese letters, or one other character.
+PIECE = re.compile("\\s*[\u3400-\u9fff\u3000-\u303f\uff00-\uffef]{1,2}|\\s*[^\\s\u3400-\u9fff]{1,12}|\\s+")
+# The first answer whose words the message contains is given; words of both languages stand side by side.
+SUBJECTS: list[tuple[str, re.Pattern[str]]] = [
+    ("sky", re.compile(r"\bsky\b|天空")),
+    ("letter", re.compile(r"\b(declin\w*|reply|e-?mail|letter)\b|婉拒|回复|邮件")),
+    ("maths", re.compile(r"\bmath|\bformula|\bequation|\bintegral|\blatex\b|公式|数学|方程|积分")),
+    ("table", re.compile(r"\btable\b|\bcompare\b|coffee|表格|比较|对比|咖啡")),
+    ("picture", re.compile(r"\b(draw|picture|image|paint|photo)\b|画|图片|图像|照片")),
+    ("code", re.compile(r"\bcode\b|python|script|program|代码|脚本|程序")),
+    ("connect", re.compile(r"\b(connect|provider|api key|openai|ollama|azure)\b|连接|接入|供应商|服务商|密钥")),
+]
+THINKS = re.compile(r"\bthink|\breason|step by step|思考|推理|一步一步")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    text: str
+    asked: str  # everything that was sent, for the count of tokens
+    reasoning: str = ""
+
+    def pieces(self) -> Iterator[tuple[str, str]]:
+        """The answer as it is streamed: (name in the delta, a few letters)."""
+        for name, text in (("reasoning_content", self.reasoning), ("content", self.text)):
+            for piece in PIECE.findall(text):
+                yield name, piece
+
+    def usage(self) -> dict[str, int]:
+        """OpenAI's usage object; a piece counts as a token."""
+        sent = len(PIECE.findall(self.asked))
+        written = len(PIECE.findall(self.reasoning)) + len(PIECE.findall(self.text))
+        return {"prompt_tokens": sent, "completion_tokens": written, "total_tokens": sent + written}
+
+
+def answer_to(messages: list[Any]) -> Answer:
+    """The answer to a conversation in OpenAI's form; odd shapes are read as far as they can be."""
+    asked = [_words(message) for message in messages if isinstance(message, dict)]
+    users = [_words(message) for message in messages if isinstance(message, dict) and message.get("role") == "user"]
+    last = (users or asked or [""])[-1]
+    language = "zh-hans" if CHINESE_LETTER.search(last) else "en"
+    lower = last.lower()
+    subject = next((name for name, words in SUBJECTS if words.search(lower)), "tour")
+    body = text_of(language, subject).replace("{asked}", _quote(last))
+    return Answer(
+        text=f"{body}\n\n{text_of(language, '_note')}",
+        asked=" ".join(asked),
+        reasoning=text_of(language, "_thinking") if THINKS.search(lower) else "",
+    )
+
+
+@lru_cache
+def text_of(language: str, name: str) -> str:
+    return (FOLDER / language / f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+def _quote(text: str) -> str:
+    """The beginning of what was asked, as plain words in quotation marks."""
+    plain = re.sub(r"[`*_#>\[\]|<$\\]", "", " ".join(text.split()))
+    short = plain if len(plain) <= 60 else f"{plain[:60].rstrip()}…"
+    return f"“{short or '…'}”"
+
+
+def _words(message: dict[str, Any]) -> str:
+    """The text of one message, whose content is a text or a list of parts."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return " ".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return ""

@@ -1,0 +1,131 @@
+"""What /metrics tells: requests and their durations from every process, and how the site stands from the database.
+
+With several processes the counters lie in files of `PROMETHEUS_MULTIPROC_DIR`, which `serve --workers` sets before
+this is imported; each scrape adds them up.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import Count
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.values import ValueClass
+
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+own = CollectorRegistry()
+REQUESTS = Counter("webui_requests", "HTTP requests answered", ["area", "method", "status"], registry=own)
+SECONDS = Histogram(
+    "webui_request_seconds", "From the request to the last byte of its answer", ["area"], buckets=BUCKETS, registry=own
+)
+OPEN_STATES = ("pending", "streaming")
+
+# A fixed set of areas: a path is chosen by the caller, and every label value is kept for ever.
+EXACT = {
+    f"{prefix}/{call}": call
+    for prefix in ("/v1", "/openai", "/api")
+    for call in (
+        "chat/completions",
+        "embeddings",
+        "responses",
+        "audio/speech",
+        "images/generations",
+        "images/edits",
+        "models",
+    )
+}
+PREFIXES = (
+    ("/static/", "static"),
+    ("/api/v1/files", "files"),
+    ("/api/v1/images", "images"),
+    ("/api/v1/chats", "chats"),
+    ("/admin/", "admin"),
+    ("/accounts/", "accounts"),
+    ("/api/", "api"),
+    ("/openai/", "api"),
+    ("/v1/", "api"),
+)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+def area_of(path: str) -> str:
+    exact = EXACT.get(path)
+    if exact:
+        return exact
+    for prefix, area in PREFIXES:
+        if path.startswith(prefix):
+            return area
+    return "pages"
+
+
+class Measured:
+    """ASGI layer: counts every request and how long its answer took, up to the last byte."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self._counters: dict[tuple[str, str, int], Any] = {}
+        self._durations: dict[str, Any] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        status = 0
+        started = time.perf_counter()
+
+        async def note(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.inner(scope, receive, note)
+        finally:
+            self._count(area_of(scope["path"]), scope["method"], status, time.perf_counter() - started)
+
+    def _count(self, area: str, method: str, status: int, seconds: float) -> None:
+        key = (area, method if method in METHODS else "OTHER", status)
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = REQUESTS.labels(area, key[1], str(status))
+            self._durations[area] = SECONDS.labels(area)
+        counter.inc()
+        self._durations[area].observe(seconds)
+
+
+class Standing:
+    """What the rows say, asked at each scrape: the same in whichever process it happens."""
+
+    def collect(self) -> Iterator[Metric]:
+        from chat.models import Message
+        from imagegen.models import ImageJob
+        from providers.models import Connection
+
+        replies = Message.objects.filter(status__in=OPEN_STATES).count()
+        yield GaugeMetricFamily("webui_replies_running", "Answers being written", value=replies)
+        jobs = GaugeMetricFamily("webui_image_jobs", "Picture jobs that are not done", labels=["state"])
+        for state, count in (
+            ImageJob.objects.filter(state__in=ImageJob.OPEN).values_list("state").annotate(Count("pk")).order_by()
+        ):
+            jobs.add_metric([state], count)
+        yield jobs
+        up = GaugeMetricFamily(
+            "webui_connection_up", "1 when the connection's last call succeeded", labels=["connection"]
+        )
+        for row in Connection.objects.filter(enabled=True).only("name", "last_ok", "last_error"):
+            up.add_metric([row.name], 1 if row.last_ok and not row.last_error else 0)
+        yield up
+
+    def describe(self) -> list[Metric]:
+        return []
+
+
+def page() -> bytes:
+    """Everything in Prometheus' text format."""
+    if ValueClass.__name__ == "MmapedValue":
+        counters = CollectorRegistry()
+        multiprocess.MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
+    else:
+        counters = own
+    rows = CollectorRegistry(auto_describe=False)
+    rows.register(Standing())  # type: ignore[arg-type]
+    return generate_latest(counters) + generate_latest(rows)

@@ -1,0 +1,87 @@
+"""The account: an e-mail address, a name and a role."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from providers import versioning
+
+
+class UserQuerySet(versioning.ConfigQuerySet["User"]):
+    """Bulk writes that callers notice count the configuration up: who is made inactive by a script stands outside."""
+
+    def update(self, **values: Any) -> int:
+        if versioning.USER_COLUMNS.isdisjoint(values):
+            return models.QuerySet.update(self, **values)
+        return super().update(**values)
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes accounts from an e-mail address; Django's own manager wants a user name."""
+
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        if not email:
+            raise ValueError("An account needs an e-mail address.")
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        return self.get(email__iexact=email)
+
+
+class User(AbstractUser):
+    """One person. `is_superuser` is what the product calls an administrator."""
+
+    username = None  # type: ignore[assignment]
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+    email = models.EmailField(_("e-mail address"), unique=True)
+    name = models.CharField(_("name"), max_length=150, blank=True)
+    # What the browser remembers for this person: {"model": public id, "theme": "light" | "dark", …}.
+    preferences = models.JSONField(default=dict, blank=True, editable=False)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        return self.name or self.email.partition("@")[0]
+
+    @property
+    def role(self) -> str:
+        """`admin` or `user`, as the user headers and templates say it."""
+        return "admin" if self.is_superuser else "user"
+
+
+class SetupLink(models.Model):
+    """A link that makes the first administrator; see `webui.accounts.setup`. Only its SHA-256 is kept."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    created = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.created:%Y-%m-%d %H:%M}"

@@ -1,0 +1,28 @@
+"""What the console says when the site is up."""
+
+import socket
+from typing import TextIO
+
+from django.conf import settings
+from django.core.management.base import OutputWrapper
+
+from webui.accounts import setup
+
+
+def site_address(sock: socket.socket) -> str:
+    """The address a person on this machine can open."""
+    host, port = sock.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104  (compared, not bound)
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def print_banner(out: TextIO | OutputWrapper, sock: socket.socket, server: str, workers: int) -> None:
+    address = site_address(sock)
+    processes = f", {workers} processes" if workers > 1 else ""
+    out.write(f"\n{settings.SITE_NAME} answers at {address} ({server}{processes}). Ctrl-C stops it.\n")
+    if not setup.administrator_exists():
+        link = f"{settings.SITE_URL or address}{setup.new_link()}"
+        out.write("\nThere is no administrator yet. Set the site up here (this link works once, for 24 hours):\n")
+        out.write(f"  {link}\n")
+    out.flush()

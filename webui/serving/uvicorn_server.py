@@ -1,0 +1,37 @@
+"""uvicorn (extra `[fast]`) inside this process."""
+
+import signal
+from socket import socket
+from typing import Any
+
+import uvicorn
+
+from webui.serving import GRACE_SECONDS, background
+from webui.serving.shutdown import close_running
+
+
+class SiteServer(uvicorn.Server):  # type: ignore[misc]
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Tell the running replies while their sockets are still open, then close."""
+        await close_running()
+        await super().shutdown(sockets)
+
+
+def run(application: Any, sock: socket) -> None:
+    """Serve on `sock` until SIGTERM or SIGINT."""
+    config = uvicorn.Config(
+        application,
+        lifespan="off",  # SiteServer.shutdown does the one thing it is for
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,  # Django reads the proxy's headers, when BEHIND_PROXY says that there is one
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        ws_max_size=1024 * 1024,
+    )
+    # uvicorn raises the signal again once it has stopped; for us a stop that was asked for is a success.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    background.start()
+    SiteServer(config).run(sockets=[sock])

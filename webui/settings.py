@@ -1,0 +1,406 @@
+"""Every setting, each from the environment with a safe default. `.env.example` lists the variables."""
+
+import re
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+
+from webui.env import BASE_DIR, env, kept_secret
+from webui.storage import storage_options
+
+# --- Core -------------------------------------------------------------------------------------------------------------
+
+DEBUG = env.flag("DEBUG", False)
+DATA_DIR = Path(env.text("DATA_DIR") or BASE_DIR / "data")
+SECRET_KEY = env.text("SECRET_KEY") or kept_secret(DATA_DIR / "secret_key", lambda: secrets.token_urlsafe(50))
+# Fernet keys, newest first: the first encrypts, all decrypt.
+env.checked(
+    "FIELD_ENCRYPTION_KEYS", "", lambda raw: [Fernet(key.strip()) for key in raw.split(",") if key], "Fernet keys"
+)
+FIELD_ENCRYPTION_KEYS = env.items("FIELD_ENCRYPTION_KEYS") or [
+    kept_secret(DATA_DIR / "field_encryption_key", lambda: Fernet.generate_key().decode())
+]
+SITE_NAME = env.text("SITE_NAME", "WebUI")
+SITE_URL = env.origin("SITE_URL")
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
+if SITE_URL:  # the site's own address is always one of them
+    ALLOWED_HOSTS = [*ALLOWED_HOSTS, re.sub(r":\d+$", "", urlsplit(SITE_URL).netloc)]
+    CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, SITE_URL]
+
+# daphne's app only replaces `runserver`; elsewhere it would cost every command half a second and 20 MB.
+INSTALLED_APPS = [
+    *(["daphne"] if "runserver" in sys.argv else []),
+    "webui",
+    "imagegen",
+    "chat",
+    "providers",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "unfold.contrib.simple_history",
+    "simple_history",
+    "webui.apps.SiteAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+]
+
+MIDDLEWARE = [
+    "webui.middleware.SiteMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+]
+
+ROOT_URLCONF = "webui.urls"
+ASGI_APPLICATION = "webui.asgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "webui.context.site",
+            ],
+        },
+    }
+]
+
+# --- Database, cache, channels ----------------------------------------------------------------------------------------
+
+DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL", f"sqlite:///{DATA_DIR}/db.sqlite3")}
+_database = DATABASES["default"]
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",  # a writer waits at BEGIN instead of failing half-way with "locked"
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+    _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file, so that server threads see the same data
+elif _database["ENGINE"] == "django.db.backends.postgresql":
+    # No persistent connections under ASGI: the pool is what keeps them.
+    _database["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.whole("DATABASE_POOL_SIZE", 10), "timeout": 10}}
+if "serve" in sys.argv and _database["ENGINE"] == "django.db.backends.sqlite3":
+    # Two packages import psycopg where they find it: 10 MB and 0.3 s of a start that has no use for it.
+    sys.modules.setdefault("psycopg", None)  # type: ignore[arg-type]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.redis("REDIS_URL")
+REDIS_PREFIX = env.text("REDIS_PREFIX", "webui")
+if REDIS_URL:
+    CACHES: dict[str, Any] = {
+        "default": {
+            "BACKEND": "webui.cache.SiteRedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": REDIS_PREFIX,
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        }
+    }
+    CHANNEL_LAYERS: dict[str, Any] = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": REDIS_PREFIX},
+        }
+    }
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}}
+
+# --- Accounts ---------------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "webui.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "webui.accounts.adapter.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "webui.accounts.adapter.SocialAccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "webui.accounts.forms.LoginForm",
+    "signup": "webui.accounts.forms.SignupForm",
+    "change_password": "webui.accounts.forms.ChangePasswordForm",
+    "set_password": "webui.accounts.forms.SetPasswordForm",
+    "reset_password": "webui.accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "webui.accounts.forms.ResetPasswordKeyForm",
+}
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # who follows a set-password link has proved enough
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https://") else "http"
+ENABLE_SIGNUP = env.flag("ENABLE_SIGNUP", False)
+WEBUI_ADMIN_EMAIL = env.text("WEBUI_ADMIN_EMAIL")
+WEBUI_ADMIN_PASSWORD = env.text("WEBUI_ADMIN_PASSWORD")
+
+# OpenID Connect: set the three and a button appears on the login page. The tokens are kept for `system_oauth`.
+OPENID_PROVIDER_URL = env.text("OPENID_PROVIDER_URL")
+OAUTH_CLIENT_ID = env.text("OAUTH_CLIENT_ID")
+OAUTH_CLIENT_SECRET = env.text("OAUTH_CLIENT_SECRET")
+OAUTH_PROVIDER_NAME = env.text("OAUTH_PROVIDER_NAME", "SSO")
+OAUTH_SCOPES = env.text("OAUTH_SCOPES", "openid email profile")
+ENABLE_OAUTH_SIGNUP = env.flag("ENABLE_OAUTH_SIGNUP", True)
+SOCIALACCOUNT_STORE_TOKENS = True
+# A configured provider that says it verified an address may open the account of that address.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if OPENID_PROVIDER_URL:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": OAUTH_PROVIDER_NAME,
+                "client_id": OAUTH_CLIENT_ID,
+                "secret": OAUTH_CLIENT_SECRET,
+                "settings": {"server_url": OPENID_PROVIDER_URL, "scope": OAUTH_SCOPES.split()},
+            }
+        ],
+    }
+
+# --- E-mail (password resets) ----------------------------------------------------------------------------------------
+
+_email = env.email("EMAIL_URL")
+EMAIL_ENABLED = bool(_email)
+EMAIL_BACKEND = _email.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_HOST = _email.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = _email.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = bool(_email.get("EMAIL_USE_TLS", False))
+EMAIL_USE_SSL = bool(_email.get("EMAIL_USE_SSL", False))
+EMAIL_FILE_PATH = _email.get("EMAIL_FILE_PATH")
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", EMAIL_HOST_USER if "@" in EMAIL_HOST_USER else "webui@localhost")
+
+# --- Web safety -------------------------------------------------------------------------------------------------------
+
+_https = SITE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+CSRF_FAILURE_VIEW = "webui.errors.csrf_failure"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 0)
+BEHIND_PROXY = env.flag("BEHIND_PROXY", False)
+if BEHIND_PROXY:  # exactly one, which sets X-Forwarded-For and X-Forwarded-Proto
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the address that sign-in attempts are counted by
+# Chat requests carry pictures as base64; the lane enforces the same limit.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.whole("MAX_BODY_BYTES", 64 * 1024 * 1024)
+
+# --- Language, time, static files -------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": storage_options(env, DATA_DIR),
+    "staticfiles": {"BACKEND": "webui.static.SiteStaticFilesStorage"},
+}
+
+# --- API --------------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "providers.authentication.KeyAuthentication",
+        "providers.authentication.BrowserAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "webui.operations.SiteSchema",
+    "EXCEPTION_HANDLER": "providers.answers.handle_exception",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": SITE_NAME,
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "PREPROCESSING_HOOKS": ["webui.schema.without_twins"],
+}
+
+# --- Connections: first values of the rows, and limits ----------------------------------------------------------------
+
+ENABLE_PERSISTENT_CONFIG = env.flag("ENABLE_PERSISTENT_CONFIG", True)
+WEBUI_DEMO = env.flag("WEBUI_DEMO", True)
+ENABLE_OPENAI_API = env.flag("ENABLE_OPENAI_API", True)
+OPENAI_API_BASE_URLS = env.items("OPENAI_API_BASE_URLS", separator=";")
+OPENAI_API_KEYS = env.items("OPENAI_API_KEYS", separator=";")
+OPENAI_API_CONFIGS: dict[str, dict[str, Any]] = env.json("OPENAI_API_CONFIGS", {}, kind=dict)
+OPENAI_API_BASE_URL = env.text("OPENAI_API_BASE_URL").removesuffix("/")
+OPENAI_API_KEY = env.text("OPENAI_API_KEY")
+TASK_MODEL = env.text("TASK_MODEL")
+TASK_MODEL_EXTERNAL = env.text("TASK_MODEL_EXTERNAL")
+
+UPSTREAM_TIMEOUT = env.seconds("AIOHTTP_CLIENT_TIMEOUT", 300.0)  # between bytes of a stream; else the whole answer
+UPSTREAM_CONNECT_TIMEOUT = env.seconds("UPSTREAM_CONNECT_TIMEOUT", 10.0)
+UPSTREAM_FIRST_BYTE_TIMEOUT = env.seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", UPSTREAM_TIMEOUT)
+MODEL_LIST_TIMEOUT = env.seconds(
+    "AIOHTTP_CLIENT_TIMEOUT_MODEL_LIST", env.seconds("AIOHTTP_CLIENT_TIMEOUT_OPENAI_MODEL_LIST", 10.0)
+)
+UPSTREAM_VERIFY_TLS = env.flag("AIOHTTP_CLIENT_SESSION_SSL", True)
+MODELS_CACHE_TTL = env.seconds("MODELS_CACHE_TTL", 300.0)  # seconds a model list is fresh; empty = never asked again
+BYPASS_MODEL_ACCESS_CONTROL = env.flag("BYPASS_MODEL_ACCESS_CONTROL", False)
+ENABLE_FORWARD_USER_INFO_HEADERS = env.flag("ENABLE_FORWARD_USER_INFO_HEADERS", False)
+FORWARD_USER_INFO_HEADER_PREFIX = env.text("FORWARD_USER_INFO_HEADER_PREFIX", "X-OpenWebUI-")
+FORWARD_USER_INFO_HEADER_JWT_SECRET = env.text("FORWARD_USER_INFO_HEADER_JWT_SECRET")
+SPEECH_CACHE_BYTES = env.whole("SPEECH_CACHE_BYTES", 500 * 1024 * 1024)  # 0 keeps no spoken texts
+GATEWAY_LANE = env.flag("GATEWAY_LANE", True)  # false sends API keys through the Django views too
+CONFIG_CHECK_SECONDS = 0.5  # how long a process may trust its snapshot before it looks at the version
+
+# --- Chat -------------------------------------------------------------------------------------------------------------
+
+# What happens between a message and the model, in order; `chat.pipeline` says how to add a handler.
+CHAT_PIPELINE: list[str] = ["imagegen.handler.ImageHandler"]
+FILE_MAX_BYTES = env.whole("FILE_MAX_BYTES", 50 * 1024 * 1024)  # of one file
+FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files together; 0 = no limit
+# What the empty page offers, and what it asks of administrators (see chat/welcome.py).
+STARTERS = ["chat.welcome.text_starters"]
+CHECKLIST = ["chat.welcome.provider_connected", "chat.welcome.people_invited"]
+METRICS_TOKEN = env.text("METRICS_TOKEN")  # when set, /metrics asks for it as a Bearer token
+
+# --- Pictures: first values of the rows -------------------------------------------------------------------------------
+
+# The flat form's keys that the environment gives; `imagegen.config` knows what each means.
+IMAGE_CONFIG: dict[str, Any] = {
+    **{
+        name: env.flag(name, False)
+        for name in ("ENABLE_IMAGE_GENERATION", "ENABLE_IMAGE_PROMPT_GENERATION", "ENABLE_IMAGE_EDIT")
+        if env.is_set(name)
+    },
+    **{
+        name: env.text(name)
+        for name in (
+            "IMAGE_GENERATION_ENGINE",
+            "IMAGE_GENERATION_MODEL",
+            "IMAGE_SIZE",
+            "IMAGE_STEPS",
+            "IMAGE_PROMPT_GENERATION_PROMPT_TEMPLATE",
+            "IMAGES_OPENAI_API_BASE_URL",
+            "IMAGES_OPENAI_API_KEY",
+            "IMAGES_OPENAI_API_VERSION",
+            "IMAGES_OPENAI_API_PARAMS",
+            "IMAGES_OPENAI_PARAMS",
+            "IMAGES_GEMINI_API_BASE_URL",
+            "IMAGES_GEMINI_API_KEY",
+            "IMAGES_GEMINI_ENDPOINT_METHOD",
+            "AUTOMATIC1111_BASE_URL",
+            "AUTOMATIC1111_API_AUTH",
+            "AUTOMATIC1111_PARAMS",
+            "COMFYUI_BASE_URL",
+            "COMFYUI_API_KEY",
+            "COMFYUI_WORKFLOW",
+            "COMFYUI_WORKFLOW_NODES",
+            "IMAGE_EDIT_ENGINE",
+            "IMAGE_EDIT_MODEL",
+            "IMAGE_EDIT_SIZE",
+            "IMAGES_EDIT_OPENAI_API_BASE_URL",
+            "IMAGES_EDIT_OPENAI_API_KEY",
+            "IMAGES_EDIT_OPENAI_API_VERSION",
+            "IMAGES_EDIT_GEMINI_API_BASE_URL",
+            "IMAGES_EDIT_GEMINI_API_KEY",
+            "IMAGES_EDIT_COMFYUI_BASE_URL",
+            "IMAGES_EDIT_COMFYUI_API_KEY",
+            "IMAGES_EDIT_COMFYUI_WORKFLOW",
+            "IMAGES_EDIT_COMFYUI_WORKFLOW_NODES",
+        )
+        if env.is_set(name)
+    },
+}
+GEMINI_API_BASE_URL = env.text("GEMINI_API_BASE_URL")
+GEMINI_API_KEY = env.text("GEMINI_API_KEY")
+
+# --- Logs -------------------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname:<7} {request_id}{name}: {message}", "style": "{"}},
+    "filters": {"request_id": {"()": "webui.request_id.RequestIdFilter"}},
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
+    },
+    "root": {
+        "handlers": ["console"],
+        "level": LOG_LEVEL,
+    },
+    "loggers": {
+        "daphne": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # what callers get wrong is told to them
+        "django.channels.server": {"level": "WARNING"},
+        "aiohttp.access": {"level": "WARNING"},
+        "azure": {"level": "WARNING"},  # tells every request and its headers otherwise
+    },
+}
+
+# --- Admin ------------------------------------------------------------------------------------------------------------
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "webui.admin_look.site_name",  # dotted names are called: a site name might look like one
+    "SITE_HEADER": "webui.admin_look.site_name",
+    "SITE_ICON": "webui.admin_look.logo",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "webui.admin_look.logo"}],
+    "STYLES": ["webui.admin_look.style"],
+    "SCRIPTS": ["webui.admin_look.script"],
+    "THEME": "webui.admin_look.theme",
+    "COLORS": {"primary": "webui.admin_look.accent"},
+    "SHOW_HISTORY": True,
+    "SHOW_LANGUAGES": True,
+    "SHOW_BACK_BUTTON": True,
+    "ACCOUNT": {"navigation": "webui.admin_look.account_links"},
+    "SIDEBAR": {"show_search": True, "navigation": "webui.admin_look.sidebar"},
+    "DASHBOARD_CALLBACK": "webui.dashboard.fill",
+}
+SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = False

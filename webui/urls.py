@@ -1,0 +1,24 @@
+"""A table of contents."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from webui import health, schema
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("webui.accounts.urls")),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics, name="metrics"),
+    path("api/schema", schema.schema, name="schema"),
+    path("api/docs", schema.docs, name="docs"),
+    path("", include("providers.urls")),
+    path("", include("imagegen.urls")),
+    path("", include("chat.urls")),
+    path("", include("chat.page_urls")),
+]
+
+handler403 = "webui.errors.permission_denied"
+handler404 = "webui.errors.page_not_found"
+handler500 = "webui.errors.server_error"
