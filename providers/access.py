@@ -1,0 +1,71 @@
+"""Who may use what, and why: the rule itself stands in `facts.Route`; this says it in words for an administrator."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.utils.translation import gettext as _
+
+from providers import callers, catalogue
+from providers.facts import Caller, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One model and one person."""
+
+    public_id: str
+    name: str
+    allowed: bool
+    why: str
+    connections: tuple[str, ...]  # those that would serve this person
+
+
+def verdicts_for(user: Any) -> list[Verdict]:
+    """Every model with the reason why this person may use it or not. The number of queries does not grow."""
+    snapshot, caller = catalogue.snapshot_blocking(), callers.caller_for_user(user)
+    groups = dict(Group.objects.values_list("pk", "name"))
+    return [_verdict(route, caller, groups) for route in snapshot.routes.values()]
+
+
+def _verdict(route: Route, caller: Caller, groups: dict[int, str]) -> Verdict:
+    sources = route.sources_for(caller)
+    names = tuple(dict.fromkeys(source.connection.name for source in sources))
+    return Verdict(route.public_id, route.name, bool(sources), _why(route, caller, groups), names)
+
+
+def _why(route: Route, caller: Caller, groups: dict[int, str]) -> str:
+    if caller.is_admin:
+        return _("administrators may use everything")
+    if settings.BYPASS_MODEL_ACCESS_CONTROL:
+        return _("BYPASS_MODEL_ACCESS_CONTROL opens everything to everyone")
+    if route.access == "public":
+        return _("the model is open to everyone")
+    if caller.user_id == route.owner_id:
+        return _("it is their own")
+    if route.access == "groups":
+        if caller.user_id in route.user_ids:
+            return _("the model names them")
+        return _of_groups(route.group_ids, caller, groups, _("the model is open to: %(names)s"))
+    if route.access == "private":
+        return _("the model is private")
+    reasons = []
+    for connection in dict.fromkeys(source.connection.id for source in route.sources):
+        facts = next(source.connection for source in route.sources if source.connection.id == connection)
+        if facts.access == "public":
+            reason = _("open to everyone")
+        elif facts.access == "groups":
+            reason = _of_groups(facts.group_ids, caller, groups, _("open to: %(names)s"))
+        else:
+            reason = _("administrators only")
+        reasons.append(f"{facts.name}: {reason}")
+    return "; ".join(reasons)
+
+
+def _of_groups(group_ids: frozenset[int], caller: Caller, groups: dict[int, str], words: str) -> str:
+    shared = group_ids & caller.group_ids
+    names = sorted(groups.get(pk, "?") for pk in (shared or group_ids))
+    if shared:
+        return _("they belong to %(names)s") % {"names": ", ".join(names)}
+    return words % {"names": ", ".join(names) or _("nobody yet")}

@@ -1,0 +1,29 @@
+"""What a base URL may look like. Container names (`http://ollama:11434/v1`) are as good as domains."""
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+
+def validate_base_url(value: str) -> None:
+    """Raise ValidationError unless this is an http(s) address with a host and without a user, query or fragment."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(char.isspace() or ord(char) < 32 for char in value):
+        raise ValidationError(
+            _("“%(value)s” is not an address such as https://api.openai.com/v1."), "invalid", {"value": value}
+        )
+    if parts.username or parts.password:
+        raise ValidationError(_("Write the key into its own field, not into the address."), "credentials")
+    if parts.query or parts.fragment:
+        raise ValidationError(_("The address ends before “?” and “#”."), "query")
+
+
+def clean_base_url(kind: str, value: str) -> str:
+    """Without spaces around and slashes behind; Ollama's OpenAI surface is at /v1, which people leave out."""
+    value = value.strip().rstrip("/")
+    return f"{value}/v1" if kind == "ollama" and value and not value.endswith("/v1") else value

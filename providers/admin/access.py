@@ -1,0 +1,46 @@
+"""The page that answers: what can this person use, and why?"""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext_lazy
+from django.views.generic import FormView
+from unfold.views import UnfoldModelAdminViewMixin
+from unfold.widgets import UnfoldAdminSelect2Widget
+
+from providers import access
+
+
+class PersonForm(forms.Form):
+    user = forms.ModelChoiceField(
+        label=gettext_lazy("Person"),
+        queryset=get_user_model()._default_manager.order_by("email"),
+        widget=UnfoldAdminSelect2Widget,
+    )
+
+
+class AccessView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[misc,type-arg]
+    """`?user=ID`: every model with the reason why that person may use it or not."""
+
+    title = gettext_lazy("Who may use what")
+    permission_required = ("providers.view_chatmodel",)
+    template_name = "admin/providers/chatmodel/access.html"
+    form_class = PersonForm
+    http_method_names = ("get",)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {"data": self.request.GET if "user" in self.request.GET else None}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        form = context["form"]
+        person = form.cleaned_data["user"] if form.is_bound and form.is_valid() else None
+        verdicts = access.verdicts_for(person) if person is not None else []
+        return {
+            **context,
+            "person": person,
+            "verdicts": verdicts,
+            "allowed": sum(verdict.allowed for verdict in verdicts),
+            "opts": self.model_admin.model._meta,
+        }

@@ -1,0 +1,247 @@
+"""Connections: health at a glance, one form for every provider, and buttons that take the real path."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import action, display
+
+from providers import callers, health, services
+from providers.admin.history import HistoryAdmin
+from providers.errors import GatewayError
+from providers.forms import OPTION, ConnectionForm, option_fields, types_with
+from providers.models import Connection
+
+
+def among(field: str, values: list[str]) -> str:
+    """An expression for Unfold's conditional fields: shown while `field` has one of these values."""
+    return f"{values!r}.includes({field})"
+
+
+class HealthFilter(admin.SimpleListFilter):
+    title = gettext_lazy("health")
+    parameter_name = "health"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("ok", _("answers")), ("failing", _("failing")), ("unknown", _("not tried yet"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "ok":
+                return queryset.filter(last_error="", last_ok__isnull=False)
+            case "failing":
+                return queryset.exclude(last_error="")
+            case "unknown":
+                return queryset.filter(last_error="", last_ok=None)
+        return queryset
+
+
+@admin.register(Connection)
+class ConnectionAdmin(HistoryAdmin):
+    form = ConnectionForm
+    list_display = ("label", "health_now", "kind", "place", "model_count", "checked", "enabled", "place_in_order")
+    list_display_links = ("label",)
+    list_filter = (
+        HealthFilter,
+        "enabled",
+        ("kind", ChoicesDropdownFilter),
+        ("connection_type", ChoicesDropdownFilter),
+        ("access", ChoicesDropdownFilter),
+    )
+    list_filter_submit = True
+    search_fields = ("name", "base_url", "prefix_id")
+    ordering = ("demo", "position", "pk")
+    actions = ("test_chosen", "enable", "disable")
+    actions_row = ("test_row", "refresh_row")
+    actions_detail = ("test_now", "refresh_now", "show_models")
+    autocomplete_fields = ("groups",)
+    readonly_fields = ("health_now", "checked", "model_count")
+    warn_unsaved_form = True
+    save_on_top = False
+    conditional_fields: ClassVar[dict[str, str]] = {
+        "api_version": "kind == 'azure'",
+        "groups": "access == 'groups'",
+        "new_key": among("auth_type", types_with("secret")),
+        "remove_key": among("auth_type", types_with("secret")),
+        **{name: among("auth_type", types_with(name.removeprefix(OPTION))) for name in option_fields()},
+    }
+
+    # --- form ---
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        key_fields = ["new_key", "remove_key"] if obj is not None and obj.secret else ["new_key"]
+        basics: list[Any] = ["name", "kind", "base_url", ("enabled", "connection_type"), "tags"]
+        if obj is not None:
+            basics[:0] = ["health_now", ("checked", "model_count")]
+        return (
+            (gettext_lazy("Basics"), {"fields": basics}),
+            (
+                gettext_lazy("Authentication"),
+                {"fields": ["auth_type", *key_fields, *option_fields(), "api_version"]},
+            ),
+            (gettext_lazy("Models"), {"fields": ["prefix_id", "model_ids", "position"]}),
+            (gettext_lazy("Access"), {"fields": ["access", "groups"]}),
+            (
+                gettext_lazy("Advanced"),
+                {
+                    "classes": ["collapse"],
+                    "fields": [
+                        "headers",
+                        "forward_cookies",
+                        ("verify_tls", "ca_file"),
+                        ("connect_timeout", "first_byte_timeout", "idle_timeout"),
+                    ],
+                },
+            ),
+        )
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        asks = {
+            "base_url",
+            "kind",
+            "auth_type",
+            "new_key",
+            "remove_key",
+            "headers",
+            "model_ids",
+            "api_version",
+            "enabled",
+        }
+        row = form.instance
+        if row.enabled and (
+            not change or asks & set(form.changed_data) or any(n.startswith(OPTION) for n in form.changed_data)
+        ):
+            # After the commit: a slow provider must not hold the database.
+            transaction.on_commit(lambda: self._refresh(request, Connection.objects.get(pk=row.pk)))
+
+    # --- list ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        rows: QuerySet[Connection] = super().get_queryset(request)
+        return rows.annotate(models_now=Count("sources", filter=Q(sources__listed=True)))
+
+    @display(description=gettext_lazy("Name"), ordering="name", header=True)
+    def label(self, row: Connection) -> list[Any]:
+        name = format_html('{} <span class="board-badge">{}</span>', row.name, _("Demo")) if row.demo else row.name
+        return [name, row.base_url]
+
+    @display(description=gettext_lazy("Health"))
+    def health_now(self, row: Connection) -> str:
+        state, words = health.state_of(row)
+        error = format_html('<span class="health-error">{}</span>', row.last_error) if state == "failing" else ""
+        return format_html(
+            '<span class="health"><span class="board-dot is-{}" aria-hidden="true"></span><span>{}{}</span></span>',
+            state, words, error,
+        )  # fmt: skip
+
+    @display(description=gettext_lazy("Place"), ordering="connection_type")
+    def place(self, row: Connection) -> str:
+        return row.get_connection_type_display()
+
+    @display(description=gettext_lazy("Models"), ordering="models_now")
+    def model_count(self, row: Any) -> str:
+        return format_html('<a class="row-link" href="{}">{}</a>', self._models_url(row.pk), row.models_now)
+
+    @display(description=gettext_lazy("Position"), ordering="position")
+    def place_in_order(self, row: Connection) -> str:
+        return "–" if row.demo else str(row.position)
+
+    @display(description=gettext_lazy("Last check"), ordering="last_checked")
+    def checked(self, row: Connection) -> str:
+        if row.last_checked is None:
+            return "–"
+        when = date_format(localtime(row.last_checked), "DATETIME_FORMAT")
+        return format_html(
+            '<span title="{}">{}</span>', when, _("%(time)s ago") % {"time": timesince(row.last_checked, depth=1)}
+        )
+
+    @staticmethod
+    def _models_url(pk: Any) -> str:
+        return f"{reverse('admin:providers_chatmodel_changelist')}?connection={pk}"
+
+    # --- verbs ---
+
+    @action(description=gettext_lazy("Test connection"), permissions=["change"], icon="network_check", url_path="test")
+    def test_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._do(request, object_id, self._test)
+
+    @action(description=gettext_lazy("Refresh models"), permissions=["change"], icon="refresh", url_path="refresh")
+    def refresh_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._do(request, object_id, self._refresh)
+
+    @action(description=gettext_lazy("Show models"), permissions=["view"], icon="smart_toy", url_path="models")
+    def show_models(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect(self._models_url(object_id))
+
+    @action(
+        description=gettext_lazy("Test connection"), permissions=["change"], icon="network_check", url_path="test-row"
+    )
+    def test_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._do(request, object_id, self._test, to_list=True)
+
+    @action(description=gettext_lazy("Refresh models"), permissions=["change"], icon="refresh", url_path="refresh-row")
+    def refresh_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._do(request, object_id, self._refresh, to_list=True)
+
+    @admin.action(description=gettext_lazy("Test the chosen connections"), permissions=["change"])
+    def test_chosen(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        for row in queryset:
+            self._test(request, row)
+
+    @admin.action(description=gettext_lazy("Switch on"), permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        self._switch(request, queryset, on=True)
+
+    @admin.action(description=gettext_lazy("Switch off"), permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
+        self._switch(request, queryset, on=False)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[Connection], *, on: bool) -> None:
+        rows = [row for row in queryset if row.enabled is not on]
+        for row in rows:  # one by one: each leaves its line in the history
+            row.enabled = on
+            row.save(update_fields=["enabled", "updated"])
+        words = ngettext("%(n)s connection was changed.", "%(n)s connections were changed.", len(rows))
+        self.message_user(request, words % {"n": len(rows)}, messages.SUCCESS)
+
+    def _do(self, request: HttpRequest, object_id: str, verb: Any, *, to_list: bool = False) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is not None:
+            verb(request, row)
+        if to_list or row is None:
+            return redirect("admin:providers_connection_changelist")
+        return redirect("admin:providers_connection_change", object_id)
+
+    def _test(self, request: HttpRequest, row: Connection) -> None:
+        tested = services.test_connection(row, by=callers.caller_for_user(request.user))
+        self.message_user(request, f"{row.name}: {tested.words}", messages.SUCCESS if tested.ok else messages.ERROR)
+
+    def _refresh(self, request: HttpRequest, row: Connection) -> None:
+        try:
+            found = services.refresh_models(row, by=callers.caller_for_user(request.user))
+        except GatewayError as error:
+            self.message_user(request, f"{row.name}: {health.in_words(error)}", messages.ERROR)
+            return
+        words = ngettext("%(n)s model", "%(n)s models", found.total) % {"n": found.total}
+        changes = [
+            text % {"n": count}
+            for text, count in ((_("%(n)s new"), found.added), (_("%(n)s no longer offered"), found.gone))
+            if count
+        ]
+        self.message_user(
+            request,
+            f"{row.name}: {', '.join([words, *changes])}.",
+            messages.SUCCESS if found.total else messages.WARNING,
+        )

@@ -1,0 +1,131 @@
+"""API keys: made here or by their people, shown once, revoked with one click."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
+
+from providers import callers, services
+from providers.forms import ClientKeyForm
+from providers.models import ClientKey
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("valid", _("valid")), ("expired", _("expired")), ("revoked", _("revoked"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        now = timezone.now()
+        match self.value():
+            case "valid":
+                return queryset.filter(revoked_at=None).exclude(expires_at__lte=now)
+            case "expired":
+                return queryset.filter(revoked_at=None, expires_at__lte=now)
+            case "revoked":
+                return queryset.exclude(revoked_at=None)
+        return queryset
+
+
+@admin.register(ClientKey)
+class ClientKeyAdmin(ModelAdmin):  # type: ignore[misc]
+    form = ClientKeyForm
+    list_display = ("label", "user", "state", "limited_to", "last_used", "expires_at", "created")
+    list_display_links = ("label",)
+    list_filter = (StateFilter, "last_used")
+    list_filter_submit = True
+    list_select_related = ("user",)
+    search_fields = ("name", "prefix", "user__email", "user__name")
+    autocomplete_fields = ("user",)
+    actions = ("revoke",)
+    actions_submit_line = ("revoke_now",)
+    fieldsets = (
+        (None, {"fields": ("user", "name", "scopes", "expires_at")}),
+        (gettext_lazy("Use"), {"fields": ("prefix", "state", "last_used", "created")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": ("user", "name", "scopes", "expires_at"),
+                "description": gettext_lazy(
+                    "The key is shown once, on the next page. Keep it where its program can read it."
+                ),
+            },
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ClientKey | None = None) -> Any:
+        return ("user", "prefix", "state", "last_used", "created") if obj is not None else ()
+
+    # --- list ---
+
+    @display(description=gettext_lazy("Key"), ordering="name", header=True)
+    def label(self, row: ClientKey) -> list[str]:
+        return [row.name or _("API key"), f"{row.prefix}…"]
+
+    @display(description=gettext_lazy("State"), label={"valid": "success", "expired": "warning", "revoked": "danger"})
+    def state(self, row: ClientKey) -> tuple[str, str]:
+        if row.revoked_at is not None:
+            return "revoked", _("revoked")
+        if row.expires_at is not None and row.expires_at <= timezone.now():
+            return "expired", _("expired")
+        return "valid", _("valid")
+
+    @display(description=gettext_lazy("Only for"))
+    def limited_to(self, row: ClientKey) -> str:
+        return ", ".join(str(callers.SCOPES.get(scope, scope)) for scope in row.scopes) or _("everything")
+
+    # --- verbs ---
+
+    def save_model(self, request: HttpRequest, obj: ClientKey, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        self._may_speak_for(request, obj.user)
+        row, key = services.issue_key(obj.user, name=obj.name, expires_at=obj.expires_at, scopes=obj.scopes)
+        obj.__dict__.update(row.__dict__)
+        request.issued_key = key  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _may_speak_for(request: HttpRequest, person: Any) -> None:
+        """Nobody gets a key to rights that they do not have themselves."""
+        me: Any = request.user
+        if person != me and not me.is_superuser and (person.is_superuser or person.is_staff):
+            raise PermissionDenied
+
+    def response_add(self, request: HttpRequest, obj: ClientKey, post_url_continue: str | None = None) -> HttpResponse:
+        """The key goes into this one page and nowhere else: no message, no cookie, no log."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("The new key"),
+            "key": request.issued_key,  # type: ignore[attr-defined]
+            "row": obj,
+            "opts": self.model._meta,
+        }
+        response = TemplateResponse(request, "admin/providers/clientkey/issued.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    @admin.action(description=gettext_lazy("Revoke the chosen keys"), permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ClientKey]) -> None:
+        rows = list(queryset.filter(revoked_at=None))
+        for row in rows:
+            services.revoke_key(row)
+        words = ngettext("%(n)s key is revoked.", "%(n)s keys are revoked.", len(rows))
+        self.message_user(request, words % {"n": len(rows)}, messages.SUCCESS)
+
+    @action(description=gettext_lazy("Revoke this key"), permissions=["change"])
+    def revoke_now(self, request: HttpRequest, obj: ClientKey) -> None:
+        services.revoke_key(obj)
+        self.message_user(request, _("The key is revoked."), messages.SUCCESS)

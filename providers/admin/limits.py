@@ -1,0 +1,44 @@
+"""Rate limits: how much people, groups and keys may use."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+
+from providers.admin.history import HistoryAdmin
+from providers.models import RateLimit
+
+
+@admin.register(RateLimit)
+class RateLimitAdmin(HistoryAdmin):
+    list_display = ("whom", "requests_minute", "tokens_minute", "requests_day", "tokens_day", "enabled")
+    list_display_links = ("whom",)
+    list_filter = (("target", ChoicesDropdownFilter), "enabled")
+    list_filter_submit = True
+    list_select_related = ("user", "group", "key")
+    search_fields = ("name", "user__email", "user__name", "group__name", "key__name")
+    autocomplete_fields = ("user", "group", "key")
+    conditional_fields = {  # noqa: RUF012  Unfold's own way to say it
+        "user": "target == 'user'",
+        "group": "target == 'group'",
+        "key": "target == 'key'",
+    }
+    fieldsets = (
+        (None, {"fields": ("name", "enabled", "target", "user", "group", "key")}),
+        (
+            gettext_lazy("How much"),
+            {
+                "fields": (("requests_minute", "requests_day"), ("tokens_minute", "tokens_day")),
+                "description": gettext_lazy(
+                    "An empty number is no limit. Where several limits concern one call, the tightest decides. "
+                    "Minutes and days are those of UTC."
+                ),
+            },
+        ),
+    )
+
+    @display(description=gettext_lazy("For"), ordering="target", header=True)
+    def whom(self, row: RateLimit) -> list[Any]:
+        return [str(row.user or row.group or row.key or row.get_target_display()), row.name]

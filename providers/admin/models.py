@@ -1,0 +1,199 @@
+"""Models: what is offered by whom, who may use it, and presets."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from simple_history.utils import bulk_update_with_history
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.decorators import action, display
+
+from providers import listing
+from providers.admin.access import AccessView
+from providers.admin.history import HistoryAdmin
+from providers.forms import ChatModelForm
+from providers.models import ChatModel, Connection, ModelAccess, ModelSource
+
+
+class ConnectionFilter(DropdownFilter):  # type: ignore[misc]
+    title = gettext_lazy("connection")
+    parameter_name = "connection"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(row.pk), row.name) for row in Connection.objects.only("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if not value or not str(value).isdigit():
+            return queryset
+        return queryset.filter(pk__in=ModelSource.objects.filter(connection=value, listed=True).values("model"))
+
+
+class OriginFilter(admin.SimpleListFilter):
+    title = gettext_lazy("origin")
+    parameter_name = "origin"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("offered", _("offered now")), ("preset", _("preset")), ("gone", _("no longer offered"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        offered = ModelSource.objects.filter(listed=True).values("model")
+        match self.value():
+            case "offered":
+                return queryset.filter(base=None, pk__in=offered)
+            case "preset":
+                return queryset.exclude(base=None)
+            case "gone":
+                return queryset.filter(base=None).exclude(pk__in=offered)
+        return queryset
+
+
+class SourceInline(TabularInline):  # type: ignore[misc]
+    """Where the model comes from; discovery writes it, people read it."""
+
+    model = ModelSource
+    verbose_name_plural = gettext_lazy("Offered by")
+    fields = readonly_fields = ("connection", "upstream_id", "listed", "first_seen", "last_seen")
+    extra = 0
+    can_delete = False
+    ordering = ("connection__position", "pk")
+    hide_title = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelSource]:
+        rows: QuerySet[ModelSource] = super().get_queryset(request)
+        return rows.select_related("connection", "model")
+
+
+@admin.register(ChatModel)
+class ChatModelAdmin(HistoryAdmin):
+    form = ChatModelForm
+    list_display = ("label", "origin", "access_now", "enabled", "tag_names")
+    list_display_links = ("label",)
+    list_filter = (ConnectionFilter, ("access", ChoicesDropdownFilter), "enabled", OriginFilter)
+    list_filter_submit = True
+    search_fields = ("public_id", "name", "description")
+    ordering = ("public_id",)
+    list_per_page = 100
+    actions = ("make_public", "make_inherit", "make_private", "enable", "disable")
+    actions_list = ("who_may",)
+    autocomplete_fields = ("base", "owner", "groups", "users")
+    inlines = (SourceInline,)
+    warn_unsaved_form = True
+    conditional_fields: ClassVar[dict[str, str]] = {"groups": "access == 'groups'", "users": "access == 'groups'"}
+
+    # --- form ---
+
+    def get_fieldsets(self, request: HttpRequest, obj: ChatModel | None = None) -> Any:
+        preset = (
+            gettext_lazy("Answers"),
+            {
+                "fields": ["base", "params", "system_prompt"],
+                "classes": [] if obj is None or obj.base_id else ["collapse"],
+                "description": gettext_lazy(
+                    "A preset answers through its base, with these parameters and this system prompt."
+                ),
+            },
+        )
+        basics = ["public_id", "name", "description", ("enabled", "vision"), "tags"]
+        access = ["owner", "access", "groups", "users"]
+        return (
+            (gettext_lazy("Basics"), {"fields": basics}),
+            preset,
+            (gettext_lazy("Access"), {"fields": access}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ChatModel | None = None) -> Any:
+        return ("public_id",) if obj is not None else ()
+
+    def get_inlines(self, request: HttpRequest, obj: ChatModel | None) -> Any:
+        return self.inlines if obj is not None and obj.base_id is None else ()
+
+    def get_custom_urls(self) -> Any:
+        return (("access/", "providers_chatmodel_access", AccessView.as_view(model_admin=self)),)
+
+    # --- list ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ChatModel]:
+        rows: QuerySet[ChatModel] = super().get_queryset(request)
+        sources = ModelSource.objects.select_related("connection").order_by("connection__position", "pk")
+        return rows.select_related("base", "owner").prefetch_related(Prefetch("sources", sources), "groups", "users")
+
+    @display(description=gettext_lazy("Model"), ordering="public_id", header=True)
+    def label(self, row: ChatModel) -> list[str]:
+        name = row.name or next((found for one in row.sources.all() if (found := listing.name_of(one.raw))), "")
+        return [name or row.public_id, row.public_id if name else ""]
+
+    @display(description=gettext_lazy("Offered by"))
+    def origin(self, row: ChatModel) -> str:
+        if row.base is not None:
+            return format_html('<span class="preset-of">{}</span> {}', _("preset of"), row.base.public_id)
+        offered = [source.connection for source in row.sources.all() if source.listed]
+        if not offered:
+            return format_html('<span class="health-error">{}</span>', _("no longer offered"))
+        return format_html_join(
+            ", ", "{}{}", ((one.name, "" if one.enabled else f" ({_('switched off')})") for one in offered)
+        )
+
+    @display(
+        description=gettext_lazy("Who may use it"),
+        ordering="access",
+        label={"public": "success", "groups": "info", "private": "warning", "inherit": ""},
+    )
+    def access_now(self, row: ChatModel) -> tuple[str, str]:
+        if row.access == ModelAccess.GROUPS:
+            names = [*(group.name for group in row.groups.all()), *(str(user) for user in row.users.all())]
+            return row.access, ", ".join(names[:3]) + (" …" if len(names) > 3 else "") if names else _("nobody yet")
+        words = {"public": _("everyone"), "private": _("private"), "inherit": _("as its connection")}
+        return row.access, words[row.access]
+
+    @display(description=gettext_lazy("Tags"))
+    def tag_names(self, row: ChatModel) -> str:
+        return ", ".join(str(tag.get("name", "")) if isinstance(tag, dict) else str(tag) for tag in row.tags)
+
+    # --- verbs ---
+
+    @action(description=gettext_lazy("Who may use what"), permissions=["view"], icon="policy", url_path="who-may")
+    def who_may(self, request: HttpRequest) -> HttpResponse:
+        return redirect("admin:providers_chatmodel_access")
+
+    @admin.action(description=gettext_lazy("Open to everyone"), permissions=["change"])
+    def make_public(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
+        self._set(request, queryset, access=ModelAccess.PUBLIC)
+
+    @admin.action(description=gettext_lazy("Open as their connections say"), permissions=["change"])
+    def make_inherit(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
+        self._set(request, queryset, access=ModelAccess.INHERIT)
+
+    @admin.action(description=gettext_lazy("Make private"), permissions=["change"])
+    def make_private(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
+        self._set(request, queryset, access=ModelAccess.PRIVATE)
+
+    @admin.action(description=gettext_lazy("Switch on"), permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
+        self._set(request, queryset, enabled=True)
+
+    @admin.action(description=gettext_lazy("Switch off"), permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
+        self._set(request, queryset, enabled=False)
+
+    def _set(self, request: HttpRequest, queryset: QuerySet[ChatModel], **values: Any) -> None:
+        """Write to all at once, with a line in the history of each."""
+        rows = [row for row in queryset if any(getattr(row, name) != value for name, value in values.items())]
+        for row in rows:
+            for name, value in values.items():
+                setattr(row, name, value)
+        bulk_update_with_history(rows, ChatModel, list(values), batch_size=500, default_user=request.user)
+        words = ngettext("%(n)s model was changed.", "%(n)s models were changed.", len(rows))
+        self.message_user(request, words % {"n": len(rows)}, messages.SUCCESS)

@@ -1,0 +1,87 @@
+"""What was used: read only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import (
+    AllValuesCheckboxFilter,
+    AutocompleteSelectFilter,
+    FieldTextFilter,
+    RangeDateTimeFilter,
+    RelatedDropdownFilter,
+)
+from unfold.decorators import display
+
+from providers.models import UsageRecord
+
+
+class OutcomeFilter(admin.SimpleListFilter):
+    title = gettext_lazy("outcome")
+    parameter_name = "outcome"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("ok", _("answered")), ("left", _("the caller left")), ("failed", _("failed"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "ok":
+                return queryset.filter(status__lt=400)
+            case "left":
+                return queryset.filter(status=499)
+            case "failed":
+                return queryset.filter(Q(status__gte=400) & ~Q(status=499))
+        return queryset
+
+
+@admin.register(UsageRecord)
+class UsageRecordAdmin(ModelAdmin):  # type: ignore[misc]
+    list_display = ("when", "user", "kind", "model", "connection", "outcome", "tokens", "first_byte", "lasted")
+    list_filter = (
+        ("when", RangeDateTimeFilter),
+        OutcomeFilter,
+        ("kind", AllValuesCheckboxFilter),
+        ("model", FieldTextFilter),
+        ("user", AutocompleteSelectFilter),
+        ("connection", RelatedDropdownFilter),
+    )
+    list_filter_submit = True
+    list_select_related = ("user", "connection", "key")
+    search_fields = ("model", "user__email")
+    ordering = ("-when",)
+    show_full_result_count = False  # counting a large table costs more than the page
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @display(
+        description=gettext_lazy("Outcome"),
+        ordering="status",
+        label={"ok": "success", "left": "warning", "failed": "danger"},
+    )
+    def outcome(self, row: UsageRecord) -> tuple[str, str]:
+        if row.status == 499:
+            return "left", _("the caller left")
+        return ("ok" if row.status < 400 else "failed"), str(row.status)
+
+    @display(description=gettext_lazy("Tokens in / out"), ordering="tokens_out")
+    def tokens(self, row: UsageRecord) -> str:
+        return f"{row.tokens_in} / {row.tokens_out}"
+
+    @display(description=gettext_lazy("First byte"), ordering="first_byte_ms")
+    def first_byte(self, row: UsageRecord) -> str:
+        return "–" if row.first_byte_ms is None else f"{row.first_byte_ms} ms"
+
+    @display(description=gettext_lazy("Lasted"), ordering="duration_ms")
+    def lasted(self, row: UsageRecord) -> str:
+        return f"{row.duration_ms} ms"

@@ -1,0 +1,160 @@
+"""Errors as the outside sees them: OpenAI's shape where its clients call, `{"detail", "code"}` elsewhere.
+
+The lane and the views answer through `problem`, so they cannot differ. OpenAI-shaped answers are in English whoever
+asks: programs read them, and the lane knows no language.
+"""
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.core.exceptions import (
+    BadRequest as DjangoBadRequest,
+)
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.http import Http404, HttpResponse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from rest_framework import exceptions as drf
+
+from providers.errors import (
+    BadRequest,
+    CallerError,
+    Forbidden,
+    GatewayError,
+    NotFound,
+    RateLimited,
+    TooLarge,
+    Unauthenticated,
+)
+
+OPENAI_PATHS = ("/v1/", "/openai/", "/api/chat/completions")
+CHALLENGE = 'Bearer realm="api"'
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error, ready to be sent. `headers` have lower-case names, content type and length among them."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def problem(error: BaseException, path: str) -> Problem:
+    """The answer to a request for `path` that ended in `error`; one that is no error of ours is logged, and a 500."""
+    with translation.override("en" if is_openai(path) else translation.get_language()):
+        known = known_error(error)
+        if known is None:
+            logger.error("A request for %s failed", path, exc_info=error)
+            known = GatewayError(_("Something went wrong on this site."))
+        shape = known.openai_body() if is_openai(path) else {**known.detail_body(), **_fields(error)}
+        body = orjson.dumps(shape)
+    headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
+    if known.status == 401:
+        headers.append(("www-authenticate", CHALLENGE))
+    if known.retry_after is not None:
+        headers.append(("retry-after", str(math.ceil(known.retry_after))))
+    return Problem(known.status, (*headers, *known.headers), body)
+
+
+def is_openai(path: str) -> bool:
+    return path.startswith(OPENAI_PATHS)
+
+
+def openai_body(error: GatewayError) -> bytes:
+    """An error in OpenAI's shape, as bytes."""
+    with translation.override("en"):
+        return orjson.dumps(error.openai_body())
+
+
+def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
+    """Django REST framework's exception handler."""
+    path = context["request"].path
+    found = problem(error, path)
+    if isinstance(error, drf.MethodNotAllowed):
+        allowed = context["view"].allowed_methods
+        found = Problem(found.status, (*found.headers, ("allow", ", ".join(allowed))), found.body)
+    return response_for(found)
+
+
+def response_for(found: Problem) -> HttpResponse:
+    return HttpResponse(found.body, status=found.status, headers=dict(found.headers))
+
+
+def known_error(error: BaseException) -> GatewayError | None:
+    """The error in our words; None where it is a fault of ours."""
+    match error:
+        case GatewayError():
+            return error
+        case drf.NotAuthenticated():
+            return anonymous()
+        case drf.AuthenticationFailed():
+            return Unauthenticated(str(error.detail))
+        case drf.PermissionDenied() | PermissionDenied():
+            return Forbidden(_plain(error) or _("You may not do this."))
+        case drf.NotFound() | Http404() | ObjectDoesNotExist():
+            return NotFound(_("There is nothing here."))
+        case RequestDataTooBig():
+            return too_large()
+        case drf.ValidationError():
+            return BadRequest(_sentence(error.detail), code="invalid", param=_first_field(error.detail))
+        case drf.Throttled():
+            return RateLimited(str(error.detail), retry_after=getattr(error, "wait", None))
+        case drf.APIException() if error.status_code < 500:  # 405, 406, 415
+            return CallerError(str(error.detail), code=str(error.default_code), status=error.status_code)
+        case SuspiciousOperation() | DjangoBadRequest():
+            return BadRequest(_("The request cannot be understood."))
+        case _:
+            return None
+
+
+def anonymous() -> Unauthenticated:
+    return Unauthenticated(_("Sign in, or send an API key."))
+
+
+def too_large() -> TooLarge:
+    return TooLarge(_("The body of the request is larger than this site takes."))
+
+
+def _plain(error: BaseException) -> str:
+    return str(error.detail) if isinstance(error, drf.PermissionDenied) else ""
+
+
+def _fields(error: BaseException) -> dict[str, Any]:
+    """What is wrong with which field, for forms."""
+    if isinstance(error, drf.ValidationError) and isinstance(error.detail, dict):
+        return {"errors": _texts(error.detail)}
+    return {}
+
+
+def _texts(detail: Any) -> Any:
+    if isinstance(detail, dict):
+        return {str(name): _texts(value) for name, value in detail.items()}
+    if isinstance(detail, list | tuple):
+        return [_texts(value) for value in detail]
+    return str(detail)
+
+
+def _sentence(detail: Any) -> str:
+    """The first thing that is wrong, with the name of its field."""
+    if isinstance(detail, dict):
+        name, value = next(iter(detail.items()))
+        return _sentence(value) if name == "non_field_errors" else f"{name}: {_sentence(value)}"
+    if isinstance(detail, list | tuple):
+        return _sentence(detail[0]) if detail else ""
+    return str(detail)
+
+
+def _first_field(detail: Any) -> str | None:
+    name = next(iter(detail), None) if isinstance(detail, dict) else None
+    return None if name == "non_field_errors" else name

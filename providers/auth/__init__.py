@@ -1,0 +1,17 @@
+"""The table of auth types. To add one: write `auth/<name>.py` with a subclass of `AuthType`, put it below, and add
+`tests/providers/auth/test_<name>.py`; the contract test over this table checks the rest. No migration, no other change.
+"""
+
+from providers.auth.base import NOBODY, AuthType, Field, Who
+from providers.auth.bearer import Bearer
+from providers.auth.entra import AzureAd, MicrosoftEntraId
+from providers.auth.none import NoAuth
+from providers.auth.session import Session
+from providers.auth.system_oauth import SystemOAuth
+
+AUTH_TYPES: dict[str, AuthType] = {
+    auth_type.name: auth_type
+    for auth_type in (Bearer(), NoAuth(), Session(), SystemOAuth(), AzureAd(), MicrosoftEntraId())
+}
+
+__all__ = ["AUTH_TYPES", "NOBODY", "AuthType", "Field", "Who"]

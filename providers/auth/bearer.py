@@ -1,0 +1,17 @@
+"""`Authorization: Bearer {key}`: what nearly every provider takes. An empty key sends no header (R17)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from providers.auth.base import AuthType, Field, Who
+
+
+class Bearer(AuthType):
+    name = "bearer"
+    label = _("API key (Bearer)")
+    fields = (Field("secret", _("API key"), secret=True),)
+
+    def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:
+        return {"Authorization": f"Bearer {secret}"} if secret else {}

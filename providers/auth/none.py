@@ -1,0 +1,16 @@
+"""No proof at all: servers on one's own network (R18)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from providers.auth.base import AuthType, Who
+
+
+class NoAuth(AuthType):
+    name = "none"
+    label = _("None")
+
+    def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:
+        return {}

@@ -1,0 +1,25 @@
+"""The token that the person's OpenID provider gave at sign-in goes on to the provider (R20), renewed before it ends."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from providers.auth.base import AuthType, Who
+from providers.errors import ConfigurationError
+
+
+class SystemOAuth(AuthType):
+    name = "system_oauth"
+    label = _("The caller's OpenID Connect token")
+    help = _("Sends the access token of the caller's single sign-on. People who signed in with a password have none.")
+    blocking = True  # reads the stored token, and may renew it
+    needs_user = True
+
+    def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:
+        if who.oauth_token is None:
+            raise ConfigurationError(
+                _("This connection sends on who is signed in, and nobody is. Write its models into “Model ids”."),
+                code="user_needed",
+            )
+        return {"Authorization": f"Bearer {who.oauth_token()}"}

@@ -1,0 +1,59 @@
+"""Who may come in through Django REST framework: a key in a header, or a session. `request.auth` is the Caller."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.request import Request
+
+from providers import callers
+from providers.errors import Unauthenticated
+from providers.facts import Caller
+
+
+class KeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer sk-…`, or `api-key: sk-…` as Azure's clients send it."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        key = presented_key(request.headers.get("Authorization", ""), request.headers.get("api-key", ""))
+        if key is None:
+            return None
+        caller = callers.caller_for_key_blocking(key)
+        user = get_user_model()._default_manager.filter(pk=caller.user_id, is_active=True).first()
+        if user is None:
+            raise Unauthenticated(_("This account is not active."))
+        return user, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        """The first authentication class decides: anonymous is 401, not 403."""
+        return 'Bearer realm="api"'
+
+
+class BrowserAuthentication(SessionAuthentication):
+    """The session cookie, with the CSRF token on every unsafe method."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        found = super().authenticate(request)
+        return (found[0], callers.caller_for_user(found[0])) if found else None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+
+def presented_key(authorization: str, api_key: str = "") -> str | None:
+    """The key in the two headers, or None when neither is a Bearer credential nor a key."""
+    scheme, _space, key = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return key.strip()
+    return api_key.strip() or None
+
+
+def caller_of(request: Any) -> Caller:
+    """The caller of a DRF or Django request that somebody is signed in to; raises Unauthenticated otherwise."""
+    auth = getattr(request, "auth", None)
+    if isinstance(auth, Caller):
+        return auth
+    if not request.user.is_authenticated:
+        raise Unauthenticated(_("Sign in, or send an API key."))
+    return callers.caller_for_user(request.user)

@@ -1,0 +1,223 @@
+"""Who is calling: from an API key, or from a signed-in user. Known keys are answered from memory until rows change."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core import signing
+from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from providers import background, catalogue
+from providers.errors import ConfigurationError, Unauthenticated
+from providers.facts import Caller
+
+__all__ = ["SCOPES", "Caller", "caller_for_key", "caller_for_key_blocking", "caller_for_user", "session_token"]
+
+# What a key may be made for; an empty list on the key means all of it.
+SCOPES = {
+    "inference": gettext_lazy("Chat, embeddings, speech and the model list"),
+    "images": gettext_lazy("Pictures"),
+    "chats": gettext_lazy("Conversations and files"),
+    "admin": gettext_lazy("Settings (administrators)"),
+}
+CACHE_SIZE = 10_000  # callers kept per process
+LAST_USED_SECONDS = 60.0
+TOKEN_PREFIX = "st-"  # noqa: S105  a mark, not a secret
+TOKEN_SECONDS = 600  # how long the token that stands for a browser session is accepted
+TOKEN_SALT = "providers.session-token"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    caller: Caller
+    expires_at: float | None  # seconds since the epoch
+
+
+class _Memory:
+    """Callers by digest, valid for one version of the configuration; one look-up per key at a time."""
+
+    def __init__(self) -> None:
+        self.version: int | None = None
+        self.known: dict[str, _Known] = {}
+        self.pending: dict[str, Future[_Known]] = {}
+        self.lock = threading.Lock()
+
+    def at(self, version: int) -> dict[str, _Known]:
+        if version != self.version:
+            with self.lock:
+                self.version, self.known, self.pending = version, {}, {}
+        return self.known
+
+    def look_up(self, key: str, digest: str, version: int) -> "Future[_Known]":
+        with self.lock:
+            future = self.pending.get(digest)
+            if future is None:
+                future = self.pending[digest] = background.submit(lambda: _load(key, digest))
+                future.add_done_callback(lambda done: self._keep(digest, version, done))
+            return future
+
+    def _keep(self, digest: str, version: int, done: "Future[_Known]") -> None:
+        with self.lock:
+            self.pending.pop(digest, None)
+            if done.exception() is None and self.version == version:
+                while len(self.known) >= CACHE_SIZE:
+                    del self.known[next(iter(self.known))]
+                self.known[digest] = done.result()
+
+
+_memory = _Memory()
+
+
+async def caller_for_key(key: str) -> Caller:
+    """The caller behind a key or a session token. Raises Unauthenticated (unknown, revoked, expired, inactive user)."""
+    snapshot = await catalogue.snapshot()
+    digest = _digest(key)
+    known = _memory.at(snapshot.version).get(digest)
+    if known is None:
+        future = _memory.look_up(key, digest, snapshot.version)
+        known = await asyncio.shield(asyncio.wrap_future(future))
+    return _use(known)
+
+
+def caller_for_key_blocking(key: str) -> Caller:
+    """The same for synchronous code. Inside a transaction it reads that transaction's rows and keeps nothing."""
+    digest = _digest(key)
+    if connection.in_atomic_block:
+        return _use(_load(key, digest))
+    snapshot = catalogue.snapshot_blocking()
+    known = _memory.at(snapshot.version).get(digest)
+    return _use(known if known is not None else _memory.look_up(key, digest, snapshot.version).result())
+
+
+def caller_for_user(user: Any) -> Caller:
+    """The caller that a signed-in user is; one query for the groups. Its credential is a token that our API accepts."""
+    return _caller(user, credential=session_token(user))
+
+
+def session_token(user: Any) -> str:
+    """A signed token for `TOKEN_SECONDS` that stands for this user; it ends early when the password changes."""
+    value = {"user": user.pk, "proof": user.get_session_auth_hash()[:16], "until": int(time.time()) + TOKEN_SECONDS}
+    return TOKEN_PREFIX + signing.dumps(value, salt=TOKEN_SALT)
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _digest(key: str) -> str:
+    """What the memory knows a key by. Raises Unauthenticated for what cannot be a key; that is not remembered."""
+    from providers.models import KEY_PREFIX, key_digest
+
+    if not key:
+        raise Unauthenticated(_("No API key was sent."))
+    if not key.startswith((KEY_PREFIX, TOKEN_PREFIX)):
+        raise _unknown()
+    return key_digest(key)
+
+
+def _unknown() -> Unauthenticated:
+    return Unauthenticated(_("Incorrect API key provided."))
+
+
+def _load(key: str, digest: str) -> _Known:
+    """Two queries. Raises Unauthenticated, or ConfigurationError when the database is away."""
+    try:
+        return _load_token(key) if key.startswith(TOKEN_PREFIX) else _load_key(key, digest)
+    except (DatabaseError, InterfaceError) as error:
+        raise ConfigurationError(
+            _("API keys cannot be checked right now."), code="database_unavailable", retryable=True
+        ) from error
+
+
+def _load_key(key: str, digest: str) -> _Known:
+    from providers.models import ClientKey
+
+    row = ClientKey.objects.select_related("user").filter(digest=digest).first()
+    if row is None:
+        raise _unknown()
+    if row.revoked_at is not None:
+        raise Unauthenticated(_("This API key was revoked."))
+    if not row.user.is_active:
+        raise Unauthenticated(_("This account is not active."))
+    caller = _caller(row.user, key_id=row.pk, scopes=frozenset(row.scopes), credential=key)
+    return _Known(caller, _seconds(row.expires_at))
+
+
+def _load_token(key: str) -> _Known:
+    try:
+        value = signing.loads(key.removeprefix(TOKEN_PREFIX), salt=TOKEN_SALT, max_age=TOKEN_SECONDS)
+    except signing.BadSignature as error:
+        raise _unknown() from error
+    user = get_user_model()._default_manager.filter(pk=value["user"], is_active=True).first()
+    if user is None or not constant_time_compare(user.get_session_auth_hash()[:16], value["proof"]):
+        raise _unknown()
+    # Whoever holds the token (a provider with `session` authentication) may call models in the user's name, no more.
+    return _Known(_caller(user, scopes=frozenset({"inference"}), credential=key), float(value["until"]))
+
+
+def _caller(
+    user: Any, *, key_id: int | None = None, scopes: frozenset[str] = frozenset(), credential: str = ""
+) -> Caller:
+    groups = list(user.groups.order_by("name").values_list("pk", "name"))
+    return Caller(
+        user_id=user.pk,
+        email=user.email,
+        name=user.get_full_name(),
+        role=user.role,
+        group_ids=frozenset(pk for pk, _name in groups),
+        group_names=tuple(name for _pk, name in groups),
+        key_id=key_id,
+        scopes=scopes,
+        credential=credential,
+    )
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment is not None else None
+
+
+def _use(known: _Known) -> Caller:
+    if known.expires_at is not None and known.expires_at <= time.time():
+        raise Unauthenticated(_("This API key has expired."))
+    if known.caller.key_id is not None:
+        _last_used.note(known.caller.key_id)
+    return known.caller
+
+
+class _LastUsed:
+    """Writes `last_used` behind, at most once a minute per key, all waiting keys in one statement."""
+
+    def __init__(self) -> None:
+        self.noted: dict[int, float] = {}
+        self.waiting: set[int] = set()
+        self.lock = threading.Lock()
+
+    def note(self, key_id: int) -> None:
+        moment = time.monotonic()
+        if moment - self.noted.get(key_id, float("-inf")) < LAST_USED_SECONDS:
+            return
+        with self.lock:
+            if len(self.noted) >= CACHE_SIZE:
+                self.noted.clear()
+            self.noted[key_id] = moment
+            first = not self.waiting
+            self.waiting.add(key_id)
+        if first:
+            background.write(self._flush, what="when keys were last used")
+
+    def _flush(self) -> None:
+        from providers.models import ClientKey
+
+        with self.lock:
+            ids, self.waiting = self.waiting, set()
+        ClientKey.objects.quietly().filter(pk__in=ids).update(last_used=timezone.now())
+
+
+_last_used = _LastUsed()

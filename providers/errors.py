@@ -1,0 +1,169 @@
+"""What can go wrong between a caller and a provider, and whose fault it is.
+
+    GatewayError                 every error of ours: a status, a code, a sentence for people
+    ├── CallerError              the request is wrong; the caller can mend it
+    │   ├── BadRequest           400  cannot be understood or expressed
+    │   ├── Unauthenticated      401  no key, or none that we know
+    │   ├── Forbidden            403  known, but not allowed
+    │   ├── NotFound             404  not there, or not theirs: both answer alike
+    │   ├── Conflict             409  the thing is in another state
+    │   ├── TooLarge             413  more bytes than we take
+    │   └── RateLimited          429  too much at once; `retry_after` says when
+    ├── ConfigurationError       503  an administrator has to change something
+    ├── ProviderError            the provider answered with an error; its status and words are kept
+    │   └── ContentRefused       the provider's safety rules refused it; trying again does not help
+    └── NetworkError             502  no answer from the provider
+        ├── UpstreamTimeout      504  an answer that took too long
+        └── AddressRefused       400  an address that we do not call
+
+`message` is safe to show and may be lazily translated: it is put into words for whoever reads it. `provider` holds the
+provider's own words; private detail goes to the log, never into an error.
+"""
+
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
+
+
+class GatewayError(Exception):
+    """Base of the tree. `blame` is one of caller, configuration, provider, network."""
+
+    status: int = 500
+    code: str = "internal_error"
+    type: str = "server_error"
+    blame: ClassVar[str] = "configuration"
+    retryable: bool = False
+
+    def __init__(
+        self,
+        message: str | Promise,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        provider: str = "",
+        retry_after: float | None = None,
+        retryable: bool | None = None,
+        status: int | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self._message = message
+        self.param = param
+        self.provider = provider
+        self.retry_after = retry_after
+        self.headers = headers  # that go with the answer, names in lower case
+        if code is not None:
+            self.code = code
+        if retryable is not None:
+            self.retryable = retryable
+        if status is not None:
+            self.status = status
+
+    @property
+    def message(self) -> str:
+        return str(self._message)
+
+    def openai_body(self) -> dict[str, Any]:
+        """OpenAI's error object (contracts/openai.md, section 2), with the provider's words behind ours."""
+        words = str(self.message)
+        if self.provider and self.provider not in words:
+            words = f"{words} {self.provider}"
+        return {"error": {"message": words, "type": self.type, "param": self.param, "code": self.code}}
+
+    def detail_body(self) -> dict[str, Any]:
+        """`{"detail", "code"}`, with `provider` where the provider said something."""
+        body: dict[str, Any] = {"detail": self.message, "code": self.code}
+        return {**body, "provider": self.provider} if self.provider else body
+
+    def message_body(self) -> dict[str, Any]:
+        """What a failed answer keeps and a page shows."""
+        return {
+            "message": self.message,
+            "code": self.code,
+            "status": self.status,
+            "provider": self.provider,
+            "retryable": self.retryable,
+            "retry_after": self.retry_after,
+            "blame": self.blame,
+        }
+
+
+class CallerError(GatewayError):
+    status = 400
+    type = "invalid_request_error"
+    blame = "caller"
+
+
+class BadRequest(CallerError):
+    code = "invalid_request"
+
+
+class Unauthenticated(CallerError):
+    status = 401
+    code = "invalid_api_key"
+
+
+class Forbidden(CallerError):
+    status = 403
+    code = "permission_denied"
+
+
+class NotFound(CallerError):
+    status = 404
+    code = "not_found"
+
+
+class Conflict(CallerError):
+    status = 409
+    code = "conflict"
+
+
+class TooLarge(CallerError):
+    status = 413
+    code = "request_too_large"
+
+
+class RateLimited(CallerError):
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+    retryable = True
+
+
+class ConfigurationError(GatewayError):
+    status = 503
+    code = "not_configured"
+
+
+class ProviderError(GatewayError):
+    """`status` is the provider's own; `retryable` follows it unless the adapter knows better."""
+
+    status = 502
+    code = "provider_error"
+    type = "provider_error"
+    blame = "provider"
+
+
+class ContentRefused(ProviderError):
+    status = 400
+    code = "content_refused"
+
+
+class NetworkError(GatewayError):
+    status = 502
+    code = "upstream_unreachable"
+    type = "upstream_error"
+    blame = "network"
+    retryable = True
+
+
+class UpstreamTimeout(NetworkError):
+    status = 504
+    code = "upstream_timeout"
+
+
+class AddressRefused(NetworkError):
+    status = 400
+    code = "address_refused"
+    blame = "caller"
+    retryable = False

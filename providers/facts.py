@@ -1,0 +1,180 @@
+"""What the fast path knows: frozen values made from the configuration rows, and the rule of who may use what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from providers import health
+from providers.errors import ConfigurationError, NotFound
+from providers.http import Limits, Tls
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A person, or a program with a person's key. `role` is `admin` or `user`; empty `scopes` means everything."""
+
+    user_id: int
+    email: str
+    name: str
+    role: str
+    group_ids: frozenset[int] = frozenset()
+    group_names: tuple[str, ...] = ()
+    key_id: int | None = None
+    scopes: frozenset[str] = frozenset()
+    credential: str = field(default="", repr=False)  # the key as presented, or a short-lived token that our API accepts
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+    def may(self, scope: str) -> bool:
+        """Whether the key in use was made for this (see `callers.SCOPES`)."""
+        return not self.scopes or scope in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFacts:
+    """One enabled connection. `base_url` has no trailing slash; the time limits are its own or the environment's."""
+
+    id: int
+    name: str
+    kind: str
+    base_url: str
+    secret: str = field(repr=False)
+    auth_type: str
+    auth_options: Mapping[str, Any] = field(repr=False)
+    azure: bool
+    api_version: str
+    prefix_id: str
+    tags: tuple[Any, ...]
+    connection_type: str
+    headers: Mapping[str, str] = field(repr=False)
+    forward_cookies: str
+    limits: Limits
+    tls: Tls
+    position: int
+    access: str
+    group_ids: frozenset[int]
+    demo: bool
+    model_ids: tuple[str, ...]
+    index: int = 0  # place among all connections: the `urlIdx` of the flat configuration and of the model list
+
+    def allows(self, caller: Caller) -> bool:
+        """Whether this connection's own rule lets the caller in; models may say otherwise."""
+        if self.access == "public" or is_trusted(caller):
+            return True
+        return self.access == "groups" and not self.group_ids.isdisjoint(caller.group_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One connection that offers a model, the model's id there, and the provider's own object about it."""
+
+    connection: ConnectionFacts
+    upstream_id: str
+    raw: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One public model id and what stands behind it. Presets (`base_id`) carry their base's sources."""
+
+    public_id: str
+    name: str
+    description: str
+    sources: tuple[Source, ...]
+    base_id: str | None
+    params: Mapping[str, Any]
+    system_prompt: str
+    owner_id: int | None
+    access: str  # `inherit` asks the connection of each source; a preset that inherits has its base's rule here
+    group_ids: frozenset[int]
+    user_ids: frozenset[int]
+    tags: tuple[Any, ...]
+    vision: bool | None
+    for_chat: bool = True  # false for what the official API lists beside its chat models (R28): callable, not shown
+
+    def sources_for(self, caller: Caller) -> tuple[Source, ...]:
+        """The sources that this caller may use, in order of position; none when the model is not theirs."""
+        if self.access == "public" or caller.user_id == self.owner_id or is_trusted(caller):
+            return self.sources
+        if self.access == "inherit":
+            allowed = tuple(source for source in self.sources if source.connection.allows(caller))
+            return self.sources if len(allowed) == len(self.sources) else allowed
+        if self.access == "groups" and (
+            caller.user_id in self.user_ids or not self.group_ids.isdisjoint(caller.group_ids)
+        ):
+            return self.sources
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """The switches of the gateway as a whole."""
+
+    enable_openai_api: bool = True
+    task_model: str = ""
+    task_model_external: str = ""
+    default_model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitFacts:
+    """One row of `RateLimit`; None means no limit."""
+
+    id: int
+    target: str  # everyone, user, group, key
+    target_id: int | None
+    requests_minute: int | None
+    tokens_minute: int | None
+    requests_day: int | None
+    tokens_day: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole configuration at one version."""
+
+    version: int
+    routes: Mapping[str, Route]
+    connections: Mapping[int, ConnectionFacts]
+    gateway: GatewayFacts
+    limits: tuple[LimitFacts, ...] = ()
+
+    def route_for(self, caller: Caller, public_id: str) -> Route:
+        """The route with the sources that this caller may use, those that answer first.
+
+        Raises NotFound (`model_not_found`) for unknown and forbidden alike, ConfigurationError while everything is off.
+        """
+        if not self.gateway.enable_openai_api:
+            raise ConfigurationError(_("The connections are switched off."), code="connections_disabled")
+        route = self.routes.get(public_id)
+        sources = route.sources_for(caller) if route is not None else ()
+        if route is None or not sources:
+            raise NotFound(
+                _("The model “%(id)s” does not exist or you do not have access to it.") % {"id": public_id},
+                code="model_not_found",
+                param="model",
+            )
+        if len(sources) > 1:
+            sources = health.order(sources, lambda source: source.connection.id)
+        return route if sources is route.sources else replace(route, sources=sources)
+
+    def routes_for(self, caller: Caller) -> list[Route]:
+        """Every route to list for this caller, by public id; empty while everything is off."""
+        if not self.gateway.enable_openai_api:
+            return []
+        found = []
+        for route in self.routes.values():
+            sources = route.sources_for(caller) if route.for_chat else ()
+            if sources:
+                found.append(route if sources is route.sources else replace(route, sources=sources))
+        return found
+
+
+def is_trusted(caller: Caller) -> bool:
+    """Administrators see everything; `BYPASS_MODEL_ACCESS_CONTROL` (environment alone) lets everybody."""
+    return caller.is_admin or settings.BYPASS_MODEL_ACCESS_CONTROL

@@ -1,0 +1,39 @@
+"""A text column that is encrypted at rest.
+
+`settings.FIELD_ENCRYPTION_KEYS` lists Fernet keys, newest first: the first encrypts, all decrypt, so a key is rotated
+by putting a new one in front and saving the rows again (`manage.py rotate_secrets`).
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db import models
+
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # what a value becomes when no key decrypts it; never sent anywhere
+
+
+@lru_cache(maxsize=4)
+def _fernet(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def fernet() -> MultiFernet:
+    return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
+
+
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
+    """Plain text in Python, a Fernet token in the database. An empty text stays empty. Cannot be searched."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return fernet().encrypt(value.encode()).decode() if value else value
+
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> str | None:
+        if not value:
+            return value
+        try:
+            return fernet().decrypt(value.encode()).decode()
+        except InvalidToken:
+            return UNREADABLE

@@ -1,0 +1,150 @@
+"""Which connections answer: a circuit per connection, in memory, with its state written to the row behind.
+
+A connection that failed rests, longer each time, and meanwhile comes after those that answer. Resting never refuses a
+call: when nothing else offers the model, it is tried. Health is no configuration: writing it makes no new version and
+no history.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from providers import background
+from providers.errors import GatewayError
+
+FIRST_PAUSE = 5.0  # seconds; doubled with each further failure
+LONGEST_PAUSE = 300.0
+OK_WRITE_SECONDS = 60.0  # a connection that keeps answering is written at most this often
+
+S = TypeVar("S")
+
+
+@dataclass(slots=True)
+class Circuit:
+    failures: int = 0
+    next_try: float = 0.0  # on the monotonic clock
+    ok_written: float = float("-inf")
+
+
+_circuits: dict[int, Circuit] = {}
+_lock = threading.Lock()
+
+
+def pause_after(failures: int) -> float:
+    """Seconds to rest after so many failures in a row: 5, 10, 20 … 300."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10)) if failures else 0.0
+
+
+def is_resting(connection_id: int) -> bool:
+    circuit = _circuits.get(connection_id)
+    return circuit is not None and circuit.next_try > time.monotonic()
+
+
+def order(items: tuple[S, ...], connection_id: Callable[[S], int]) -> tuple[S, ...]:
+    """The same items, those whose connection is resting last; the same object when none rests."""
+    if not _circuits or not any(is_resting(connection_id(item)) for item in items):
+        return items
+    return tuple(sorted(items, key=lambda item: is_resting(connection_id(item))))
+
+
+def failed(connection_id: int, error: BaseException) -> None:
+    """Remember a failure, open or prolong the pause, and write both to the row behind."""
+    columns = _fail(connection_id, error)
+    background.write(lambda: write_row(connection_id, **columns), what="a connection's failure")
+
+
+def record_failure(connection_id: int, error: BaseException) -> None:
+    """The same, written at once in this thread and transaction."""
+    write_row(connection_id, **_fail(connection_id, error))
+
+
+def answered(connection_id: int, milliseconds: float) -> None:
+    """Remember an answer: the pause ends. Written behind, at most once a minute while all is well."""
+    circuit = _circuits.get(connection_id)
+    if circuit is not None and not circuit.failures and time.monotonic() - circuit.ok_written < OK_WRITE_SECONDS:
+        return
+    columns = _answer(connection_id, milliseconds)
+    background.write(lambda: write_row(connection_id, **columns), what="a connection's health")
+
+
+def record_answer(connection_id: int, milliseconds: float) -> None:
+    """The same, written at once in this thread and transaction."""
+    write_row(connection_id, **_answer(connection_id, milliseconds))
+
+
+def _fail(connection_id: int, error: BaseException) -> dict[str, Any]:
+    with _lock:
+        circuit = _circuits.setdefault(connection_id, Circuit())
+        circuit.failures += 1
+        pause = pause_after(circuit.failures)
+        circuit.next_try = time.monotonic() + pause
+        circuit.ok_written = float("-inf")
+        failures = circuit.failures
+    now = timezone.now()
+    return {
+        "failures": failures,
+        "last_error": in_words(error),
+        "last_checked": now,
+        "next_try": now + timedelta(seconds=pause),
+    }
+
+
+def _answer(connection_id: int, milliseconds: float) -> dict[str, Any]:
+    with _lock:
+        circuit = _circuits.setdefault(connection_id, Circuit())
+        circuit.failures, circuit.next_try, circuit.ok_written = 0, 0.0, time.monotonic()
+    now = timezone.now()
+    return {
+        "failures": 0,
+        "last_error": "",
+        "last_ok": now,
+        "last_checked": now,
+        "last_duration_ms": max(0, round(milliseconds)),
+        "next_try": None,
+    }
+
+
+def write_row(connection_id: int, **columns: Any) -> None:
+    from providers.models import Connection
+
+    Connection.objects.quietly().filter(pk=connection_id).update(**columns)
+
+
+def in_words(error: BaseException) -> str:
+    """What the health column says: our sentence, then the provider's own words. Never a trace, never a key."""
+    if isinstance(error, GatewayError):
+        provider = error.provider.strip()
+        return f"{error.message} {provider}"[:1000].strip() if provider else error.message[:1000]
+    return type(error).__name__
+
+
+def forget() -> None:
+    """Forget every circuit."""
+    with _lock:
+        _circuits.clear()
+
+
+def reopen(connection_id: int) -> None:
+    """Forget one circuit: its row was edited, so what failed before says nothing."""
+    with _lock:
+        _circuits.pop(connection_id, None)
+
+
+def state_of(row: Any) -> tuple[str, str]:
+    """How a connection's row fares: a word for the style sheet (ok, failing, unknown, off), and words for people."""
+    if not row.enabled:
+        return "off", _("switched off")
+    if row.last_error:
+        return "failing", ngettext("failing", "failing, %(n)s times in a row", row.failures) % {"n": row.failures}
+    if row.last_ok is None:
+        return "unknown", _("not tried yet")
+    if row.last_duration_ms:
+        return "ok", _("answers in %(ms)s ms") % {"ms": row.last_duration_ms}
+    return "ok", _("answers")

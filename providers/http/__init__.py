@@ -1,0 +1,31 @@
+"""The door: the only place that knows the HTTP libraries, the address policy, the time limits, the error translation.
+
+Two faces. `stream` is for the event loop (aiohttp, pooled per loop): bytes come as the server sent them, nothing is
+decompressed, followed or remembered. `request`, `stream_blocking` and `fetch` are for threads (requests): one slow
+conversation each, on a connection of its own; `websocket` is their socket. All raise NetworkError, UpstreamTimeout and
+AddressRefused, and nothing of the libraries' own; a status of 400 and above is an answer, not an error.
+"""
+
+from providers.http.abort import Abort
+from providers.http.blocking import BlockingAnswer, fetch, request, stream_blocking
+from providers.http.local import register_local
+from providers.http.policy import Limits, Reach, Tls
+from providers.http.sockets import Socket, websocket
+from providers.http.streaming import Answer, aclose, stream
+
+__all__ = [
+    "Abort",
+    "Answer",
+    "BlockingAnswer",
+    "Limits",
+    "Reach",
+    "Socket",
+    "Tls",
+    "aclose",
+    "fetch",
+    "register_local",
+    "request",
+    "stream",
+    "stream_blocking",
+    "websocket",
+]

@@ -1,0 +1,326 @@
+"""The face for threads: requests, one connection per call.
+
+An engine call is one slow conversation: a connection kept from the last one saves little, and one that its server has
+dropped meanwhile fails a POST that cannot be repeated. Only `fetch` follows redirects; no proxy and no .netrc is taken
+from the environment; no cookie is kept.
+"""
+
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any, ClassVar
+from urllib.parse import urljoin
+
+import orjson
+import requests
+import urllib3
+from django.utils.translation import gettext_lazy as _
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from providers.errors import GatewayError, ProviderError
+from providers.http import failures, local
+from providers.http.abort import Abort, watch
+from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context, vet
+
+DEFAULT_LIMITS = Limits()
+DEFAULT_TLS = Tls()
+DEFAULT_HEADERS = {"User-Agent": "webui", "Accept-Encoding": "identity"}
+PIECE = 2**16  # bytes read at a time
+MAX_REDIRECTS = 5
+FOLLOWED = {301, 302, 303, 307, 308}
+
+
+class _Watched(HTTPConnection):
+    """Tells the abort handle in force about its socket, once connected."""
+
+    def connect(self) -> None:
+        super().connect()
+        self.opened: Any = self.sock  # `sock` is taken away once the last byte of a request is sent
+        watch(self.opened)
+
+
+class _WatchedTls(_Watched, HTTPSConnection):
+    """The same with TLS."""
+
+
+class _Vetted(_Watched):
+    """Connects to an address that was judged, never to the name: what DNS says a moment later cannot matter."""
+
+    def _new_conn(self) -> socket.socket:
+        failure: OSError | None = None
+        for _family, _kind, _protocol, _name, address in socket.getaddrinfo(
+            self._dns_host, self.port, type=socket.SOCK_STREAM
+        ):
+            vet(str(address[0]))
+            try:
+                return socket.create_connection(
+                    (str(address[0]), int(address[1])), timeout=urllib3.Timeout.resolve_default_timeout(self.timeout)
+                )
+            except OSError as error:
+                failure = error
+        if isinstance(failure, TimeoutError):
+            raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from failure
+        raise urllib3.exceptions.NewConnectionError(self, "no address answers") from failure
+
+
+class _VettedTls(_Vetted, HTTPSConnection):
+    """The same below TLS; SNI and certificate still go by the name."""
+
+
+class _WatchedPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    """Without the warning about certificates that are not checked: an administrator chose that."""
+
+    def _validate_conn(self, conn: Any) -> None:
+        if conn.is_closed:
+            conn.connect()
+
+
+class _WatchedTlsPool(_TlsPool):
+    ConnectionCls = _WatchedTls
+
+
+class _VettedPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Vetted
+
+
+class _VettedTlsPool(_TlsPool):
+    ConnectionCls = _VettedTls
+
+
+class _Adapter(HTTPAdapter):
+    """Requests' own adapter with our connections."""
+
+    pools: ClassVar[dict[str, type]] = {"http": _WatchedPool, "https": _WatchedTlsPool}
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = self.pools
+
+
+class _VettedAdapter(_Adapter):
+    pools: ClassVar[dict[str, type]] = {"http": _VettedPool, "https": _VettedTlsPool}
+
+
+class BlockingAnswer:
+    """What a server said. `headers` has lower-case names. The body comes through `content` or, once, `iter_bytes`."""
+
+    def __init__(self, response: requests.Response, limits: Limits, started: float) -> None:
+        self._response = response
+        self._limits = limits
+        self._ends = None if limits.total is None else started + limits.total
+        self._content: bytes | None = None
+        self.status: int = response.status_code
+        self.headers: dict[str, str] = {name.lower(): value for name, value in response.headers.items()}
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        """The body as it arrives. Raises NetworkError, UpstreamTimeout, and ProviderError (`answer_too_large`)."""
+        raw = self._response.raw
+        left = self._limits.max_bytes
+        patience = self._limits.first_byte
+        try:
+            while chunk := self._read(raw, patience):
+                if left is not None and (left := left - len(chunk)) < 0:
+                    raise failures.too_large()
+                yield chunk
+                patience = self._limits.idle
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _translated(error) from error
+
+    def _read(self, raw: Any, patience: float | None) -> bytes:
+        """What has arrived, waiting for some as long as the limits say."""
+        if self._ends is not None:
+            left = self._ends - time.monotonic()
+            if left <= 0:
+                raise failures.timeout_error()
+            patience = soonest(patience, left)
+        opened = getattr(raw.connection, "opened", None)
+        if opened is not None:
+            opened.settimeout(patience)
+        piece: bytes = raw.read1(PIECE, decode_content=True)
+        return piece
+
+    @property
+    def content(self) -> bytes:
+        if self._content is None:
+            self._content = b"".join(self.iter_bytes())
+        return self._content
+
+    @property
+    def text(self) -> str:
+        return self.content.decode(self._response.encoding or "utf-8", errors="replace")
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ProviderError (`invalid_answer`) when it is none."""
+        try:
+            return orjson.loads(self.content)
+        except ValueError as error:
+            raise ProviderError(
+                _("The provider's answer is not JSON."), code="invalid_answer", provider=self.text[:500]
+            ) from error
+
+
+def request(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+    json: Any = None,
+    data: Any = None,
+    files: Any = None,
+    auth: tuple[str, str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    tls: Tls = DEFAULT_TLS,
+    reach: Reach = Reach.CONFIGURED,
+    trusted_origin: str = "",
+    abort: Abort | None = None,
+) -> BlockingAnswer:
+    """Send a request and read the whole answer. `trusted_origin` may be private even under Reach.PUBLIC.
+
+    `abort` lets another thread end the call: its connection is shut and the call raises NetworkError.
+
+    Raises NetworkError, UpstreamTimeout, AddressRefused, ConfigurationError (CA file), ProviderError (too large).
+    """
+    with stream_blocking(
+        method,
+        url,
+        headers=headers,
+        params=params,
+        json=json,
+        data=data,
+        files=files,
+        auth=auth,
+        limits=limits,
+        tls=tls,
+        reach=reach,
+        trusted_origin=trusted_origin,
+        abort=abort,
+    ) as answer:
+        answer.content  # noqa: B018  read while the connection is open
+        return answer
+
+
+@contextmanager
+def stream_blocking(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+    json: Any = None,
+    data: Any = None,
+    files: Any = None,
+    auth: tuple[str, str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    tls: Tls = DEFAULT_TLS,
+    reach: Reach = Reach.CONFIGURED,
+    trusted_origin: str = "",
+    abort: Abort | None = None,
+) -> Iterator[BlockingAnswer]:
+    """As `request`, but the body is read by the caller; leaving the context closes the connection."""
+    if local.is_local(url) and reach is Reach.CONFIGURED:
+        url = local.locate(url)
+    if reach is Reach.PUBLIC and trusted_origin and origin(url) == origin(trusted_origin):
+        reach = Reach.CONFIGURED
+    started = time.monotonic()
+    with requests.Session() as session:
+        session.trust_env = False
+        adapter = _VettedAdapter() if reach is Reach.PUBLIC else _Adapter()
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        try:
+            with abort.in_force() if abort else nullcontext():
+                response = session.request(
+                    method,
+                    url,
+                    headers={**DEFAULT_HEADERS, **(headers or {})},
+                    params=params,
+                    json=json,
+                    data=data,
+                    files=files,
+                    auth=auth,
+                    timeout=(limits.connect, soonest(limits.first_byte, limits.total)),
+                    verify=_verification(tls),
+                    allow_redirects=False,
+                    stream=True,
+                )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise _translated(error) from error
+        with response:
+            yield BlockingAnswer(response, limits, started)
+
+
+def fetch(
+    url: str,
+    *,
+    limits: Limits,
+    reach: Reach = Reach.PUBLIC,
+    trusted_origin: str = "",
+    headers: Mapping[str, str] | None = None,
+    tls: Tls = DEFAULT_TLS,
+    abort: Abort | None = None,
+) -> tuple[bytes, str]:
+    """Read a URL: its bytes and its content type. Follows up to five redirects, each judged like the first address.
+
+    `headers` and `tls` are for the first origin only. Raises as `request`, and ProviderError for a status above 399.
+    """
+    first = origin(url)
+    for _hop in range(MAX_REDIRECTS + 1):
+        with stream_blocking(
+            "GET",
+            url,
+            headers=headers if origin(url) == first else None,
+            limits=limits,
+            tls=tls if origin(url) == first else DEFAULT_TLS,
+            reach=reach,
+            trusted_origin=trusted_origin,
+            abort=abort,
+        ) as answer:
+            if answer.status in FOLLOWED and "location" in answer.headers:
+                url = urljoin(url, answer.headers["location"])
+                continue
+            if answer.status >= 400:
+                raise ProviderError(
+                    _("The address answered with an error."), code="fetch_failed", provider=f"HTTP {answer.status}"
+                )
+            return answer.content, answer.headers.get("content-type", "")
+    raise ProviderError(_("The address redirects too often."), code="fetch_failed")
+
+
+def _verification(tls: Tls) -> bool | str:
+    tls_context(tls)  # a CA file that cannot be read is said in our words
+    return tls.ca_file if tls.verify and tls.ca_file else tls.verify
+
+
+def _translated(error: BaseException) -> GatewayError:
+    match error:
+        case requests.Timeout() | TimeoutError() | urllib3.exceptions.TimeoutError():
+            return failures.timeout_error()
+        case requests.exceptions.SSLError():
+            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            return failures.network_error(failures.UNTRUSTED if untrusted else failures.NO_TLS)
+        case socket.gaierror():
+            return failures.network_error(failures.UNKNOWN_HOST)
+        case requests.ConnectionError():
+            return failures.network_error(_reason(error))
+        case ValueError() if not isinstance(error, requests.exceptions.ChunkedEncodingError):
+            return failures.unusable_address()  # requests' words for a bad URL are all ValueErrors
+        case _:
+            return failures.network_error(failures.BROKEN)
+
+
+def _reason(error: requests.ConnectionError) -> Any:
+    """Which of our sentences says what happened to a connection (urllib3 keeps it one or two levels down)."""
+    cause = error.args[0] if error.args else None
+    cause = getattr(cause, "reason", cause)
+    if isinstance(cause, urllib3.exceptions.NameResolutionError | socket.gaierror):
+        return failures.UNKNOWN_HOST
+    if isinstance(cause, urllib3.exceptions.NewConnectionError):
+        return failures.UNREACHABLE
+    return failures.BROKEN

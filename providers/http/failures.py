@@ -1,0 +1,29 @@
+"""The libraries' exceptions in our words. The reason is said without host names: those may be nobody's business."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from providers.errors import AddressRefused, NetworkError, ProviderError, UpstreamTimeout
+
+UNREACHABLE = _("The provider cannot be reached: nothing answers at its address.")
+UNKNOWN_HOST = _("The provider cannot be reached: its host name is not known.")
+UNTRUSTED = _("The provider cannot be reached: its TLS certificate is not accepted.")
+NO_TLS = _("The provider cannot be reached: it does not speak TLS at this address.")
+BROKEN = _("The provider broke the connection off before its answer was complete.")
+NOT_HTTP = _("The provider's answer cannot be understood: it is not HTTP.")
+
+
+def timeout_error() -> UpstreamTimeout:
+    return UpstreamTimeout(_("The provider took too long to answer."))
+
+
+def network_error(reason: str | Promise) -> NetworkError:
+    return NetworkError(reason)
+
+
+def unusable_address() -> AddressRefused:
+    return AddressRefused(_("This is no address that can be called."))
+
+
+def too_large() -> ProviderError:
+    return ProviderError(_("The provider's answer is larger than allowed."), code="answer_too_large")

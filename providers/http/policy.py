@@ -1,0 +1,89 @@
+"""How far a call may reach, how long it may take, and whom it trusts."""
+
+import ipaddress
+import ssl
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from django.utils.translation import gettext_lazy as _
+
+from providers.errors import AddressRefused, ConfigurationError
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Reach(Enum):
+    """Whose word an address is."""
+
+    CONFIGURED = "configured"  # an administrator wrote it: private networks are allowed
+    PUBLIC = "public"  # it came from users, models or answers: only the public internet, checked when connecting
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds and bytes; None is no limit."""
+
+    connect: float | None = 10
+    first_byte: float | None = 300
+    idle: float | None = 300  # between bytes
+    total: float | None = None
+    max_bytes: int | None = None  # of the body, once decoded
+
+
+def soonest(*seconds: float | None) -> float | None:
+    """The shortest of some limits."""
+    return min((value for value in seconds if value is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    verify: bool = True
+    ca_file: str = ""
+
+
+def origin(url: str) -> str:
+    """`scheme://host:port` in lower case, the port always there; "" for what is no http(s) address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
+        return ""
+    return f"{parts.scheme}://{parts.hostname}:{port}" if parts.hostname else ""
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address, as the resolver returned it, belongs to the public internet.
+
+    IPv6 forms that carry an IPv4 address (mapped, 6to4, NAT64) are judged by the address they carry.
+    """
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        carried = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        if carried:
+            return is_public(str(carried))
+    # `is_global` alone lets multicast through; `is_reserved` covers what no registry has handed out.
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved)
+
+
+def vet(address: str) -> None:
+    """Refuse an address outside the public internet. Called with the very address that the socket then connects to."""
+    if not is_public(address):
+        raise AddressRefused(_("The address leads into a private network, which is not allowed here."))
+
+
+@lru_cache(maxsize=64)
+def tls_context(tls: Tls) -> ssl.SSLContext | bool:
+    """What aiohttp takes as `ssl`: True for the system's certificates, False for no check."""
+    if not tls.verify:
+        return False
+    if not tls.ca_file:
+        return True
+    try:
+        return ssl.create_default_context(cafile=tls.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(_("The connection's CA file cannot be read.")) from error

@@ -1,0 +1,171 @@
+"""WebSockets out, for threads: the same address policy, certificates and errors as the other faces of the door.
+
+No Origin header is sent (servers take a foreign one for an attack), no proxy is taken from the environment, and a ping
+every 20 seconds finds out about a peer that went away without a word.
+"""
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from django.utils.translation import gettext_lazy as _
+from websockets import exceptions
+from websockets.sync.client import ClientConnection, connect
+
+from providers.errors import GatewayError, ProviderError
+from providers.http import failures, local
+from providers.http.abort import Abort
+from providers.http.policy import DEFAULT_PORTS, Limits, Reach, Tls, origin, tls_context, vet
+
+DEFAULT_LIMITS = Limits()
+DEFAULT_TLS = Tls()
+SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+PING_SECONDS = 20.0
+CLOSE_SECONDS = 1.0  # how long the peer may take to say goodbye
+MAX_FRAME = 64 * 2**20  # bytes; the library's own limit of 1 MB is smaller than a picture
+
+
+class Socket:
+    """An open WebSocket. Every method raises NetworkError once the peer is gone."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    def receive(self, timeout: float | None = None) -> str | bytes | None:
+        """The next message, text or bytes; None when nothing came within `timeout` seconds."""
+        try:
+            return self._connection.recv(timeout)
+        except TimeoutError:
+            return None
+        except (exceptions.ConnectionClosed, OSError) as error:
+            raise _translated(error) from error
+
+    def send_json(self, value: Any) -> None:
+        try:
+            self._connection.send(json.dumps(value))
+        except (exceptions.ConnectionClosed, OSError) as error:
+            raise _translated(error) from error
+
+
+@contextmanager
+def websocket(
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    tls: Tls = DEFAULT_TLS,
+    reach: Reach = Reach.CONFIGURED,
+    trusted_origin: str = "",
+    abort: Abort | None = None,
+) -> Iterator[Socket]:
+    """Open a WebSocket at an http(s) or ws(s) URL; leaving the context closes it.
+
+    Of the limits `connect` bounds the opening and `max_bytes` a message (64 MB without). Raises NetworkError,
+    UpstreamTimeout, AddressRefused, ConfigurationError (CA file), and ProviderError (`websocket_refused`, with the
+    status) when the server answers with something else than a WebSocket.
+    """
+    parts = urlsplit(url)
+    as_http = urlunsplit(parts._replace(scheme={"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)))
+    if not origin(as_http):
+        raise failures.unusable_address()
+    if local.is_local(as_http) and reach is Reach.CONFIGURED:
+        as_http = local.locate(as_http)
+    if reach is Reach.PUBLIC and trusted_origin and origin(as_http) == origin(trusted_origin):
+        reach = Reach.CONFIGURED
+    if abort and abort.fired:
+        raise failures.network_error(failures.BROKEN)
+    parts = urlsplit(as_http)
+    with ExitStack() as stack:
+        try:
+            raw = _connected(parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme], reach, limits.connect)
+            stack.callback(raw.close)
+            if abort:
+                abort.watch(raw)
+            connection = stack.enter_context(
+                connect(
+                    urlunsplit(parts._replace(scheme=SCHEMES[parts.scheme])),
+                    sock=raw,
+                    ssl=_context(tls) if parts.scheme == "https" else None,
+                    additional_headers=dict(headers or {}),
+                    user_agent_header="webui",
+                    compression=None,
+                    proxy=None,
+                    open_timeout=limits.connect,
+                    ping_interval=PING_SECONDS,
+                    ping_timeout=PING_SECONDS,
+                    close_timeout=CLOSE_SECONDS,
+                    max_size=limits.max_bytes or MAX_FRAME,
+                )
+            )
+        except (exceptions.WebSocketException, OSError, ValueError) as error:
+            raise _translated(error) from error
+        if abort:
+            abort.watch(connection.socket)  # TLS has put a socket of its own in the place of ours
+        yield Socket(connection)
+
+
+def _connected(host: str, port: int, reach: Reach, timeout: float | None) -> socket.socket:
+    """A connection to the first address that answers; each is judged before it is tried, and no name is asked twice."""
+    ends = None if timeout is None else time.monotonic() + timeout
+    failure: OSError = ConnectionRefusedError()
+    for _family, _kind, _protocol, _name, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        if reach is Reach.PUBLIC:
+            vet(str(address[0]))
+        left = None if ends is None else max(0.01, ends - time.monotonic())
+        try:
+            return socket.create_connection((str(address[0]), int(address[1])), timeout=left)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def _context(tls: Tls) -> ssl.SSLContext:
+    found = tls_context(tls)
+    if isinstance(found, ssl.SSLContext):
+        return found
+    context = ssl.create_default_context()
+    if found is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _translated(error: BaseException) -> GatewayError:
+    match error:
+        case exceptions.InvalidStatus():
+            words = ""
+            with suppress(AttributeError, UnicodeDecodeError):
+                words = (error.response.body or b"").decode()[:500]
+            return ProviderError(
+                _("The provider does not open a WebSocket."),
+                code="websocket_refused",
+                provider=words,
+                status=error.response.status_code if error.response.status_code >= 400 else None,
+            )
+        case exceptions.InvalidURI() | exceptions.InvalidHeaderValue():
+            return failures.unusable_address()
+        case exceptions.InvalidHandshake() | exceptions.InvalidMessage():
+            return failures.network_error(failures.NOT_HTTP)
+        case exceptions.ConnectionClosed() if error.sent is not None and error.sent.code == 1009:
+            return failures.too_large()
+        case exceptions.WebSocketException() | EOFError():
+            return failures.network_error(failures.BROKEN)
+        case TimeoutError():
+            return failures.timeout_error()
+        case ssl.SSLCertVerificationError():
+            return failures.network_error(failures.UNTRUSTED)
+        case ssl.SSLError():
+            return failures.network_error(failures.NO_TLS)
+        case socket.gaierror():
+            return failures.network_error(failures.UNKNOWN_HOST)
+        case ConnectionRefusedError():
+            return failures.network_error(failures.UNREACHABLE)
+        case ValueError():
+            return failures.unusable_address()
+        case _:
+            return failures.network_error(failures.BROKEN)

@@ -1,0 +1,263 @@
+"""The face for the event loop: aiohttp, one pool per loop and reach.
+
+Bytes arrive as the server sent them. No redirect is followed, no cookie kept, nothing decompressed: we ask for
+identity, and what a server compresses anyway goes on as it is.
+"""
+
+import asyncio
+import io
+import socket
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import aiohttp
+from yarl import URL
+
+from providers.errors import GatewayError
+from providers.http import failures, local
+from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
+
+LARGE_BODY = 2**18  # bytes; above this a body is written in pieces, so that the loop is not held up
+# A server that closes an idle connection just as we use it has not read the request; one that worked takes longer.
+STALE_SECONDS = 1.0
+DEFAULT_LIMITS = Limits()
+DEFAULT_TLS = Tls()
+DEFAULT_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "webui"}
+
+# Whether the request under way got a connection of its own, not one out of the pool.
+_dialled: ContextVar[bool] = ContextVar("dialled", default=False)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Remembers, for the request under way, that its connection was made for it."""
+
+    async def _create_connection(self, *args: Any, **options: Any) -> Any:
+        _dialled.set(True)
+        return await super()._create_connection(*args, **options)
+
+
+def _vetted_socket(info: tuple[Any, ...]) -> socket.socket:
+    """A socket for an address of the public internet; aiohttp connects it to the address judged here and no other."""
+    family, kind, protocol, _name, address = info
+    vet(str(address[0]))
+    return socket.socket(family, kind, protocol)
+
+
+def _connector(reach: Reach) -> aiohttp.TCPConnector:
+    if reach is Reach.PUBLIC:
+        return _Connector(limit=0, socket_factory=_vetted_socket, happy_eyeballs_delay=None)
+    return _Connector(limit=0)
+
+
+class _Pools:
+    """The sessions of one event loop. They end with the loop: its shutdown of asynchronous generators closes them."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[Reach, aiohttp.ClientSession] = {}
+        self._end = self._until_the_loop_ends()
+
+    async def open(self, reach: Reach) -> aiohttp.ClientSession:
+        if not self.sessions:
+            await anext(self._end)
+        self.sessions[reach] = session = aiohttp.ClientSession(
+            connector=_connector(reach),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=DEFAULT_HEADERS,
+            auto_decompress=False,
+        )
+        return session
+
+    async def close(self) -> None:
+        await self._end.aclose()
+
+    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            for session in self.sessions.values():
+                await session.close()
+            self.sessions.clear()
+
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
+
+
+async def _session(loop: asyncio.AbstractEventLoop, reach: Reach) -> aiohttp.ClientSession:
+    pools = _pools.get(loop)
+    if pools is None:
+        pools = _pools[loop] = _Pools()
+    return pools.sessions.get(reach) or await pools.open(reach)
+
+
+async def aclose() -> None:
+    """Close the running loop's pools. Loops that end through `asyncio.run` and its like do it by themselves."""
+    pools = _pools.pop(asyncio.get_running_loop(), None)
+    if pools is not None:
+        await pools.close()
+
+
+@lru_cache(maxsize=1024)
+def _parsed(url: str) -> URL:
+    """The URL as it stands: our quoting is not touched again."""
+    return URL(url, encoded=True)
+
+
+@lru_cache(maxsize=64)
+def _timeout(limits: Limits) -> aiohttp.ClientTimeout:
+    """aiohttp's clocks up to the first byte; `total` is ours, for aiohttp's own costs more than all the others."""
+    return aiohttp.ClientTimeout(
+        total=None,
+        connect=soonest(limits.connect, limits.total),
+        sock_read=soonest(limits.first_byte, limits.total),
+    )
+
+
+class Answer:
+    """What a server said: status and headers at once, the body as it comes.
+
+    Reading raises NetworkError when the body is cut, UpstreamTimeout when it stalls, ProviderError when too large.
+    """
+
+    __slots__ = ("_left", "_response", "_timed_out", "headers", "status")
+
+    def __init__(self, response: aiohttp.ClientResponse, max_bytes: int | None) -> None:
+        self._response = response
+        self._left = max_bytes
+        self._timed_out = False
+        self.status = response.status
+        self.headers: list[tuple[str, str]] = list(response.headers.items())
+
+    async def read_some(self) -> bytes:
+        """What has arrived of the body, waiting for some; b"" at its end. Nothing is read ahead of the reader."""
+        content = self._response.content
+        try:
+            piece: bytes = await content.readany()
+        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+            # aiohttp tells of a break before it hands out what had come ahead of it; no public call gets at the rest.
+            piece = b"" if self._timed_out else content._read_nowait(-1)
+            if not piece:
+                raise (failures.timeout_error() if self._timed_out else _translated(error)) from error
+        if self._left is not None:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise failures.too_large()
+        return piece
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body, once, in the pieces that have arrived whenever somebody asks."""
+        while piece := await self.read_some():
+            yield piece
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        return b"".join([piece async for piece in self.chunks()])
+
+    def _give_up(self) -> None:
+        self._timed_out = True
+        self._response.close()
+
+
+class stream:
+    """Send a request and give its answer; leaving the context closes the connection at once unless the body was read.
+
+    Raises NetworkError, UpstreamTimeout, AddressRefused or ConfigurationError (a CA file that cannot be read). A class
+    and no generator, because every call to a model passes here; used like a function: `async with http.stream(…)`.
+    """
+
+    __slots__ = ("_limits", "_reach", "_request", "_response", "_timer", "_url")
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        tls: Tls = DEFAULT_TLS,
+        reach: Reach = Reach.CONFIGURED,
+    ) -> None:
+        self._url = url
+        self._limits = limits
+        self._reach = reach
+        self._request = (method, headers, body, limits, tls)
+        self._response: aiohttp.ClientResponse | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Answer:
+        limits = self._limits
+        loop = asyncio.get_running_loop()
+        ends = None if limits.total is None else loop.time() + limits.total
+        if self._reach is Reach.CONFIGURED and local.is_local(self._url):
+            self._url = await asyncio.to_thread(local.locate, self._url)
+        self._response = response = await _send(await _session(loop, self._reach), self._url, *self._request)
+        protocol = response.connection.protocol if response.connection is not None else None
+        if protocol is not None:
+            # The clock that runs still has the first byte's limit; bytes that come, or have come, set it to this one.
+            protocol.read_timeout = limits.idle
+            if response.content.total_bytes:
+                protocol.start_timeout()
+        answer = Answer(response, limits.max_bytes)
+        if ends is not None:
+            self._timer = loop.call_at(ends, answer._give_up)
+        return answer
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._response is not None:
+            self._response.close()
+
+
+async def _send(
+    session: aiohttp.ClientSession,
+    url: str,
+    method: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    limits: Limits,
+    tls: Tls,
+) -> aiohttp.ClientResponse:
+    """Send; again when a connection out of the pool turns out to be dead, for then nobody read the request."""
+    while True:
+        _dialled.set(False)
+        started = time.monotonic()
+        try:
+            return await session.request(
+                method,
+                _parsed(url),
+                headers=headers,
+                data=body if body is None or len(body) < LARGE_BODY else io.BytesIO(body),
+                allow_redirects=False,
+                timeout=_timeout(limits),
+                ssl=tls_context(tls),
+            )
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if _dialled.get() or time.monotonic() - started > STALE_SECONDS:
+                raise _translated(error) from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _translated(error) from error
+
+
+def _translated(error: Exception) -> GatewayError:
+    match error:
+        case TimeoutError():
+            return failures.timeout_error()
+        case aiohttp.ClientConnectorDNSError():
+            return failures.network_error(failures.UNKNOWN_HOST)
+        case aiohttp.ClientConnectorCertificateError():
+            return failures.network_error(failures.UNTRUSTED)
+        case aiohttp.ClientSSLError():
+            return failures.network_error(failures.NO_TLS)
+        case aiohttp.ClientConnectorError():
+            return failures.network_error(failures.UNREACHABLE)
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
+            return failures.unusable_address()
+        case aiohttp.ClientResponseError():
+            return failures.network_error(failures.NOT_HTTP)
+        case _:
+            return failures.network_error(failures.BROKEN)

@@ -1,0 +1,272 @@
+"""Rate limits: requests and tokens per minute and per day, for everybody, a person, a group together, or one key.
+
+Windows are fixed: a minute and a day of UTC. Requests are counted when they come in, tokens when an answer has told how
+many it used, so the last answer of a window may pass the limit and the next request pays. With Redis all processes
+count together; without it, or while it is away, each counts by itself: limits cost freshness, never a request.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from providers.errors import RateLimited
+from providers.facts import Caller, LimitFacts
+
+MINUTE, DAY = 60, 86_400
+REDIS_SECONDS = 0.25  # a Redis that takes longer is passed over
+REDIS_PAUSE = 5.0  # and left alone for this long
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One counter: whose, of what, in which window."""
+
+    name: str
+    counts: str  # requests or tokens
+    seconds: int
+    limit: int
+
+    def window(self, now: float) -> int:
+        return int(now // self.seconds)
+
+    def key(self, now: float) -> str:
+        return f"limit:{self.name}:{self.counts}:{self.seconds}:{self.window(now)}"
+
+    def resets_in(self, now: float) -> float:
+        """Seconds until the window ends."""
+        return self.seconds - now % self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that was let in: what its answer tells about the limits, and where its tokens go."""
+
+    headers: tuple[tuple[str, str], ...]
+    buckets: tuple[Bucket, ...]
+
+
+def buckets_for(caller: Caller, limits: Iterable[LimitFacts]) -> list[Bucket]:
+    """The counters that a caller's request moves."""
+    found = []
+    for one in limits:
+        if one.target == "everyone":
+            name = f"each{one.id}:{caller.user_id}"
+        elif one.target == "user" and one.target_id == caller.user_id:
+            name = f"user:{caller.user_id}:{one.id}"
+        elif one.target == "group" and one.target_id in caller.group_ids:
+            name = f"group:{one.target_id}:{one.id}"
+        elif one.target == "key" and one.target_id == caller.key_id:
+            name = f"key:{caller.key_id}:{one.id}"
+        else:
+            continue
+        for counts, seconds, limit in (
+            ("requests", MINUTE, one.requests_minute),
+            ("tokens", MINUTE, one.tokens_minute),
+            ("requests", DAY, one.requests_day),
+            ("tokens", DAY, one.tokens_day),
+        ):
+            if limit is not None:
+                found.append(Bucket(name, counts, seconds, limit))
+    return found
+
+
+async def admit(caller: Caller, limits: Iterable[LimitFacts]) -> Admission | None:
+    """Count a request. None when no limit concerns this caller; raises RateLimited with `Retry-After` and headers."""
+    buckets = buckets_for(caller, limits)
+    if not buckets:
+        return None
+    now = time.time()
+    counts = await _shared.count(buckets, now) if settings.REDIS_URL else None
+    if counts is None:
+        counts = _local.count(buckets, now)
+    headers = _headers(buckets, counts, now)
+    over = [bucket for bucket, used in zip(buckets, counts, strict=True) if _is_over(bucket, used)]
+    if over:
+        worst = max(over, key=lambda bucket: bucket.resets_in(now))
+        raise RateLimited(
+            _sentence(worst), code="rate_limit_exceeded", retry_after=worst.resets_in(now), headers=headers
+        )
+    return Admission(headers, tuple(buckets))
+
+
+def spend(admission: Admission | None, tokens: int) -> None:
+    """Count the tokens of an answer; returns at once."""
+    if admission is None or tokens <= 0:
+        return
+    buckets = [bucket for bucket in admission.buckets if bucket.counts == "tokens"]
+    if not buckets:
+        return
+    now = time.time()
+    if settings.REDIS_URL and _shared.add_soon(buckets, tokens, now):
+        return
+    _local.add(buckets, tokens, now)
+
+
+def _is_over(bucket: Bucket, used: int) -> bool:
+    """`used` counts this request already, but not the tokens that it will use."""
+    return used > bucket.limit if bucket.counts == "requests" else used >= bucket.limit
+
+
+def _sentence(bucket: Bucket) -> Any:
+    window = _("minute") if bucket.seconds == MINUTE else _("day")
+    what = _("requests") if bucket.counts == "requests" else _("tokens")
+    values = {"limit": bucket.limit, "what": what, "window": window}
+    return _("The limit of %(limit)d %(what)s per %(window)s is reached.") % values
+
+
+def _headers(buckets: list[Bucket], counts: list[int], now: float) -> tuple[tuple[str, str], ...]:
+    """`x-ratelimit-*` as OpenAI's clients read them: of all limits, the one with the least left."""
+    headers: list[tuple[str, str]] = []
+    for what in ("requests", "tokens"):
+        left = [
+            (max(0, bucket.limit - used), bucket)
+            for bucket, used in zip(buckets, counts, strict=True)
+            if bucket.counts == what
+        ]
+        if left:
+            remaining, bucket = min(left, key=lambda pair: pair[0])
+            headers += [
+                (f"x-ratelimit-limit-{what}", str(bucket.limit)),
+                (f"x-ratelimit-remaining-{what}", str(remaining)),
+                (f"x-ratelimit-reset-{what}", duration(bucket.resets_in(now))),
+            ]
+    return tuple(headers)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as OpenAI writes them: `12ms`, `1s`, `6m0s`, `2h5m0s`."""
+    if seconds < 1:
+        return f"{max(1, round(seconds * 1000))}ms"
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+class _Local:
+    """Counters of this process; those of past windows go when a new minute begins."""
+
+    def __init__(self) -> None:
+        self.used: dict[tuple[str, str, int], tuple[int, int]] = {}  # → (window, count)
+        self.lock = threading.Lock()
+        self.swept = 0
+
+    def count(self, buckets: list[Bucket], now: float) -> list[int]:
+        """Count the request, unless some limit refuses it: refusals shall not use up what is left."""
+        with self.lock:
+            self._sweep(now)
+            counts = [self._get(bucket, now) + (bucket.counts == "requests") for bucket in buckets]
+            if not any(_is_over(bucket, used) for bucket, used in zip(buckets, counts, strict=True)):
+                for bucket, used in zip(buckets, counts, strict=True):
+                    if bucket.counts == "requests":
+                        self.used[bucket.name, bucket.counts, bucket.seconds] = (bucket.window(now), used)
+            return counts
+
+    def add(self, buckets: Iterable[Bucket], tokens: int, now: float) -> None:
+        with self.lock:
+            for bucket in buckets:
+                used = self._get(bucket, now) + tokens
+                self.used[bucket.name, bucket.counts, bucket.seconds] = (bucket.window(now), used)
+
+    def _get(self, bucket: Bucket, now: float) -> int:
+        window, used = self.used.get((bucket.name, bucket.counts, bucket.seconds), (-1, 0))
+        return used if window == bucket.window(now) else 0
+
+    def _sweep(self, now: float) -> None:
+        minute = int(now // MINUTE)
+        if minute != self.swept:
+            self.swept = minute
+            self.used = {key: one for key, one in self.used.items() if one[0] == int(now // key[2])}
+
+
+class _Shared:
+    """Counters in Redis, one client per event loop."""
+
+    def __init__(self) -> None:
+        self.clients: dict[int, Any] = {}
+        self.away_until = 0.0
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def count(self, buckets: list[Bucket], now: float) -> list[int] | None:
+        """As `_Local.count`; None while Redis is away."""
+        if time.monotonic() < self.away_until:
+            return None
+        try:
+            async with asyncio.timeout(REDIS_SECONDS):
+                return await self._count(buckets, now)
+        except Exception as error:
+            self._note_away(error)
+            return None
+
+    async def _count(self, buckets: list[Bucket], now: float) -> list[int]:
+        async with self._client().pipeline(transaction=False) as pipe:
+            for bucket in buckets:
+                key = f"{settings.REDIS_PREFIX}:{bucket.key(now)}"
+                if bucket.counts == "requests":
+                    pipe.incr(key)
+                    pipe.expire(key, bucket.seconds + 5)
+                else:
+                    pipe.get(key)
+            answers = iter(await pipe.execute())
+        counts = []
+        for bucket in buckets:
+            counts.append(int(next(answers) or 0))
+            if bucket.counts == "requests":
+                next(answers)
+        return counts
+
+    def add_soon(self, buckets: list[Bucket], tokens: int, now: float) -> bool:
+        """Count in the background; false where that is not possible now."""
+        if time.monotonic() < self.away_until:
+            return False
+        try:
+            task = asyncio.get_running_loop().create_task(self._add(buckets, tokens, now))
+        except RuntimeError:  # no loop: a thread at the end of a process
+            return False
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return True
+
+    async def _add(self, buckets: list[Bucket], tokens: int, now: float) -> None:
+        try:
+            async with asyncio.timeout(REDIS_SECONDS), self._client().pipeline(transaction=False) as pipe:
+                for bucket in buckets:
+                    key = f"{settings.REDIS_PREFIX}:{bucket.key(now)}"
+                    pipe.incrby(key, tokens)
+                    pipe.expire(key, bucket.seconds + 5)
+                await pipe.execute()
+        except Exception as error:
+            self._note_away(error)
+            _local.add(buckets, tokens, now)
+
+    def _client(self) -> Any:
+        from redis import asyncio as redis
+
+        loop = id(asyncio.get_running_loop())
+        if loop not in self.clients:
+            self.clients[loop] = redis.from_url(settings.REDIS_URL)
+        return self.clients[loop]
+
+    def _note_away(self, error: BaseException) -> None:
+        logger.warning("Rate limits are counted per process for now: %s", error.__class__.__name__)
+        self.away_until = time.monotonic() + REDIS_PAUSE
+
+
+_local = _Local()
+_shared = _Shared()
+
+
+def forget() -> None:
+    """Begin anew (tests)."""
+    global _local, _shared
+    _local, _shared = _Local(), _Shared()

@@ -1,0 +1,368 @@
+"""Connections, the models they offer, the keys that may call them, and what was used."""
+
+import hashlib
+import secrets
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from providers.addresses import validate_base_url
+from providers.fields import EncryptedTextField
+from providers.versioning import ConfigQuerySet
+
+KEY_PREFIX = "sk-"
+# Columns that processes write about a row's health; they are no configuration: no history, no new version.
+HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "next_try", "failures", "listed_at")
+
+
+def auth_type_choices() -> list[tuple[str, Any]]:
+    from providers import auth
+
+    return [(name, auth_type.label) for name, auth_type in auth.AUTH_TYPES.items()]
+
+
+class ConfigVersion(models.Model):
+    """One row (pk 1); see `providers.versioning`."""
+
+    number = models.BigIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class Access(models.TextChoices):
+    PUBLIC = "public", _("Everyone who can sign in")
+    GROUPS = "groups", _("Members of the groups below")
+    PRIVATE = "private", _("Administrators only")
+
+
+class ModelAccess(models.TextChoices):
+    INHERIT = "inherit", _("As its connection says")
+    PUBLIC = "public", _("Everyone who can sign in")
+    GROUPS = "groups", _("The groups and people below")
+    PRIVATE = "private", _("Owner and administrators only")
+
+
+class ConnectionQuerySet(ConfigQuerySet["Connection"]):
+    """Keeps the model rows in step when prefixes or static ids are written in bulk."""
+
+    def update(self, **values: Any) -> int:
+        if not {"prefix_id", "model_ids"} & values.keys():
+            return super().update(**values)
+        from providers import discovery
+
+        ids = list(self.values_list("pk", flat=True))
+        count = super().update(**values)
+        for row in Connection.objects.filter(pk__in=ids):
+            discovery.settle(row)
+        return count
+
+
+class Connection(models.Model):
+    """One OpenAI-compatible API: where it is, how we prove who we are, who may use what it offers."""
+
+    class Kind(models.TextChoices):
+        OPENAI = "openai", _("OpenAI or compatible")
+        AZURE = "azure", _("Azure OpenAI")
+        OPENROUTER = "openrouter", _("OpenRouter")
+        OLLAMA = "ollama", _("Ollama")
+
+    class Place(models.TextChoices):
+        EXTERNAL = "external", _("External")
+        LOCAL = "local", _("Local")
+
+    class Cookies(models.TextChoices):
+        AUTO = "auto", _("As the authentication needs")
+        NONE = "none", _("None")
+        OTHERS = "others", _("All but this site's own")
+        ALL = "all", _("All, this site's session included")
+
+    name = models.CharField(_("name"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.OPENAI)
+    base_url = models.CharField(
+        _("base URL"),
+        max_length=500,
+        validators=[validate_base_url],
+        help_text=_("For example https://api.openai.com/v1 or http://ollama:11434"),
+    )
+    enabled = models.BooleanField(_("enabled"), default=True)
+    position = models.PositiveIntegerField(
+        _("position"),
+        default=0,
+        help_text=_("When two connections offer the same model, the lower position serves it."),
+    )
+    auth_type = models.CharField(_("authentication"), max_length=30, choices=auth_type_choices, default="bearer")
+    secret = EncryptedTextField(_("API key"), blank=True)
+    auth_options = models.JSONField(_("authentication options"), default=dict, blank=True)
+    azure = models.BooleanField(_("Azure rules"), default=False)
+    api_version = models.CharField(_("API version"), max_length=40, blank=True)
+    prefix_id = models.CharField(
+        _("prefix"),
+        max_length=60,
+        blank=True,
+        help_text=_("Put before model ids with a dot: “work” makes “work.gpt-6”."),
+    )
+    tags = models.JSONField(_("tags"), default=list, blank=True)
+    connection_type = models.CharField(_("place"), max_length=10, choices=Place, default=Place.EXTERNAL)
+    headers = models.JSONField(_("headers"), default=dict, blank=True)
+    model_ids = models.JSONField(
+        _("model ids"), default=list, blank=True, help_text=_("When set, this is the list and nothing is discovered.")
+    )
+    forward_cookies = models.CharField(_("cookies sent on"), max_length=10, choices=Cookies, default=Cookies.AUTO)
+    verify_tls = models.BooleanField(_("check TLS certificates"), default=True)
+    ca_file = models.CharField(_("CA file"), max_length=500, blank=True)
+    # None: as UPSTREAM_CONNECT_TIMEOUT, UPSTREAM_FIRST_BYTE_TIMEOUT and AIOHTTP_CLIENT_TIMEOUT say.
+    connect_timeout = models.FloatField(
+        _("seconds to connect"), null=True, blank=True, validators=[MinValueValidator(0.1)]
+    )
+    first_byte_timeout = models.FloatField(
+        _("seconds to first byte"), null=True, blank=True, validators=[MinValueValidator(0.1)]
+    )
+    idle_timeout = models.FloatField(
+        _("seconds between bytes"), null=True, blank=True, validators=[MinValueValidator(0.1)]
+    )
+    access = models.CharField(_("who may use it"), max_length=10, choices=Access, default=Access.PUBLIC)
+    groups = models.ManyToManyField(Group, verbose_name=_("groups"), blank=True, related_name="+")
+    demo = models.BooleanField(_("demo"), default=False, editable=False)
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    last_ok = models.DateTimeField(null=True, blank=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+    last_checked = models.DateTimeField(null=True, blank=True, editable=False)
+    last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)
+    next_try = models.DateTimeField(null=True, blank=True, editable=False)
+    failures = models.PositiveIntegerField(default=0, editable=False)
+    listed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    # The key is not in the history; that it changed is, as the reason of the change.
+    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=[groups])
+    objects = ConnectionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["position", "pk"]
+        verbose_name = _("connection")
+        verbose_name_plural = _("connections")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def secret_hint(self) -> str:
+        """`••••abcd`, or nothing when there is no key."""
+        return f"••••{self.secret[-4:]}" if len(self.secret) >= 12 else "••••" if self.secret else ""
+
+
+class ChatModel(models.Model):
+    """A model people can pick: discovered (it has sources) or a preset (it has a base)."""
+
+    public_id = models.CharField(_("id"), max_length=255, unique=True)
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    description = models.TextField(_("description"), blank=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    base = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="presets", verbose_name=_("base model")
+    )
+    params = models.JSONField(_("parameters"), default=dict, blank=True)
+    system_prompt = models.TextField(_("system prompt"), blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("owner")
+    )
+    access = models.CharField(_("who may use it"), max_length=10, choices=ModelAccess, default=ModelAccess.INHERIT)
+    groups = models.ManyToManyField(Group, verbose_name=_("groups"), blank=True, related_name="+")
+    users = models.ManyToManyField(settings.AUTH_USER_MODEL, verbose_name=_("people"), blank=True, related_name="+")
+    tags = models.JSONField(_("tags"), default=list, blank=True)
+    vision = models.BooleanField(_("can see pictures"), null=True, blank=True)  # None = not known
+    created = models.DateTimeField(auto_now_add=True)
+
+    history = HistoricalRecords(m2m_fields=[groups, users])
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["public_id"]
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+
+    def __str__(self) -> str:
+        return self.name or self.public_id
+
+
+class ModelSource(models.Model):
+    """One connection that offers a model, and the model's id there. Discovery writes these; nothing parses ids."""
+
+    model = models.ForeignKey(ChatModel, models.CASCADE, related_name="sources")
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="sources")
+    upstream_id = models.CharField(max_length=255)
+    raw = models.JSONField(default=dict, blank=True)  # the provider's own object
+    listed = models.BooleanField(default=True)  # false once the provider no longer lists it
+    first_seen = models.DateTimeField(default=timezone.now)
+    last_seen = models.DateTimeField(default=timezone.now)
+
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connection", "upstream_id"], name="one_source_per_upstream_id")
+        ]
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+
+    def __str__(self) -> str:
+        return f"{self.connection}: {self.upstream_id}"
+
+
+def key_digest(key: str) -> str:
+    """SHA-256 in hex. Keys are 256 random bits, so a plain hash is enough and can be looked up."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+class ClientKey(models.Model):
+    """A key with which a program calls this site. The key itself is shown once and never kept."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="client_keys", verbose_name=_("user")
+    )
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    prefix = models.CharField(_("begins with"), max_length=16, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(_("scopes"), default=list, blank=True)  # empty = everything its user may do
+    created = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    last_used = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created"]
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+
+    def __str__(self) -> str:
+        return f"{self.name or _('API key')} ({self.prefix}…)"
+
+    @staticmethod
+    def make_key() -> str:
+        return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+class GatewaySettings(models.Model):
+    """One row (pk 1): switches of the gateway as a whole."""
+
+    enable_openai_api = models.BooleanField(_("connections may be used"), default=True)
+    task_model = models.CharField(_("task model for local models"), max_length=255, blank=True)
+    task_model_external = models.CharField(_("task model for external models"), max_length=255, blank=True)
+    default_model = models.CharField(_("model for new chats"), max_length=255, blank=True)
+
+    history = HistoricalRecords()
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("gateway settings")
+        verbose_name_plural = _("gateway settings")
+
+    def __str__(self) -> str:
+        return str(_("Gateway settings"))
+
+    @classmethod
+    def load(cls) -> "GatewaySettings":
+        return cls.objects.get_or_create(pk=1)[0]
+
+
+class RateLimit(models.Model):
+    """How much somebody may use in a minute and in a day; an empty number is no limit (`providers.limits`)."""
+
+    class Target(models.TextChoices):
+        EVERYONE = "everyone", _("Each person")
+        USER = "user", _("One person")
+        GROUP = "group", _("A group, its members together")
+        KEY = "key", _("One API key")
+
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    target = models.CharField(_("for"), max_length=10, choices=Target, default=Target.EVERYONE)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("person")
+    )
+    group = models.ForeignKey(Group, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("group"))
+    key = models.ForeignKey(
+        ClientKey, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("API key")
+    )
+    requests_minute = models.PositiveIntegerField(_("requests per minute"), null=True, blank=True)
+    tokens_minute = models.PositiveIntegerField(_("tokens per minute"), null=True, blank=True)
+    requests_day = models.PositiveIntegerField(_("requests per day"), null=True, blank=True)
+    tokens_day = models.PositiveBigIntegerField(_("tokens per day"), null=True, blank=True)
+
+    history = HistoricalRecords()
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["target", "pk"]
+        verbose_name = _("rate limit")
+        verbose_name_plural = _("rate limits")
+
+    def __str__(self) -> str:
+        whom = self.user or self.group or self.key or self.get_target_display()
+        return f"{self.name}: {whom}" if self.name else str(whom)
+
+    def clean(self) -> None:
+        chosen = {"user": self.user_id, "group": self.group_id, "key": self.key_id}
+        if self.target != self.Target.EVERYONE and not chosen[self.target]:
+            raise ValidationError({self.target: _("Choose whom this limit is for.")})
+
+    @property
+    def target_id(self) -> int | None:
+        """Of the person, group or key that is meant; None for everybody."""
+        chosen: dict[str, int | None] = {"user": self.user_id, "group": self.group_id, "key": self.key_id}
+        return chosen.get(self.target)
+
+
+class SpeechClip(models.Model):
+    """A spoken text whose sound is stored as a whole (`providers.speech`)."""
+
+    key = models.CharField(max_length=64, unique=True)  # SHA-256 of request, connection and model
+    storage_name = models.CharField(max_length=200)
+    content_type = models.CharField(max_length=50)
+    size = models.PositiveBigIntegerField()
+    last_used = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        verbose_name = _("spoken text")
+        verbose_name_plural = _("spoken texts")
+
+    def __str__(self) -> str:
+        return f"{self.key[:12]}… ({self.size} bytes)"
+
+
+class UsageRecord(models.Model):
+    """One call that reached a provider, or failed to."""
+
+    when = models.DateTimeField(default=timezone.now, db_index=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    key = models.ForeignKey(ClientKey, models.SET_NULL, null=True, blank=True, related_name="+")
+    connection = models.ForeignKey(Connection, models.SET_NULL, null=True, blank=True, related_name="+")
+    model = models.CharField(max_length=255, blank=True)  # public id, kept when the model goes
+    kind = models.CharField(max_length=20)  # chat, embeddings, responses, speech, image, task
+    tokens_in = models.PositiveIntegerField(default=0)
+    tokens_out = models.PositiveIntegerField(default=0)
+    images = models.PositiveIntegerField(default=0)
+    audio_bytes = models.PositiveBigIntegerField(default=0)
+    status = models.PositiveSmallIntegerField(default=0)  # HTTP status; 499 = the caller left
+    first_byte_ms = models.PositiveIntegerField(null=True, blank=True)
+    duration_ms = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["-when"]
+        indexes: ClassVar = [models.Index(fields=["user", "when"], name="usage_by_user")]
+        verbose_name = _("usage record")
+        verbose_name_plural = _("usage")
+
+    def __str__(self) -> str:
+        return f"{self.when:%Y-%m-%d %H:%M} {self.kind} {self.model}"

@@ -1,0 +1,122 @@
+"""Shapes of the gateway's API, for the schema, and the model list as the outside sees it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from providers.facts import Route
+
+
+def model_object(route: Route) -> dict[str, Any]:
+    """One model (R30): the provider's own members, ours over them, and every connection that stands behind it."""
+    first = route.sources[0]
+    raw = first.raw
+    created = raw.get("created")
+    model: dict[str, Any] = {
+        **raw,
+        "id": route.public_id,
+        "name": route.name,
+        "object": "model",
+        "created": created if isinstance(created, int) else 0,
+        "owned_by": "ollama" if first.connection.kind == "ollama" else "openai",  # who it is called through (R49)
+        "openai": dict(raw),
+        "connection_type": first.connection.connection_type,
+        "urlIdx": first.connection.index,
+        "tags": _tags((*first.connection.tags, *route.tags)),
+        "connections": [
+            {"name": source.connection.name, "urlIdx": source.connection.index, "id": source.upstream_id}
+            for source in route.sources
+        ],
+    }
+    if route.description:
+        model["description"] = route.description
+    if route.base_id is not None:
+        model["preset"], model["base_model_id"] = True, route.base_id
+    return model
+
+
+def model_list(routes: Iterable[Route]) -> dict[str, Any]:
+    return {"object": "list", "data": [model_object(route) for route in routes]}
+
+
+def _tags(tags: Iterable[Any]) -> list[dict[str, Any]]:
+    """Tags as `{"name"}`, each once; plain texts are taken too (R8)."""
+    found: dict[str, dict[str, Any]] = {}
+    for tag in tags:
+        shape = dict(tag) if isinstance(tag, Mapping) else {"name": str(tag)}
+        if shape.get("name"):
+            found.setdefault(str(shape["name"]), shape)
+    return list(found.values())
+
+
+# --- For the schema ---------------------------------------------------------------------------------------------------
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    message = serializers.CharField()
+    type = serializers.CharField(allow_null=True)
+    param = serializers.CharField(allow_null=True)
+    code = serializers.CharField(allow_null=True)
+
+
+class OpenAIErrorSerializer(serializers.Serializer[Any]):
+    """OpenAI's shape. A provider's own error passes through with its own body."""
+
+    error = ErrorSerializer()
+
+
+class ModelTagSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+
+
+class ModelConnectionSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    urlIdx = serializers.IntegerField()
+    id = serializers.CharField(help_text="The model's id at this connection")
+
+
+class ModelSerializer(serializers.Serializer[Any]):
+    """A model; the provider's own members stand beside these."""
+
+    id = serializers.CharField()
+    object = serializers.ChoiceField(["model"])
+    created = serializers.IntegerField()
+    owned_by = serializers.CharField(help_text="Who it is called through: openai or ollama")
+    name = serializers.CharField()
+    openai = serializers.DictField(help_text="The provider's own object")
+    connection_type = serializers.ChoiceField(["external", "local"])
+    urlIdx = serializers.IntegerField(help_text="The place of its first connection")
+    tags = ModelTagSerializer(many=True)
+    connections = ModelConnectionSerializer(many=True, help_text="Every connection that offers it, the first one first")
+    description = serializers.CharField(required=False)
+    preset = serializers.BooleanField(required=False)
+    base_model_id = serializers.CharField(required=False)
+
+
+class ModelListSerializer(serializers.Serializer[Any]):
+    object = serializers.ChoiceField(["list"])
+    data = ModelSerializer(many=True)  # type: ignore[assignment]
+
+
+class ChatRequestSerializer(serializers.Serializer[Any]):
+    """OpenAI's request. Every other member goes on to the provider as it is."""
+
+    model = serializers.CharField()
+    messages = serializers.ListField(child=serializers.DictField(), min_length=1)
+    stream = serializers.BooleanField(required=False)
+
+
+class EmbeddingsRequestSerializer(serializers.Serializer[Any]):
+    """OpenAI's request. Every other member goes on to the provider as it is."""
+
+    model = serializers.CharField()
+    input = serializers.JSONField(help_text="A text, a list of texts, or tokens")
+
+
+class ResponsesRequestSerializer(serializers.Serializer[Any]):
+    """OpenAI's request. Every other member goes on to the provider as it is."""
+
+    model = serializers.CharField()
+    input = serializers.JSONField(required=False, help_text="A text, or a list of items")
+    stream = serializers.BooleanField(required=False)

@@ -1,0 +1,105 @@
+"""Every change of a configuration row counts the version up, whoever makes it: admin, API, shell, bootstrap.
+
+Bulk writes send no signals and are counted by `versioning.ConfigQuerySet`. Columns that say how a row fares (health,
+last use, last login) are no configuration. Rows that go because another row goes are counted once, with that other
+row.
+"""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import models, transaction
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
+
+from providers import versioning
+from providers.models import HEALTH_FIELDS, ChatModel, ClientKey, Connection, GatewaySettings, ModelSource, RateLimit
+
+# Columns whose change moves models to other ids or replaces the list.
+SETTLED_COLUMNS = {"prefix_id", "model_ids"}
+QUIET_COLUMNS = {Connection: {*HEALTH_FIELDS}, ClientKey: {"last_used"}, ModelSource: {"last_seen"}}
+
+
+def connect() -> None:
+    user_model = get_user_model()
+    for model in (Connection, ChatModel, ModelSource, ClientKey, GatewaySettings, RateLimit, Group):
+        pre_save.connect(row_saving, sender=model, dispatch_uid=f"config-saving-{model.__name__}")
+        post_save.connect(row_saved, sender=model, dispatch_uid=f"config-saved-{model.__name__}")
+        pre_delete.connect(row_deleting, sender=model, dispatch_uid=f"config-deleting-{model.__name__}")
+    for through in (
+        Connection.groups.through,
+        ChatModel.groups.through,
+        ChatModel.users.through,
+        user_model.groups.through,  # type: ignore[attr-defined]
+    ):
+        m2m_changed.connect(members_changed, sender=through, dispatch_uid=f"config-members-{through.__name__}")
+    post_save.connect(connection_saved, sender=Connection, dispatch_uid="config-connection-saved")
+    pre_delete.connect(connection_deleting, sender=Connection, dispatch_uid="config-connection-deleting")
+    post_delete.connect(connection_deleted, sender=Connection, dispatch_uid="config-connection-deleted")
+    pre_save.connect(user_saving, sender=user_model, dispatch_uid="config-user-saving")
+    post_save.connect(row_saved, sender=user_model, dispatch_uid="config-user-saved")
+    pre_delete.connect(row_deleting, sender=user_model, dispatch_uid="config-user-deleting")
+
+
+def row_saving(
+    sender: type[models.Model], *, instance: Any, update_fields: frozenset[str] | None = None, **_kwargs: Any
+) -> None:
+    quiet = update_fields is not None and update_fields <= QUIET_COLUMNS.get(sender, set())
+    count(instance, changes=not quiet)
+
+
+def count(instance: Any, *, changes: bool) -> None:
+    """Count a change that is about to be written: now, in its transaction, or once it is written."""
+    in_transaction = transaction.get_connection().in_atomic_block
+    if changes and in_transaction:
+        versioning.changed()
+    instance._to_count = changes and not in_transaction
+
+
+def row_saved(*, instance: Any, **_kwargs: Any) -> None:
+    if instance._to_count:
+        versioning.changed()
+
+
+def connection_saved(
+    *, instance: Connection, update_fields: frozenset[str] | None = None, raw: bool = False, **_kwargs: Any
+) -> None:
+    if not raw and (update_fields is None or update_fields & SETTLED_COLUMNS):
+        from providers import discovery  # late: it brings the HTTP libraries, which most commands never need
+
+        discovery.settle(instance)
+
+
+def connection_deleting(*, instance: Any, **_kwargs: Any) -> None:
+    instance._offered = list(instance.sources.values_list("model_id", flat=True))
+
+
+def connection_deleted(*, instance: Any, **_kwargs: Any) -> None:
+    from providers import discovery
+
+    discovery.prune(instance._offered)
+
+
+def row_deleting(*, instance: models.Model, origin: Any = None, **_kwargs: Any) -> None:
+    if isinstance(origin, models.Model) and origin is not instance:
+        return  # the origin's own signal counts
+    if isinstance(origin, versioning.ConfigQuerySet):
+        return  # counts itself, once
+    versioning.changed()
+
+
+def members_changed(*, action: str, **_kwargs: Any) -> None:
+    if action in ("pre_add", "pre_remove", "pre_clear"):
+        versioning.changed()
+
+
+def user_saving(
+    sender: type[models.Model], *, instance: Any, update_fields: frozenset[str] | None = None, **_kwargs: Any
+) -> None:
+    """Note whether something that callers carry is about to change; a sign-in and a preference are not."""
+    if instance._state.adding or (update_fields is not None and update_fields.isdisjoint(versioning.USER_COLUMNS)):
+        instance._to_count = False
+        return
+    before = sender._default_manager.filter(pk=instance.pk).values(*versioning.USER_COLUMNS).first()
+    changes = before is not None and any(before[column] != getattr(instance, column) for column in before)
+    count(instance, changes=changes)

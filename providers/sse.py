@@ -1,0 +1,88 @@
+"""Server-sent events, taken apart: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+
+Lines end in LF, CR or CRLF and may be megabytes long (pictures as base64); pieces may be cut anywhere.
+"""
+
+import re
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import dataclass
+
+DONE = "[DONE]"
+BOM = b"\xef\xbb\xbf"
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event. `event` is "" where the stream named none; several data lines are joined by a newline."""
+
+    event: str
+    data: str
+
+    @property
+    def is_done(self) -> bool:
+        """OpenAI's end mark; its own client takes everything that begins like it."""
+        return self.data.startswith(DONE)
+
+
+class Splitter:
+    """Bytes in, frames out. Keeps what is not complete yet; looks at a line once, in however many pieces it comes."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._searched = 0  # bytes of the buffer known to hold no line end
+        self._after_cr = False  # the last line ended in CR: a LF that follows belongs to it
+        self._begun = False
+        self._event = ""
+        self._data: list[bytes] = []
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        """The frames that this piece completes."""
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")
+        self._buffer += chunk
+        found: list[Frame] = []
+        start = 0
+        for match in _LINE_END.finditer(self._buffer, self._searched):
+            self._line(bytes(self._buffer[start : match.start()]), found)
+            start = match.end()
+        self._after_cr = start > 0 and start == len(self._buffer) and self._buffer[-1] == 0x0D
+        del self._buffer[:start]
+        self._searched = len(self._buffer)
+        return found
+
+    def close(self) -> list[Frame]:
+        """The frame that the end of the stream completes: some servers leave out the last blank line."""
+        found: list[Frame] = []
+        self._line(bytes(self._buffer), found)
+        self._line(b"", found)
+        self._buffer.clear()
+        self._searched = 0
+        return found
+
+    def _line(self, line: bytes, found: list[Frame]) -> None:
+        if not self._begun:
+            self._begun = True
+            line = line.removeprefix(BOM)
+        if not line:
+            if self._data:
+                found.append(Frame(self._event, b"\n".join(self._data).decode(errors="replace")))
+            self._event, self._data = "", []
+            return
+        name, _colon, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._event = value.decode(errors="replace")
+
+
+async def frames(chunks: AsyncIterable[bytes]) -> AsyncIterator[Frame]:
+    """The frames of a byte stream, each as soon as it is complete. What `chunks` raises goes through."""
+    splitter = Splitter()
+    async for chunk in chunks:
+        for frame in splitter.feed(chunk):
+            yield frame
+    for frame in splitter.close():
+        yield frame

@@ -1,0 +1,80 @@
+"""The version of the configuration: one row that every change of a configuration row counts up.
+
+Within a transaction it is counted before the rows are written, so that all writers lock it first and none waits for
+another in a circle. The row changes in the transaction of the edit itself, so a process that sees the new number sees
+the new rows too, on any database, with or without Redis. `catalogue` compares it at most every `CONFIG_CHECK_SECONDS`.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from django.db import models, transaction
+from django.db.models import F
+
+M = TypeVar("M", bound=models.Model)
+R = TypeVar("R")
+
+# Columns of an account that callers carry. Others (last login, preferences) are no configuration.
+USER_COLUMNS = frozenset({"is_active", "is_superuser", "email", "name", "password"})
+
+
+def bump() -> None:
+    """Tell every process that configuration changed."""
+    from providers.models import ConfigVersion
+
+    if not ConfigVersion.objects.filter(pk=1).update(number=F("number") + 1):
+        # A first number that no earlier row can have had: a process that remembers one sees the difference.
+        ConfigVersion.objects.get_or_create(pk=1, defaults={"number": time.time_ns() // 1000})
+
+
+def changed() -> None:
+    """Count up, and drop this process's snapshot once the change is committed."""
+    from providers import catalogue
+
+    bump()
+    transaction.on_commit(catalogue.forget)
+
+
+@contextmanager
+def exclusive() -> Iterator[None]:
+    """A transaction that no other writer of several configuration rows runs beside: no deadlock, no half of each."""
+    from providers.models import ConfigVersion
+
+    with transaction.atomic():
+        ConfigVersion.objects.get_or_create(pk=1, defaults={"number": time.time_ns() // 1000})
+        ConfigVersion.objects.select_for_update().get(pk=1)
+        yield
+
+
+class ConfigQuerySet(models.QuerySet[M]):
+    """Counts up on the bulk writes that send no signals. `quietly()` writes what is no configuration (health, use)."""
+
+    _quiet = False
+
+    def quietly(self) -> "ConfigQuerySet[M]":
+        clone = self._chain()  # type: ignore[attr-defined]
+        clone._quiet = True
+        return clone  # type: ignore[no-any-return]
+
+    def _clone(self) -> "ConfigQuerySet[M]":
+        clone = super()._clone()  # type: ignore[misc]
+        clone._quiet = self._quiet
+        return clone  # type: ignore[no-any-return]
+
+    def _counted(self, write: Callable[[], R]) -> R:
+        if self._quiet:
+            return write()
+        with transaction.atomic(using=self.db, savepoint=False):
+            changed()
+            return write()
+
+    def update(self, **values: Any) -> int:
+        return self._counted(lambda: super(ConfigQuerySet, self).update(**values))
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        return self._counted(lambda: super(ConfigQuerySet, self).delete())
+
+    def bulk_create(self, *args: Any, **options: Any) -> list[M]:
+        return self._counted(lambda: super(ConfigQuerySet, self).bulk_create(*args, **options))
