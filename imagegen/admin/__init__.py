@@ -1,0 +1,7 @@
+"""This room in the admin, one file per list."""
+
+from imagegen.admin.engines import ImageEngineAdmin
+from imagegen.admin.jobs import ImageJobAdmin
+from imagegen.admin.switches import ImageSettingsAdmin
+
+__all__ = ["ImageEngineAdmin", "ImageJobAdmin", "ImageSettingsAdmin"]

@@ -1,0 +1,178 @@
+"""Picture engines: one form for every kind, a test that really draws, and the page for ComfyUI's workflows."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import action, display
+
+from imagegen import testing
+from imagegen.admin import workflow_page
+from imagegen.forms import DECLARED, OPTION, ImageEngineForm, kinds_with, option_fields
+from imagegen.models import ImageEngine
+from providers.admin.history import HistoryAdmin
+from providers.errors import GatewayError
+
+
+def among(field: str, values: list[str]) -> str:
+    """An expression for Unfold's conditional fields: shown while `field` has one of these values."""
+    return f"{values!r}.includes({field})"
+
+
+def _conditions() -> dict[str, str]:
+    shown = {name: among("kind", kinds_with(name)) for name in DECLARED if name not in ("secret", "workflow", "nodes")}
+    shown |= {name: among("kind", kinds_with("secret")) for name in ("new_key", "remove_key")}
+    shown |= {name: among("kind", kinds_with(name.removeprefix(OPTION))) for name in option_fields()}
+    return {**shown, "connection": among("kind", kinds_with("secret")), "groups": "access == 'groups'"}
+
+
+@admin.register(ImageEngine)
+class ImageEngineAdmin(HistoryAdmin):
+    form = ImageEngineForm
+    list_display = ("label", "health_now", "kind", "purpose", "shown_model", "checked", "enabled", "position")
+    list_display_links = ("label",)
+    list_filter = ("enabled", ("kind", ChoicesDropdownFilter), ("purpose", ChoicesDropdownFilter))
+    list_filter_submit = True
+    search_fields = ("name", "url", "model")
+    ordering = ("demo", "position", "pk")
+    actions = ("enable", "disable")
+    actions_row = ("test_row",)
+    actions_detail = ("test_now", "open_workflow")
+    autocomplete_fields = ("groups",)
+    readonly_fields = ("health_now", "checked")
+    warn_unsaved_form = True
+    conditional_fields: ClassVar[dict[str, str]] = _conditions()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        key_fields = ["new_key", "remove_key"] if obj is not None and obj.secret else ["new_key"]
+        basics: list[Any] = ["name", "kind", "purpose", "enabled", "position"]
+        if obj is not None:
+            basics[:0] = [("health_now", "checked")]
+        return (
+            (gettext_lazy("Basics"), {"fields": basics}),
+            (gettext_lazy("Server"), {"fields": ["connection", "url", *key_fields, "version"]}),
+            (gettext_lazy("Pictures"), {"fields": ["model", "method", "size", "steps", *option_fields(), "params"]}),
+            (gettext_lazy("Access"), {"fields": ["access", "groups"]}),
+            (
+                gettext_lazy("Advanced"),
+                {
+                    "classes": ["collapse"],
+                    "fields": ["concurrency", "timeout", "capabilities", "headers", ("verify_tls", "ca_file")],
+                },
+            ),
+        )
+
+    def get_urls(self) -> Any:
+        own = [
+            path(
+                "<path:object_id>/workflow/",
+                self.admin_site.admin_view(self.workflow_view),
+                name="imagegen_imageengine_workflow",
+            ),
+            path(
+                "<path:object_id>/draw/", self.admin_site.admin_view(self.draw_view), name="imagegen_imageengine_draw"
+            ),
+        ]
+        return own + super().get_urls()
+
+    # --- list ---
+
+    @display(description=gettext_lazy("Name"), ordering="name", header=True)
+    def label(self, row: ImageEngine) -> list[Any]:
+        name = format_html('{} <span class="board-badge">{}</span>', row.name, _("Demo")) if row.demo else row.name
+        return [name, row.url]
+
+    @display(description=gettext_lazy("Health"))
+    def health_now(self, row: ImageEngine) -> str:
+        state, words = testing.state_of(row)
+        error = format_html('<span class="health-error">{}</span>', row.last_error) if state == "failing" else ""
+        return format_html(
+            '<span class="health"><span class="board-dot is-{}" aria-hidden="true"></span><span>{}{}</span></span>',
+            state, words, error,
+        )  # fmt: skip
+
+    @display(description=gettext_lazy("Model"), ordering="model")
+    def shown_model(self, row: ImageEngine) -> str:
+        return row.model or "–"
+
+    @display(description=gettext_lazy("Last check"), ordering="last_checked")
+    def checked(self, row: ImageEngine) -> str:
+        if row.last_checked is None:
+            return "–"
+        return _("%(time)s ago") % {"time": timesince(row.last_checked, depth=1)}
+
+    # --- verbs ---
+
+    @action(description=gettext_lazy("Test"), permissions=["change"], icon="network_check", url_path="test")
+    def test_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:imagegen_imageengine_draw", object_id)
+
+    @action(
+        description=gettext_lazy("Check address and key"),
+        permissions=["change"],
+        icon="network_check",
+        url_path="check-row",
+    )
+    def test_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is not None:
+            tested = testing.check(row)
+            level = messages.SUCCESS if tested.ok else messages.ERROR
+            self.message_user(request, f"{row.name}: {tested.words}", level)
+        return redirect("admin:imagegen_imageengine_changelist")
+
+    @action(description=gettext_lazy("Workflow"), permissions=["change"], icon="account_tree", url_path="to-workflow")
+    def open_workflow(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is not None and row.kind != "comfyui":
+            self.message_user(request, _("Only ComfyUI has workflows."), messages.WARNING)
+            return redirect("admin:imagegen_imageengine_change", object_id)
+        return redirect("admin:imagegen_imageengine_workflow", object_id)
+
+    @admin.action(description=gettext_lazy("Switch on"), permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[ImageEngine]) -> None:
+        self._switch(queryset, on=True)
+
+    @admin.action(description=gettext_lazy("Switch off"), permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[ImageEngine]) -> None:
+        self._switch(queryset, on=False)
+
+    @staticmethod
+    def _switch(queryset: QuerySet[ImageEngine], *, on: bool) -> None:
+        for row in queryset.exclude(enabled=on):  # one by one: each leaves its line in the history
+            row.enabled = on
+            row.save(update_fields=["enabled", "updated"])
+
+    def draw_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Draw a small picture the way people's pictures are drawn, and show it or what went wrong."""
+        row = self.get_object(request, object_id)
+        if row is None or not self.has_change_permission(request, row):
+            return redirect("admin:imagegen_imageengine_changelist")
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": _("Test %(name)s") % {"name": row.name},
+            "engine": row,
+            "prompt": request.POST.get("prompt") or _("A red kite over green hills"),
+            "back": reverse("admin:imagegen_imageengine_change", args=[row.pk]),
+        }
+        if request.method == "POST":
+            try:
+                context["drawn"] = testing.draw(request.user, row, context["prompt"])
+            except GatewayError as error:
+                context["failure"] = error
+        return TemplateResponse(request, "admin/imagegen/imageengine/draw.html", context)
+
+    def workflow_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        if row is None or row.kind != "comfyui" or not self.has_change_permission(request, row):
+            return redirect("admin:imagegen_imageengine_changelist")
+        return workflow_page.show(self, request, row)

@@ -1,0 +1,105 @@
+"""The page for a ComfyUI workflow: paste it, see its nodes, map them, have the server check it, draw once."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from imagegen import rows, workflow
+from imagegen.forms import WorkflowForm
+from imagegen.models import ImageEngine
+from providers.errors import GatewayError
+
+KINDS = tuple(workflow.DEFAULT_KEYS)  # what a node can be mapped to, in the order of the page
+
+
+def show(model_admin: Any, request: HttpRequest, row: ImageEngine) -> HttpResponse:
+    """GET shows the saved workflow; POST reads a new one (`load`), takes the stock one, or saves the mapping."""
+    here = reverse("admin:imagegen_imageengine_workflow", args=[row.pk])
+    form = WorkflowForm(request.POST or None, request.FILES or None) if "load" in request.POST else WorkflowForm()
+    if request.method == "POST":
+        if "stock" in request.POST:
+            _save(row, workflow.default_graph("edit" if row.purpose == ImageEngine.Purpose.EDIT else "generate"))
+        elif "map" in request.POST:
+            row.nodes = _chosen(request)
+            row.save(update_fields=["nodes", "updated"])
+            messages.success(request, _("The mapping is saved."))
+        elif form.is_valid():
+            _save(row, form.cleaned_data["graph"])
+            messages.success(request, _("The workflow is saved; nodes were mapped where that was evident."))
+        if not form.errors:
+            return redirect(here)
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Workflow of %(name)s") % {"name": row.name},
+        "engine": row,
+        "form": form,
+        "back": reverse("admin:imagegen_imageengine_change", args=[row.pk]),
+        "draw": reverse("admin:imagegen_imageengine_draw", args=[row.pk]),
+        **_described(row),
+    }
+    return TemplateResponse(request, "admin/imagegen/imageengine/workflow.html", context)
+
+
+def _save(row: ImageEngine, graph: Any) -> None:
+    row.workflow = dict(graph)
+    row.nodes = [one.as_dict() for one in workflow.guess_nodes(graph)]
+    row.save(update_fields=["workflow", "nodes", "updated"])
+
+
+def _chosen(request: HttpRequest) -> list[dict[str, Any]]:
+    """The mapping as the table's selects say it: one `node:input` per field, whose value is a kind."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for name, kind in request.POST.items():
+        if name.startswith("node:") and kind in KINDS:
+            _mark, node_id, key = name.split(":", 2)
+            places.setdefault((str(kind), key), []).append(node_id)
+    return [{"type": kind, "key": key, "node_ids": node_ids, "value": ""} for (kind, key), node_ids in places.items()]
+
+
+def _described(row: ImageEngine) -> dict[str, Any]:
+    """The graph's nodes with their inputs, what each is mapped to, and every problem found."""
+    if not row.workflow:
+        return {"nodes": [], "problems": [], "checked": False}
+    try:
+        graph = workflow.parse(row.workflow)
+        nodes = workflow.read_nodes(row.nodes)
+    except GatewayError as error:
+        return {"nodes": [], "problems": [error.message], "checked": False}
+    installed, trouble = _installed(row)
+    found = [problem.message for problem in workflow.check(graph, nodes, installed)]
+    taken = {(node_id, key): kind for kind in workflow.kinds(nodes) for node_id, key in workflow.mapped(nodes, kind)}
+    shown = [
+        {
+            "id": node_id,
+            "title": workflow.title(graph, node_id),
+            "class": node["class_type"],
+            "inputs": [
+                {
+                    "name": f"node:{node_id}:{key}",
+                    "key": key,
+                    "value": "" if workflow.link_of(value) else str(value)[:80],
+                    "link": workflow.link_of(value),
+                    "kind": taken.get((node_id, key), ""),
+                }
+                for key, value in node.get("inputs", {}).items()
+            ],
+        }
+        for node_id, node in graph.items()
+    ]
+    return {"nodes": shown, "kinds": KINDS, "problems": found, "checked": installed is not None, "trouble": trouble}
+
+
+def _installed(row: ImageEngine) -> tuple[workflow.Installed | None, str]:
+    """What the server has; None with the reason when it cannot be asked."""
+    if not row.url:
+        return None, _("Enter the server’s address to have the workflow checked against what is installed there.")
+    engine, config = rows.engine_of(row), rows.config_of(row)
+    try:
+        return engine.installed(config), ""  # type: ignore[attr-defined]
+    except GatewayError as error:
+        return None, error.message

@@ -1,0 +1,182 @@
+"""Pictures as JSON: make and wait, edit and wait, or as a job to watch, cancel and retry."""
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chat.file_api import FileSerializer
+from chat.files import file_json
+from imagegen import access, inputs, jobs, rows, serializers, services
+from imagegen.models import ImageJob
+from providers import catalogue, limits
+from providers.authentication import caller_of
+from providers.errors import UpstreamTimeout
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeated request returns the first job"
+)
+
+
+class MayUseImages(BasePermission):
+    """A key that was made for something else draws nothing."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return caller_of(request).may("images")
+
+
+class ImageView(APIView):
+    permission_classes = (IsAuthenticated, MayUseImages)
+
+
+def ask(request: Request, values: dict[str, Any]) -> tuple[ImageJob, bool]:
+    """The job for a validated body; with `image` it is an edit."""
+    keep_to_limits(request)
+    given = {name: value for name, value in values.items() if value not in (None, "")}
+    images = inputs.files_of(request.user, given.pop("image")) if given.get("image") else []
+    mask_name = given.pop("mask", None)
+    mask = inputs.files_of(request.user, mask_name, param="mask")[0] if mask_name else None
+    key = request.headers.get("Idempotency-Key", "").strip()
+    return services.request_images(request.user, given, images=images, mask=mask, idempotency_key=key)
+
+
+def keep_to_limits(request: Request) -> None:
+    """Count a request for pictures against the caller's rate limits. Raises RateLimited."""
+    found = catalogue.snapshot_blocking().limits
+    if found:
+        async_to_sync(limits.admit)(caller_of(request), found)
+
+
+def wait(job: ImageJob) -> ImageJob:
+    """The ended job; UpstreamTimeout when it takes longer than its engine may, and it goes on."""
+    limit = (job.engine.timeout if job.engine else 600.0) * 2
+    if jobs.wait_for(job, timeout=limit).is_open:
+        raise UpstreamTimeout("The picture is still being made; look at its job.", code="job_open")
+    return job
+
+
+class Generations(ImageView):
+    serializer_class = serializers.WishSerializer
+
+    @extend_schema(
+        operation_id="images_generate",
+        parameters=[IDEMPOTENCY_KEY],
+        request=serializers.WishSerializer,
+        responses=FileSerializer(many=True),
+    )
+    def post(self, request: Request) -> Response:
+        taken = self.serializer_class(data=request.data)
+        taken.is_valid(raise_exception=True)
+        job, _new = ask(request, dict(taken.validated_data))
+        found = services.finished_files(wait(job))
+        return Response([file_json(row) for row in found], headers={"X-Job-Id": str(job.pk)})
+
+
+class Edit(Generations):
+    serializer_class = serializers.EditSerializer
+
+    @extend_schema(
+        operation_id="images_edit",
+        parameters=[IDEMPOTENCY_KEY],
+        request=serializers.EditSerializer,
+        responses=FileSerializer(many=True),
+    )
+    def post(self, request: Request) -> Response:
+        response: Response = super().post(request)
+        return response
+
+
+class ImageModels(ImageView):
+    @extend_schema(
+        operation_id="images_models",
+        parameters=[OpenApiParameter("engine", str, description="Name or id; the default engine when left out")],
+        responses=serializers.ImageModelSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        switches = access.check_may_draw(request.user)
+        engine = access.engine_for(request.user, switches, name=request.query_params.get("engine", ""))
+        choices = rows.engine_of(engine).models(rows.config_of(engine))
+        return Response([{"id": choice.id, "name": choice.name or choice.id} for choice in choices])
+
+
+class Engines(ImageView):
+    @extend_schema(operation_id="images_engines", responses=serializers.EngineSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """The engines that the caller may use."""
+        access.check_may_draw(request.user)
+        return Response([services.engine_json(row) for row in access.engines_for(request.user)])
+
+
+class JobPages(CursorPagination):
+    page_size = 30
+    max_page_size = 100
+    page_size_query_param = "limit"
+    ordering = ("-created", "-id")
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"results": data, "next": self.get_next_link()})
+
+
+class JobList(ImageView):
+    @extend_schema(
+        operation_id="image_jobs_list",
+        parameters=[
+            OpenApiParameter("state", str, enum=[*ImageJob.State.values, "open"]),
+            OpenApiParameter("limit", int),
+            OpenApiParameter("cursor", str),
+        ],
+        responses=serializers.JobPageSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        found = (
+            ImageJob.objects.filter(user_id=caller_of(request).user_id)
+            .select_related("engine")
+            .prefetch_related("files")
+        )
+        state = request.query_params.get("state")
+        if state:
+            found = found.filter(state__in=ImageJob.OPEN if state == "open" else [state])
+        pages = JobPages()
+        page = pages.paginate_queryset(found, request, view=self)
+        return pages.get_paginated_response([services.job_json(job) for job in page or []])
+
+    @extend_schema(
+        operation_id="image_jobs_create",
+        parameters=[IDEMPOTENCY_KEY],
+        request=serializers.JobWishSerializer,
+        responses={202: serializers.JobSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        taken = serializers.JobWishSerializer(data=request.data)
+        taken.is_valid(raise_exception=True)
+        job, _new = ask(request, dict(taken.validated_data))
+        location = {"Location": f"/api/v1/images/jobs/{job.pk}"}
+        return Response(services.job_json(job), status=status.HTTP_202_ACCEPTED, headers=location)
+
+
+class JobDetail(ImageView):
+    @extend_schema(operation_id="image_jobs_read", responses=serializers.JobSerializer)
+    def get(self, request: Request, job_id: str) -> Response:
+        return Response(services.job_json(access.job_for(request.user, job_id)))
+
+
+class CancelJob(ImageView):
+    @extend_schema(operation_id="image_jobs_cancel", request=None, responses={202: serializers.JobSerializer})
+    def post(self, request: Request, job_id: str) -> Response:
+        job = access.job_for(request.user, job_id)
+        services.cancel_job(job)
+        job.refresh_from_db()
+        return Response(services.job_json(job), status=status.HTTP_202_ACCEPTED)
+
+
+class RetryJob(ImageView):
+    @extend_schema(operation_id="image_jobs_retry", request=None, responses={202: serializers.JobSerializer})
+    def post(self, request: Request, job_id: str) -> Response:
+        job = services.retry_job(request.user, access.job_for(request.user, job_id))
+        return Response(services.job_json(job), status=status.HTTP_202_ACCEPTED)

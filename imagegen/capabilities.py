@@ -1,0 +1,207 @@
+"""What can be said to a picture model, as data: an engine's default, then a dated table, then a row's overrides.
+
+`models.json` beside the engines holds the dated table. It is matched by name pattern with provider prefixes allowed
+(`openai/gpt-image-2` is `gpt-image-2`), first match first, and a model that no pattern knows gets the engine's cautious
+default: send only what somebody chose.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+from django.utils.translation import gettext as _
+
+from imagegen.requests import AUTO, PictureRequest
+from providers.errors import BadRequest
+
+TIERS = {"512": 512, "1K": 1024, "2K": 2048, "4K": 4096}  # the side of a square, in pixels
+_ANY = re.compile(r".*")
+_FORMS = {  # of the members of some lists
+    "sizes": re.compile(r"[1-9]\d*x[1-9]\d*"),
+    "ratios": re.compile(r"[1-9]\d*:[1-9]\d*"),
+    "tiers": re.compile("|".join(TIERS)),
+}
+TABLE = Path(__file__).with_name("engines") / "models.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What can be said to a model. Every field may be overridden by name in an engine's row."""
+
+    generate: bool = True
+    edit: bool = False
+    mask: bool = False
+    max_inputs: int = 1  # input pictures of one edit
+    negative_prompt: bool = False
+    steps: bool = False
+    seed: bool = False
+    per_call: int = 10  # pictures of one upstream call; an engine repeats the call for more
+    sizes: tuple[str, ...] = ()  # the only sizes there are; empty: any that the bounds below allow
+    step: int = 1  # both sides are multiples of this many pixels
+    max_side: int = 8192
+    min_pixels: int = 0
+    max_pixels: int = 2**25
+    max_ratio: float = 0  # of the longer to the shorter side; 0: any
+    ratios: tuple[str, ...] = ()  # only the shape can be chosen, one of these `W:H`; a size says it nearly enough
+    tiers: tuple[str, ...] = ()  # and how large, roughly: some of 512, 1K, 2K, 4K
+    auto: bool = False  # the size may be `auto`
+    partial: int = 0  # pictures on the way that may be asked for
+    prompt_limit: int = 32_000  # characters
+    input_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
+    response_format: bool = True  # the parameter of that name is understood (OpenAI's dialect)
+    modalities: tuple[str, ...] = ("image", "text")  # what a chat model is asked for when it draws in its reply
+    params: tuple[str, ...] = ()  # the model's own parameters that are known to work, for forms; others are sent too
+
+    def size_problem(self, size: str) -> str:
+        """Why this `WxH`, `auto` or empty size cannot be asked for, as a sentence; empty when it can."""
+        if not size:
+            return ""
+        if size == AUTO:
+            return "" if self.auto else _("This model cannot choose the size by itself: name one.")
+        if self.sizes:
+            choices = ", ".join(self.sizes)
+            return "" if size in self.sizes else _("This model draws these sizes: %(sizes)s.") % {"sizes": choices}
+        width, height = _sides(size)
+        if self.ratios:
+            shapes = ", ".join(self.ratios)
+            return "" if self.ratio(size) else _("This model draws these shapes: %(shapes)s.") % {"shapes": shapes}
+        if width % self.step or height % self.step:
+            return _("This model draws sizes in multiples of %(step)d pixels.") % {"step": self.step}
+        if max(width, height) > self.max_side:
+            return _("This model's longest side is %(side)d pixels.") % {"side": self.max_side}
+        if not self.min_pixels <= width * height <= self.max_pixels:
+            bounds = {"low": self.min_pixels, "high": self.max_pixels}
+            return _("This model draws between %(low)d and %(high)d pixels in all.") % bounds
+        if self.max_ratio and max(width, height) > self.max_ratio * min(width, height):
+            return _("This model's longer side is at most %(ratio)g times the shorter.") % {"ratio": self.max_ratio}
+        return ""
+
+    def ratio(self, size: str) -> str:
+        """The declared `W:H` that this `WxH` stands for, within 3 % (1344x768 is meant as 16:9); empty for none."""
+        width, height = _sides(size)
+
+        def distance(ratio: str) -> float:
+            across, down = (int(part) for part in ratio.split(":"))
+            return abs(math.log(width * down / (height * across)))
+
+        nearest = min(self.ratios, key=distance)
+        return nearest if distance(nearest) < 0.03 else ""
+
+    def tier(self, size: str) -> str:
+        """The smallest declared tier that is not smaller than this `WxH`, else the largest; empty without tiers."""
+        side = math.sqrt(math.prod(_sides(size)))
+        large_enough = [tier for tier in self.tiers if TIERS[tier] * 1.1 >= side]
+        return (large_enough or list(self.tiers[-1:]) or [""])[0]
+
+    def check(self, request: PictureRequest) -> None:
+        """Raise BadRequest, naming the parameter, for whatever in the request cannot be said to this model."""
+        refusals = (
+            ("prompt", request.is_edit or self.generate, _("This model only edits: hand in a picture.")),
+            ("image", not request.is_edit or self.edit, _("This model cannot edit pictures.")),
+            ("mask", request.mask is None or self.mask, _("This model takes no mask.")),
+            (
+                "negative_prompt",
+                not request.negative_prompt or self.negative_prompt,
+                _("No negative prompt here: say it in the prompt."),
+            ),
+            ("steps", request.steps is None or self.steps, _("The number of steps cannot be chosen for this model.")),
+            ("seed", request.seed is None or self.seed, _("The seed cannot be chosen for this model.")),
+        )
+        for param, fine, sentence in refusals:
+            if not fine:
+                raise BadRequest(sentence, param=param, code="not_supported")
+        if len(request.images) > self.max_inputs:
+            sentence = _("This model takes at most %(count)d input pictures.") % {"count": self.max_inputs}
+            raise BadRequest(sentence, param="image", code="not_supported")
+        if len(request.prompt) > self.prompt_limit:
+            sentence = _("This model's prompt has at most %(count)d characters.") % {"count": self.prompt_limit}
+            raise BadRequest(sentence, param="prompt", code="not_supported")
+        if problem := self.size_problem(request.size):
+            raise BadRequest(problem, param="size", code="not_supported")
+
+    def but(self, overrides: Mapping[str, Any]) -> "Capabilities":
+        """With the given fields replaced; lists become tuples, unknown names are ignored (`unknown` lists them)."""
+        known = {one.name for one in fields(self)}
+        changes = {name: _frozen(value) for name, value in overrides.items() if name in known}
+        return replace(self, **changes) if changes else self
+
+    @classmethod
+    def problems(cls, overrides: Mapping[str, Any]) -> list[str]:
+        """Sentences about overrides that an administrator wrote: unknown names, values of the wrong kind."""
+        defaults, found = cls(), []
+        for name, value in overrides.items():
+            wanted = getattr(defaults, name, None) if name in {one.name for one in fields(cls)} else None
+            if wanted is None:
+                found.append(_("%(name)s is not a capability.") % {"name": name})
+            elif not _is_like(wanted, value) or not all(map(_FORMS.get(name, _ANY).fullmatch, _texts(value))):
+                found.append(_("%(name)s has a value of the wrong kind.") % {"name": name})
+        return found
+
+
+def bare_name(model: str) -> str:
+    """`openai/gpt-image-2:free` → `gpt-image-2`: without provider prefixes, variant and case."""
+    return model.rsplit("/", 1)[-1].partition(":")[0].lower()
+
+
+def known(kind: str, model: str, default: Capabilities) -> Capabilities:
+    """What the table says about a model of an engine kind; `default` for a model that it does not know."""
+    name = bare_name(model)
+    for pattern, facts in _table().get(kind, {}).get("models", ()):
+        if pattern.fullmatch(name):
+            return default.but(facts)
+    return default
+
+
+def fallback_models(kind: str) -> tuple[str, ...]:
+    """Model ids served on the table's date, the built-in default first: shown only when the endpoint lists none."""
+    return tuple(_table().get(kind, {}).get("fallback", ()))
+
+
+def default_model(kind: str) -> str:
+    """The model that draws when nobody chose one; empty for kinds without."""
+    return next(iter(fallback_models(kind)), "")
+
+
+def draws(kind: str, model: str) -> bool:
+    """Whether a model of a mixed list looks like one that makes pictures."""
+    pattern = _table().get(kind, {}).get("draws")
+    return pattern is None or pattern.fullmatch(bare_name(model)) is not None
+
+
+@cache
+def _table() -> dict[str, dict[str, Any]]:
+    raw = orjson.loads(TABLE.read_bytes())
+    return {
+        kind: {
+            **facts,
+            "draws": re.compile(facts["draws"]),
+            "models": [(re.compile(one["pattern"]), one["can"]) for one in facts["models"]],
+        }
+        for kind, facts in raw["engines"].items()
+    }
+
+
+def _texts(value: Any) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
+
+
+def _sides(size: str) -> tuple[int, int]:
+    width, _x, height = size.partition("x")
+    return int(width), int(height)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _is_like(wanted: Any, value: Any) -> bool:
+    if isinstance(wanted, bool) or isinstance(value, bool):
+        return isinstance(wanted, bool) and isinstance(value, bool)
+    if isinstance(wanted, tuple):
+        return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+    return isinstance(value, int | float) and math.isfinite(value) and value >= 0

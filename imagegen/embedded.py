@@ -1,0 +1,117 @@
+"""JSON with pictures in it: they come out as bytes, decoded straight from the body.
+
+An ordinary parse holds the body, the parser's copy, the text and the bytes at once: five times the picture. Here there
+are only the body and the bytes, because the long texts are cut out before the rest is parsed.
+"""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pybase64
+
+from chat.pictures import sniff
+
+LONG = 2048  # characters; shorter texts are parsed as usual and decoded by `picture_in`
+_URL_ALPHABET = bytes.maketrans(b"-_", b"+/")
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A base64 text, decoded. `declared` is the type that its `data:` prefix named; empty without one."""
+
+    content: bytes = field(repr=False)
+    declared: str = ""
+
+
+def loads(body: bytes | bytearray | memoryview) -> Any:
+    """Parse JSON; texts of `LONG` characters and more that are pictures in base64 or as data URLs become `Embedded`.
+
+    Raises ValueError for what is not JSON.
+    """
+    if len(body) < LONG:
+        return orjson.loads(body)
+    mark = secrets.token_hex(16)  # stands where a picture was; nobody can have put it into the answer
+    found: list[Embedded] = []
+    rest: list[bytes | memoryview] = []
+    view, done = memoryview(body), 0
+    for start, end in _long_texts(body if isinstance(body, bytes | bytearray) else bytes(body)):
+        embedded = _decoded(view[start:end])
+        if embedded is not None and sniff(embedded.content):
+            rest += [view[done:start], f"{mark}:{len(found)}".encode()]
+            found.append(embedded)
+            done = end
+    if not found:
+        return orjson.loads(body)
+    rest.append(view[done:])
+    return _restored(orjson.loads(b"".join(rest)), found, mark)
+
+
+def picture_in(value: Any) -> bytes | None:
+    """The picture in a member of an answer: `Embedded`, a data URL or bare base64; None when it is none of them."""
+    if isinstance(value, Embedded):
+        return value.content
+    if isinstance(value, str) and value and not value.startswith(("http://", "https://")):
+        embedded = _decoded(memoryview(value.encode()))
+        return embedded.content if embedded else None
+    return None
+
+
+def encode(content: bytes) -> str:
+    """Base64 without line breaks."""
+    return pybase64.b64encode_as_string(content)
+
+
+def _long_texts(body: bytes | bytearray) -> Iterator[tuple[int, int]]:
+    """Where the contents of long JSON texts begin and end."""
+    start = body.find(b'"')
+    while start != -1:
+        end = body.find(b'"', start + 1)
+        while end != -1 and _is_escaped(body, end):
+            end = body.find(b'"', end + 1)
+        if end == -1:
+            return
+        if end - start > LONG:
+            yield start + 1, end
+        start = body.find(b'"', end + 1)
+
+
+def _is_escaped(body: bytes | bytearray, at: int) -> bool:
+    slashes = 0
+    while body[at - 1 - slashes] == 0x5C:
+        slashes += 1
+    return slashes % 2 == 1
+
+
+def _decoded(text: memoryview) -> Embedded | None:
+    declared = ""
+    if bytes(text[:5]).lower() == b"data:":
+        head, comma, _ = bytes(text[:256]).partition(b",")
+        if not comma or not head.lower().endswith(b";base64"):
+            return None
+        declared = head[5:].split(b";", 1)[0].replace(b"\\/", b"/").decode("latin-1").strip().lower()
+        text = text[len(head) + 1 :]
+    try:
+        return Embedded(pybase64.b64decode(text, validate=True), declared)
+    except ValueError:
+        pass  # some writers escape slashes, break lines, leave the padding out or use the alphabet for URLs
+    plain = bytes(text)
+    for escaped, meant in ((b"\\/", b"/"), (b"\\n", b""), (b"\\r", b"")):
+        plain = plain.replace(escaped, meant) if b"\\" in plain else plain
+    plain = plain.translate(_URL_ALPHABET, b"\r\n =")
+    try:
+        return Embedded(pybase64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True), declared)
+    except ValueError:
+        return None
+
+
+def _restored(value: Any, found: list[Embedded], mark: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _restored(member, found, mark) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_restored(member, found, mark) for member in value]
+    if isinstance(value, str) and value.startswith(mark):
+        return found[int(value.rpartition(":")[2])]
+    return value

@@ -1,0 +1,284 @@
+"""AUTOMATIC1111 and its forks (Forge, reForge …) over `/sdapi/v1`.
+
+The server draws one picture at a time for everybody, and its progress and interrupt are global. So every call carries a
+task id that nobody can guess; only when the server says that this very task is running are its previews shown and is it
+interrupted. Servers without their web UI know no tasks: there we interrupt only if an administrator has said that
+nobody else uses the server.
+"""
+
+import base64
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from imagegen import pictures
+from imagegen.capabilities import Capabilities
+from imagegen.engines.automatic1111 import wire
+from imagegen.engines.base import Engine, EngineConfig, Event, Field, ModelChoice, Notice, Progress, Run
+from imagegen.requests import PictureRequest
+from providers import http
+from providers.errors import BadRequest, ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout
+
+logger = logging.getLogger(__name__)
+
+DRAWING_SECONDS = 600.0  # without a byte, where no deadline is set: who waits in the server's queue hears nothing
+QUEUED_SECONDS = 1800.0  # how long we go on looking after a cancelled picture that still waits in the server's queue
+QUICK = http.Limits(connect=5, first_byte=10, idle=10, total=20, max_bytes=32 * 2**20)  # progress, interrupt, lists
+
+
+class Automatic1111(Engine):
+    name = "automatic1111"
+    label = gettext_lazy("AUTOMATIC1111 / Forge")
+    help = gettext_lazy(
+        "Start the server with --api, and with --api-auth user:password if others can reach it: with --nowebui and "
+        "without --server-name it listens on all interfaces of its machine."
+    )
+    fields = (
+        Field("url", gettext_lazy("Address"), kind="url", required=True, default="http://127.0.0.1:7860"),
+        Field(
+            "secret",
+            gettext_lazy("User and password"),
+            gettext_lazy("As given to --api-auth: user:password. Empty when the server asks for none."),
+            kind="secret",
+        ),
+        Field(
+            "model",
+            gettext_lazy("Checkpoint"),
+            gettext_lazy("Loaded for each call and put back afterwards. Empty: whatever the server has loaded."),
+            kind="model",
+        ),
+        Field("size", gettext_lazy("Size"), kind="size"),
+        Field("steps", gettext_lazy("Steps"), kind="number"),
+        Field(
+            "params",
+            gettext_lazy("Parameters"),
+            gettext_lazy('Fields of txt2img and img2img, merged last: {"sampler_name": "Euler a"}'),
+            kind="json",
+        ),
+        Field(
+            "sole_user",
+            gettext_lazy("Who else uses the server"),
+            gettext_lazy(
+                "A server started with --nowebui cannot say whose picture it draws. If nobody else uses it, cancelling "
+                "stops whatever it draws."
+            ),
+            kind="choice",
+            choices=(("", gettext_lazy("Others, perhaps")), ("yes", gettext_lazy("Only this site"))),
+            option=True,
+        ),
+    )
+    exclusive = True
+    poll_seconds: ClassVar[float] = 1.0  # not more often, says the contract
+
+    def default_capabilities(self, config: EngineConfig) -> Capabilities:
+        return Capabilities(edit=True, mask=True, negative_prompt=True, steps=True, seed=True)
+
+    def takes_param(self, config: EngineConfig, name: str) -> bool:
+        return name in wire.REQUEST_PARAMS
+
+    # --- drawing ------------------------------------------------------------------------------------------------------
+
+    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+        checkpoint = self._checkpoint(config, request.model, run)
+        body = wire.body_of(config, request, checkpoint)
+        drawn = f"{body['width']}x{body['height']}"
+        if request.size and request.size != drawn:
+            facts = {"step": wire.MULTIPLE, "drawn": drawn, "asked": request.size}
+            yield Notice(_("Sides are multiples of %(step)d here: %(drawn)s instead of %(asked)s.") % facts)
+        try:
+            answer = yield from self._send(config, request, body, run)
+        except ProviderError as error:
+            if error.code != "out_of_memory" or body["batch_size"] == 1 or "batch_size" in config.params:
+                raise
+            yield Notice(_("The graphics card cannot hold all pictures at once: they are drawn one after the other."))
+            body |= {"batch_size": 1, "n_iter": body["batch_size"] * body["n_iter"]}
+            answer = yield from self._send(config, request, body, run)
+        yield from wire.pictures_of(answer, body, checkpoint)
+
+    def _send(
+        self, config: EngineConfig, request: PictureRequest, body: Mapping[str, Any], run: Run
+    ) -> Generator[Event, None, dict[str, Any]]:
+        """The drawing call's answer; sent once more when the connection broke before the server had read it."""
+        task = f"task({run.id or 'webui'}-{uuid.uuid4().hex})"
+        try:
+            return (yield from self._send_as(task, config, request, body, run))
+        except NetworkError as error:
+            if isinstance(error, UpstreamTimeout) or not self._is_unheard_of(config, task):
+                raise
+        return (yield from self._send_as(f"{task}-again", config, request, body, run))
+
+    def _send_as(
+        self, task: str, config: EngineConfig, request: PictureRequest, body: Mapping[str, Any], run: Run
+    ) -> Generator[Event, None, dict[str, Any]]:
+        """Make the call in a second thread and tell the task's progress meanwhile."""
+        url = f"{config.url}/sdapi/v1/{'img2img' if request.is_edit else 'txt2img'}"
+        patience = run.remaining() or max(DRAWING_SECONDS, config.limits.first_byte or 0)
+        config = replace(config, limits=replace(config.limits, first_byte=patience, idle=patience))
+        call = Run(deadline=run.deadline)  # ends the call, also when this generator is closed early
+        run.started(task)
+        with ThreadPoolExecutor(1) as threads, run.on_cancel(call.cancel):
+            posting = threads.submit(
+                copy_context().run, self.call, config, call, "POST", url, json={**body, "force_task_id": task}
+            )
+            try:
+                yield from self._watch(config, task, posting, run)
+                run.check()
+                return wire.decoded(posting.result())
+            except BaseException as error:
+                call.cancel()
+                # Closing the connection stops nothing, and a proxy that lost patience has told the server nothing.
+                if not isinstance(error, ProviderError) or error.status == 504:
+                    self._stop_or_say(config, task)
+                if isinstance(error, UpstreamTimeout):
+                    # Sent again it would wait behind its own first attempt.
+                    raise UpstreamTimeout(error.message, retryable=False) from error
+                raise
+
+    def _watch(
+        self, config: EngineConfig, task: str, posting: "Future[http.BlockingAnswer]", run: Run
+    ) -> Iterator[Progress]:
+        best, preview_id = 0.0, -1
+        while not wait([posting], timeout=self.poll_seconds).done:
+            run.check()
+            try:
+                seen = self._task(config, task, preview_id)
+                if seen and seen.queued:
+                    yield Progress(queue=seen.before_us)
+                if seen and not seen.active:
+                    continue
+                # Whatever runs: ours, or (without tasks) perhaps somebody else's, whose picture is not for us.
+                running = self._progress(config, skip_picture=bool(seen) or not _is_sole_user(config))
+            except GatewayError as error:
+                logger.debug("No progress from the server: %s", error.message)
+                continue
+            if seen:
+                fraction, preview, preview_id = seen.fraction, seen.preview, seen.preview_id
+            else:
+                fraction, preview = running.fraction, running.preview
+            best = max(best, min(fraction or 0.0, 1.0))
+            kind = pictures.sniff(preview) if preview else ""
+            yield Progress(step=running.step, total=running.steps, fraction=best, preview=preview, preview_type=kind)
+
+    def _task(self, config: EngineConfig, task: str, preview_id: int = -1) -> wire.Task | None:
+        """What became of a task of ours; None where the server has no such route (--nowebui)."""
+        asked = {"id_task": task, "id_live_preview": preview_id, "live_preview": True}
+        try:
+            answer = self._quick(config, "POST", "/internal/progress", json=asked).json()
+        except ProviderError as error:
+            if error.status in (404, 405):
+                return None
+            raise
+        return wire.task_of(answer)
+
+    def _is_unheard_of(self, config: EngineConfig, task: str) -> bool:
+        """Whether the server answers and is sure not to have the task: Forge drops a connection without a word."""
+        try:
+            seen = self._task(config, task)
+        except GatewayError:
+            return False
+        return seen is not None and not (seen.queued or seen.active or seen.completed)
+
+    def _progress(self, config: EngineConfig, *, skip_picture: bool) -> wire.Running:
+        """Whatever the server draws just now, whoever asked for it."""
+        params = {"skip_current_image": "true" if skip_picture else "false"}
+        return wire.running_of(self._quick(config, "GET", "/sdapi/v1/progress", params=params).json())
+
+    # --- stopping -----------------------------------------------------------------------------------------------------
+
+    def cancel(self, config: EngineConfig, upstream_id: str) -> None:
+        """Interrupt the task if it is the one that runs. The server cannot take one out of its queue: a task that
+        still waits is interrupted as soon as it begins, by a thread that looks after it.
+        """
+        if self._stop(config, upstream_id):
+            name = f"stop {upstream_id[:20]}"
+            threading.Thread(target=self._stop_later, args=(config, upstream_id), name=name, daemon=True).start()
+
+    def _stop(self, config: EngineConfig, task: str) -> bool:
+        """Interrupt while the task runs, until the server has noted it; true when the task has yet to begin."""
+        for _attempt in range(5):
+            seen = self._task(config, task)
+            if seen is None and not _is_sole_user(config):
+                return False
+            if seen and seen.queued:
+                return True
+            if seen and seen.completed:
+                return False
+            if seen is None or seen.active:
+                self._quick(config, "POST", "/sdapi/v1/interrupt")
+                running = self._progress(config, skip_picture=True)
+                # A job that begins takes the flag down, so one sent a moment too early is lost.
+                if running.interrupted or not running.jobs:
+                    return False
+            time.sleep(0.1)  # the call is on its way, perhaps
+        return False
+
+    def _stop_later(self, config: EngineConfig, task: str) -> None:
+        ends = time.monotonic() + QUEUED_SECONDS
+        try:
+            while time.monotonic() < ends and self._stop(config, task):
+                time.sleep(self.poll_seconds)
+        except GatewayError as error:
+            logger.warning("A cancelled picture could not be taken back from the server: %s", error.message)
+
+    def _stop_or_say(self, config: EngineConfig, task: str) -> None:
+        """`cancel` on the way out of a failed or cancelled run, whose own error must not be lost."""
+        try:
+            self.cancel(config, task)
+        except GatewayError as error:
+            logger.warning("The server could not be told to stop drawing: %s", error.message)
+
+    # --- models, check, errors ----------------------------------------------------------------------------------------
+
+    def models(self, config: EngineConfig) -> list[ModelChoice]:
+        """By `model_name`: a checkpoint's title changes once the server has hashed its file."""
+        listed = self._quick(config, "GET", "/sdapi/v1/sd-models").json()
+        if not isinstance(listed, list):
+            raise ProviderError(_("The server's list of checkpoints cannot be understood."), code="invalid_answer")
+        names = [one.get("model_name") for one in listed if isinstance(one, dict)]
+        return [ModelChoice(name, name) for name in names if isinstance(name, str)]
+
+    def check(self, config: EngineConfig) -> str:
+        found = len(self.models(config))
+        return _("The server answers and has %(count)d checkpoints.") % {"count": found}
+
+    def _checkpoint(self, config: EngineConfig, wanted: str, run: Run) -> str:
+        """The checkpoint's `model_name`; the server would take no notice of one that it does not have."""
+        if not wanted:
+            return ""
+        listed = self.call(replace(config, limits=QUICK), run, "GET", f"{config.url}/sdapi/v1/sd-models").json()
+        known = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        for one in known:
+            title = str(one.get("title"))
+            if wanted in (one.get("model_name"), title, title.partition(" [")[0], one.get("filename")):
+                return str(one.get("model_name") or wanted)
+        names = ", ".join(str(one.get("model_name")) for one in known[:20])
+        sentence = _("The server has no checkpoint “%(name)s”. It has: %(names)s.") % {"name": wanted, "names": names}
+        if wanted == config.model:
+            raise ConfigurationError(sentence, code="model_not_found", param="model")
+        raise BadRequest(sentence, code="model_not_found", param="model")
+
+    def headers(self, config: EngineConfig) -> dict[str, str]:
+        if config.auth or not config.secret:
+            return super().headers(replace(config, secret=""))
+        if ":" not in config.secret:
+            raise ConfigurationError(_("The key of this engine is written as user:password."))
+        return {**config.headers, "Authorization": f"Basic {base64.b64encode(config.secret.encode()).decode()}"}
+
+    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+        return wire.error_of(answer)
+
+    def _quick(self, config: EngineConfig, method: str, path: str, **body: Any) -> http.BlockingAnswer:
+        return self.call(replace(config, limits=QUICK), None, method, config.url + path, **body)
+
+
+def _is_sole_user(config: EngineConfig) -> bool:
+    return config.options.get("sole_user") == "yes"

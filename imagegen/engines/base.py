@@ -1,0 +1,349 @@
+"""What an engine is: values in, events and pictures out. It never sees a row, a setting or a request of Django's.
+
+To write one: subclass `Engine` in `engines/<name>.py`, declare its `fields` and what its models can express, write
+`draw` as a generator of events, and put it into the table in `engines/__init__.py`. Everything about HTTP goes through
+`Engine.call`, which knows the limits, the headers, cancelling and errors. Three rules:
+
+- What cannot be expressed is refused by `prepare`, before any call, naming the parameter. Never drop a wish silently.
+- Every failure is an error of `providers/errors.py` that holds the provider's own words and says whether trying again
+  helps. Fewer pictures than wished is a `Notice`, none at all an error.
+- A `draw` looks at `run.check()` between any two slow steps, so that cancelling takes less than a second.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+from urllib.parse import urljoin
+
+from django.utils.translation import gettext as _
+
+from imagegen import capabilities, pictures
+from imagegen.capabilities import Capabilities
+from imagegen.engines.run import Cancelled, Run
+from imagegen.requests import MAX_SEED, PictureRequest
+from providers import http
+from providers.errors import (
+    BadRequest,
+    ConfigurationError,
+    ContentRefused,
+    GatewayError,
+    NetworkError,
+    ProviderError,
+)
+from providers.http import Limits, Tls
+from providers.http.policy import origin
+
+__all__ = [
+    "Cancelled",
+    "Engine",
+    "EngineConfig",
+    "Event",
+    "Field",
+    "Learned",
+    "ModelChoice",
+    "Notice",
+    "Picture",
+    "Progress",
+    "Run",
+    "Used",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """One engine as an administrator set it up. Which members matter is declared by the engine's `fields`."""
+
+    url: str = ""  # without a trailing slash
+    secret: str = field(default="", repr=False)
+    version: str = ""  # Azure's api-version
+    method: str = ""  # Gemini: predict or generateContent
+    model: str = ""  # drawn with when the request names none
+    size: str = ""  # the default; left out where the model cannot draw it
+    steps: int | None = None  # the default; left out where the model has none
+    params: Mapping[str, Any] = field(default_factory=dict)  # merged into the provider's body last: they win
+    workflow: Mapping[str, Any] = field(default_factory=dict)  # ComfyUI's graph in API format
+    nodes: tuple[Mapping[str, Any], ...] = ()  # ComfyUI: [{type, node_ids, key, value}]
+    capabilities: Mapping[str, Any] = field(default_factory=dict)  # overrides of `Capabilities`, by name
+    dropped: frozenset[str] = frozenset()  # parameters that this engine answered with "unknown" before (`Learned`)
+    options: Mapping[str, Any] = field(default_factory=dict)  # further declared fields of the kind, by name
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # further headers for every call
+    auth: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
+    """Blocking; the headers that prove who we are, for connections with an auth type. None: the engine's own way."""
+    limits: Limits = field(default_factory=lambda: Limits(max_bytes=256 * 2**20))
+    tls: Tls = field(default_factory=Tls)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of `EngineConfig` that an engine kind uses; the admin form shows it for that kind only.
+
+    `name` is a member of EngineConfig, or a key of its `options` when `option` is set.
+    """
+
+    name: str
+    label: Any  # a translatable text
+    help: Any = ""
+    kind: str = "text"  # text, url, secret, number, json, choice, model, size
+    required: bool = False
+    choices: tuple[tuple[str, Any], ...] = ()
+    default: Any = ""
+    option: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model that an engine can draw with; `id` is what goes into a request."""
+
+    id: str
+    name: str = ""
+
+
+# --- what `generate` yields -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Something moved. `fraction` never falls during a run, None while unknown; `queue` is how many are before us."""
+
+    step: int = 0
+    total: int = 0
+    fraction: float | None = None
+    queue: int | None = None
+    preview: bytes | None = field(default=None, repr=False)
+    preview_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The upstream does not know this parameter: the engine's row should remember it in `dropped`."""
+
+    param: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence for the person who waits: something came out otherwise than wished, and why."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What the provider counted for one call."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None  # in US dollars, where the provider says it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A finished picture. `content_type` is sniffed; `provenance` holds small facts for the file's row, never bytes."""
+
+    content: bytes = field(repr=False)
+    content_type: str = ""
+    seed: int | None = None
+    model: str = ""
+    revised_prompt: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+Event = Progress | Learned | Notice | Used | Picture
+
+
+# --- the engine -------------------------------------------------------------------------------------------------------
+
+
+class Engine:
+    """Base of all engines: stateless, one instance serves all threads. The module's docstring says how to write one."""
+
+    name: ClassVar[str]
+    label: ClassVar[Any]
+    help: ClassVar[Any] = ""
+    fields: ClassVar[tuple[Field, ...]] = ()
+    demo: ClassVar[bool] = False  # what it draws is not the real thing, and is marked so everywhere
+    resumable: ClassVar[bool] = False  # `resume` works after a restart
+    exclusive: ClassVar[bool] = False  # the upstream draws one picture at a time, for everybody: run one job per URL
+
+    def capabilities(self, config: EngineConfig, model: str = "") -> Capabilities:
+        """What can be said to this model (empty: the configured one): default, then table, then the row's overrides."""
+        model = model or config.model or capabilities.default_model(self.name)
+        return capabilities.known(self.name, model, self.default_capabilities(config)).but(config.capabilities)
+
+    def default_capabilities(self, config: EngineConfig) -> Capabilities:
+        """What to assume of a model that the table does not know. No network."""
+        return Capabilities()
+
+    def prepare(self, config: EngineConfig, request: PictureRequest) -> PictureRequest:
+        """The request with the configuration's defaults filled in. No network; call it before a job is made.
+
+        Raises BadRequest for a wish that cannot be expressed, ConfigurationError for an engine that is not set up. A
+        *default* that the model cannot express is left out instead: nobody in particular wished for it.
+        """
+        model = request.model or config.model or capabilities.default_model(self.name)
+        can = self.capabilities(config, model)
+        can.check(request)
+        for name in request.params:
+            if not self.takes_param(config, name):
+                raise BadRequest(_("This engine does not take this parameter."), param=name, code="not_supported")
+        size = request.size or ("" if can.size_problem(config.size) else config.size)
+        steps = request.steps or (config.steps if can.steps else None) or None
+        return request.but(model=model, size=size, steps=steps)
+
+    def takes_param(self, config: EngineConfig, name: str) -> bool:
+        """Whether a request may bring this parameter of the model's own in `params`."""
+        return True
+
+    def generate(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+        """Draw: a blocking generator for a worker thread, which yields at least one Picture or raises.
+
+        Raises errors of providers/errors.py, or Cancelled. Closing the generator early leaves nothing running here;
+        `cancel` tells the upstream.
+        """
+        request = self.prepare(config, request)
+        run.check()
+        yield from _complete(self.draw(config, request, run), request)
+
+    def resume(self, config: EngineConfig, upstream_id: str, run: Run) -> Iterator[Event]:
+        """Go on waiting for work that an earlier process started, if `resumable`; events and errors as `generate`."""
+        raise ConfigurationError(_("This engine cannot pick up work after a restart."), code="not_resumable")
+
+    def cancel(self, config: EngineConfig, upstream_id: str) -> None:
+        """Tell the upstream to stop our own work and nobody else's; harmless when it has ended.
+
+        Does nothing where closing the connection is all there is, which a cancelled Run does by itself.
+        """
+
+    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+        """What a subclass writes: the events of a prepared request."""
+        raise NotImplementedError
+
+    # Helpers for subclasses
+
+    def headers(self, config: EngineConfig) -> dict[str, str]:
+        """What proves who we are: the connection's own auth type, else `Authorization: Bearer {secret}`."""
+        proof = config.auth() if config.auth else {"Authorization": f"Bearer {config.secret}"} if config.secret else {}
+        return {**config.headers, **proof}
+
+    def call(
+        self,
+        config: EngineConfig,
+        run: Run | None,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **body: Any,
+    ) -> http.BlockingAnswer:
+        """One call to the upstream with the config's headers, limits and TLS, aborted when the run is cancelled.
+
+        `body` is the door's `params`, `json`, `data`, `files`. Raises the `error` of an answer of 400 and above,
+        NetworkError, UpstreamTimeout, Cancelled.
+        """
+        with self.calling(config, run) as options:
+            answer = http.request(method, url, headers={**self.headers(config), **(headers or {})}, **options, **body)
+        if answer.status >= 400:
+            raise self.error(answer)
+        return answer
+
+    def download(self, config: EngineConfig, run: Run, url: str) -> bytes:
+        """A picture that an answer names by address, redirects followed.
+
+        The upstream's own origin may be private and gets our headers; no other address may, and none gets them.
+        """
+        url, own = urljoin(f"{config.url}/", url), origin(config.url)
+        with self.calling(config, run) as options:
+            if origin(url) == own:
+                options["headers"] = self.headers(config)
+            else:
+                del options["tls"]
+            return http.fetch(url, trusted_origin=own, **options)[0]
+
+    def in_calls(
+        self, run: Run, request: PictureRequest, per_call: int, once: Callable[[PictureRequest], Iterator[Event]]
+    ) -> Iterator[Event]:
+        """Draw `request.n` pictures with calls of at most `per_call`; a wished seed counts up from call to call.
+
+        Once there is a picture, a failing call is a Notice; a picture that is refused does not stop the others.
+        """
+        drawn, refused = 0, None
+        for start in range(0, request.n, per_call):
+            run.check()
+            count = min(per_call, request.n - start)
+            seed = None if request.seed is None else (request.seed + start) % (MAX_SEED + 1)
+            try:
+                for event in once(request.but(n=count, seed=seed)):
+                    drawn += isinstance(event, Picture)
+                    yield event
+            except ContentRefused as error:
+                if request.n <= per_call:
+                    raise
+                refused = refused or error
+                yield Notice(f"{error.message} {error.provider}".strip())
+            except GatewayError as error:
+                if not drawn:
+                    raise
+                yield Notice(f"{error.message} {error.provider}".strip())
+                return
+            if request.n > per_call:
+                yield Progress(step=drawn, total=request.n, fraction=min(1.0, (start + count) / request.n))
+        if refused and not drawn:
+            raise refused
+
+    @contextmanager
+    def calling(self, config: EngineConfig, run: Run | None) -> Iterator[dict[str, Any]]:
+        """Around a call through the door: its limits, TLS and abort handle; a cancelled run ends it with Cancelled."""
+        limits = config.limits
+        if run is None:
+            yield {"limits": limits, "tls": config.tls}
+            return
+        run.check()
+        left = run.remaining()
+        if left is not None:
+            limits = replace(limits, total=left if limits.total is None else min(left, limits.total))
+        abort = http.Abort()
+        try:
+            with run.on_cancel(abort.fire):
+                yield {"limits": limits, "tls": config.tls, "abort": abort}
+        except NetworkError:
+            if run.cancelled():
+                raise Cancelled from None
+            raise
+        run.check()
+
+    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+        """The provider's refusal as one of our errors, with its words. Subclasses read their provider's dialect."""
+        raise NotImplementedError
+
+    def models(self, config: EngineConfig) -> list[ModelChoice]:
+        """The models that the endpoint lists and that can draw; blocking. Empty where there is nothing to choose."""
+        return []
+
+    def check(self, config: EngineConfig) -> str:
+        """Ask the upstream, cheaply and without drawing, whether address and key are right; a sentence for people.
+
+        Raises what went wrong.
+        """
+        raise NotImplementedError
+
+
+def _picture_type(content: bytes) -> str:
+    if found := pictures.sniff(content):
+        return found
+    raise ProviderError(_("The provider sent something that is not a picture."), code="invalid_answer")
+
+
+def _complete(events: Iterator[Event], request: PictureRequest) -> Iterator[Event]:
+    """Pass events on: pictures sniffed, fewer than wished noticed, none an error. Surplus ones are paid for: kept."""
+    drawn = 0
+    for event in events:
+        if isinstance(event, Picture):
+            drawn += 1
+            event = replace(event, content_type=_picture_type(event.content), model=event.model or request.model)
+        yield event
+    if not drawn:
+        raise ProviderError(_("The provider answered without a picture."), code="no_picture")
+    if drawn < request.n:
+        counts = {"drawn": drawn, "wished": request.n}
+        yield Notice(_("The provider drew %(drawn)d of %(wished)d pictures.") % counts)

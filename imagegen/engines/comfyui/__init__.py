@@ -1,0 +1,306 @@
+"""ComfyUI: a queue of graphs, an event socket, and files.
+
+A drawing is a graph in the API format with the wishes written into it, queued as one prompt under an id of ours. The
+socket tells how far it is; `GET /history/{id}` is the truth about how it ended, so a lost socket costs previews and
+nothing else. We stop what is ours: a pending prompt by its id, a running one after a look at what runs, because old
+servers interrupt whatever that is.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from imagegen import pictures, workflow
+from imagegen.capabilities import Capabilities
+from imagegen.engines.base import Engine, EngineConfig, Event, Field, ModelChoice, Notice, Picture, Run
+from imagegen.engines.comfyui import failures, plan, results
+from imagegen.engines.comfyui.client import Client
+from imagegen.engines.comfyui.line import Line
+from imagegen.engines.comfyui.plan import Plan
+from imagegen.engines.comfyui.waiting import wait
+from imagegen.engines.comfyui.watching import Watch
+from imagegen.requests import PictureRequest
+from providers import http
+from providers.errors import ConfigurationError, GatewayError, ProviderError
+
+logger = logging.getLogger(__name__)
+
+STOP_PAUSES = (0.05, 0.1, 0.2, 0.0)  # seconds after each attempt
+MOST_PROBLEMS = 5  # told at once
+
+
+class ComfyUI(Engine):
+    name = "comfyui"
+    label = gettext_lazy("ComfyUI")
+    help = gettext_lazy(
+        "Paste a workflow in the API format (Workflow → Export (API)). Without one, a plain graph for Stable Diffusion "
+        "checkpoints is used. ComfyUI asks for no key by itself: put a proxy in front if others can reach it."
+    )
+    fields = (
+        Field("url", gettext_lazy("Address"), kind="url", required=True, default="http://127.0.0.1:8188"),
+        Field(
+            "secret",
+            gettext_lazy("API key"),
+            gettext_lazy("Sent as a Bearer token, for the proxy in front of the server."),
+            kind="secret",
+        ),
+        Field("workflow", gettext_lazy("Workflow"), gettext_lazy("In the API format."), kind="json"),
+        Field(
+            "nodes",
+            gettext_lazy("Node map"),
+            gettext_lazy(
+                'Which value goes where: [{"type": "prompt", "node_ids": ["6"], "key": "text"}]. Types: model, prompt, '
+                "negative_prompt, width, height, n, steps, seed, image, mask; without a type the value itself. Empty: "
+                "mapped automatically."
+            ),
+            kind="json",
+        ),
+        Field(
+            "output_nodes",
+            gettext_lazy("Output nodes"),
+            gettext_lazy("Ids with commas. Empty: all nodes that save pictures."),
+            option=True,
+        ),
+        Field("model", gettext_lazy("Model"), kind="model"),
+        Field("size", gettext_lazy("Size"), kind="size"),
+        Field("steps", gettext_lazy("Steps"), kind="number"),
+        Field(
+            "params",
+            gettext_lazy("Parameters"),
+            gettext_lazy('Further members of the queued prompt, for example {"front": true}.'),
+            kind="json",
+        ),
+    )
+    resumable = True
+    poll_seconds: ClassVar[float] = 2.0  # between looks at queue and history, where the socket is silent or away
+    reopen_seconds: ClassVar[float] = 5.0  # before a lost socket is tried again
+
+    # --- what can be said ---------------------------------------------------------------------------------------------
+
+    def default_capabilities(self, config: EngineConfig) -> Capabilities:
+        try:
+            return plan.capabilities_of(plan.plan_of(config))
+        except ConfigurationError:
+            return Capabilities()  # `prepare` and `check` say what is wrong with the workflow
+
+    def takes_param(self, config: EngineConfig, name: str) -> bool:
+        return False
+
+    def prepare(self, config: EngineConfig, request: PictureRequest) -> PictureRequest:
+        made = plan.plan_of(config, plan.purpose_of(request))
+        plan.check(made, config, request)
+        return super().prepare(
+            replace(
+                config,
+                size=config.size if plan.is_sized(made) else "",
+                model=config.model if "model" in made.kinds else "",
+            ),
+            request,
+        )
+
+    # --- drawing ------------------------------------------------------------------------------------------------------
+
+    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+        made = plan.plan_of(config, plan.purpose_of(request))
+        client = Client(self, config, run)
+        width, height = plan.size_of(made, request)
+        if request.width and request.size != (drawn := f"{width}x{height}"):
+            facts = {"step": plan.MULTIPLE, "drawn": drawn, "asked": request.size}
+            yield Notice(_("Sides are multiples of %(step)d here: %(drawn)s instead of %(asked)s.") % facts)
+        uploads = self._uploads(client, made, request)
+        per_call = self.capabilities(config, request.model).per_call
+        calls = -(-request.n // per_call)
+        begun = iter(range(calls))
+
+        def once(request: PictureRequest) -> Iterator[Event]:
+            share = (next(begun) / calls, 1 / calls)
+            return self._with_room(client, made, plan.filled(made, request, uploads), run, share)
+
+        yield from self.in_calls(run, request, per_call, once)
+
+    def _uploads(self, client: Client, made: Plan, request: PictureRequest) -> dict[str, Any]:
+        """Put what the graph needs onto the server; the names it goes by there."""
+        types = self.capabilities(client.config, request.model).input_types
+        given = [pictures.fitted(picture, types) for picture in request.images]  # of a GIF it would load every frame
+        uploads: dict[str, Any] = {"image": [client.upload(picture) for picture in given]}
+        if request.mask and made.mask_is_in_picture:
+            uploads["image"][0] = client.upload_mask(request.mask.content, uploads["image"][0])
+        elif request.mask:
+            mask = pictures.white_and_clear_where_it_changes(request.mask)
+            uploads["mask"] = client.upload(replace(request.mask, content=mask, content_type="image/png"))
+        if made.built_in and not request.model:
+            choices = self.models(client.config)
+            if not choices:
+                sentence = _("The server has no checkpoint for the built-in workflow: add one, or paste a workflow.")
+                raise ConfigurationError(sentence, code="model_not_found", param="model")
+            uploads["model"] = choices[0].id
+        return uploads
+
+    def _with_room(
+        self, client: Client, made: Plan, graph: workflow.Graph, run: Run, share: tuple[float, float]
+    ) -> Iterator[Event]:
+        """One prompt; once more after the graphics card was full and the server has unloaded what it could."""
+        try:
+            yield from self._prompt(client, made, graph, run, share)
+        except ProviderError as error:
+            if error.code != failures.OUT_OF_MEMORY:
+                raise
+        else:
+            return
+        yield Notice(_("The graphics card was full: the server made room, and the picture is drawn again."))
+        client.free()
+        yield from self._prompt(client, made, graph, run, share)
+
+    def _prompt(
+        self, client: Client, made: Plan, graph: workflow.Graph, run: Run, share: tuple[float, float]
+    ) -> Iterator[Event]:
+        """Queue the graph, wait for its end, fetch its pictures. The socket is open before: events are not kept."""
+        client_id, prompt_id = uuid.uuid4().hex, str(uuid.uuid4())
+        with self._line(client, client_id, run) as line:
+            refused = False
+            try:
+                run.started(prompt_id)  # before: we may be killed in the moment after
+                try:
+                    posted = client.post(graph, made.nodes, prompt_id, client_id)
+                except ProviderError:
+                    refused = True
+                    raise
+                if posted["prompt_id"] != prompt_id:
+                    prompt_id = posted["prompt_id"]  # servers from before 2025 choose it themselves
+                    run.started(prompt_id)
+                if failures.dropped_outputs(posted.get("node_errors")) & made.saving():
+                    raise failures.refused_workflow(posted, graph, made.nodes)
+                watch = Watch(prompt_id, graph, workflow.output_nodes(graph), share)
+                entry = yield from wait(client, line, watch, client_id, run, poll=self.poll_seconds)
+            except BaseException:
+                if not refused:
+                    self._stop_or_say(client.config, prompt_id, client_id)
+                raise
+        yield from self._pictures(client, entry, watch, graph, made)
+
+    def _line(self, client: Client, client_id: str, run: Run) -> Line:
+        return Line(client, client_id, run, reopen_seconds=self.reopen_seconds)
+
+    def _pictures(
+        self, client: Client, entry: dict[str, Any], watch: Watch, graph: workflow.Graph, made: Plan
+    ) -> Iterator[Event]:
+        if failed := results.failure(entry, graph):
+            raise failed
+        found = results.files(entry, made.outputs)
+        if not found and not watch.pictures:
+            raise ProviderError(_("The workflow ended without a picture."), code="no_picture")
+        values = {kind: workflow.current_value(graph, made.nodes, kind) for kind in ("seed", "model", "steps")}
+        facts = {
+            "seed": values["seed"] if isinstance(values["seed"], int) else None,
+            "model": str(values["model"] or ""),
+            "provenance": {"steps": values["steps"]} if values["steps"] is not None else {},
+        }
+        for content in watch.pictures:
+            yield _picture(content, facts)
+        for file in found:
+            yield _picture(client.view(file), facts)
+
+    # --- after a restart, and stopping --------------------------------------------------------------------------------
+
+    def resume(self, config: EngineConfig, upstream_id: str, run: Run) -> Iterator[Event]:
+        client = Client(self, config, run)
+        try:
+            place = client.place(upstream_id)
+            graph = place.graph() if place else {}
+            watch = Watch(upstream_id, graph, workflow.output_nodes(graph))
+            if place:
+                watch.started = place.running
+                # The events go to the client that posted.
+                with self._line(client, place.client_id or uuid.uuid4().hex, run) as line:
+                    entry = yield from wait(client, line, watch, "", run, poll=self.poll_seconds)
+            else:
+                entry = client.history(upstream_id)
+                graph = results.graph_of(entry)
+        except BaseException:
+            self._stop_or_say(config, upstream_id)
+            raise
+        if not entry:
+            raise failures.vanished(restarted=True)
+        nodes = (config.workflow and workflow.read_nodes(config.nodes)) or workflow.guess_nodes(graph)
+        made = Plan(graph, tuple(nodes), plan.output_ids(config), built_in=False)
+        yield from self._pictures(client, entry, watch, graph, made)
+
+    def cancel(self, config: EngineConfig, upstream_id: str) -> None:
+        self._stop(Client(self, config), upstream_id)
+
+    def _stop(self, client: Client, prompt_id: str, client_id: str = "") -> None:
+        """Take the prompt out of the queue, or break it off if it is the one that runs; look again until it is gone.
+
+        A flag that is set a moment too early is lost when the run begins; one that a long step does not look at is not.
+        """
+        for pause in STOP_PAUSES:
+            place = client.place(prompt_id, client_id)
+            if place is None:
+                return
+            if place.running:
+                client.interrupt(place.prompt_id)
+            else:
+                client.delete(place.prompt_id)
+            time.sleep(pause)
+
+    def _stop_or_say(self, config: EngineConfig, prompt_id: str, client_id: str = "") -> None:
+        """On the way out of a run that was cancelled or went wrong, whose own error must not be lost."""
+        try:
+            self._stop(Client(self, config), prompt_id, client_id)
+        except GatewayError as error:
+            logger.warning("The server could not be told to stop drawing: %s", error.message)
+
+    # --- models, check, errors ----------------------------------------------------------------------------------------
+
+    def models(self, config: EngineConfig) -> list[ModelChoice]:
+        """What the mapped model node offers, else the checkpoints."""
+        made = plan.plan_of(config)
+        class_type, key = "CheckpointLoaderSimple", ""
+        for node_id, name in workflow.mapped(made.nodes, "model")[:1]:
+            if node_id in made.graph:
+                class_type, key = made.graph[node_id]["class_type"], name
+        info = Client(self, config).object_info(class_type)
+        return [ModelChoice(name, name) for name in workflow.Installed(info).model_choices(class_type, key)]
+
+    def installed(self, config: EngineConfig) -> workflow.Installed:
+        """Every node class of the server, for `workflow.check` and `workflow.guess_nodes`; a megabyte or two."""
+        return workflow.Installed(Client(self, config).object_info())
+
+    def dry_run(self, config: EngineConfig, request: PictureRequest) -> tuple[workflow.Graph, list[workflow.Problem]]:
+        """The graph as it would be queued for this request, and what the server would say against it. Draws nothing."""
+        request = self.prepare(config, request)
+        made = plan.plan_of(config, plan.purpose_of(request))
+        names = {"image": [f"picture-{number}.png" for number, _one in enumerate(request.images, start=1)]}
+        graph = plan.filled(made, request, {**names, "mask": "mask.png" if request.mask else None})
+        return graph, workflow.check(graph, made.nodes, self.installed(config))
+
+    def check(self, config: EngineConfig) -> str:
+        made = plan.plan_of(config)
+        version = Client(self, config).version()
+        if made.built_in:
+            count = len(self.models(config))
+            if not count:
+                raise ConfigurationError(_("The server answers, but it has no checkpoint for the built-in workflow."))
+            return _("ComfyUI %(version)s answers and has %(count)d models.") % {"version": version, "count": count}
+        problems = [one for one in workflow.check(made.graph, made.nodes, self.installed(config)) if one.fatal]
+        if problems:
+            told = " ".join(one.message for one in problems[:MOST_PROBLEMS])
+            raise ConfigurationError(told, code="invalid_workflow")
+        return _("ComfyUI %(version)s answers, and the workflow fits it.") % {"version": version}
+
+    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+        return failures.refusal(answer)
+
+
+def _picture(content: bytes, facts: dict[str, Any]) -> Picture:
+    content = results.without_graph(content)
+    kind = pictures.sniff(content)
+    if not kind:
+        raise ProviderError(_("The server sent something that is not a picture."), code="invalid_answer")
+    return Picture(content=content, content_type=kind, **facts)

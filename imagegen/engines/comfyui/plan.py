@@ -1,0 +1,139 @@
+"""What a configuration and a request come to: a graph, where the wishes go, which wishes it can take. No network."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from imagegen import workflow
+from imagegen.capabilities import Capabilities
+from imagegen.engines.base import EngineConfig
+from imagegen.requests import PictureRequest
+from providers.errors import BadRequest, ConfigurationError
+
+LARGEST_SEED = 2**50  # of the seeds we draw; larger ones may be asked for
+MULTIPLE = 8  # of both sides: a latent's pixel is 8 of the picture's
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`outputs` are the node ids that an administrator named; empty: whatever saves pictures."""
+
+    graph: workflow.Graph
+    nodes: tuple[workflow.NodeValue, ...]
+    outputs: frozenset[str]
+    built_in: bool
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return workflow.kinds(self.nodes)
+
+    @property
+    def pictures(self) -> list[str]:
+        """Ids of the nodes that take input pictures, in order."""
+        return [node_id for node_id, _key in workflow.mapped(self.nodes, "image")]
+
+    @property
+    def mask_is_in_picture(self) -> bool:
+        """Whether a mask has to come as the first picture's own transparency."""
+        return "mask" not in self.kinds and any(
+            workflow.mask_is_in_picture(self.graph, node_id) for node_id in self.pictures[:1]
+        )
+
+    def saving(self) -> set[str]:
+        """Ids of the nodes whose pictures we want."""
+        found = workflow.output_nodes(self.graph)
+        previews = {node_id for node_id in found if self.graph[node_id]["class_type"] == "PreviewImage"}
+        return set(self.outputs) or (found - previews) or found
+
+
+def plan_of(config: EngineConfig, purpose: workflow.Purpose = "generate") -> Plan:
+    """Raises ConfigurationError, in words, for a workflow or a node map that cannot be read."""
+    graph = workflow.parse(config.workflow) if config.workflow else workflow.default_graph(purpose)
+    nodes = (config.workflow and workflow.read_nodes(config.nodes)) or workflow.guess_nodes(graph)
+    return Plan(graph, tuple(nodes), output_ids(config), built_in=not config.workflow)
+
+
+def output_ids(config: EngineConfig) -> frozenset[str]:
+    named = config.options.get("output_nodes") or ""
+    parts = named.split(",") if isinstance(named, str) else named
+    return frozenset(text for part in parts if (text := str(part).strip()))
+
+
+def purpose_of(request: PictureRequest) -> workflow.Purpose:
+    return "inpaint" if request.mask else "edit" if request.is_edit else "generate"
+
+
+def capabilities_of(plan: Plan) -> Capabilities:
+    """What the node map can express. A built-in graph exists for every purpose."""
+    kinds = plan.kinds
+    return Capabilities(
+        generate=plan.built_in or not plan.pictures,
+        edit=plan.built_in or bool(plan.pictures),
+        mask=plan.built_in or "mask" in kinds or plan.mask_is_in_picture,
+        max_inputs=max(1, len(plan.pictures)),
+        negative_prompt="negative_prompt" in kinds,
+        steps="steps" in kinds,
+        seed="seed" in kinds,
+        per_call=10 if "n" in kinds else 1,
+    )
+
+
+def check(plan: Plan, config: EngineConfig, request: PictureRequest) -> None:
+    """Refuse what the node map has no place for and `Capabilities` has no word for."""
+    if "prompt" not in plan.kinds:
+        sentence = _("No node of the workflow takes the prompt: choose one in the node map.")
+        raise ConfigurationError(sentence, code="invalid_workflow")
+    for line in plan.nodes:
+        if missing := [node_id for node_id in line.node_ids if node_id not in plan.graph]:
+            sentence = _("The node map names node %s, which the workflow does not have.") % missing[0]
+            raise ConfigurationError(sentence, code="invalid_workflow")
+    if request.size and not is_sized(plan):
+        raise BadRequest(_("The workflow sets the size itself."), param="size", code="not_supported")
+    if request.model and "model" not in plan.kinds:
+        raise BadRequest(_("The workflow sets the model itself."), param="model", code="not_supported")
+
+
+def is_sized(plan: Plan) -> bool:
+    return {"width", "height"} <= plan.kinds
+
+
+def size_of(plan: Plan, request: PictureRequest) -> tuple[int | None, int | None]:
+    """Width and height in steps of 8; None: as the workflow says. A built-in edit keeps its picture's size."""
+    width, height = request.width, request.height
+    if width is None and plan.built_in and request.images:
+        width, height = request.images[0].width or None, request.images[0].height or None
+    return multiple(width), multiple(height)
+
+
+def multiple(side: int | None) -> int | None:
+    return None if side is None else max(MULTIPLE, (side + MULTIPLE // 2) // MULTIPLE * MULTIPLE)
+
+
+def seed_of(request: PictureRequest) -> int:
+    """The wished seed or a random one: with the last one the server would run nothing and give the old file again."""
+    return secrets.randbelow(LARGEST_SEED + 1) if request.seed is None else request.seed
+
+
+def filled(plan: Plan, request: PictureRequest, uploads: Mapping[str, Any]) -> workflow.Graph:
+    """The graph with everything written in. `uploads` has what was put on the server: `image` (a list), `mask`, and
+    `model` where nobody chose one.
+    """
+    width, height = size_of(plan, request)
+    return workflow.fill(
+        plan.graph,
+        plan.nodes,
+        {
+            "prompt": request.prompt,
+            "negative_prompt": request.negative_prompt or None,
+            "width": width,
+            "height": height,
+            "n": request.n,
+            "steps": request.steps,
+            "seed": seed_of(request),
+            **uploads,
+            "model": request.model or uploads.get("model") or None,
+        },
+    )

@@ -1,0 +1,75 @@
+"""Waiting for one prompt: the socket says how far it is, the server's own lists where it is and how it ended."""
+
+import logging
+import time
+from collections.abc import Generator
+from typing import Any
+
+from imagegen.engines.base import Progress, Run
+from imagegen.engines.comfyui import failures
+from imagegen.engines.comfyui.client import Client
+from imagegen.engines.comfyui.line import Line
+from imagegen.engines.comfyui.watching import Watch
+from providers.errors import GatewayError
+
+logger = logging.getLogger(__name__)
+
+UNREACHABLE_SECONDS = 30.0  # how long the server may be away in the middle of a run
+REST_SECONDS = 0.5  # for the last frames of a run that history calls ended …
+PICTURES_SECONDS = 5.0  # … and for those that bring its pictures
+
+
+def wait(
+    client: Client, line: Line, watch: Watch, client_id: str, run: Run, *, poll: float
+) -> Generator[Progress, None, dict[str, Any]]:
+    """Tell progress until the prompt has ended; returns its history entry, whatever it says.
+
+    The queue, which holds whole workflows, is read only while it can tell something: before the start, and when the
+    socket is or was away. In the silence of a long step only the history is. The run's time limit counts from the
+    start: nobody can help the pictures before ours. Raises ProviderError when the prompt is nowhere.
+    """
+    limit = run.remaining()
+    looked, away_since = time.monotonic(), 0.0
+    while True:
+        if not watch.ended:
+            message = line.receive(poll)
+            if message is not None and (progress := watch.read(message)):
+                yield progress
+            is_news = message is None or (watch.queue_moved and not watch.started)
+            if not watch.ended and not (is_news and time.monotonic() - looked >= poll):
+                continue
+        elif away_since:
+            run.sleep(poll)
+        watch.queue_moved, looked = False, time.monotonic()
+        try:
+            place, asked = None, False
+            if watch.ended or not watch.started or line.broken or not line.is_open:
+                place, asked = client.place(watch.prompt_id, client_id), True
+            entry = {} if place else client.history(watch.prompt_id)
+            away_since = 0.0
+        except GatewayError as error:
+            away_since = away_since or time.monotonic()
+            if not error.retryable or time.monotonic() - away_since > UNREACHABLE_SECONDS:
+                raise
+            logger.info("The server is away while it draws: %s", error.message)
+            continue
+        if entry:
+            yield from _rest(line, watch, PICTURES_SECONDS if watch.expects_pictures else REST_SECONDS)
+            return entry
+        if place and not place.running:
+            if limit is not None:
+                run.deadline = time.monotonic() + limit
+            yield Progress(queue=place.before_us)
+        elif place:
+            watch.started = True
+        elif asked and watch.failure:
+            raise failures.failed_run(watch.failure, watch.graph)
+        elif asked:
+            raise failures.interrupted() if watch.interrupted else failures.vanished(restarted=line.broken)
+
+
+def _rest(line: Line, watch: Watch, seconds: float) -> Generator[Progress, None, None]:
+    """What the socket still has to say of a prompt that history calls ended: it may have been looked at too early."""
+    while line.is_open and not watch.ended and (message := line.receive(seconds)) is not None:
+        if progress := watch.read(message):
+            yield progress

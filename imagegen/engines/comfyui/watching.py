@@ -1,0 +1,189 @@
+"""What the WebSocket says about one prompt: how far it is, previews, its end. Frames in, facts out; no network here."""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from imagegen import pictures, workflow
+from imagegen.engines.base import Progress
+from imagegen.engines.comfyui import failures
+
+PREVIEW, PREVIEW_WITH_METADATA = 1, 4  # kinds of binary frames
+SAMPLING_WEIGHT = 20  # a sampler takes nearly all the time: it counts as so many other nodes
+HELLO = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}  # so that previews name their prompt
+
+
+class Watch:
+    """One prompt, seen through frames that may be lost, doubled, or somebody else's.
+
+    Frames of other prompts are left out: those of prompts without a client go to every socket. Steps are throttled, so
+    only `value / max` counts, never the number of frames. `share` is this prompt's part of a run of several.
+    """
+
+    def __init__(
+        self, prompt_id: str, graph: workflow.Graph, outputs: set[str], share: tuple[float, float] = (0.0, 1.0)
+    ) -> None:
+        self.prompt_id = prompt_id
+        self.graph = graph
+        self.weights = {
+            node_id: SAMPLING_WEIGHT if "Sampler" in graph[node_id]["class_type"] else 1
+            for node_id in workflow.upstream(graph, outputs)
+        }
+        self.started = self.ended = False
+        self.queue_moved = False  # a `status` came; whoever looks at the queue takes this down
+        self.failure: Mapping[str, Any] | None = None  # the data of an execution_error
+        self.interrupted = False
+        self.pictures: list[bytes] = []  # final ones, of SaveImageWebsocket: they are in no history
+        self._share = share
+        self._done: set[str] = set()
+        self._node = ""
+        self._value, self._max = 0.0, 0.0
+        self._best = 0.0
+        self._knows_metadata = False
+        self._step_was_ours = False
+
+    @property
+    def expects_pictures(self) -> bool:
+        """Whether final pictures come over the socket, and from nowhere else."""
+        return any(self._is_final(node_id) for node_id in self.weights)
+
+    def read(self, message: str | bytes) -> Progress | None:
+        """Take a frame in; what can be shown because of it. Frames that make no sense are left out."""
+        if isinstance(message, bytes):
+            return self._binary(message)
+        try:
+            frame = orjson.loads(message)
+        except ValueError:
+            return None
+        kind, data = (frame.get("type"), frame.get("data")) if isinstance(frame, dict) else (None, None)
+        return self._event(str(kind), data) if isinstance(data, dict) else None
+
+    # --- text ---
+
+    def _event(self, kind: str, data: dict[str, Any]) -> Progress | None:
+        if kind == "status":
+            self.queue_moved = True
+            return None
+        if kind == "feature_flags":
+            self._knows_metadata = bool(data.get("supports_preview_metadata"))
+            return None
+        ours = data.get("prompt_id") == self.prompt_id
+        if kind == "progress":
+            self._step_was_ours = ours
+        reader = getattr(self, f"_on_{kind}", None)
+        if not ours or reader is None:
+            return None
+        before = (self._best, self._value, self.started)
+        self.started = True
+        reader(data)
+        fraction = self._fraction()
+        return self._progress() if (fraction, self._value, self.started) != before else None
+
+    def _on_execution_start(self, data: dict[str, Any]) -> None:
+        pass  # that it has begun is all it says
+
+    def _on_execution_cached(self, data: dict[str, Any]) -> None:
+        nodes = data.get("nodes")
+        self._done.update(str(node_id) for node_id in (nodes if isinstance(nodes, list) else ()))
+
+    def _on_executing(self, data: dict[str, Any]) -> None:
+        if data.get("node") is None:
+            self.ended = True
+            return
+        self._enter(str(data.get("display_node") or data["node"]))
+
+    def _on_progress(self, data: dict[str, Any]) -> None:
+        node = data.get("node")
+        if node is not None and str(node) in self.graph:
+            self._enter(str(node))
+        self._value, self._max = _number(data.get("value")), _number(data.get("max"))
+
+    def _on_progress_state(self, data: dict[str, Any]) -> None:
+        nodes = data.get("nodes")
+        for node_id, facts in nodes.items() if isinstance(nodes, dict) else ():
+            if not isinstance(facts, dict):
+                continue
+            shown = str(facts.get("display_node_id") or node_id)  # nodes that a node made count as it
+            if facts.get("state") == "finished" and shown == str(node_id):
+                self._done.add(shown)
+            elif facts.get("state") == "running":
+                self._enter(shown)
+                self._value, self._max = _number(facts.get("value")), _number(facts.get("max"))
+
+    def _on_executed(self, data: dict[str, Any]) -> None:
+        self._done.add(str(data.get("display_node") or data.get("node")))
+
+    def _on_execution_success(self, data: dict[str, Any]) -> None:
+        self._done.update(self.weights)  # the history entry is not written yet: the end is `executing` without a node
+
+    def _on_execution_error(self, data: dict[str, Any]) -> None:
+        if not failures.is_only_a_report(data):
+            self.failure = data
+
+    def _on_execution_interrupted(self, data: dict[str, Any]) -> None:
+        self.interrupted = True
+
+    def _enter(self, node_id: str) -> None:
+        if node_id != self._node:
+            self._done.update({self._node} - {""})
+            self._node, self._value, self._max = node_id, 0.0, 0.0
+
+    # --- binary ---
+
+    def _binary(self, message: bytes) -> Progress | None:
+        """Previews, and the final pictures of SaveImageWebsocket, which look like previews in full size and PNG."""
+        if len(message) < 8:
+            return None
+        kind, number = struct.unpack(">II", message[:8])
+        node_id, picture = self._node, message[8:]
+        if kind == PREVIEW_WITH_METADATA:
+            try:
+                facts = orjson.loads(message[8 : 8 + number])
+            except ValueError:
+                return None
+            if not isinstance(facts, dict) or facts.get("prompt_id") != self.prompt_id:
+                return None
+            node_id, picture = str(facts.get("node_id") or ""), message[8 + number :]
+        elif kind != PREVIEW:
+            return None
+        found = pictures.sniff(picture)
+        if not found or self.ended or not self.started:
+            return None
+        if self._is_final(node_id) and found == "image/png":
+            self.pictures.append(picture)
+            return None
+        # Without metadata a preview belongs to the step told last, which may have been somebody else's.
+        if kind == PREVIEW and (self._knows_metadata or not self._step_was_ours):
+            return None
+        return self._progress(preview=picture, preview_type=found)
+
+    def _is_final(self, node_id: str) -> bool:
+        return node_id in self.graph and self.graph[node_id]["class_type"] == workflow.SAVE_IMAGE_WEBSOCKET
+
+    # --- how far ---
+
+    def _fraction(self) -> float:
+        part = min(1.0, self._value / self._max) if self._max > 0 else 0.0
+        done: float = sum(weight for node_id, weight in self.weights.items() if node_id in self._done)
+        if self._node in self.weights and self._node not in self._done:
+            done += self.weights[self._node] * part
+        total = sum(self.weights.values())
+        self._best = max(self._best, done / total if total else 0.0)
+        return self._best
+
+    def _progress(self, *, preview: bytes | None = None, preview_type: str = "") -> Progress:
+        begin, width = self._share
+        counted = self._max > 1
+        return Progress(
+            step=int(self._value) if counted else 0,
+            total=int(self._max) if counted else 0,
+            fraction=begin + width * self._fraction(),
+            preview=preview,
+            preview_type=preview_type,
+        )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0

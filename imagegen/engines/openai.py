@@ -1,0 +1,297 @@
+"""OpenAI's image API and everything that speaks it: Azure, LiteLLM, LocalAI, … (contracts/openai.md, azure-openai.md).
+
+One slow call draws or edits. Where the model can, the answer is streamed and brings pictures on the way. Models differ
+in the parameters that they take: `models.json` knows today's; what a server calls unknown is left out and remembered.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import orjson
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from imagegen import capabilities, embedded, pictures
+from imagegen.capabilities import Capabilities
+from imagegen.engines import dialect, refusals
+from imagegen.engines.base import Engine, EngineConfig, Event, Field, Learned, ModelChoice, Picture, Progress, Run, Used
+from imagegen.engines.merging import merged
+from imagegen.requests import InputPicture, PictureRequest
+from providers import http
+from providers.errors import BadRequest, ProviderError
+
+DEFAULT_URL = "https://api.openai.com/v1"
+AZURE_HOSTS = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
+PARTIAL_PICTURES = 2  # pictures on the way that we ask for; each costs about a hundred tokens
+UNSTREAMABLE = {"gif", "svg"}  # output formats without pictures on the way
+OWN = {"prompt", "model", "n", "size", "image", "images", "mask", "response_format", "stream", "partial_images"}
+NEEDED = {"prompt", "model"}
+
+
+class OpenAI(Engine):
+    name = "openai"
+    label = gettext_lazy("OpenAI")
+    help = gettext_lazy("OpenAI's image API, Azure's, and compatible servers.")
+    fields = (
+        Field("url", gettext_lazy("Address"), kind="url", default=DEFAULT_URL),
+        Field("secret", gettext_lazy("API key"), kind="secret"),
+        Field("version", gettext_lazy("API version"), gettext_lazy("Sent as api-version; Azure needs one.")),
+        Field("model", gettext_lazy("Model"), gettext_lazy("On Azure: the deployment's name."), kind="model"),
+        Field("size", gettext_lazy("Size"), kind="size"),
+        Field(
+            "params",
+            gettext_lazy("Parameters"),
+            gettext_lazy('Merged last, for example {"quality": "high"}. A null leaves a parameter out.'),
+            kind="json",
+        ),
+        Field(
+            "azure",
+            gettext_lazy("Azure's addresses"),
+            gettext_lazy("With the deployment in the path and the key in the header api-key."),
+            kind="choice",
+            choices=(
+                ("", gettext_lazy("When the host is Azure's")),
+                ("yes", gettext_lazy("Yes")),
+                ("no", gettext_lazy("No")),
+            ),
+            option=True,
+        ),
+        Field(
+            "partial_images",
+            gettext_lazy("Pictures on the way"),
+            gettext_lazy("0 to 3, where the model can; each costs about a hundred tokens more."),
+            kind="number",
+            default=PARTIAL_PICTURES,
+            option=True,
+        ),
+    )
+
+    def default_capabilities(self, config: EngineConfig) -> Capabilities:
+        return Capabilities(edit=True, mask=True, max_inputs=16)
+
+    def takes_param(self, config: EngineConfig, name: str) -> bool:
+        return name not in OWN and name not in config.dropped
+
+    def prepare(self, config: EngineConfig, request: PictureRequest) -> PictureRequest:
+        if request.size and "size" in config.dropped:
+            raise BadRequest(_("The size cannot be chosen for this model."), param="size", code="not_supported")
+        return super().prepare(config, request)
+
+    # --- drawing ---
+
+    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+        can = self.capabilities(config, request.model)
+
+        def once(request: PictureRequest) -> Iterator[Event]:
+            nonlocal config
+            body = self._body(config, can, request)
+            send, needed = self._sender(config, run, can, request), self._needed(config, request)
+            for event in dialect.asked_twice(send, body, needed, partial(self._read, config, run)):
+                if isinstance(event, Learned):
+                    config = replace(config, dropped=config.dropped | {event.param})  # for the calls after this one
+                yield event
+
+        return self.in_calls(run, request, can.per_call, once)
+
+    def _body(self, config: EngineConfig, can: Capabilities, request: PictureRequest) -> dict[str, Any]:
+        body: dict[str, Any] = {"model": request.model, "prompt": request.prompt, "n": request.n}
+        wishes = {
+            "size": request.size,
+            "negative_prompt": request.negative_prompt,
+            "seed": request.seed,
+            "steps": request.steps,
+            "response_format": "b64_json" if can.response_format else "",
+        }
+        body.update({name: value for name, value in wishes.items() if value not in ("", None)})
+        body.update(request.params)
+        previews = min(can.partial, int(config.options.get("partial_images", PARTIAL_PICTURES) or 0))
+        formats = {request.params.get("output_format"), config.params.get("output_format")}
+        if previews > 0 and request.n == 1 and not formats & UNSTREAMABLE:  # no event says which of n pictures it shows
+            body.update(stream=True, partial_images=previews)
+        body = {name: value for name, value in body.items() if name in NEEDED or name not in config.dropped}
+        if "stream" not in body:
+            body.pop("partial_images", None)
+        return merged(body, config.params)
+
+    def _needed(self, config: EngineConfig, request: PictureRequest) -> set[str]:
+        """The parameters that somebody wished for: a refusal of these is told, not mended."""
+        needed = NEEDED | set(request.params)
+        needed |= {name for name in ("negative_prompt", "seed", "steps") if getattr(request, name)}
+        if request.n > 1:
+            needed.add("n")
+        if request.size != config.size:
+            needed.add("size")
+        return needed
+
+    def _sender(self, config: EngineConfig, run: Run, can: Capabilities, request: PictureRequest) -> dialect.Sending:
+        url, query = self._address(config, request.model, "edits" if request.is_edit else "generations")
+        headers = self.headers(config)
+
+        @contextmanager
+        def send(body: Mapping[str, Any]) -> Iterator[http.BlockingAnswer]:
+            content = self._multipart(config, can, request, body) if request.is_edit else {"json": body}
+            with (
+                self.calling(config, run) as options,
+                http.stream_blocking("POST", url, headers=headers, params=query, **content, **options) as answer,
+            ):
+                yield answer
+
+        return send
+
+    def _multipart(
+        self, config: EngineConfig, can: Capabilities, request: PictureRequest, body: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """As the official SDK sends it: `image` for one picture, `image[]` for several, the rest as plain fields."""
+        name = "image" if len(request.images) == 1 and not self._is_azure(config) else "image[]"
+        files = [
+            (name, _part(pictures.fitted(one, can.input_types), f"image-{i}")) for i, one in enumerate(request.images)
+        ]
+        if request.mask:
+            files.append(("mask", _part(request.mask, "mask")))
+        return {"data": list(_plain_fields(body)), "files": files}
+
+    # --- reading ---
+
+    def _read(self, config: EngineConfig, run: Run, answer: http.BlockingAnswer) -> Iterator[Event]:
+        if dialect.is_stream(answer):
+            yield from self._read_stream(answer, run)
+            return
+        document = dialect.document(answer)
+        if usage := _used(document):
+            yield usage
+        for entry in document.get("data") or ():
+            if content := self._content(config, run, entry):
+                yield _picture(content, document, entry)
+
+    def _read_stream(self, answer: http.BlockingAnswer, run: Run) -> Iterator[Event]:
+        complete, shown = False, 0
+        for frame in dialect.frames(answer):
+            run.check()
+            content = embedded.picture_in(frame.get("b64_json"))
+            kind = str(frame.get("type", ""))
+            if kind.endswith(".partial_image") and content:
+                shown += 1
+                fraction = shown / (PARTIAL_PICTURES + 2) if shown <= PARTIAL_PICTURES else 0.9
+                yield Progress(step=shown, fraction=fraction, preview=content, preview_type=pictures.sniff(content))
+            elif kind.endswith(".completed") and content:
+                complete = True
+                if usage := _used(frame):
+                    yield usage
+                yield _picture(content, frame, {})
+        if not complete:
+            raise ProviderError(
+                _("The provider's answer ended before the picture was complete."), code="stream_cut", retryable=True
+            )
+
+    def _content(self, config: EngineConfig, run: Run, entry: Any) -> bytes | None:
+        """A picture as base64 or by address: compatible servers answer either, whatever was asked."""
+        if not isinstance(entry, dict):
+            return None
+        for member in ("b64_json", "url"):
+            if content := embedded.picture_in(entry.get(member)):
+                return content
+        url = entry.get("url")
+        return self.download(config, run, url) if isinstance(url, str) and url else None
+
+    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+        return refusals.error_for(answer)
+
+    # --- addresses and keys ---
+
+    def headers(self, config: EngineConfig) -> dict[str, str]:
+        if config.secret and not config.auth and self._is_azure(config):
+            return {**config.headers, "api-key": config.secret}
+        return super().headers(config)
+
+    def _is_azure(self, config: EngineConfig) -> bool:
+        if choice := config.options.get("azure"):
+            return bool(choice == "yes")
+        parts = urlsplit(config.url)
+        return (parts.hostname or "").endswith(AZURE_HOSTS) or "/openai/deployments/" in parts.path
+
+    def _address(self, config: EngineConfig, model: str, operation: str) -> tuple[str, dict[str, str]]:
+        """URL and query of an operation. Azure's classic surface has the deployment in its path, its v1 surface not."""
+        url, query = config.url or DEFAULT_URL, {"api-version": config.version} if config.version else {}
+        if not self._is_azure(config) or "/deployments/" in url or url.endswith("/v1"):
+            return f"{url}/images/{operation}", query
+        base = url if url.endswith("/openai") else f"{url}/openai"
+        if not config.version:
+            return f"{base}/v1/images/{operation}", {}
+        return f"{base}/deployments/{quote(model, safe='')}/images/{operation}", query
+
+    # --- for the administrator ---
+
+    def models(self, config: EngineConfig) -> list[ModelChoice]:
+        """What the endpoint lists, only picture models where some are known as such; our table when it has no list.
+
+        Azure lists what a region offers, not what was deployed: there an administrator types the name.
+        """
+        if self._is_azure(config):
+            return []
+        listed = self._listed(config)
+        if listed is None:
+            return [ModelChoice(model) for model in capabilities.fallback_models(self.name)]
+        drawing = [model for model in listed if capabilities.draws(self.name, model)]
+        return [ModelChoice(model) for model in drawing or listed]
+
+    def check(self, config: EngineConfig) -> str:
+        listed = self._listed(config)
+        if listed is None:
+            return _("The server answers; it has no list of models.")
+        drawing = sum(capabilities.draws(self.name, model) for model in listed)
+        return _("%(count)d models, %(drawing)d of them for pictures.") % {"count": len(listed), "drawing": drawing}
+
+    def _listed(self, config: EngineConfig) -> list[str] | None:
+        """The ids in the endpoint's list that are still served; None when it has no such list."""
+        url, query = config.url or DEFAULT_URL, {"api-version": config.version} if config.version else {}
+        if self._is_azure(config) and not url.endswith("/v1"):
+            url = url.partition("/deployments/")[0].removesuffix("/openai") + "/openai" + ("" if query else "/v1")
+        try:
+            answer = self.call(config, None, "GET", f"{url}/models", params=query)
+        except ProviderError as error:
+            if error.status in (404, 405) and not self._is_azure(config):
+                return None
+            raise
+        value = answer.json()
+        entries = value.get("data") if isinstance(value, dict) else value
+        today = timezone.now().date().isoformat()
+        return [
+            str(one["id"])
+            for one in entries or ()
+            if isinstance(one, dict) and one.get("id") and str(one.get("shutdown_date") or today) >= today
+        ]
+
+
+def _picture(content: bytes, answer: Mapping[str, Any], entry: Mapping[str, Any]) -> Picture:
+    facts = {name: answer[name] for name in ("size", "quality", "background") if isinstance(answer.get(name), str)}
+    return Picture(content=content, revised_prompt=str(entry.get("revised_prompt") or ""), provenance=facts)
+
+
+def _used(answer: Mapping[str, Any]) -> Used | None:
+    usage = answer.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    return Used(input_tokens=_count(usage.get("input_tokens")), output_tokens=_count(usage.get("output_tokens")))
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _part(picture: InputPicture, name: str) -> tuple[str, bytes, str]:
+    extension = pictures.EXTENSIONS.get(picture.content_type, "bin")
+    return f"{name}.{extension}", picture.content, picture.content_type
+
+
+def _plain_fields(body: Mapping[str, Any], form: str = "%s") -> Iterator[tuple[str, str]]:
+    """JSON values as form fields: booleans in lower case, nested members as `outer[inner]`."""
+    for name, value in body.items():
+        if isinstance(value, Mapping):
+            yield from _plain_fields(value, f"{form % name}[%s]")
+        else:
+            yield form % name, value if isinstance(value, str) else orjson.dumps(value).decode()

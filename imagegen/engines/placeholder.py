@@ -1,0 +1,116 @@
+"""Draws by itself, without any server: the first picture of a new installation, and of every test that needs one.
+
+What it draws has to do with the prompt only through its words and colours, and it says so on every picture.
+"""
+
+import io
+import secrets
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from imagegen import pictures
+from imagegen.capabilities import Capabilities
+from imagegen.engines.base import Engine, EngineConfig, Event, Field, Picture, Progress, Run
+from imagegen.requests import MAX_SEED, PictureRequest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+DEFAULT_SIZE = (768, 768)
+STEPS = 8
+STEP_SECONDS = 0.1  # long enough to be seen
+
+
+class Placeholder(Engine):
+    name = "placeholder"
+    label = gettext_lazy("Demo")
+    help = gettext_lazy("Draws the prompt's words before a landscape, on this very server. No key, no model.")
+    fields = (
+        Field("size", gettext_lazy("Size"), kind="size"),
+        Field("steps", gettext_lazy("Steps"), kind="number", default=STEPS),
+        Field("step_seconds", gettext_lazy("Seconds per step"), kind="number", default=STEP_SECONDS, option=True),
+    )
+    demo = True
+
+    def default_capabilities(self, config: EngineConfig) -> Capabilities:
+        return Capabilities(
+            edit=True,
+            mask=True,
+            max_inputs=4,
+            negative_prompt=True,
+            steps=True,
+            seed=True,
+            auto=True,
+            max_side=4096,
+            max_pixels=2**23,
+            input_types=(),
+        )
+
+    def takes_param(self, config: EngineConfig, name: str) -> bool:
+        return False
+
+    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+        from imagegen.engines import scenery
+
+        first = secrets.randbelow(2**32) if request.seed is None else request.seed
+        steps = request.steps or STEPS
+        seconds = float(config.options.get("step_seconds", STEP_SECONDS))
+        for number in range(request.n):
+            seed = (first + number) % (MAX_SEED + 1)
+            image = _painted(request, seed)
+            for step in range(1, steps + 1):
+                run.sleep(seconds)
+                yield Progress(
+                    step=number * steps + step,
+                    total=request.n * steps,
+                    fraction=(number + step / steps) / request.n,
+                    preview=scenery.as_preview(image, step / steps),
+                    preview_type="image/jpeg",
+                )
+            run.check()
+            yield Picture(
+                content=scenery.as_png(scenery.captioned(image, request.prompt)),
+                seed=seed,
+                model=self.name,
+                provenance={"demo": True, "size": f"{image.width}x{image.height}"},
+            )
+
+    def check(self, config: EngineConfig) -> str:
+        return _("Draws on this server, without a model.")
+
+
+def _painted(request: PictureRequest, seed: int) -> "Image":
+    """The picture before its caption: a landscape, or the input picture changed."""
+    from imagegen.engines import scenery
+
+    scene = scenery.Scene(f"{request.prompt}\n{request.negative_prompt}", seed)
+    if not request.images:
+        return scenery.landscape(scene, _size(request) or DEFAULT_SIZE)
+    source = _decoded(request.images[0].content)
+    mask = _decoded(pictures.white_where_it_changes(request.mask)) if request.mask else None
+    size = _size(request) or _bounded(source.size)
+    source = source.resize(size)
+    if mask:
+        changed = scenery.filled(scene, source.convert("RGB"), mask.convert("L").resize(size))
+    else:
+        changed = scenery.tinted(scene, source)
+    return scenery.with_insets(changed, [_decoded(one.content) for one in request.images[1:]])
+
+
+def _size(request: PictureRequest) -> tuple[int, int] | None:
+    return (request.width, request.height) if request.width and request.height else None
+
+
+def _bounded(size: tuple[int, int]) -> tuple[int, int]:
+    """An input picture's size, made smaller when it is larger than what is drawn here."""
+    scale = min(1.0, 2048 / max(size))
+    return max(16, int(size[0] * scale)), max(16, int(size[1] * scale))
+
+
+def _decoded(content: bytes) -> "Image":
+    from PIL import Image
+
+    return Image.open(io.BytesIO(content)).convert("RGBA").convert("RGB")

@@ -1,0 +1,76 @@
+"""The thread between one drawing and whoever started it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.utils.translation import gettext as _
+
+from providers.errors import UpstreamTimeout
+
+
+class Cancelled(Exception):
+    """The run was cancelled. Not an error: somebody wanted it."""
+
+
+class Run:
+    """One drawing, seen from both sides.
+
+    The owner may `cancel()` from any thread; the engine looks with `check()`, waits with `sleep()`, and hangs what must
+    be broken off at once (a waiting HTTP call) on `on_cancel`. `deadline` is a `time.monotonic()` value. `started` is
+    told the upstream's id of the work as soon as there is one, and keeps it for `Engine.resume` and `Engine.cancel`.
+    `id` is the job's: unique, hard to guess.
+    """
+
+    def __init__(
+        self, *, id: str = "", deadline: float | None = None, started: Callable[[str], None] = lambda upstream_id: None
+    ) -> None:
+        self.id = id
+        self.deadline = deadline
+        self.started = started
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], None]] = []
+
+    def cancel(self) -> None:
+        """End the run from any thread, more than once if need be; returns at once."""
+        self._cancelled.set()
+        with self._lock:
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def check(self) -> None:
+        """Raise Cancelled or, after the deadline, UpstreamTimeout."""
+        if self.cancelled():
+            raise Cancelled
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            raise UpstreamTimeout(_("The picture took longer than it may."))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not past a cancel or the deadline; then `check`."""
+        left = self.remaining()
+        self._cancelled.wait(seconds if left is None else max(0.0, min(seconds, left)))
+        self.check()
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, never negative; None without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+    @contextmanager
+    def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Within the block, `cancel()` calls `callback` in its own thread; at once when it was cancelled already."""
+        with self._lock:
+            self._callbacks.append(callback)
+        if self.cancelled():
+            callback()  # perhaps a second time: a callback is harmless when repeated
+        try:
+            yield
+        finally:
+            with self._lock:
+                if callback in self._callbacks:
+                    self._callbacks.remove(callback)

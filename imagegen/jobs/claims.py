@@ -1,0 +1,100 @@
+"""The job rows: who holds which, and the conditional writes that let two processes never run one job twice."""
+
+import os
+import secrets
+import socket
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from imagegen import rows
+from imagegen.models import ImageEngine, ImageJob, ImageSettings
+
+STALE = timedelta(seconds=10)  # a heartbeat older than this belongs to a process that is gone
+HEARTBEAT_SECONDS = 2.0
+
+# This process, for as long as it lives; a restart is somebody else.
+WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+State = ImageJob.State
+
+
+def take_next(mine: Iterable[Any]) -> ImageJob | None:
+    """The oldest of these queued jobs that has a free place, now running; None when there is none."""
+    with transaction.atomic():
+        waiting = ImageJob.objects.filter(pk__in=list(mine), state=State.QUEUED, worker=WORKER, cancel_requested=False)
+        per_user = ImageSettings.load().per_user
+        full: set[tuple[str, Any]] = set()
+        for job in waiting.order_by("created").select_related("engine"):
+            places = (("user", job.user_id), ("engine", job.engine_id))
+            if any(place in full for place in places):
+                continue
+            if ImageJob.objects.filter(state=State.RUNNING, user_id=job.user_id).count() >= per_user:
+                full.add(places[0])
+                continue
+            if job.engine is not None and not _has_place(job.engine):
+                full.add(places[1])
+                continue
+            now = timezone.now()
+            job.attempts += 1
+            changed = ImageJob.objects.filter(pk=job.pk, state=State.QUEUED, worker=WORKER).update(
+                state=State.RUNNING, heartbeat=now, started=now, attempts=job.attempts
+            )
+            if changed:
+                job.state = State.RUNNING
+                return job
+    return None
+
+
+def _has_place(engine: ImageEngine) -> bool:
+    # The engine's row is the lock: two processes that count at the same time would both find the last place free.
+    ImageEngine.objects.select_for_update().get(pk=engine.pk)
+    running = ImageJob.objects.filter(state=State.RUNNING)
+    if rows.engine_of(engine).exclusive:
+        return not running.filter(engine__url=engine.url, engine__kind=engine.kind).exists()
+    return running.filter(engine=engine).count() < engine.concurrency
+
+
+def queue_position(job: ImageJob) -> int:
+    """How many jobs of the same engine come first."""
+    return ImageJob.objects.filter(engine_id=job.engine_id, state=State.QUEUED, created__lt=job.created).count()
+
+
+def beat(job_ids: Iterable[Any]) -> set[Any]:
+    """Say that these jobs are alive; returns those that somebody (in any process) asked to cancel."""
+    ours = ImageJob.objects.filter(pk__in=list(job_ids), worker=WORKER, state__in=ImageJob.OPEN)
+    ours.update(heartbeat=timezone.now())
+    return set(ours.filter(cancel_requested=True).values_list("pk", flat=True))
+
+
+def take_over_stale() -> list[ImageJob]:
+    """The open jobs of processes that are gone, now ours; their `state` says how far they were."""
+    taken = []
+    limit = timezone.now() - STALE
+    for job in ImageJob.objects.filter(state__in=ImageJob.OPEN, heartbeat__lt=limit).select_related("engine"):
+        changed = ImageJob.objects.filter(
+            pk=job.pk, state=job.state, worker=job.worker, heartbeat=job.heartbeat
+        ).update(worker=WORKER, heartbeat=timezone.now())
+        if changed:
+            job.worker = WORKER
+            taken.append(job)
+    return taken
+
+
+def let_go(job_ids: Iterable[Any]) -> None:
+    """At the end of this process: the next one need not wait for the heartbeats to grow old."""
+    long_ago = timezone.now() - 2 * STALE
+    ImageJob.objects.filter(pk__in=list(job_ids), worker=WORKER, state__in=ImageJob.OPEN).update(heartbeat=long_ago)
+
+
+def finish(job: ImageJob, state: str, *, error: dict[str, Any] | None = None) -> bool:
+    """End the job once; false when it had ended already."""
+    changed = ImageJob.objects.filter(pk=job.pk, state__in=ImageJob.OPEN).update(
+        state=state, error=error, ended=timezone.now(), progress={}
+    )
+    if changed:
+        job.state, job.error = state, error
+    return bool(changed)

@@ -1,0 +1,96 @@
+"""How a job's moves reach those who look on: listeners of this process, and every tab of its person."""
+
+import base64
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chat import events
+from imagegen.engines.base import Progress
+from imagegen.models import ImageJob
+
+TELL_SECONDS = 0.25  # progress goes out at most this often; the last word always does
+PREVIEW_WIDTH = 256  # pixels of the preview that travels in an event
+
+# What a listener is handed: ("progress", numbers and a small preview URL), ("preview", {"content": bytes}) as it came
+# from the engine, ("notice", {"text"}) or ("end", the job as the API shows it).
+Listener = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Watch:
+    """One open job of this process. Listeners are called from worker threads and return at once."""
+
+    job_id: Any
+    user_id: int
+    ended: threading.Event = field(default_factory=threading.Event)
+    progress: dict[str, Any] = field(default_factory=dict)
+    _listeners: list[Listener] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _told: float = 0.0
+
+    def listen(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners.append(listener)
+
+    def began(self) -> None:
+        """The job has found a place."""
+        self._emit({"state": ImageJob.State.RUNNING})
+
+    def moved(self, progress: Progress) -> bool:
+        """Tell everybody, unless they were told a moment ago; true when the row should be written too."""
+        facts = progress_facts(progress)
+        self.progress = facts
+        if progress.preview:
+            self._call("preview", {"content": progress.preview})
+        now = time.monotonic()
+        if now - self._told < TELL_SECONDS and not (progress.total and progress.step >= progress.total):
+            return False
+        self._told = now
+        shown = facts | ({"preview": preview_url(progress)} if progress.preview else {})
+        self._call("progress", shown)
+        self._emit({"state": ImageJob.State.RUNNING, **shown})
+        return True
+
+    def noticed(self, text: str) -> None:
+        self._call("notice", {"text": text})
+
+    def end(self, data: dict[str, Any]) -> None:
+        """`data` is the job as the API shows it."""
+        self.ended.set()
+        self._call("end", data)
+        self._emit(data)
+
+    def _call(self, kind: str, data: dict[str, Any]) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(kind, data)
+
+    def _emit(self, data: dict[str, Any]) -> None:
+        events.emit_soon(self.user_id, type="image:job", data={"id": str(self.job_id), **data})
+
+
+def progress_facts(progress: Progress) -> dict[str, Any]:
+    """What the row keeps of a move: small numbers, never the preview."""
+    facts = {
+        "fraction": progress.fraction,
+        "step": progress.step or None,
+        "total": progress.total or None,
+        "queue": progress.queue,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def preview_url(progress: Progress) -> str:
+    """A small picture as a data URL; empty when the preview cannot be read, which is no reason to end a job."""
+    from chat import pictures
+    from providers.errors import GatewayError
+
+    try:
+        small = pictures.thumbnail(progress.preview or b"", PREVIEW_WIDTH)
+    except GatewayError:
+        return ""
+    return f"data:image/webp;base64,{base64.b64encode(small).decode()}"

@@ -1,0 +1,182 @@
+"""One job in one thread: the engine's events become progress, files and an end."""
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connections
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from chat import files
+from imagegen import inputs, rows
+from imagegen.engines.base import Cancelled, Event, Learned, Notice, Picture, Progress, Run, Used
+from imagegen.jobs import claims
+from imagegen.jobs.watching import Watch
+from imagegen.models import ImageEngine, ImageJob
+from imagegen.requests import PictureRequest
+from providers import usage
+from providers.errors import ConfigurationError, GatewayError
+
+logger = logging.getLogger(__name__)
+
+
+def make_run(job: ImageJob) -> Run:
+    """The thread between this job and its engine; its deadline is the engine's own limit."""
+    limit = job.engine.timeout if job.engine else 600.0
+
+    def started(upstream_id: str) -> None:
+        ImageJob.objects.filter(pk=job.pk).update(upstream_id=upstream_id)
+        job.upstream_id = upstream_id
+
+    return Run(id=str(job.pk), deadline=time.monotonic() + limit, started=started)
+
+
+def work(job: ImageJob, run: Run, watch: Watch, *, resume: bool, language: str | None) -> None:
+    """Run the job to its end, whatever that is. Never raises; closes this thread's database connections."""
+    try:
+        with translation.override(language) if language else translation.override(None):
+            _work(job, run, watch, resume=resume)
+    finally:
+        connections.close_all()
+
+
+def _work(job: ImageJob, run: Run, watch: Watch, *, resume: bool) -> None:
+    begun = time.monotonic()
+    tally = Tally()
+    try:
+        for event in _events(job, run, resume=resume):
+            _take(event, job, watch, tally)
+        run.check()
+        claims.finish(job, ImageJob.State.SUCCEEDED)
+    except Cancelled:
+        _tell_upstream(job)
+        claims.finish(job, ImageJob.State.CANCELLED)
+    except GatewayError as error:
+        _tell_upstream(job)
+        logger.info("Picture job %s failed: %s", job.pk, error.code)
+        claims.finish(job, ImageJob.State.FAILED, error=error.message_body())
+        tally.status = error.status
+    except Exception:  # the outermost edge of this thread: a job must never stay "running"
+        logger.exception("Picture job %s failed", job.pk)
+        words = GatewayError(_("Something went wrong here while drawing. The log of this site says what."))
+        claims.finish(job, ImageJob.State.FAILED, error=words.message_body())
+        tally.status = 500
+    tally.record(job, duration=time.monotonic() - begun)
+    _note_health(job, duration=time.monotonic() - begun)
+    from imagegen.services import job_json
+
+    job.refresh_from_db()
+    watch.end(job_json(job))
+
+
+class Tally:
+    """What one job used, for the usage records."""
+
+    def __init__(self) -> None:
+        self.images = self.tokens_in = self.tokens_out = 0
+        self.status = 200
+
+    def record(self, job: ImageJob, *, duration: float) -> None:
+        usage.record(
+            usage.Used(
+                kind="image",
+                user_id=job.user_id,
+                connection_id=job.engine.connection_id if job.engine else None,
+                model=job.request.get("model") or (job.engine.name if job.engine else ""),
+                images=self.images,
+                tokens_in=self.tokens_in,
+                tokens_out=self.tokens_out,
+                status=self.status,
+                duration_ms=round(duration * 1000),
+            )
+        )
+
+
+def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
+    if job.engine is None:
+        raise ConfigurationError(_("The engine of this job was deleted."), code="engine_gone")
+    engine, config = rows.engine_of(job.engine), rows.config_of(job.engine)
+    if resume:
+        return engine.resume(config, job.upstream_id, run)
+    request = PictureRequest.from_values(job.request, images=inputs.pictures_of(job), mask=inputs.mask_of(job))
+    return engine.generate(config, request, run)
+
+
+def _take(event: Event, job: ImageJob, watch: Watch, tally: Tally) -> None:
+    match event:
+        case Progress():
+            if watch.moved(event):
+                ImageJob.objects.filter(pk=job.pk).update(progress=watch.progress)
+        case Picture():
+            row = files.accept(
+                job.user,
+                event.content,
+                name=_file_name(job),
+                link=files.Link(
+                    chat=job.chat, message=job.message, session_id=job.session_id, provenance=_provenance(job, event)
+                ),
+            )
+            job.files.add(row)
+            tally.images += 1
+        case Used():
+            tally.tokens_in += event.input_tokens
+            tally.tokens_out += event.output_tokens
+        case Notice():
+            watch.noticed(event.text)
+        case Learned():
+            _remember(job.engine, event.param)
+
+
+def _provenance(job: ImageJob, picture: Picture) -> dict[str, Any]:
+    facts = {
+        "engine": job.engine.name if job.engine else "",
+        "kind": job.engine.kind if job.engine else "",
+        "demo": bool(job.engine and job.engine.demo),
+        "model": picture.model,
+        "prompt": job.prompt,
+        "revised_prompt": picture.revised_prompt,
+        "original_prompt": job.request.get("original_prompt", ""),
+        "negative_prompt": job.request.get("negative_prompt", ""),
+        "seed": picture.seed,
+        "steps": job.request.get("steps"),
+        "inputs": list(job.input_order),
+        "job": str(job.pk),
+        **picture.provenance,
+    }
+    return {name: value for name, value in facts.items() if value not in ("", None, False, [])}
+
+
+def _file_name(job: ImageJob) -> str:
+    words = "-".join("".join(one if one.isalnum() else " " for one in job.prompt).split()[:6])
+    return words[:60] or "picture"
+
+
+def _remember(engine: ImageEngine | None, param: str) -> None:
+    if engine is not None and param not in engine.dropped:
+        engine.dropped = [*engine.dropped, param]
+        ImageEngine.objects.quietly().filter(pk=engine.pk).update(dropped=engine.dropped)
+
+
+def _tell_upstream(job: ImageJob) -> None:
+    """Ask the upstream to stop what is ours; a failure here changes nothing for the person."""
+    if job.engine is None or not job.upstream_id:
+        return
+    try:
+        rows.engine_of(job.engine).cancel(rows.config_of(job.engine), job.upstream_id)
+    except GatewayError as error:
+        logger.warning("Could not stop picture job %s at its engine: %s", job.pk, error.code)
+
+
+def _note_health(job: ImageJob, *, duration: float) -> None:
+    """Health never edits configuration: what happened stands on the row, switches stay a person's."""
+    if job.engine is None or job.state == ImageJob.State.CANCELLED:
+        return
+    now = timezone.now()
+    row = ImageEngine.objects.quietly().filter(pk=job.engine.pk)
+    if job.state == ImageJob.State.SUCCEEDED:
+        row.update(last_ok=now, last_checked=now, last_error="", last_duration_ms=round(duration * 1000))
+    elif job.error and job.error.get("blame") != "caller":
+        words = job.error.get("provider") or job.error["message"]
+        row.update(last_checked=now, last_error=words[:2000])

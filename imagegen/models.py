@@ -1,0 +1,197 @@
+"""Picture engines, the switches above them, and the jobs that draw."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from providers.fields import EncryptedTextField
+from providers.models import Access, Connection
+from providers.versioning import ConfigQuerySet
+
+HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "dropped")
+
+
+def engine_kind_choices() -> list[tuple[str, Any]]:
+    from imagegen import engines
+
+    return [(name, engine.label) for name, engine in engines.ENGINES.items()]
+
+
+class ImageEngine(models.Model):
+    """One way to draw: a kind, an address, a model and its defaults; several of one kind are several profiles."""
+
+    class Purpose(models.TextChoices):
+        BOTH = "both", _("Draw and edit")
+        GENERATE = "generate", _("Draw only")
+        EDIT = "edit", _("Edit only")
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    kind = models.CharField(_("kind"), max_length=30, choices=engine_kind_choices)
+    purpose = models.CharField(_("used to"), max_length=10, choices=Purpose, default=Purpose.BOTH)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    position = models.PositiveIntegerField(_("position"), default=0)
+    # Its address, key and headers are used instead of the engine's own.
+    connection = models.ForeignKey(
+        Connection, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("connection")
+    )
+    url = models.CharField(_("address"), max_length=500, blank=True)  # names of one's own network too
+    secret = EncryptedTextField(_("key"), blank=True)
+    version = models.CharField(_("API version"), max_length=40, blank=True)
+    method = models.CharField(_("method"), max_length=40, blank=True)
+    model = models.CharField(_("model"), max_length=255, blank=True)
+    size = models.CharField(_("size"), max_length=20, blank=True, help_text=_("For example 1024x1024, or auto."))
+    steps = models.PositiveIntegerField(_("steps"), null=True, blank=True, validators=[MaxValueValidator(500)])
+    params = models.JSONField(_("parameters"), default=dict, blank=True)
+    workflow = models.JSONField(_("workflow"), default=dict, blank=True)
+    nodes = models.JSONField(_("nodes"), default=list, blank=True)
+    options = models.JSONField(_("options"), default=dict, blank=True)
+    capabilities = models.JSONField(_("abilities"), default=dict, blank=True)
+    # Parameters that the upstream answered with "unknown"; written by runs, no edit by a person.
+    dropped = models.JSONField(default=list, blank=True, editable=False)
+    headers = models.JSONField(_("headers"), default=dict, blank=True)
+    verify_tls = models.BooleanField(_("check TLS certificates"), default=True)
+    ca_file = models.CharField(_("CA file"), max_length=500, blank=True)
+    timeout = models.FloatField(
+        _("seconds a picture may take"), default=600, validators=[MinValueValidator(1), MaxValueValidator(7200)]
+    )
+    concurrency = models.PositiveIntegerField(_("pictures at once"), default=2, validators=[MinValueValidator(1)])
+    access = models.CharField(_("who may use it"), max_length=10, choices=Access, default=Access.PUBLIC)
+    groups = models.ManyToManyField(Group, verbose_name=_("groups"), blank=True, related_name="+")
+    demo = models.BooleanField(_("demo"), default=False, editable=False)
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    last_ok = models.DateTimeField(null=True, blank=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+    last_checked = models.DateTimeField(null=True, blank=True, editable=False)
+    last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)
+
+    # Without keys: a page of changes shows old values.
+    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=[groups])
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["position", "pk"]
+        verbose_name = _("picture engine")
+        verbose_name_plural = _("picture engines")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def secret_hint(self) -> str:
+        """`••••abcd`, or nothing when there is no key."""
+        return f"••••{self.secret[-4:]}" if len(self.secret) >= 12 else "••••" if self.secret else ""
+
+
+class ImageSettings(models.Model):
+    """One row (pk 1): the switches, the two default engines, how a wish becomes a prompt."""
+
+    class AfterPicture(models.TextChoices):
+        REPLY = "reply", _("The model says something about it")
+        PICTURE = "picture", _("The picture alone")
+
+    enabled = models.BooleanField(_("people may draw"), default=False)
+    edit_enabled = models.BooleanField(_("people may edit pictures"), default=False)
+    prompt_generation = models.BooleanField(_("the task model improves prompts"), default=True)
+    prompt_template = models.TextField(_("template for improving"), blank=True)
+    engine = models.ForeignKey(
+        ImageEngine, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("engine for drawing")
+    )
+    edit_engine = models.ForeignKey(
+        ImageEngine, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("engine for editing")
+    )
+    after_picture = models.CharField(
+        _("after a picture"), max_length=10, choices=AfterPicture, default=AfterPicture.REPLY
+    )
+    # R64: off for everybody but administrators and these groups when any are named.
+    groups = models.ManyToManyField(Group, verbose_name=_("only these groups"), blank=True, related_name="+")
+    per_user = models.PositiveIntegerField(
+        _("pictures at once per person"), default=2, validators=[MinValueValidator(1)]
+    )
+
+    history = HistoricalRecords(m2m_fields=[groups])
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("picture settings")
+        verbose_name_plural = _("picture settings")
+
+    def __str__(self) -> str:
+        return str(_("Picture settings"))
+
+    @classmethod
+    def load(cls) -> "ImageSettings":
+        return cls.objects.select_related("engine", "edit_engine").get_or_create(pk=1)[0]
+
+
+class ImageJob(models.Model):
+    """One request for pictures, from the wish to the files. The row is written before anything is drawn."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        SUCCEEDED = "succeeded", _("succeeded")
+        FAILED = "failed", _("failed")
+        CANCELLED = "cancelled", _("cancelled")
+
+    OPEN: ClassVar = (State.QUEUED, State.RUNNING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="image_jobs")
+    engine = models.ForeignKey(ImageEngine, models.SET_NULL, null=True, related_name="jobs")
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
+    # What was wished (`PictureRequest.values()`); `prompt` stands apart for lists and search.
+    prompt = models.TextField(_("prompt"))
+    request = models.JSONField(default=dict)
+    inputs = models.ManyToManyField("chat.File", blank=True, related_name="+")  # in order of their position
+    input_order = models.JSONField(default=list, blank=True)  # file ids as text; the mask is not among them
+    mask = models.ForeignKey("chat.File", models.SET_NULL, null=True, blank=True, related_name="+")
+    files = models.ManyToManyField("chat.File", blank=True, related_name="image_jobs")
+    chat = models.ForeignKey("chat.Chat", models.SET_NULL, null=True, blank=True, related_name="+")
+    message = models.ForeignKey("chat.Message", models.SET_NULL, null=True, blank=True, related_name="+")
+    session_id = models.CharField(max_length=100, blank=True)
+    idempotency_key = models.CharField(max_length=200, blank=True)
+    request_digest = models.CharField(max_length=64, blank=True)  # what the key was first used for
+
+    # {"fraction", "step", "total", "queue", "notice"}: what the last `status` event said.
+    progress = models.JSONField(default=dict, blank=True)
+    upstream_id = models.CharField(max_length=200, blank=True)
+    cancel_requested = models.BooleanField(default=False)
+    attempts = models.PositiveIntegerField(default=0)
+    error = models.JSONField(null=True, blank=True)  # GatewayError.message_body()
+    worker = models.CharField(max_length=100, blank=True)
+    heartbeat = models.DateTimeField(null=True, blank=True)
+    created = models.DateTimeField(_("created"), default=timezone.now)
+    started = models.DateTimeField(null=True, blank=True)
+    ended = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created"]
+        indexes: ClassVar = [
+            models.Index(fields=["state", "created"], name="image_jobs_by_state"),
+            models.Index(fields=["user", "-created"], name="image_jobs_by_user"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["user", "idempotency_key"],
+                condition=~models.Q(idempotency_key=""),
+                name="one_image_job_per_idempotency_key",
+            )
+        ]
+        verbose_name = _("picture job")
+        verbose_name_plural = _("picture jobs")
+
+    def __str__(self) -> str:
+        return f"{self.get_state_display()}: {self.prompt[:60]}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in self.OPEN

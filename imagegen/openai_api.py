@@ -1,0 +1,189 @@
+"""The entrance for the official OpenAI SDKs: `/v1/images/generations` and `/v1/images/edits` (contracts/openai.md,
+section 4).
+
+Answers hold `b64_json` unless `response_format: url` was asked for; with `stream: true` partial pictures come as
+events while the engine has any, then one `completed` event per picture.
+"""
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from asgiref.sync import async_to_sync, sync_to_async
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
+from rest_framework.request import Request
+
+from chat import stores
+from chat.models import File
+from imagegen import inputs, jobs, services
+from imagegen.api import IDEMPOTENCY_KEY, ImageView, keep_to_limits, wait
+from imagegen.models import ImageJob
+from imagegen.serializers import WishSerializer
+from providers.errors import BadRequest, GatewayError
+
+# Members that speak to us; every other one is the model's own parameter and goes on to it (quality, background, …).
+OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "engine"}
+HANDLED = {"image", "image[]", "images", "mask", "stream", "response_format", "user", "partial_images"}
+
+
+class OpenAIGenerations(ImageView):
+    parser_classes: tuple[type[BaseParser], ...] = (JSONParser,)
+    kind = "image_generation"
+
+    @extend_schema(
+        operation_id="openai_images_generate", parameters=[IDEMPOTENCY_KEY], request=WishSerializer, responses=dict
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        keep_to_limits(request)
+        body = _body(request)
+        images, mask = self.inputs(request, body)
+        streaming, form = _flag(body.get("stream")), _form(body)
+        job, _new = services.request_images(
+            request.user,
+            _values(body),
+            images=images,
+            mask=mask,
+            idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
+        )
+        if streaming:
+            return _stream(job, self.kind)
+        found = services.finished_files(wait(job))
+        answer = {"created": int(job.created.timestamp()), "data": [_datum(row, form, request) for row in found]}
+        return HttpResponse(orjson.dumps(answer), content_type="application/json")
+
+    def inputs(self, request: Request, body: dict[str, Any]) -> tuple[list[File], File | None]:
+        return [], None
+
+
+class OpenAIEdits(OpenAIGenerations):
+    parser_classes = (MultiPartParser, JSONParser)
+    kind = "image_edit"
+
+    @extend_schema(
+        operation_id="openai_images_edit",
+        parameters=[IDEMPOTENCY_KEY],
+        request={"multipart/form-data": WishSerializer},
+        responses=dict,
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        response: HttpResponseBase = super().post(request)
+        return response
+
+    def inputs(self, request: Request, body: dict[str, Any]) -> tuple[list[File], File | None]:
+        """Parts named `image` or `image[]`, repeated, in any order; or the JSON form's `images` of URLs."""
+        user = request.user
+        uploads = [*request.FILES.getlist("image"), *request.FILES.getlist("image[]")]
+        images = [inputs.file_from_bytes(user, upload.read(), name=upload.name or "") for upload in uploads]
+        if not images:
+            named = body.get("images") or body.get("image")
+            names = [_named(one) for one in (named if isinstance(named, list) else [named])] if named else []
+            if not names:
+                raise BadRequest(_("Send at least one picture to edit."), param="image")
+            images = inputs.files_of(user, names)
+        if upload := request.FILES.get("mask"):
+            return images, inputs.file_from_bytes(user, upload.read(), name=upload.name or "", param="mask")
+        if mask := body.get("mask"):
+            return images, inputs.files_of(user, _named(mask), param="mask")[0]
+        return images, None
+
+
+def _named(one: object) -> str:
+    if isinstance(one, dict):
+        return str(one.get("image_url") or one.get("file_id") or "")
+    return str(one)
+
+
+def _body(request: Request) -> dict[str, Any]:
+    data = request.data
+    if not hasattr(data, "items"):
+        raise BadRequest(_("The body must be a JSON object."))
+    return {name: value for name, value in data.items() if name not in request.FILES}
+
+
+def _values(body: dict[str, Any]) -> dict[str, Any]:
+    values = {name: value for name, value in body.items() if name in OURS and value not in (None, "")}
+    own = {name: value for name, value in body.items() if name not in OURS | HANDLED and value is not None}
+    return {**values, "params": own} if own else values
+
+
+def _form(body: dict[str, Any]) -> str:
+    form = body.get("response_format") or "b64_json"
+    if form not in ("b64_json", "url"):
+        raise BadRequest(_("This must be b64_json or url."), param="response_format")
+    return str(form)
+
+
+def _flag(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value.lower() == "true")
+
+
+def _datum(row: File, form: str, request: Request) -> dict[str, Any]:
+    facts = {"revised_prompt": row.provenance.get("revised_prompt")} if row.provenance.get("revised_prompt") else {}
+    if form == "url":
+        return {"url": request.build_absolute_uri(row.url), **facts}
+    return {"b64_json": base64.b64encode(stores.read(row.storage_name)).decode(), **facts}
+
+
+def _stream(job: ImageJob, kind: str) -> HttpResponseBase:
+    async def begin() -> AsyncIterator[bytes]:
+        return _events(job, kind)
+
+    response = StreamingHttpResponse(async_to_sync(begin)(), content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+async def _events(job: ImageJob, kind: str) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    moves: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
+    watch = jobs.watch(job.pk)
+    if watch is not None:
+
+        def hear(what: str, data: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(moves.put_nowait, (what, data))
+
+        watch.listen(hear)
+        index = 0
+        while not watch.ended.is_set() or not moves.empty():
+            try:
+                what, data = await asyncio.wait_for(moves.get(), 15)
+            except TimeoutError:
+                yield b": still drawing\n\n"  # a comment, so that no proxy takes silence for an end
+                continue
+            if what == "end":
+                break
+            if what == "preview":
+                yield _event(f"{kind}.partial_image", _facts(job, data["content"]) | {"partial_image_index": index})
+                index += 1
+    ended = await sync_to_async(wait, thread_sensitive=False)(job)
+    try:
+        found = await sync_to_async(services.finished_files, thread_sensitive=False)(ended)
+    except GatewayError as error:
+        yield b"event: error\n" + b"data: " + orjson.dumps(error.openai_body()) + b"\n\n"
+        return
+    for row in found:
+        content = await sync_to_async(stores.read, thread_sensitive=False)(row.storage_name)
+        yield _event(f"{kind}.completed", _facts(job, content, row))
+
+
+def _facts(job: ImageJob, content: bytes, row: File | None = None) -> dict[str, Any]:
+    form = row.content_type.partition("/")[2] if row else "png"
+    size = f"{row.width}x{row.height}" if row and row.width else job.request.get("size") or "auto"
+    return {
+        "b64_json": base64.b64encode(content).decode(),
+        "created_at": int(time.time()),
+        "size": size,
+        "quality": str(job.request.get("params", {}).get("quality", "auto")),
+        "background": str(job.request.get("params", {}).get("background", "auto")),
+        "output_format": form,
+    }
+
+
+def _event(name: str, data: dict[str, Any]) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps({"type": name, **data}) + b"\n\n"

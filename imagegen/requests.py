@@ -1,0 +1,162 @@
+"""What somebody wants drawn, validated once: a `PictureRequest` that exists is well formed.
+
+Whether a certain engine can express it is the engine's question (`Engine.prepare`); whether this person may ask is
+`access.py`'s. Pictures are bytes here: addresses and file ids were followed before.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
+
+from django.utils.translation import gettext as _
+
+from providers.errors import BadRequest
+
+MAX_PROMPT = (
+    32_000  # characters; the largest prompt that any provider of today takes (contracts of OpenAI's image models)
+)
+MAX_PICTURES = 10  # per request
+MAX_INPUTS = 16  # input pictures per request
+MAX_STEPS = 500
+MAX_SEED = 2**64 - 1
+MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 2**25  # pixels
+
+AUTO = "auto"
+_SIZE = re.compile(r"([0-9]{1,5})\s*[xX×]\s*([0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class InputPicture:
+    """A picture that somebody handed in: `content_type` is sniffed from the bytes, never believed."""
+
+    content: bytes = field(repr=False)
+    content_type: str  # image/png, image/jpeg, image/webp, image/gif, …
+    width: int = 0
+    height: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRequest:
+    """One wish for 1 to 10 pictures. With `images` it is an edit. Raises BadRequest, naming `param`, when made wrongly.
+
+    `size` is `WxH`, `auto` or empty (the engine's own default); `steps`, `seed` are None when nobody chose them.
+    In `mask` fully transparent pixels mark what is to change, and it has the size of the first picture.
+    `params` are the model's own parameters (quality, background, …), sent as they are.
+    """
+
+    prompt: str
+    model: str = ""
+    n: int = 1
+    size: str = ""
+    steps: int | None = None
+    seed: int | None = None
+    negative_prompt: str = ""
+    images: tuple[InputPicture, ...] = field(default=(), repr=False)
+    mask: InputPicture | None = field(default=None, repr=False)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.prompt.strip():
+            raise BadRequest(_("Say what the picture should show."), param="prompt")
+        for name in ("prompt", "negative_prompt"):
+            if len(getattr(self, name)) > MAX_PROMPT:
+                raise BadRequest(_("This text is too long: at most %d characters.") % MAX_PROMPT, param=name)
+        _within("n", self.n, 1, MAX_PICTURES)
+        _within("steps", self.steps, 1, MAX_STEPS)
+        _within("seed", self.seed, 0, MAX_SEED)
+        if self.size != normal_size(self.size):
+            raise BadRequest(_("A size is written as in 1024x768, or auto."), param="size")
+        if len(self.images) > MAX_INPUTS:
+            raise BadRequest(_("At most %d input pictures.") % MAX_INPUTS, param="image")
+        if self.mask is not None and not self.images:
+            raise BadRequest(_("A mask needs the picture that it belongs to."), param="mask")
+
+    @property
+    def is_edit(self) -> bool:
+        return bool(self.images)
+
+    @property
+    def width(self) -> int | None:
+        """In pixels; None when the size is `auto` or left open."""
+        return int(self.size.partition("x")[0]) if "x" in self.size else None
+
+    @property
+    def height(self) -> int | None:
+        return int(self.size.partition("x")[2]) if "x" in self.size else None
+
+    def but(self, **changes: Any) -> Self:
+        """The same request with some values changed, validated again."""
+        return replace(self, **changes)
+
+    def values(self) -> dict[str, Any]:
+        """Everything but the picture bytes, ready for JSON: what a job keeps. `from_values` is the way back."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("images", "mask")}
+
+    @classmethod
+    def from_values(
+        cls, values: Mapping[str, Any], *, images: tuple[InputPicture, ...] = (), mask: InputPicture | None = None
+    ) -> Self:
+        """Read a JSON body or form fields: numbers may be texts, None and "" mean not chosen, seed -1 means random.
+
+        Unknown members are left alone: their reader is somebody else. Raises BadRequest naming the member.
+        """
+        steps, seed = _whole(values, "steps"), _whole(values, "seed")
+        params = values.get("params") or {}
+        if not isinstance(params, Mapping):
+            raise BadRequest(_("This must be an object."), param="params")
+        return cls(
+            prompt=_text(values, "prompt"),
+            model=_text(values, "model").strip(),
+            n=1 if (n := _whole(values, "n")) is None else n,
+            size=normal_size(_text(values, "size")),
+            steps=steps or None,  # 0 has always meant "the engine's default"
+            seed=None if seed == -1 else seed,
+            negative_prompt=_text(values, "negative_prompt"),
+            images=images,
+            mask=mask,
+            params=dict(params),
+        )
+
+
+def normal_size(text: str) -> str:
+    """`WxH`, `auto` or empty; raises BadRequest (param `size`) for anything else and for sizes out of bounds."""
+    text = text.strip()
+    if text == "" or text.lower() == AUTO:
+        return text.lower()
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise BadRequest(_("A size is written as in 1024x768, or auto."), param="size")
+    width, height = int(match[1]), int(match[2])
+    if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        message = _("A picture's sides are between %(low)d and %(high)d pixels, %(area)d megapixels at most.")
+        raise BadRequest(message % {"low": MIN_SIDE, "high": MAX_SIDE, "area": MAX_PIXELS // 1_000_000}, param="size")
+    return f"{width}x{height}"
+
+
+def _within(name: str, value: int | None, low: int, high: int) -> None:
+    if value is not None and not low <= value <= high:
+        raise BadRequest(_("This must be between %(low)d and %(high)d.") % {"low": low, "high": high}, param=name)
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    value = values.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadRequest(_("This must be a text."), param=name)
+    return value
+
+
+def _whole(values: Mapping[str, Any], name: str) -> int | None:
+    value = values.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,20}\s*", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise BadRequest(_("This must be a whole number."), param=name)
+    return value

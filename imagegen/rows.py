@@ -1,0 +1,60 @@
+"""From rows to the values that engines take."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from imagegen.engines import ENGINES
+from imagegen.engines.base import Engine, EngineConfig
+from imagegen.models import ImageEngine
+from providers import catalogue, headers
+from providers.errors import ConfigurationError
+from providers.http import Limits, Tls
+
+ANSWER_BYTES = 512 * 2**20  # the largest answer an engine may send: ten large pictures as base64
+
+
+def engine_of(row: ImageEngine) -> Engine:
+    """The engine of this row's kind. Raises ConfigurationError for a kind that is no longer there."""
+    if row.kind not in ENGINES:
+        raise ConfigurationError(f"There is no picture engine of the kind {row.kind!r}.", code="unknown_engine")
+    return ENGINES[row.kind]
+
+
+def config_of(row: ImageEngine) -> EngineConfig:
+    """The row as the engine's values; with a connection, that connection's address, headers and TLS rules."""
+    limits = Limits(connect=10, first_byte=row.timeout, idle=row.timeout, total=None, max_bytes=ANSWER_BYTES)
+    values: dict[str, Any] = {
+        "url": row.url.rstrip("/"),
+        "secret": row.secret,
+        "version": row.version,
+        "method": row.method,
+        "model": row.model,
+        "size": row.size,
+        "steps": row.steps,
+        "params": row.params,
+        "workflow": row.workflow,
+        "nodes": tuple(row.nodes),
+        "capabilities": row.capabilities,
+        "dropped": frozenset(row.dropped),
+        "options": row.options,
+        "headers": row.headers,
+        "limits": limits,
+        "tls": Tls(verify=row.verify_tls, ca_file=row.ca_file),
+    }
+    if row.connection_id is not None:
+        values |= _from_connection(row.connection_id)
+    return EngineConfig(**values)
+
+
+def _from_connection(connection_id: int) -> Mapping[str, Any]:
+    facts = catalogue.snapshot_blocking().connections.get(connection_id)
+    if facts is None:
+        raise ConfigurationError("The connection behind this picture engine is switched off.", code="connection_off")
+    return {
+        "url": facts.base_url,
+        "secret": "",
+        "version": facts.api_version,
+        "auth": partial(headers.headers_for_blocking, facts, caller=None),
+        "tls": facts.tls,
+    }

@@ -1,0 +1,70 @@
+"""The shapes of the picture API, for checking what comes in and for the schema."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from chat.file_api import FileSerializer
+
+
+class WishSerializer(serializers.Serializer[Any]):
+    """What a new picture may say; `PictureRequest` and the engine check the values themselves, in words."""
+
+    prompt = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    model = serializers.CharField(required=False, allow_blank=True, allow_null=True)
+    engine = serializers.CharField(required=False, allow_blank=True, allow_null=True, help_text="Name or id")
+    size = serializers.CharField(required=False, allow_blank=True, allow_null=True, help_text="1024x768, auto or empty")
+    n = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=10)
+    steps = serializers.IntegerField(required=False, allow_null=True)
+    seed = serializers.IntegerField(required=False, allow_null=True)
+    negative_prompt = serializers.CharField(required=False, allow_blank=True, allow_null=True)
+    params = serializers.DictField(required=False, help_text="The model's own parameters, sent as they are")
+
+
+class EditSerializer(WishSerializer):
+    image = serializers.JSONField(help_text="Data URL, file URL or id, web address, or a list of these")
+    mask = serializers.CharField(required=False, allow_null=True, allow_blank=True, help_text="Transparent = change")
+
+
+class JobWishSerializer(WishSerializer):
+    """A job is an edit when it names an image."""
+
+    image = serializers.JSONField(required=False, allow_null=True)
+    mask = serializers.CharField(required=False, allow_null=True, allow_blank=True)
+    original_prompt = serializers.CharField(required=False, allow_blank=True)
+
+
+class ImageModelSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+
+
+class EngineSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    demo = serializers.BooleanField()
+
+
+class JobSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=["queued", "running", "succeeded", "failed", "cancelled"])
+    prompt = serializers.CharField()
+    engine = EngineSerializer(allow_null=True)
+    request = serializers.JSONField()
+    inputs = serializers.ListField(child=serializers.CharField())
+    progress = serializers.JSONField()
+    queue = serializers.IntegerField(allow_null=True, help_text="How many jobs come first")
+    files = FileSerializer(many=True)
+    error = serializers.JSONField(allow_null=True)
+    attempts = serializers.IntegerField()
+    chat_id = serializers.UUIDField(allow_null=True)
+    message_id = serializers.UUIDField(allow_null=True)
+    created = serializers.DateTimeField()
+    started = serializers.DateTimeField(allow_null=True)
+    ended = serializers.DateTimeField(allow_null=True)
+
+
+class JobPageSerializer(serializers.Serializer[Any]):
+    results = JobSerializer(many=True)
+    next = serializers.CharField(allow_null=True)

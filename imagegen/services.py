@@ -1,0 +1,175 @@
+"""The verbs of picture making: ask, cancel, retry; used alike by the page, the API, the chat and the admin."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from chat.files import file_json
+from chat.models import Chat, File, Message
+from imagegen import access, inputs, jobs, rows
+from imagegen.jobs import claims
+from imagegen.models import ImageEngine, ImageJob
+from imagegen.requests import PictureRequest
+from providers.errors import BadRequest, Conflict, GatewayError
+
+MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
+OWN_VALUES = ("original_prompt",)  # kept with the request though no engine reads them
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the pictures belong, besides their owner."""
+
+    chat: Chat | None = None
+    message: Message | None = None
+    session_id: str = ""
+
+
+NOWHERE = Place()
+
+
+def request_images(
+    user: Any,
+    values: Mapping[str, Any],
+    *,
+    images: Sequence[File] = (),
+    mask: File | None = None,
+    place: Place = NOWHERE,
+    idempotency_key: str = "",
+) -> tuple[ImageJob, bool]:
+    """Write the job and set it going; returns it and whether it is new (a repeated key returns the first job).
+
+    With `images` it is an edit. Everything that can be known before drawing is refused here: Forbidden, NotFound
+    (engine), BadRequest (what the engine cannot express), ConfigurationError, Conflict (the key was used for another
+    request).
+    """
+    editing = bool(images)
+    switches = access.check_may_draw(user, editing=editing)
+    digest = _digest(values, images, mask)
+    if idempotency_key and (first := _first_job(user, idempotency_key, digest)):
+        return first, False
+    engine = access.engine_for(user, switches, name=str(values.get("engine") or ""), editing=editing)
+    wish = PictureRequest.from_values(
+        values,
+        images=tuple(inputs.picture_of(row) for row in images),
+        mask=inputs.picture_of(mask) if mask else None,
+    )
+    wish = rows.engine_of(engine).prepare(rows.config_of(engine), wish)
+    if ImageJob.objects.filter(user_id=user.pk, state__in=ImageJob.OPEN).count() >= MAX_OPEN_PER_USER:
+        raise Conflict(_("You have %d pictures waiting already. Let some finish first.") % MAX_OPEN_PER_USER)
+    kept = wish.values() | {name: values[name] for name in OWN_VALUES if isinstance(values.get(name), str)}
+    try:
+        with transaction.atomic():
+            job = ImageJob.objects.create(
+                user_id=user.pk,
+                engine=engine,
+                prompt=wish.prompt,
+                request=kept,
+                mask=mask,
+                input_order=inputs.ids_of(images),
+                chat=place.chat,
+                message=place.message,
+                session_id=place.session_id,
+                idempotency_key=idempotency_key[:200],
+                request_digest=digest,
+                worker=claims.WORKER,
+                heartbeat=timezone.now(),
+            )
+            job.inputs.set(images)
+            # What a job was drawn from stays as long as its owner wants: a retry must not find half of it.
+            needed = [row.pk for row in (*images, *([mask] if mask else []))]
+            File.objects.filter(pk__in=needed, expires_at__isnull=False).update(expires_at=None)
+            jobs.submit(job)
+    except IntegrityError:  # the same key arrived twice at once
+        first = _first_job(user, idempotency_key, digest)
+        if first is None:
+            raise
+        return first, False
+    return job, True
+
+
+def cancel_job(job: ImageJob) -> None:
+    """Ask for the job's end, wherever it runs. Raises Conflict when it has ended."""
+    if not job.is_open:
+        raise Conflict(_("This job has ended already."), code="job_ended")
+    jobs.cancel(job)
+
+
+def retry_job(user: Any, job: ImageJob) -> ImageJob:
+    """The same wish once more, as a new job. Raises Conflict while the first is open, and what a new request raises."""
+    if job.is_open:
+        raise Conflict(_("This job is still under way."), code="job_open")
+    kept = {str(row.pk): row for row in job.inputs.all()}
+    if len(kept) < len(set(job.input_order)):
+        raise BadRequest(_("An input picture of this job was deleted."), code="input_gone", param="image")
+    values = {**job.request, "engine": str(job.engine_id) if job.engine_id else ""}
+    place = Place(chat=job.chat, message=job.message, session_id=job.session_id)
+    images = [kept[key] for key in job.input_order]
+    return request_images(user, values, images=images, mask=job.mask, place=place)[0]
+
+
+def finished_files(job: ImageJob) -> list[File]:
+    """The pictures of a job that has ended well; raises its error, or Conflict when it was cancelled."""
+    if job.state == ImageJob.State.SUCCEEDED:
+        return list(job.files.order_by("created"))
+    if job.state == ImageJob.State.CANCELLED:
+        raise Conflict(_("The picture was cancelled."), code="job_cancelled")
+    raise error_of(job)
+
+
+def error_of(job: ImageJob) -> GatewayError:
+    """The error that a failed job ended with, as it was raised."""
+    kept = job.error or {}
+    return GatewayError(
+        kept.get("message") or _("The picture could not be made."),
+        code=kept.get("code"),
+        provider=kept.get("provider", ""),
+        retryable=bool(kept.get("retryable")),
+        retry_after=kept.get("retry_after"),
+        status=kept.get("status") or 502,
+    )
+
+
+def job_json(job: ImageJob) -> dict[str, Any]:
+    """A job as the API and the events show it."""
+    waiting = job.state == ImageJob.State.QUEUED
+    return {
+        "id": str(job.pk),
+        "state": job.state,
+        "prompt": job.prompt,
+        "engine": engine_json(job.engine) if job.engine else None,
+        "request": {name: value for name, value in job.request.items() if value not in (None, "", {})},
+        "inputs": [f"/api/v1/files/{key}/content" for key in job.input_order],
+        "progress": job.progress,
+        "queue": claims.queue_position(job) if waiting else None,
+        "files": [file_json(row) for row in job.files.all()] if job.state == ImageJob.State.SUCCEEDED else [],
+        "error": job.error,
+        "attempts": job.attempts,
+        "chat_id": str(job.chat_id) if job.chat_id else None,
+        "message_id": str(job.message_id) if job.message_id else None,
+        "created": job.created.isoformat(),
+        "started": job.started.isoformat() if job.started else None,
+        "ended": job.ended.isoformat() if job.ended else None,
+    }
+
+
+def engine_json(engine: ImageEngine) -> dict[str, Any]:
+    return {"id": engine.pk, "name": engine.name, "kind": engine.kind, "demo": engine.demo}
+
+
+def _first_job(user: Any, key: str, digest: str) -> ImageJob | None:
+    job = ImageJob.objects.select_related("engine").filter(user_id=user.pk, idempotency_key=key[:200]).first()
+    if job is not None and job.request_digest != digest:
+        raise Conflict(_("This Idempotency-Key was used for another request."), code="idempotency_key_reused")
+    return job
+
+
+def _digest(values: Mapping[str, Any], images: Sequence[File], mask: File | None) -> str:
+    said = {**values, "image": [row.sha256 for row in images], "mask": mask.sha256 if mask else None}
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()

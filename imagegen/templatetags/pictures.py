@@ -1,0 +1,127 @@
+"""Small parts of the page of pictures."""
+
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html_join, json_script
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from chat.models import File
+from imagegen.models import ImageJob
+
+register = template.Library()
+MODULES = (
+    *("images", "images-form", "images-gallery", "images-inputs", "images-jobs", "images-mask", "images-view"),
+    *("api", "clipboard", "sidebar", "socket", "text", "theme", "toast"),
+)
+RATIO_STEPS = 8  # the style sheet knows the shapes 3/8 to 24/8
+
+
+@register.simple_tag
+def preload_picture_modules() -> SafeString:
+    addresses = ((static(f"js/{name}.js"),) for name in MODULES)
+    return format_html_join("\n", '<link rel="modulepreload" href="{}">', addresses)
+
+
+@register.filter
+def shape(row: File) -> int:
+    """How wide a picture is for its height, in eighths, for the class that reserves its place."""
+    return _eighths(row.width or 1, row.height or 1)
+
+
+@register.filter
+def job_shape(job: ImageJob) -> int:
+    width, _x, height = str(job.request.get("size") or "").partition("x")
+    return _eighths(int(width), int(height)) if width.isdecimal() and height.isdecimal() else RATIO_STEPS
+
+
+def _eighths(width: int, height: int) -> int:
+    return min(24, max(3, round(RATIO_STEPS * width / height)))
+
+
+@register.filter
+def job_words(job: ImageJob) -> str:
+    """What is happening now: `step 12 of 30 · 40 %`; the job is one of `queries.shown_jobs`."""
+    if job.state == ImageJob.State.QUEUED:
+        before = getattr(job, "before", None) or 0
+        words: str = ngettext("Waiting · %d before this one", "Waiting · %d before this one", before)
+        return words % before if before else _("Waiting for its turn …")
+    said = [_("Drawing …")]
+    if queue := job.progress.get("queue"):
+        said.append(_("%(n)s before this one") % {"n": queue})
+    if total := job.progress.get("total"):
+        said.append(_("step %(step)s of %(total)s") % {"step": job.progress.get("step", 0), "total": total})
+    if (percent := job_percent(job)) is not None:
+        said.append(f"{percent} %")
+    return " · ".join(said)
+
+
+@register.filter
+def job_percent(job: ImageJob) -> int | None:
+    fraction = job.progress.get("fraction")
+    return None if fraction is None else round(100 * fraction)
+
+
+@register.simple_tag
+def job_advice(job: ImageJob, user: Any) -> str:
+    """What can be done about a failed job, by whose fault it is."""
+    error = job.error or {}
+    if error.get("code") == "content_refused":
+        return _("The engine's safety rules refused it. Say it in other words.")
+    match error.get("blame"):
+        case "caller":
+            return _("Change the request, then try again.")
+        case "configuration" if user.is_superuser:
+            return _("Check the engine in the administration, then try again.")
+        case "configuration":
+            return _("Your administrator can mend this. Trying again may help later.")
+        case "network":
+            return _("The engine did not answer. Try again in a moment.")
+    if error.get("retryable"):
+        return _("This may pass. Try again in a moment.")
+    return _("Trying again the same way may not help: change the request or choose another engine.")
+
+
+@register.simple_tag
+def picture_texts() -> SafeString:
+    """What the scripts of this page say, in its language; the sidebar's words are among them."""
+    texts = {
+        "newChat": _("New chat"),
+        "lost": _("The connection was lost. Trying again …"),
+        "noAnswer": _("The server did not answer. Try again in a moment."),
+        "actionFailed": _("That did not work. Try again in a moment."),
+        "deleted": _("Chat deleted."),
+        "undo": _("Undo"),
+        "rename": _("New name"),
+        "drawing": _("Drawing …"),
+        "steps": _("step {step} of {total}"),
+        "queue": _("{n} before this one"),
+        "automatic": _("Automatic"),
+        "auto": _("Model decides"),
+        "ownSize": _("Own size"),
+        "finished": _("Your picture is ready: {prompt}"),
+        "failed": _("The picture could not be made: {prompt}"),
+        "cancelled": _("Cancelled."),
+        "started": _("Drawing has begun."),
+        "varying": _("Drawing a variation."),
+        "removed": _("Picture deleted."),
+        "asInput": _("The picture is now an input of your next one."),
+        "filled": _("The settings of this picture are in the form."),
+        "notPicture": _("{name} is not a picture that can be used here."),
+        "tooMany": _("This engine takes {n} input pictures at most."),
+        "noEditor": _("No engine here can edit pictures."),
+        "picture": _("Picture"),
+        "removeInput": _("Remove {name}"),
+        "draw": _("Draw"),
+        "edit": _("Edit"),
+        "masked": _("Change the mask"),
+        "mask": _("Paint a mask"),
+        "describe": _("Describe the picture you have in mind"),
+        "describeEdit": _("Say what should change"),
+        "percent": _("{n} %"),
+        "fit": _("Fitted"),
+    }
+    return json_script(texts, "texts")

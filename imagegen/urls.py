@@ -1,0 +1,24 @@
+from django.urls import include, path
+
+from imagegen import api, config_api, openai_api
+
+JOBS = "api/v1/images/jobs"
+
+urlpatterns = [
+    path("", include("imagegen.page_urls")),
+    path("api/v1/images/generations", api.Generations.as_view(), name="image-generations"),
+    path("api/v1/images/edit", api.Edit.as_view(), name="image-edit"),
+    path("api/v1/images/models", api.ImageModels.as_view(), name="image-models"),
+    path("api/v1/images/engines", api.Engines.as_view(), name="image-engines"),
+    path("api/v1/images/config", config_api.Config.as_view(), name="image-config"),
+    path("api/v1/images/config/update", config_api.UpdateConfig.as_view(), name="image-config-update"),
+    path("api/v1/images/config/url/verify", config_api.VerifySaved.as_view(), name="image-config-verify"),
+    path("api/v1/images/verify", config_api.Verify.as_view(), name="image-verify"),
+    path(f"{JOBS}", api.JobList.as_view()),
+    path(f"{JOBS}/", api.JobList.as_view(), name="image-jobs"),
+    path(f"{JOBS}/<str:job_id>", api.JobDetail.as_view(), name="image-job"),
+    path(f"{JOBS}/<str:job_id>/cancel", api.CancelJob.as_view(), name="image-job-cancel"),
+    path(f"{JOBS}/<str:job_id>/retry", api.RetryJob.as_view(), name="image-job-retry"),
+    path("v1/images/generations", openai_api.OpenAIGenerations.as_view(), name="openai-image-generations"),
+    path("v1/images/edits", openai_api.OpenAIEdits.as_view(), name="openai-image-edits"),
+]

@@ -1,0 +1,52 @@
+"""ComfyUI graphs: recognise, check, map nodes, fill in values. Pure functions over values; no server is called here.
+
+graph = workflow.parse(text)                              # ConfigurationError explains the editor's format
+nodes = workflow.read_nodes(row.nodes) or workflow.guess_nodes(graph)
+problems = workflow.check(graph, nodes, workflow.Installed(object_info))
+filled = workflow.fill(graph, nodes, {"prompt": "a boat", "seed": 7})
+"""
+
+from imagegen.workflow.checking import Problem, check
+from imagegen.workflow.graph import Graph, Link, Node, link_of, links, parse, title, upstream
+from imagegen.workflow.guessing import guess_nodes, mask_is_in_picture, output_nodes
+from imagegen.workflow.installed import Installed
+from imagegen.workflow.mapping import (
+    DEFAULT_KEYS,
+    NodeValue,
+    current_value,
+    describe,
+    fill,
+    kinds,
+    mapped,
+    read_nodes,
+)
+from imagegen.workflow.stock import LOAD_IMAGE_CLASSES, SAVE_IMAGE_WEBSOCKET, Purpose, default_graph
+
+__all__ = [
+    "DEFAULT_KEYS",
+    "LOAD_IMAGE_CLASSES",
+    "SAVE_IMAGE_WEBSOCKET",
+    "Graph",
+    "Installed",
+    "Link",
+    "Node",
+    "NodeValue",
+    "Problem",
+    "Purpose",
+    "check",
+    "current_value",
+    "default_graph",
+    "describe",
+    "fill",
+    "guess_nodes",
+    "kinds",
+    "link_of",
+    "links",
+    "mapped",
+    "mask_is_in_picture",
+    "output_nodes",
+    "parse",
+    "read_nodes",
+    "title",
+    "upstream",
+]

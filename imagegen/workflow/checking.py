@@ -1,0 +1,223 @@
+"""What is wrong with a graph and its node map, found before anybody waits for a picture.
+
+Codes are the server's own where it has one so that a problem found here and one
+told by a server read alike. `fatal` problems end in an error, the others in a picture that nobody meant.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from imagegen.workflow import guessing, stock
+from imagegen.workflow.graph import Graph, cycle, in_order, link_of, title, upstream
+from imagegen.workflow.installed import WIDGET_TYPES, Input, Installed
+from imagegen.workflow.mapping import NodeValue, kinds, mapped
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    code: str
+    message: str
+    node_id: str = ""
+    input_name: str = ""
+    fatal: bool = True
+
+
+def check(graph: Graph, nodes: Sequence[NodeValue] = (), installed: Installed | None = None) -> list[Problem]:
+    """Every problem, node by node. Without `installed` only what shows in the graph itself and in stock nodes.
+
+    As on the server, classes are looked at in all nodes, inputs only in those that an output depends on.
+    """
+    problems = _classes(graph, installed)
+    outputs = guessing.output_nodes(graph, installed)
+    if not outputs and not problems:
+        problems.append(Problem("prompt_no_outputs", _("No node saves or shows a picture: add Save Image.")))
+    if circle := cycle(graph):
+        words = " → ".join(title(graph, node_id) for node_id in [*circle, circle[0]])
+        problems.append(Problem("dependency_cycle", _("These nodes wait for each other: %s.") % words, circle[0]))
+    for node_id in in_order(upstream(graph, outputs)):
+        problems.extend(_inputs(graph, node_id, nodes, installed))
+    return problems + _map(graph, nodes, installed)
+
+
+def _classes(graph: Graph, installed: Installed | None) -> list[Problem]:
+    if installed is None:
+        return []
+    return [
+        Problem(
+            "missing_node_type",
+            _("The node type %(type)s of %(node)s is not installed on the server.")
+            % {"type": graph[node_id]["class_type"], "node": title(graph, node_id)},
+            node_id,
+        )
+        for node_id in in_order(set(graph))
+        if graph[node_id]["class_type"] not in installed
+    ]
+
+
+def _inputs(graph: Graph, node_id: str, nodes: Sequence[NodeValue], installed: Installed | None) -> list[Problem]:
+    node = graph[node_id]
+    node_class = installed.get(node["class_type"]) if installed else None
+    declared: Mapping[str, Input] = node_class.inputs if node_class else {}
+    link_only = {name for name, one in declared.items() if installed and _comes_by_link(one, installed)}
+    if node_class is None:
+        link_only |= stock.LINK_INPUTS.get(node["class_type"], frozenset())
+    filled = {line.key for line in nodes if node_id in line.node_ids}
+    problems: list[Problem] = []
+    for name, value in node["inputs"].items():
+        spec = declared.get(name)
+        if link := link_of(value):
+            problem = _link(graph, node_id, name, link, spec, installed)
+        elif isinstance(value, list):
+            message = _(
+                "%(node)s: the list at %(name)s is no link: that is a node id in quotes and a number, [“4”, 0]."
+            )
+            problem = _problem(graph, node_id, name, "bad_linked_input", message)
+        elif name in link_only:
+            message = _("%(node)s: the input %(name)s takes a link to another node, not the value “%(value)s”.")
+            problem = _problem(graph, node_id, name, "text_instead_of_link", message, value=_short(value))
+        else:
+            problem = _literal(graph, node_id, name, value, spec, overwritten=name in filled)
+        if problem:
+            problems.append(problem)
+    for name, spec in declared.items():
+        if spec.required and name not in node["inputs"] and name not in filled and not _is_dynamic(spec):
+            problems.append(
+                _problem(graph, node_id, name, "required_input_missing", _("%(node)s lacks its input %(name)s."))
+            )
+    return problems
+
+
+def _link(
+    graph: Graph, node_id: str, name: str, link: Any, spec: Input | None, installed: Installed | None
+) -> Problem | None:
+    source = graph.get(link.node_id)
+    if source is None:
+        message = _("%(node)s: the input %(name)s comes from node %(source)s, which does not exist.")
+        return _problem(graph, node_id, name, "unknown_link", message, source=link.node_id)
+    source_class = installed.get(source["class_type"]) if installed else None
+    if source_class is None:
+        return None
+    if not 0 <= link.output < len(source_class.outputs):
+        message = _("%(node)s: the input %(name)s wants output %(output)d of %(source)s, which has %(count)d.")
+        facts = {"output": link.output, "source": title(graph, link.node_id), "count": len(source_class.outputs)}
+        return _problem(graph, node_id, name, "unknown_link", message, **facts)
+    given = source_class.outputs[link.output]
+    if spec is None or installed is None or _fits(given, spec.type, installed):
+        return None
+    message = _("%(node)s: the input %(name)s takes %(wanted)s, but %(source)s gives %(given)s.")
+    facts = {"wanted": spec.type, "given": given, "source": title(graph, link.node_id)}
+    return _problem(graph, node_id, name, "return_type_mismatch", message, **facts)
+
+
+def _literal(
+    graph: Graph, node_id: str, name: str, value: Any, spec: Input | None, *, overwritten: bool
+) -> Problem | None:
+    if spec is None or (overwritten and name in ("image", "text")):
+        return None  # the request brings it
+    if spec.type == "COMBO":
+        # A picture's list changes with every upload, and the server checks the file itself.
+        if spec.choices is None or value in spec.choices or spec.options.get("image_upload"):
+            return None
+        message = _("%(node)s: %(value)s is not among what the server offers for %(name)s.")
+        return _problem(graph, node_id, name, "value_not_in_list", message, fatal=not overwritten, value=_short(value))
+    if spec.type in ("INT", "FLOAT"):
+        number = _number(value)
+        if number is None:
+            message = _("%(node)s: the input %(name)s takes a number, not %(value)s.")
+            return _problem(graph, node_id, name, "invalid_input_type", message, value=_short(value))
+        low, high = _number(spec.options.get("min")), _number(spec.options.get("max"))
+        if low is not None and number < low:
+            message = _("%(node)s: %(value)s is too small for %(name)s, the least is %(bound)s.")
+            return _problem(graph, node_id, name, "value_smaller_than_min", message, value=value, bound=low)
+        if high is not None and number > high:
+            message = _("%(node)s: %(value)s is too large for %(name)s, the most is %(bound)s.")
+            return _problem(graph, node_id, name, "value_bigger_than_max", message, value=value, bound=high)
+    return None
+
+
+def _map(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) -> list[Problem]:
+    problems: list[Problem] = []
+    for line in nodes:
+        for node_id in line.node_ids:
+            node = graph.get(node_id)
+            if node is None:
+                message = _("The node map names node %s, which the workflow does not have.") % node_id
+                problems.append(Problem("unknown_node", message, node_id, line.key))
+                continue
+            node_class = installed.get(node["class_type"]) if installed else None
+            known = set(node["inputs"]) | set(node_class.inputs if node_class else ())
+            if line.key not in known:
+                message = _("%(node)s has no input %(name)s, which the node map fills.")
+                problems.append(_problem(graph, node_id, line.key, "unknown_input", message, fatal=False))
+            elif link_of(node["inputs"].get(line.key)):
+                message = _("%(node)s: the node map replaces the link at %(name)s by a value.")
+                problems.append(_problem(graph, node_id, line.key, "link_replaced", message, fatal=False))
+    present = kinds(nodes)
+    if "prompt" not in present:
+        message = _("No node takes the prompt: every picture would show what the workflow says.")
+        problems.append(Problem("prompt_not_mapped", message, fatal=False))
+    if "seed" not in present:
+        message = _("No node takes the seed: the same prompt would give the same files again.")
+        problems.append(Problem("seed_not_mapped", message, fatal=False))
+    problems.extend(_uncovered_pictures(graph, nodes, installed))
+    return problems
+
+
+def _uncovered_pictures(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) -> list[Problem]:
+    covered = {node_id for kind in ("image", "mask") for node_id, _key in mapped(nodes, kind)}
+    live = upstream(graph, guessing.output_nodes(graph, installed))
+    message = _("%(node)s loads a fixed file from the server: the node map gives it no picture.")
+    return [
+        _problem(graph, node_id, "image", "picture_not_mapped", message, fatal=False)
+        for node_id in in_order(live - covered)
+        if graph[node_id]["class_type"] in stock.LOAD_IMAGE_CLASSES | stock.LOAD_MASK_CLASSES
+    ]
+
+
+# --- small judgements -------------------------------------------------------------------------------------------------
+
+
+def _comes_by_link(spec: Input, installed: Installed) -> bool:
+    parts = {part.strip() for part in spec.type.split(",")}
+    return bool(parts) and parts <= installed.link_types
+
+
+def _is_dynamic(spec: Input) -> bool:
+    """Inputs that stand for others (autogrow, dynamic choice): the graph holds their parts under dotted names."""
+    return spec.type.startswith("COMFY_")
+
+
+def _fits(given: str, wanted: str, installed: Installed) -> bool:
+    """Whether an output may go into an input. In doubt yes: the server has the last word.
+
+    Only types of which both are produced by some node are compared; custom nodes invent types that match by trickery.
+    """
+    if "*" in (given, wanted) or given == wanted:
+        return True
+    comparable = installed.link_types | WIDGET_TYPES
+    gives, wants = ({part.strip() for part in kind.split(",")} for kind in (given, wanted))
+    return bool(gives & wants) or not (gives | wants) <= comparable or "COMBO" in gives | wants
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool):
+        return float(value)
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _problem(
+    graph: Graph, node_id: str, input_name: str, code: str, message: str, *, fatal: bool = True, **facts: Any
+) -> Problem:
+    words = {"node": title(graph, node_id), "name": input_name, **facts}
+    return Problem(code, message % words, node_id, input_name, fatal)
