@@ -1,0 +1,92 @@
+"""The only judge of who may have a chat, a message or a file. Not there, gone and somebody else's
+all answer alike: NotFound.
+"""
+
+import uuid
+from importlib import import_module
+from typing import Any, Protocol
+
+from channels.auth import get_user
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from chat.models import Chat, File, Message
+from providers.errors import NotFound
+
+NOBODYS = uuid.UUID(int=0)
+
+
+class Person(Protocol):
+    """A signed-in user, as far as this room needs to know."""
+
+    @property
+    def pk(self) -> Any: ...
+
+
+def chat_for(user: Person, chat_id: object) -> Chat:
+    """The person's chat, unless it is deleted. Raises NotFound."""
+    return _chat(user, chat_id, deleted=False)
+
+
+def deleted_chat_for(user: Person, chat_id: object) -> Chat:
+    """The person's chat whose deletion can still be undone. Raises NotFound."""
+    return _chat(user, chat_id, deleted=True)
+
+
+def message_for(user: Person, message_id: object, *, chat_id: object = None) -> Message:
+    """The person's message with its chat at hand, in the chat named when one is. Raises NotFound."""
+    messages = Message.objects.select_related("chat").filter(chat__user_id=user.pk, chat__deleted_at=None)
+    if chat_id is not None:
+        messages = messages.filter(chat_id=as_uuid(chat_id))
+    message = messages.filter(pk=as_uuid(message_id)).first()
+    if message is None:
+        raise NotFound(_("This message is not there."), code="message_not_found")
+    return message
+
+
+async def is_signed_in(user: Any, session_key: str | None) -> bool:
+    """Whether a browser's session still stands for this person: not signed out, password unchanged, account active."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    return bool((await get_user({"session": store})).pk == user.pk)
+
+
+def _chat(user: Person, chat_id: object, *, deleted: bool) -> Chat:
+    chat = Chat.objects.filter(pk=as_uuid(chat_id), user_id=user.pk, deleted_at__isnull=not deleted).first()
+    if chat is None:
+        raise NotFound(_("This chat is not there."), code="chat_not_found")
+    return chat
+
+
+def as_uuid(value: object) -> uuid.UUID:
+    """The id that a text stands for; one that no row has for what is no id at all."""
+    try:
+        return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
+    except ValueError:
+        return NOBODYS
+
+
+def named_uuid(text: object) -> uuid.UUID:
+    """The id that a request names for a message. Raises NotFound for what can be none."""
+    found = as_uuid(text)
+    if found == NOBODYS:
+        raise NotFound(_("This message is not there."), code="message_not_found")
+    return found
+
+
+def file_for(user: Any, file_id: object) -> File:
+    """A file that this person may see: their own, any for an administrator, or one in a chat shared with everybody.
+
+    Raises NotFound for all others alike.
+    """
+    row = File.objects.filter(pk=as_uuid(file_id)).first()
+    if row is None or not (row.owner_id == user.pk or user.is_superuser):
+        raise NotFound(_("This file is not there."), code="file_not_found")
+    return row
+
+
+def own_file_for(user: Any, file_id: object) -> File:
+    """A file that this person may delete: their own, any for an administrator. Raises NotFound."""
+    row = file_for(user, file_id)
+    if row.owner_id != user.pk and not user.is_superuser:
+        raise NotFound(_("This file is not there."), code="file_not_found")
+    return row

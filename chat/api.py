@@ -1,0 +1,267 @@
+"""Chats and messages as JSON, for the page's scripts and for programs. Each view: whose is it, one verb, its shape."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chat import access, asking, export, search, serializers, services
+from chat.models import Chat
+from chat.runs import Asker
+from providers.authentication import caller_of
+
+NOT_FOUND = OpenApiResponse(serializers.ProblemSerializer, description="Not there, or not yours")
+CONFLICT = OpenApiResponse(serializers.ProblemSerializer, description="A reply is running (`reply_running`)")
+
+
+class MayUseChats(BasePermission):
+    """A key that was made for something else does not open conversations."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return caller_of(request).may("chats")
+
+
+class ChatView(APIView):
+    permission_classes = (IsAuthenticated, MayUseChats)
+
+    def chat(self, request: Request, chat_id: str) -> Chat:
+        return access.chat_for(request.user, chat_id)
+
+
+def asker_of(request: Request) -> Asker:
+    """In whose name the model is called for this request."""
+    return Asker(caller_of(request), dict(request.COOKIES))
+
+
+def wish_of(request: Request, data: dict[str, Any]) -> asking.Wish:
+    """How this request wants to be answered; `data` is what a WishSerializer took."""
+    return asking.Wish(asker_of(request), model=data["model"], features=data["features"], params=data["params"])
+
+
+class ChatPages(CursorPagination):
+    """Newest first; `next` is the address of the next page, or null."""
+
+    page_size = 30
+    max_page_size = 100
+    page_size_query_param = "limit"
+    ordering = ("-updated", "-id")
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"results": data, "next": self.get_next_link()})
+
+
+class ChatList(ChatView):
+    @extend_schema(
+        operation_id="chats_list",
+        parameters=[
+            OpenApiParameter("q", str, description="Words in the title or in a message"),
+            OpenApiParameter("limit", int, description="How many at once (30, at most 100)"),
+            OpenApiParameter("cursor", str, description="Where the page before ended"),
+        ],
+        responses={200: serializers.ChatPageSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        chats = search.chats_of(request.user, request.query_params.get("q", ""))
+        pages = ChatPages()
+        page = pages.paginate_queryset(chats, request, view=self)
+        return pages.get_paginated_response(serializers.ChatSerializer(page, many=True).data)
+
+    @extend_schema(
+        operation_id="chats_create",
+        request=serializers.NewChatSerializer,
+        responses={201: serializers.StartedSerializer, 404: NOT_FOUND},
+    )
+    def post(self, request: Request) -> Response:
+        taken = serializers.NewChatSerializer(data=request.data)
+        taken.is_valid(raise_exception=True)
+        data = taken.validated_data
+        if not data["content"].strip() and not data["files"]:
+            chat = services.create_chat(caller_of(request), model=data["model"], title=data["title"])
+            return Response({"chat": serializers.ChatSerializer(chat).data}, status.HTTP_201_CREATED)
+        exchange = asking.start_chat(
+            wish_of(request, data),
+            content=data["content"],
+            files=data["files"],
+            title=data["title"],
+            message_id=data["id"],
+        )
+        started = {"chat": serializers.ChatSerializer(exchange.chat).data, **_exchange(exchange)}
+        return Response(started, status.HTTP_201_CREATED)
+
+
+class ChatDetail(ChatView):
+    @extend_schema(operation_id="chats_read", responses={200: serializers.WholeChatSerializer, 404: NOT_FOUND})
+    def get(self, request: Request, chat_id: str) -> Response:
+        chat = self.chat(request, chat_id)
+        services.settle_stale(chat)
+        return Response(serializers.WholeChatSerializer(chat).data)
+
+    @extend_schema(
+        operation_id="chats_rename",
+        request=serializers.RenameSerializer,
+        responses={200: serializers.ChatSerializer, 404: NOT_FOUND},
+    )
+    def patch(self, request: Request, chat_id: str) -> Response:
+        chat = self.chat(request, chat_id)
+        taken = serializers.RenameSerializer(data=request.data)
+        taken.is_valid(raise_exception=True)
+        services.rename_chat(chat, taken.validated_data["title"])
+        return Response(serializers.ChatSerializer(chat).data)
+
+    @extend_schema(operation_id="chats_delete", responses={204: None, 404: NOT_FOUND})
+    def delete(self, request: Request, chat_id: str) -> Response:
+        """Can be undone for thirty days."""
+        services.delete_chat(self.chat(request, chat_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RestoreChat(ChatView):
+    @extend_schema(
+        operation_id="chats_restore", request=None, responses={200: serializers.ChatSerializer, 404: NOT_FOUND}
+    )
+    def post(self, request: Request, chat_id: str) -> Response:
+        chat = access.deleted_chat_for(request.user, chat_id)
+        services.restore_chat(chat)
+        return Response(serializers.ChatSerializer(chat).data)
+
+
+class ExportChat(ChatView):
+    @extend_schema(operation_id="chats_export", responses={200: serializers.WholeChatSerializer, 404: NOT_FOUND})
+    def get(self, request: Request, chat_id: str) -> Response:
+        """The whole tree as a JSON file."""
+        chat = self.chat(request, chat_id)
+        answer = Response(serializers.WholeChatSerializer(chat).data)
+        answer["Content-Disposition"] = export.disposition(chat, "json")
+        return answer
+
+
+class ExportChatAsMarkdown(ChatView):
+    @extend_schema(operation_id="chats_export_markdown", responses={(200, "text/markdown"): str, 404: NOT_FOUND})
+    def get(self, request: Request, chat_id: str) -> HttpResponse:
+        """The shown branch as a Markdown file."""
+        chat = self.chat(request, chat_id)
+        return HttpResponse(
+            export.as_markdown(chat),
+            content_type="text/markdown; charset=utf-8",
+            headers={"Content-Disposition": export.disposition(chat, "md")},
+        )
+
+
+class MessageList(ChatView):
+    @extend_schema(operation_id="messages_list", responses={200: serializers.MessagesSerializer, 404: NOT_FOUND})
+    def get(self, request: Request, chat_id: str) -> Response:
+        """The whole tree, oldest first, and the end of the shown branch."""
+        chat = self.chat(request, chat_id)
+        services.settle_stale(chat)
+        return Response(serializers.MessagesSerializer({"messages": chat.messages.all(), "leaf": chat.leaf_id}).data)
+
+    @extend_schema(
+        operation_id="messages_create",
+        request=serializers.NewMessageSerializer,
+        responses={202: serializers.ExchangeSerializer, 404: NOT_FOUND, 409: CONFLICT},
+    )
+    def post(self, request: Request, chat_id: str) -> Response:
+        chat = self.chat(request, chat_id)
+        taken = serializers.NewMessageSerializer(data=request.data)
+        taken.is_valid(raise_exception=True)
+        data = taken.validated_data
+        parent = access.message_for(request.user, data["parent"], chat_id=chat.pk) if data["parent"] else None
+        exchange = asking.add_message(
+            chat,
+            wish_of(request, data),
+            content=data["content"],
+            parent=parent,
+            files=data["files"],
+            message_id=data["id"],
+        )
+        return Response(_exchange(exchange), status.HTTP_202_ACCEPTED)
+
+
+class MessageDetail(ChatView):
+    @extend_schema(operation_id="messages_read", responses={200: serializers.MessageSerializer, 404: NOT_FOUND})
+    def get(self, request: Request, chat_id: str, message_id: str) -> Response:
+        message = access.message_for(request.user, message_id, chat_id=chat_id)
+        if message.is_running:
+            services.settle_stale(message.chat)
+            message.refresh_from_db()
+        return Response(serializers.MessageSerializer(message).data)
+
+
+class Regenerate(ChatView):
+    @extend_schema(
+        operation_id="messages_regenerate",
+        request=serializers.RegenerateSerializer,
+        responses={202: serializers.AnswerSerializer, 404: NOT_FOUND, 409: CONFLICT},
+    )
+    def post(self, request: Request, chat_id: str, message_id: str) -> Response:
+        """Another answer beside this one (or below a question); the earlier ones stay."""
+        message = access.message_for(request.user, message_id, chat_id=chat_id)
+        taken = serializers.RegenerateSerializer(data=request.data)
+        taken.is_valid(raise_exception=True)
+        data = taken.validated_data
+        answer = asking.regenerate(message, wish_of(request, data), message_id=data["id"])
+        return Response({"message": serializers.MessageSerializer(answer).data}, status.HTTP_202_ACCEPTED)
+
+
+class EditMessage(ChatView):
+    @extend_schema(
+        operation_id="messages_edit",
+        request=serializers.EditMessageSerializer,
+        responses={202: serializers.ExchangeSerializer, 404: NOT_FOUND},
+    )
+    def post(self, request: Request, chat_id: str, message_id: str) -> Response:
+        """The same question in new words, with an answer of its own, as a new branch."""
+        message = access.message_for(request.user, message_id, chat_id=chat_id)
+        taken = serializers.EditMessageSerializer(data=request.data)
+        taken.is_valid(raise_exception=True)
+        data = taken.validated_data
+        exchange = asking.edit_message(
+            message, wish_of(request, data), content=data["content"], files=data["files"], message_id=data["id"]
+        )
+        return Response(_exchange(exchange), status.HTTP_202_ACCEPTED)
+
+
+class SelectBranch(ChatView):
+    @extend_schema(
+        operation_id="messages_select", request=None, responses={200: serializers.LeafSerializer, 404: NOT_FOUND}
+    )
+    def post(self, request: Request, chat_id: str, message_id: str) -> Response:
+        message = access.message_for(request.user, message_id, chat_id=chat_id)
+        return Response({"leaf": services.select_branch(message)})
+
+
+class StopReply(ChatView):
+    @extend_schema(operation_id="messages_stop", request=None, responses={202: None, 404: NOT_FOUND})
+    def post(self, request: Request, chat_id: str, message_id: str) -> Response:
+        """Keeps what was said. Harmless when the reply is over; the end comes as an event."""
+        services.stop_reply(access.message_for(request.user, message_id, chat_id=chat_id))
+        return Response(status=status.HTTP_202_ACCEPTED)
+
+
+class Preferences(APIView):
+    @extend_schema(operation_id="preferences_read", responses=serializers.PreferencesSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(services.preferences_of(caller_of(request).user_id))
+
+    @extend_schema(
+        operation_id="preferences_update",
+        request=serializers.PreferencesSerializer,
+        responses=serializers.PreferencesSerializer,
+    )
+    def patch(self, request: Request) -> Response:
+        taken = serializers.PreferencesSerializer(data=request.data)
+        taken.is_valid(raise_exception=True)
+        return Response(services.set_preferences(caller_of(request).user_id, taken.validated_data))
+
+
+def _exchange(exchange: asking.Exchange) -> dict[str, Any]:
+    return {
+        "user_message": serializers.MessageSerializer(exchange.question).data,
+        "message": serializers.MessageSerializer(exchange.answer).data,
+    }

@@ -1,0 +1,276 @@
+"""The verbs that ask for an answer. Each adds to a chat's tree in one transaction; its reply starts after the commit.
+
+The model is chosen before the transaction begins: its choice may load the configuration anew.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from chat import access, choice, history, runs, services, tasks
+from chat import files as chat_files
+from chat.models import Chat, Message
+from chat.runs import Asker, Given
+from chat.runs.draft import Draft
+from providers.errors import BadRequest, Conflict, NotFound
+
+
+class Exchange(NamedTuple):
+    """A person's message and the answer to it, which is `pending` until its reply runs."""
+
+    chat: Chat
+    question: Message
+    answer: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who asks, and how to be answered: model ("" = the usual one), feature toggles, parameters of the request."""
+
+    asker: Asker
+    model: str = ""
+    features: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def user_id(self) -> int:
+        return self.asker.caller.user_id
+
+
+def start_chat(
+    wish: Wish, *, content: str, files: Sequence[object] = (), title: str = "", message_id: uuid.UUID | None = None
+) -> Exchange:
+    """A chat with its first message. Asked again with the same `message_id`, it returns what the first time made.
+
+    Raises NotFound (model, file), ConfigurationError (no model at all), Conflict (`id_taken`).
+    """
+    if repeated := _repeated(wish, message_id):
+        return repeated
+    order = _order(wish)
+    with transaction.atomic():
+        chat = Chat.objects.create(
+            user_id=wish.user_id, title=title or tasks.first_words(content), title_is_own=bool(title)
+        )
+        question = _question(chat, None, content, files=files, message_id=message_id)
+        services.tell(chat, "chat:list", {})
+        return Exchange(chat, question, order.answer(chat, question))
+
+
+def add_message(
+    chat: Chat,
+    wish: Wish,
+    *,
+    content: str,
+    parent: Message | None = None,
+    files: Sequence[object] = (),
+    message_id: uuid.UUID | None = None,
+) -> Exchange:
+    """A person's next message, below `parent` (else at the end of the shown branch).
+
+    Raises as `start_chat`, and Conflict (`reply_running`) while the message above is still being answered.
+    """
+    if repeated := _repeated(wish, message_id):
+        return repeated
+    order = _order(wish, chat_model=chat.model)
+    services.settle_stale(chat)
+    with transaction.atomic():
+        chat = _locked(chat)
+        parent = Message.objects.get(pk=parent.pk) if parent is not None else chat.leaf
+        if parent is not None:
+            _refuse_while_running(parent)
+        if not chat.title:
+            chat.title = tasks.first_words(content)
+        question = _question(chat, parent, content, files=files, message_id=message_id)
+        return Exchange(chat, question, order.answer(chat, question))
+
+
+def edit_message(
+    message: Message,
+    wish: Wish,
+    *,
+    content: str,
+    files: Sequence[object] | None = None,
+    message_id: uuid.UUID | None = None,
+) -> Exchange:
+    """The person's message in new words, as a new branch with an answer of its own; the old branch stays.
+
+    Without `files` it keeps those it has. Raises as `start_chat`, and BadRequest for an answer.
+    """
+    if message.role != Message.Role.USER:
+        raise BadRequest(_("Only your own messages can be edited."), code="not_editable")
+    if repeated := _repeated(wish, message_id):
+        return repeated
+    order = _order(_as_before(wish, message.children.order_by("created").last()), chat_model=message.chat.model)
+    with transaction.atomic():
+        chat = _locked(message.chat)
+        kept = message.files if files is None else ()
+        question = _question(chat, message.parent, content, files=files or (), kept=kept, message_id=message_id)
+        return Exchange(chat, question, order.answer(chat, question))
+
+
+def regenerate(message: Message, wish: Wish, *, message_id: uuid.UUID | None = None) -> Message:
+    """Another answer beside `message` (or below it, when it is a person's); the earlier ones stay as branches.
+
+    Raises as `start_chat`, and Conflict (`reply_running`) while one of them is still growing.
+    """
+    if message_id and (repeated := Message.objects.select_related("chat").filter(pk=message_id).first()):
+        return _theirs(repeated, wish)
+    is_question = message.role == Message.Role.USER
+    question = message if is_question else message.parent
+    if question is None:
+        raise BadRequest(_("There is no question that this message answers."), code="no_question")
+    order = _order(_as_before(wish, None if is_question else message), chat_model=message.chat.model)
+    services.settle_stale(message.chat)
+    with transaction.atomic():
+        chat = _locked(message.chat)
+        for sibling in question.children.filter(status__in=Message.RUNNING):
+            _refuse_while_running(sibling)
+        return order.answer(chat, question, message_id=message_id)
+
+
+def answer_into(chat: Chat, message_id: uuid.UUID, wish: Wish, *, given: Given) -> Message:
+    """A program's own request as a reply in a chat; returns the answer.
+
+    `message_id` names an answer of the chat (its reply is made anew), a question (which gets another answer), or
+    nothing yet: then the last thing the request's user says becomes a question, and the answer gets this id. Raises
+    NotFound when it names a message elsewhere, Conflict (`reply_running`).
+    """
+    order = _order(wish, given=given)
+    services.settle_stale(chat)
+    with transaction.atomic():
+        chat = _locked(chat)
+        found = Message.objects.filter(pk=message_id).first()
+        if found is None:
+            return order.answer(chat, _asked_in(chat, given.payload["messages"]), message_id=message_id)
+        if found.chat_id != chat.pk:
+            raise NotFound(_("This message is not there."), code="message_not_found")
+        if found.role == Message.Role.USER:
+            return order.answer(chat, found)
+        _refuse_while_running(found)
+        for name, value in Draft().row().items():
+            setattr(found, name, value)
+        return order.place(chat, found)
+
+
+# --- Inside -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A wish whose model is known."""
+
+    wish: Wish
+    model: str
+    given: Given | None = None
+
+    def answer(self, chat: Chat, question: Message, *, message_id: uuid.UUID | None = None) -> Message:
+        """A new answer to a question; its reply starts."""
+        answer = Message(id=message_id or uuid.uuid4(), chat=chat, parent=question, role=Message.Role.ASSISTANT)
+        return self.place(chat, answer)
+
+    def place(self, chat: Chat, answer: Message) -> Message:
+        """Save an answer that waits for its reply, show its branch, and start the reply once that is committed."""
+        wish = self.wish
+        answer.status, answer.model, answer.saved = Message.Status.PENDING, self.model, timezone.now()
+        answer.options = {"features": dict(wish.features), "params": dict(wish.params)}
+        answer.save()
+        chat.leaf, chat.model, chat.updated = answer, self.model, timezone.now()
+        chat.save(update_fields=["leaf", "model", "title", "updated"])
+        services.tell(chat, "chat:messages", {"chat_id": str(chat.pk)})
+        transaction.on_commit(partial(runs.start, answer, asker=wish.asker, given=self.given))
+        return answer
+
+
+def _order(wish: Wish, *, chat_model: str = "", given: Given | None = None) -> _Order:
+    model = choice.model_for(wish.asker.caller, wish.model, chat_model=chat_model)
+    if wish.model and given is None:  # picked by a person, not named by a program
+        services.set_preferences(wish.user_id, {"model": model})
+    return _Order(wish, model, given)
+
+
+def _as_before(wish: Wish, earlier: Message | None) -> Wish:
+    """What the wish leaves open as it was for an earlier answer."""
+    if earlier is None:
+        return wish
+    return Wish(
+        wish.asker,
+        model=wish.model or earlier.model,
+        features=wish.features or earlier.options.get("features", {}),
+        params=wish.params or earlier.options.get("params", {}),
+    )
+
+
+def _question(
+    chat: Chat,
+    parent: Message | None,
+    content: str,
+    *,
+    files: Sequence[object] = (),
+    kept: Sequence[dict[str, Any]] = (),
+    message_id: uuid.UUID | None = None,
+) -> Message:
+    rows = [access.own_file_for(chat.user, file_id) for file_id in files]
+    question = Message.objects.create(
+        id=message_id or uuid.uuid4(),
+        chat=chat,
+        parent=parent,
+        role=Message.Role.USER,
+        content=content,
+        files=[*kept, *(chat_files.file_json(row) for row in rows)],
+    )
+    if rows:
+        chat_files.attach(rows, question)
+    return question
+
+
+def _asked_in(chat: Chat, messages: Sequence[Mapping[str, Any]]) -> Message:
+    """The question that a program's request ends with: the chat's last message if it says the same, else a new one."""
+    last: Mapping[str, Any] = next((one for one in reversed(messages) if one.get("role") == Message.Role.USER), {})
+    content = history.text_of(last.get("content"))
+    if chat.leaf is not None and chat.leaf.role == Message.Role.USER and chat.leaf.content == content:
+        return chat.leaf
+    if not chat.title:
+        chat.title = tasks.first_words(content)
+    return _question(chat, chat.leaf, content)
+
+
+def _locked(chat: Chat) -> Chat:
+    """The row as it is now, held until the transaction ends: two tabs take turns.
+
+    Without a join: PostgreSQL would read the joined rows as they were before it waited for the lock.
+    """
+    return Chat.objects.select_for_update().get(pk=chat.pk)
+
+
+def _refuse_while_running(message: Message) -> None:
+    if message.is_running:
+        raise Conflict(_("This message is still being answered. Stop it first, or wait."), code="reply_running")
+
+
+def _repeated(wish: Wish, message_id: uuid.UUID | None) -> Exchange | None:
+    """What an earlier, equal request made; raises Conflict when the id belongs to something else."""
+    if message_id is None:
+        return None
+    question = Message.objects.select_related("chat").filter(pk=message_id).first()
+    if question is None:
+        return None
+    answer = _theirs(question, wish).children.order_by("created").last()
+    if answer is None:
+        raise _taken()
+    return Exchange(question.chat, question, answer)
+
+
+def _theirs(message: Message, wish: Wish) -> Message:
+    if message.chat.user_id != wish.user_id:
+        raise _taken()
+    return message
+
+
+def _taken() -> Conflict:
+    return Conflict(_("This message id is taken."), code="id_taken")

@@ -1,0 +1,35 @@
+"""Which model answers when nobody says: the chat's, the person's last one, the site's default, the first allowed."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
+
+from providers import catalogue
+from providers.errors import ConfigurationError
+from providers.facts import Caller
+
+
+def model_for(caller: Caller, wanted: str = "", *, chat_model: str = "") -> str:
+    """The public id to use. Raises NotFound when `wanted` is not theirs, ConfigurationError when there is none."""
+    snapshot = catalogue.snapshot_blocking()
+    if wanted:
+        return snapshot.route_for(caller, wanted).public_id
+    allowed = {route.public_id for route in snapshot.routes_for(caller)}
+    for candidate in (chat_model, remembered_model(caller.user_id), snapshot.gateway.default_model, *sorted(allowed)):
+        if candidate in allowed:
+            return candidate
+    raise ConfigurationError(_("There is no model that you may use yet."), code="no_model")
+
+
+def default_model(caller: Caller) -> str:
+    """What a new chat would use; empty when there is no model."""
+    try:
+        return model_for(caller)
+    except ConfigurationError:
+        return ""
+
+
+def remembered_model(user_id: Any) -> str:
+    preferences = get_user_model()._default_manager.filter(pk=user_id).values_list("preferences", flat=True).first()
+    return str((preferences or {}).get("model") or "")

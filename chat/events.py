@@ -1,0 +1,143 @@
+"""Everything that goes over the socket, typed once, and how it gets there.
+
+Each event is `{"chat_id", "message_id", "seq", "data": {"type", "data"}}` and reaches every socket of its person.
+`seq` counts one message's events from 1 without gaps; 0 marks an event that stands outside the count (about a chat, or
+told by a process that does not run the reply). A `snapshot` replaces what the client has and says which `seq` it
+stands for.
+"""
+
+import asyncio
+import hashlib
+import logging
+from typing import Any, Literal, TypedDict
+
+import orjson
+from channels.layers import get_channel_layer
+
+from chat import loop
+
+logger = logging.getLogger(__name__)
+SEND_SECONDS = 5.0  # a channel layer that hangs costs an event, never a reply
+
+EventType = Literal[
+    "status",  # StatusData
+    "files",  # {"files": [FileData]}: all files of the message
+    "chat:completion",  # CompletionData
+    "message",  # {"content"}: text to append that is not the model's
+    "replace",  # {"content"}: the whole text anew
+    "chat:message:error",  # {"error": {"content"}}
+    "chat:title",  # {"title"}
+    "chat:messages",  # {"chat_id"}: messages or the shown branch changed
+    "chat:list",  # {}: chats came, went or came back
+    "chat:tasks:cancel",  # {}: somebody stopped this reply
+    "image:job",  # a picture job moved or ended: {"id", "state", …} as the jobs API shows it
+    "snapshot",  # SnapshotData
+    "error",  # {"code", "detail"}: the answer to a message of the client that made no sense
+    "pong",  # {}
+]
+
+
+class StatusData(TypedDict, total=False):
+    """What is happening now, in words; kept in the message's `status_history`."""
+
+    description: str
+    done: bool
+    error: bool
+    progress: float  # 0 to 1
+    step: int
+    total: int
+    preview: str
+    queue: int
+
+
+class FileData(TypedDict, total=False):
+    type: str  # "image" or "file"
+    url: str
+    id: str
+    name: str
+    content_type: str
+
+
+class CompletionData(TypedDict, total=False):
+    """A piece of the answer, and with `done` how it ended."""
+
+    content: str
+    reasoning: str
+    done: bool
+    usage: dict[str, Any] | None
+    error: dict[str, Any] | None
+    status: str
+
+
+class SnapshotData(TypedDict):
+    """A message as a whole."""
+
+    content: str
+    reasoning: str
+    files: list[FileData]
+    status: str
+    status_history: list[StatusData]
+    error: dict[str, Any] | None
+    usage: dict[str, Any] | None
+    done: bool
+
+
+def group_of(user_id: object) -> str:
+    """The channel group that all sockets of a person join."""
+    return f"user.{user_id}"
+
+
+def pack(*, type: EventType, data: Any, chat_id: object = "", message_id: object = "", seq: int = 0) -> str:
+    """The event as it goes over the wire."""
+    envelope = {
+        "chat_id": str(chat_id),
+        "message_id": str(message_id),
+        "seq": seq,
+        "data": {"type": type, "data": data},
+    }
+    return orjson.dumps(envelope, default=str).decode()
+
+
+def plain(data: Any) -> Any:
+    """Data as JSON has it: lazy translations, ids and moments become text."""
+    return orjson.loads(orjson.dumps(data, default=str))
+
+
+async def emit(
+    user_id: object, *, type: EventType, data: Any, chat_id: object = "", message_id: object = "", seq: int = 0
+) -> None:
+    """Send an event to every socket of a person. Never raises: a client that misses one sees the gap and asks again."""
+    text = pack(type=type, data=data, chat_id=chat_id, message_id=message_id, seq=seq)
+    await _deliver(group_of(user_id), {"type": "chat.event", "text": text})
+
+
+def emit_soon(user_id: object, *, type: EventType, data: Any, chat_id: object = "", message_id: object = "") -> None:
+    """The same from synchronous code, outside the count of any reply."""
+    loop.spawn(
+        lambda: emit(user_id, type=type, data=data, chat_id=chat_id, message_id=message_id), name=f"event {type}"
+    )
+
+
+async def send_to(channel: str, text: str) -> None:
+    """Send a packed event to one socket. Never raises."""
+    await _deliver(channel, {"type": "chat.event", "text": text}, group=False)
+
+
+def end_session_soon(user_id: object, session_key: str) -> None:
+    """Close the sockets of one session; from synchronous code."""
+    message = {"type": "session.ended", "session": digest_of(session_key)}
+    loop.spawn(lambda: _deliver(group_of(user_id), message), name="end of a session")
+
+
+def digest_of(session_key: str) -> str:
+    """What names a session on the channel layer, where others may read."""
+    return hashlib.sha256(session_key.encode()).hexdigest()
+
+
+async def _deliver(address: str, message: dict[str, str], *, group: bool = True) -> None:
+    layer = get_channel_layer()
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            await (layer.group_send(address, message) if group else layer.send(address, message))
+    except Exception as error:  # each channel layer has errors of its own; none may end a reply
+        logger.warning("An event for %s was lost: %s", address, error.__class__.__name__)

@@ -1,0 +1,127 @@
+"""Chats and their messages. A chat's messages form a tree: an edit or a regeneration is a new branch."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Chat(models.Model):
+    """One conversation of one person."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="chats", verbose_name=_("user"))
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    title_is_own = models.BooleanField(default=False, editable=False)  # a person named it: no task may rename it
+    model = models.CharField(_("model"), max_length=255, blank=True)  # public id last used here
+    # The last message of the branch that is shown; None in an empty chat.
+    leaf = models.ForeignKey("Message", models.SET_NULL, null=True, blank=True, related_name="+", editable=False)
+    created = models.DateTimeField(_("created"), default=timezone.now)
+    updated = models.DateTimeField(_("updated"), default=timezone.now)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)  # set while a deletion can be undone
+
+    class Meta:
+        ordering: ClassVar = ["-updated"]
+        indexes: ClassVar = [models.Index(fields=["user", "deleted_at", "-updated"], name="chats_by_user")]
+        verbose_name = _("chat")
+        verbose_name_plural = _("chats")
+
+    def __str__(self) -> str:
+        return self.title or str(_("New chat"))
+
+
+class Message(models.Model):
+    """One turn of one branch. An answer row exists before its first word; `status` says how it stands."""
+
+    class Role(models.TextChoices):
+        USER = "user", _("user")
+        ASSISTANT = "assistant", _("assistant")
+        SYSTEM = "system", _("system")
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("pending")
+        STREAMING = "streaming", _("streaming")
+        DONE = "done", _("done")
+        STOPPED = "stopped", _("stopped")
+        INTERRUPTED = "interrupted", _("interrupted")
+        FAILED = "failed", _("failed")
+
+    RUNNING: ClassVar = (Status.PENDING, Status.STREAMING)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    chat = models.ForeignKey(Chat, models.CASCADE, related_name="messages")
+    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children")
+    role = models.CharField(max_length=10, choices=Role)
+    content = models.TextField(blank=True)
+    reasoning = models.TextField(blank=True)  # what a thinking model says before its answer
+    model = models.CharField(max_length=255, blank=True)  # public id
+    connection = models.CharField(max_length=100, blank=True)  # name of the connection that answered
+    status = models.CharField(max_length=12, choices=Status, default=Status.DONE)
+    # {"message", "code", "provider", "retryable", "retry_after"} of a failed answer.
+    error = models.JSONField(null=True, blank=True)
+    usage = models.JSONField(null=True, blank=True)  # the provider's usage object
+    status_history = models.JSONField(default=list, blank=True)  # the `status` events' data, in order
+    files = models.JSONField(default=list, blank=True)  # [{"type", "url", "id", "name", "content_type"}]
+    # On an answer: {"features", "params"} it was asked with, so that it can be asked again in the same way.
+    options = models.JSONField(default=dict, blank=True)
+    first_token_ms = models.PositiveIntegerField(null=True, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    created = models.DateTimeField(default=timezone.now)
+    saved = models.DateTimeField(default=timezone.now)  # the run's heartbeat: touched at least every second it streams
+
+    class Meta:
+        ordering: ClassVar = ["created"]
+        indexes: ClassVar = [models.Index(fields=["chat", "parent"], name="messages_by_parent")]
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.content[:60]}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.status in self.RUNNING
+
+
+class File(models.Model):
+    """One person's hold on stored bytes; rows of one owner with the same bytes share a `storage_name`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="files", verbose_name=_("owner"))
+    name = models.CharField(_("name"), max_length=160)
+    storage_name = models.CharField(max_length=300, db_index=True)
+    content_type = models.CharField(_("type"), max_length=100)  # as sniffed from the bytes
+    size = models.PositiveBigIntegerField(_("bytes"))
+    sha256 = models.CharField(max_length=64)
+    width = models.PositiveIntegerField(null=True, blank=True)  # of pictures, in pixels
+    height = models.PositiveIntegerField(null=True, blank=True)
+    chat = models.ForeignKey(Chat, models.CASCADE, null=True, blank=True, related_name="file_rows")
+    message = models.ForeignKey(Message, models.CASCADE, null=True, blank=True, related_name="file_rows")
+    session_id = models.CharField(max_length=100, blank=True)
+    # How a picture was made: engine, model, prompt, revised_prompt, seed, size. Facts, never bytes or whole requests.
+    provenance = models.JSONField(default=dict, blank=True)
+    created = models.DateTimeField(_("created"), default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True, db_index=True)  # then `collect_files` removes it
+
+    class Meta:
+        ordering: ClassVar = ["-created"]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "sha256"], name="files_by_bytes"),
+            models.Index(fields=["owner", "-created"], name="files_by_owner"),
+        ]
+        verbose_name = _("file")
+        verbose_name_plural = _("files")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def url(self) -> str:
+        return f"/api/v1/files/{self.pk}/content"
+
+    @property
+    def is_picture(self) -> bool:
+        return self.content_type.startswith("image/")

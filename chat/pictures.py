@@ -1,0 +1,162 @@
+"""Pictures as bytes: what they are, how large, made smaller. Pure functions; Pillow is imported when needed.
+
+A picture is measured from its header before anything is decoded: a file that unpacks into gigabytes is refused at once.
+"""
+
+import io
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from providers.errors import BadRequest, TooLarge
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 50_000_000  # of a picture that we decode: 200 MB as RGBA
+MAX_SIDE = 30_000
+THUMBNAIL_QUALITY = 80
+EXTENSIONS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "image/avif": "avif",
+    "image/heic": "heic",
+    "image/bmp": "bmp",
+    "image/tiff": "tiff",
+    "image/svg+xml": "svg",
+}
+_FORMATS = {  # what Pillow may open; its other decoders are for files that nobody hands in
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/webp": "WEBP",
+    "image/gif": "GIF",
+    "image/avif": "AVIF",
+    "image/heic": "HEIF",  # with the pillow-heif plugin
+    "image/bmp": "BMP",
+    "image/tiff": "TIFF",
+}
+_SVG = re.compile(  # atomic groups: a row of comments would otherwise be split in every possible way
+    rb"\s*(?><\?xml[^>]*\?>\s*)?(?><!--.*?-->\s*|<!doctype[^>]*>\s*)*<svg[\s/>]", re.IGNORECASE | re.DOTALL
+)
+# What Pillow raises for broken files, besides its own errors: its decoders check less than they read.
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    content_type: str
+    width: int
+    height: int
+
+
+def sniff(content: bytes) -> str:
+    """The content type by the first bytes, never by name or claim; empty when these are not a picture."""
+    head = content[:32]
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
+        return "image/bmp"
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return "image/tiff"
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        if brand in (b"avif", b"avis"):
+            return "image/avif"
+        if brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"):
+            return "image/heic"
+    return "image/svg+xml" if _SVG.match(content[:1024].removeprefix(b"\xef\xbb\xbf")) else ""
+
+
+def measure(content: bytes) -> Facts:
+    """Type and size from the header, undecoded. BadRequest for what is no readable picture, TooLarge for a bomb."""
+    with opened(content) as image:
+        return Facts(sniff(content), *image.size)
+
+
+def thumbnail(content: bytes, width: int) -> bytes:
+    """A WebP at most `width` pixels wide, upright, without metadata; never larger than the original."""
+    from PIL import ImageOps
+    from PIL.Image import Resampling
+
+    with opened(content) as image:
+        try:
+            image.draft("RGB", (width, width * 4))  # a JPEG is decoded at a fraction of its size
+            small = ImageOps.exif_transpose(image)
+            small = _eight_bits(small)
+            small.thumbnail((width, MAX_SIDE), Resampling.LANCZOS)
+            return encoded(small, "image/webp")
+        except BROKEN as error:
+            raise unreadable() from error
+
+
+# --- Pillow -----------------------------------------------------------------------------------------------------------
+
+
+def opened(content: bytes) -> "Image":
+    """An undecoded image whose header promises a bearable size."""
+    from PIL import Image
+
+    kind = sniff(content)
+    if kind not in _FORMATS:
+        raise unreadable()
+    if kind == "image/heic":
+        _learn_heif()
+    try:
+        image = Image.open(io.BytesIO(content), formats=[_FORMATS[kind]])
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _bomb() from error
+    except BROKEN as error:
+        raise unreadable() from error
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        image.close()
+        raise _bomb()
+    return image
+
+
+def encoded(image: "Image", content_type: str) -> bytes:
+    """Without metadata; colours that the format lacks are converted."""
+    out = io.BytesIO()
+    if content_type == "image/jpeg":
+        image.convert("RGB").save(out, "JPEG", quality=95, subsampling=0)
+    elif content_type == "image/webp":
+        has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+        image.convert("RGBA" if has_alpha else "RGB").save(out, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
+    else:
+        plain = image if image.mode in ("1", "L", "LA", "RGB", "RGBA") else _eight_bits(image).convert("RGBA")
+        plain.save(out, "PNG", compress_level=3)
+    return out.getvalue()
+
+
+def _eight_bits(image: "Image") -> "Image":
+    """16 bits of grey would be cut off by Pillow's own conversion, not scaled."""
+    return image.convert("I").point(lambda value: value / 256).convert("L") if image.mode.startswith("I;16") else image
+
+
+def _learn_heif() -> None:
+    """HEIC needs a plugin that is not part of our dependencies: its codec is under patents in places."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        raise BadRequest(_("HEIC pictures cannot be read here: send JPEG or PNG."), param="image") from error
+    register_heif_opener()
+
+
+def _bomb() -> TooLarge:
+    message = _("This picture has too many pixels: at most %(count)d megapixels.") % {"count": MAX_PIXELS // 1_000_000}
+    return TooLarge(message, param="image", code="picture_too_large")
+
+
+def unreadable() -> BadRequest:
+    return BadRequest(_("This file cannot be read as a picture."), param="image", code="invalid_image")

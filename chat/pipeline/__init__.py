@@ -1,0 +1,84 @@
+"""The chat's pipeline: what happens between a person's message and the model. A list of dotted paths, like middleware.
+
+`settings.CHAT_PIPELINE` names handler classes in the order in which they work. To add one, write a subclass of
+`Handler` anywhere and put its path in the list; nothing else changes::
+
+    class Weather(Handler):
+        name = "weather"                                             # also the key in the request's `features`
+        toggle = Toggle(label=_("Weather"), icon="cloud-sun")        # a chip in the composer; None = always on
+
+        def may_use(self, caller): return caller.is_admin            # may read the database
+
+        async def handle(self, turn):
+            await turn.emit("status", {"description": _("Looking outside"), "done": False})
+            turn.add_context(_("It is raining."))                    # told to the model, not shown
+            await turn.emit("status", {"description": _("Looked outside"), "done": True})
+
+A handler works on a `Turn` and on nothing else; it works alike for a reply in the browser and for
+`POST /api/chat/completions`. One with a toggle is called only when the request switches it on and its person may use
+it. What a handler raises never ends the conversation: it becomes a status line, and the model is called all the same.
+"""
+
+import logging
+from collections.abc import Sequence
+from functools import lru_cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
+
+from chat.loop import in_thread
+from chat.pipeline.base import Handler, Toggle
+from chat.pipeline.turn import Turn
+from providers.errors import GatewayError
+from providers.facts import Caller
+
+__all__ = ["Handler", "Toggle", "Turn", "handlers", "receive_pictures", "run", "toggles_for"]
+
+logger = logging.getLogger(__name__)
+
+
+def handlers() -> tuple[Handler, ...]:
+    """One instance of each handler, in order. Raises ImportError for a path that leads nowhere."""
+    return _load(tuple(settings.CHAT_PIPELINE))
+
+
+@lru_cache(maxsize=8)
+def _load(paths: tuple[str, ...]) -> tuple[Handler, ...]:
+    return tuple(import_string(path)() for path in paths)
+
+
+def toggles_for(caller: Caller) -> list[tuple[str, Toggle]]:
+    """`(feature, toggle)` of what this person may switch on, for the composer. May read the database."""
+    return [(one.name, one.toggle) for one in handlers() if one.toggle is not None and one.may_use(caller)]
+
+
+async def run(turn: Turn) -> None:
+    """Let each handler have the turn, until one finishes it."""
+    for handler in handlers():
+        if turn.finished:
+            return
+        if handler.toggle is not None and not (
+            turn.wants(handler.name) and await in_thread(handler.may_use, turn.caller)
+        ):
+            continue
+        try:
+            await handler.handle(turn)
+        except GatewayError as error:
+            logger.warning("Handler %s gave up: %s", handler.name, error.message)
+            await _report(turn, error.provider or error.message)
+        except Exception:  # a handler may come from anywhere; the conversation goes on without it
+            logger.exception("Handler %s failed", handler.name)
+            await _report(turn, _("Something went wrong on this site."))
+
+
+async def receive_pictures(turn: Turn, urls: Sequence[str]) -> None:
+    """Hand pictures that the model itself made (data or http URLs) to the first handler that keeps pictures."""
+    for handler in handlers():
+        if await handler.receive_pictures(turn, urls):
+            return
+    await _report(turn, _("The model sent a picture that this site cannot keep."))
+
+
+async def _report(turn: Turn, description: str) -> None:
+    await turn.emit("status", {"description": description, "done": True, "error": True})

@@ -1,0 +1,85 @@
+"""One turn of a conversation on its way to the model: what handlers see and what they may do."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chat.events import EventType, FileData, plain
+from providers.facts import Caller
+from providers.relay import Ask
+
+
+class Sink(Protocol):
+    """Where a turn's events go: a reply that is saved and told, or a plain request."""
+
+    async def emit(self, type: EventType, data: Any) -> None: ...
+
+
+@dataclass(slots=True)
+class Turn:
+    """`payload` is the OpenAI body as it will be sent (`model`, `messages`, parameters); handlers may change it.
+
+    `chat_id` and `message_id` are empty for a request without a stored chat; `files` are those of the last question.
+    """
+
+    caller: Caller
+    payload: dict[str, Any]
+    sink: Sink
+    chat_id: str = ""
+    message_id: str = ""
+    session_id: str = ""
+    features: Mapping[str, Any] = field(default_factory=dict)
+    files: Sequence[Mapping[str, Any]] = ()
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    answer_files: list[FileData] = field(default_factory=list)
+    finished: bool = False
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The OpenAI messages; the list itself may be changed."""
+        messages: list[dict[str, Any]] = self.payload["messages"]
+        return messages
+
+    def wants(self, feature: str) -> bool:
+        """Whether the request switched a feature on."""
+        return bool(self.features.get(feature))
+
+    async def emit(self, type: EventType, data: Any) -> None:
+        """Send an event about this message to all tabs; `status` and `files` are kept with it."""
+        await self.sink.emit(type, plain(data))
+
+    def add_context(self, text: str) -> None:
+        """Tell the model something that nobody said: a `<context>` before the words of the system message."""
+        context = f"<context>{text}</context>"
+        first = self.messages[0] if self.messages else {}
+        if first.get("role") not in ("system", "developer"):
+            self.messages.insert(0, {"role": "system", "content": context})
+        elif isinstance(first["content"], list):
+            self.messages[0] = {**first, "content": [{"type": "text", "text": context}, *first["content"]]}
+        else:
+            self.messages[0] = {**first, "content": f"{context}\n\n{first['content'] or ''}".rstrip()}
+
+    async def add_files(self, files: Sequence[FileData]) -> None:
+        """Show files with the answer, before those it has."""
+        self.answer_files[:0] = files
+        await self.emit("files", {"files": list(self.answer_files)})
+
+    async def say(self, text: str) -> None:
+        """Add text to the answer that is not the model's."""
+        await self.emit("message", {"content": text})
+
+    def finish(self) -> None:
+        """End the turn without calling the model."""
+        self.finished = True
+
+    def ask(self, payload: dict[str, Any]) -> Ask:
+        """The relay's request for this turn."""
+        return Ask(
+            operation="chat",
+            caller=self.caller,
+            payload=payload,
+            raw=None,
+            chat_id=self.chat_id,
+            message_id=self.message_id,
+            cookies=self.cookies,
+        )

@@ -1,0 +1,7 @@
+"""Where the socket is."""
+
+from django.urls import path
+
+from chat.consumers import EventsConsumer
+
+websocket_urlpatterns = [path("ws/events", EventsConsumer.as_asgi())]

@@ -1,0 +1,14 @@
+"""One reply: pipeline → relay → events → saved. A reply is a task of its process; no request and no tab keeps it alive.
+
+reply.py     the life of one reply, from its pending row to its last event
+draft.py     what there is of it so far, and what the sockets were told
+reading.py   the upstream's answer as pieces, with everything real servers do differently
+saving.py    its row: read at the start, saved while it grows, settled when nobody runs it any more
+control.py   start, stop and resume from any process; what happens when the process ends
+"""
+
+from chat.runs.control import resume, settle, shutdown, start, stop
+from chat.runs.reply import Asker, Given
+from chat.runs.saving import STALE_SECONDS
+
+__all__ = ["STALE_SECONDS", "Asker", "Given", "resume", "settle", "shutdown", "start", "stop"]

@@ -1,0 +1,173 @@
+"""Start, stop and resume a reply from any thread of any process; what happens to replies when a process ends.
+
+The process that runs a reply has it in `_running`. Others reach it through the channel group `run.{message id}`; should
+the channel layer be away, a stop still arrives: it is in the row, which the reply saves every second.
+"""
+
+import asyncio
+import atexit
+import logging
+import uuid
+from functools import partial
+
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.db.models import QuerySet
+
+from chat import access, events, loop, tasks
+from chat.models import Message
+from chat.runs import saving
+from chat.runs.draft import snapshot_of
+from chat.runs.reply import Asker, Given, Reply
+
+logger = logging.getLogger(__name__)
+
+_running: dict[uuid.UUID, Reply] = {}
+_watched: set[uuid.UUID] = set()  # of other processes: looked at again when their heartbeat should have come
+
+
+def start(answer: Message, *, asker: Asker, given: Given | None = None) -> None:
+    """Run the reply of a pending answer as a task of this process; from synchronous or asynchronous code.
+
+    With `given` the model gets this body; otherwise the branch that leads to the answer.
+    """
+    reply = Reply(answer, asker, loop.current(), given)
+    _running[reply.id] = reply
+    loop.spawn(lambda: _run(reply), name=f"reply {reply.id}", on=reply.loop)
+
+
+def stop(message_id: uuid.UUID) -> None:
+    """Stop a reply wherever it runs; it keeps what it said. From synchronous code. Harmless when it is over."""
+    reply = _running.get(message_id)
+    if reply is not None:
+        reply.loop.call_soon_threadsafe(reply.stop)
+    elif saving.mark_stopped(message_id):
+        loop.spawn(lambda: _ask_owner(message_id, {"type": "stop"}), name=f"stop of {message_id}")
+
+
+async def resume(user: access.Person, message_id: object, *, channel: str) -> None:
+    """Send the message as it stands to one socket, from the process that runs it; the rest comes as to every socket.
+
+    Raises NotFound when the message is not theirs.
+    """
+    reply = _running.get(access.as_uuid(message_id))
+    if reply is not None and reply.user_id == user.pk:
+        await events.send_to(channel, reply.snapshot())
+        return
+    message = await loop.in_thread(_read, user, message_id)
+    if message.is_running:
+        await _ask_owner(message.pk, {"type": "snapshot", "to": channel})
+    else:
+        await events.send_to(channel, _packed(message))
+
+
+def settle(messages: QuerySet[Message]) -> None:
+    """Those of `messages` that nobody runs any more become `interrupted`, and their people are told."""
+    for message in saving.interrupt_lost(messages, alive=_running.keys()):
+        transaction.on_commit(partial(loop.spawn, partial(_tell_people, message), name=f"settling of {message.pk}"))
+
+
+async def shutdown() -> None:
+    """End every reply of this loop as interrupted, with what it said saved."""
+    await loop.end_all()
+
+
+# --- Inside -----------------------------------------------------------------------------------------------------------
+
+
+async def _run(reply: Reply) -> None:
+    listener = asyncio.create_task(_listen(reply))
+    try:
+        await reply.live()
+    finally:
+        _running.pop(reply.id, None)
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+    if reply.draft.status == Message.Status.DONE:
+        await tasks.name_chat(reply.chat_id, reply.asker.caller)
+
+
+async def _listen(reply: Reply) -> None:
+    """Do what other processes ask of this reply: `{"type": "stop"}`, `{"type": "snapshot", "to": channel}`."""
+    layer = get_channel_layer()
+    try:
+        channel = await layer.new_channel()
+        await layer.group_add(_group(reply.id), channel)
+        try:
+            while True:
+                message = await layer.receive(channel)
+                if message["type"] == "stop":
+                    reply.stop()
+                else:
+                    await events.send_to(message["to"], reply.snapshot())
+        finally:
+            await layer.group_discard(_group(reply.id), channel)
+    except Exception as error:  # each channel layer has errors of its own; a stop still comes through the row
+        logger.warning("Reply %s does not hear other processes: %s", reply.id, error.__class__.__name__)
+
+
+def _group(message_id: uuid.UUID) -> str:
+    return f"run.{message_id}"
+
+
+async def _ask_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
+    """Ask the process that runs a reply. Should it have died unnoticed, everybody is told once that is certain."""
+    try:
+        async with asyncio.timeout(events.SEND_SECONDS):
+            await get_channel_layer().group_send(_group(message_id), request)
+    except Exception as error:
+        logger.warning("The owner of reply %s was not reached: %s", message_id, error.__class__.__name__)
+    if message_id not in _watched:
+        _watched.add(message_id)
+        loop.spawn(partial(_watch, message_id), name=f"watch of {message_id}")
+
+
+async def _watch(message_id: uuid.UUID) -> None:
+    try:
+        await asyncio.sleep(saving.STALE_SECONDS + 1)
+        message = await loop.in_thread(_read_settled, message_id)
+    finally:
+        _watched.discard(message_id)
+    if message is not None and not message.is_running:
+        await _tell_people(message)
+
+
+async def _tell_people(message: Message) -> None:
+    await events.emit(
+        message.chat.user_id,
+        type="snapshot",
+        data=snapshot_of(message),
+        chat_id=message.chat_id,
+        message_id=message.pk,
+    )
+
+
+def _packed(message: Message) -> str:
+    return events.pack(
+        type="snapshot", data=snapshot_of(message), chat_id=message.chat_id, message_id=message.pk, seq=0
+    )
+
+
+def _read(user: access.Person, message_id: object) -> Message:
+    message = access.message_for(user, message_id)
+    saving.interrupt_lost(Message.objects.filter(pk=message.pk), alive=_running.keys())
+    return access.message_for(user, message.pk)
+
+
+def _read_settled(message_id: uuid.UUID) -> Message | None:
+    rows = Message.objects.filter(pk=message_id)
+    saving.interrupt_lost(rows, alive=_running.keys())
+    return rows.select_related("chat").first()
+
+
+def _interrupt_what_is_left() -> None:
+    """A server that ends without telling us (daphne) leaves its replies where they stood; no loop runs any more."""
+    for reply in list(_running.values()):
+        reply.draft.status = Message.Status.INTERRUPTED
+        try:
+            saving.end(reply.id, reply.draft.row())
+        except Exception:  # the process is going: the row is settled by whoever looks at it next
+            logger.warning("Reply %s could not be marked as interrupted", reply.id, exc_info=True)
+
+
+atexit.register(_interrupt_what_is_left)

@@ -1,0 +1,119 @@
+"""What there is of one answer so far: its text grows in pieces, and `seq` counts what the sockets were told of it."""
+
+from io import StringIO
+from typing import Any
+
+from chat.events import CompletionData, FileData, SnapshotData, StatusData
+from chat.models import Message
+
+Status = Message.Status
+
+
+class Draft:
+    """Lives on one event loop. Everything here is immediate; sending and saving are for others."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.status: str = Status.PENDING
+        self.files: list[FileData] = []
+        self.status_history: list[StatusData] = []
+        self.error: dict[str, Any] | None = None
+        self.usage: dict[str, Any] | None = None
+        self.connection = ""
+        self.first_token_ms: int | None = None
+        self.duration_ms: int | None = None
+        self._content, self._reasoning = StringIO(), StringIO()
+        self._untold_content, self._untold_reasoning = StringIO(), StringIO()
+
+    @property
+    def content(self) -> str:
+        return self._content.getvalue()
+
+    @property
+    def reasoning(self) -> str:
+        return self._reasoning.getvalue()
+
+    @property
+    def size(self) -> int:
+        """Characters of text so far."""
+        return self._content.tell() + self._reasoning.tell()
+
+    @property
+    def is_over(self) -> bool:
+        return self.status not in Message.RUNNING
+
+    def add(self, content: str = "", reasoning: str = "") -> None:
+        """A piece that nobody was told of yet."""
+        self._content.write(content)
+        self._untold_content.write(content)
+        self._reasoning.write(reasoning)
+        self._untold_reasoning.write(reasoning)
+
+    def append(self, content: str) -> None:
+        """Text that an event of its own tells."""
+        self._content.write(content)
+
+    def replace(self, content: str) -> None:
+        """The whole answer anew; what was not told of the old one never will be."""
+        self._content, self._untold_content = StringIO(), StringIO()
+        self._content.write(content)
+
+    def note_status(self, data: StatusData) -> None:
+        """Keep a status line: progress takes the place of the same line before it, and previews are not kept."""
+        line: Any = {name: value for name, value in data.items() if name != "preview"}
+        last = self.status_history[-1] if self.status_history else None
+        if last and not last.get("done") and last.get("description") == line.get("description"):
+            self.status_history[-1] = line
+        else:
+            self.status_history.append(line)
+
+    def take_untold(self) -> CompletionData | None:
+        """What was added since the last time, as the next numbered event; None when there is nothing."""
+        content, reasoning = self._untold_content.getvalue(), self._untold_reasoning.getvalue()
+        if not content and not reasoning:
+            return None
+        self._untold_content, self._untold_reasoning = StringIO(), StringIO()
+        data: CompletionData = {"content": content, "done": False}
+        return {**data, "reasoning": reasoning} if reasoning else data
+
+    def snapshot(self) -> SnapshotData:
+        """The answer as it stands at `seq`: without what no event has told yet."""
+        return {
+            "content": self.content[: self._content.tell() - self._untold_content.tell()],
+            "reasoning": self.reasoning[: self._reasoning.tell() - self._untold_reasoning.tell()],
+            "files": self.files,
+            "status": self.status,
+            "status_history": self.status_history,
+            "error": self.error,
+            "usage": self.usage,
+            "done": self.is_over,
+        }
+
+    def row(self) -> dict[str, Any]:
+        """The columns of its message, as they are now."""
+        return {
+            "content": self.content,
+            "reasoning": self.reasoning,
+            "files": list(self.files),
+            "status_history": list(self.status_history),
+            "status": self.status,
+            "error": self.error,
+            "usage": self.usage,
+            "connection": self.connection,
+            "first_token_ms": self.first_token_ms,
+            "duration_ms": self.duration_ms,
+        }
+
+
+def snapshot_of(message: Message) -> SnapshotData:
+    """The same of a message that no process of ours is writing."""
+    return {
+        "content": message.content,
+        "reasoning": message.reasoning,
+        "files": message.files,
+        "status": message.status,
+        "status_history": message.status_history,
+        "error": message.error,
+        "usage": message.usage,
+        "done": not message.is_running,
+    }

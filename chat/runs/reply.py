@@ -1,0 +1,257 @@
+"""The life of one reply: its row is read, the pipeline runs, the model answers, pieces are told and saved, it ends."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from django.utils.translation import gettext as _
+
+from chat import events, pipeline
+from chat.loop import in_thread
+from chat.models import Message
+from chat.pipeline import Turn
+from chat.runs import reading, saving
+from chat.runs.draft import Draft
+from providers import relay
+from providers.errors import GatewayError
+from providers.facts import Caller
+
+GATHER_SECONDS = 0.04  # pieces that come within this time go out as one event
+SAVE_SECONDS = 1.0  # the row is saved, and its heartbeat felt, this often
+LAST_SAVE_WAITS = (0.5, 2.0, 5.0)  # between attempts, when the database is away at the end of an answer
+
+logger = logging.getLogger(__name__)
+Status = Message.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """In whose name the model is called, and the cookies of the request, for connections that forward them."""
+
+    caller: Caller
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a program asks for itself: an OpenAI body instead of the stored branch."""
+
+    payload: dict[str, Any] = field(repr=False)
+    session_id: str = ""
+
+
+class Reply:
+    """One answer while it grows. Lives on one event loop; `stop` and `interrupt` must be called there."""
+
+    def __init__(
+        self, answer: Message, asker: Asker, loop: asyncio.AbstractEventLoop, given: Given | None = None
+    ) -> None:
+        self.id: uuid.UUID = answer.pk
+        self.chat_id: uuid.UUID = answer.chat_id
+        self.user_id = asker.caller.user_id
+        self.asker = asker
+        self.given = given
+        self.draft = Draft()
+        self.loop = loop
+        self._task: asyncio.Task[Any] | None = None  # set once it lives
+        self._stopped = False  # somebody pressed stop
+        self._ending = False  # too late for that
+        self._over = asyncio.Event()
+        self._untold = asyncio.Event()
+        self._voice = asyncio.Lock()  # one event at a time, in the order of their numbers
+        self._began = time.monotonic()
+
+    # --- from outside -----------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Close the upstream and keep the text; harmless when repeated or too late."""
+        if not self._stopped and not self._ending:
+            self._stopped = True
+            self.interrupt()
+
+    def interrupt(self) -> None:
+        """The same, but nobody wanted it: the process ends."""
+        if self._task is not None and not self._ending:
+            self._task.cancel()
+
+    def snapshot(self) -> str:
+        """The answer so far, packed as an event."""
+        return events.pack(
+            type="snapshot",
+            data=self.draft.snapshot(),
+            chat_id=self.chat_id,
+            message_id=self.id,
+            seq=self.draft.seq,
+        )
+
+    async def emit(self, type: events.EventType, data: Any) -> None:
+        """Send a numbered event about this message; what it says becomes part of the answer."""
+        async with self._voice:
+            await self._tell_untold()
+            self._keep(type, data)
+            await self._tell(type, data)
+
+    # --- its life ---------------------------------------------------------------------------------------------------
+
+    async def live(self) -> None:
+        """From the pending row to the last event. Never raises for what goes wrong with the answer: the row says it."""
+        self._task = asyncio.current_task()
+        helpers = [asyncio.create_task(self._tell_as_it_grows()), asyncio.create_task(self._save_as_it_grows())]
+        try:
+            if not self._stopped:
+                await self._answer()
+            status, error = (Status.STOPPED, None) if self._stopped else (Status.DONE, None)
+        except asyncio.CancelledError:
+            status, error = (Status.STOPPED if self._stopped else Status.INTERRUPTED), None
+        except GatewayError as problem:
+            status, error = Status.FAILED, events.plain(problem.message_body())
+        except Exception:  # the outermost edge of a task: whatever it was, the answer must end
+            logger.exception("Reply %s failed", self.id)
+            status, error = Status.FAILED, GatewayError(_("Something went wrong on this site.")).message_body()
+        self._ending = True
+        self._over.set()
+        self._untold.set()
+        for lost in await asyncio.gather(*helpers, return_exceptions=True):
+            if isinstance(lost, Exception):
+                logger.error("Reply %s lost a helper", self.id, exc_info=lost)
+        await self._end(status, error)
+
+    async def _answer(self) -> None:
+        job = await in_thread(saving.load, self.id)
+        if job is None:
+            self._stopped = True
+            return
+        payload = self.given.payload if self.given else {"messages": job.messages}
+        turn = Turn(
+            caller=self.asker.caller,
+            cookies=self.asker.cookies,
+            chat_id=str(self.chat_id),
+            message_id=str(self.id),
+            session_id=self.given.session_id if self.given else "",
+            payload={**job.params, **payload, "model": job.model},
+            features=job.features,
+            files=job.files,
+            sink=self,
+        )
+        await pipeline.run(turn)
+        if not turn.finished:
+            await self._call_model(turn)
+
+    async def _call_model(self, turn: Turn) -> None:
+        payload = {**turn.payload, "stream": True, "stream_options": {"include_usage": True}}
+        async with relay.call(turn.ask(payload)) as upstream:
+            self.draft.connection = upstream.connection
+            if upstream.status >= 400:
+                raise await upstream.error()
+            async with aclosing(reading.read(upstream.chunks())) as pieces:
+                async for piece in pieces:
+                    self.draft.usage = piece.usage or self.draft.usage
+                    if piece.notice:
+                        await self.emit("status", {"description": piece.notice, "done": True})
+                    if piece.images:
+                        await pipeline.receive_pictures(turn, piece.images)
+                    if piece.content or piece.reasoning:
+                        self._grow(piece)
+
+    def _grow(self, piece: reading.Piece) -> None:
+        if self.draft.first_token_ms is None:
+            self.draft.first_token_ms = self._elapsed_ms()
+            self.draft.status = Status.STREAMING
+        self.draft.add(piece.content, piece.reasoning)
+        self._untold.set()
+
+    async def _end(self, status: str, error: dict[str, Any] | None) -> None:
+        draft = self.draft
+        async with self._voice:
+            await self._tell_untold()
+            draft.status, draft.error, draft.duration_ms = status, error, self._elapsed_ms()
+            await self._save_at_the_end()  # before `done`: who hears it may read the row at once
+            if error:
+                await self._tell("chat:message:error", {"error": {"content": error["provider"] or error["message"]}})
+            if self._stopped:
+                await self._tell("chat:tasks:cancel", {})
+            done: events.CompletionData = {
+                "content": "",
+                "done": True,
+                "status": status,
+                "error": error,
+                "usage": draft.usage,
+            }
+            await self._tell("chat:completion", done)
+
+    def _elapsed_ms(self) -> int:
+        return round((time.monotonic() - self._began) * 1000)
+
+    # --- telling ----------------------------------------------------------------------------------------------------
+
+    async def _tell_as_it_grows(self) -> None:
+        """The first piece goes out at once; those that come while we wait afterwards go together."""
+        while True:
+            await self._untold.wait()
+            self._untold.clear()
+            async with self._voice:
+                await self._tell_untold()
+            if await self._over_within(GATHER_SECONDS):
+                return
+
+    async def _tell_untold(self) -> None:
+        while data := self.draft.take_untold():
+            await self._tell("chat:completion", data)
+
+    async def _tell(self, type: events.EventType, data: Any) -> None:
+        self.draft.seq += 1
+        await events.emit(
+            self.user_id, type=type, data=data, chat_id=self.chat_id, message_id=self.id, seq=self.draft.seq
+        )
+
+    def _keep(self, type: events.EventType, data: Any) -> None:
+        """What a handler's event changes in the answer."""
+        if type == "status":
+            self.draft.note_status(data)
+        elif type == "files":
+            self.draft.files = list(data["files"])
+        elif type == "replace":
+            self.draft.replace(data["content"])
+        elif type == "message":
+            self.draft.append(data["content"])
+
+    # --- saving -----------------------------------------------------------------------------------------------------
+
+    async def _save_as_it_grows(self) -> None:
+        saved: dict[str, Any] = {}
+        while not await self._over_within(SAVE_SECONDS):
+            row = self.draft.row()
+            changed = {name: value for name, value in row.items() if saved.get(name) != value}
+            try:
+                alive = await in_thread(saving.grow, self.id, {**changed, "status": row["status"]})
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("Reply %s could not be saved for now: %s", self.id, error)
+                continue
+            saved = row
+            if not alive:
+                self.stop()
+
+    async def _over_within(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._over.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _save_at_the_end(self) -> None:
+        for wait in (*LAST_SAVE_WAITS, None):
+            try:
+                await in_thread(saving.end, self.id, self.draft.row())
+            except (DatabaseError, InterfaceError):
+                if wait is None:  # the row stays as it was last saved and is settled as interrupted later
+                    logger.exception("The end of reply %s could not be saved", self.id)
+                    return
+                await asyncio.sleep(wait)
+            else:
+                return

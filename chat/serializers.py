@@ -1,0 +1,216 @@
+"""The shapes of the chat's JSON: what is taken, and what chats and messages look like."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from chat.models import Chat, Message
+from providers.serializers import ChatRequestSerializer
+
+MAX_FILES = 20
+MAX_CONTENT = 2_000_000  # characters of one message
+
+
+# --- What is answered -------------------------------------------------------------------------------------------------
+
+
+class MessageFileSerializer(serializers.Serializer[Any]):
+    """What a file at a message has at least."""
+
+    type = serializers.CharField()
+    id = serializers.CharField()
+    url = serializers.CharField()
+    name = serializers.CharField()
+    content_type = serializers.CharField()
+
+
+@extend_schema_field(MessageFileSerializer(many=True))
+class MessageFilesField(serializers.ListField):
+    """The files as they are kept: handlers may say more about theirs."""
+
+
+class MessageSerializer(serializers.ModelSerializer[Message]):
+    files = MessageFilesField(read_only=True)
+
+    class Meta:
+        model = Message
+        fields = (
+            "id",
+            "parent",
+            "role",
+            "content",
+            "reasoning",
+            "model",
+            "connection",
+            "status",
+            "error",
+            "usage",
+            "status_history",
+            "files",
+            "created",
+            "first_token_ms",
+            "duration_ms",
+        )
+        read_only_fields = fields
+
+
+class ChatSerializer(serializers.ModelSerializer[Chat]):
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Chat
+        fields: tuple[str, ...] = ("id", "title", "model", "created", "updated", "url")
+        read_only_fields = fields
+
+    @extend_schema_field(str)
+    def get_url(self, chat: Chat) -> str:
+        return f"/c/{chat.pk}"
+
+
+class ChatPageSerializer(serializers.Serializer[Any]):
+    results = ChatSerializer(many=True)
+    next = serializers.URLField(allow_null=True, help_text="The address of the next page")
+
+
+class WholeChatSerializer(ChatSerializer):
+    """A chat with its whole tree; `leaf` is the end of the branch that is shown."""
+
+    messages = MessageSerializer(many=True)
+
+    class Meta(ChatSerializer.Meta):
+        fields: tuple[str, ...] = (*ChatSerializer.Meta.fields, "leaf", "messages")
+        read_only_fields = fields
+
+
+class StartedSerializer(serializers.Serializer[Any]):
+    chat = ChatSerializer()
+    user_message = MessageSerializer(required=False)
+    message = MessageSerializer(required=False)
+
+
+class ExchangeSerializer(serializers.Serializer[Any]):
+    user_message = MessageSerializer()
+    message = MessageSerializer()
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    message = MessageSerializer()
+
+
+class LeafSerializer(serializers.Serializer[Any]):
+    leaf = serializers.UUIDField()
+
+
+class MessagesSerializer(serializers.Serializer[Any]):
+    messages = MessageSerializer(many=True)
+    leaf = serializers.UUIDField(allow_null=True)
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    provider = serializers.CharField(required=False)
+
+
+# --- What is taken ----------------------------------------------------------------------------------------------------
+
+
+class WishSerializer(serializers.Serializer[Any]):
+    """How to answer: another model than the usual one, feature toggles, parameters of the request."""
+
+    model = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    features = serializers.DictField(required=False, default=dict)
+    params = serializers.DictField(required=False, default=dict)
+
+
+@extend_schema_field({"type": "array", "items": {"type": "object", "properties": {"id": {"type": "string"}}}})
+class FilesField(serializers.ListField):
+    """Uploaded files by their ids: `[{"id"}]`, with whatever else a file has. The value is the list of ids."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(child=serializers.DictField(), max_length=MAX_FILES, **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        return [str(file.get("id", "")) for file in super().to_internal_value(data)]
+
+
+class ContentSerializer(WishSerializer):
+    """`id` may be chosen by the client: the same request sent twice then makes one message."""
+
+    id = serializers.UUIDField(required=False, default=None)
+    content = serializers.CharField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs["content"].strip() and not attrs["files"]:
+            raise serializers.ValidationError({"content": _("Write something, or attach a file.")})
+        return attrs
+
+
+class NewMessageSerializer(ContentSerializer):
+    parent = serializers.UUIDField(  # type: ignore[assignment]  # a field, not the serializer above
+        required=False, allow_null=True, default=None, help_text="The message above; default: the end of the branch"
+    )
+    files = FilesField(required=False, default=list)
+
+
+class NewChatSerializer(ContentSerializer):
+    """Without `content` and files: an empty chat."""
+
+    content = serializers.CharField(
+        max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False, required=False, default=""
+    )
+    files = FilesField(required=False, default=list)
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return attrs
+
+
+class EditMessageSerializer(ContentSerializer):
+    """Without `files` the message keeps those it has."""
+
+    files = FilesField(required=False, allow_null=True, default=None)
+
+
+class RegenerateSerializer(WishSerializer):
+    id = serializers.UUIDField(required=False, default=None)
+
+
+class RenameSerializer(serializers.Serializer[Any]):
+    title = serializers.CharField(max_length=200)
+
+
+class PreferencesSerializer(serializers.Serializer[Any]):
+    """What the site remembers for a person; null forgets it."""
+
+    model = serializers.CharField(max_length=255, required=False, allow_null=True)
+    theme = serializers.ChoiceField(["system", "light", "dark"], required=False, allow_null=True)
+    sidebar = serializers.ChoiceField(["open", "closed"], required=False, allow_null=True)
+
+
+class TaskStoppedSerializer(serializers.Serializer[Any]):
+    status = serializers.BooleanField()
+
+
+class TasksSerializer(serializers.Serializer[Any]):
+    task_ids = serializers.ListField(child=serializers.UUIDField())
+
+
+class CompletionRequestSerializer(ChatRequestSerializer):
+    """OpenAI's request, and what this site adds to it."""
+
+    chat_id = serializers.CharField(required=False)
+    id = serializers.CharField(required=False, help_text="A message of the chat, or a new UUID for the answer")
+    session_id = serializers.CharField(required=False)
+    features = serializers.DictField(required=False)
+    files = serializers.ListField(required=False)
+    params = serializers.DictField(required=False)
+
+
+class BackgroundSerializer(serializers.Serializer[Any]):
+    """With all three ids; otherwise the provider's answer, unchanged."""
+
+    status = serializers.BooleanField()
+    task_id = serializers.UUIDField()

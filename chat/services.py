@@ -1,0 +1,118 @@
+"""The verbs of conversations; those that ask for an answer are in `asking`. Other tabs are told after the commit."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from chat import access, choice, events, runs, tree
+from chat.access import Person
+from chat.models import Chat, Message
+from providers.facts import Caller
+
+TRASH_DAYS = 30  # how long a deletion can be undone
+
+
+def create_chat(caller: Caller, *, model: str = "", title: str = "") -> Chat:
+    """An empty chat. Raises NotFound when the model is not theirs."""
+    if model:
+        model = choice.model_for(caller, model)
+    with transaction.atomic():
+        chat = Chat.objects.create(user_id=caller.user_id, model=model, title=title, title_is_own=bool(title))
+        tell(chat, "chat:list", {})
+    return chat
+
+
+@transaction.atomic
+def select_branch(message: Message) -> uuid.UUID:
+    """Show the branch of `message`; returns the leaf one arrives at, going to the newest below it."""
+    chat = message.chat
+    messages = list(chat.messages.only("pk", "chat", "parent", "created"))
+    leaf_id = tree.newest_leaf(messages, message.pk)
+    if chat.leaf_id != leaf_id:
+        Chat.objects.filter(pk=chat.pk).update(leaf_id=leaf_id)
+        chat.leaf_id = leaf_id
+        tell(chat, "chat:messages", {"chat_id": str(chat.pk)})
+    return leaf_id
+
+
+@transaction.atomic
+def rename_chat(chat: Chat, title: str) -> None:
+    """The person's own title; no task changes it any more."""
+    chat.title, chat.title_is_own = title, True
+    chat.save(update_fields=["title", "title_is_own"])
+    tell(chat, "chat:title", {"title": title})
+
+
+def delete_chat(chat: Chat) -> None:
+    """Out of sight, its replies stopped; to be had back for `TRASH_DAYS`. What was deleted earlier goes for good."""
+    for message_id in chat.messages.filter(status__in=Message.RUNNING).values_list("pk", flat=True):
+        runs.stop(message_id)
+    with transaction.atomic():
+        chat.deleted_at = timezone.now()
+        chat.save(update_fields=["deleted_at"])
+        tell(chat, "chat:list", {})
+    purge_chats(Chat.objects.filter(user_id=chat.user_id))
+
+
+@transaction.atomic
+def restore_chat(chat: Chat) -> None:
+    """Undo a deletion."""
+    chat.deleted_at = None
+    chat.save(update_fields=["deleted_at"])
+    tell(chat, "chat:list", {})
+
+
+def purge_chats(chats: QuerySet[Chat] | None = None, *, before: datetime | None = None) -> int:
+    """Remove for good what was deleted before a moment (default: `TRASH_DAYS` ago); returns how many chats went."""
+    chats = Chat.objects.all() if chats is None else chats
+    before = before or timezone.now() - timedelta(days=TRASH_DAYS)
+    _rows, by_model = chats.filter(deleted_at__lt=before).delete()
+    return by_model.get(Chat._meta.label, 0)
+
+
+def stop_reply(message: Message) -> None:
+    """End an answer that is still growing, wherever it runs; what it said stays."""
+    runs.stop(message.pk)
+
+
+def stop_message(user: Person, message_id: object) -> None:
+    """The same by its id; raises NotFound when it is not theirs."""
+    stop_reply(access.message_for(user, message_id))
+
+
+def settle_stale(chat: Chat) -> None:
+    """Replies of this chat that no process runs any more become `interrupted`; what they said so far stays."""
+    runs.settle(chat.messages.all())
+
+
+def preferences_of(user_id: int) -> dict[str, Any]:
+    """What is remembered for a person."""
+    return dict(get_user_model()._default_manager.values_list("preferences", flat=True).get(pk=user_id))
+
+
+def set_preferences(user_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Remember some things for a person (None forgets one); returns all that is remembered."""
+    before = preferences_of(user_id)
+    if before == _with(before, values):
+        return before
+    with transaction.atomic():
+        row = get_user_model()._default_manager.select_for_update().get(pk=user_id)
+        row.preferences = _with(row.preferences, values)
+        row.save(update_fields=["preferences"])
+        return dict(row.preferences)
+
+
+def tell(chat: Chat, type: events.EventType, data: dict[str, Any]) -> None:
+    """Tell the person's tabs, once the change is there to be seen."""
+    transaction.on_commit(partial(events.emit_soon, chat.user_id, type=type, data=data, chat_id=chat.pk))
+
+
+def _with(before: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in {**before, **values}.items() if value is not None}

@@ -1,0 +1,17 @@
+"""What happens elsewhere and concerns open sockets."""
+
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_out
+from django.db import transaction
+from django.dispatch import receiver
+
+from chat import events
+
+
+@receiver(user_logged_out, dispatch_uid="chat.signals.sign_out_sockets")
+def sign_out_sockets(sender: Any, request: Any, user: Any, **rest: Any) -> None:
+    """The sockets of the session that ends close; the person's other sessions go on."""
+    key = request.session.session_key
+    if user is not None and key:
+        transaction.on_commit(lambda: events.end_session_soon(user.pk, key))

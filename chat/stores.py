@@ -1,0 +1,162 @@
+"""Bytes into and out of the file store, a piece at a time, whatever the store is; no copy stays on this machine's disk.
+
+Django's storage API opens a remote file by fetching all of it. Reading a range, and listing all there is, are what
+each backend says differently: they are said here, one function each, chosen by the backend's class name.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.core.files.base import File as DjangoFile
+from django.core.files.storage import storages
+
+PIECE = 256 * 1024
+AZURE_SPAN = 2 * 1024 * 1024  # bytes of one request
+
+
+def write(name: str, content: bytes | DjangoFile) -> str:
+    """Store bytes, or an upload as it lies (in memory or in a temporary file); returns the name they have now."""
+    file = DjangoFile(io.BytesIO(content), name) if isinstance(content, bytes) else content
+    return storages["default"].save(name, file)
+
+
+def delete(name: str) -> None:
+    storages["default"].delete(name)
+
+
+def read(name: str) -> bytes:
+    """All the bytes. Raises FileNotFoundError."""
+    return b"".join(read_range(name, 0, None))
+
+
+def read_range(name: str, start: int, length: int | None) -> Iterator[bytes]:
+    """The bytes from `start`, `length` of them (None: to the end), in pieces. FileNotFoundError before the first
+    piece.
+    """
+    storage = storages["default"]
+    return READERS.get(type(storage).__name__, _read_opened)(storage, name, start, length)
+
+
+def _pieces(file: Any, start: int, length: int | None) -> Iterator[bytes]:
+    file.seek(start)
+    left = length
+    while left is None or left > 0:
+        piece = file.read(PIECE if left is None else min(PIECE, left))
+        if not piece:
+            return
+        left = None if left is None else left - len(piece)
+        yield piece
+
+
+def _read_opened(storage: Any, name: str, start: int, length: int | None) -> Iterator[bytes]:
+    with storage.open(name, "rb") as file:
+        yield from _pieces(file, start, length)
+
+
+def _read_s3(storage: Any, name: str, start: int, length: int | None) -> Iterator[bytes]:
+    from botocore.exceptions import ClientError
+
+    if length == 0:
+        return
+    key = storage._normalize_name(name)
+    span = f"bytes={start}-{'' if length is None else start + length - 1}"
+    try:
+        body = storage.bucket.Object(key).get(**({"Range": span} if start or length is not None else {}))["Body"]
+    except ClientError as error:
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 404:
+            raise FileNotFoundError(name) from error
+        raise
+    with body:
+        yield from body.iter_chunks(PIECE)
+
+
+def _read_gcs(storage: Any, name: str, start: int, length: int | None) -> Iterator[bytes]:
+    from google.cloud.exceptions import NotFound
+
+    blob = storage.bucket.blob(storage._normalize_name(name), chunk_size=4 * PIECE)
+    try:
+        with blob.open("rb") as file:
+            yield from _pieces(file, start, length)
+    except NotFound as error:
+        raise FileNotFoundError(name) from error
+
+
+def _read_azure(storage: Any, name: str, start: int, length: int | None) -> Iterator[bytes]:
+    from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+    blob = storage.client.get_blob_client(storage._get_valid_path(name))
+    left = length
+    # Left alone, the library fetches the first 32 MB in one piece.
+    while left is None or left > 0:
+        try:
+            piece = blob.download_blob(offset=start, length=AZURE_SPAN if left is None else min(AZURE_SPAN, left))
+            content = piece.readall()
+        except ResourceNotFoundError as error:
+            raise FileNotFoundError(name) from error
+        except HttpResponseError as error:
+            if error.status_code == 416:  # the end lay exactly between two spans
+                return
+            raise
+        yield content
+        start += len(content)
+        left = None if left is None else left - len(content)
+        if len(content) < AZURE_SPAN and left is None:
+            return
+
+
+READERS: dict[str, Callable[[Any, str, int, int | None], Iterator[bytes]]] = {
+    "S3Storage": _read_s3,
+    "GoogleCloudStorage": _read_gcs,
+    "AzureStorage": _read_azure,
+}
+
+
+# --- what is there ----------------------------------------------------------------------------------------------------
+
+
+def stored() -> Iterator[tuple[str, datetime]]:
+    """Every name in the store, with the time of its last change."""
+    storage = storages["default"]
+    prefix = f"{location}/" if (location := str(getattr(storage, "location", "")).strip("/")) else ""
+    lister = LISTERS.get(type(storage).__name__)
+    if lister is None:
+        yield from _walk(storage, "")
+        return
+    for name, changed in lister(storage, prefix):
+        yield name.removeprefix(prefix), changed
+
+
+def _walk(storage: Any, folder: str) -> Iterator[tuple[str, datetime]]:
+    try:
+        folders, names = storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    below = f"{folder}/" if folder else ""
+    for name in names:
+        yield below + name, storage.get_modified_time(below + name)
+    for inner in folders:
+        yield from _walk(storage, below + inner)
+
+
+def _list_s3(storage: Any, prefix: str) -> Iterator[tuple[str, datetime]]:
+    for one in storage.bucket.objects.filter(Prefix=prefix):
+        yield one.key, one.last_modified
+
+
+def _list_gcs(storage: Any, prefix: str) -> Iterator[tuple[str, datetime]]:
+    for one in storage.bucket.list_blobs(prefix=prefix):
+        yield one.name, one.updated
+
+
+def _list_azure(storage: Any, prefix: str) -> Iterator[tuple[str, datetime]]:
+    for one in storage.client.list_blobs(name_starts_with=prefix):
+        yield one.name, one.last_modified
+
+
+LISTERS: dict[str, Callable[[Any, str], Iterator[tuple[str, datetime]]]] = {
+    "S3Storage": _list_s3,
+    "GoogleCloudStorage": _list_gcs,
+    "AzureStorage": _list_azure,
+}

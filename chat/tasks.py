@@ -1,0 +1,127 @@
+"""Small jobs for the task model: titles. A person sees their results, never their failures: those are in the log."""
+
+import asyncio
+import logging
+import re
+import uuid
+from typing import Any, NamedTuple
+
+from chat import events
+from chat.loop import in_thread
+from chat.models import Chat, Message
+from chat.thinking import without_thinking
+from providers import catalogue, relay
+from providers.errors import GatewayError, NotFound
+from providers.facts import Caller, Route, Snapshot
+
+TASK_SECONDS = 60.0  # nobody waits for a title, but nothing may run for ever
+TITLE_CHARACTERS = 80
+FALLBACK_CHARACTERS = 50
+AROUND_A_TITLE = "#*_`\"'“”‘’«»「」《》 "
+EXCERPT_CHARACTERS = 2000  # of each side of the conversation, sent to the task model
+
+TITLE_PROMPT = """Write a title for the conversation below: two to six words that say what it is about, in the \
+language that the user writes in. Answer with the title alone: no quotation marks, no full stop, no explanation.
+
+<conversation>
+User: {question}
+
+Assistant: {answer}
+</conversation>"""
+
+logger = logging.getLogger(__name__)
+
+
+async def ask(caller: Caller, model: str, messages: list[dict[str, Any]], **params: Any) -> str:
+    """The task model's words, without its thinking; `model` is the chat's. Raises GatewayError."""
+    snapshot = await catalogue.snapshot()
+    route = task_route(snapshot, caller, model)
+    payload = {**params, "model": route.public_id, "messages": messages, "stream": False}
+    try:
+        async with asyncio.timeout(TASK_SECONDS):
+            answer = await relay.complete(
+                relay.Ask(operation="chat", caller=caller, payload=payload, raw=None, kind="task")
+            )
+    except TimeoutError as error:
+        raise GatewayError("The task model took too long.", code="task_timeout") from error
+    choices = answer.get("choices") or [{}]
+    return without_thinking(str((choices[0].get("message") or {}).get("content") or "")).strip()
+
+
+def task_route(snapshot: Snapshot, caller: Caller, model: str) -> Route:
+    """The model that does small jobs for `model` (V11): TASK_MODEL for one of a local connection, TASK_MODEL_EXTERNAL
+    for the others; the model itself when that is not set or not the caller's. Raises NotFound when it is not either.
+    """
+    own = snapshot.route_for(caller, model)
+    is_local = own.sources[0].connection.connection_type == "local"
+    wanted = snapshot.gateway.task_model if is_local else snapshot.gateway.task_model_external
+    try:
+        return snapshot.route_for(caller, wanted) if wanted else own
+    except NotFound:
+        logger.info("The task model %s cannot be used for %s: its own model does the job", wanted, model)
+        return own
+
+
+# --- Titles -----------------------------------------------------------------------------------------------------------
+
+
+class _Unnamed(NamedTuple):
+    user_id: Any
+    model: str
+    question: str
+    answer: str
+
+
+async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
+    """After its first answer, let the task model name a chat; later answers and a person's own title change nothing.
+
+    Until then, and when this fails, it is the first words of the first message. Never raises GatewayError.
+    """
+    chat = await in_thread(_unnamed, chat_id)
+    if chat is None:
+        return
+    try:
+        route = (await catalogue.snapshot()).route_for(caller, chat.model)
+        if route.sources[0].connection.demo:
+            return
+        prompt = TITLE_PROMPT.format(
+            question=chat.question[:EXCERPT_CHARACTERS], answer=chat.answer[:EXCERPT_CHARACTERS]
+        )
+        title = clean_title(await ask(caller, chat.model, [{"role": "user", "content": prompt}]))
+    except GatewayError as error:
+        logger.warning("No title for chat %s: %s %s", chat_id, error.code, error.message)
+        return
+    if not title:
+        return
+    saved = await in_thread(_save_title, chat_id, title)
+    if saved:
+        await events.emit(chat.user_id, type="chat:title", data={"title": title}, chat_id=chat_id)
+
+
+def first_words(text: str) -> str:
+    """A title until there is a better one: the beginning of a text, cut between words where it has any."""
+    line = " ".join(text.split())
+    if len(line) <= FALLBACK_CHARACTERS:
+        return line
+    start, _space, rest = line[:FALLBACK_CHARACTERS].rpartition(" ")
+    return f"{start or rest}…"
+
+
+def clean_title(answer: str) -> str:
+    """One line without the quotation marks, headings and labels that models put around a title."""
+    line = next((line.strip() for line in answer.splitlines() if line.strip()), "")
+    line = re.sub(r"^(title|标题)\s*[:：]", "", line.strip(AROUND_A_TITLE), flags=re.IGNORECASE)
+    return line.strip(AROUND_A_TITLE).rstrip(".。")[:TITLE_CHARACTERS].strip()
+
+
+def _unnamed(chat_id: uuid.UUID) -> _Unnamed | None:
+    """What a title is made from, when this chat still wants one."""
+    chat = Chat.objects.filter(pk=chat_id, title_is_own=False, deleted_at=None).first()
+    answers = list(Message.objects.filter(chat_id=chat_id, role=Message.Role.ASSISTANT, status=Message.Status.DONE)[:2])
+    if chat is None or len(answers) != 1 or answers[0].parent is None:
+        return None
+    return _Unnamed(chat.user_id, answers[0].model, answers[0].parent.content, answers[0].content)
+
+
+def _save_title(chat_id: uuid.UUID, title: str) -> bool:
+    return bool(Chat.objects.filter(pk=chat_id, title_is_own=False).update(title=title))

@@ -1,0 +1,107 @@
+"""Small parts that templates ask for by name."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join, json_script
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from chat import markdown
+
+register = template.Library()
+# What the chat page imports: named in the page, so that the browser fetches all at once instead of link by link.
+CHAT_MODULES = (
+    *("actions", "api", "clipboard", "composer", "keys", "markdown", "maths", "picker", "replies", "scroll", "sidebar"),
+    *("socket", "status", "text", "theme", "thread", "toast"),
+)
+register.filter("markdown", markdown.to_html)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """One icon of the sprite, hidden from screen readers: the control around it carries the name."""
+    return format_html(
+        '<svg class="icon icon-{}" aria-hidden="true"><use href="{}#{}"></use></svg>', name, static("icons.svg"), name
+    )
+
+
+@register.simple_tag
+def preload_modules() -> SafeString:
+    addresses = ((static(f"js/{name}.js"),) for name in CHAT_MODULES)
+    return format_html_join("\n", '<link rel="modulepreload" href="{}">', addresses)
+
+
+@register.simple_tag
+def logo() -> str:
+    return static("logo.svg")
+
+
+@register.filter
+def when(moment: datetime) -> str:
+    """`14:03` today, with the day before that."""
+    local = timezone.localtime(moment)
+    today = timezone.localdate()
+    if local.date() == today:
+        return date_format(local, "H:i")
+    return date_format(local, _("j M, H:i") if local.year == today.year else _("j M Y, H:i"))
+
+
+@register.filter
+def seconds(milliseconds: int) -> str:
+    """`0.42 s`"""
+    return _("%(seconds)s s") % {"seconds": f"{milliseconds / 1000:.2f}"}
+
+
+@register.simple_tag
+def advice(error: dict[str, Any] | None, user: Any) -> str:
+    """What can be done about a failed answer, by whose fault it is."""
+    error = error or {}
+    wait = error.get("retry_after")
+    if wait:
+        whole: int = max(1, round(wait))
+        words = ngettext("Try again in %d second.", "Try again in %d seconds.", whole)
+        return words % whole
+    match error.get("blame"):
+        case "caller":
+            return _("Change your message or the model, then try again.")
+        case "configuration" if user.is_superuser:
+            return _("Check the connection in the administration, then try again.")
+        case "configuration":
+            return _("Your administrator can mend this. Trying again may help later.")
+        case "network":
+            return _("The provider did not answer. Try again in a moment.")
+    if error.get("retryable"):
+        return _("This may pass. Try again in a moment.")
+    return _("Trying again the same way may not help: change your message or choose another model.")
+
+
+@register.simple_tag
+def script_texts() -> SafeString:
+    """What the scripts say, in the language of the page."""
+    texts = {
+        "newChat": _("New chat"),
+        "lost": _("The connection was lost. Trying again …"),
+        "sendFailed": _("Your message could not be sent. It is still in the field."),
+        "noAnswer": _("The server did not answer. Try again in a moment."),
+        "actionFailed": _("That did not work. Try again in a moment."),
+        "deleted": _("Chat deleted."),
+        "undo": _("Undo"),
+        "rename": _("New name"),
+        "thinking": _("Thinking …"),
+        "thoughtFor": _("Thought for {n} s"),
+        "answered": _("{model} answered: {text}"),
+        "stopped": _("The answer was stopped."),
+        "failed": _("The answer failed: {text}"),
+        "steps": _("step {step} of {total}"),
+        "queue": _("{n} before this one"),
+        "made": _("How this was made"),
+        "picture": _("Picture"),
+        "versions": _("Version {n} of {total}"),
+    }
+    return json_script(texts, "texts")

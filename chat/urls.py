@@ -1,0 +1,27 @@
+"""The chat's JSON routes, then its pages."""
+
+from django.urls import include, path
+
+from chat import api, completions
+
+CHAT = "api/v1/chats/<str:chat_id>"
+
+urlpatterns = [
+    path("api/v1/chats/", api.ChatList.as_view(), name="chat-list"),
+    path(CHAT, api.ChatDetail.as_view(), name="chat-detail"),
+    path(f"{CHAT}/restore", api.RestoreChat.as_view(), name="chat-restore"),
+    path(f"{CHAT}/export", api.ExportChat.as_view(), name="chat-export"),
+    path(f"{CHAT}/export.md", api.ExportChatAsMarkdown.as_view(), name="chat-export-markdown"),
+    path(f"{CHAT}/messages", api.MessageList.as_view(), name="message-list"),
+    path(f"{CHAT}/messages/<str:message_id>", api.MessageDetail.as_view(), name="message-detail"),
+    path(f"{CHAT}/messages/<str:message_id>/regenerate", api.Regenerate.as_view(), name="message-regenerate"),
+    path(f"{CHAT}/messages/<str:message_id>/edit", api.EditMessage.as_view(), name="message-edit"),
+    path(f"{CHAT}/messages/<str:message_id>/select", api.SelectBranch.as_view(), name="message-select"),
+    path(f"{CHAT}/messages/<str:message_id>/stop", api.StopReply.as_view(), name="message-stop"),
+    path("api/v1/preferences", api.Preferences.as_view(), name="preferences"),
+    path("api/chat/completions", completions.ChatCompletions.as_view(), name="chat-completions"),
+    path("api/tasks/stop/<str:task_id>", completions.StopTask.as_view(), name="task-stop"),
+    path("api/tasks/chat/<str:chat_id>", completions.ChatTasks.as_view(), name="chat-tasks"),
+    path("", include("chat.file_urls")),
+    path("", include("chat.page_urls")),
+]
