@@ -1,0 +1,42 @@
+"""The scripted provider, told what to say to which words: titles ask it too, so a mere queue would mix them up."""
+
+from typing import Any
+
+import pytest
+
+from tests.upstream import Behaviour, openai
+
+
+@pytest.fixture(autouse=True)
+def patience(browser):
+    """What must happen may take its time on a busy machine; nothing here asserts how long."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=30_000)
+
+
+class Provider:
+    """`says("Hi", "Hello.", after={1: gate})`: the next answer to a message that is exactly these words."""
+
+    def __init__(self, upstream: Any) -> None:
+        self.title = "A fitting title"
+        self._answers: dict[str, list[Behaviour]] = {}
+        upstream.always(self._answer, path="/chat/completions")
+
+    def says(self, question: str, content: Any = "", **options: Any) -> None:
+        self.does(question, openai.chat(content, **options))
+
+    def does(self, question: str, behaviour: Behaviour) -> None:
+        self._answers.setdefault(question, []).append(behaviour)
+
+    def _answer(self, received: Any) -> Any:
+        asked = received.json
+        question = asked["messages"][-1]["content"]
+        queued = self._answers.get(question)
+        behaviour = queued.pop(0) if queued else openai.chat(self.title if not asked.get("stream") else "Said.")
+        return behaviour(received) if callable(behaviour) else behaviour
+
+
+@pytest.fixture
+def provider(upstream, connection):
+    return Provider(upstream)

@@ -1,0 +1,101 @@
+"""The browser's Markdown: the same as the server's, and as harmless."""
+
+import pytest
+
+from chat.markdown import to_html
+from tests.chat import markdown_examples
+
+# Both renderings as the browser reads them, without the colours of code (two libraries, one palette).
+COMPARE = """
+async ([texts, rendered]) => {
+  const markdown = await import("/static/js/markdown.js");
+  await markdown.ready();
+  const plain = (root) => {
+    for (const span of root.querySelectorAll("[class^='hljs-']")) span.replaceWith(...span.childNodes);
+    for (const element of root.querySelectorAll("*")) {
+      const attributes = [...element.attributes].sort((a, b) => a.name.localeCompare(b.name));
+      for (const { name } of attributes) element.removeAttribute(name);
+      for (const { name, value } of attributes) element.setAttribute(name, value);
+    }
+    root.normalize();
+    return root.innerHTML.replace(/>\\s+/g, ">").replace(/\\s+</g, "<");
+  };
+  return texts.map((text, index) => {
+    const [ours, theirs] = [document.createElement("div"), document.createElement("div")];
+    ours.append(markdown.toFragment(text));
+    theirs.append(new DOMParser().parseFromString(rendered[index], "text/html").body);
+    return [text, plain(ours), plain(theirs.firstChild)];
+  });
+}
+"""
+# Piece by piece, as a stream does; afterwards the blocks must be those of one rendering of the whole.
+STREAM = """
+async ([texts, sizes]) => {
+  const markdown = await import("/static/js/markdown.js");
+  await markdown.ready();
+  const wrong = [];
+  for (const text of texts) {
+    const [grown, whole] = [document.createElement("div"), document.createElement("div")];
+    document.body.append(grown);
+    for (let end = 0, turn = 0; end < text.length; turn += 1) {
+      end += sizes[turn % sizes.length];
+      markdown.draw(grown, text.slice(0, end));
+    }
+    markdown.draw(whole, text);
+    if (grown.innerHTML !== whole.innerHTML) wrong.push([text, grown.innerHTML, whole.innerHTML]);
+    grown.remove();
+  }
+  return wrong;
+}
+"""
+
+
+@pytest.fixture
+def chat_page(open_page, problems, connection, alice):
+    page = open_page(alice)
+    page.goto("/")
+    problems.expect("status of 404")  # the pictures of the examples are not there
+    return page
+
+
+def test_both_sides_render_alike(chat_page):
+    texts = markdown_examples.ALL
+    for text, browsers, servers in chat_page.evaluate(COMPARE, [texts, [to_html(text) for text in texts]]):
+        assert browsers == servers, text
+
+
+def test_a_text_that_streams_ends_as_the_whole_would(chat_page):
+    texts = [text for text in markdown_examples.ALL if "$" not in text and "\\" not in text]
+    for text, grown, whole in chat_page.evaluate(STREAM, [["\n\n".join(texts), *texts], [1, 7, 3, 20]]):
+        assert grown == whole, text
+
+
+def test_hostile_text_does_nothing_while_it_streams(chat_page):
+    """No script, no request to elsewhere; `open_page` fails the test on any violation of the content policy."""
+    strangers = []
+    chat_page.on("request", lambda request: strangers.append(request.url) if "evil" in request.url else None)
+    chat_page.on("dialog", lambda dialog: strangers.append(dialog.message))
+    chat_page.evaluate(STREAM, [markdown_examples.HOSTILE, [1]])
+    assert strangers == []
+
+
+DRAW = """
+async (text) => {
+  const { draw, ready } = await import("/static/js/markdown.js");
+  await ready();
+  const box = document.createElement("div");
+  box.id = "box";
+  document.body.append(box);
+  draw(box, text);
+}
+"""
+
+
+def test_formulas_are_drawn_without_styles_in_markup(chat_page):
+    tall = (
+        r"\left(\begin{matrix}a\\b\\c\\d\end{matrix}\right) \color{red}{x} \overbrace{a+b} \boxed{y} \sqrt{\frac{1}{2}}"
+    )
+    chat_page.evaluate(DRAW, f"$$\n{tall}\n$$\n\nand $\\bad{{$ as it is")
+    chat_page.wait_for_selector("#box .katex")
+    assert chat_page.locator("#box .katex-mathml math").count() == 1
+    assert r"\bad{" in chat_page.inner_text("#box p")

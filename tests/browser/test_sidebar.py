@@ -1,0 +1,193 @@
+"""The list of chats: finding, renaming, deleting with a way back, keys, the theme and the language."""
+
+import datetime
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from chat.models import Chat, Message
+from tests.browser.chat_page import ChatPage
+
+
+@pytest.fixture
+def make_chat(alice):
+    def make(title, words="Some words", *, turns=1, age=0):
+        moment = timezone.now() - datetime.timedelta(days=age)
+        chat = Chat.objects.create(user=alice, title=title, updated=moment)
+        for number in range(turns):
+            asked = Message.objects.create(chat=chat, parent=chat.leaf, role="user", content=f"Question {number}")
+            chat.leaf = Message.objects.create(chat=chat, parent=asked, role="assistant", content=words, model="m1")
+        chat.save()
+        return chat
+
+    return make
+
+
+@pytest.fixture
+def chat(open_page, connection, alice, make_chat):
+    make_chat("Bread", "The sourdough rose")
+    make_chat("Trains", age=1)
+    make_chat("Old letters", age=60)
+    return ChatPage(open_page(alice)).open()
+
+
+def menu(chat, title, name):
+    row = chat.chats.filter(has_text=title)
+    row.hover()
+    row.get_by_role("button").click()
+    chat.page.get_by_role("menuitem", name=name).click()
+
+
+def test_chats_are_grouped_and_open_without_a_new_page(chat):
+    expect(chat.page.locator("#chat-list h2")).to_have_text(["Today", "Yesterday", "Older"])
+    chat.page.evaluate("window.still = true")
+    chat.page.get_by_role("link", name="Trains").click()
+    expect(chat.questions).to_have_count(1)
+    expect(chat.page).to_have_title("Trains · WebUI")
+    expect(chat.page.get_by_role("link", name="Trains")).to_have_attribute("aria-current", "page")
+    chat.page.get_by_role("link", name="Bread").click()
+    expect(chat.answer).to_have_text("The sourdough rose")
+    expect(chat.field).to_be_focused()
+    chat.page.go_back()
+    expect(chat.page).to_have_title("Trains · WebUI")
+    assert chat.page.evaluate("window.still")
+
+
+def test_a_search_by_keys_alone_finds_words_and_opens_the_chat(chat):
+    chat.page.keyboard.press("Control+k")
+    chat.page.keyboard.type("sourdough")
+    expect(chat.chats).to_have_count(1)
+    expect(chat.chats.first).to_contain_text("The sourdough rose")
+    chat.page.keyboard.press("ArrowDown")
+    chat.page.keyboard.press("Enter")
+    expect(chat.answer).to_have_text("The sourdough rose")
+
+
+def test_a_rename_shows_everywhere_at_once(chat, make_chat):
+    chat.page.get_by_role("link", name="Bread").click()
+    other = ChatPage(chat.page.context.new_page()).open()
+    menu(chat, "Bread", "Rename")
+    name = chat.page.get_by_role("textbox", name="New name")
+    expect(name).to_have_value("Bread")
+    name.fill("Bread & butter <b>")
+    name.press("Enter")
+    expect(chat.page.get_by_role("heading", level=1)).to_have_text("Bread & butter <b>")
+    expect(chat.page).to_have_title("Bread & butter <b> · WebUI")
+    expect(other.page.get_by_role("link", name="Bread & butter <b>")).to_be_visible()
+    assert Chat.objects.filter(title="Bread & butter <b>", title_is_own=True).exists()
+
+
+def test_escape_leaves_the_name_alone(chat):
+    menu(chat, "Bread", "Rename")
+    name = chat.page.get_by_role("textbox", name="New name")
+    name.fill("Other")
+    name.press("Escape")
+    expect(name).to_have_count(0)
+    expect(chat.page.get_by_role("link", name="Bread")).to_be_focused()
+    assert Chat.objects.filter(title="Bread").exists()
+
+
+def test_a_deletion_can_be_undone(chat):
+    chat.page.get_by_role("link", name="Bread").click()
+    expect(chat.answer).to_have_text("The sourdough rose")
+    other = ChatPage(chat.page.context.new_page()).open()
+    menu(chat, "Bread", "Delete")
+    expect(chat.page.get_by_text("Hello, Alice")).to_be_visible()  # the open chat is gone
+    expect(chat.page.get_by_role("link", name="Bread")).to_have_count(0)
+    expect(other.page.get_by_role("link", name="Bread")).to_have_count(0)
+    chat.page.get_by_role("button", name="Undo").click()
+    expect(chat.page.get_by_role("link", name="Bread")).to_be_visible()
+    expect(other.page.get_by_role("link", name="Bread")).to_be_visible()
+
+
+def test_earlier_messages_come_as_one_scrolls_up_and_nothing_jumps(chat, make_chat):
+    make_chat("Long", turns=35)
+    chat.page.reload()
+    chat.page.get_by_role("link", name="Long").click()
+    expect(chat.questions.last).to_contain_text("Question 34")
+    expect(chat.questions).to_have_count(10)
+    top = chat.questions.first
+    expect(top).to_contain_text("Question 25")
+    chat.page.locator("#content").hover()
+    chat.page.mouse.wheel(0, -10_000)
+    expect(chat.questions).to_have_count(20)
+    seen = chat.questions.filter(has_text="Question 25").bounding_box()["y"]
+    assert 0 <= seen <= 400
+    while chat.page.locator(".earlier").count():
+        chat.page.mouse.wheel(0, -10_000)
+        chat.page.wait_for_load_state("networkidle")
+    expect(chat.questions).to_have_count(35)
+    expect(chat.questions.first).to_contain_text("Question 0")
+
+
+def test_keys_open_a_new_chat_and_the_list_of_keys(chat):
+    chat.page.get_by_role("link", name="Trains").click()
+    expect(chat.questions).to_have_count(1)
+    chat.page.keyboard.press("Control+Shift+o")
+    expect(chat.page.get_by_text("Hello, Alice")).to_be_visible()
+    chat.field.press("?")
+    expect(chat.field).to_have_value("?")
+    chat.page.locator("#content").click(position={"x": 5, "y": 5})
+    chat.page.keyboard.press("?")
+    expect(chat.page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
+def test_the_theme_follows_the_system_until_one_chooses_and_is_remembered(chat, alice):
+    page = chat.page
+    background = "getComputedStyle(document.documentElement).backgroundColor"
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(background)
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(background) != dark
+    page.get_by_role("button", name="Alice").click()
+    with page.expect_response("**/api/v1/preferences"):
+        page.get_by_role("radio", name="Dark").check(force=True)
+    assert page.evaluate(background) == dark
+    page.reload()
+    assert page.evaluate(background) == dark
+    alice.refresh_from_db()
+    assert alice.preferences["theme"] == "dark"
+
+
+def test_the_language_can_be_switched(chat):
+    chat.page.get_by_role("button", name="Alice").click()
+    chat.page.get_by_role("button", name="简体中文").click()
+    expect(chat.page.locator("html")).to_have_attribute("lang", "zh-hans")
+    chat.page.get_by_role("button", name="Alice").click()
+    chat.page.get_by_role("button", name="English").click()
+    expect(chat.page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_a_closed_sidebar_stays_closed(chat):
+    chat.page.get_by_role("button", name="Hide the chats").click()
+    expect(chat.page.get_by_role("link", name="Trains")).to_be_hidden()
+    chat.page.reload()
+    expect(chat.page.get_by_role("link", name="Trains")).to_be_hidden()
+    chat.page.keyboard.press("Control+k")
+    expect(chat.page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_on_a_phone_the_sidebar_is_a_drawer_that_a_choice_closes(open_page, chat, alice):
+    phone = ChatPage(open_page(alice, viewport={"width": 390, "height": 800}, has_touch=True)).open()
+    expect(phone.page.get_by_role("link", name="Trains")).to_be_hidden()
+    phone.page.get_by_role("button", name="Show the chats").tap()
+    phone.page.get_by_role("link", name="Trains").tap()
+    expect(phone.questions).to_have_count(1)
+    expect(phone.page.get_by_role("link", name="Trains")).to_be_hidden()
+
+
+def test_signing_out_elsewhere_brings_the_login_page(chat, problems):
+    problems.expect("status of 401")
+    other = chat.page.context.new_page()
+    other.goto("/")
+    other.get_by_role("button", name="Alice").click()
+    other.get_by_role("button", name="Sign out").click()
+    expect(chat.page.get_by_label("Password")).to_be_visible()
+
+
+def test_a_link_to_a_chat_that_is_gone_shows_the_page_that_says_so(chat, problems):
+    problems.expect("404")
+    Chat.objects.filter(title="Trains").delete()
+    chat.page.get_by_role("link", name="Trains").click()
+    expect(chat.page).to_have_title("There is nothing here · WebUI")

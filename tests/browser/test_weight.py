@@ -1,0 +1,49 @@
+"""What a chat page costs: compressed bytes, and no chain of requests."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from chat.models import Chat, Message
+from chat.templatetags.ui import CHAT_MODULES
+
+HERE = Path(__file__).parent
+KB = 1000
+COMPRESSED = (".woff2", ".png", ".webp")
+
+
+@pytest.fixture
+def loaded(open_page, connection, alice):
+    """address → compressed size of everything that a chat page with code, tables and formulas loads."""
+    chat = Chat.objects.create(user=alice, title="Everything")
+    question = Message.objects.create(chat=chat, role="user", content="Question")
+    content = (HERE / "everything.md").read_text()
+    chat.leaf = Message.objects.create(chat=chat, parent=question, role="assistant", content=content, model="m1")
+    chat.save()
+    page = open_page(alice)
+    answers = []
+    page.on("response", lambda answer: answers.append(answer))
+    page.goto(f"/c/{chat.pk}")
+    page.wait_for_selector(".katex")
+    page.wait_for_function(
+        "() => import('/static/js/markdown.js').then((markdown) => markdown.ready()).then(() => true)"
+    )
+    page.wait_for_load_state("networkidle")
+    return {
+        answer.url.partition("?")[0]: len(body if answer.url.endswith(COMPRESSED) else gzip.compress(body))
+        for answer in answers
+        if (body := answer.body())
+    }
+
+
+def test_a_chat_page_stays_light(loaded):
+    own = {address: size for address, size in loaded.items() if "/static/js/" in address}
+    table = "\n".join(f"{size:>7} {address}" for address, size in sorted(loaded.items(), key=lambda item: -item[1]))
+    assert sum(own.values()) < 40 * KB, table
+    assert sum(loaded.values()) < 350 * KB, table
+
+
+def test_every_module_is_named_in_the_page(loaded):
+    modules = {Path(address).stem for address in loaded if "/static/js/" in address}
+    assert modules - {"app"} == set(CHAT_MODULES)

@@ -1,0 +1,51 @@
+"""What sockets were told and what a snapshot says never contradict each other."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chat.runs.draft import Draft
+
+text = st.text("ab", max_size=3)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), text, text),
+        st.tuples(st.just("tell")),
+        st.tuples(st.just("append"), text),
+        st.tuples(st.just("replace"), text),
+    ),
+    max_size=30,
+)
+
+
+class Client:
+    """What a page makes of the events."""
+
+    def __init__(self):
+        self.content = self.reasoning = ""
+
+    def hear(self, draft):
+        while data := draft.take_untold():
+            self.content += data["content"]
+            self.reasoning += data.get("reasoning", "")
+
+
+@given(steps)
+def test_a_snapshot_is_what_the_events_so_far_add_up_to(taken):
+    draft, client = Draft(), Client()
+
+    for kind, *values in taken:
+        if kind == "add":
+            draft.add(*values)
+        else:
+            client.hear(draft)  # every other event is told after the pieces before it
+        if kind == "append":
+            draft.append(values[0])
+            client.content += values[0]
+        elif kind == "replace":
+            draft.replace(values[0])
+            client.content = values[0]
+        snapshot = draft.snapshot()
+        assert (snapshot["content"], snapshot["reasoning"]) == (client.content, client.reasoning)
+
+    client.hear(draft)
+    assert (draft.content, draft.reasoning) == (client.content, client.reasoning)

@@ -1,0 +1,221 @@
+"""The pipeline: handlers from anywhere work on a turn, in the browser's replies and in programs' requests alike."""
+
+import pytest
+
+from chat import pipeline
+from chat.pipeline import Handler, Turn
+from providers.callers import caller_for_user
+from tests.chat.handlers import Weather
+from tests.chat.talk import Talker
+
+HERE = "tests.chat.handlers"
+
+
+@pytest.fixture
+def talker(site, alice, connection):
+    return Talker(site, alice)
+
+
+@pytest.fixture
+def use(settings):
+    """`use("Weather", "Always")`: these handlers in this order."""
+
+    def choose(*names):
+        settings.CHAT_PIPELINE = [f"{HERE}.{name}" for name in names]
+
+    return choose
+
+
+def reply(talker, content="Umbrella?", **more):
+    tab = talker.listen()
+    started = talker.start(content, **more)
+    tab.until_done(started["message"]["id"])
+    return tab, talker.message(started["chat"]["id"], started["message"]["id"])
+
+
+def types_of(tab, message):
+    return [event["data"]["type"] for event in tab.of(message["id"])]
+
+
+class TestAReplyInTheBrowser:
+    def test_a_handler_adds_status_context_and_files(self, talker, upstream, use):
+        use("Weather", "Always")
+        upstream.answer("Take one.")
+
+        tab, message = reply(talker, features={"weather": True})
+
+        assert upstream.chats[0].json["messages"] == [
+            {"role": "system", "content": "<context>It is raining.</context>"},
+            {"role": "user", "content": "Umbrella?"},
+        ]
+        assert upstream.chats[0].json["temperature"] == 0.1
+        assert types_of(tab, message)[:3] == ["status", "files", "status"]
+        assert [one["description"] for one in message["status_history"]] == ["Looking outside", "Looked outside"]
+        assert [one["id"] for one in message["files"]] == ["1"]
+        assert message["content"] == "Take one."
+
+    def test_it_is_left_alone_when_the_toggle_is_off(self, talker, upstream, use):
+        use("Weather")
+        upstream.answer("Take one.")
+
+        _, message = reply(talker)
+
+        assert message["status_history"] == []
+        assert len(upstream.chats[0].json["messages"]) == 1
+
+    def test_it_is_left_alone_when_the_person_may_not_use_it(self, site, bob, connection, upstream, use):
+        use("Weather")
+        upstream.answer("Take one.")
+
+        _, message = reply(Talker(site, bob), features={"weather": True})
+
+        assert message["status_history"] == []
+
+    @pytest.mark.parametrize(
+        ("handler", "words"), [("Broken", "Something went wrong on this site."), ("Failing", "no clouds today")]
+    )
+    def test_a_handler_that_fails_says_so_and_the_model_answers(self, talker, upstream, use, handler, words):
+        use(handler)
+        upstream.answer("Anyway.")
+
+        _, message = reply(talker)
+
+        assert message["status_history"] == [{"description": words, "done": True, "error": True}]
+        assert (message["status"], message["content"]) == ("done", "Anyway.")
+
+    def test_a_handler_may_answer_itself(self, talker, upstream, use):
+        use("Parrot", "Broken")
+
+        tab, message = reply(talker, features={"parrot": True})
+
+        assert (message["status"], message["content"]) == ("done", "Umbrella?!")
+        assert tab.text_of(message["id"]) == "Umbrella?!"
+        assert message["status_history"] == []
+        assert [one for one in upstream.chats if one.json["stream"]] == []
+
+    def test_stop_reaches_a_handler_at_work(self, talker, upstream, use):
+        use("Slow")
+        tab = talker.listen()
+        started = talker.start()
+        tab.wait_for(lambda event: event["data"]["type"] == "status")
+
+        tab.send({"type": "stop", "message_id": started["message"]["id"]})
+
+        assert tab.until_done(started["message"]["id"])["status"] == "stopped"
+        assert upstream.chats == []
+
+    def test_pictures_of_the_model_go_to_the_handler_that_keeps_them(self, talker, upstream, use):
+        use("Always", "Album")
+        upstream.answer("Look.", images=["data:image/png;base64,AA"])
+
+        _, message = reply(talker)
+
+        assert [one["url"] for one in message["files"]] == ["data:image/png;base64,AA"]
+
+    def test_without_such_a_handler_the_person_is_told(self, talker, upstream, use):
+        use()
+        upstream.answer("Look.", images=["data:image/png;base64,AA"])
+
+        _, message = reply(talker)
+
+        assert message["status_history"][0]["error"] is True
+        assert message["content"] == "Look."
+
+
+class TestAProgramsRequest:
+    def ask(self, site, api_key, **body):
+        client = site.session(key=api_key)
+        payload = {"model": "m1", "messages": [{"role": "user", "content": "Umbrella?"}], **body}
+        return client.post(f"{site.url}/api/chat/completions", json=payload, timeout=15)
+
+    def test_the_same_handlers_work_on_it(self, site, api_key, connection, upstream, use):
+        use("Weather", "Always")
+        upstream.answer("Take one.")
+
+        answer = self.ask(site, api_key, features={"weather": True}, stream=True)
+
+        assert answer.status_code == 200
+        assert "Take" in answer.text
+        sent = upstream.last.json
+        assert sent["messages"][0] == {"role": "system", "content": "<context>It is raining.</context>"}
+        assert (sent["temperature"], sent.get("features")) == (0.1, None)
+
+    @pytest.mark.parametrize("stream", [True, False])
+    def test_a_handlers_own_answer_has_openais_form(self, site, api_key, connection, upstream, use, stream):
+        use("Parrot")
+        client = site.openai(api_key)
+        client.base_url = f"{site.url}/api"
+
+        answer = client.chat.completions.create(
+            model="m1",
+            messages=[{"role": "user", "content": "Umbrella?"}],
+            stream=stream,
+            extra_body={"features": {"parrot": True}},
+        )
+
+        if stream:
+            text = "".join(chunk.choices[0].delta.content or "" for chunk in answer)
+        else:
+            text = answer.choices[0].message.content
+        assert text == "Umbrella?!"
+        assert upstream.chats == []
+
+
+class Kept:
+    def __init__(self):
+        self.events = []
+
+    async def emit(self, type, data):
+        self.events.append((type, data))
+
+
+class TestATurn:
+    @pytest.fixture
+    def turn(self, alice):
+        messages = [{"role": "user", "content": "x"}]
+        return Turn(caller=caller_for_user(alice), payload={"model": "m1", "messages": messages}, sink=Kept())
+
+    def test_context_goes_before_the_words_of_the_system_message(self, turn):
+        turn.payload["messages"] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "x"}]
+
+        turn.add_context("a")
+        turn.add_context("b")
+
+        assert turn.messages[0]["content"] == "<context>b</context>\n\n<context>a</context>\n\nBe brief."
+        assert len(turn.messages) == 2
+
+    def test_context_fits_a_system_message_of_parts(self, turn):
+        turn.payload["messages"] = [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}]
+
+        turn.add_context("a")
+
+        assert turn.messages[0]["content"][0] == {"type": "text", "text": "<context>a</context>"}
+
+    async def test_new_files_stand_before_earlier_ones(self, turn):
+        await turn.add_files([{"id": "1"}])
+        await turn.add_files([{"id": "2"}, {"id": "3"}])
+
+        assert [file["id"] for file in turn.sink.events[-1][1]["files"]] == ["2", "3", "1"]
+
+
+def test_the_composer_is_offered_what_the_person_may_use(use, alice, bob):
+    use("Always", "Weather", "Parrot")
+
+    offered = [[name for name, _ in pipeline.toggles_for(caller_for_user(who))] for who in (alice, bob)]
+
+    assert offered == [["weather", "parrot"], ["parrot"]]
+
+
+def test_a_path_that_leads_nowhere_is_named(settings):
+    settings.CHAT_PIPELINE = ["tests.chat.handlers.Gone"]
+
+    with pytest.raises(ImportError, match="Gone"):
+        pipeline.handlers()
+
+
+@pytest.mark.parametrize("handler", [*pipeline.handlers(), Weather()], ids=lambda handler: handler.name)
+def test_each_handler_of_the_site_keeps_the_contract(handler):
+    assert isinstance(handler, Handler)
+    assert handler.name
+    assert handler.toggle is None or (str(handler.toggle.label) and handler.toggle.icon)
+    assert type(handler).handle is not Handler.handle

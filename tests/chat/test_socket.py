@@ -1,0 +1,107 @@
+"""The socket itself: who may come in, what it makes of nonsense, when it ends."""
+
+import json
+
+import pytest
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+from websockets.exceptions import ConnectionClosed
+
+from chat.events import group_of
+from tests.chat.talk import Listener, Talker
+
+
+@pytest.fixture
+def tab(site, alice):
+    return Talker(site, alice).listen()
+
+
+def error_of(tab):
+    event = tab.next()
+    assert event["data"]["type"] == "error", event
+    return event["data"]["data"]
+
+
+def test_nobody_gets_in_and_is_told_why(site):
+    socket = site.socket(None)
+
+    with pytest.raises(ConnectionClosed) as closed:
+        socket.recv(10)
+
+    assert closed.value.rcvd.code == 4401
+
+
+def test_another_sites_page_gets_no_socket(site, alice):
+    from websockets.exceptions import InvalidStatus
+
+    with pytest.raises(InvalidStatus):
+        site.socket(alice, origin="https://evil.example")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ("not json", "not_json"),
+        ("[]", "no_type"),
+        ("{}", "no_type"),
+        ('{"type": 5}', "no_type"),
+        ('{"type": "dance"}', "unknown_type"),
+        ('{"type": "__class__"}', "unknown_type"),
+        ('{"type": "resume"}', "message_not_found"),
+        ('{"type": "stop", "message_id": ["x"]}', "message_not_found"),
+        (json.dumps({"type": "ping", "padding": "x" * 5000}), "request_too_large"),
+        (b"\x00\x01", "not_text"),
+    ],
+)
+def test_nonsense_is_answered_and_the_socket_stays_open(tab, sent, code):
+    tab.send(sent)
+
+    assert error_of(tab)["code"] == code
+    tab.send({"type": "ping"})
+    assert tab.next()["data"]["type"] == "pong"
+
+
+def test_an_unknown_type_is_named_with_those_that_are_known(tab):
+    tab.send({"type": "dance"})
+
+    assert error_of(tab)["detail"] == "Unknown type “dance”. Known: resume, stop, ping."
+
+
+def test_signing_out_closes_the_persons_socket(site, alice):
+    talker = Talker(site, alice)
+    cookie = talker.session.cookies["sessionid"]
+    tab = Listener(site.socket(None, headers={"Cookie": f"sessionid={cookie}"}))
+    other = talker.listen()
+
+    answer = talker.session.post(f"{site.url}/accounts/logout/", timeout=10)
+
+    assert answer.ok
+    with pytest.raises(ConnectionClosed) as closed:
+        tab.next()
+    assert closed.value.rcvd.code == 4401
+    other.send({"type": "ping"})
+    assert other.next()["data"]["type"] == "pong"
+
+
+def test_a_person_who_is_switched_off_is_not_heard_any_more(tab, alice):
+    alice.is_active = False
+    alice.save()
+
+    tab.send({"type": "ping"})
+
+    with pytest.raises(ConnectionClosed) as closed:
+        tab.next()
+    assert closed.value.rcvd.code == 4401
+
+
+def test_a_closed_socket_leaves_its_group(site, alice, tab):
+    async def members():
+        return dict(get_channel_layer().groups).get(group_of(alice.pk), {})
+
+    if not isinstance(get_channel_layer(), InMemoryChannelLayer):
+        pytest.skip("only the channel layer in memory shows its groups")
+    assert len(site.run(members())) == 1
+
+    tab.close()
+    Talker(site, alice).listen().close()  # comes after: what the first one left is gone by then
+
+    assert len(site.run(members())) <= 1

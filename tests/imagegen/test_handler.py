@@ -1,0 +1,212 @@
+"""Pictures inside the conversation: gate, wish, edit or create, progress, context; the talk goes on in any case."""
+
+import json
+
+import pytest
+
+from chat import stores
+from chat.models import File
+from imagegen.models import ImageJob, ImageSettings
+from tests.chat.talk import Talker
+from tests.upstream import Gate, Reply
+from tests.upstream.openai import error
+from tests.upstream.openai_images import drawn, in_base64
+from tests.upstream.pictures import png
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PATIENCE = 20
+RED, BLUE = png(8, 8), png(8, 8, shade=90)
+DRAW = {"image_generation": True}
+IMAGES = "/images/generations"
+
+
+@pytest.fixture
+def talker(site, alice, connection, engine_row):
+    ImageSettings.objects.update(prompt_generation=False)
+    return Talker(site, alice)
+
+
+def reply(talker, content="a red kite", **more):
+    tab = talker.listen()
+    started = talker.start(content, **{"features": DRAW, **more})
+    tab.until_done(started["message"]["id"])
+    return tab, talker.message(started["chat"]["id"], started["message"]["id"]), started
+
+
+def events_of(tab, message, kind):
+    return [event["data"]["data"] for event in tab.of(message["id"]) if event["data"]["type"] == kind]
+
+
+def answered(upstream):
+    """The calls for answers; titles are written by calls of their own."""
+    return [one for one in upstream.chats if "title" not in str(one.json["messages"][-1]["content"])]
+
+
+def contexts(upstream):
+    first = answered(upstream)[0].json["messages"][0]
+    return first["content"] if first["role"] == "system" else ""
+
+
+def test_a_wish_becomes_a_picture_shown_with_the_answer_and_told_to_the_model(talker, upstream, alice):
+    upstream.script(drawn(RED), path=IMAGES)
+    upstream.answer("Here is your kite.")
+
+    tab, message, started = reply(talker)
+
+    assert message["content"] == "Here is your kite."
+    statuses = events_of(tab, message, "status")
+    assert statuses[0] == {"description": "Creating image", "done": False}
+    assert statuses[-1]["description"] == "Image created"
+    assert statuses[-1]["done"] is True
+    [file] = message["files"]
+    row = File.objects.get(pk=file["id"])
+    assert stores.read(row.storage_name) == RED
+    assert (row.owner, str(row.chat_id), str(row.message_id)) == (alice, started["chat"]["id"], message["id"])
+    assert events_of(tab, message, "files") == [{"files": [file]}]
+    assert "a red kite" in contexts(upstream)
+    assert contexts(upstream).startswith("<context>")
+
+
+def test_without_the_feature_nothing_is_drawn(talker, upstream):
+    reply(talker, features={})
+    assert upstream.asked(IMAGES) == []
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"groups": True}])
+def test_the_gate_holds_in_the_chat_too(talker, upstream, change, alice):
+    if change.pop("groups", None):
+        from django.contrib.auth.models import Group
+
+        ImageSettings.load().groups.add(Group.objects.create(name="painters"))
+    else:
+        ImageSettings.objects.update(**change)
+    upstream.answer("Words alone.")
+    _tab, message, _started = reply(talker)
+    assert message["content"] == "Words alone."
+    assert message["files"] == []
+    assert upstream.asked(IMAGES) == []
+
+
+def test_a_failing_engine_shows_its_reason_and_the_model_still_answers_knowing_it(talker, upstream):
+    upstream.always(error(400, "The painter refuses.", code="moderation_blocked"), path=IMAGES)
+    upstream.answer("I am sorry.")
+
+    tab, message, _started = reply(talker)
+
+    last = events_of(tab, message, "status")[-1]
+    assert last["description"] == "An error occurred while generating an image"
+    assert last["error"] is True
+    assert "The painter refuses." in last["detail"]
+    assert message["content"] == "I am sorry."
+    assert message["status"] == "done"
+    assert "The painter refuses." in contexts(upstream)
+
+
+def test_the_picture_of_the_answer_before_is_edited_and_create_mode_draws_anew(talker, upstream):
+    upstream.script(drawn(RED), path=IMAGES)
+    _tab, _message, started = reply(talker)
+    chat_id = started["chat"]["id"]
+    upstream.script(drawn(BLUE), path="/images/edits")
+
+    edited = talker.say(chat_id, "make it blue", features=DRAW, model="m1")["message"]
+    assert talker.until_over(chat_id, edited["id"])["files"]
+    assert len(upstream.asked("/images/edits")) == 1
+
+    upstream.always(drawn(RED), path=IMAGES)
+    wish = {"image_generation": {"mode": "create"}}
+    anew = talker.say(chat_id, "a boat", features=wish, model="m1")["message"]
+    assert talker.until_over(chat_id, anew["id"])["files"]
+    assert len(upstream.asked("/images/edits")) == 1
+    assert len(upstream.asked(IMAGES)) == 2
+
+
+def test_a_picture_and_a_mask_can_be_named(talker, upstream, alice):
+    from imagegen import inputs
+
+    source = inputs.file_from_bytes(alice, RED, name="kite.png")
+    mask = inputs.file_from_bytes(alice, png(8, 8, alpha=True), name="mask.png")
+    upstream.script(drawn(BLUE), path="/images/edits")
+    wish = {"image_generation": {"mode": "edit", "image": str(source.pk), "mask": str(mask.pk)}}
+
+    _tab, message, _started = reply(talker, features=wish)
+
+    assert message["files"]
+    assert {part.name for part in upstream.asked("/images/edits")[0].parts} >= {"mask", "prompt"}
+
+
+def test_edit_mode_without_a_picture_says_so_and_the_model_answers(talker, upstream):
+    tab, message, _started = reply(talker, features={"image_generation": {"mode": "edit"}})
+    assert events_of(tab, message, "status")[-1]["error"] is True
+    assert message["status"] == "done"
+
+
+def test_stopping_the_reply_cancels_the_picture_at_the_engine(talker, upstream):
+    gate = Gate()
+    upstream.script(Reply(before=[gate]), path=IMAGES)
+    started = talker.start("a red kite", features=DRAW)
+    received = upstream.wait_for(IMAGES)
+    chat_id, message_id = started["chat"]["id"], started["message"]["id"]
+
+    talker.send("POST", f"/api/v1/chats/{chat_id}/messages/{message_id}/stop", status=202)
+
+    assert received.closed.wait(PATIENCE)
+    assert talker.until_over(chat_id, message_id)["status"] == "stopped"
+    assert upstream.chats == []
+    job = ImageJob.objects.get()
+    from imagegen import jobs
+
+    assert jobs.wait_for(job, timeout=PATIENCE).state == "cancelled"
+    gate.open()
+
+
+def test_the_task_model_improves_the_prompt_and_both_are_kept_with_the_picture(talker, upstream):
+    ImageSettings.objects.update(prompt_generation=True)
+    thought = '<think>maybe {"prompt": "no"}</think> {"prompt": "A scarlet kite at dawn"}'
+    upstream.answer(thought)
+    upstream.answer("Here it is.")
+    upstream.script(drawn(RED), path=IMAGES)
+
+    _tab, message, _started = reply(talker)
+
+    assert upstream.asked(IMAGES)[0].json["prompt"] == "A scarlet kite at dawn"
+    provenance = message["files"][0]["provenance"]
+    assert provenance["prompt"] == "A scarlet kite at dawn"
+    assert provenance["original_prompt"] == "a red kite"
+    assert upstream.chats[0].json["response_format"] == {"type": "json_object"}
+
+
+def test_a_task_model_that_fails_leaves_the_persons_own_words(talker, upstream):
+    ImageSettings.objects.update(prompt_generation=True)
+    upstream.script(error(500, "no"), path="/chat/completions")
+    upstream.script(drawn(RED), path=IMAGES)
+    reply(talker)
+    assert upstream.asked(IMAGES)[0].json["prompt"] == "a red kite"
+
+
+def test_picture_only_ends_the_turn_without_the_model(talker, upstream):
+    ImageSettings.objects.update(after_picture="picture")
+    upstream.script(drawn(RED), path=IMAGES)
+    _tab, message, _started = reply(talker)
+    assert message["files"]
+    assert message["status"] == "done"
+    assert answered(upstream) == []
+
+
+def test_pictures_that_the_chat_model_sends_are_stored_and_shown(talker, upstream):
+    upstream.answer("Look:", images=[f"data:image/png;base64,{in_base64(RED)}"])
+    _tab, message, _started = reply(talker, features={})
+    [file] = message["files"]
+    assert stores.read(File.objects.get(pk=file["id"]).storage_name) == RED
+
+
+def test_a_program_draws_through_chat_completions_and_streams_on(site, api_key, connection, engine_row, upstream):
+    ImageSettings.objects.update(prompt_generation=False)
+    upstream.script(drawn(RED), path=IMAGES)
+    upstream.answer("Here it is.")
+    session = site.session(key=api_key)
+    body = {"model": "m1", "messages": [{"role": "user", "content": "a boat"}], "features": DRAW, "stream": True}
+    answer = session.post(f"{site.url}/api/chat/completions", json=body, timeout=PATIENCE)
+    assert answer.status_code == 200
+    assert "Here" in answer.text
+    assert ImageJob.objects.get().state == "succeeded"
+    assert "features" not in json.dumps(upstream.chats[-1].json)

@@ -1,0 +1,28 @@
+"""Connections and routes without rows, for the functions that take values."""
+
+from typing import Any
+
+from providers.facts import Caller, ConnectionFacts, Route, Source
+from providers.http import Limits, Tls
+
+ALICE = Caller(user_id=7, email="alice@example.com", name="Alice", role="user")
+
+
+def connection_to(base_url: str = "https://models.example/v1", **changes: Any) -> ConnectionFacts:
+    values: dict[str, Any] = {
+        "id": 1, "name": "One", "kind": "openai", "base_url": base_url, "secret": "s",
+        "auth_type": "bearer", "auth_options": {}, "azure": False, "api_version": "", "prefix_id": "", "tags": (),
+        "connection_type": "external", "headers": {}, "forward_cookies": "none", "limits": Limits(), "tls": Tls(),
+        "position": 0, "access": "public", "group_ids": frozenset(), "demo": False, "model_ids": (),
+    }  # fmt: skip
+    return ConnectionFacts(**{**values, **changes})
+
+
+def route_to(connection: ConnectionFacts, upstream_id: str = "m1", raw: Any = None, **changes: Any) -> Route:
+    source = Source(connection, upstream_id, raw or {"id": upstream_id})
+    values: dict[str, Any] = {
+        "public_id": upstream_id, "name": "", "description": "", "sources": (source,), "base_id": None, "params": {},
+        "system_prompt": "", "owner_id": None, "access": "inherit", "group_ids": frozenset(), "user_ids": frozenset(),
+        "tags": (), "vision": None,
+    }  # fmt: skip
+    return Route(**{**values, **changes})

@@ -1,0 +1,141 @@
+"""The environment: every value is read as what it should be, or its name is said."""
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from tests.fixtures.process import ROOT
+from webui.env import Env, kept_secret
+
+
+@pytest.fixture
+def env(monkeypatch):
+    """Sets variables and reads them: `env(NAME="value").flag("NAME", False)`."""
+
+    def with_(**values: str) -> Env:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        return Env()
+
+    return with_
+
+
+@pytest.mark.parametrize(
+    ("raw", "meant"),
+    [("true", True), ("True", True), ("1", True), ("yes", True), ("on", True), (" false ", False), ("0", False)],
+)
+def test_a_flag_is_read(env, raw, meant):
+    assert env(SOME_FLAG=raw).flag("SOME_FLAG", not meant) is meant
+
+
+def test_an_empty_flag_is_off(env):
+    assert env(SOME_FLAG="").flag("SOME_FLAG", True) is False
+
+
+@pytest.mark.parametrize(
+    ("read", "raw"),
+    [
+        (lambda env: env.flag("WRONG_ONE", False), "perhaps"),
+        (lambda env: env.whole("WRONG_ONE", 1), "many"),
+        (lambda env: env.whole("WRONG_ONE", 1), "1.5"),
+        (lambda env: env.seconds("WRONG_ONE", 1.0), "soon"),
+        (lambda env: env.seconds("WRONG_ONE", 1.0), "-1"),
+        (lambda env: env.seconds("WRONG_ONE", 1.0), "0"),
+        (lambda env: env.seconds("WRONG_ONE", 1.0), "inf"),
+        (lambda env: env.seconds("WRONG_ONE", 1.0), "nan"),
+        (lambda env: env.json("WRONG_ONE", {}, kind=dict), "{"),
+        (lambda env: env.json("WRONG_ONE", {}, kind=dict), "[]"),
+        (lambda env: env.database("WRONG_ONE", "sqlite:///x"), "nonsense://x"),
+        (lambda env: env.database("WRONG_ONE", "sqlite:///x"), "mysql://root@host/name"),
+        (lambda env: env.database("WRONG_ONE", "sqlite:///x"), "postgres://me@host:port/name"),
+        (lambda env: env.redis("WRONG_ONE"), "localhost:6379"),
+        (lambda env: env.redis("WRONG_ONE"), "http://localhost:6379"),
+        (lambda env: env.redis("WRONG_ONE"), "redis://"),
+        (lambda env: env.redis("WRONG_ONE"), "redis://host:port"),
+    ],
+)
+def test_a_wrong_value_names_its_variable(env, read, raw):
+    with pytest.raises(ImproperlyConfigured, match="WRONG_ONE"):
+        read(env(WRONG_ONE=raw))
+
+
+def test_the_message_of_a_wrong_value_does_not_repeat_it(env):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        env(DATABASE_URL="nonsense://me:secret@host/db").database("DATABASE_URL", "sqlite:///x")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("raw", ["", "redis://:secret@host:6379/1", "rediss://host", "unix:///run/redis.sock?db=2"])
+def test_a_redis_address_is_read(env, raw):
+    assert env(SOME_REDIS=raw).redis("SOME_REDIS") == raw
+
+
+def test_an_empty_number_of_seconds_is_no_limit(env):
+    assert env(SOME_TIMEOUT="").seconds("SOME_TIMEOUT", 10.0) is None
+
+
+def test_an_empty_whole_number_is_the_default(env):
+    assert env(SOME_NUMBER="").whole("SOME_NUMBER", 7) == 7
+
+
+def test_a_list_is_split_and_an_empty_one_is_empty(env):
+    assert env(SOME_LIST="a; b").items("SOME_LIST", separator=";") == ["a", "b"]
+    assert env(SOME_LIST="").items("SOME_LIST", ["x"]) == []
+    assert env().items("UNSET_LIST", ["x"]) == ["x"]
+
+
+def test_a_value_may_stand_in_a_file(env, tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("from the file\n")
+    assert env(SOME_SECRET_FILE=str(file)).text("SOME_SECRET") == "from the file"
+
+
+def test_a_file_that_is_not_there_names_its_variable(env, tmp_path):
+    with pytest.raises(ImproperlyConfigured, match="LOST_SECRET_FILE"):
+        env(LOST_SECRET_FILE=str(tmp_path / "nowhere")).text("LOST_SECRET")
+
+
+def test_a_value_may_begin_with_a_dollar(env):
+    assert env(SOME_PASSWORD="$ecret").text("SOME_PASSWORD") == "$ecret"
+
+
+def test_an_empty_text_is_the_default(env):
+    assert env(SOME_TEXT="").text("SOME_TEXT", "default") == "default"
+
+
+def test_a_wrong_value_stops_the_start(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), "AIOHTTP_CLIENT_TIMEOUT": "soon"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert "AIOHTTP_CLIENT_TIMEOUT must be" in done.stderr
+
+
+def test_a_kept_secret_stays_and_only_its_owner_may_read_it(tmp_path):
+    path = tmp_path / "data" / "secret"
+    first = kept_secret(path, lambda: "one")
+    assert (first, kept_secret(path, lambda: "two")) == ("one", "one")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_processes_that_make_a_secret_at_once_agree(tmp_path):
+    code = (
+        "import secrets, sys; from pathlib import Path; from webui.env import kept_secret;"
+        "print(kept_secret(Path(sys.argv[1]), secrets.token_hex))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "secret")]
+
+    def start(_):
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(start, range(4)))) == 1

@@ -1,0 +1,75 @@
+"""The check of the translations finds what it is for."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests import translations
+from tests.fixtures.need import require
+
+PO = r"""
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\n"
+"Plural-Forms: nplurals=1; plural=0;\n"
+
+#, python-format
+msgid "Hello %(name)s"
+msgstr "你好 %(name)s"
+
+#, fuzzy
+#| msgid "Old"
+msgid "New"
+msgstr "旧"
+
+msgctxt "verb"
+msgid "Open"
+msgstr ""
+
+msgid ""
+"Two "
+"lines\n"
+msgstr "两行\n"
+
+msgid "%d file"
+msgid_plural "%d files"
+msgstr[0] "%d 个文件"
+
+#~ msgid "Gone"
+#~ msgstr "没了"
+"""
+
+
+@pytest.fixture
+def po(tmp_path):
+    path = tmp_path / "django.po"
+    path.write_text(PO)
+    return path
+
+
+def test_it_reads_what_gettext_writes(po):
+    entries = {entry.text: entry for entry in translations.read_po(po)}
+    assert list(entries) == ["Hello %(name)s", "New", "Open", "Two lines\n", "%d file"]
+    assert entries["New"].fuzzy
+    assert entries["Open"].untranslated
+    assert entries["Open"].context == "verb"
+    assert entries["Two lines\n"].values == {0: "两行\n"}
+    assert entries["%d file"].plural == "%d files"
+
+
+def test_a_lost_placeholder_is_seen():
+    assert translations.places("Hello %(name)s") != translations.places("你好 %(nam)s")
+    assert translations.places("100%% of {name}") == {"{name}"}
+
+
+def test_a_compiled_file_that_is_older_is_seen(po, monkeypatch):
+    require(shutil.which("msgfmt"), "gettext is not installed (no msgfmt)")
+    monkeypatch.setattr(translations, "ROOT", po.parent)
+    compiled = po.with_suffix(".mo")
+    entries = list(translations.read_po(po))
+    assert "missing" in translations._compiled(compiled, entries)[0]
+    subprocess.run(["msgfmt", "-o", compiled, po], check=True)
+    assert translations._compiled(compiled, entries) == []
+    po.write_text(PO.replace("两行", "两排"))
+    assert "older" in translations._compiled(compiled, list(translations.read_po(po)))[0]

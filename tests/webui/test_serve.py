@@ -1,0 +1,138 @@
+"""`serve`: what it says, what it refuses, how it ends."""
+
+import os
+import signal
+import threading
+import time
+
+import openai
+import pytest
+import requests
+
+from tests.upstream import Gate
+from webui import serving
+from webui.serving import listening
+
+ADMIN = {"WEBUI_ADMIN_EMAIL": "admin@example.com", "WEBUI_ADMIN_PASSWORD": "correct horse battery"}
+SERVERS = ["daphne", "uvicorn"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--workers", "2"], "needs REDIS_URL"),
+        (["--workers", "0"], "1 or more"),
+        (["--host", "no.such.host.invalid"], "is not an address of this machine"),
+        (["--host", "192.0.2.1"], "is not an address of this machine"),
+        (["--port", "70000"], "is not a port"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_one_line(server_process, words, said):
+    done = server_process().manage("serve", *words, check=False)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_server_that_is_not_installed_is_named_with_its_remedy(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "uvicorn", None)
+    with pytest.raises(serving.CannotServe, match=r"uvicorn\[standard\]"):
+        serving.check("uvicorn")
+
+
+def test_a_wrong_variable_stops_the_start_and_names_itself(server_process):
+    done = server_process(env={"MODELS_CACHE_TTL": "soon"}).manage("serve", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Configuration: MODELS_CACHE_TTL must be")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_administrator_that_cannot_be_made_stops_the_start(server_process):
+    done = server_process(env={**ADMIN, "WEBUI_ADMIN_EMAIL": "admin"}).manage("serve", check=False)
+    assert done.returncode == 1
+    assert "WEBUI_ADMIN_EMAIL" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "0.0.0.0"])
+def test_a_socket_listens_where_it_was_told_to(host):
+    sock = listening.listen(host, 0)
+    try:
+        assert sock.getsockname()[1] > 0
+    finally:
+        sock.close()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_ends_it_cleanly_and_quietly(server_process, server, number):
+    site = server_process(server=server, env={**ADMIN, "WEBUI_DEMO": "false"}).start()
+    requests.get(f"{site.url}/accounts/login/", timeout=10)
+    site.process.send_signal(number)
+    assert site.process.wait(15) == 0
+    assert "Traceback" not in site.log()
+    assert "ERROR" not in site.log()
+
+
+def test_the_console_says_where_the_site_is_and_then_keeps_quiet(server_process):
+    site = server_process(env={**ADMIN, "WEBUI_DEMO": "false"}).start()
+    for _ in range(5):
+        requests.get(f"{site.url}/accounts/login/", timeout=10)
+    lines = [line for line in site.log().splitlines() if line]
+    assert "Created the administrator admin@example.com." in lines
+    assert lines[-1] == f"WebUI answers at {site.url} (daphne). Ctrl-C stops it."
+
+
+def test_pages_of_a_first_start_name_hashed_files(server_process):
+    site = server_process(env={**ADMIN, "WEBUI_DEMO": "false"}).start()
+    assert "/static/css/base.css" not in requests.get(f"{site.url}/accounts/login/", timeout=10).text
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_an_answer_that_is_being_sent_does_not_hold_up_the_end(server_process, upstream, server):
+    env = {**ADMIN, "WEBUI_DEMO": "false", "OPENAI_API_BASE_URLS": upstream.url, "OPENAI_API_KEYS": "k"}
+    site = server_process(server=server, env=env).start()
+    key = site.create_api_key("admin@example.com")
+    gate = Gate()
+    upstream.answer("one two three", after={1: gate})
+    ended = threading.Event()
+
+    def read() -> None:
+        with openai.OpenAI(base_url=site.v1, api_key=key, max_retries=0) as client:
+            stream = client.chat.completions.create(
+                model="m1", messages=[{"role": "user", "content": "hi"}], stream=True
+            )
+            try:
+                list(stream)
+            except openai.APIError:
+                pass  # cut off: that is how a stream without an end looks
+            finally:
+                ended.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    gate.wait()
+    assert site.stop() == 0
+    assert ended.wait(10)
+    upstream.last.wait_closed()
+    reader.join(10)
+
+
+def test_a_worker_that_dies_is_replaced(server_process, postgres_url, redis_url):
+    env = {**ADMIN, "WEBUI_DEMO": "false", "DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
+    site = server_process(workers=2, env=env).start()
+    before = children(site.process.pid)
+    assert len(before) == 2
+    os.kill(before[0], signal.SIGKILL)
+    end = time.monotonic() + 20
+    while (now := children(site.process.pid)) == before or len(now) < 2:
+        assert time.monotonic() < end, site.log()
+        time.sleep(0.1)
+    assert requests.get(f"{site.url}/healthz", timeout=10).status_code == 200
+    assert site.stop() == 0
+    assert not any(os.path.exists(f"/proc/{pid}") for pid in now)
+
+
+def children(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return sorted(int(word) for word in file.read().split())

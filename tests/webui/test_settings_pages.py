@@ -1,0 +1,123 @@
+"""/settings: profile, own API keys, own usage. Everything works without a script."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from providers.models import ClientKey, UsageRecord, key_digest
+from tests.people import make_key
+from tests.queries import assert_queries_do_not_grow
+
+pytestmark = pytest.mark.django_db
+PAGES = ["/settings", "/settings/password", "/settings/keys", "/settings/usage"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_only_who_is_signed_in_sees_a_settings_page(client, alice, path):
+    assert client.get(path)["Location"] == f"/accounts/login/?next={path}"
+    client.force_login(alice)
+    assert client.get(path).status_code == 200
+
+
+def test_name_language_and_theme_are_saved(client, alice):
+    client.force_login(alice)
+    answer = client.post("/settings", {"name": "Alice B.", "language": "zh-hans", "theme": "dark"})
+    assert answer.status_code == 302
+    alice.refresh_from_db()
+    assert alice.name == "Alice B."
+    assert alice.preferences == {"language": "zh-hans", "theme": "dark"}
+
+
+def test_other_preferences_stay(client, alice):
+    alice.preferences = {"model": "m1"}
+    alice.save()
+    client.force_login(alice)
+    client.post("/settings", {"name": "", "language": "en", "theme": "system"})
+    alice.refresh_from_db()
+    assert alice.preferences["model"] == "m1"
+
+
+def test_a_theme_that_does_not_exist_is_refused(client, alice):
+    client.force_login(alice)
+    assert client.post("/settings", {"name": "", "language": "en", "theme": "pink"}).status_code == 200
+
+
+def test_a_new_key_is_shown_once_and_works(client, alice):
+    client.force_login(alice)
+    page = client.post("/settings/keys", {"name": "notebook", "lifetime": "30"}).content.decode()
+    key = re.search(r'value="(sk-[\w-]+)"', page)[1]
+    row = ClientKey.objects.get()
+    assert row.digest == key_digest(key)
+    assert timedelta(days=29) < row.expires_at - timezone.now() <= timedelta(days=30)
+    again = client.get("/settings/keys").content.decode()
+    assert key not in again
+    assert row.prefix in again
+
+
+def test_the_page_with_a_new_key_is_not_cached(client, alice):
+    client.force_login(alice)
+    assert "no-store" in client.post("/settings/keys", {"name": "n", "lifetime": ""})["Cache-Control"]
+
+
+def test_a_key_needs_a_name(client, alice):
+    client.force_login(alice)
+    client.post("/settings/keys", {"name": ""})
+    assert not ClientKey.objects.exists()
+
+
+def test_a_revoked_key_is_gone_from_the_page_and_no_longer_works(client, alice):
+    make_key(alice, name="old notebook")
+    client.force_login(alice)
+    key = ClientKey.objects.get()
+    assert client.post(f"/settings/keys/{key.pk}/revoke").status_code == 302
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    page = client.get("/settings/keys").content.decode()
+    assert "no longer works" in page
+    assert f"/settings/keys/{key.pk}/revoke" not in page
+
+
+def test_another_persons_key_does_not_exist(client, alice, bob):
+    make_key(bob, name="bob's")
+    client.force_login(alice)
+    key = ClientKey.objects.get()
+    assert client.post(f"/settings/keys/{key.pk}/revoke").status_code == 404
+    assert "bob" not in client.get("/settings/keys").content.decode()
+
+
+def test_revoking_takes_a_post(client, alice):
+    make_key(alice)
+    client.force_login(alice)
+    assert client.get(f"/settings/keys/{ClientKey.objects.get().pk}/revoke").status_code == 405
+
+
+def test_usage_shows_ones_own_by_day_and_model(client, alice, bob):
+    now = timezone.now()
+    for _ in range(3):
+        UsageRecord.objects.create(user=alice, model="m1", kind="chat", tokens_in=10, tokens_out=5, status=200)
+    UsageRecord.objects.create(user=alice, model="m1", kind="chat", status=502, when=now)
+    UsageRecord.objects.create(user=alice, model="old", kind="chat", when=now - timedelta(days=40))
+    UsageRecord.objects.create(user=bob, model="secret-model", kind="chat")
+    client.force_login(alice)
+    page = client.get("/settings/usage").content.decode()
+    cells = re.findall(r"<td>(.*?)</td>", page)
+    assert cells[1:] == ["m1", "4", "1", "30", "15", "0"]
+    assert "secret-model" not in page
+    assert ">old<" not in page
+
+
+def test_the_pages_do_not_query_more_when_there_is_more(client, alice):
+    client.force_login(alice)
+
+    def visit():
+        client.get("/settings/keys")
+        client.get("/settings/usage")
+
+    def grow():
+        for number in range(10):
+            make_key(alice, name=f"key {number}")
+            UsageRecord.objects.create(user=alice, model=f"m{number}", kind="chat")
+
+    assert_queries_do_not_grow(visit, grow)

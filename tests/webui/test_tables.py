@@ -1,0 +1,66 @@
+"""The tables: what is missing is found, and a new database is the same whichever way it was made."""
+
+import re
+import sqlite3
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from webui import tables
+
+
+@pytest.mark.django_db
+def test_nothing_waits_after_the_migrations():
+    assert tables.pending_migrations() == set()
+
+
+@pytest.mark.django_db
+def test_a_migration_that_was_not_applied_is_found():
+    MigrationRecorder(connection).record_unapplied("chat", "0001_initial")
+    assert tables.pending_migrations() == {("chat", "0001_initial")}
+
+
+def facts(path) -> dict[str, list[object]]:
+    """Per table: columns, indexes with their names, foreign keys, checks, and how many rows there are."""
+    found = {}
+    with sqlite3.connect(path) as database:
+        every = "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        for table, sql in database.execute(every).fetchall():
+            indexes = set()
+            for row in database.execute(f"PRAGMA index_list('{table}')").fetchall():
+                columns = tuple(one[2] for one in database.execute(f"PRAGMA index_info('{row[1]}')"))
+                made = database.execute("SELECT sql FROM sqlite_master WHERE name = ?", (row[1],)).fetchone()[0]
+                name = "" if row[1].startswith("sqlite_auto") else row[1]
+                indexes.add((name, columns, row[2], (made or "").partition(" WHERE ")[2]))
+            found[table] = [
+                {tuple(row[1:6]) for row in database.execute(f"PRAGMA table_info('{table}')")},
+                indexes,
+                {tuple(row[2:7]) for row in database.execute(f"PRAGMA foreign_key_list('{table}')")},
+                sorted(re.findall(r"CHECK \((.*?)\)[,)]", sql)),
+                database.execute(f"SELECT count(*) FROM '{table}'").fetchone()[0],
+            ]
+    return found
+
+
+def test_a_database_made_at_once_is_the_one_that_the_migrations_make(server_process, tmp_path):
+    env = {"WEBUI_DEMO": "false"}
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    at_once = server_process(data_dir=tmp_path / "one", env=env)
+    step_by_step = server_process(data_dir=tmp_path / "two", env=env)
+    (at_once.data_dir / "db.sqlite3").unlink(missing_ok=True)
+    at_once.manage("shell", "--verbosity", "0", "-c", "from webui import tables; tables.bring_up_to_date()")
+    step_by_step.manage("migrate", "--verbosity", "0")
+    one, two = facts(at_once.data_dir / "db.sqlite3"), facts(step_by_step.data_dir / "db.sqlite3")
+    assert one.keys() == two.keys()
+    for table in one:
+        assert one[table] == two[table], table
+
+
+def test_a_database_with_tables_is_migrated(server_process, tmp_path):
+    site = server_process(env={"WEBUI_DEMO": "false"})
+    (site.data_dir / "db.sqlite3").unlink(missing_ok=True)
+    site.manage("migrate", "contenttypes", "--verbosity", "0")
+    assert "Preparing the database" in site.manage("bootstrap").stdout
+    assert site.manage("bootstrap").stdout.strip() == "Ready."
