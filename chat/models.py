@@ -4,9 +4,14 @@ import uuid
 from typing import ClassVar
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from providers.fields import EncryptedTextField
+from providers.versioning import ConfigQuerySet
 
 
 class Chat(models.Model):
@@ -67,6 +72,7 @@ class Message(models.Model):
     files = models.JSONField(default=list, blank=True)  # [{"type", "url", "id", "name", "content_type"}]
     # On an answer: {"features", "params"} it was asked with, so that it can be asked again in the same way.
     options = models.JSONField(default=dict, blank=True)
+    follow_ups = models.JSONField(default=list, blank=True)  # on an answer: what one might ask next, as texts
     first_token_ms = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     created = models.DateTimeField(default=timezone.now)
@@ -125,3 +131,75 @@ class File(models.Model):
     @property
     def is_picture(self) -> bool:
         return self.content_type.startswith("image/")
+
+
+class Share(models.Model):
+    """A chat that everybody who is signed in may read by its link, down to the message that was its end then."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)  # the secret part of the link
+    chat = models.OneToOneField(Chat, models.CASCADE, related_name="share")
+    leaf = models.ForeignKey(Message, models.CASCADE, related_name="+")
+    created = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("shared chat")
+        verbose_name_plural = _("shared chats")
+
+    def __str__(self) -> str:
+        return str(self.chat)
+
+
+class Memory(models.Model):
+    """A fact that a person wants remembered in all their chats."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memories", verbose_name=_("user"))
+    text = models.CharField(_("fact"), max_length=1000)
+    created = models.DateTimeField(_("created"), auto_now_add=True)
+    updated = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["-updated"]
+        indexes: ClassVar = [models.Index(fields=["user", "-updated"], name="memories_by_user")]
+        verbose_name = _("memory")
+        verbose_name_plural = _("memories")
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class ChatSettings(models.Model):
+    """One row (pk 1): what conversations offer beside the model's answer."""
+
+    titles = models.BooleanField(_("the task model names chats"), default=True)
+    follow_ups = models.BooleanField(_("suggest what to ask next"), default=True)
+    tools = models.BooleanField(_("models may use tools"), default=True)
+    sharing = models.BooleanField(_("people may share chats"), default=True)
+    temporary_chats = models.BooleanField(_("people may have temporary chats"), default=True)
+    memory = models.BooleanField(_("people may keep memories"), default=False)
+    web_search = models.BooleanField(_("people may search the web"), default=False)
+    web_search_url = models.CharField(_("address of the search"), max_length=500, blank=True)
+    web_search_key = EncryptedTextField(_("key of the search"), blank=True)
+    web_search_results = models.PositiveIntegerField(
+        _("results per search"), default=5, validators=[MinValueValidator(1), MaxValueValidator(20)]
+    )
+    # Characters of attached documents that are sent with one question.
+    attachment_budget = models.PositiveIntegerField(
+        _("characters of attached documents"),
+        default=60_000,
+        validators=[MinValueValidator(1_000), MaxValueValidator(2_000_000)],
+    )
+
+    # Without keys: a page of changes shows old values.
+    history = HistoricalRecords(excluded_fields=["web_search_key"])
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("chat settings")
+        verbose_name_plural = _("chat settings")
+
+    def __str__(self) -> str:
+        return str(_("Chat settings"))
+
+    @classmethod
+    def load(cls) -> "ChatSettings":
+        return cls.objects.get_or_create(pk=1)[0]

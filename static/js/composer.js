@@ -10,7 +10,11 @@ const area = () => document.getElementById("message");
 const button = () => document.getElementById("send");
 const draftKey = () => `draft:${document.body.dataset.user}:${thread.chatId() ?? "new"}`;
 const chips = () => [...document.querySelectorAll("[data-feature]")];
+const contributions = [];
 let sending = false;
+
+/** `add(wish)` may put something into each request before it is sent: `wish.features`, `wish.files`. */
+export const contribute = (add) => contributions.push(add);
 
 /** A main part was put in place. */
 export function open() {
@@ -83,6 +87,7 @@ export async function submit(content) {
   update();
   try {
     const wish = { model: picker.model(), features: Object.fromEntries(features().map((name) => [name, true])) };
+    for (const add of contributions) add(wish);
     const started = await post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", { content, ...wish });
     sessionStorage.removeItem(key);
     if (place !== thread.element()) return;

@@ -31,8 +31,13 @@ let loading;
 let engine;
 let highlighter;
 
-/** Fetch the engine; pages that only show what is saved never need it. */
-export const ready = () => (loading ??= load());
+/** Fetch the engine; pages that only show what is saved never need it. Until it is there (no network) text stays plain. */
+export function ready() {
+  loading ??= load().catch(() => {
+    loading = undefined; // asked again next time
+  });
+  return loading;
+}
 
 async function load() {
   const [{ default: MarkdownIt }, { default: highlight }] = await Promise.all([
@@ -53,6 +58,9 @@ const drawn = new WeakMap();
 
 /** Show `text` in `element`, touching only the blocks that changed since the last time. */
 export function draw(element, text) {
+  element.toggleAttribute("data-plain", !engine);
+  if (!engine) return element.replaceChildren(text);
+  if (!drawn.has(element)) element.replaceChildren();
   const env = {};
   const blocks = split(engine.parse(text, env), text.split("\n"), env);
   const before = drawn.get(element) ?? [];

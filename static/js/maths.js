@@ -7,7 +7,13 @@ export function drawFormulas(root) {
   if (root.matches(".math:not(.drawn)")) formulas.push(root);
   if (!formulas.length) return;
   if (katex) formulas.forEach(drawFormula);
-  else (loading ??= load()).then(() => formulas.forEach(drawFormula));
+  else {
+    loading ??= load();
+    loading.then(
+      () => formulas.forEach(drawFormula),
+      () => (loading = undefined), // no network: they stay as they were written
+    );
+  }
 }
 
 async function load() {
