@@ -8,3 +8,7 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import file_signals, signals  # noqa: F401  connect their receivers
+        from chat.models import ChatSettings
+        from providers.signals import count_changes_of
+
+        count_changes_of(ChatSettings)

@@ -6,7 +6,7 @@ import re
 import uuid
 from typing import Any, NamedTuple
 
-from chat import events
+from chat import events, switches
 from chat.loop import in_thread
 from chat.models import Chat, Message
 from chat.thinking import without_thinking
@@ -77,7 +77,7 @@ async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
 
     Until then, and when this fails, it is the first words of the first message. Never raises GatewayError.
     """
-    chat = await in_thread(_unnamed, chat_id)
+    chat = await in_thread(_unnamed, chat_id) if (await switches.current()).titles else None
     if chat is None:
         return
     try:

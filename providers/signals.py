@@ -22,10 +22,7 @@ QUIET_COLUMNS = {Connection: {*HEALTH_FIELDS}, ClientKey: {"last_used"}, ModelSo
 
 def connect() -> None:
     user_model = get_user_model()
-    for model in (Connection, ChatModel, ModelSource, ClientKey, GatewaySettings, RateLimit, Group):
-        pre_save.connect(row_saving, sender=model, dispatch_uid=f"config-saving-{model.__name__}")
-        post_save.connect(row_saved, sender=model, dispatch_uid=f"config-saved-{model.__name__}")
-        pre_delete.connect(row_deleting, sender=model, dispatch_uid=f"config-deleting-{model.__name__}")
+    count_changes_of(Connection, ChatModel, ModelSource, ClientKey, GatewaySettings, RateLimit, Group)
     for through in (
         Connection.groups.through,
         ChatModel.groups.through,
@@ -39,6 +36,14 @@ def connect() -> None:
     pre_save.connect(user_saving, sender=user_model, dispatch_uid="config-user-saving")
     post_save.connect(row_saved, sender=user_model, dispatch_uid="config-user-saved")
     pre_delete.connect(row_deleting, sender=user_model, dispatch_uid="config-user-deleting")
+
+
+def count_changes_of(*rows: type[models.Model]) -> None:
+    """Count every save and deletion of these rows; other rooms call it for configuration of their own."""
+    for model in rows:
+        pre_save.connect(row_saving, sender=model, dispatch_uid=f"config-saving-{model.__name__}")
+        post_save.connect(row_saved, sender=model, dispatch_uid=f"config-saved-{model.__name__}")
+        pre_delete.connect(row_deleting, sender=model, dispatch_uid=f"config-deleting-{model.__name__}")
 
 
 def row_saving(

@@ -3,7 +3,7 @@
 import pytest
 
 from chat import services, tasks
-from chat.models import Chat
+from chat.models import Chat, ChatSettings
 from providers.callers import caller_for_user
 from providers.models import ChatModel, Connection, GatewaySettings, UsageRecord
 from tests import people
@@ -165,3 +165,16 @@ def test_a_title_given_at_the_start_is_ones_own(alice, connection):
     chat = services.create_chat(caller_for_user(alice), title="Mine")
 
     assert Chat.objects.get(pk=chat.pk).title_is_own
+
+
+def test_an_administrator_can_switch_titles_off(talker, upstream):
+    ChatSettings.objects.create(pk=1, titles=False)
+    upstream.answer("Blue.")
+    started = talker.start("Why is the sky blue?")
+    talker.until_over(started["chat"]["id"], started["message"]["id"])
+    upstream.answer("Grey.")
+    made = talker.say(started["chat"]["id"], "And the sea?")
+    talker.until_over(started["chat"]["id"], made["message"]["id"])
+
+    assert len(upstream.chats) == 2
+    assert talker.chat(started["chat"]["id"])["title"] == "Why is the sky blue?"
