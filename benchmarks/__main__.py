@@ -15,7 +15,10 @@ from pathlib import Path
 from benchmarks import load, table
 from benchmarks.processes import ROOT, Process, cores, fast_loop, pin, unused_port
 
-PARTS = ("throughput", "first-byte", "streams", "start")
+PARTS = ("throughput", "first-byte", "pipeline", "streams", "start")
+PIPELINE = "/api/chat/completions"
+# Every handler of the pipeline is there, and told that it is not wanted.
+ALL_OFF = ',"features":{"memory":false,"web_search":false,"image_generation":false}'
 
 
 class Bench:
@@ -104,12 +107,32 @@ class Bench:
                 found[f"cpu_{connections}"] = 1000 * (process.processor_seconds() - before) / rate.requests
         if "first-byte" in only:
             found["first_byte_ms"] = 1000 * self.runner.run(load.first_byte(target, 100 if quick else 300))
+        if "pipeline" in only:
+            found |= self._until_upstream(name, process, target)
         if "streams" in only and (first or name != "view"):  # the view's take long, and no aim is theirs
             before = process.processor_seconds()
             streams = self.runner.run(load.paced(target, 400, 100, 20, process.memory))
             found |= {"length_p50": streams.middle, "length_p95": streams.late, "memory_streams": streams.memory}
             found["cpu_streams"] = (process.processor_seconds() - before) / 400
         return found
+
+    def _until_upstream(self, name: str, process: Process, target: load.Target) -> dict[str, float]:
+        """What passes before the upstream is called; for the view also with the chat's pipeline in between."""
+        count = 60 if self.options.quick else 200
+        direct, direct_cpu = self._asked(process, target, count)
+        found = {"upstream_ms": direct}
+        if name == "view":
+            through, through_cpu = self._asked(
+                process, load.Target(process.url + PIPELINE, self.key), count, more=ALL_OFF
+            )
+            found |= {"pipeline_ms": through - direct, "pipeline_cpu": through_cpu - direct_cpu}
+        return found
+
+    def _asked(self, process: Process, target: load.Target, count: int, *, more: str = "") -> tuple[float, float]:
+        """Milliseconds until the upstream is called, and milliseconds of processor time for the whole call."""
+        before = process.processor_seconds()
+        wait = self.runner.run(load.until_upstream(target, count, more=more))
+        return 1000 * wait, 1000 * (process.processor_seconds() - before) / (count + count // 5)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Bare:
             kept = [
                 (name.lower(), value)
                 for name, value in answer.raw_headers
-                if name.lower() in (b"content-type", b"content-length")
+                if name.lower() in (b"content-type", b"content-length", b"openai-seen")
             ]
             await send({"type": "http.response.start", "status": answer.status, "headers": kept})
             async for chunk in answer.content.iter_any():

@@ -6,11 +6,12 @@ import statistics
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 from urllib.parse import urlsplit
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+SEEN = re.compile(rb"\r\nopenai-seen: *([\d.]+)", re.IGNORECASE)
 LAST_CHUNK = b"0\r\n\r\n"
 
 
@@ -21,9 +22,9 @@ class Target:
     url: str
     key: str = ""
 
-    def request(self, *, stream: str = "") -> bytes:
+    def request(self, *, stream: str = "", more: str = "") -> bytes:
         """One chat completion as bytes; `stream` is the upstream's order such as `100 frames, 20 ms`."""
-        order = f',"stream":true,"user":"{stream}"' if stream else ""
+        order = f',"stream":true,"user":"{stream}"' if stream else more
         words = "Why is the sky blue? Answer in one sentence, please."
         body = f'{{"model":"bench","messages":[{{"role":"user","content":"{words}"}}]{order}}}'.encode()
         address = urlsplit(self.url)
@@ -142,6 +143,22 @@ async def first_byte(target: Target, requests: int) -> float:
             await asking.ask(request)
             if number >= requests // 5:
                 waits.append(asking.first - began)
+    return statistics.median(waits)
+
+
+async def until_upstream(target: Target, requests: int, *, more: str = "") -> float:
+    """The median of seconds from a request to the moment in which the upstream has it; `more` goes into the body."""
+    request = target.request(more=f',"user":"seen"{more}')
+    waits = []
+    async with _connected(target, 1) as (asking,):
+        for number in range(requests + requests // 5):
+            began = monotonic()
+            await asking.ask(request)
+            seen = SEEN.search(asking.head)
+            if seen is None:
+                raise RuntimeError("The upstream's time was lost on its way")
+            if number >= requests // 5:
+                waits.append(float(seen[1]) - began)
     return statistics.median(waits)
 
 

@@ -13,6 +13,9 @@ FIGURES = {
     "cpu_1": ("processor time per request, 1 connection", "{:.2f} ms"),
     "cpu_32": ("processor time per request, 32 connections", "{:.2f} ms"),
     "first_byte_ms": ("time to first byte, p50", "{:.2f} ms"),
+    "upstream_ms": ("until the upstream is called, p50", "{:.2f} ms"),
+    "pipeline_ms": ("on top with the chat's pipeline, all handlers off", "{:+.2f} ms"),
+    "pipeline_cpu": ("the same in processor time", "{:+.2f} ms"),
     "length_p50": ("400 paced streams: length / ideal, p50", "{:.3f}"),
     "length_p95": ("400 paced streams: length / ideal, p95", "{:.3f}"),
     "cpu_streams": ("processor time per stream of 100 frames", "{:.4f} s"),
@@ -27,6 +30,8 @@ AIMS: Sequence[tuple[str, str, Mapping[str, float], str]] = (
     ("rps_1", "share", {"uvicorn": 0.6, "daphne": 0.6}, "lane at 1 connection ≥ {:.0%} of bare"),
     ("rps_32", "share", {"uvicorn": 0.6, "daphne": 0.6}, "lane at 32 connections ≥ {:.0%} of bare"),
     ("first_byte_ms", "added", {"uvicorn": 0.6, "daphne": 1.2}, "lane adds < {} ms to the first byte"),
+    ("pipeline_ms", "value", {"uvicorn": 3, "daphne": 3}, "the pipeline with all handlers off adds under {} ms"),
+    ("pipeline_cpu", "value", {"uvicorn": 3, "daphne": 3}, "the same in processor time under {} ms"),
     ("length_p50", "value", {"uvicorn": 1.05, "daphne": 1.05}, "400 paced streams ≤ {} of their ideal length"),
     ("memory_streams", "value", {"uvicorn": 150, "daphne": 150}, "under {} MB with 400 streams"),
     ("memory_idle", "value", {"uvicorn": 130, "daphne": 130}, "under {} MB idle"),
@@ -78,7 +83,7 @@ def _number(form: str, value: float | None) -> str:
 def _beside(name: str, value: float | None, bare: float | None) -> str:
     if value is None or not bare:
         return ""
-    if name == "first_byte_ms":
+    if name in ("first_byte_ms", "upstream_ms"):
         return f"{value - bare:+.2f} ms"
     if name.startswith("rps"):
         return f"{value / bare:.0%}"
@@ -90,7 +95,8 @@ def aims(measured: Measured) -> list[tuple[bool, str]]:
     found = []
     for server, targets in measured.items():
         for name, how, limits, words in AIMS:
-            lane, bare = targets.get("lane", {}).get(name), targets.get("bare", {}).get(name)
+            measured_at = "view" if name.startswith("pipeline") else "lane"
+            lane, bare = targets.get(measured_at, {}).get(name), targets.get("bare", {}).get(name)
             limit = limits[server]
             if lane is None or (how != "value" and not bare):
                 continue

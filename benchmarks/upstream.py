@@ -1,13 +1,15 @@
 """A provider that costs next to nothing: raw asyncio, answers made beforehand, keep-alive.
 
 `python -m benchmarks.upstream PORT`. A body with `"stream":true` gets a stream as its `user` member says: `"100 frames,
-20 ms"` apart (0 ms = all at once), on a clock of absolute times, so that it never drifts.
+20 ms"` apart (0 ms = all at once), on a clock of absolute times, so that it never drifts. With `"user":"seen"` the
+answer's head says when the request was here, by the clock that all processes of a machine share.
 """
 
 import asyncio
 import json
 import re
 import sys
+from time import monotonic
 from typing import Any
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
@@ -61,6 +63,7 @@ STREAM_HEAD = HEAD % b"text/event-stream" + b"Transfer-Encoding: chunked\r\n\r\n
 STREAM_FRAME = _chunk(_frame(" word"))
 STREAM_END = _chunk(_frame("", "stop")) + _chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+SEEN = b'"user":"seen"'
 WANTED = re.compile(rb'"user": ?"(\d+) frames, (\d+) ms"')
 
 
@@ -89,6 +92,9 @@ class Answering(asyncio.Protocol):
     def answer(self, head: bytes, body: bytes) -> None:
         if head.startswith(b"GET"):
             self.transport.write(MODELS_ANSWER)
+        elif SEEN in body:
+            seen = HEAD % b"application/json" + b"OpenAI-Seen: %.6f\r\n" % monotonic()
+            self.transport.write(seen + b"Content-Length: %d\r\n\r\n" % len(COMPLETION) + COMPLETION)
         elif b'"stream":true' not in body and b'"stream": true' not in body:
             self.transport.write(COMPLETION_ANSWER)
         else:

@@ -33,6 +33,10 @@ def test_the_first_byte_of_a_stream_is_timed(fast_upstream):
     assert 0 < asyncio.run(load.first_byte(target(fast_upstream), 10)) < 5
 
 
+def test_the_upstream_says_when_it_had_the_request(fast_upstream):
+    assert 0 < asyncio.run(load.until_upstream(target(fast_upstream), 10)) < 5
+
+
 def test_paced_streams_take_their_ideal_length_or_longer(fast_upstream):
     paced = asyncio.run(load.paced(target(fast_upstream), 5, 100, 20, lambda: 42))
     assert 0.99 < paced.middle <= paced.late
@@ -50,12 +54,13 @@ def test_the_table_sets_the_lane_beside_the_bare_pass_through():
         "uvicorn": {
             "bare": {"rps_32": 4000.0, "first_byte_ms": 1.0},
             "lane": {"rps_32": 3000.0, "first_byte_ms": 1.25},
-            "view": {"rps_32": 400.0},
+            "view": {"rps_32": 400.0, "pipeline_ms": 0.5},
         }
     }
     assert "| requests/s, 32 connections | 4,000 | 3,000 | 75% | 400 | 10% |" in table.markdown(measured)
     assert "| time to first byte, p50 | 1.00 ms | 1.25 ms | +0.25 ms |  |  |" in table.markdown(measured)
-    assert [met for met, _words in table.aims(measured)] == [True, True]
+    assert [met for met, _words in table.aims(measured)] == [True, True, True]
+    assert "| on top with the chat's pipeline, all handlers off |  |  |  | +0.50 ms |  |" in table.markdown(measured)
 
 
 def test_the_middle_of_the_rounds_counts():
