@@ -15,7 +15,7 @@ from imagegen.engines.base import Cancelled, Event, Learned, Notice, Picture, Pr
 from imagegen.jobs import claims
 from imagegen.jobs.watching import Watch
 from imagegen.models import ImageEngine, ImageJob
-from imagegen.requests import PictureRequest
+from imagegen.requests import MAX_SEED, PictureRequest
 from providers import usage
 from providers.errors import ConfigurationError, GatewayError
 
@@ -99,9 +99,15 @@ def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
         raise ConfigurationError(_("The engine of this job was deleted."), code="engine_gone")
     engine, config = rows.engine_of(job.engine), rows.config_of(job.engine)
     if resume:
-        return engine.resume(config, job.upstream_id, run)
+        yield from engine.resume(config, job.upstream_id, run)
+        drawn = job.files.count()  # each picture is stored before the next event is asked for
+        if drawn >= (job.request.get("n") or 1):
+            return
+    else:
+        drawn = 0
     request = PictureRequest.from_values(job.request, images=inputs.pictures_of(job), mask=inputs.mask_of(job))
-    return engine.generate(config, request, run)
+    seed = None if request.seed is None else (request.seed + drawn) % (MAX_SEED + 1)
+    yield from engine.generate(config, request.but(n=request.n - drawn, seed=seed), run)
 
 
 def _take(event: Event, job: ImageJob, watch: Watch, tally: Tally) -> None:

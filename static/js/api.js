@@ -13,12 +13,12 @@ export class ApiError extends Error {
 const token = () => document.querySelector('meta[name="csrf-token"]').content;
 
 /** → the answer's JSON, or null for an empty one; throws ApiError. */
-async function call(method, url, data) {
+async function call(method, url, data, more) {
   let answer;
   try {
     answer = await fetch(url, {
       method,
-      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": token() },
+      headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": token(), ...more },
       body: data === undefined ? undefined : JSON.stringify(data),
     });
   } catch {
@@ -36,7 +36,7 @@ export function tellRefusal(error) {
   toast(error.message || t("actionFailed"));
 }
 
-export const post = (url, data = {}) => call("POST", url, data);
+export const post = (url, data = {}, headers = {}) => call("POST", url, data, headers);
 export const patch = (url, data) => call("PATCH", url, data);
 export const remove = (url) => call("DELETE", url);
 

@@ -11,6 +11,7 @@ const engines = JSON.parse(by("engines")?.textContent ?? "[]");
 const number = (id) => (by(id).value ? Number(by(id).value) : undefined);
 let abilities = {}; // of the chosen engine with the chosen model
 let asking = false;
+let unanswered; // {said, key} of a wish that got no answer: asked again it is still one job
 
 export function start() {
   by("engine").addEventListener("change", engineChanged);
@@ -173,8 +174,16 @@ async function submit() {
 
 /** Make a job of this wish and show it; throws ApiError. */
 export async function ask(wish) {
-  const job = await post("/api/v1/images/jobs", wish);
-  await jobs.show(job.id);
+  const said = JSON.stringify(wish);
+  if (unanswered?.said !== said) unanswered = { said, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+  try {
+    const job = await post("/api/v1/images/jobs", wish, { "Idempotency-Key": unanswered.key });
+    unanswered = undefined;
+    await jobs.show(job.id);
+  } catch (error) {
+    if (error.status) unanswered = undefined; // refused: the next attempt is a new one
+    throw error;
+  }
 }
 
 function showError({ message, provider }) {

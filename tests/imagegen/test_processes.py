@@ -1,5 +1,6 @@
 """Picture jobs and the life of server processes: nothing stays "running" for ever, and what can go on goes on."""
 
+import json
 import time
 
 import pytest
@@ -66,19 +67,28 @@ def test_after_kill_and_restart_work_that_is_lost_ends_with_a_reason_and_can_be_
     gate.open()
 
 
-def test_after_kill_and_restart_a_comfyui_job_is_picked_up_again_and_its_picture_arrives(server_process, upstream, ask):
-    import json
+ONE_BY_ONE = [  # no node takes a number of pictures: each is a prompt of its own
+    {"type": "prompt", "node_ids": ["6"], "key": "text"},
+    {"type": "model", "node_ids": ["4"], "key": "ckpt_name"},
+    {"type": "seed", "node_ids": ["3"], "key": "seed"},
+]
 
+
+@pytest.mark.parametrize(("wanted", "nodes"), [(1, []), (3, ONE_BY_ONE)], ids=["one", "one-by-one"])
+def test_after_kill_and_restart_a_comfyui_job_is_picked_up_again_and_its_pictures_arrive(
+    server_process, upstream, ask, wanted, nodes
+):
     gate = upstream.comfyui.gates[2] = Gate()
     env = {
         "IMAGE_GENERATION_ENGINE": "comfyui",
         "COMFYUI_BASE_URL": upstream.origin,
         "IMAGE_GENERATION_MODEL": "dream.safetensors",
         "COMFYUI_WORKFLOW": json.dumps(workflow.default_graph("generate")),
+        "COMFYUI_WORKFLOW_NODES": json.dumps(nodes),
     }
     server, session = installation(server_process, upstream, **env)
     with session:
-        job_id = ask(session, server, steps=4)
+        job_id = ask(session, server, n=wanted)
         gate.wait()
         server.kill()
         server.start()
@@ -87,8 +97,8 @@ def test_after_kill_and_restart_a_comfyui_job_is_picked_up_again_and_its_picture
         job = ended(session, server, job_id)
 
         assert job["state"] == "succeeded", job["error"]
-        assert len(job["files"]) == 1
-        assert len([one for one in upstream.asked("/prompt") if one.method == "POST"]) == 1
+        assert len(job["files"]) == wanted
+        assert len([one for one in upstream.asked("/prompt") if one.method == "POST"]) == wanted
         picture = session.get(f"{server.url}{job['files'][0]['url']}", timeout=PATIENCE)
         assert picture.headers["Content-Type"] == "image/png"
 
