@@ -210,3 +210,17 @@ def test_a_program_draws_through_chat_completions_and_streams_on(site, api_key, 
     assert "Here" in answer.text
     assert ImageJob.objects.get().state == "succeeded"
     assert "features" not in json.dumps(upstream.chats[-1].json)
+
+
+def test_a_message_of_somebody_else_gets_no_pictures_of_mine(site, api_key, bob, connection, engine_row, upstream):
+    from chat.models import Chat, Message
+
+    foreign = Message.objects.create(chat=Chat.objects.create(user=bob), role="assistant")
+    ImageSettings.objects.update(prompt_generation=False)
+    upstream.script(drawn(RED), path=IMAGES)
+    body = {"model": "m1", "messages": [{"role": "user", "content": "a boat"}], "features": DRAW, "id": str(foreign.pk)}
+
+    site.session(key=api_key).post(f"{site.url}/api/chat/completions", json=body, timeout=PATIENCE)
+
+    assert File.objects.get().message is None
+    assert ImageJob.objects.get().message is None

@@ -1,0 +1,140 @@
+"""A wish of the conversation becomes a job, its moves status lines, its pictures files of the answer.
+
+The one way in which a conversation draws, whether its person switched pictures on (`handler`) or its model called a
+tool (`tools`).
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
+
+from chat import access as chat_access
+from chat import files
+from chat.loop import in_thread
+from chat.models import File, Message
+from chat.pipeline import Turn
+from imagegen import jobs, services
+from imagegen.jobs import Watch
+from imagegen.models import ImageJob
+from providers.errors import GatewayError
+from providers.facts import Caller
+
+
+async def draw(
+    turn: Turn,
+    user: Any,
+    values: Mapping[str, Any],
+    *,
+    images: Sequence[File] = (),
+    mask: File | None = None,
+    place: services.Place = services.NOWHERE,
+) -> tuple[ImageJob, list[File]]:
+    """Draw (with `images`: edit), tell the progress, show the pictures; returns the job and its pictures.
+
+    Raises what `services.request_images` and the engine raise. A turn that is stopped stops the engine too.
+    """
+    job, _new = await in_thread(services.request_images, user, values, images=images, mask=mask, place=place)
+    try:
+        await _watch(turn, job)
+    except asyncio.CancelledError:
+        await asyncio.shield(in_thread(jobs.cancel, job))
+        raise
+    job = await in_thread(jobs.wait_for, job)
+    found = await in_thread(services.finished_files, job)
+    await turn.add_files([event_file(row) for row in found])
+    return job, found
+
+
+def reason_of(error: GatewayError) -> str:
+    """Why nothing was drawn: the provider's own words where it said something."""
+    return error.provider or error.message
+
+
+def detail_of(error: GatewayError) -> str:
+    """The same for the person: our sentence, with the provider's words behind it."""
+    reason = reason_of(error)
+    return reason if reason == error.message else f"{error.message} {reason}"
+
+
+def event_file(row: File) -> Any:
+    """A file as the `files` event tells of it."""
+    shown = files.file_json(row)
+    return {
+        name: shown[name] for name in ("type", "url", "id", "name", "content_type", "width", "height", "provenance")
+    }
+
+
+# --- in a thread ------------------------------------------------------------------------------------------------------
+
+
+def user_of(caller: Caller) -> Any:
+    return get_user_model()._default_manager.get(pk=caller.user_id)
+
+
+def answer_of(turn: Turn) -> Message | None:
+    """The stored answer that the turn belongs to, when it names one of its own person's."""
+    theirs = Message.objects.select_related("chat").filter(chat__user_id=turn.caller.user_id)
+    return theirs.filter(pk=chat_access.as_uuid(turn.message_id)).first()
+
+
+def place_of(turn: Turn, answer: Message | None) -> services.Place:
+    """Where what is drawn belongs."""
+    return services.Place(chat=answer.chat if answer else None, message=answer, session_id=str(turn.session_id or ""))
+
+
+def pictures_shown(turn: Turn, branch: Iterable[Message]) -> list[list[str]]:
+    """The names (URLs or ids) of all pictures of each message that has some; files of type `file` count too."""
+    shown: list[Sequence[Mapping[str, Any]]] = [one.files for one in branch]
+    if not shown:
+        shown = [one["files"] for one in turn.messages if isinstance(one.get("files"), list)]
+        if turn.files:
+            shown.append(turn.files)
+    return [names for one in shown if (names := [_name(entry) for entry in one if _is_picture(entry)])]
+
+
+def _is_picture(entry: Mapping[str, Any]) -> bool:
+    return entry.get("type") == "image" or str(entry.get("content_type", "")).startswith("image/")
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("url") or entry.get("id") or "")
+
+
+# --- watching ---------------------------------------------------------------------------------------------------------
+
+
+async def _watch(turn: Turn, job: ImageJob) -> None:
+    """Tell the job's moves as status events until it ends."""
+    watch = jobs.watch(job.pk)
+    if watch is None:
+        return
+    loop, moves = asyncio.get_running_loop(), asyncio.Queue[tuple[str, dict[str, Any]]]()
+    _listen(watch, loop, moves)
+    while not (watch.ended.is_set() and moves.empty()):
+        try:
+            kind, data = await asyncio.wait_for(moves.get(), 1.0)
+        except TimeoutError:
+            continue
+        if kind == "end":
+            return
+        if kind == "progress":
+            await turn.emit("status", {"description": _("Creating image"), "done": False, **_progress(data)})
+        elif kind == "notice":
+            await turn.emit("status", {"description": data["text"], "done": True})
+
+
+def _listen(watch: Watch, loop: asyncio.AbstractEventLoop, moves: "asyncio.Queue[tuple[str, dict[str, Any]]]") -> None:
+    def hear(kind: str, data: dict[str, Any]) -> None:
+        loop.call_soon_threadsafe(moves.put_nowait, (kind, data))
+
+    watch.listen(hear)
+    if watch.ended.is_set():
+        moves.put_nowait(("end", {}))
+
+
+def _progress(data: Mapping[str, Any]) -> dict[str, Any]:
+    names = {"fraction": "progress", "step": "step", "total": "total", "queue": "queue", "preview": "preview"}
+    return {shown: data[name] for name, shown in names.items() if data.get(name) is not None}
