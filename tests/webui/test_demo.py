@@ -7,6 +7,8 @@ from time import monotonic
 import openai
 import pytest
 
+from imagegen import handler
+from imagegen.models import ImageJob
 from providers import http
 from webui.demo import answers, server
 
@@ -82,9 +84,16 @@ def test_it_shows_what_was_asked_for(text, holds):
     assert holds in answers.answer_to([{"role": "user", "content": text}]).text
 
 
+def test_with_a_picture_above_its_answer_it_speaks_of_that():
+    context = handler._context(ImageJob(prompt="a boat"), editing=False)
+    told = {"role": "system", "content": f"<context>{context}</context>"}
+    answer = answers.answer_to([told, {"role": "user", "content": "A boat"}])
+    assert answer.text.startswith("There it is, from “A boat”.")
+
+
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
 def test_every_subject_is_written_in_every_language(language):
-    for subject in [*(name for name, _words in answers.SUBJECTS), "tour", "_note", "_thinking"]:
+    for subject in [*(name for name, _words in answers.SUBJECTS), "drawn", "tour", "_note", "_thinking"]:
         assert answers.text_of(language, subject)
 
 

@@ -26,6 +26,7 @@ SUBJECTS: list[tuple[str, re.Pattern[str]]] = [
     ("code", re.compile(r"\bcode\b|python|script|program|代码|脚本|程序")),
     ("connect", re.compile(r"\b(connect|provider|api key|openai|ollama|azure)\b|连接|接入|供应商|服务商|密钥")),
 ]
+DRAWN = "<context>This site has just"  # how the image handler tells a model that a picture stands above its answer
 THINKS = re.compile(r"\bthink|\breason|step by step|思考|推理|一步一步")
 
 
@@ -56,6 +57,8 @@ def answer_to(messages: list[Any]) -> Answer:
     language = "zh-hans" if CHINESE_LETTER.search(last) else "en"
     lower = last.lower()
     subject = next((name for name, words in SUBJECTS if words.search(lower)), "tour")
+    if any(DRAWN in words for words in asked):
+        subject = "drawn"
     body = text_of(language, subject).replace("{asked}", _quote(last))
     return Answer(
         text=f"{body}\n\n{text_of(language, '_note')}",
