@@ -144,7 +144,7 @@ def prune(model_ids: Iterable[int]) -> None:
     for some in _chunks(sorted(model_ids)):
         untouched = ChatModel.objects.quietly().filter(
             pk__in=some, sources=None, presets=None, base=None, groups=None, users=None, owner=None, enabled=True,
-            access="inherit", name="", description="", system_prompt="", params={}, tags=[], vision=None,
+            access="inherit", name="", description="", system_prompt="", params={}, tags=[], vision=None, tools=None,
         )  # fmt: skip
         ChatModel.objects.quietly().filter(pk__in=list(untouched.values_list("pk", flat=True))).delete()
 

@@ -95,6 +95,7 @@ class Route:
     user_ids: frozenset[int]
     tags: tuple[Any, ...]
     vision: bool | None
+    tools: bool | None = None  # whether it calls functions; None = not known, and then it is offered none
     for_chat: bool = True  # false for what the official API lists beside its chat models (R28): callable, not shown
 
     def sources_for(self, caller: Caller) -> tuple[Source, ...]:

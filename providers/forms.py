@@ -267,8 +267,8 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
             "system_prompt": UnfoldAdminTextareaWidget(attrs={"rows": 6}),
         }
         fields = (
-            "public_id", "name", "description", "enabled", "tags", "vision", "base", "params", "system_prompt", "owner",
-            "access", "groups", "users",
+            "public_id", "name", "description", "enabled", "tags", "vision", "tools", "base", "params", "system_prompt",
+            "owner", "access", "groups", "users",
         )  # fmt: skip
         help_texts = {  # noqa: RUF012
             "public_id": gettext_lazy("What callers send as “model”. It cannot be changed afterwards."),
@@ -276,6 +276,7 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
             "base": gettext_lazy("The model that answers. A preset is its base with other words and parameters."),
             "system_prompt": gettext_lazy("Put before every conversation."),
             "vision": gettext_lazy("Unknown: as the provider says."),
+            "tools": gettext_lazy("Unknown: as the provider says. Only models that can are offered this site's tools."),
             "access": gettext_lazy("Administrators may use everything."),
         }
 

@@ -5,6 +5,7 @@ Shapes in the wild: `{"data": [...]}` (OpenAI and most), a bare list, `{"data": 
 twice, a name that is null.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,12 @@ MAX_ID = 255  # characters; the width of the columns
 MAX_RAW = 16 * 1024  # bytes kept of one provider's object; a longer one keeps its plain members only
 # R28: what api.openai.com lists beside its chat models. They can be called, but nobody picks them in a chat.
 NOT_FOR_CHAT = ("babbage", "dall-e", "davinci", "embedding", "tts", "whisper")
+# OpenAI's list does not say which models call functions. gpt-4o and later and those that think do, but for the first
+# small ones, those of ChatGPT's own page, and those made for one thing.
+_CALLS = re.compile(r"(?:^|[/.:@])(?:gpt-4o|gpt-4\.\d|gpt-(?:[5-9]|\d\d)|o\d+)(?![a-z0-9])", re.IGNORECASE)
+_DOES_NOT = re.compile(
+    r"o1-(?:mini|preview)|gpt-5-chat|chat-latest|search|audio|realtime|transcribe|tts|image|instruct", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,26 @@ def vision_of(raw: Mapping[str, Any]) -> bool | None:
     if isinstance(capabilities, dict) and isinstance(capabilities.get("vision"), bool):
         return bool(capabilities["vision"])
     return None
+
+
+def tools_of(raw: Mapping[str, Any]) -> bool | None:
+    """Whether the model calls functions; None where the provider does not say."""
+    parameters = raw.get("supported_parameters")  # OpenRouter
+    if isinstance(parameters, list):
+        return "tools" in parameters
+    capabilities = raw.get("capabilities")
+    if isinstance(capabilities, list):  # Ollama
+        return "tools" in capabilities
+    if isinstance(capabilities, dict):  # Mistral, GitHub
+        for name in ("function_calling", "tools", "tool_calls"):
+            if isinstance(capabilities.get(name), bool):
+                return bool(capabilities[name])
+    return None
+
+
+def is_known_to_call(facts: ConnectionFacts, upstream_id: str) -> bool:
+    """Whether a model of OpenAI's own or Azure's API calls functions, by its family."""
+    return bool(endpoints.is_official(facts) and _CALLS.search(upstream_id) and not _DOES_NOT.search(upstream_id))
 
 
 def is_for_chat(facts: ConnectionFacts, upstream_id: str) -> bool:

@@ -129,8 +129,19 @@ def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int],
         user_ids=frozenset(user_ids),
         tags=tuple(row.tags),
         vision=listing.vision_of(raw) if row.vision is None else row.vision,
+        tools=_tools(first) if row.tools is None else row.tools,
         for_chat=not sources or any(listing.is_for_chat(s.connection, s.upstream_id) for s in sources),
     )
+
+
+def _tools(source: Source | None) -> bool | None:
+    """Whether the model calls functions, by the provider's object or its family; the demo's script never does."""
+    if source is None:
+        return None
+    if source.connection.demo:
+        return False
+    said = listing.tools_of(source.raw)
+    return said if said is not None else listing.is_known_to_call(source.connection, source.upstream_id) or None
 
 
 def _shown_name(source: Source | None) -> str:
@@ -176,6 +187,7 @@ def _inherited(preset: Route, base: Route) -> Route:
         system_prompt=preset.system_prompt or base.system_prompt,
         tags=preset.tags or base.tags,
         vision=base.vision if preset.vision is None else preset.vision,
+        tools=base.tools if preset.tools is None else preset.tools,
         for_chat=base.for_chat,
         **rule,
     )

@@ -180,6 +180,7 @@ class ChatModel(models.Model):
     users = models.ManyToManyField(settings.AUTH_USER_MODEL, verbose_name=_("people"), blank=True, related_name="+")
     tags = models.JSONField(_("tags"), default=list, blank=True)
     vision = models.BooleanField(_("can see pictures"), null=True, blank=True)  # None = not known
+    tools = models.BooleanField(_("can use tools"), null=True, blank=True)  # None = not known
     created = models.DateTimeField(auto_now_add=True)
 
     history = HistoricalRecords(m2m_fields=[groups, users])

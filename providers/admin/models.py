@@ -106,7 +106,7 @@ class ChatModelAdmin(HistoryAdmin):
                 ),
             },
         )
-        basics = ["public_id", "name", "description", ("enabled", "vision"), "tags"]
+        basics = ["public_id", "name", "description", ("enabled", "vision", "tools"), "tags"]
         access = ["owner", "access", "groups", "users"]
         return (
             (gettext_lazy("Basics"), {"fields": basics}),

@@ -23,6 +23,6 @@ def route_to(connection: ConnectionFacts, upstream_id: str = "m1", raw: Any = No
     values: dict[str, Any] = {
         "public_id": upstream_id, "name": "", "description": "", "sources": (source,), "base_id": None, "params": {},
         "system_prompt": "", "owner_id": None, "access": "inherit", "group_ids": frozenset(), "user_ids": frozenset(),
-        "tags": (), "vision": None,
+        "tags": (), "vision": None, "tools": None,
     }  # fmt: skip
     return Route(**{**values, **changes})

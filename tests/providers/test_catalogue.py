@@ -62,6 +62,31 @@ def test_disabled_connections_disabled_models_and_unlisted_sources_drop_out():
     assert [source.connection.name for source in routes["kept"].sources] == ["on"]
 
 
+def test_whether_a_model_calls_functions_is_the_rows_word_then_the_providers_and_never_the_demos():
+    one, demo = make_connection("one"), make_connection("demo", demo=True)
+    said = make_model("said", one)
+    said.sources.update(raw={"id": "said", "supported_parameters": ["tools"]})
+    make_model("script", demo).sources.update(raw={"id": "script", "capabilities": ["tools"]})
+    make_model("unknown", one)
+    make_model("told", one, tools=True)
+    denied = make_model("denied", one, tools=False)
+    denied.sources.update(raw={"id": "denied", "capabilities": ["tools"]})
+    ChatModel.objects.create(public_id="preset", base=said)
+    ChatModel.objects.create(public_id="preset-without", base=said, tools=False)
+
+    tools = {name: route.tools for name, route in catalogue.snapshot_blocking().routes.items()}
+
+    assert tools == {
+        "said": True,
+        "script": False,
+        "unknown": None,
+        "told": True,
+        "denied": False,
+        "preset": True,
+        "preset-without": False,
+    }
+
+
 def test_an_edit_in_this_process_is_seen_by_the_next_request():
     connection = make_connection()
     make_model("m", connection)

@@ -213,7 +213,7 @@ def test_a_server_called_ollama_without_that_list_is_asked_for_the_ordinary_one(
     assert upstream.last.path == "/v1/models"
 
 
-def test_openrouters_list_gives_names_and_says_what_can_see(db, upstream):
+def test_openrouters_list_gives_names_and_says_what_the_models_can(db, upstream):
     upstream.openai.models = ["vendor/model"]
     connection = make(f"{upstream.origin}/api/v1", kind="openrouter", prefix_id="or")
 
@@ -222,6 +222,7 @@ def test_openrouters_list_gives_names_and_says_what_can_see(db, upstream):
     route = catalogue.snapshot_blocking().routes["or.vendor/model"]
     assert route.name == "Vendor/Model (or)"
     assert route.vision is True
+    assert route.tools is True
 
 
 def test_a_failed_refresh_keeps_the_last_list_and_says_why(db, upstream):

@@ -131,6 +131,51 @@ def test_whether_a_model_sees_is_read_where_the_provider_says_it(raw, expected):
 
 
 @pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"supported_parameters": ["temperature", "tools"]}, True),
+        ({"supported_parameters": ["temperature"]}, False),
+        ({"capabilities": ["completion", "tools"]}, True),
+        ({"capabilities": ["completion"]}, False),
+        ({"capabilities": {"function_calling": True}}, True),
+        ({"capabilities": {"chat": True}}, None),
+        ({"supported_parameters": None}, None),
+        ({}, None),
+    ],
+)
+def test_whether_a_model_calls_functions_is_read_where_the_provider_says_it(raw, expected):
+    assert listing.tools_of(raw) is expected
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("gpt-4o", True),
+        ("gpt-4o-mini-2024-07-18", True),
+        ("gpt-4.1-nano", True),
+        ("gpt-5.2", True),
+        ("gpt-12", True),
+        ("o1", True),
+        ("o4-mini", True),
+        ("us.openai.gpt-5", True),
+        ("o1-mini", False),
+        ("o1-preview", False),
+        ("gpt-5-chat-latest", False),
+        ("chatgpt-4o-latest", False),
+        ("gpt-4o-search-preview", False),
+        ("gpt-4o-transcribe", False),
+        ("gpt-3.5-turbo", False),
+        ("my-deployment", False),
+        ("foo1", False),
+    ],
+)
+def test_the_families_that_call_functions_are_known_on_the_official_apis_alone(model, expected):
+    assert listing.is_known_to_call(facts("https://api.openai.com/v1"), model) is expected
+    assert listing.is_known_to_call(facts("https://a.openai.azure.com/openai/v1", azure=True), model) is expected
+    assert not listing.is_known_to_call(facts("https://models.example/v1"), model)
+
+
+@pytest.mark.parametrize(
     ("body", "words"),
     [
         (b'{"error": {"message": "Bad key", "code": "x"}}', "Bad key"),
