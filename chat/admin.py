@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Length
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -11,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
-from chat import file_admin  # noqa: F401  registers itself
-from chat.models import Chat, Message
+from chat import file_admin, settings_admin  # noqa: F401  register themselves
+from chat.models import Chat, Memory, Message, Share
 
 STATUS_LABELS = {
     "done": "success",
@@ -110,3 +111,65 @@ class MessageAdmin(ReadOnlyAdmin):
     @display(description=_("status"), ordering="status", label=STATUS_LABELS)
     def state(self, message: Message) -> tuple[str, str]:
         return message.status, message.get_status_display()
+
+
+@admin.register(Share)
+class ShareAdmin(ReadOnlyAdmin):
+    """Deleting one revokes its link; the chat stays."""
+
+    list_display = ("chat_title", "person", "created")
+    list_filter = ("created",)
+    list_filter_submit = True
+    list_select_related = ("chat", "chat__user")
+    search_fields = ("=chat__id", "chat__title", "chat__user__email")
+    search_help_text = _("Title or person")
+    show_full_result_count = False
+    ordering = ("-created",)
+    fields = ("chat", "person", "created")
+    readonly_fields = ("person",)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        if "delete_selected" in actions:
+            function, name, _words = actions["delete_selected"]
+            actions["delete_selected"] = (function, name, _("Revoke the chosen links"))
+        return actions
+
+    @display(description=_("chat"), ordering="chat__title")
+    def chat_title(self, share: Share) -> str:
+        return str(share.chat)
+
+    @display(description=_("person"), ordering="chat__user__email")
+    def person(self, share: Share) -> str:
+        return str(share.chat.user)
+
+
+@admin.register(Memory)
+class MemoryAdmin(ReadOnlyAdmin):
+    """Whose and when; the words only on a fact's own page."""
+
+    list_display = ("user", "kept_by_person", "length", "created", "updated")
+    list_filter = ("updated",)
+    list_filter_submit = True
+    list_select_related = ("user",)
+    search_fields = ("=id", "user__email", "user__name")
+    search_help_text = _("Person; the words of memories are not searched")
+    show_full_result_count = False
+    ordering = ("-updated",)
+    fieldsets = (
+        (None, {"fields": ("user", "created", "updated")}),
+        (_("Text"), {"fields": ("text",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Memory]:
+        of_person = Memory.objects.filter(user=OuterRef("user")).order_by().values("user").annotate(n=Count("pk"))
+        rows = super().get_queryset(request)
+        return rows.annotate(characters=Length("text"), kept=Subquery(of_person.values("n")))  # type: ignore[no-any-return]
+
+    @display(description=_("memories of this person"))
+    def kept_by_person(self, memory: Any) -> int:
+        return int(memory.kept)
+
+    @display(description=_("characters"), ordering="characters")
+    def length(self, memory: Any) -> int:
+        return int(memory.characters)

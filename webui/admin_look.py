@@ -41,7 +41,17 @@ GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
             ("imagegen.ImageJob", "photo_library"),
         ],
     ),
-    (gettext_lazy("Conversations"), [("chat.Chat", "forum"), ("chat.Message", "chat"), ("chat.File", "attach_file")]),
+    (
+        gettext_lazy("Conversations"),
+        [
+            ("chat.Chat", "forum"),
+            ("chat.Message", "chat"),
+            ("chat.File", "attach_file"),
+            ("chat.Share", "share"),
+            ("chat.Memory", "psychology"),
+            ("chat.ChatSettings", "tune"),
+        ],
+    ),
     (gettext_lazy("People"), [("webui.User", "person"), ("auth.Group", "group"), ("providers.RateLimit", "speed")]),
     (gettext_lazy("System"), [("providers.UsageRecord", "monitoring")]),
 ]

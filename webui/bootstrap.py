@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import connection
 
+import chat.seeding
 import imagegen.seeding
 import providers.seeding
 from providers.errors import CallerError
@@ -34,6 +35,7 @@ def run(out: TextIO | OutputWrapper) -> None:
                 out.write("Preparing the database …\n")
                 tables.bring_up_to_date()
             providers.seeding.seed_from_environment()
+            chat.seeding.seed_from_environment()
             imagegen.seeding.seed_from_environment()
             create_administrator(out)
         if collecting:

@@ -303,6 +303,16 @@ CONFIG_CHECK_SECONDS = 0.5  # how long a process may trust its snapshot before i
 
 # What happens between a message and the model, in order; `chat.pipeline` says how to add a handler.
 CHAT_PIPELINE: list[str] = ["imagegen.handler.ImageHandler"]
+# First values of the row that the administrator edits; `chat.seeding` knows what each means.
+CHAT_CONFIG: dict[str, Any] = {
+    name: env.flag(name, False)
+    for name in ("ENABLE_TITLE_GENERATION", "ENABLE_FOLLOW_UP_GENERATION", "ENABLE_MEMORIES", "ENABLE_WEB_SEARCH")
+    if env.text(name)  # empty is not set: what is on by default stays on
+}
+if env.text("SEARXNG_QUERY_URL"):
+    CHAT_CONFIG["SEARXNG_QUERY_URL"] = env.text("SEARXNG_QUERY_URL")
+if env.text("WEB_SEARCH_RESULT_COUNT"):
+    CHAT_CONFIG["WEB_SEARCH_RESULT_COUNT"] = env.whole("WEB_SEARCH_RESULT_COUNT", 5)
 FILE_MAX_BYTES = env.whole("FILE_MAX_BYTES", 50 * 1024 * 1024)  # of one file
 FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files together; 0 = no limit
 # What the empty page offers, and what it asks of administrators (see chat/welcome.py).

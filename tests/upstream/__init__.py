@@ -27,7 +27,8 @@ In a test, with the `upstream` fixture (fresh server, script and history each ti
 What is not scripted gets a sensible answer (a chat echoes). Ways in which real servers differ stand in `oddities.py`;
 `tls.py` makes a certificate for `Upstream(tls=…)`; `unused_port()`, `silent_listener()` and `full_listener()` are
 addresses that refuse, never answer, and never connect.
-`upstream.automatic1111` and `upstream.comfyui` speak theirs at `upstream.origin`; their files say how to steer them.
+`upstream.automatic1111`, `upstream.comfyui` and `upstream.search` speak theirs at `upstream.origin`; their files say
+how to steer them.
 Paths: `/v1/…` under any prefix (OpenRouter's list at `/api/v1/models`), Azure's `/openai/deployments/{d}/…` and
 `/openai/v1/…`, Ollama's `/api/tags`. By hand: `python -m tests.upstream --port 9999`.
 
@@ -67,11 +68,13 @@ from tests.upstream.replies import (
     reset,
     sse,
 )
+from tests.upstream.search import Search
 
 PROTOCOLS: dict[str, Callable[[Upstream], Protocol]] = {
     "automatic1111": Automatic1111,
     "gemini": Gemini,
     "comfyui": ComfyUI,
+    "search": Search,
     "openai": OpenAI,
 }
 

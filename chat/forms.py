@@ -1,0 +1,91 @@
+"""The administrator's form for the chat's settings, with a write-only key."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
+
+from chat.models import ChatSettings
+from chat.websearch.endpoint import safe_url
+from providers.fields import UNREADABLE
+
+
+class ChatSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The stored key is never in the form: an empty field keeps it, a box removes it."""
+
+    new_key = forms.CharField(
+        label=gettext_lazy("Key of the search"),
+        required=False,
+        max_length=5000,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
+    )
+    remove_key = forms.BooleanField(
+        label=gettext_lazy("Remove the stored key"), required=False, widget=UnfoldBooleanWidget
+    )
+
+    class Meta:
+        model = ChatSettings
+        fields = (
+            "titles", "follow_ups", "tools", "sharing", "temporary_chats", "memory", "web_search", "web_search_url",
+            "web_search_results", "attachment_budget",
+        )  # fmt: skip
+        widgets = {  # noqa: RUF012  Django's own way to say it
+            "web_search_url": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "inputmode": "url"}),
+        }
+        help_texts = {  # noqa: RUF012
+            "titles": gettext_lazy("Otherwise a chat is called by the first words of its first message."),
+            "follow_ups": gettext_lazy("Three short questions below an answer, written by the task model."),
+            "tools": gettext_lazy("Each tool server still says who may use it."),
+            "sharing": gettext_lazy("By a link that everybody who is signed in can read."),
+            "temporary_chats": gettext_lazy("They are written nowhere and end with the page."),
+            "memory": gettext_lazy(
+                "People keep facts about themselves in their settings; the three nearest go with each message."
+            ),
+            "web_search": gettext_lazy("A switch beside the message. Needs the address below."),
+            "web_search_url": gettext_lazy(
+                "Of a SearXNG server, http://searxng:8080, or of any search that answers with JSON; “<query>” stands "
+                "for the words: https://search.example.com/api?text=<query>."
+            ),
+            "web_search_results": gettext_lazy("From 1 to 20: title, address and excerpt of each go to the model."),
+            "attachment_budget": gettext_lazy("The text of longer documents is cut to the parts that fit."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        row: ChatSettings = self.instance
+        if "new_key" in self.fields:
+            self.fields["new_key"].help_text = (
+                _("The stored key cannot be decrypted any more. Enter it again.")
+                if row.web_search_key == UNREADABLE
+                else _("A key is stored. Leave this empty to keep it.")
+                if row.web_search_key
+                else _("Sent as “Authorization: Bearer …”. Kept encrypted and never shown again.")
+            )
+        if not row.web_search_key:
+            self.fields.pop("remove_key", None)
+
+    def clean_web_search_url(self) -> str:
+        url = str(self.cleaned_data["web_search_url"]).strip()
+        if url and not safe_url(url):
+            raise forms.ValidationError(
+                _("This must be an address that begins with http:// or https://, without a name and password.")
+            )
+        return url
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("web_search") and "web_search_url" in data and not data["web_search_url"]:
+            self.add_error("web_search_url", _("Searching the web needs an address."))
+        if data.get("new_key") and data.get("remove_key"):
+            self.add_error("remove_key", _("Either a new key or none: not both."))
+        return data
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        data, row = self.cleaned_data, self.instance
+        if data.get("new_key") or data.get("remove_key"):
+            row.web_search_key = data.get("new_key") or ""
+            # The history keeps no keys; it keeps that somebody changed one.
+            row._change_reason = _("API key removed") if data.get("remove_key") else _("API key changed")

@@ -1,0 +1,52 @@
+"""The first row of chat settings, from the environment; afterwards the row wins, unless the environment is to.
+
+Names and meaning are Open WebUI's, so that its variables can be kept.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.utils.translation import gettext as _
+
+from chat.models import ChatSettings
+from chat.websearch.endpoint import safe_url
+from providers import versioning
+
+COLUMNS = {
+    "ENABLE_TITLE_GENERATION": "titles",
+    "ENABLE_FOLLOW_UP_GENERATION": "follow_ups",
+    "ENABLE_MEMORIES": "memory",
+    "ENABLE_WEB_SEARCH": "web_search",
+    "SEARXNG_QUERY_URL": "web_search_url",
+    "WEB_SEARCH_RESULT_COUNT": "web_search_results",
+}
+
+
+def seed_from_environment() -> None:
+    """Fill the row at the first start, or at every start when the environment is to win. Safe to repeat.
+
+    Raises ImproperlyConfigured naming the variable.
+    """
+    with versioning.exclusive():
+        row = ChatSettings.objects.filter(pk=1).first()
+        if row is not None and settings.ENABLE_PERSISTENT_CONFIG:
+            return
+        row = row or ChatSettings(pk=1)
+        changed = row._state.adding
+        for name, value in settings.CHAT_CONFIG.items():
+            _check(row, name, value)
+            changed = changed or getattr(row, COLUMNS[name]) != value
+            setattr(row, COLUMNS[name], value)
+        if changed:
+            row.save()
+
+
+def _check(row: ChatSettings, name: str, value: object) -> None:
+    if name == "SEARXNG_QUERY_URL" and value and not safe_url(str(value)):
+        raise ImproperlyConfigured(_("%s must be an address that begins with http:// or https://.") % name)
+    field: Any = row._meta.get_field(COLUMNS[name])
+    try:
+        field.clean(value, row)
+    except ValidationError as error:
+        raise ImproperlyConfigured(f"{name}: {' '.join(error.messages)}") from error

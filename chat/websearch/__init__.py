@@ -1,0 +1,1 @@
+"""Searching the web before a model answers: `endpoint` asks the server that the administrator set."""

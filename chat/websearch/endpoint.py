@@ -1,0 +1,127 @@
+"""One search at the address that the administrator set: SearXNG, or any server that answers with a list in JSON.
+
+Only the answer's titles, addresses and excerpts are used; no page that it names is ever opened. The results' words are
+a stranger's: markup is taken out, and what is no web address is left out.
+"""
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import nh3
+import orjson
+from django.utils.translation import gettext as _
+
+from chat.switches import Switches
+from providers import http, words
+from providers.errors import ConfigurationError, ProviderError
+
+PLACE = "<query>"  # where the words go in an address that says so itself, as Open WebUI writes it
+LIMITS = http.Limits(connect=5, first_byte=15, idle=15, total=20, max_bytes=4 * 2**20)
+MAX_QUERY, MAX_TITLE, MAX_EXCERPT, MAX_URL = 400, 200, 600, 2000  # characters
+# Where servers put their results, and what they call the members of one.
+LISTS = ("results", "items", "data", "web", "organic", "organic_results")
+TITLES, URLS, EXCERPTS = ("title", "name"), ("url", "link", "href"), ("content", "snippet", "description", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    title: str
+    url: str
+    excerpt: str
+
+
+async def search(query: str, switches: Switches) -> list[Result]:
+    """The first results; none is an answer too. Raises GatewayError, with the server's own words where it has any."""
+    if not switches.web_search_url:
+        raise ConfigurationError(_("No address of a search is set."), code="no_search")
+    headers = {"Accept": "application/json"}
+    if switches.web_search_key:
+        headers["Authorization"] = f"Bearer {switches.web_search_key}"
+    url = address_for(switches.web_search_url, query[:MAX_QUERY])
+    async with http.stream("GET", url, headers=headers, limits=LIMITS) as answer:
+        body = await answer.read()
+    if answer.status >= 300:
+        raise _refusal(answer, body, keyed=bool(switches.web_search_key))
+    return results_in(body)[: switches.web_search_results]
+
+
+def address_for(url: str, query: str) -> str:
+    """The address with the words in it: at `<query>`, else as `q`; `format=json` unless a format is named.
+
+    An address without a path is taken for a SearXNG server.
+    """
+    parts = urlsplit(url.replace(PLACE, quote(query, safe="")))
+    given = {name for name, _value in parse_qsl(parts.query, keep_blank_values=True)}
+    more = {"q": query} if PLACE not in url else {}
+    if "format" not in given:
+        more["format"] = "json"
+    path = parts.path if parts.path.strip("/") or parts.query else "/search"
+    return urlunsplit((parts.scheme, parts.netloc, path, "&".join(filter(None, (parts.query, urlencode(more)))), ""))
+
+
+def results_in(body: bytes) -> list[Result]:
+    """Every usable result of an answer, each address once. Raises ProviderError where there is no list of results."""
+    try:
+        rows = _rows_in(orjson.loads(body))
+    except orjson.JSONDecodeError as error:
+        raise ProviderError(
+            _("The search did not answer in JSON."), code="search_not_json", provider=words.provider_words(body)
+        ) from error
+    if rows is None:
+        raise ProviderError(_("There is no list of results in the search's answer."), code="search_no_list")
+    found = {result.url: result for result in reversed(list(_results(rows)))}
+    return list(reversed(found.values()))
+
+
+def _rows_in(value: Any) -> list[Any] | None:
+    """The list of results: the answer itself, or what it calls by one of the usual names, one level deeper too."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        for name in LISTS:
+            if (rows := _rows_in(value.get(name))) is not None:
+                return rows
+    return None
+
+
+def _results(rows: list[Any]) -> Iterator[Result]:
+    for row in rows:
+        if isinstance(row, dict) and (url := safe_url(_first(row, URLS))):
+            title = plain(_first(row, TITLES), MAX_TITLE)
+            yield Result(title or urlsplit(url).netloc, url, plain(_first(row, EXCERPTS), MAX_EXCERPT))
+
+
+def _first(row: dict[str, Any], names: tuple[str, ...]) -> str:
+    return next((value for name in names if isinstance(value := row.get(name), str) and value.strip()), "").strip()
+
+
+def safe_url(url: str) -> str:
+    """The address when it is one of the web, without a name and password in it; else nothing."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return ""
+    odd = parts.username is not None or len(url) > MAX_URL or any(char.isspace() or ord(char) < 32 for char in url)
+    return url if usable and not odd else ""
+
+
+def plain(text: str, limit: int) -> str:
+    """One line of text without markup; what looks like a tag afterwards is none any more."""
+    bare = html.unescape(nh3.clean(text, tags=set()))
+    line = " ".join(bare.replace("<", "‹").replace(">", "›").split())
+    return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
+
+
+def _refusal(answer: http.Answer, body: bytes, *, keyed: bool) -> ProviderError:
+    if answer.status < 400:
+        place = next((value for name, value in answer.headers if name.lower() == "location"), "")
+        message = _("The search sends callers on to another address. Enter that one.")
+        return ProviderError(message, code="search_moved", provider=place[:MAX_URL])
+    if answer.status == 403 and not keyed:
+        message = _("The search refuses to answer in JSON. In SearXNG's settings.yml, add “json” to search.formats.")
+        return ProviderError(message, code="search_not_json", status=403, provider=words.provider_words(body))
+    return words.error_of(answer.status, body, dict(answer.headers))
