@@ -222,7 +222,7 @@ def _question(
         parent=parent,
         role=Message.Role.USER,
         content=content,
-        files=[*kept, *(chat_files.file_json(row) for row in rows)],
+        files=[*kept, *({**chat_files.file_json(row), "expires_at": None} for row in rows)],  # attached below
     )
     if rows:
         chat_files.attach(rows, question)

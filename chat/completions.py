@@ -18,7 +18,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chat import access, asking, events, pipeline, serializers, services
+from chat import access, asking, events, pipeline, serializers, services, temporary
 from chat.api import NOT_FOUND, ChatView, asker_of
 from chat.models import Message
 from chat.pipeline import Turn
@@ -42,13 +42,7 @@ class ChatCompletions(OpenAIView):
         ask = relay.ask_for("chat", caller_of(request), body_of(request), request.COOKIES)
         ours, payload = _told_apart(ask.payload)
         if ours["chat_id"] and ours["id"] and ours["session_id"]:
-            answer = asking.answer_into(
-                access.chat_for(request.user, ours["chat_id"]),
-                access.named_uuid(ours["id"]),
-                asking.Wish(asker_of(request), model=payload["model"], features=ours["features"]),
-                given=Given({**ours["params"], **payload}, session_id=ours["session_id"]),
-            )
-            return Response({"status": True, "task_id": str(answer.pk)})
+            return Response({"status": True, "task_id": str(_in_background(request, ours, payload))})
         sink = Direct(ask.caller.user_id, ours["chat_id"], ours["id"])
         turn = Turn(
             caller=ask.caller,
@@ -73,14 +67,16 @@ class StopTask(ChatView):
     )
     def post(self, request: Request, task_id: str) -> Response:
         """Stop a reply that runs in the background; its task id is the id of its message."""
-        services.stop_message(request.user, task_id)
+        services.stop_task(request.user, task_id)
         return Response({"status": True})
 
 
 class ChatTasks(ChatView):
     @extend_schema(operation_id="tasks_list", responses={200: serializers.TasksSerializer, 404: NOT_FOUND})
     def get(self, request: Request, chat_id: str) -> Response:
-        """The replies of a chat that are running."""
+        """The replies of a chat that are running; of a temporary chat those that run in this process."""
+        if temporary.is_temporary(chat_id):
+            return Response({"task_ids": temporary.running_in(request.user, chat_id)})
         chat = self.chat(request, chat_id)
         services.settle_stale(chat)
         running = chat.messages.filter(status__in=Message.RUNNING).values_list("pk", flat=True)
@@ -101,6 +97,16 @@ class Direct:
             self.text = data["content"]
         if self.message_id:
             await events.emit(self.user_id, type=type, data=data, chat_id=self.chat_id, message_id=self.message_id)
+
+
+def _in_background(request: Request, ours: dict[str, Any], payload: dict[str, Any]) -> uuid.UUID:
+    """The id of the reply, in a stored chat or in a temporary one."""
+    message_id = access.named_uuid(ours["id"])
+    wish = asking.Wish(asker_of(request), model=payload["model"], features=ours["features"])
+    given = Given({**ours["params"], **payload}, session_id=ours["session_id"][:100])
+    if temporary.is_temporary(ours["chat_id"]):
+        return temporary.answer(ours["chat_id"], message_id, wish, given=given, files=ours["files"])
+    return asking.answer_into(access.chat_for(request.user, ours["chat_id"]), message_id, wish, given=given).pk
 
 
 async def _begin(turn: Turn) -> relay.Reply | None:

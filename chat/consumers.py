@@ -65,6 +65,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if not self.user.is_authenticated or not await self._still_signed_in():
             return
+        message: dict[str, Any] = {}
         try:
             message = _parsed(text_data)
             action = self.actions.get(message["type"])
@@ -76,13 +77,14 @@ class EventsConsumer(AsyncWebsocketConsumer):
                 )
             await action(self, message)
         except GatewayError as error:
-            await self.send(events.pack(type="error", data=error.detail_body()))
+            about = message.get("message_id", "") if message else ""
+            await self.send(events.pack(type="error", data=error.detail_body(), message_id=about))
 
     async def resume(self, message: dict[str, Any]) -> None:
         await runs.resume(self.user, message.get("message_id"), channel=self.channel_name)
 
     async def stop(self, message: dict[str, Any]) -> None:
-        await in_thread(services.stop_message, self.user, message.get("message_id"))
+        await in_thread(services.stop_task, self.user, message.get("message_id"))
 
     async def ping(self, message: dict[str, Any]) -> None:
         """Also renews the place in the group: the channel layer in memory forgets it after a day."""

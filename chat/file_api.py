@@ -45,6 +45,7 @@ class FileSerializer(serializers.Serializer[File]):
     height = serializers.IntegerField(allow_null=True)
     provenance = serializers.JSONField()
     created = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="Then it goes by itself; null: it stays")
 
 
 class MayUseFiles(BasePermission):
@@ -96,7 +97,18 @@ class FileList(FileView):
 
     @extend_schema(
         operation_id="files_upload",
-        request={"multipart/form-data": inline_serializer("Upload", {"file": serializers.FileField()})},
+        request={
+            "multipart/form-data": inline_serializer(
+                "Upload",
+                {
+                    "file": serializers.FileField(),
+                    "temporary": serializers.BooleanField(
+                        required=False, help_text="For a temporary chat: it goes after a day"
+                    ),
+                    "session_id": serializers.CharField(required=False, help_text="Of that temporary chat"),
+                },
+            )
+        },
         responses={201: FileSerializer},
     )
     def post(self, request: Request) -> Response:
@@ -104,10 +116,17 @@ class FileList(FileView):
         keep = request.POST.get("keep") in ("1", "true")
         if upload is None:
             raise BadRequest(_("Send the file as the form field “file”."), param="file")
-        # An upload for a message waits a week for it; `keep` makes a file that stays by itself.
-        link = files.ALONE if keep else files.upload_link()
-        row = files.accept(request.user, upload, name=upload.name or "", link=link)
+        row = files.accept(request.user, upload, name=upload.name or "", link=_link_of(request, keep=keep))
         return Response(files.file_json(row), status=status.HTTP_201_CREATED)
+
+
+def _link_of(request: Request, *, keep: bool) -> files.Link:
+    """An upload for a message waits a week for it; `keep` makes a file that stays, `temporary` one that does not."""
+    if keep:
+        return files.ALONE
+    if request.POST.get("temporary") in ("1", "true"):
+        return files.temporary_link(request.POST.get("session_id", ""))
+    return files.upload_link()
 
 
 class FileDetail(FileView):

@@ -18,6 +18,7 @@ from django.core.files.base import ContentFile
 from django.core.files.base import File as DjangoFile
 from django.db import transaction
 from django.db.models import Sum
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,6 +32,8 @@ THUMBNAIL_WIDTHS = (128, 256, 512, 1024)
 STRAY_AGE = timedelta(hours=1)  # bytes without a row are left alone while they may belong to a running transaction
 OTHERS = ("speech/",)  # what other rooms keep in the same store under rows of their own
 HEAD = 4096  # bytes that sniffing looks at
+
+collecting = Signal()  # `now`: other rooms remove what has an end of its own
 
 # Shown in the page as what they are; everything else is handed out as a download that no browser runs.
 INLINE = {
@@ -160,6 +163,16 @@ def upload_link() -> Link:
     return Link(expires_at=timezone.now() + timedelta(days=UPLOAD_DAYS))
 
 
+def temporary_end() -> datetime:
+    """When what is made or uploaded in a temporary chat now goes."""
+    return timezone.now() + timedelta(hours=settings.TEMPORARY_FILE_HOURS)
+
+
+def temporary_link(session_id: str = "") -> Link:
+    """For an upload in a temporary chat, which no message will ever hold."""
+    return Link(session_id=session_id[:100], expires_at=temporary_end())
+
+
 def attach(rows: list[File], message: Message) -> None:
     """Tie uploads to the message they were sent with; from now on they live as long as it does."""
     File.objects.filter(pk__in=[row.pk for row in rows]).update(message=message, chat=message.chat, expires_at=None)
@@ -207,6 +220,7 @@ def file_json(row: File) -> dict[str, Any]:
         "height": row.height,
         "provenance": row.provenance,
         "created": row.created.isoformat(),
+        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
     }
 
 
@@ -229,6 +243,7 @@ def collect(*, now: datetime | None = None, dry_run: bool = False) -> Collected:
     if not dry_run:
         for row in expired.iterator():
             row.delete()
+        collecting.send(sender=File, now=now)
     held = dict(File.objects.values_list("storage_name", "id"))
     stored: set[str] = set()
     for name, changed in stores.stored():

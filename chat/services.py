@@ -82,9 +82,10 @@ def stop_reply(message: Message) -> None:
     runs.stop(message.pk)
 
 
-def stop_message(user: Person, message_id: object) -> None:
-    """The same by its id; raises NotFound when it is not theirs."""
-    stop_reply(access.message_for(user, message_id))
+def stop_task(user: Person, message_id: object) -> None:
+    """The same by its id, in a stored chat or a temporary one; raises NotFound when it is not theirs."""
+    if not runs.stop_own(user.pk, access.as_uuid(message_id)):
+        stop_reply(access.message_for(user, message_id))
 
 
 def settle_stale(chat: Chat) -> None:

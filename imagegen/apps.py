@@ -6,6 +6,8 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from providers.checkup import Finding, Subject
 
 
@@ -14,9 +16,17 @@ class ImagegenConfig(AppConfig):
     verbose_name = _("Pictures")
 
     def ready(self) -> None:
+        from chat.files import collecting
         from providers import checkup
 
         checkup.register(engine_subjects)
+        collecting.connect(_purge_jobs, dispatch_uid="imagegen.purge_jobs")
+
+
+def _purge_jobs(sender: Any, now: "datetime", **more: Any) -> None:
+    from imagegen import services
+
+    services.purge_jobs(now=now)
 
 
 def engine_subjects() -> "Iterator[Subject]":

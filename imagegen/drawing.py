@@ -43,7 +43,10 @@ async def draw(
         await asyncio.shield(in_thread(jobs.cancel, job))
         raise
     job = await in_thread(jobs.wait_for, job)
-    found = await in_thread(services.finished_files, job)
+    try:
+        found = await in_thread(services.finished_files, job)
+    finally:
+        await in_thread(services.forget_job, job)
     await turn.add_files([event_file(row) for row in found])
     return job, found
 
@@ -62,9 +65,9 @@ def detail_of(error: GatewayError) -> str:
 def event_file(row: File) -> Any:
     """A file as the `files` event tells of it."""
     shown = files.file_json(row)
-    return {
-        name: shown[name] for name in ("type", "url", "id", "name", "content_type", "width", "height", "provenance")
-    }
+    names = ("type", "url", "id", "name", "content_type", "width", "height", "provenance")
+    end = {"expires_at": shown["expires_at"]} if row.expires_at else {}
+    return {**{name: shown[name] for name in names}, **end}
 
 
 # --- in a thread ------------------------------------------------------------------------------------------------------
@@ -82,7 +85,12 @@ def answer_of(turn: Turn) -> Message | None:
 
 def place_of(turn: Turn, answer: Message | None) -> services.Place:
     """Where what is drawn belongs."""
-    return services.Place(chat=answer.chat if answer else None, message=answer, session_id=str(turn.session_id or ""))
+    return services.Place(
+        chat=answer.chat if answer else None,
+        message=answer,
+        session_id=str(turn.session_id or ""),
+        expires_at=turn.files_expire_at,
+    )
 
 
 def pictures_shown(turn: Turn, branch: Iterable[Message]) -> list[list[str]]:

@@ -190,6 +190,7 @@ def _keep(turn: Turn, url: str) -> File | None:
             message=answer,
             session_id=str(turn.session_id or ""),
             provenance={"model": str(turn.payload.get("model", "")), "by": "chat model"},
+            expires_at=turn.files_expire_at,
         )
         row = files.accept(drawing.user_of(turn.caller), content, name="picture", link=link)
     except (GatewayError, binascii.Error):

@@ -165,6 +165,8 @@ class ImageJob(models.Model):
     progress = models.JSONField(default=dict, blank=True)
     upstream_id = models.CharField(max_length=200, blank=True)
     cancel_requested = models.BooleanField(default=False)
+    # Of a job in a temporary chat: then its pictures go, and what is left of it. None: everything stays.
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
     attempts = models.PositiveIntegerField(default=0)
     error = models.JSONField(null=True, blank=True)  # GatewayError.message_body()
     worker = models.CharField(max_length=100, blank=True)

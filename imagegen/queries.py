@@ -43,7 +43,7 @@ class Gallery:
 
 
 def gallery(user: Any, filters: Filters, *, cursor: str = "") -> Gallery:
-    """The person's pictures. One query."""
+    """The person's pictures that stay: no upload that waits for its message, nothing of a temporary chat. One query."""
     found = _pictures_of(user, filters).order_by("-created", "-pk")
     if place := _place(cursor):
         created, pk = place
@@ -55,12 +55,14 @@ def gallery(user: Any, filters: Filters, *, cursor: str = "") -> Gallery:
 
 
 def _pictures_of(user: Any, filters: Filters) -> QuerySet[File]:
-    found = File.objects.filter(owner_id=user.pk, content_type__startswith="image/", chat__deleted_at=None)
+    found = File.objects.filter(
+        owner_id=user.pk, content_type__startswith="image/", chat__deleted_at=None, expires_at=None
+    )
     if filters.kind == "uploads":
-        # What still waits for its message, or was only painted as a mask, is nobody's picture yet.
+        # What was only painted as a mask is nobody's picture.
         masks = ImageJob.objects.filter(user_id=user.pk, mask__isnull=False).values("mask")
         found = found.exclude(provenance__has_key="engine").exclude(content_type="image/svg+xml")
-        found = found.filter(expires_at=None).exclude(pk__in=masks)
+        found = found.exclude(pk__in=masks)
     else:
         found = found.filter(provenance__has_key="engine")
     if filters.kind == "drawn":
@@ -84,9 +86,8 @@ def shown_jobs(user: Any) -> list[ImageJob]:
         state=ImageJob.State.QUEUED, engine=OuterRef("engine"), created__lt=OuterRef("created")
     )
     before = Subquery(earlier.order_by().values("engine").annotate(count=Count("pk")).values("count"))
-    mine = (
-        ImageJob.objects.filter(user_id=user.pk).select_related("engine").order_by("-created").annotate(before=before)
-    )
+    mine = ImageJob.objects.filter(user_id=user.pk, expires_at=None).select_related("engine").order_by("-created")
+    mine = mine.annotate(before=before)
     recent = timezone.now() - FAILED_FOR
     failed = mine.filter(state=ImageJob.State.FAILED, ended__gte=recent, chat=None)
     return sorted(

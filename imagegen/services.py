@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -29,6 +30,7 @@ class Place:
     chat: Chat | None = None
     message: Message | None = None
     session_id: str = ""
+    expires_at: datetime | None = None  # of pictures for a temporary chat
 
 
 NOWHERE = Place()
@@ -76,15 +78,15 @@ def request_images(
                 chat=place.chat,
                 message=place.message,
                 session_id=place.session_id,
+                expires_at=place.expires_at,
                 idempotency_key=idempotency_key[:200],
                 request_digest=digest,
                 worker=claims.WORKER,
                 heartbeat=timezone.now(),
             )
             job.inputs.set(images)
-            # What a job was drawn from stays as long as its owner wants: a retry must not find half of it.
-            needed = [row.pk for row in (*images, *([mask] if mask else []))]
-            File.objects.filter(pk__in=needed, expires_at__isnull=False).update(expires_at=None)
+            if place.expires_at is None:
+                _let_stay([*images, *([mask] if mask else [])])
             jobs.submit(job)
     except IntegrityError:  # the same key arrived twice at once
         first = _first_job(user, idempotency_key, digest)
@@ -109,9 +111,20 @@ def retry_job(user: Any, job: ImageJob) -> ImageJob:
     if len(kept) < len(set(job.input_order)):
         raise BadRequest(_("An input picture of this job was deleted."), code="input_gone", param="image")
     values = {**job.request, "engine": str(job.engine_id) if job.engine_id else ""}
-    place = Place(chat=job.chat, message=job.message, session_id=job.session_id)
+    place = Place(chat=job.chat, message=job.message, session_id=job.session_id, expires_at=job.expires_at)
     images = [kept[key] for key in job.input_order]
     return request_images(user, values, images=images, mask=job.mask, place=place)[0]
+
+
+def forget_job(job: ImageJob) -> None:
+    """A job of a temporary chat has ended and its pictures are shown: its wish is nobody's any more."""
+    if job.expires_at is not None:
+        ImageJob.objects.filter(pk=job.pk).exclude(state__in=ImageJob.OPEN).delete()
+
+
+def purge_jobs(*, now: datetime) -> None:
+    """The same for jobs of temporary chats that nobody waited for, once their time is over."""
+    ImageJob.objects.filter(expires_at__lt=now).exclude(state__in=ImageJob.OPEN).delete()
 
 
 def finished_files(job: ImageJob) -> list[File]:
@@ -161,6 +174,11 @@ def job_json(job: ImageJob) -> dict[str, Any]:
 
 def engine_json(engine: ImageEngine) -> dict[str, Any]:
     return {"id": engine.pk, "name": engine.name, "kind": engine.kind, "demo": engine.demo}
+
+
+def _let_stay(needed: Sequence[File]) -> None:
+    """What a job was drawn from stays as long as its owner wants: a retry must not find half of it."""
+    File.objects.filter(pk__in=[row.pk for row in needed], expires_at__isnull=False).update(expires_at=None)
 
 
 def _first_job(user: Any, key: str, digest: str) -> ImageJob | None:

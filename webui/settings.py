@@ -315,6 +315,7 @@ if env.text("WEB_SEARCH_RESULT_COUNT"):
     CHAT_CONFIG["WEB_SEARCH_RESULT_COUNT"] = env.whole("WEB_SEARCH_RESULT_COUNT", 5)
 FILE_MAX_BYTES = env.whole("FILE_MAX_BYTES", 50 * 1024 * 1024)  # of one file
 FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files together; 0 = no limit
+TEMPORARY_FILE_HOURS = env.whole("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
 # What the empty page offers, and what it asks of administrators (see chat/welcome.py).
 STARTERS = ["chat.welcome.text_starters"]
 CHECKLIST = ["chat.welcome.provider_connected", "chat.welcome.people_invited"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from chat.events import EventType, FileData, plain
@@ -20,6 +21,7 @@ class Turn:
     """`payload` is the OpenAI body as it will be sent (`model`, `messages`, parameters); handlers may change it.
 
     `chat_id` and `message_id` are empty for a request without a stored chat; `files` are those of the last question.
+    `files_expire_at` is for files that are made in this turn: None lets them stay, a temporary chat's have an end.
     """
 
     caller: Caller
@@ -30,6 +32,7 @@ class Turn:
     session_id: str = ""
     features: Mapping[str, Any] = field(default_factory=dict)
     files: Sequence[Mapping[str, Any]] = ()
+    files_expire_at: datetime | None = None
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
     answer_files: list[FileData] = field(default_factory=list)
     finished: bool = False
@@ -73,13 +76,17 @@ class Turn:
         self.finished = True
 
     def ask(self, payload: dict[str, Any]) -> Ask:
-        """The relay's request for this turn."""
+        """The relay's request for this turn: the files of its messages were for us."""
         return Ask(
             operation="chat",
             caller=self.caller,
-            payload=payload,
+            payload={**payload, "messages": [_without_files(one) for one in payload["messages"]]},
             raw=None,
             chat_id=self.chat_id,
             message_id=self.message_id,
             cookies=self.cookies,
         )
+
+
+def _without_files(message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if name != "files"} if "files" in message else message

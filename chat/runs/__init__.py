@@ -4,11 +4,25 @@ reply.py     the life of one reply, from its pending row to its last event
 draft.py     what there is of it so far, and what the sockets were told
 reading.py   the upstream's answer as pieces, with everything real servers do differently
 saving.py    its row: read at the start, saved while it grows, settled when nobody runs it any more
+unkept.py    that of a temporary chat, which has no row
 control.py   start, stop and resume from any process; what happens when the process ends
 """
 
-from chat.runs.control import resume, settle, shutdown, start, stop
+from chat.runs.control import knows, resume, running_in, settle, shutdown, start, start_at, stop, stop_own
 from chat.runs.reply import Asker, Given
 from chat.runs.saving import STALE_SECONDS
 
-__all__ = ["STALE_SECONDS", "Asker", "Given", "resume", "settle", "shutdown", "start", "stop"]
+__all__ = [
+    "STALE_SECONDS",
+    "Asker",
+    "Given",
+    "knows",
+    "resume",
+    "running_in",
+    "settle",
+    "shutdown",
+    "start",
+    "start_at",
+    "stop",
+    "stop_own",
+]

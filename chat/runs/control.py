@@ -14,11 +14,12 @@ from channels.layers import get_channel_layer
 from django.db import transaction
 from django.db.models import QuerySet
 
-from chat import access, events, loop, tasks
+from chat import access, events, loop
 from chat.models import Message
-from chat.runs import saving
+from chat.runs import saving, unkept
 from chat.runs.draft import snapshot_of
 from chat.runs.reply import Asker, Given, Reply
+from providers.errors import NotFound
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,12 @@ def start(answer: Message, *, asker: Asker, given: Given | None = None) -> None:
 
     With `given` the model gets this body; otherwise the branch that leads to the answer.
     """
-    reply = Reply(answer, asker, loop.current(), given)
+    start_at(saving.Row(answer.pk, answer.chat_id), asker=asker, given=given)
+
+
+def start_at(place: saving.Place, *, asker: Asker, given: Given | None = None) -> None:
+    """The same, wherever the reply is kept."""
+    reply = Reply(place, asker, loop.current(), given)
     _running[reply.id] = reply
     loop.spawn(lambda: _run(reply), name=f"reply {reply.id}", on=reply.loop)
 
@@ -45,6 +51,29 @@ def stop(message_id: uuid.UUID) -> None:
         loop.spawn(lambda: _ask_owner(message_id, {"type": "stop"}), name=f"stop of {message_id}")
 
 
+def stop_own(user_id: int, message_id: uuid.UUID) -> bool:
+    """The same for a reply that this process or no row knows; False when this person has none of this id."""
+    reply = _running.get(message_id)
+    if reply is not None and reply.user_id == user_id:
+        stop(message_id)
+    elif unkept.owner_of(message_id) == user_id:
+        loop.spawn(lambda: _tell_owner(message_id, {"type": "stop"}), name=f"stop of {message_id}")
+    else:
+        return False
+    return True
+
+
+def running_in(user_id: int, chat_id: str) -> list[uuid.UUID]:
+    """The replies of a person's temporary chat that run in this process."""
+    mine = [one for one in list(_running.values()) if one.user_id == user_id and one.chat_id == chat_id]
+    return [one.id for one in mine if not one.draft.is_over]
+
+
+def knows(message_id: uuid.UUID) -> bool:
+    """Whether this process runs a reply of this id, or did a moment ago."""
+    return message_id in _running
+
+
 async def resume(user: access.Person, message_id: object, *, channel: str) -> None:
     """Send the message as it stands to one socket, from the process that runs it; the rest comes as to every socket.
 
@@ -54,7 +83,14 @@ async def resume(user: access.Person, message_id: object, *, channel: str) -> No
     if reply is not None and reply.user_id == user.pk:
         await events.send_to(channel, reply.snapshot())
         return
-    message = await loop.in_thread(_read, user, message_id)
+    try:
+        message = await loop.in_thread(_read, user, message_id)
+    except NotFound:
+        unkept_id = access.as_uuid(message_id)
+        if await loop.in_thread(unkept.owner_of, unkept_id) != user.pk:
+            raise
+        await _tell_owner(unkept_id, {"type": "snapshot", "to": channel})
+        return
     if message.is_running:
         await _ask_owner(message.pk, {"type": "snapshot", "to": channel})
     else:
@@ -79,12 +115,13 @@ async def _run(reply: Reply) -> None:
     listener = asyncio.create_task(_listen(reply))
     try:
         await reply.live()
+        await asyncio.sleep(reply.place.linger)
     finally:
         _running.pop(reply.id, None)
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)
     if reply.draft.status == Message.Status.DONE:
-        await tasks.name_chat(reply.chat_id, reply.asker.caller)
+        await reply.place.afterwards(reply.asker.caller)
 
 
 async def _listen(reply: Reply) -> None:
@@ -110,13 +147,18 @@ def _group(message_id: uuid.UUID) -> str:
     return f"run.{message_id}"
 
 
-async def _ask_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
-    """Ask the process that runs a reply. Should it have died unnoticed, everybody is told once that is certain."""
+async def _tell_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
+    """Tell the process that runs a reply what is wanted of it."""
     try:
         async with asyncio.timeout(events.SEND_SECONDS):
             await get_channel_layer().group_send(_group(message_id), request)
     except Exception as error:
         logger.warning("The owner of reply %s was not reached: %s", message_id, error.__class__.__name__)
+
+
+async def _ask_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
+    """The same. Should it have died unnoticed, everybody is told once that is certain."""
+    await _tell_owner(message_id, request)
     if message_id not in _watched:
         _watched.add(message_id)
         loop.spawn(partial(_watch, message_id), name=f"watch of {message_id}")
@@ -163,9 +205,11 @@ def _read_settled(message_id: uuid.UUID) -> Message | None:
 def _interrupt_what_is_left() -> None:
     """A server that ends without telling us (daphne) leaves its replies where they stood; no loop runs any more."""
     for reply in list(_running.values()):
+        if reply.draft.is_over:
+            continue
         reply.draft.status = Message.Status.INTERRUPTED
         try:
-            saving.end(reply.id, reply.draft.row())
+            reply.place.end(reply.draft.row())
         except Exception:  # the process is going: the row is settled by whoever looks at it next
             logger.warning("Reply %s could not be marked as interrupted", reply.id, exc_info=True)
 

@@ -1,9 +1,8 @@
-"""The life of one reply: its row is read, the pipeline runs, the model answers, pieces are told and saved, it ends."""
+"""The life of one reply: its job is read, the pipeline runs, the model answers, pieces are told and saved, it ends."""
 
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -50,10 +49,11 @@ class Reply:
     """One answer while it grows. Lives on one event loop; `stop` and `interrupt` must be called there."""
 
     def __init__(
-        self, answer: Message, asker: Asker, loop: asyncio.AbstractEventLoop, given: Given | None = None
+        self, place: saving.Place, asker: Asker, loop: asyncio.AbstractEventLoop, given: Given | None = None
     ) -> None:
-        self.id: uuid.UUID = answer.pk
-        self.chat_id: uuid.UUID = answer.chat_id
+        self.place = place
+        self.id = place.id
+        self.chat_id = place.chat_id
         self.user_id = asker.caller.user_id
         self.asker = asker
         self.given = given
@@ -123,7 +123,7 @@ class Reply:
         await self._end(status, error)
 
     async def _answer(self) -> None:
-        job = await in_thread(saving.load, self.id)
+        job = await in_thread(self.place.load)
         if job is None:
             self._stopped = True
             return
@@ -137,6 +137,7 @@ class Reply:
             payload={**job.params, **payload, "model": job.model},
             features=job.features,
             files=job.files,
+            files_expire_at=job.files_expire_at,
             sink=self,
         )
         await pipeline.run(turn)
@@ -229,7 +230,7 @@ class Reply:
             row = self.draft.row()
             changed = {name: value for name, value in row.items() if saved.get(name) != value}
             try:
-                alive = await in_thread(saving.grow, self.id, {**changed, "status": row["status"]})
+                alive = await in_thread(self.place.grow, {**changed, "status": row["status"]})
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("Reply %s could not be saved for now: %s", self.id, error)
                 continue
@@ -247,7 +248,7 @@ class Reply:
     async def _save_at_the_end(self) -> None:
         for wait in (*LAST_SAVE_WAITS, None):
             try:
-                await in_thread(saving.end, self.id, self.draft.row())
+                await in_thread(self.place.end, self.draft.row())
             except (DatabaseError, InterfaceError):
                 if wait is None:  # the row stays as it was last saved and is settled as interrupted later
                     logger.exception("The end of reply %s could not be saved", self.id)

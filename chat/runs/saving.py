@@ -1,4 +1,5 @@
-"""The row of a reply: read at the start, saved while it grows and at the end, settled when nobody runs it any more.
+"""Where a reply is kept: mostly its row, read at the start, saved while it grows and at the end, settled when nobody
+runs it any more. (That of a temporary chat is kept nowhere: see unkept.py.)
 
 All times are the database's, so that clocks of several machines need not agree. Blocking: call it in a thread.
 """
@@ -6,14 +7,15 @@ All times are the database's, so that clocks of several machines need not agree.
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from chat import history
+from chat import history, tasks
 from chat.models import Message
+from providers.facts import Caller
 
 STALE_SECONDS = 8  # without a heartbeat for this long, a running row has lost its process
 
@@ -30,37 +32,66 @@ class Job:
     files: list[dict[str, Any]]  # of the question
     features: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
+    files_expire_at: datetime | None = None  # of files that are made for the answer; None: they stay
 
 
-def load(message_id: uuid.UUID) -> Job | None:
-    """The job of a new answer; None when it is gone, or somebody stopped it before it began."""
-    answer = Message.objects.filter(pk=message_id).exclude(status=Status.STOPPED).first()
-    if answer is None:
-        return None
-    branch = history.branch_above(answer)
-    question = branch[-1] if branch else None
-    return Job(
-        model=answer.model,
-        messages=history.as_openai(branch),
-        question=question.content if question else "",
-        files=question.files if question else [],
-        features=answer.options.get("features", {}),
-        params=answer.options.get("params", {}),
-    )
+class Place(Protocol):
+    """Where one reply is kept; `linger` is for how many seconds its process can still tell its end."""
+
+    @property
+    def id(self) -> uuid.UUID: ...
+    @property
+    def chat_id(self) -> uuid.UUID | str: ...
+    @property
+    def linger(self) -> float: ...
+
+    def load(self) -> Job | None:
+        """What is to be answered; None when it is gone, or somebody stopped it before it began."""
+
+    def grow(self, columns: dict[str, Any]) -> bool:
+        """Save what changed. False when the reply should end: somebody stopped it, or it is gone."""
+
+    def end(self, columns: dict[str, Any]) -> None:
+        """The last save."""
+
+    async def afterwards(self, caller: Caller) -> None:
+        """What follows an answer that is done. Never raises GatewayError."""
 
 
-def grow(message_id: uuid.UUID, columns: dict[str, Any]) -> bool:
-    """Save what changed, and the heartbeat. False when the reply should end: somebody stopped it, or it is gone.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The row of a stored chat's answer."""
 
-    A row that was taken for lost (`interrupted`) while its process was merely slow comes back to life.
-    """
-    rows = Message.objects.filter(pk=message_id).exclude(status=Status.STOPPED)
-    return bool(rows.update(saved=Now(), **_storable(columns)))
+    id: uuid.UUID
+    chat_id: uuid.UUID
+    linger: float = 0.0  # afterwards the row tells
 
+    def load(self) -> Job | None:
+        answer = Message.objects.filter(pk=self.id).exclude(status=Status.STOPPED).first()
+        if answer is None:
+            return None
+        branch = history.branch_above(answer)
+        question = branch[-1] if branch else None
+        return Job(
+            model=answer.model,
+            messages=history.as_openai(branch),
+            question=question.content if question else "",
+            files=question.files if question else [],
+            features=answer.options.get("features", {}),
+            params=answer.options.get("params", {}),
+        )
 
-def end(message_id: uuid.UUID, columns: dict[str, Any]) -> None:
-    """The last save, whatever the row said."""
-    Message.objects.filter(pk=message_id).update(saved=Now(), **_storable(columns))
+    def grow(self, columns: dict[str, Any]) -> bool:
+        """With the heartbeat: a row that was taken for lost while its process was merely slow comes back to life."""
+        rows = Message.objects.filter(pk=self.id).exclude(status=Status.STOPPED)
+        return bool(rows.update(saved=Now(), **_storable(columns)))
+
+    def end(self, columns: dict[str, Any]) -> None:
+        """Whatever the row said."""
+        Message.objects.filter(pk=self.id).update(saved=Now(), **_storable(columns))
+
+    async def afterwards(self, caller: Caller) -> None:
+        await tasks.name_chat(self.chat_id, caller)
 
 
 def mark_stopped(message_id: uuid.UUID) -> bool:

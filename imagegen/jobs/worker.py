@@ -121,7 +121,11 @@ def _take(event: Event, job: ImageJob, watch: Watch, tally: Tally) -> None:
                 event.content,
                 name=_file_name(job),
                 link=files.Link(
-                    chat=job.chat, message=job.message, session_id=job.session_id, provenance=_provenance(job, event)
+                    chat=job.chat,
+                    message=job.message,
+                    session_id=job.session_id,
+                    provenance=_provenance(job, event),
+                    expires_at=job.expires_at,
                 ),
             )
             job.files.add(row)

@@ -210,3 +210,18 @@ def test_a_file_can_be_deleted_by_its_owner_alone(db, alice, bob):
     assert client_of(bob).delete(f"/api/v1/files/{row.pk}").status_code == 404
     assert client_of(alice).delete(f"/api/v1/files/{row.pk}").status_code == 204
     assert not File.objects.exists()
+
+
+def test_an_upload_for_a_temporary_chat_goes_after_a_day(alice, store):
+    form = {"file": SimpleUploadedFile("a.png", png()), "temporary": "1", "session_id": "s1"}
+    answer = client_of(alice).post("/api/v1/files/", form).json()
+    row = File.objects.get(pk=answer["id"])
+    kept = files.accept(alice, b"stays")
+
+    assert answer["expires_at"] == row.expires_at.isoformat()
+    assert row.session_id == "s1"
+    assert files.collect(now=timezone.now() + timedelta(hours=23), dry_run=True).expired == 0
+    assert files.collect(now=timezone.now() + timedelta(hours=24)).expired == 1
+    assert list(File.objects.all()) == [kept]
+    with pytest.raises(FileNotFoundError):
+        stores.read(row.storage_name)
