@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from chat import access, choice, pipeline, queries, services, welcome
 from chat.models import Chat
-from providers import callers, catalogue
+from providers import callers, catalogue, voices
 from providers.errors import NotFound
 
 View = Callable[..., HttpResponseBase]
@@ -87,6 +87,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None) -> HttpResponseBase:
         "model": model,
         "is_demo": model is not None and all(source.connection.demo for source in model.sources),
         "toggles": pipeline.toggles_for(caller),
+        "voice": voices.voice_for(snapshot, caller),
     }
     if chat is None:
         context |= {"starters": welcome.starters(caller), "steps": welcome.steps(caller)}

@@ -120,6 +120,8 @@ class GatewayFacts:
     task_model: str = ""
     task_model_external: str = ""
     default_model: str = ""
+    speech_model: str = ""
+    speech_voice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ class Snapshot:
     connections: Mapping[int, ConnectionFacts]
     gateway: GatewayFacts
     limits: tuple[LimitFacts, ...] = ()
+    speaking: tuple[Route, ...] = ()  # those of `routes` that are speech models by their names
 
     def route_for(self, caller: Caller, public_id: str) -> Route:
         """The route with the sources that this caller may use, those that answer first.

@@ -330,12 +330,21 @@ class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = GatewaySettings
-        fields = ("enable_openai_api", "default_model", "task_model", "task_model_external")
+        fields = (
+            "enable_openai_api",
+            "default_model",
+            "task_model",
+            "task_model_external",
+            "speech_model",
+            "speech_voice",
+        )
         help_texts = {  # noqa: RUF012
             "enable_openai_api": gettext_lazy("Switched off, no model is listed and no call goes out."),
             "default_model": gettext_lazy("Chosen for people who have chosen none."),
             "task_model": gettext_lazy("Writes titles and image prompts for chats with models of local connections."),
             "task_model_external": gettext_lazy("The same for all other chats. Empty: the chat's own model."),
+            "speech_model": gettext_lazy("“tts-1”. Empty: the first speech model that a connection lists."),
+            "speech_voice": gettext_lazy("“alloy”, or any other that the model has. Empty: alloy."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -32,6 +32,8 @@ _CALLS = re.compile(r"(?:^|[/.:@])(?:gpt-4o|gpt-4\.\d|gpt-(?:[5-9]|\d\d)|o\d+)(?
 _DOES_NOT = re.compile(
     r"o1-(?:mini|preview)|gpt-5-chat|chat-latest|search|audio|realtime|transcribe|tts|image|instruct", re.IGNORECASE
 )
+# Speech models by their names; Gemini's speak through its chat alone.
+FOR_SPEECH = re.compile(r"(?<![a-z])(?:tts|kokoro|orpheus)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +203,8 @@ def is_for_chat(facts: ConnectionFacts, upstream_id: str) -> bool:
     """R28: false for the official API's models that are not for chats."""
     official = not facts.azure and endpoints.is_official(facts)
     return not (official and any(word in upstream_id for word in NOT_FOR_CHAT))
+
+
+def is_for_speech(model_id: str) -> bool:
+    """Whether a model's name says that it reads texts aloud."""
+    return FOR_SPEECH.search(model_id) is not None and "gemini" not in model_id.lower()

@@ -26,12 +26,14 @@ def load_version() -> int:
 def load_snapshot(version: int) -> Snapshot:
     """Read everything. `version` was read before, so a change meanwhile makes the next look read again."""
     connections = _load_connections()
+    routes = _load_routes(connections)
     return Snapshot(
         version=version,
-        routes=_load_routes(connections),
+        routes=routes,
         connections=connections,
         gateway=_load_gateway(),
         limits=_load_limits(),
+        speaking=tuple(route for name, route in sorted(routes.items()) if listing.is_for_speech(name)),
     )
 
 
@@ -214,8 +216,17 @@ def _load_gateway() -> GatewayFacts:
             enable_openai_api=settings.ENABLE_OPENAI_API,
             task_model=settings.TASK_MODEL,
             task_model_external=settings.TASK_MODEL_EXTERNAL,
+            speech_model=settings.SPEECH_MODEL,
+            speech_voice=settings.SPEECH_VOICE,
         )
-    return GatewayFacts(row.enable_openai_api, row.task_model, row.task_model_external, row.default_model)
+    return GatewayFacts(
+        enable_openai_api=row.enable_openai_api,
+        task_model=row.task_model,
+        task_model_external=row.task_model_external,
+        default_model=row.default_model,
+        speech_model=row.speech_model,
+        speech_voice=row.speech_voice,
+    )
 
 
 def _pairs(rows: "models.Manager[Any]", one: str, other: str) -> defaultdict[int, list[int]]:

@@ -261,6 +261,8 @@ class GatewaySettings(models.Model):
     task_model = models.CharField(_("task model for local models"), max_length=255, blank=True)
     task_model_external = models.CharField(_("task model for external models"), max_length=255, blank=True)
     default_model = models.CharField(_("model for new chats"), max_length=255, blank=True)
+    speech_model = models.CharField(_("model that reads aloud"), max_length=255, blank=True)
+    speech_voice = models.CharField(_("voice"), max_length=100, blank=True)
 
     history = HistoricalRecords()
     objects = ConfigQuerySet.as_manager()

@@ -17,7 +17,7 @@ DEMO_URL = "http://demo.localhost/v1"  # a server in this very process; see `pro
 DEMO_POSITION = 1_000_000  # after whatever a person adds
 LIST_SECONDS = 2.0  # how long a start waits for model lists; slower servers are listed behind
 
-SWITCHES = ("enable_openai_api", "task_model", "task_model_external")
+SWITCHES = ("enable_openai_api", "task_model", "task_model_external", "speech_model", "speech_voice")
 
 
 def seed_from_environment() -> None:

@@ -282,6 +282,8 @@ OPENAI_API_BASE_URL = env.text("OPENAI_API_BASE_URL").removesuffix("/")
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")
 TASK_MODEL = env.text("TASK_MODEL")
 TASK_MODEL_EXTERNAL = env.text("TASK_MODEL_EXTERNAL")
+SPEECH_MODEL = env.text("AUDIO_TTS_MODEL")
+SPEECH_VOICE = env.text("AUDIO_TTS_VOICE")
 
 UPSTREAM_TIMEOUT = env.seconds("AIOHTTP_CLIENT_TIMEOUT", 300.0)  # between bytes of a stream; else the whole answer
 UPSTREAM_CONNECT_TIMEOUT = env.seconds("UPSTREAM_CONNECT_TIMEOUT", 10.0)

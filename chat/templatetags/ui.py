@@ -103,5 +103,11 @@ def script_texts() -> SafeString:
         "made": _("How this was made"),
         "picture": _("Picture"),
         "versions": _("Version {n} of {total}"),
+        "readAloud": _("Read aloud"),
+        "stopReading": _("Stop reading"),
+        "nothingToRead": _("There is nothing to read here but code or pictures."),
+        "noVoice": _("This browser has no voice to read with."),
+        "soundBroken": _("The provider's sound could not be played."),
+        "pressAgain": _("Your browser did not let the sound start. Press the button once more."),
     }
     return json_script(texts, "texts")

@@ -24,6 +24,13 @@ class GatewaySettingsAdmin(HistoryAdmin):
                 "description": gettext_lazy("Titles, suggestions and image prompts are written by these."),
             },
         ),
+        (
+            gettext_lazy("Reading aloud"),
+            {
+                "fields": ("speech_model", "speech_voice"),
+                "description": gettext_lazy("Without a speech model the browser's own voice reads."),
+            },
+        ),
     )
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

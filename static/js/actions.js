@@ -4,7 +4,9 @@ import { copyText } from "./clipboard.js";
 import * as composer from "./composer.js";
 import * as picker from "./picker.js";
 import * as scroll from "./scroll.js";
+import { t } from "./text.js";
 import * as thread from "./thread.js";
+import { toast } from "./toast.js";
 
 const actions = {
   copy: (button, message) => copyText(textOf(message), button),
@@ -15,6 +17,8 @@ const actions = {
   },
   edit: (_button, message) => edit(message),
   "cancel-edit": (_button, message) => endEdit(message),
+  "read-aloud": (_button, message) =>
+    import("./speak.js").then((speak) => speak.toggle(message), () => toast(t("noAnswer"))), // no network: no module
   regenerate: (_button, message) => change(`/messages/${message.dataset.message}/regenerate`, true, { model: picker.model() }),
   branch: (button, message) => page(button, message),
   start: (button) => composer.submit(button.dataset.prompt),

@@ -10,7 +10,7 @@ export class ApiError extends Error {
   }
 }
 
-const token = () => document.querySelector('meta[name="csrf-token"]').content;
+export const token = () => document.querySelector('meta[name="csrf-token"]').content;
 
 /** → the answer's JSON, or null for an empty one; throws ApiError. */
 async function call(method, url, data, more) {
