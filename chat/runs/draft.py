@@ -24,6 +24,7 @@ class Draft:
         self.duration_ms: int | None = None
         self._content, self._reasoning = StringIO(), StringIO()
         self._untold_content, self._untold_reasoning = StringIO(), StringIO()
+        self._paused: set[str] = set()  # what begins a new paragraph when it goes on
 
     @property
     def content(self) -> str:
@@ -44,10 +45,22 @@ class Draft:
 
     def add(self, content: str = "", reasoning: str = "") -> None:
         """A piece that nobody was told of yet."""
+        if self._paused:
+            content, reasoning = self._apart("content", content), self._apart("reasoning", reasoning)
         self._content.write(content)
         self._untold_content.write(content)
         self._reasoning.write(reasoning)
         self._untold_reasoning.write(reasoning)
+
+    def pause(self) -> None:
+        """Something was done between what was said and what comes: that begins a new paragraph."""
+        self._paused = {name for name in ("content", "reasoning") if getattr(self, name).strip()}
+
+    def _apart(self, name: str, text: str) -> str:
+        if name not in self._paused or not (text := text.lstrip()):
+            return text
+        self._paused.discard(name)
+        return f"\n\n{text}"
 
     def append(self, content: str) -> None:
         """Text that an event of its own tells."""

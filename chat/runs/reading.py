@@ -1,7 +1,8 @@
 """An upstream's chat answer as pieces: a stream or one JSON body, with everything real servers do differently.
 
 Raises ProviderError for what is no answer: an error frame (object or text), a stream without any line, an end without
-`finish_reason` (cut off), nothing but a request for tools, nothing at all. What came before has been yielded by then.
+`finish_reason` (cut off), nothing but calls of tools that nobody offered, nothing at all. What came before has been
+yielded by then.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import orjson
 from django.utils.translation import gettext as _
 
 from chat.thinking import ThinkSplitter
+from chat.tools.calls import CallReader
 from providers import sse
 from providers.errors import ContentRefused, GatewayError, ProviderError
 from providers.words import provider_words
@@ -28,21 +30,28 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one frame adds. `images` are data or http URLs of pictures; `notice` is for the person, not of the model."""
+    """What one frame adds. `images` are data or http URLs of pictures; `notice` is for the person, not of the model.
+
+    `calls` is the whole message in which the model calls tools: the last piece of an answer that may.
+    """
 
     content: str = ""
     reasoning: str = ""
     images: tuple[str, ...] = ()
     usage: dict[str, Any] | None = None
     notice: str = ""
+    calls: dict[str, Any] | None = None
 
 
-async def read(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[Piece, None]:
+async def read(
+    chunks: AsyncGenerator[bytes, None], *, may_call: bool = False, may_be_silent: bool = False
+) -> AsyncGenerator[Piece, None]:
     """The pieces of a successful (2xx) answer, whatever its content type says.
 
     The body is read to its end, behind `[DONE]` too: only then it counts as complete, and its connection is used again.
+    With `may_call` tools were offered, with `may_be_silent` an answer without a word is one.
     """
-    answer = AnswerReader()
+    answer = AnswerReader(may_call=may_call, may_be_silent=may_be_silent)
     beginning = b""
     async for chunk in chunks:
         beginning += chunk
@@ -86,11 +95,14 @@ async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byt
 class AnswerReader:
     """Pure: frames in, pieces out; remembers what decides at the end whether this was an answer."""
 
+    may_call: bool = False
+    may_be_silent: bool = False
     finish_reason: str = ""
-    tools: list[str] = field(default_factory=list)  # names of the functions that the model wants called
     frames: int = 0
     characters: int = 0
     said_something: bool = False
+    _calls: CallReader = field(default_factory=CallReader)
+    _said: list[str] = field(default_factory=list)  # the text, kept where calls may follow it
     _half: str = ""  # the first half of a character beyond U+FFFF
     _splitter: ThinkSplitter = field(default_factory=ThinkSplitter)
 
@@ -103,7 +115,7 @@ class AnswerReader:
     def take_body(self, body: bytes) -> Iterator[Piece]:
         """A whole answer in one JSON body: some servers do not stream although they were asked to."""
         yield from self._take(_parsed(body.decode(errors="replace")))
-        if self.said_something and not self.finish_reason:
+        if (self.said_something or self._calls.calls) and not self.finish_reason:
             self.finish_reason = "stop"  # a whole body is whole
 
     def _take(self, frame: Any, *, is_error: bool = False) -> Iterator[Piece]:
@@ -127,9 +139,7 @@ class AnswerReader:
         content += _text_of(delta.get("refusal"))
         reasoning += _text_of(delta.get("reasoning_content")) or _text_of(delta.get("reasoning"))
         images += _images_of(delta.get("images"))
-        for call in delta.get("tool_calls") or ():
-            if name := (call.get("function") or {}).get("name"):
-                self.tools.append(name)
+        self._calls.take(delta)
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         answer, thinking = self._splitter.feed(self._whole(content))
         yield from self._piece(answer, _without_halves(reasoning) + thinking, images)
@@ -146,6 +156,8 @@ class AnswerReader:
             return
         self.characters += len(content) + len(reasoning)
         self.said_something = self.said_something or bool(content.strip() or images)
+        if self.may_call:
+            self._said.append(content)
         yield Piece(content=content, reasoning=reasoning, images=images)
         if self.characters > MAX_CHARACTERS:
             raise ProviderError(_("The answer does not end."), code="answer_too_long")
@@ -163,16 +175,18 @@ class AnswerReader:
             raise ContentRefused(_("The provider's safety rules ended the answer."))
         if not self.finish_reason:
             raise ProviderError(_("The answer was cut off."), code="cut_off", retryable=True)
-        if not self.said_something:
+        if self.may_call and self._calls.end():
+            yield Piece(calls=self._calls.message("".join(self._said).strip()))
+        elif not self.said_something and not self.may_be_silent:
             raise self._nothing_said()
         if self.finish_reason == "length":
             yield Piece(notice=_("The answer reached the limit of its length."))
 
     def _nothing_said(self) -> ProviderError:
-        if self.tools:
+        if names := [call.name for call in self._calls.calls]:
             return ProviderError(
                 _("The model wanted to call a tool that this chat does not have: %(names)s.")
-                % {"names": ", ".join(dict.fromkeys(self.tools))},
+                % {"names": ", ".join(dict.fromkeys(names))},
                 code="tool_calls_only",
             )
         if self.finish_reason == "length":

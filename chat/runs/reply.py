@@ -11,14 +11,14 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext as _
 
-from chat import events, pipeline
+from chat import events, pipeline, tools
 from chat.loop import in_thread
 from chat.models import Message
 from chat.pipeline import Turn
 from chat.runs import reading, saving
 from chat.runs.draft import Draft
 from providers import relay
-from providers.errors import GatewayError
+from providers.errors import GatewayError, ProviderError
 from providers.facts import Caller
 
 GATHER_SECONDS = 0.04  # pieces that come within this time go out as one event
@@ -145,20 +145,43 @@ class Reply:
             await self._call_model(turn)
 
     async def _call_model(self, turn: Turn) -> None:
-        payload = {**turn.payload, "stream": True, "stream_options": {"include_usage": True}}
+        """Until the model calls no tool any more."""
+        rounds = await tools.begin(turn)
+        while calls := await self._hear(turn, rounds):
+            self.draft.pause()
+            if not await rounds.run(calls):
+                return
+
+    async def _hear(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
+        """One answer of the model; returns its message when that calls tools."""
+        before = self.draft.size
+        try:
+            return await self._hear_once(turn, rounds)
+        except ProviderError as error:
+            if self.draft.size > before or not rounds.gives_up(error):
+                raise
+            return await self._hear_once(turn, rounds)
+
+    async def _hear_once(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
+        payload = {**rounds.payload, "stream": True, "stream_options": {"include_usage": True}}
         async with relay.call(turn.ask(payload)) as upstream:
             self.draft.connection = upstream.connection
             if upstream.status >= 400:
                 raise await upstream.error()
-            async with aclosing(reading.read(upstream.chunks())) as pieces:
+            calls: dict[str, Any] | None = None
+            answer = reading.read(upstream.chunks(), may_call=rounds.offers, may_be_silent=rounds.number > 1)
+            async with aclosing(answer) as pieces:
                 async for piece in pieces:
-                    self.draft.usage = piece.usage or self.draft.usage
+                    calls = piece.calls or calls
+                    if piece.usage:
+                        self.draft.usage = rounds.count(piece.usage)
                     if piece.notice:
                         await self.emit("status", {"description": piece.notice, "done": True})
                     if piece.images:
                         await pipeline.receive_pictures(turn, piece.images)
                     if piece.content or piece.reasoning:
                         self._grow(piece)
+            return calls
 
     def _grow(self, piece: reading.Piece) -> None:
         if self.draft.first_token_ms is None:

@@ -1,6 +1,6 @@
 """What sockets were told and what a snapshot says never contradict each other."""
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.runs.draft import Draft
@@ -12,6 +12,7 @@ steps = st.lists(
         st.tuples(st.just("tell")),
         st.tuples(st.just("append"), text),
         st.tuples(st.just("replace"), text),
+        st.tuples(st.just("pause")),
     ),
     max_size=30,
 )
@@ -29,6 +30,7 @@ class Client:
             self.reasoning += data.get("reasoning", "")
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine says nothing about us
 @given(steps)
 def test_a_snapshot_is_what_the_events_so_far_add_up_to(taken):
     draft, client = Draft(), Client()
@@ -36,6 +38,8 @@ def test_a_snapshot_is_what_the_events_so_far_add_up_to(taken):
     for kind, *values in taken:
         if kind == "add":
             draft.add(*values)
+        elif kind == "pause":
+            draft.pause()
         else:
             client.hear(draft)  # every other event is told after the pieces before it
         if kind == "append":
@@ -49,3 +53,15 @@ def test_a_snapshot_is_what_the_events_so_far_add_up_to(taken):
 
     client.hear(draft)
     assert (draft.content, draft.reasoning) == (client.content, client.reasoning)
+
+
+def test_what_is_said_after_a_pause_begins_a_new_paragraph():
+    draft = Draft()
+    draft.pause()
+    draft.add("Let me look.")
+    draft.pause()
+    draft.add(" ")
+    draft.add("\nTake one.", "Hm.")
+    draft.add(" Or two.")
+
+    assert (draft.content, draft.reasoning) == ("Let me look.\n\nTake one. Or two.", "Hm.")

@@ -1,0 +1,76 @@
+"""The chat's tools: what a model may call while it answers. A list of dotted paths, like the pipeline.
+
+`settings.CHAT_TOOLS` names tool classes. To add one, write a subclass of `Tool` anywhere and put its path in the list;
+nothing else changes::
+
+    class Weather(Tool):
+        name = "get_weather"                                         # what the model calls
+        description = "Tells the weather at a place."                # for the model, in English
+        parameters = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
+        label, done_label = _("Looking outside"), _("Looked outside")  # for the person, in the thread
+
+        def may_use(self, caller): return caller.is_admin            # may read the database
+
+        async def run(self, turn, arguments):
+            return f"It is raining in {arguments['place']}."         # told to the model
+
+base.py      what a tool is
+calls.py     calls out of a model's answer, with everything real servers do differently
+rounds.py    the bounded loop of one turn: offer, run what is called, go on
+
+Tools are offered to models that can call functions (`Route.tools`), while the administrator lets models use tools,
+and never in a request that brings tools of its own: those are the program's business. What a tool raises becomes its
+result: the model is told and the conversation goes on.
+"""
+
+from functools import lru_cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from chat import switches
+from chat.loop import in_thread
+from chat.pipeline import Turn
+from chat.tools import rounds
+from chat.tools.base import Tool
+from chat.tools.rounds import Rounds
+from providers import catalogue
+from providers.errors import GatewayError
+from providers.facts import Caller
+
+__all__ = ["Rounds", "Tool", "begin", "tools"]
+
+OWN = ("tools", "tool_choice", "functions", "function_call")  # members with which a request brings its own
+
+
+def tools() -> tuple[Tool, ...]:
+    """One instance of each tool, in order. Raises ImportError for a path that leads nowhere."""
+    return _load(tuple(settings.CHAT_TOOLS))
+
+
+@lru_cache(maxsize=8)
+def _load(paths: tuple[str, ...]) -> tuple[Tool, ...]:
+    return tuple(import_string(path)() for path in paths)
+
+
+async def begin(turn: Turn) -> Rounds:
+    """The rounds of a turn, with the tools that it offers. Costs no query where it offers none by its nature."""
+    payload = turn.payload
+    fitting = [one for one in tools() if not (one.feature and turn.wants(one.feature))]
+    if not fitting or any(name in payload for name in OWN) or payload.get("n") not in (None, 1):
+        return Rounds(turn)
+    snapshot = await catalogue.snapshot()
+    try:
+        route = snapshot.route_for(turn.caller, str(payload["model"]))
+    except GatewayError:
+        return Rounds(turn)  # the call itself says what is wrong
+    if any(name in route.params for name in OWN):
+        return Rounds(turn)  # a preset has its own too
+    if not route.tools or rounds.has_refused(route, snapshot.version) or not (await switches.current()).tools:
+        return Rounds(turn)
+    usable = await in_thread(_usable, fitting, turn.caller)
+    return Rounds(turn, usable, version=snapshot.version)
+
+
+def _usable(found: list[Tool], caller: Caller) -> list[Tool]:
+    return [one for one in found if one.may_use(caller)]

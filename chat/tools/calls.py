@@ -1,0 +1,134 @@
+"""The calls in a model's answer: fragments of a stream or whole, with everything real servers do differently.
+
+OpenAI numbers its fragments and gives id and name with the first. Others leave out the number or the id, give every
+call the number 0, repeat the name, send arguments as an object, or still speak the older `function_call`.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+KNOWN = ("index", "id", "type", "function")
+# What a model said before it called, which its server wants to see again beside the calls.
+ECHOED = ("reasoning_content", "reasoning_details")
+
+
+@dataclass(slots=True)
+class Call:
+    """One call. `more` are members of its server's own (signatures of its thinking), which go back as they came."""
+
+    name: str = ""
+    arguments: str = ""
+    id: str = ""
+    index: object = None
+    legacy: bool = False
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def as_openai(self) -> dict[str, Any]:
+        return {**self.more, "id": self.id, "type": "function", "function": self.function()}
+
+    def function(self) -> dict[str, str]:
+        return {"name": self.name, "arguments": self.arguments or "{}"}
+
+
+class CallReader:
+    """Deltas (or a whole message) in, calls out."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self._echo: dict[str, Any] = {}
+
+    def take(self, delta: Mapping[str, Any]) -> None:
+        for name in ECHOED:
+            if value := delta.get(name):
+                self._remember(name, value)
+        given = delta.get("tool_calls")
+        for part in [given] if isinstance(given, dict) else given if isinstance(given, list) else ():
+            if isinstance(part, dict):
+                self._take_part(part)
+        legacy = delta.get("function_call")
+        if isinstance(legacy, dict):
+            call = next((one for one in self.calls if one.legacy), None) or self._new(Call(legacy=True))
+            _add(call, legacy)
+
+    def message(self, content: str) -> dict[str, Any]:
+        """What the model said, as the message that goes before the results."""
+        said: dict[str, Any] = {"role": "assistant", "content": content or None, **self._echo}
+        if self.calls and self.calls[0].legacy:
+            return {**said, "function_call": self.calls[0].function()}
+        return {**said, "tool_calls": [call.as_openai() for call in self.calls]}
+
+    def _take_part(self, part: dict[str, Any]) -> None:
+        function = part.get("function") or part.get("custom")
+        function = function if isinstance(function, dict) else {}
+        given_id = part["id"] if isinstance(part.get("id"), str) else ""
+        index, name = part.get("index"), function.get("name")
+        call = self._begun(index, given_id, has_name=bool(name))
+        if call is None:
+            call = self._new(Call(id=given_id, index=index))
+        call.id = call.id or given_id
+        call.more |= {key: value for key, value in part.items() if key not in KNOWN and value is not None}
+        _add(call, function)
+
+    def _begun(self, index: object, given_id: str, *, has_name: bool) -> Call | None:
+        """The call that a fragment belongs to; None for the first of a new one."""
+        if index is not None:
+            begun = next((one for one in reversed(self.calls) if one.index == index), None)
+        else:
+            begun = self.calls[-1] if self.calls else None
+            if has_name and not given_id:
+                return None  # without number and id only a name begins a call
+        if begun is not None and given_id and begun.id and given_id != begun.id and has_name:
+            return None  # another call under the same number
+        return begun
+
+    def _new(self, call: Call) -> Call:
+        self.calls.append(call)
+        return call
+
+    def end(self) -> list[Call]:
+        """The calls, each with an id of its own."""
+        seen: set[str] = set()
+        for call in self.calls:
+            if not call.id or call.id in seen:
+                call.id = uuid.uuid4().hex[:9]  # nine characters: Mistral takes no other length
+            seen.add(call.id)
+        return self.calls
+
+    def _remember(self, name: str, value: Any) -> None:
+        kept = self._echo.get(name)
+        self._echo[name] = kept + value if kept is not None and type(kept) is type(value) else value
+
+
+def _add(call: Call, function: Mapping[str, Any]) -> None:
+    if not call.name and isinstance(function.get("name"), str):
+        call.name = function["name"]
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        call.arguments += arguments
+    elif arguments is not None:
+        call.arguments = json.dumps(arguments, ensure_ascii=False)
+
+
+def calls_in(message: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """`(id, name, arguments)` of the calls in an assistant's message; the id is empty for the older form."""
+    if legacy := message.get("function_call"):
+        yield "", legacy["name"], legacy["arguments"]
+    for call in message.get("tool_calls") or ():
+        yield call["id"], call["function"]["name"], call["function"]["arguments"]
+
+
+def arguments_in(text: str) -> dict[str, Any] | None:
+    """The arguments as an object, without members that are null; None when they are no object."""
+    value: Any = text
+    for _ in range(2):  # some models write JSON into a JSON string
+        if isinstance(value, str):
+            try:
+                value = orjson.loads(value.strip() or "{}")
+            except orjson.JSONDecodeError:
+                return None
+    return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else None

@@ -1,0 +1,136 @@
+"""The rounds of one turn: the model is offered tools, what it calls is run, and it is called again with the results.
+
+Bounded: in the last round it may call nothing more, so that an answer comes.
+"""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from chat.pipeline import Turn
+from chat.tools import calls
+from chat.tools.base import Tool
+from providers.errors import GatewayError
+from providers.facts import Route
+
+MAX_ROUNDS = 6  # calls of the model in one turn, the last one without tools
+MAX_CALLS = 8  # of tools, run in one round
+MAX_RESULT = 60_000  # characters that a tool tells the model
+# Ollama: "m" does not support tools; OpenRouter: no endpoints found that support tool use; vLLM: tool choice requires
+# a flag; llama.cpp: tools param requires --jinja; older servers: unrecognized argument `tools` or `functions`.
+_ABOUT_TOOLS = re.compile(r"\btools?\b|\btool_|\bfunctions?\b", re.IGNORECASE)
+
+logger = logging.getLogger(__name__)
+_refused: dict[str, int] = {}  # public ids whose provider refused tools, and the version of the configuration then
+
+
+def has_refused(route: Route, version: int) -> bool:
+    """Whether the provider refused tools for this model; forgotten with the next change of the configuration."""
+    return _refused.get(route.public_id) == version
+
+
+class Rounds:
+    """What each call of the model sends, and what comes of its calls. Without tools there is one round."""
+
+    def __init__(self, turn: Turn, tools: Sequence[Tool] = (), *, version: int = 0) -> None:
+        self.turn = turn
+        self.number = 1
+        self._tools = {tool.name: tool for tool in tools}
+        self._version = version
+        self._earlier: dict[str, Any] | None = None  # usage of the rounds before this one
+        self._this: dict[str, Any] | None = None
+
+    @property
+    def offers(self) -> bool:
+        """Whether this round's answer may ask for tools."""
+        return bool(self._tools)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The body of this round's call."""
+        if not self._tools:
+            return self.turn.payload
+        body = {**self.turn.payload, "tools": [tool.function() for tool in self._tools.values()]}
+        return {**body, "tool_choice": "none"} if self.number >= MAX_ROUNDS else body
+
+    def count(self, usage: dict[str, Any]) -> dict[str, Any]:
+        """The usage of the whole turn so far, from this round's."""
+        self._this = usage
+        return sum_of(self._earlier, usage)
+
+    def gives_up(self, error: GatewayError) -> bool:
+        """Whether the first answer was a refusal of the tools themselves: then the model is called without them, now
+        and in later turns.
+        """
+        if not self._tools or self.number > 1 or not _ABOUT_TOOLS.search(error.provider):
+            return False
+        logger.info("Tools are not offered to %s any more: %s", self.turn.payload["model"], error.provider)
+        _refused[str(self.turn.payload["model"])] = self._version
+        self._tools = {}
+        return True
+
+    async def run(self, message: dict[str, Any]) -> bool:
+        """Run what the model's message asks for. False when the model is not to be called again."""
+        self._earlier, self._this = sum_of(self._earlier, self._this or {}), None
+        if self.number >= MAX_ROUNDS:
+            self._tools = {}  # it was told to call nothing: some servers only understand when there is nothing
+            return not message["content"]
+        results = [message]
+        for place, (call_id, name, arguments) in enumerate(calls.calls_in(message)):
+            told = await self._result(name, arguments) if place < MAX_CALLS else "Not run: too many calls at once."
+            whose = {"role": "tool", "tool_call_id": call_id} if call_id else {"role": "function", "name": name}
+            results.append({**whose, "content": told[:MAX_RESULT]})
+        self.turn.payload["messages"] = [*self.turn.messages, *results]
+        self.number += 1
+        return True
+
+    async def _result(self, name: str, text: str) -> str:
+        """What the model is told of one call. Never raises for what goes wrong with it."""
+        tool = self._tools.get(name)
+        if tool is None:
+            return f"There is no tool called {name!r}. You may call: {', '.join(self._tools)}."
+        arguments = calls.arguments_in(text)
+        if arguments is None:
+            return "The arguments could not be read: they must be one complete JSON object."
+        missing = [one for one in tool.parameters.get("required", ()) if one not in arguments]
+        if missing:
+            return f"The call was not run: {', '.join(missing)} is missing."
+        await self._tell(tool.label, done=False)
+        try:
+            told = await tool.run(self.turn, arguments)
+        except GatewayError as error:
+            reason = error.provider or error.message
+            detail = reason if reason == error.message else f"{error.message} {reason}"
+            await self._tell(tool.failed_label or tool.label, error=True, detail=detail)
+            return f"That failed. The reason was: {reason}"
+        except Exception:  # a tool may come from anywhere; the conversation goes on without it
+            logger.exception("Tool %s failed", name)
+            detail = _("Something went wrong on this site.")
+            await self._tell(tool.failed_label or tool.label, error=True, detail=detail)
+            return f"That failed. {detail}"
+        await self._tell(tool.done_label or tool.label)
+        return told
+
+    async def _tell(self, description: Any, *, done: bool = True, **more: Any) -> None:
+        await self.turn.emit("status", {"description": description, "done": done, **more})
+
+
+def sum_of(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> dict[str, Any]:
+    """Two usage objects as one: numbers are added, objects too, of all else the newer counts."""
+    total = dict(one or {})
+    for name, value in other.items():
+        before = total.get(name)
+        if isinstance(value, dict):
+            total[name] = sum_of(before if isinstance(before, dict) else None, value)
+        elif _is_number(value) and _is_number(before):
+            total[name] = before + value
+        elif value is not None or before is None:
+            total[name] = value
+    return total
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,58 @@
+"""Tools as a third party would write them: named in settings, known to nobody."""
+
+import asyncio
+
+from chat.tools import Tool
+from providers.errors import ProviderError
+
+PLACE = {"type": "object", "properties": {"place": {"type": "string"}}, "required": ["place"]}
+
+
+class Weather(Tool):
+    name = "get_weather"
+    description = "Tells the weather at a place."
+    parameters = PLACE
+    label = "Looking outside"
+    done_label = "Looked outside"
+
+    async def run(self, turn, arguments):
+        return f"It is raining in {arguments['place']}."
+
+
+class AlicesOwn(Weather):
+    name = "alices_own"
+
+    def may_use(self, caller):
+        return caller.name == "Alice"
+
+
+class Broken(Weather):
+    name = "broken"
+
+    async def run(self, turn, arguments):
+        raise RuntimeError("a bug")
+
+
+class Failing(Weather):
+    name = "failing"
+    failed_label = "Could not look outside"
+
+    async def run(self, turn, arguments):
+        raise ProviderError("The weather service failed.", provider="no clouds today")
+
+
+class Slow(Weather):
+    name = "slow"
+    cancelled = None  # an event of the test's, set when the tool is stopped
+
+    async def run(self, turn, arguments):
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            Slow.cancelled.set()
+            raise
+
+
+class WithToggle(Weather):
+    name = "with_toggle"
+    feature = "weather"
