@@ -37,6 +37,13 @@ EventType = Literal[
 ]
 
 
+class SourceData(TypedDict):
+    """A page that an answer rests on; shown below it."""
+
+    title: str
+    url: str
+
+
 class StatusData(TypedDict, total=False):
     """What is happening now, in words; kept in the message's `status_history`."""
 
@@ -48,6 +55,7 @@ class StatusData(TypedDict, total=False):
     total: int
     preview: str
     queue: int
+    sources: list[SourceData]
 
 
 class FileData(TypedDict, total=False):

@@ -1,6 +1,6 @@
 """The conversation down to a message, and what a model is told of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chat import tree
@@ -38,3 +38,8 @@ def text_of(content: Any) -> str:
         return content
     parts = content if isinstance(content, list) else ()
     return "\n".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
+
+
+def question_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The text of the last thing the person said, in OpenAI messages."""
+    return next((text_of(one.get("content")) for one in reversed(messages) if one.get("role") == "user"), "")

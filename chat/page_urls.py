@@ -3,6 +3,7 @@
 from django.urls import path
 
 from chat import views
+from chat.memory import views as memory_views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -10,5 +11,10 @@ urlpatterns = [
     path("c/<uuid:chat_id>/thread", views.thread_part, name="thread"),
     path("c/<uuid:chat_id>/messages/<uuid:message_id>", views.message_part, name="message"),
     path("sidebar", views.sidebar_part, name="sidebar"),
+    path("settings/memories", memory_views.memories, name="settings_memories"),
+    path("settings/memories/use", memory_views.use_memories, name="settings_use_memories"),
+    path("settings/memories/delete", memory_views.delete_memories, name="settings_delete_memories"),
+    path("settings/memories/<int:memory_id>", memory_views.change_memory, name="settings_change_memory"),
+    path("settings/memories/<int:memory_id>/delete", memory_views.delete_memory, name="settings_delete_memory"),
     path("models", views.models_part, name="models"),
 ]

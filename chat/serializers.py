@@ -188,6 +188,7 @@ class PreferencesSerializer(serializers.Serializer[Any]):
     model = serializers.CharField(max_length=255, required=False, allow_null=True)
     theme = serializers.ChoiceField(["system", "light", "dark"], required=False, allow_null=True)
     sidebar = serializers.ChoiceField(["open", "closed"], required=False, allow_null=True)
+    memory = serializers.BooleanField(required=False, allow_null=True, help_text="False: no model is told memories")
 
 
 class TaskStoppedSerializer(serializers.Serializer[Any]):

@@ -48,6 +48,16 @@ async def ask(caller: Caller, model: str, messages: list[dict[str, Any]], **para
     return without_thinking(str((choices[0].get("message") or {}).get("content") or "")).strip()
 
 
+async def ask_in_json(caller: Caller, model: str, messages: list[dict[str, Any]]) -> str:
+    """The same in JSON mode where the server knows it; `spoken_json` reads the answer. Raises GatewayError."""
+    try:
+        return await ask(caller, model, messages, response_format={"type": "json_object"})
+    except GatewayError as error:
+        if error.blame != "provider" or error.status not in (400, 422):
+            raise
+        return await ask(caller, model, messages)
+
+
 def task_route(snapshot: Snapshot, caller: Caller, model: str) -> Route:
     """The model that does small jobs for `model` (V11): TASK_MODEL for one of a local connection, TASK_MODEL_EXTERNAL
     for the others; the model itself when that is not set or not the caller's. Raises NotFound when it is not either.

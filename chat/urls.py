@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from chat import api, completions
+from chat.memory import api as memory_api
 
 CHAT = "api/v1/chats/<str:chat_id>"
 
@@ -19,6 +20,8 @@ urlpatterns = [
     path(f"{CHAT}/messages/<str:message_id>/select", api.SelectBranch.as_view(), name="message-select"),
     path(f"{CHAT}/messages/<str:message_id>/stop", api.StopReply.as_view(), name="message-stop"),
     path("api/v1/preferences", api.Preferences.as_view(), name="preferences"),
+    path("api/v1/memories/", memory_api.MemoryList.as_view(), name="memory-list"),
+    path("api/v1/memories/<str:memory_id>", memory_api.MemoryDetail.as_view(), name="memory-detail"),
     path("api/chat/completions", completions.ChatCompletions.as_view(), name="chat-completions"),
     path("api/tasks/stop/<str:task_id>", completions.StopTask.as_view(), name="task-stop"),
     path("api/tasks/chat/<str:chat_id>", completions.ChatTasks.as_view(), name="chat-tasks"),

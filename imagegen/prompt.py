@@ -9,10 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 from django.utils import timezone
 
-from chat import tasks
+from chat import spoken_json, tasks
 from chat.history import text_of
 from imagegen.requests import MAX_PROMPT
 from providers import catalogue
@@ -52,21 +51,11 @@ async def improve(
         if route.sources[0].connection.demo:
             return wish  # a script answers there, not a model
         text = fill(template or TEMPLATE, messages, wish, user_name=caller.name)
-        said = await _ask(caller, model, text)
+        said = await tasks.ask_in_json(caller, model, [{"role": "user", "content": text}])
     except GatewayError as error:
         logger.info("The prompt was not improved: %s", error.code)
         return wish
     return prompt_in(said) or wish
-
-
-async def _ask(caller: Caller, model: str, text: str) -> str:
-    messages = [{"role": "user", "content": text}]
-    try:
-        return await tasks.ask(caller, model, messages, response_format={"type": "json_object"})
-    except GatewayError as error:
-        if error.blame != "provider" or error.status not in (400, 422):
-            raise
-        return await tasks.ask(caller, model, messages)  # a server that does not know JSON mode
 
 
 def fill(template: str, messages: Sequence[Mapping[str, Any]], wish: str, *, user_name: str = "") -> str:
@@ -91,30 +80,8 @@ def fill(template: str, messages: Sequence[Mapping[str, Any]], wish: str, *, use
 
 def prompt_in(said: str) -> str:
     """The `prompt` of the last balanced JSON object that has one; empty when there is none."""
-    text = _THINKING.sub("", said)
-    for start in reversed([index for index, letter in enumerate(text) if letter == "{"]):
-        found = _object_at(text, start)
-        prompt = found.get("prompt") if found else None
+    for found in spoken_json.objects(_THINKING.sub("", said)):
+        prompt = found.get("prompt")
         if isinstance(prompt, str) and prompt.strip():
             return prompt.strip()[:MAX_PROMPT]
     return ""
-
-
-def _object_at(text: str, start: int) -> dict[str, Any] | None:
-    depth, quoted, escaped = 0, False, False
-    for index in range(start, len(text)):
-        letter = text[index]
-        if quoted:
-            quoted = escaped or letter != '"'
-            escaped = letter == "\\" and not escaped
-        elif letter == '"':
-            quoted = True
-        elif letter in "{}":
-            depth += 1 if letter == "{" else -1
-            if depth == 0:
-                try:
-                    found = orjson.loads(text[start : index + 1])
-                except orjson.JSONDecodeError:
-                    return None
-                return found if isinstance(found, dict) else None
-    return None

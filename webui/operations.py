@@ -16,6 +16,7 @@ HEADINGS = [
     ("api/tasks", "Chats"),
     ("api/v1/chats", "Chats"),
     ("api/v1/preferences", "Chats"),
+    ("api/v1/memories", "Chats"),
     ("api/v1/images/config", "Administration"),
     ("api/v1/images/verify", "Administration"),
     ("api/v1/images", "Pictures"),

@@ -304,7 +304,11 @@ CONFIG_CHECK_SECONDS = 0.5  # how long a process may trust its snapshot before i
 # --- Chat -------------------------------------------------------------------------------------------------------------
 
 # What happens between a message and the model, in order; `chat.pipeline` says how to add a handler.
-CHAT_PIPELINE: list[str] = ["imagegen.handler.ImageHandler"]
+CHAT_PIPELINE: list[str] = [
+    "chat.memory.MemoryHandler",
+    "chat.websearch.WebSearchHandler",
+    "imagegen.handler.ImageHandler",
+]
 # First values of the row that the administrator edits; `chat.seeding` knows what each means.
 CHAT_CONFIG: dict[str, Any] = {
     name: env.flag(name, False)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
 from django.templatetags.static import static
@@ -12,13 +13,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from chat import markdown
+from chat import markdown, switches
 
 register = template.Library()
 # What the chat page imports: named in the page, so that the browser fetches all at once instead of link by link.
 CHAT_MODULES = (
     *("actions", "api", "clipboard", "composer", "keys", "markdown", "maths", "picker", "replies", "scroll", "sidebar"),
-    *("socket", "status", "text", "theme", "thread", "toast"),
+    *("socket", "sources", "status", "text", "theme", "thread", "toast"),
 )
 register.filter("markdown", markdown.to_html)
 
@@ -79,6 +80,23 @@ def advice(error: dict[str, Any] | None, user: Any) -> str:
     if error.get("retryable"):
         return _("This may pass. Try again in a moment.")
     return _("Trying again the same way may not help: change your message or choose another model.")
+
+
+@register.simple_tag
+def offers(what: str) -> bool:
+    """Whether the administrator switched this on: a name of `chat.switches.Switches`."""
+    return bool(getattr(switches.current_blocking(), what))
+
+
+@register.simple_tag
+def sources_of(history: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The pages that an answer rests on, as its status lines keep them; only addresses of the web."""
+    kept = (source for step in history for source in step.get("sources") or ())
+    return [
+        {"title": source["title"], "url": source["url"], "site": urlsplit(source["url"]).netloc.removeprefix("www.")}
+        for source in kept
+        if source["url"].startswith(("http://", "https://"))
+    ]
 
 
 @register.simple_tag

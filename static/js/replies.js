@@ -2,6 +2,7 @@
 // a new socket or a message that was already growing when we came asks the server for the whole (`resume`).
 import * as markdown from "./markdown.js";
 import { on, send } from "./socket.js";
+import { showSources } from "./sources.js";
 import { showFiles, showStatus } from "./status.js";
 import { t } from "./text.js";
 
@@ -119,6 +120,7 @@ async function show(reply) {
   article.dataset.status = over ? "done" : reply.content || reply.reasoning ? "streaming" : "pending";
   showStatus(part("status"), reply.steps, over);
   showFiles(article, reply.files);
+  showSources(article, reply.steps);
   showThoughts(reply, part);
   const body = part("body");
   markdown.draw(body, reply.content);

@@ -1,0 +1,57 @@
+"""What to search for: the task model makes it of the conversation; should that fail, the person's own words."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from chat import spoken_json, tasks
+from chat.history import question_of, text_of
+from chat.websearch.endpoint import MAX_QUERY
+from providers import catalogue
+from providers.errors import GatewayError
+from providers.facts import Caller
+
+SECONDS = 20.0  # somebody waits for this
+SHOWN = 6  # messages, the newest
+EXCERPT = 1500  # characters of each
+
+PROMPT = """Write what one should type into a web search to be able to answer the last message of this conversation. \
+Today is {date}.
+
+Name what "it", "there" and the like stand for, choose the language in which good pages about this are written, and \
+leave out what a search does not need. Do not answer the message.
+
+Answer with one JSON object and nothing else: {{"query": "…"}}
+
+<conversation>
+{conversation}
+</conversation>"""
+
+logger = logging.getLogger(__name__)
+
+
+async def query_for(caller: Caller, model: str, messages: Sequence[Mapping[str, Any]]) -> str:
+    """The words for one search; empty when the person said none."""
+    own = " ".join(question_of(messages).split())[:MAX_QUERY]
+    if not own:
+        return ""
+    try:
+        route = tasks.task_route(await catalogue.snapshot(), caller, model)
+        if route.sources[0].connection.demo:
+            return own  # a script answers there, not a model
+        async with asyncio.timeout(SECONDS):
+            said = await tasks.ask_in_json(caller, model, [{"role": "user", "content": _prompt(messages)}])
+    except (GatewayError, TimeoutError) as error:
+        logger.info("The person's own words are searched for: %s", getattr(error, "code", "timeout"))
+        return own
+    query = spoken_json.member(said, "query")
+    return (" ".join(query.split())[:MAX_QUERY] if isinstance(query, str) else "") or own
+
+
+def _prompt(messages: Sequence[Mapping[str, Any]]) -> str:
+    said = [one for one in messages if one.get("role") in ("user", "assistant")][-SHOWN:]
+    lines = (f"{one['role']}: {text_of(one.get('content'))[:EXCERPT]}" for one in said)
+    return PROMPT.format(date=timezone.localdate().isoformat(), conversation="\n\n".join(lines))
