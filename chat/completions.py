@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import orjson
-from asgiref.sync import async_to_sync
+from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -24,25 +24,26 @@ from chat.models import Message
 from chat.pipeline import Turn
 from chat.runs import Given
 from providers import relay
-from providers.api import RELAYED, OpenAIView, body_of, pass_on
+from providers.api import RELAYED, LoopView, body_of, pass_on
 from providers.authentication import caller_of
 from providers.errors import BadRequest
 
 STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
-class ChatCompletions(OpenAIView):
+class ChatCompletions(LoopView):
     @extend_schema(
         operation_id="chat_completions",
         request=serializers.CompletionRequestSerializer,
         responses={**RELAYED, (200, "application/json"): serializers.BackgroundSerializer},
     )
-    def post(self, request: Request) -> HttpResponseBase:
+    async def post(self, request: Request) -> HttpResponseBase:
         """Complete a chat with all that this site adds; in the background with `chat_id`, `id` and `session_id`."""
         ask = relay.ask_for("chat", caller_of(request), body_of(request), request.COOKIES)
         ours, payload = _told_apart(ask.payload)
         if ours["chat_id"] and ours["id"] and ours["session_id"]:
-            return Response({"status": True, "task_id": str(_in_background(request, ours, payload))})
+            task_id = await sync_to_async(_in_background)(request, ours, payload)
+            return Response({"status": True, "task_id": str(task_id)})
         sink = Direct(ask.caller.user_id, ours["chat_id"], ours["id"])
         turn = Turn(
             caller=ask.caller,
@@ -55,7 +56,7 @@ class ChatCompletions(OpenAIView):
             files=ours["files"],
             cookies=ask.cookies,
         )
-        reply = async_to_sync(_begin)(turn)  # on the loop that serves this request, where it is read on
+        reply = await _begin(turn)
         if reply is not None:
             return StreamingHttpResponse(pass_on(reply), status=reply.status, headers=dict(reply.headers))
         return _spoken(turn, sink.text)

@@ -4,10 +4,11 @@ The same calls, through the same functions, with the same answers as `gateway`; 
 """
 
 from collections.abc import AsyncGenerator
+from inspect import isawaitable
 from typing import Any, ClassVar
 
 import orjson
-from asgiref.sync import async_to_sync
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -18,8 +19,8 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from providers import answers, catalogue, discovery, relay
-from providers.authentication import caller_of
+from providers import answers, callers, catalogue, discovery, relay
+from providers.authentication import IsCaller, caller_of, presented_key, user_of
 from providers.errors import GatewayError
 from providers.facts import Caller
 from providers.serializers import (
@@ -67,21 +68,50 @@ class OpenAIView(APIView):
     """What programs call: answers in English whatever language a browser asks for, as the lane's are."""
 
     content_negotiation_class = AnyAccept
+    permission_classes = (IsCaller,)
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         with translation.override("en"):
             return super().dispatch(request, *args, **kwargs)
+
+
+class LoopView(OpenAIView):
+    """An OpenAIView whose `post` is a coroutine: a call that waits for its provider holds no thread meanwhile."""
+
+    async def dispatch(  # type: ignore[override]
+        self, request: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Django REST framework's own dispatch, step by step, on the loop."""
+        with translation.override("en"):
+            self.args, self.kwargs, self.headers = args, kwargs, self.default_response_headers
+            self.request = asked = self.initialize_request(request, *args, **kwargs)
+            try:
+                await self._admit(asked)
+                answer = getattr(self, request.method.lower(), self.http_method_not_allowed)(asked, *args, **kwargs)
+                response = await answer if isawaitable(answer) else answer
+            except Exception as error:
+                response = self.handle_exception(error)
+            return self.finalize_response(asked, response, *args, **kwargs)
+
+    async def _admit(self, request: Request) -> None:
+        """A known key costs no thread and no query. A session is judged, and its person looked up, in a thread."""
+        key = presented_key(request.headers.get("Authorization", ""), request.headers.get("api-key", ""))
+        if key is None:
+            return await sync_to_async(self.initial)(request)
+        caller = await callers.caller_for_key(key)
+        request.user, request.auth = user_of(caller), caller
+        return self.initial(request)
 
 
 # --- the relay --------------------------------------------------------------------------------------------------------
 
 
-class RelayView(OpenAIView):
+class RelayView(LoopView):
     operation: ClassVar[relay.Operation]
 
-    def post(self, request: Request) -> StreamingHttpResponse:
+    async def post(self, request: Request) -> StreamingHttpResponse:
         ask = relay.ask_for(self.operation, caller_of(request), body_of(request), request.COOKIES)
-        reply = async_to_sync(relay.begin)(ask)  # on the loop that serves this request, where it is read on
+        reply = await relay.begin(ask)
         return StreamingHttpResponse(pass_on(reply), status=reply.status, headers=dict(reply.headers))
 
 
@@ -89,27 +119,27 @@ class ChatCompletions(RelayView):
     operation = "chat"
 
     @extend_schema(request=ChatRequestSerializer, responses=RELAYED)
-    def post(self, request: Request) -> StreamingHttpResponse:
+    async def post(self, request: Request) -> StreamingHttpResponse:
         """Complete a chat."""
-        return super().post(request)
+        return await super().post(request)
 
 
 class Embeddings(RelayView):
     operation = "embeddings"
 
     @extend_schema(request=EmbeddingsRequestSerializer, responses=RELAYED)
-    def post(self, request: Request) -> StreamingHttpResponse:
+    async def post(self, request: Request) -> StreamingHttpResponse:
         """Turn texts into vectors."""
-        return super().post(request)
+        return await super().post(request)
 
 
 class Responses(RelayView):
     operation = "responses"
 
     @extend_schema(request=ResponsesRequestSerializer, responses=RELAYED)
-    def post(self, request: Request) -> StreamingHttpResponse:
+    async def post(self, request: Request) -> StreamingHttpResponse:
         """Make a response (OpenAI's newer protocol)."""
-        return super().post(request)
+        return await super().post(request)
 
 
 def body_of(request: Request) -> bytes:

@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from providers import callers
@@ -20,10 +22,7 @@ class KeyAuthentication(BaseAuthentication):
         if key is None:
             return None
         caller = callers.caller_for_key_blocking(key)
-        user = get_user_model()._default_manager.filter(pk=caller.user_id, is_active=True).first()
-        if user is None:
-            raise Unauthenticated(_("This account is not active."))
-        return user, caller
+        return user_of(caller), caller
 
     def authenticate_header(self, request: Request) -> str:
         """The first authentication class decides: anonymous is 401, not 403."""
@@ -39,6 +38,25 @@ class BrowserAuthentication(SessionAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'
+
+
+class IsCaller(BasePermission):
+    """Whoever has a caller: unlike IsAuthenticated it leaves the person in the database, where calls need none."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.auth, Caller)
+
+
+def user_of(caller: Caller) -> Any:
+    """The person behind a caller, looked up when somebody asks. It raises Unauthenticated then for one who has left."""
+
+    def load() -> Any:
+        user = get_user_model()._default_manager.filter(pk=caller.user_id, is_active=True).first()
+        if user is None:
+            raise Unauthenticated(_("This account is not active."))
+        return user
+
+    return SimpleLazyObject(load)
 
 
 def presented_key(authorization: str, api_key: str = "") -> str | None:

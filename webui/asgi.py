@@ -9,20 +9,27 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webui.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-_django = get_asgi_application()  # sets up the apps: everything below may import models
+django.setup(set_prefix=False)  # everything below may import models
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
+from django.core.signals import request_started
+from django.db import close_old_connections, reset_queries
 
 from chat.routing import websocket_urlpatterns
 from providers.gateway import Gateway
+from webui.handler import SiteHandler
 from webui.metrics import Measured
 from webui.serving.shutdown import close_running
 from webui.static import StaticFiles
+
+# A request's thread closes its connections when the request ends: at the start of the next there is no old one.
+request_started.disconnect(close_old_connections)
+request_started.disconnect(reset_queries)
 
 _sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
@@ -53,6 +60,6 @@ class Site:
                 return
 
 
-_static = StaticFiles(_django)
+_static = StaticFiles(SiteHandler())
 django_application = Site(Measured(_static))
 application = Site(Measured(Gateway(_static))) if settings.GATEWAY_LANE else django_application

@@ -237,6 +237,18 @@ def test_a_request_with_a_key_carries_its_caller(alice, api_key):
     assert KeyAuthentication().authenticate(request_with()) is None
 
 
+def test_the_person_behind_a_key_is_looked_up_when_somebody_asks(alice, api_key, django_assert_num_queries):
+    user, _caller = KeyAuthentication().authenticate(request_with(authorization=f"Bearer {api_key}"))
+    with django_assert_num_queries(1):
+        assert user.email == alice.email
+
+    gone, _caller = KeyAuthentication().authenticate(request_with(authorization=f"Bearer {api_key}"))
+    alice.is_active = False
+    alice.save()
+    with pytest.raises(Unauthenticated):
+        _ = gone.email
+
+
 def test_a_signed_in_browser_is_a_caller_and_needs_the_csrf_token(alice, client):
     client.force_login(alice)
     session = client.cookies["sessionid"].value

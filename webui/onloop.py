@@ -1,0 +1,83 @@
+"""Django's middleware without its thread hops.
+
+Under ASGI Django hands every `process_request`, `process_view` and `process_response` to a thread, because it cannot
+know whether it waits for something: fourteen hops in our list, most of what a request cost (measured: 4 of 6 ms). These
+subclasses know. They run on the loop, and go to a thread only where theirs would wait: to save a session or messages,
+to read a form for its token.
+"""
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
+from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.locale import LocaleMiddleware
+from django.middleware.security import SecurityMiddleware
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+
+
+class OnLoop:
+    """Stands before a MiddlewareMixin. `waits` says of an answered request whether `process_response` has to wait."""
+
+    get_response: Any
+
+    def waits(self, request: HttpRequest) -> bool:
+        return False
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        before = getattr(self, "process_request", None)
+        after: Any = getattr(self, "process_response", None)
+        response: HttpResponseBase = (before and before(request)) or await self.get_response(request)
+        if after is None:
+            return response
+        dressed: HttpResponseBase = (
+            await sync_to_async(after)(request, response) if self.waits(request) else after(request, response)
+        )
+        return dressed
+
+
+class Security(OnLoop, SecurityMiddleware):
+    """Nothing to wait for."""
+
+
+class Session(OnLoop, SessionMiddleware):
+    def waits(self, request: HttpRequest) -> bool:
+        return getattr(getattr(request, "session", None), "modified", True)
+
+
+class Locale(OnLoop, LocaleMiddleware):
+    """Nothing to wait for."""
+
+
+class Common(OnLoop, CommonMiddleware):
+    """Nothing to wait for."""
+
+
+class Csrf(OnLoop, CsrfViewMiddleware):
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        if self.async_mode:
+            self.process_view = self._judge  # type: ignore[assignment]
+
+    async def _judge(self, request: HttpRequest, callback: Any, args: Any, kwargs: Any) -> Any:
+        """The token may stand in a form of any size, and a refusal is a page."""
+        judge = super().process_view
+        if request.method in SAFE_METHODS or getattr(callback, "csrf_exempt", False):
+            return judge(request, callback, args, kwargs)
+        return await sync_to_async(judge)(request, callback, args, kwargs)
+
+
+class Authentication(OnLoop, AuthenticationMiddleware):
+    """Nothing to wait for: the user is looked up where somebody asks."""
+
+
+class Messages(OnLoop, MessageMiddleware):
+    def waits(self, request: HttpRequest) -> bool:
+        messages = getattr(request, "_messages", None)
+        return messages is not None and (messages.used or messages.added_new)
