@@ -88,6 +88,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None) -> HttpResponseBase:
         "is_demo": model is not None and all(source.connection.demo for source in model.sources),
         "toggles": pipeline.toggles_for(caller),
         "voice": voices.voice_for(snapshot, caller),
+        "handlers": pipeline.handlers(),
     }
     if chat is None:
         context |= {"starters": welcome.starters(caller), "steps": welcome.steps(caller)}

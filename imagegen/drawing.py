@@ -65,6 +65,8 @@ def detail_of(error: GatewayError) -> str:
 def event_file(row: File) -> Any:
     """A file as the `files` event tells of it."""
     shown = files.file_json(row)
+    if "seed" in row.provenance:  # as text: a script would round large numbers
+        shown["provenance"] = {**row.provenance, "seed": str(row.provenance["seed"])}
     names = ("type", "url", "id", "name", "content_type", "width", "height", "provenance")
     end = {"expires_at": shown["expires_at"]} if row.expires_at else {}
     return {**{name: shown[name] for name in names}, **end}

@@ -7,7 +7,7 @@ answers; the model is told what came of it. Nothing that goes wrong here ends th
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from chat import files, history
 from chat.loop import in_thread
 from chat.models import File, Message
-from chat.pipeline import Handler, Toggle, Turn
+from chat.pipeline import Choice, Handler, Option, Toggle, Turn
 from imagegen import access, drawing, inputs, prompt, services
 from imagegen.models import ImageJob, ImageSettings
 from providers import http
@@ -26,6 +26,15 @@ from providers.facts import Caller
 FEATURE = "image_generation"
 MODES = ("auto", "create", "edit")
 SETS = 2  # of how many messages, the newest first, pictures are edited (R70)
+MODE = Option(
+    "mode",
+    gettext_lazy("What to do"),
+    (
+        Choice("", gettext_lazy("Auto"), gettext_lazy("Edits the pictures at hand, else draws a new one")),
+        Choice("create", gettext_lazy("New picture"), gettext_lazy("Draws from your words alone")),
+        Choice("edit", gettext_lazy("Edit"), gettext_lazy("Changes the pictures of the last two messages with some")),
+    ),
+)
 FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120, max_bytes=inputs.MAX_BYTES)
 
 
@@ -51,10 +60,29 @@ class Wish:
 class ImageHandler(Handler):
     name = FEATURE
     toggle = Toggle(label=gettext_lazy("Picture"), icon="image")
+    page_part = "images/_in_chat.html"
+    page_script = "chat-pictures"
 
     def may_use(self, caller: Caller) -> bool:
         """The one gate of `access`: switched on, and permitted to this person."""
         return caller.may("images") and access.may_draw(drawing.user_of(caller))
+
+    def toggle_for(self, caller: Caller) -> Toggle | None:
+        """With the mode where pictures may be edited, and the engine where there are several."""
+        if not caller.may("images"):
+            return None
+        user = drawing.user_of(caller)
+        try:
+            switches = access.check_may_draw(user)
+        except Forbidden:
+            return None
+        options = []
+        if switches.edit_enabled and access.engines_for(user, editing=True):
+            options.append(MODE)
+        if len(engines := access.engines_for(user)) > 1:
+            named = [Choice(str(row.pk), row.name) for row in engines]
+            options.append(Option("engine", _("Engine"), (Choice("", _("Automatic")), *named)))
+        return replace(self.toggle, options=tuple(options))
 
     async def handle(self, turn: Turn) -> None:
         await turn.emit("status", {"description": _("Creating image"), "done": False})
@@ -154,11 +182,18 @@ def _read(turn: Turn) -> Wish:
         pictures=tuple(pictures if mode != "create" else ()),
         mask=mask,
         mode=mode,
-        engine=str(options.get("engine") or ""),
+        engine=_engine_named(user, str(options.get("engine") or ""), editing=bool(pictures) and mode != "create"),
         place=drawing.place_of(turn, answer),
         switches=switches,
         user=user,
     )
+
+
+def _engine_named(user: Any, name: str, *, editing: bool) -> str:
+    """The engine that was chosen; the usual one takes the place of one that only serves the other purpose."""
+    named = [str(row.pk) for row in access.engines_for(user)]
+    fitting = [str(row.pk) for row in access.engines_for(user, editing=editing)]
+    return "" if name in named and name not in fitting else name
 
 
 def _first_text(message: Mapping[str, Any]) -> str:

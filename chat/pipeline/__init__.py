@@ -14,6 +14,9 @@
             turn.add_context(_("It is raining."))                    # told to the model, not shown
             await turn.emit("status", {"description": _("Looked outside"), "done": True})
 
+A toggle may ask more with `options`: what is chosen arrives as `turn.features["weather"] == {"unit": "celsius"}`, and
+`True` stands for a chip that is merely pressed. `page_part` and `page_script` bring what only a page can do.
+
 A handler works on a `Turn` and on nothing else; it works alike for a reply in the browser and for
 `POST /api/chat/completions`. One with a toggle is called only when the request switches it on and its person may use
 it. What a handler raises never ends the conversation: it becomes a status line, and the model is called all the same.
@@ -28,12 +31,12 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
 from chat.loop import in_thread
-from chat.pipeline.base import Handler, Toggle
+from chat.pipeline.base import Choice, Handler, Option, Toggle
 from chat.pipeline.turn import Turn
 from providers.errors import GatewayError
 from providers.facts import Caller
 
-__all__ = ["Handler", "Toggle", "Turn", "handlers", "receive_pictures", "run", "toggles_for"]
+__all__ = ["Choice", "Handler", "Option", "Toggle", "Turn", "handlers", "receive_pictures", "run", "toggles_for"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ def _load(paths: tuple[str, ...]) -> tuple[Handler, ...]:
 
 def toggles_for(caller: Caller) -> list[tuple[str, Toggle]]:
     """`(feature, toggle)` of what this person may switch on, for the composer. May read the database."""
-    return [(one.name, one.toggle) for one in handlers() if one.toggle is not None and one.may_use(caller)]
+    return [(one.name, toggle) for one in handlers() if (toggle := one.toggle_for(caller)) is not None]
 
 
 async def run(turn: Turn) -> None:

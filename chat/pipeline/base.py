@@ -9,12 +9,31 @@ from providers.facts import Caller
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer to an option; the usual one has the empty value and is not sent."""
+
+    value: str
+    label: Any
+    hint: Any = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What the composer asks beside a pressed chip: the answer stands under `name` in the feature's object."""
+
+    name: str
+    label: Any
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Toggle:
     """A chip in the composer. `icon` is a name of the icon sprite; `label` may be a lazy translation."""
 
     label: Any
     icon: str
     hint: Any = ""
+    options: tuple[Option, ...] = ()
 
 
 class Handler:
@@ -22,10 +41,17 @@ class Handler:
 
     name: ClassVar[str]
     toggle: ClassVar[Toggle | None] = None
+    # What a chip and its options cannot say: a template that the chat page includes once, and a module of `static/js`.
+    page_part: ClassVar[str] = ""
+    page_script: ClassVar[str] = ""
 
     def may_use(self, caller: Caller) -> bool:
         """Whether this person may switch the toggle on. Called in a thread; may read the database."""
         return True
+
+    def toggle_for(self, caller: Caller) -> Toggle | None:
+        """The chip as this person sees it; None when it is not for them. May read the database."""
+        return self.toggle if self.toggle is not None and self.may_use(caller) else None
 
     async def handle(self, turn: Turn) -> None:
         """Add context, files and events, change the payload, or finish the turn. What it raises is shown."""

@@ -18,8 +18,8 @@ from chat import markdown, switches
 register = template.Library()
 # What the chat page imports: named in the page, so that the browser fetches all at once instead of link by link.
 CHAT_MODULES = (
-    *("actions", "api", "clipboard", "composer", "keys", "markdown", "maths", "picker", "replies", "scroll", "sidebar"),
-    *("socket", "sources", "status", "text", "theme", "thread", "toast"),
+    *("actions", "api", "clipboard", "composer", "keys", "markdown", "maths", "options", "picker", "replies", "scroll"),
+    *("sidebar", "socket", "sources", "status", "text", "theme", "thread", "toast"),
 )
 register.filter("markdown", markdown.to_html)
 
@@ -36,6 +36,11 @@ def icon(name: str) -> SafeString:
 def preload_modules() -> SafeString:
     addresses = ((static(f"js/{name}.js"),) for name in CHAT_MODULES)
     return format_html_join("\n", '<link rel="modulepreload" href="{}">', addresses)
+
+
+@register.simple_tag
+def module_script(name: str) -> SafeString:
+    return format_html('<script type="module" src="{}"></script>', static(f"js/{name}.js"))
 
 
 @register.simple_tag
@@ -57,6 +62,18 @@ def when(moment: datetime) -> str:
 def seconds(milliseconds: int) -> str:
     """`0.42 s`"""
     return _("%(seconds)s s") % {"seconds": f"{milliseconds / 1000:.2f}"}
+
+
+@register.simple_tag
+def made_by(provenance: dict[str, Any] | None) -> list[str]:
+    """How a picture came about, in lines: the improved prompt if there is one; engine, model, seed (`status.js` too)."""
+    made = provenance or {}
+    improved = made.get("revised_prompt") or (made.get("original_prompt") and made.get("prompt"))
+    facts = [made.get("engine"), made.get("model")]
+    if made.get("seed") not in (None, ""):
+        facts.append(_("seed {n}").replace("{n}", str(made["seed"])))
+    lines = [_("Drawn as: {prompt}").replace("{prompt}", improved) if improved else "", " · ".join(filter(None, facts))]
+    return [line for line in lines if line]
 
 
 @register.simple_tag
@@ -120,6 +137,8 @@ def script_texts() -> SafeString:
         "queue": _("{n} before this one"),
         "made": _("How this was made"),
         "picture": _("Picture"),
+        "improved": _("Drawn as: {prompt}"),
+        "seed": _("seed {n}"),
         "versions": _("Version {n} of {total}"),
         "readAloud": _("Read aloud"),
         "stopReading": _("Stop reading"),

@@ -3,6 +3,7 @@ import * as actions from "./actions.js";
 import * as composer from "./composer.js";
 import * as keys from "./keys.js";
 import * as markdown from "./markdown.js";
+import * as options from "./options.js";
 import * as picker from "./picker.js";
 import * as replies from "./replies.js";
 import * as scroll from "./scroll.js";
@@ -20,10 +21,11 @@ function openMain() {
   for (const control of document.querySelectorAll("[data-ready]")) control.disabled = false; // what needs us works now
   thread.open();
   composer.open();
+  options.open();
   sidebar.mark();
 }
 
-for (const part of [actions, composer, keys, picker, sidebar]) part.start();
+for (const part of [actions, composer, keys, options, picker, sidebar]) part.start();
 watchTheme();
 
 replies.listen({ onEnd: thread.finish, onChange: sidebar.mark });

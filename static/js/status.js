@@ -5,6 +5,7 @@ import { t } from "./text.js";
 export function showStatus(element, steps, over) {
   const step = steps.at(-1);
   const line = element.querySelector(".now");
+  if (!over) showFailures(element, steps);
   if (over || !step || step.done) return line?.remove();
   const now = line ?? element.appendChild(document.getElementById("status-template").content.firstElementChild.cloneNode(true));
   const words = [step.description];
@@ -22,6 +23,16 @@ export function showStatus(element, steps, over) {
   if (!preview.hidden) preview.src = step.preview;
 }
 
+/** What went wrong is said at once, and stands as the server will show it. */
+function showFailures(element, steps) {
+  const failed = steps.filter((step) => step.error);
+  const shown = element.querySelectorAll(".failed").length;
+  for (const step of failed.slice(shown)) {
+    const text = [step.description, step.detail].filter(Boolean).join(": ");
+    element.prepend(Object.assign(document.createElement("p"), { className: "made failed", textContent: text }));
+  }
+}
+
 export function showFiles(article, files) {
   if (!files.length) return;
   let grid = article.querySelector("[data-part='files']");
@@ -32,18 +43,37 @@ export function showFiles(article, files) {
     article.querySelector("[data-part='body']").before(grid);
   }
   grid.dataset.count = files.length;
-  const shown = new Set([...grid.children].map((link) => link.getAttribute("href")));
-  grid.append(...files.filter((file) => !shown.has(file.url)).map(fileLink));
+  const shown = new Set([...grid.querySelectorAll("a")].map((link) => link.getAttribute("href")));
+  const missing = files.filter((file) => !shown.has(file.url));
+  if (!missing.length) return;
+  grid.append(...missing.map((file) => (file.type === "image" ? figure(file) : fileLink(file))));
+  document.dispatchEvent(new Event("thread:files"));
 }
 
 function fileLink(file) {
-  const link = Object.assign(document.createElement("a"), { href: file.url, target: "_blank", rel: "noopener" });
-  link.className = file.type === "image" ? "picture" : "file";
-  if (file.type !== "image") link.textContent = file.name;
-  else {
-    const picture = Object.assign(document.createElement("img"), { src: file.url, alt: file.name || t("picture") });
-    if (file.width) Object.assign(picture, { width: file.width, height: file.height });
-    link.append(picture);
+  return Object.assign(document.createElement("a"), { href: file.url, target: "_blank", rel: "noopener", className: "file", textContent: file.name });
+}
+
+function figure(file) {
+  const whole = Object.assign(document.createElement("figure"), { className: "picture" });
+  Object.assign(whole.dataset, { file: file.id, url: file.url });
+  const link = Object.assign(fileLink(file), { className: "picture-link", textContent: "" });
+  const picture = Object.assign(document.createElement("img"), { src: file.url, alt: file.name || t("picture") });
+  if (file.width) Object.assign(picture, { width: file.width, height: file.height });
+  link.append(picture);
+  whole.append(link);
+  const lines = madeBy(file.provenance ?? {});
+  if (lines.length) {
+    const words = document.createElement("figcaption");
+    words.append(...lines.map((line) => Object.assign(document.createElement("p"), { textContent: line })));
+    whole.append(words);
   }
-  return link;
+  return whole;
+}
+
+/** As the template tag `made_by` says it. */
+function madeBy({ prompt, original_prompt: original, revised_prompt: revised, engine, model, seed }) {
+  const improved = revised || (original && prompt);
+  const facts = [engine, model, (seed ?? "") !== "" && t("seed", { n: seed })].filter(Boolean).join(" · ");
+  return [improved && t("improved", { prompt: improved }), facts].filter(Boolean);
 }
