@@ -32,7 +32,7 @@ MODE = Option(
     (
         Choice("", gettext_lazy("Auto"), gettext_lazy("Edits the pictures at hand, else draws a new one")),
         Choice("create", gettext_lazy("New picture"), gettext_lazy("Draws from your words alone")),
-        Choice("edit", gettext_lazy("Edit"), gettext_lazy("Changes the pictures of the last two messages with some")),
+        Choice("edit", gettext_lazy("Edit"), gettext_lazy("Changes the pictures that were shown last")),
     ),
 )
 FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120, max_bytes=inputs.MAX_BYTES)

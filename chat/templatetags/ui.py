@@ -66,7 +66,7 @@ def seconds(milliseconds: int) -> str:
 
 @register.simple_tag
 def made_by(provenance: dict[str, Any] | None) -> list[str]:
-    """How a picture came about, in lines: the improved prompt if there is one; engine, model, seed (`status.js` too)."""
+    """How a picture came about, in lines: the prompt if it was improved; engine, model, seed (`status.js` too)."""
     made = provenance or {}
     improved = made.get("revised_prompt") or (made.get("original_prompt") and made.get("prompt"))
     facts = [made.get("engine"), made.get("model")]

@@ -40,6 +40,19 @@ export const post = (url, data = {}, headers = {}) => call("POST", url, data, he
 export const patch = (url, data) => call("PATCH", url, data);
 export const remove = (url) => call("DELETE", url);
 
+/** → the stored file as the API shows it; throws ApiError. */
+export async function upload(file, fields = {}) {
+  const data = new FormData();
+  data.append("file", file, file.name || "picture.png");
+  for (const [name, value] of Object.entries(fields)) data.append(name, value);
+  const request = { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": token() }, body: data };
+  const answer = await fetch("/api/v1/files/", request).catch(() => undefined);
+  if (!answer) throw new ApiError(0, {});
+  const body = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : {};
+  if (!answer.ok) throw new ApiError(answer.status, body);
+  return body;
+}
+
 /** → the text of one of our own HTML parts; throws ApiError. */
 export async function part(url) {
   let answer;

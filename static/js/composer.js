@@ -91,6 +91,7 @@ export async function submit(content) {
     const started = await post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", { content, ...wish });
     sessionStorage.removeItem(key);
     if (place !== thread.element()) return;
+    document.dispatchEvent(new Event("message:sent"));
     if (started.chat) openNew(started.chat);
     await thread.refresh();
     scroll.toEnd();

@@ -1,5 +1,5 @@
 // The pictures that are handed in: picked, dropped, pasted or taken from the gallery; the first one may have a mask.
-import { ApiError, tellRefusal } from "./api.js";
+import { tellRefusal, upload } from "./api.js";
 import { paint } from "./images-mask.js";
 import { t } from "./text.js";
 import { toast } from "./toast.js";
@@ -75,20 +75,6 @@ function hasPlace() {
   if (pictures.length < allowed.count || allowed.count === 1) return true;
   toast(allowed.count ? t("tooMany", { n: allowed.count }) : t("noEditor"));
   return false;
-}
-
-/** → the file as the API shows it; throws ApiError. */
-async function upload(file, fields = {}) {
-  const data = new FormData();
-  data.append("file", file, file.name || "picture.png");
-  for (const [name, value] of Object.entries(fields)) data.append(name, value);
-  const token = document.querySelector('meta[name="csrf-token"]').content;
-  const request = { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": token }, body: data };
-  const answer = await fetch("/api/v1/files/", request).catch(() => undefined);
-  if (!answer) throw new ApiError(0, {});
-  const body = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : {};
-  if (!answer.ok) throw new ApiError(answer.status, body);
-  return body;
 }
 
 function put({ id, url, name }) {
