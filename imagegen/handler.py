@@ -17,7 +17,7 @@ from chat import files, history
 from chat.loop import in_thread
 from chat.models import File, Message
 from chat.pipeline import Choice, Handler, Option, Toggle, Turn
-from imagegen import access, drawing, inputs, prompt, services
+from imagegen import access, drawing, inputs, prompt, rows, services
 from imagegen.models import ImageJob, ImageSettings
 from providers import http
 from providers.errors import BadRequest, CallerError, Forbidden, GatewayError
@@ -167,11 +167,14 @@ def _read(turn: Turn) -> Wish:
     answer = drawing.answer_of(turn)
     branch = history.branch_above(answer) if answer else []
     named = options.get("image") or options.get("images")
+    engine = str(options.get("engine") or "")
     pictures: list[File] = []
     if named:
         pictures = inputs.files_of(user, named)
-    elif mode == "edit" or (mode == "auto" and switches.edit_enabled):
+    elif mode == "edit" or (mode == "auto" and switches.edit_enabled and access.engines_for(user, editing=True)):
         pictures = _pictures_shown(user, turn, branch)
+        if pictures:
+            pictures = pictures[: _most_inputs(user, switches, engine)]
     if mode == "edit" and not pictures:
         raise BadRequest(_("There is no picture in this conversation that could be edited."), code="no_picture")
     mask = inputs.files_of(user, options["mask"], param="mask")[0] if options.get("mask") and pictures else None
@@ -182,7 +185,7 @@ def _read(turn: Turn) -> Wish:
         pictures=tuple(pictures if mode != "create" else ()),
         mask=mask,
         mode=mode,
-        engine=_engine_named(user, str(options.get("engine") or ""), editing=bool(pictures) and mode != "create"),
+        engine=_engine_named(user, engine, editing=bool(pictures) and mode != "create"),
         place=drawing.place_of(turn, answer),
         switches=switches,
         user=user,
@@ -194,6 +197,12 @@ def _engine_named(user: Any, name: str, *, editing: bool) -> str:
     named = [str(row.pk) for row in access.engines_for(user)]
     fitting = [str(row.pk) for row in access.engines_for(user, editing=editing)]
     return "" if name in named and name not in fitting else name
+
+
+def _most_inputs(user: Any, switches: ImageSettings, engine: str) -> int:
+    """How many pictures the editing engine takes: those that nobody named are no more than that, the newest first."""
+    row = access.engine_for(user, switches, name=_engine_named(user, engine, editing=True), editing=True)
+    return rows.engine_of(row).capabilities(rows.config_of(row), "").max_inputs
 
 
 def _first_text(message: Mapping[str, Any]) -> str:

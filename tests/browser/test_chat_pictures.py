@@ -215,6 +215,9 @@ def test_the_mode_is_chosen_beside_the_chip_and_stays_for_the_tab(
     chat.ask("A sail")
     expect(chat.pictures).to_have_count(4)
     assert [run.kind for run in upstream.automatic1111.runs] == ["txt2img", "img2img"]
+    assert len(upstream.automatic1111.runs[1].asked["init_images"]) == 1, (
+        "of the newest two sets, what the engine takes"
+    )
 
 
 def test_an_engine_that_fails_shows_its_reason_and_the_model_still_answers(chat, provider, upstream):
