@@ -9,8 +9,10 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
+from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
@@ -43,14 +45,20 @@ logger = logging.getLogger(__name__)
 class _Look:
     """One look at the version, shared by all who ask while it runs. It fails only where no snapshot is known yet."""
 
-    def __init__(self, known: Snapshot | None) -> None:
+    def __init__(self, known: Snapshot | None, keep: "Callable[[_Look, Snapshot], None]") -> None:
         self.started = time.monotonic()
+        self.keep = keep  # before anybody has the result: who asks again finds it
         self.known = known
         self.newer = False  # the version differs: the new snapshot is worth any wait
         self.lost = False  # the database did not answer
         self.future: Future[Snapshot] = background.submit(self._run)
 
     def _run(self) -> Snapshot:
+        found = self._read()
+        self.keep(self, found)
+        return found
+
+    def _read(self) -> Snapshot:
         try:
             version = loading.load_version()
             if self.known is not None and version == self.known.version:
@@ -84,20 +92,15 @@ class _State:
         with self.lock:
             look = self.look
             if look is None or look.future.done():
-                generation = self.generation
-                look = self.look = _Look(self.current)
-                look.future.add_done_callback(lambda done: self._keep(look, generation, done))
+                look = self.look = _Look(self.current, partial(self._keep, self.generation))
             return look
 
-    def _keep(self, look: _Look, generation: int, done: "Future[Snapshot]") -> None:
-        if done.exception() is None and generation == self.generation:
-            new = done.result()
+    def _keep(self, generation: int, look: _Look, new: Snapshot) -> None:
+        if generation == self.generation:
             if look.known is not None and new is not look.known:
                 _reopen_edited(look.known, new)
             self.current, self.checked, self.lost = new, look.started, look.lost
             discovery.tend()
-        if self.look is look:
-            self.look = None
 
     def forget(self) -> None:
         with self.lock:

@@ -4,30 +4,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('providers', '0007_models_that_use_tools'),
+        ("providers", "0007_models_that_use_tools"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='gatewaysettings',
-            name='speech_model',
-            field=models.CharField(blank=True, max_length=255, verbose_name='model that reads aloud'),
+            model_name="gatewaysettings",
+            name="speech_model",
+            field=models.CharField(blank=True, max_length=255, verbose_name="model that reads aloud"),
         ),
         migrations.AddField(
-            model_name='gatewaysettings',
-            name='speech_voice',
-            field=models.CharField(blank=True, max_length=100, verbose_name='voice'),
+            model_name="gatewaysettings",
+            name="speech_voice",
+            field=models.CharField(blank=True, max_length=100, verbose_name="voice"),
         ),
         migrations.AddField(
-            model_name='historicalgatewaysettings',
-            name='speech_model',
-            field=models.CharField(blank=True, max_length=255, verbose_name='model that reads aloud'),
+            model_name="historicalgatewaysettings",
+            name="speech_model",
+            field=models.CharField(blank=True, max_length=255, verbose_name="model that reads aloud"),
         ),
         migrations.AddField(
-            model_name='historicalgatewaysettings',
-            name='speech_voice',
-            field=models.CharField(blank=True, max_length=100, verbose_name='voice'),
+            model_name="historicalgatewaysettings",
+            name="speech_voice",
+            field=models.CharField(blank=True, max_length=100, verbose_name="voice"),
         ),
     ]

@@ -23,6 +23,7 @@ export function listen({ onEnd, onChange }) {
 
 export const isRunning = (chatId) => [...replies.values()].some((reply) => reply.chatId === chatId);
 export const get = (id) => replies.get(id);
+export const hasEnded = (id) => ended.has(id);
 
 /** A message element that is still growing: show what we know of it, and ask for what we missed. */
 export function adopt(article, chatId) {
@@ -114,7 +115,7 @@ async function show(reply) {
   await markdown.ready();
   reply.shown = reply.seq;
   const article = document.getElementById(`m-${reply.id}`);
-  if (!article || article.dataset.shown === "final") return;
+  if (!["pending", "streaming"].includes(article?.dataset.status)) return; // the server's own version came first
   const over = ended.has(reply.id);
   const part = (name) => article.querySelector(`[data-part="${name}"]`);
   article.dataset.status = over ? "done" : reply.content || reply.reasoning ? "streaming" : "pending";

@@ -89,7 +89,9 @@ function merge(fresh) {
 
 /** → the element to show: the one that is there when it is as good as the new one. */
 function update(shown, fresh) {
-  if (shown.dataset.version === fresh.dataset.version || replies.get(shown.dataset.message)) return shown;
+  const { message, version } = shown.dataset;
+  if (version === fresh.dataset.version || replies.get(message)) return shown;
+  if (RUNNING.includes(fresh.dataset.status) && replies.hasEnded(message)) return shown; // asked for before its end
   const source = fresh.querySelector("template[data-source]")?.content.textContent;
   if (shown.dataset.shown === "final" && source === shown.dataset.text) return takeOver(shown, fresh);
   shown.replaceWith(fresh);
