@@ -18,13 +18,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chat import access, asking, events, pipeline, serializers, services, temporary
+from chat import access, asking, direct, events, serializers, services, temporary
 from chat.api import NOT_FOUND, ChatView, asker_of
 from chat.models import Message
 from chat.pipeline import Turn
 from chat.runs import Given
 from providers import relay
-from providers.api import RELAYED, LoopView, body_of, pass_on
+from providers.api import RELAYED, LoopView, body_of
 from providers.authentication import caller_of
 from providers.errors import BadRequest
 
@@ -56,9 +56,9 @@ class ChatCompletions(LoopView):
             files=ours["files"],
             cookies=ask.cookies,
         )
-        reply = await _begin(turn)
-        if reply is not None:
-            return StreamingHttpResponse(pass_on(reply), status=reply.status, headers=dict(reply.headers))
+        answer = await direct.begin(turn)
+        if answer is not None:
+            return StreamingHttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
         return _spoken(turn, sink.text)
 
 
@@ -108,12 +108,6 @@ def _in_background(request: Request, ours: dict[str, Any], payload: dict[str, An
     if temporary.is_temporary(ours["chat_id"]):
         return temporary.answer(ours["chat_id"], message_id, wish, given=given, files=ours["files"])
     return asking.answer_into(access.chat_for(request.user, ours["chat_id"]), message_id, wish, given=given).pk
-
-
-async def _begin(turn: Turn) -> relay.Reply | None:
-    """The provider's answer; None when a handler finished the turn."""
-    await pipeline.run(turn)
-    return None if turn.finished else await relay.begin(turn.ask(turn.payload))
 
 
 def _told_apart(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -236,6 +236,22 @@ def _parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:
     return text, thinking, images
 
 
+def text_in(message: dict[str, Any]) -> str:
+    """The words of a message or a delta, for answers that are only looked at."""
+    return _parts_of(message.get("content"))[0]
+
+
+def pictures_in(answer: Any) -> tuple[str, ...]:
+    """The pictures of a frame or a whole answer, for answers that are only looked at."""
+    found: tuple[str, ...] = ()
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    for choice in choices if isinstance(choices, list) else ():
+        said = (choice.get("delta") or choice.get("message")) if isinstance(choice, dict) else None
+        if isinstance(said, dict):
+            found += _parts_of(said.get("content"))[2] + _images_of(said.get("images"))
+    return found
+
+
 def _images_of(images: Any) -> tuple[str, ...]:
     """URLs out of `[{"image_url": {"url"}}]`, `[{"image_url": "…"}]` or `["…"]`."""
     urls = []

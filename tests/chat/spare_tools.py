@@ -1,6 +1,7 @@
 """Tools as a third party would write them: named in settings, known to nobody."""
 
 import asyncio
+import threading
 
 from chat.tools import Tool
 from providers.errors import ProviderError
@@ -43,9 +44,10 @@ class Failing(Weather):
 
 class Slow(Weather):
     name = "slow"
-    cancelled = None  # an event of the test's, set when the tool is stopped
+    begun, cancelled = threading.Event(), threading.Event()
 
     async def run(self, turn, arguments):
+        Slow.begun.set()
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
