@@ -37,16 +37,19 @@ class ChatSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {  # noqa: RUF012
             "titles": gettext_lazy("Otherwise a chat is called by the first words of its first message."),
             "follow_ups": gettext_lazy("Three short questions below an answer, written by the task model."),
-            "tools": gettext_lazy("Each tool server still says who may use it."),
+            "tools": gettext_lazy(
+                "A model that can call functions then draws pictures and remembers facts when it is asked to. Who may "
+                "draw, and whether memories are on, still counts."
+            ),
             "sharing": gettext_lazy("By a link that everybody who is signed in can read."),
-            "temporary_chats": gettext_lazy("They are written nowhere and end with the page."),
+            "temporary_chats": gettext_lazy("Nothing of what is said in them is kept."),
             "memory": gettext_lazy(
                 "People keep facts about themselves in their settings; the three nearest go with each message."
             ),
             "web_search": gettext_lazy("A switch beside the message. Needs the address below."),
             "web_search_url": gettext_lazy(
-                "Of a SearXNG server, http://searxng:8080, or of any search that answers with JSON; “<query>” stands "
-                "for the words: https://search.example.com/api?text=<query>."
+                "Of a SearXNG server, http://searxng:8080, or of any search that answers with JSON; “&lt;query&gt;” "
+                "stands for the words: https://search.example.com/api?text=&lt;query&gt;."
             ),
             "web_search_results": gettext_lazy("From 1 to 20: title, address and excerpt of each go to the model."),
             "attachment_budget": gettext_lazy("The text of longer documents is cut to the parts that fit."),

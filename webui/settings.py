@@ -323,7 +323,7 @@ if env.text("SEARXNG_QUERY_URL"):
 if env.text("WEB_SEARCH_RESULT_COUNT"):
     CHAT_CONFIG["WEB_SEARCH_RESULT_COUNT"] = env.whole("WEB_SEARCH_RESULT_COUNT", 5)
 # What models may call while they answer; `chat.tools` says how to add a tool.
-CHAT_TOOLS: list[str] = ["imagegen.tools.GenerateImage", "imagegen.tools.EditImage"]
+CHAT_TOOLS: list[str] = ["imagegen.tools.GenerateImage", "imagegen.tools.EditImage", "chat.memory.tools.Remember"]
 FILE_MAX_BYTES = env.whole("FILE_MAX_BYTES", 50 * 1024 * 1024)  # of one file
 FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files together; 0 = no limit
 TEMPORARY_FILE_HOURS = env.whole("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay

@@ -11,6 +11,7 @@ from chat.api import ChatPages, ChatView
 from chat.memory import services
 from chat.models import Memory
 from chat.serializers import ProblemSerializer
+from providers.authentication import caller_of
 
 
 class MemorySerializer(serializers.ModelSerializer[Memory]):
@@ -46,7 +47,7 @@ class MemoryList(ChatView):
     )
     def get(self, request: Request) -> Response:
         pages = MemoryPages()
-        page = pages.paginate_queryset(services.facts_of(request.user), request, view=self)
+        page = pages.paginate_queryset(services.facts_of(caller_of(request).user_id), request, view=self)
         return pages.get_paginated_response(MemorySerializer(page, many=True).data)
 
     @extend_schema(
@@ -55,7 +56,7 @@ class MemoryList(ChatView):
         responses={201: MemorySerializer, 403: OFF, 409: FULL},
     )
     def post(self, request: Request) -> Response:
-        fact = services.keep(request.user, _text_of(request))
+        fact = services.keep(caller_of(request).user_id, _text_of(request))
         return Response(MemorySerializer(fact).data, status.HTTP_201_CREATED)
 
 
@@ -66,14 +67,14 @@ class MemoryDetail(ChatView):
         responses={200: MemorySerializer, 403: OFF, 404: NOT_FOUND},
     )
     def patch(self, request: Request, memory_id: str) -> Response:
-        fact = services.fact_for(request.user, memory_id)
+        fact = services.fact_for(caller_of(request).user_id, memory_id)
         services.change(fact, _text_of(request))
         return Response(MemorySerializer(fact).data)
 
     @extend_schema(operation_id="memories_delete", responses={204: None, 404: NOT_FOUND})
     def delete(self, request: Request, memory_id: str) -> Response:
-        fact = services.fact_for(request.user, memory_id)
-        services.forget(services.facts_of(request.user).filter(pk=fact.pk))
+        fact = services.fact_for(caller_of(request).user_id, memory_id)
+        services.forget(services.facts_of(caller_of(request).user_id).filter(pk=fact.pk))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

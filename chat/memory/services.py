@@ -4,7 +4,6 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from chat import services, switches
-from chat.access import Person
 from chat.memory import nearness
 from chat.models import Memory
 from providers.errors import BadRequest, Conflict, Forbidden, NotFound
@@ -15,33 +14,33 @@ TOLD = 3  # facts with one message
 PREFERENCE = "memory"  # False in a person's preferences: keep the facts, tell no model
 
 
-def facts_of(user: Person) -> QuerySet[Memory]:
+def facts_of(user_id: int) -> QuerySet[Memory]:
     """Everything this person wants remembered, the newest first."""
-    return Memory.objects.filter(user_id=user.pk)
+    return Memory.objects.filter(user_id=user_id)
 
 
-def fact_for(user: Person, memory_id: object) -> Memory:
+def fact_for(user_id: int, memory_id: object) -> Memory:
     """The person's own. Raises NotFound."""
     text = str(memory_id)
-    fact = facts_of(user).filter(pk=int(text)).first() if text.isascii() and text.isdecimal() else None
+    fact = facts_of(user_id).filter(pk=int(text)).first() if text.isascii() and text.isdecimal() else None
     if fact is None:
         raise NotFound(_("This memory is not there."), code="memory_not_found")
     return fact
 
 
-def keep(user: Person, text: str) -> Memory:
+def keep(user_id: int, text: str) -> Memory:
     """Remember something; the same words twice are one fact. Raises Forbidden, BadRequest, or Conflict when full."""
     _check_allowed()
     text = _clean(text)
-    same = facts_of(user).filter(text=text).first()
+    same = facts_of(user_id).filter(text=text).first()
     if same is not None:
         same.save(update_fields=["updated"])
         return same
-    if facts_of(user).count() >= MAX_FACTS:
+    if facts_of(user_id).count() >= MAX_FACTS:
         raise Conflict(
             _("No more than %(n)s memories fit. Delete some first.") % {"n": MAX_FACTS}, code="memories_full"
         )
-    return Memory.objects.create(user_id=user.pk, text=text)
+    return Memory.objects.create(user_id=user_id, text=text)
 
 
 def change(fact: Memory, text: str) -> None:

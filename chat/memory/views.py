@@ -39,7 +39,7 @@ def memories(request: HttpRequest) -> HttpResponse:
     form = FactForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            services.keep(user, form.cleaned_data["text"])
+            services.keep(user.pk, form.cleaned_data["text"])
         except CallerError as error:
             form.add_error("text", error.message)
         else:
@@ -48,7 +48,7 @@ def memories(request: HttpRequest) -> HttpResponse:
     context = {
         "section": "memories",
         "form": form,
-        "facts": services.facts_of(user),
+        "facts": services.facts_of(user.pk),
         "used": services.is_used(user.pk),
         "told": services.TOLD,
         "longest": services.MAX_CHARACTERS,
@@ -72,7 +72,7 @@ def change_memory(request: HttpRequest, memory_id: int) -> HttpResponse:
 @require_POST
 def delete_memory(request: HttpRequest, memory_id: int) -> HttpResponse:
     fact = _fact(request, memory_id)
-    services.forget(services.facts_of(fact.user).filter(pk=fact.pk))
+    services.forget(services.facts_of(fact.user_id).filter(pk=fact.pk))
     request.session[FORGOTTEN] = fact.text
     return redirect("settings_memories")
 
@@ -81,7 +81,7 @@ def delete_memory(request: HttpRequest, memory_id: int) -> HttpResponse:
 @require_POST
 def delete_memories(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
-    n = services.forget(services.facts_of(user))
+    n = services.forget(services.facts_of(user.pk))
     messages.success(request, ngettext("%(n)s memory was deleted.", "%(n)s memories were deleted.", n) % {"n": n})
     return redirect("settings_memories")
 
@@ -98,6 +98,6 @@ def use_memories(request: HttpRequest) -> HttpResponse:
 def _fact(request: HttpRequest, memory_id: int) -> Any:
     user: Any = request.user
     try:
-        return services.fact_for(user, memory_id)
+        return services.fact_for(user.pk, memory_id)
     except NotFound as error:
         raise Http404(error.message) from error

@@ -1,10 +1,13 @@
 """Memories: off until switched on; kept, changed and deleted by their person; the nearest told to the model."""
 
+import uuid
+
 import pytest
 
 from chat.memory import nearness, services
 from chat.models import ChatSettings, Memory
 from providers.errors import NotFound
+from providers.models import ChatModel
 from tests.chat.talk import Talker
 from tests.people import make_key
 from tests.queries import assert_queries_do_not_grow
@@ -195,6 +198,47 @@ def test_a_fact_cannot_end_the_context_it_stands_in(talker, alice, upstream):
     assert told(upstream).count("</context>") == 1
 
 
+# --- a model that is asked to remember --------------------------------------------------------------------------------
+
+CALL = {"name": "remember", "arguments": {"fact": "I am allergic to nuts."}}
+
+
+def can_call(talker):
+    ChatModel.objects.update(tools=True)
+    ChatSettings.objects.update(titles=False, follow_ups=False)
+    return talker
+
+
+def test_a_model_that_is_asked_to_keeps_a_fact(talker, alice, upstream):
+    upstream.answer("", tool_calls=[CALL])
+    upstream.answer("I will remember that.")
+    answer = ask(can_call(talker), "Remember that I am allergic to nuts")
+    assert Memory.objects.get(user=alice).text == "I am allergic to nuts."
+    assert answer["content"] == "I will remember that."
+    assert [step["description"] for step in answer["status_history"]][-1] == "Kept in your memories, under Settings"
+    assert upstream.chats[-1].json["messages"][-1]["content"].startswith("Kept: I am allergic to nuts.")
+
+
+@pytest.mark.parametrize(("allowed_here", "preference"), [(False, None), (True, False)])
+def test_it_is_offered_only_where_memories_are_in_use(talker, upstream, allowed_here, preference):
+    ChatSettings.objects.update(memory=allowed_here)
+    talker.send("PATCH", "/api/v1/preferences", {"memory": preference})
+    ask(can_call(talker), "Hello")
+    offered = [one["function"]["name"] for one in upstream.chats[-1].json.get("tools", [])]
+    assert "remember" not in offered
+
+
+def test_of_a_temporary_chat_nothing_is_kept(talker, upstream):
+    upstream.answer("", tool_calls=[CALL])
+    upstream.answer("That cannot be.")
+    can_call(talker)
+    body = {"model": "m1", "messages": [{"role": "user", "content": "Remember this"}]}
+    place = {"chat_id": "local:one", "id": str(uuid.uuid4()), "session_id": "s"}
+    talker.send("POST", "/api/chat/completions", {**body, **place})
+    assert "nothing is kept" in upstream.wait_for("/chat/completions", 2).json["messages"][-1]["content"]
+    assert not Memory.objects.exists()
+
+
 # --- the page ---------------------------------------------------------------------------------------------------------
 
 PAGE = "/settings/memories"
@@ -240,7 +284,7 @@ def test_somebody_elses_fact_is_not_there(client, alice, bob, allowed):
     assert client.post(f"{PAGE}/{theirs.pk}", {"text": "Mine"}).status_code == 404
     assert client.post(f"{PAGE}/{theirs.pk}/delete").status_code == 404
     with pytest.raises(NotFound):
-        services.fact_for(alice, theirs.pk)
+        services.fact_for(alice.pk, theirs.pk)
 
 
 def test_an_empty_fact_is_explained_and_nothing_changes(client, alice, allowed):

@@ -1,0 +1,47 @@
+"""What a model may call to remember something for the person who asks it to."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from chat import switches, temporary
+from chat.loop import in_thread
+from chat.memory import services
+from chat.pipeline import Turn
+from chat.tools import Tool
+from providers.errors import Forbidden
+from providers.facts import Caller
+
+
+class Remember(Tool):
+    name = "remember"
+    description = (
+        "Keeps one fact about the person you talk to, for their later conversations. Call it when they ask you to "
+        "remember or note something about them, and only then; never with passwords or the like."
+    )
+    parameters: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "properties": {
+            "fact": {
+                "type": "string",
+                "description": "The fact as one sentence in the person's language and from their side, for example "
+                '"I am allergic to nuts."',
+            }
+        },
+        "required": ["fact"],
+    }
+    label = gettext_lazy("Remembering")
+    done_label = gettext_lazy("Kept in your memories, under Settings")
+    failed_label = gettext_lazy("This could not be remembered")
+
+    def may_use(self, caller: Caller) -> bool:
+        """Memories are allowed, and the person lets models know them."""
+        return caller.may("chats") and switches.current_blocking().memory and services.is_used(caller.user_id)
+
+    async def run(self, turn: Turn, arguments: Mapping[str, Any]) -> str:
+        if temporary.is_temporary(turn.chat_id):
+            raise Forbidden(_("Of a temporary chat nothing is kept."), code="temporary_chat")
+        fact = await in_thread(services.keep, turn.caller.user_id, str(arguments.get("fact") or ""))
+        return f"Kept: {fact.text} The person can see, change and delete it under Settings, Memories."
