@@ -5,8 +5,9 @@ and settings by index as text. The index is a connection's place (`urlIdx`). Key
 back keeps the stored key. The demo connection stands apart and is never listed here. Saving is all or nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -128,10 +129,15 @@ def kind_of(url: str) -> str:
     return "openai"
 
 
-def name_of(url: str) -> str:
-    """A name for a connection that was given none."""
-    host = urlsplit(url).hostname or url
-    return NAMES.get(host, host)[:100]
+def name_of(url: str, taken: Collection[str] = ()) -> str:
+    """A name for a connection that was given none: its host, and as much more as tells it from those that are taken."""
+    parts = urlsplit(url)
+    host = parts.hostname or url
+    plain = NAMES.get(host, host)
+    path = parts.path.removesuffix("/v1").rstrip("/")
+    numbered = (f"{plain[:90]} {number}" for number in count(2))
+    longer = () if host in NAMES else (parts.netloc[:100], f"{parts.netloc}{path}"[:100])
+    return next(name for name in chain((plain[:100],), longer, numbered) if name and name not in taken)
 
 
 # --- entries → rows --------------------------------------------------------------------------------------------------
@@ -173,8 +179,10 @@ def write(entries: Sequence[Entry]) -> list[int]:
         if row.pk not in kept:
             row.delete()
     to_ask = []
+    taken = {row.name for row in matched.values()} | {entry.values.get("name", "") for entry in entries}
     for entry in entries:
-        row = matched.get(entry.index) or Connection(name=name_of(entry.url))
+        row = matched.get(entry.index) or Connection(name=name_of(entry.url, taken))
+        taken.add(row.name)
         if _fill(row, entry):
             to_ask.append(row.pk)
     return to_ask

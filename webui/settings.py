@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "webui.middleware.SiteMiddleware",
     "webui.onloop.Security",
+    "webui.onloop.Compression",
     "webui.onloop.Session",
     "webui.onloop.Locale",
     "webui.onloop.Common",

@@ -18,12 +18,20 @@ export function toast(text, action) {
     });
     note.append(button);
   }
-  region().append(note);
+  raised().append(note);
 }
 
-const region = () =>
-  document.getElementById("toasts") ??
-  document.body.appendChild(Object.assign(document.createElement("div"), { id: "toasts", className: "toasts" }));
+/** The region for notes, above everything: also above a dialog that was opened after it. */
+function raised() {
+  const region =
+    document.getElementById("toasts") ??
+    document.body.appendChild(
+      Object.assign(document.createElement("div"), { id: "toasts", className: "toasts", popover: "manual" }),
+    );
+  region.hidePopover?.();
+  region.showPopover?.();
+  return region;
+}
 
 /** For screen readers alone: what has finished, not what goes on. */
 export function announce(text) {

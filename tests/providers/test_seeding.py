@@ -53,6 +53,29 @@ def test_lists_of_addresses_and_keys_belong_together_by_index(transactional_db, 
     ]
 
 
+def test_connections_without_names_get_names_that_tell_them_apart(transactional_db, env):
+    env.OPENAI_API_BASE_URLS = [
+        "https://api.openai.com/v1",
+        "http://127.0.0.1:9001/v1",
+        "http://127.0.0.1:9002/v1",
+        "http://127.0.0.1:9002/other/v1",
+        "https://api.openai.com/v1",
+        "https://api.openai.com/v1",
+    ]
+    env.OPENAI_API_KEYS = ["a", "b", "c", "d", "e", "f"]
+
+    seeding.seed_from_environment()
+
+    assert [r.name for r in real()] == [
+        "OpenAI",
+        "127.0.0.1",
+        "127.0.0.1:9002",
+        "127.0.0.1:9002/other",
+        "OpenAI 2",
+        "OpenAI 3",
+    ]
+
+
 @pytest.mark.parametrize(
     ("url", "key", "expected"),
     [

@@ -9,6 +9,7 @@ from django.test import Client
 from chat.models import Chat
 from tests.people import make_connection
 from webui import bootstrap
+from webui.accounts import links
 from webui.demo import samples
 from webui.models import User
 
@@ -37,6 +38,13 @@ def test_a_user_is_made_with_a_link_to_set_a_password(capsys, settings):
 
 def test_without_a_site_url_the_link_leads_to_this_machine(capsys):
     assert "http://127.0.0.1:8000/accounts/password/reset/key/" in create_user(capsys, "eve@example.com")
+
+
+def test_without_a_site_url_the_link_leads_where_the_site_was_last_served(capsys, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    links.remember_served("http://127.0.0.1:9000")
+
+    assert "http://127.0.0.1:9000/accounts/password/reset/key/" in create_user(capsys, "eve@example.com")
 
 
 def test_an_administrator_with_a_password(capsys):

@@ -1,5 +1,6 @@
 """What every answer carries: the content security policy and its neighbours, and a request id."""
 
+import gzip
 import logging
 
 import pytest
@@ -118,3 +119,12 @@ def test_a_form_without_its_token_is_refused_in_our_look(db, alice):
     answer = client.post("/settings", {"name": "x"})
     assert answer.status_code == 403
     assert "The page was too old" in answer.content.decode()
+
+
+def test_pages_are_compressed_and_streams_and_data_are_not(client):
+    page = client.get("/accounts/login/", headers={"accept-encoding": "gzip"})
+    assert page["Content-Encoding"] == "gzip"
+    assert len(page.content) < len(gzip.decompress(page.content)) / 2
+    assert "Accept-Encoding" in page["Vary"]
+    assert "Content-Encoding" not in client.get("/accounts/login/")
+    assert "Content-Encoding" not in client.get("/api/models", headers={"accept-encoding": "gzip"})

@@ -1,5 +1,8 @@
 """Addresses that are handed to people: where the site is, and where they choose their password."""
 
+import contextlib
+from pathlib import Path
+
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
@@ -9,8 +12,25 @@ from webui.models import User
 
 
 def absolute(path: str) -> str:
-    """`path` as people can open it: below SITE_URL, or on this machine when that is not set."""
-    return f"{settings.SITE_URL or 'http://127.0.0.1:8000'}{path}"
+    """`path` as people can open it: below SITE_URL, or where this machine last served when that is not set."""
+    return f"{settings.SITE_URL or _last_served() or 'http://127.0.0.1:8000'}{path}"
+
+
+def remember_served(address: str) -> None:
+    """Keep where the site is served, for commands that hand out links; no harm where it cannot be kept."""
+    with contextlib.suppress(OSError):
+        _kept().write_text(address)
+
+
+def _last_served() -> str:
+    try:
+        return _kept().read_text().strip()
+    except OSError:
+        return ""
+
+
+def _kept() -> Path:
+    return Path(settings.DATA_DIR) / "last-served"
 
 
 def password_path(user: User) -> str:

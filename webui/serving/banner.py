@@ -6,7 +6,7 @@ from typing import TextIO
 from django.conf import settings
 from django.core.management.base import OutputWrapper
 
-from webui.accounts import setup
+from webui.accounts import links, setup
 
 
 def site_address(sock: socket.socket) -> str:
@@ -19,6 +19,7 @@ def site_address(sock: socket.socket) -> str:
 
 def print_banner(out: TextIO | OutputWrapper, sock: socket.socket, server: str, workers: int) -> None:
     address = site_address(sock)
+    links.remember_served(address)
     processes = f", {workers} processes" if workers > 1 else ""
     out.write(f"\n{settings.SITE_NAME} answers at {address} ({server}{processes}). Ctrl-C stops it.\n")
     if not setup.administrator_exists():
