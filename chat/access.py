@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from channels.auth import get_user
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from chat.models import Chat, File, Message
+from chat import switches, tree
+from chat.models import Chat, File, Message, Share
 from providers.errors import NotFound
 
 NOBODYS = uuid.UUID(int=0)
@@ -73,14 +75,58 @@ def named_uuid(text: object) -> uuid.UUID:
     return found
 
 
+# --- Shared chats -----------------------------------------------------------------------------------------------------
+
+
+def own_share_for(user: Person, chat_id: object) -> Share:
+    """How the person's chat is shared. Raises NotFound, also when it is not shared or nothing may be."""
+    chat = chat_for(user, chat_id)
+    return _share(_open_shares().filter(chat=chat))
+
+
+def share_for(share_id: object) -> Share:
+    """A shared chat with its owner, for anybody who is signed in and has the link.
+
+    Raises NotFound alike for no such link, one that was withdrawn, a deleted chat, an owner whose account is not
+    active, and while sharing is switched off.
+    """
+    return _share(_open_shares().filter(pk=as_uuid(share_id)))
+
+
+def readable(share: Share) -> list[Message]:
+    """The messages that readers of a shared chat see, in order; of each only where it stands, and its files. One query.
+
+    Neither other branches, nor what came after the shared end, nor what is being written anew, nor instructions.
+    """
+    outline = Message.objects.filter(chat_id=share.chat_id).only("pk", "chat", "parent", "role", "status", "files")
+    branch = tree.finished(tree.branch_to(outline, share.leaf_id))
+    return [message for message in branch if message.role != Message.Role.SYSTEM]
+
+
+def _open_shares() -> QuerySet[Share]:
+    if not switches.current_blocking().sharing:
+        return Share.objects.none()
+    return Share.objects.filter(chat__deleted_at=None, chat__user__is_active=True).select_related("chat__user")
+
+
+def _share(shares: QuerySet[Share]) -> Share:
+    share = shares.first()
+    if share is None:
+        raise NotFound(_("This chat is not shared."), code="share_not_found")
+    return share
+
+
+# --- Files ------------------------------------------------------------------------------------------------------------
+
+
 def file_for(user: Any, file_id: object) -> File:
-    """A file that this person may see: their own, any for an administrator, or one in a chat shared with everybody.
+    """A file that this person may see: their own, any for an administrator, or one that stands in a shared chat.
 
     Raises NotFound for all others alike.
     """
     row = File.objects.filter(pk=as_uuid(file_id)).first()
-    if row is None or not (row.owner_id == user.pk or user.is_superuser):
-        raise NotFound(_("This file is not there."), code="file_not_found")
+    if row is None or not (row.owner_id == user.pk or user.is_superuser or _is_shared(row)):
+        raise _no_file()
     return row
 
 
@@ -88,5 +134,23 @@ def own_file_for(user: Any, file_id: object) -> File:
     """A file that this person may delete: their own, any for an administrator. Raises NotFound."""
     row = file_for(user, file_id)
     if row.owner_id != user.pk and not user.is_superuser:
-        raise NotFound(_("This file is not there."), code="file_not_found")
+        raise _no_file()
     return row
+
+
+def _is_shared(row: File) -> bool:
+    """Whether it belongs to a shared chat of its owner and stands at a message that readers see. Two queries."""
+    share = _open_shares().filter(chat_id=row.chat_id, chat__user_id=row.owner_id).first() if row.chat_id else None
+    if share is None:
+        return False
+    # An edited question lists the files of the one before it, whose rows stay with that.
+    return any(row.message_id == message.pk or str(row.pk) in listed_files(message) for message in readable(share))
+
+
+def listed_files(message: Message) -> list[str]:
+    """The ids of the files that a message names, whosever they are."""
+    return [str(file.get("id")) for file in message.files if isinstance(file, dict)]
+
+
+def _no_file() -> NotFound:
+    return NotFound(_("This file is not there."), code="file_not_found")

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.pagination import CursorPagination
@@ -11,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chat import access, asking, export, search, serializers, services
+from chat import access, archive, asking, export, search, serializers, services, stores
 from chat.models import Chat
 from chat.runs import Asker
 from providers.authentication import caller_of
@@ -150,6 +151,22 @@ class ExportChatAsMarkdown(ChatView):
             export.as_markdown(chat),
             content_type="text/markdown; charset=utf-8",
             headers={"Content-Disposition": export.disposition(chat, "md")},
+        )
+
+
+class ExportChatWithFiles(ChatView):
+    @extend_schema(
+        operation_id="chats_export_zip", responses={(200, "application/zip"): OpenApiTypes.BINARY, 404: NOT_FOUND}
+    )
+    def get(self, request: Request, chat_id: str) -> StreamingHttpResponse:
+        """Both exports with all pictures and files, in a ZIP archive that streams."""
+        chat = self.chat(request, chat_id)
+        pieces = archive.pieces(chat)
+        first = next(pieces)  # what goes wrong at once is an error, not a broken archive
+        return StreamingHttpResponse(
+            stores.later(first, pieces),
+            content_type="application/zip",
+            headers={"Content-Disposition": export.disposition(chat, "zip")},
         )
 
 

@@ -5,10 +5,8 @@ may not be guessed anew, a closed policy goes with it, and whatever a browser co
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
@@ -135,8 +133,9 @@ class FileDetail(FileView):
         """The metadata for a client that asks for JSON, the content for an `<img>`."""
         row = access.file_for(request.user, file_id)
         if _wants_picture(request.headers.get("Accept", "")):
-            return content_response(request, row)
-        return Response(files.file_json(row))
+            return _content_for(request, row)
+        facts = files.file_json(row)
+        return Response(facts if _may_keep(request, row) else {**facts, "provenance": {}})
 
     @extend_schema(operation_id="files_delete", responses={204: None})
     def delete(self, request: Request, file_id: str) -> Response:
@@ -154,7 +153,18 @@ class FileContent(FileView):
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, file_id: str) -> HttpResponseBase:
-        return content_response(request, access.file_for(request.user, file_id))
+        return _content_for(request, access.file_for(request.user, file_id))
+
+
+def _content_for(request: Request, row: File) -> HttpResponseBase:
+    response = content_response(request, row)
+    if not _may_keep(request, row):
+        response["Cache-Control"] = "private, no-cache"  # a shared chat can be withdrawn at any moment
+    return response
+
+
+def _may_keep(request: Request, row: File) -> bool:
+    return row.owner_id == request.user.pk or bool(request.user.is_superuser)
 
 
 def content_response(request: Request, row: File) -> HttpResponseBase:
@@ -174,7 +184,7 @@ def content_response(request: Request, row: File) -> HttpResponseBase:
     start, length = span
     pieces = stores.read_range(row.storage_name, start, length)
     first = next(pieces, b"")  # before the headers go: what is not there is a 404, not a broken answer
-    response = StreamingHttpResponse(_async_pieces(first, pieces), content_type=row.content_type)
+    response = StreamingHttpResponse(stores.later(first, pieces), content_type=row.content_type)
     response["Content-Length"] = str(length)
     if length != row.size:
         response.status_code = 206
@@ -214,14 +224,3 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
 def _wants_picture(accept: str) -> bool:
     """Browsers ask for pictures by name or by `*/*` at the end of an image list; programs ask for JSON or anything."""
     return "image/" in accept and "json" not in accept.partition("image/")[0]
-
-
-async def _async_pieces(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Reads of the store happen in threads: a slow disk or bucket holds up nobody else."""
-
-    def following() -> bytes:
-        return next(rest, b"")
-
-    yield first
-    while piece := await sync_to_async(following, thread_sensitive=False)():
-        yield piece

@@ -1,12 +1,14 @@
 """Files: accept, sniff, limit, store once, serve safely, collect what nobody holds any more.
 
-A `File` row is one person's hold on stored bytes. The same bytes of the same owner are stored once: rows share a
-`storage_name`, and the bytes go when the last row goes, after the transaction that removed it has committed.
+A `File` row is one person's hold on stored bytes. The same bytes of the same owner are stored once, and who goes on
+from a shared chat holds the bytes that are there: rows share a `storage_name`, and the bytes go when the last row goes,
+after the transaction that removed it has committed.
 """
 
 import hashlib
 import mimetypes
 import secrets
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -141,6 +143,25 @@ def _save(row: File, file: DjangoFile) -> File:
         stores.delete(row.storage_name)
         raise
     return row
+
+
+def copy_for(owner: Person, row: File, *, link: Link = ALONE) -> File:
+    """A row of this person's own for bytes that are stored already; how they were made stays with the first owner.
+
+    Raises TooLarge (the owner's quota), NotFound when the row has gone meanwhile.
+    """
+    with transaction.atomic():
+        copy = File.objects.select_for_update().filter(pk=row.pk).first()  # locked as in `_save`
+        if copy is None:
+            raise NotFound(_("This file is not there."), code="file_not_found")
+        copy.pk, copy._state.adding = uuid.uuid4(), True
+        copy.owner_id, copy.created = owner.pk, timezone.now()
+        copy.chat, copy.message, copy.session_id = link.chat, link.message, link.session_id
+        copy.provenance, copy.expires_at = dict(link.provenance or {}), link.expires_at
+        if not File.objects.filter(owner_id=owner.pk, storage_name=copy.storage_name).exists():
+            _check_quota(copy)
+        copy.save()
+    return copy
 
 
 def _check_quota(row: File) -> None:

@@ -93,7 +93,7 @@ class Message(models.Model):
 
 
 class File(models.Model):
-    """One person's hold on stored bytes; rows of one owner with the same bytes share a `storage_name`."""
+    """One person's hold on stored bytes; rows that hold the same bytes share a `storage_name`: see `chat.files`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="files", verbose_name=_("owner"))

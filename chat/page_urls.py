@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from chat import views
+from chat import share_views, views
 from chat.memory import views as memory_views
 
 urlpatterns = [
@@ -10,6 +10,9 @@ urlpatterns = [
     path("c/<uuid:chat_id>", views.show_chat, name="chat"),
     path("c/<uuid:chat_id>/thread", views.thread_part, name="thread"),
     path("c/<uuid:chat_id>/messages/<uuid:message_id>", views.message_part, name="message"),
+    path("c/<uuid:chat_id>/share", share_views.share_part, name="share"),
+    path("s/<uuid:share_id>", share_views.shared, name="shared"),
+    path("s/<uuid:share_id>/continue", share_views.continue_shared, name="continue-shared"),
     path("sidebar", views.sidebar_part, name="sidebar"),
     path("settings/memories", memory_views.memories, name="settings_memories"),
     path("settings/memories/use", memory_views.use_memories, name="settings_use_memories"),

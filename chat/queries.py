@@ -4,17 +4,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat import search, tree
+from chat import access, search, tree
 from chat.access import Person
-from chat.models import Chat, Message
+from chat.models import Chat, File, Message, Share
 from providers import catalogue
 
+SHARED_SIZE = 50  # messages a shared chat shows at once: it is read from its beginning
+OWNERS_ONLY = ("reasoning", "connection", "usage", "error", "options")
 THREAD_SIZE = 20  # messages a thread shows at first, and at each step upwards
 LIST_SIZE = 40  # chats the sidebar shows at first, and at each step downwards
 SNIPPET = 80  # characters of a message that a search shows
@@ -47,6 +50,28 @@ class Thread:
 
     turns: list[Turn]
     earlier: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SharedTurn:
+    """A message as readers of a shared chat see it; `files` are those that are its owner's to show.
+
+    Of the steps of its making `steps` keeps the pages that an answer names as its sources.
+    """
+
+    message: Message
+    model_name: str
+    files: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedThread:
+    """A stretch of a shared branch; `earlier` and `later` are the numbers of the pages around it, 0 where none is."""
+
+    turns: list[SharedTurn]
+    earlier: int = 0
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +127,51 @@ def _turns(outline: Iterable[Message], shown: list[Message]) -> list[Turn]:
     return [Turn(row, tuple(alternatives[row.parent_id, row.role]), names.get(row.model, row.model)) for row in present]
 
 
+def shared_thread(share: Share, *, number: int = 1) -> SharedThread:
+    """A page of what readers see, counted from 1. Three queries."""
+    messages = access.readable(share)
+    start = (number - 1) * SHARED_SIZE
+    shown = messages[start : start + SHARED_SIZE]
+    more = start + SHARED_SIZE < len(messages)
+    return SharedThread(shared_turns(share, shown), earlier=number - 1, later=number + 1 if more else 0)
+
+
+def shared_turns(share: Share, messages: list[Message]) -> list[SharedTurn]:
+    """Some of what readers see. Two queries."""
+    rows = Message.objects.defer(*OWNERS_ONLY).in_bulk([message.pk for message in messages])
+    present = [rows[message.pk] for message in messages if message.pk in rows]
+    named = {access.as_uuid(pk) for message in present for pk in access.listed_files(message)}
+    # Whatever else a message names is not its owner's, or not of this chat, and would not be served.
+    held = File.objects.filter(chat_id=share.chat_id, owner_id=share.chat.user_id, pk__in=named)
+    known = {str(pk) for pk in held.values_list("pk", flat=True)}
+    names = _model_names()
+    return [
+        SharedTurn(
+            message,
+            names.get(message.model, message.model),
+            [_fact(file) for file in message.files if isinstance(file, dict) and str(file.get("id")) in known],
+            [{"description": "", "done": True, "sources": step["sources"]} for step in _steps_with_sources(message)],
+        )
+        for message in present
+    ]
+
+
+def _steps_with_sources(message: Message) -> list[dict[str, Any]]:
+    return [step for step in message.status_history if isinstance(step, dict) and step.get("sources")]
+
+
+def _fact(file: dict[str, Any]) -> dict[str, Any]:
+    """A file without how it was made: by which engine is its owner's to know."""
+    return {name: value for name, value in file.items() if name != "provenance"}
+
+
 def _model_names() -> dict[str, str]:
     return {public_id: route.name or public_id for public_id, route in catalogue.snapshot_blocking().routes.items()}
 
 
 def chat_list(user: Person, *, words: str = "", cursor: str = "") -> ChatList:
     """The person's chats, newest first; with `words`, those whose title or messages hold them. One query."""
-    chats = search.chats_of(user, words).order_by("-updated", "-pk")
+    chats = search.chats_of(user, words).select_related("share").order_by("-updated", "-pk")
     if words:
         said = Message.objects.filter(chat=OuterRef("pk"), content__icontains=words).order_by("-created")
         chats = chats.annotate(said=Subquery(said.values("content")[:1]))

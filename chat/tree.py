@@ -1,6 +1,7 @@
 """Messages as a tree: pure functions over one chat's messages, in the order they were made."""
 
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from uuid import UUID
 
 from chat.models import Message
@@ -14,6 +15,11 @@ def branch_to(messages: Iterable[Message], leaf_id: UUID | None) -> list[Message
         branch.append(message)
         leaf_id = message.parent_id
     return branch[::-1]
+
+
+def finished(branch: Iterable[Message]) -> list[Message]:
+    """The branch above the first message that is still being written."""
+    return list(takewhile(lambda message: not message.is_running, branch))
 
 
 def siblings_of(messages: Iterable[Message], message: Message) -> list[Message]:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from chat import api, completions
+from chat import api, completions, share_api
 from chat.memory import api as memory_api
 
 CHAT = "api/v1/chats/<str:chat_id>"
@@ -13,6 +13,10 @@ urlpatterns = [
     path(f"{CHAT}/restore", api.RestoreChat.as_view(), name="chat-restore"),
     path(f"{CHAT}/export", api.ExportChat.as_view(), name="chat-export"),
     path(f"{CHAT}/export.md", api.ExportChatAsMarkdown.as_view(), name="chat-export-markdown"),
+    path(f"{CHAT}/export.zip", api.ExportChatWithFiles.as_view(), name="chat-export-zip"),
+    path(f"{CHAT}/share", share_api.ShareChat.as_view(), name="chat-share"),
+    path("api/v1/shared/<str:share_id>", share_api.SharedChat.as_view(), name="shared-detail"),
+    path("api/v1/shared/<str:share_id>/continue", share_api.ContinueSharedChat.as_view(), name="shared-continue"),
     path(f"{CHAT}/messages", api.MessageList.as_view(), name="message-list"),
     path(f"{CHAT}/messages/<str:message_id>", api.MessageDetail.as_view(), name="message-detail"),
     path(f"{CHAT}/messages/<str:message_id>/regenerate", api.Regenerate.as_view(), name="message-regenerate"),

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from chat import access, choice, pipeline, queries, services, welcome
 from chat.models import Chat
@@ -23,7 +23,15 @@ View = Callable[..., HttpResponseBase]
 
 def page(view: View) -> View:
     """For people who are signed in, in their own time zone; what is not theirs is not there."""
+    return require_safe(_for_people(view))
 
+
+def action(view: View) -> View:
+    """The same for a form that a page sends."""
+    return require_POST(_for_people(view))
+
+
+def _for_people(view: View) -> View:
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
@@ -35,7 +43,7 @@ def page(view: View) -> View:
             except NotFound as error:
                 raise Http404(error.message) from error
 
-    return require_safe(inner)
+    return inner
 
 
 @page

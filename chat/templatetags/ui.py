@@ -18,8 +18,8 @@ from chat import markdown, switches
 register = template.Library()
 # What the chat page imports: named in the page, so that the browser fetches all at once instead of link by link.
 CHAT_MODULES = (
-    *("actions", "api", "clipboard", "composer", "keys", "markdown", "maths", "options", "picker", "replies", "scroll"),
-    *("sidebar", "socket", "sources", "status", "text", "theme", "thread", "toast"),
+    *("actions", "api", "clipboard", "code", "composer", "keys", "markdown", "maths", "options", "picker", "replies"),
+    *("scroll", "share", "sidebar", "socket", "sources", "status", "text", "theme", "thread", "toast"),
 )
 register.filter("markdown", markdown.to_html)
 

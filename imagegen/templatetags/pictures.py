@@ -15,7 +15,7 @@ from imagegen.models import ImageJob
 register = template.Library()
 MODULES = (
     *("images", "images-form", "images-gallery", "images-inputs", "images-jobs", "images-mask", "images-view"),
-    *("api", "clipboard", "sidebar", "socket", "text", "theme", "toast"),
+    *("api", "clipboard", "share", "sidebar", "socket", "text", "theme", "toast"),
 )
 RATIO_STEPS = 8  # the style sheet knows the shapes 3/8 to 24/8
 

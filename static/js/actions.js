@@ -1,6 +1,7 @@
 // What one can do with a message: copy, edit, answer again, look at another version.
 import { post, tellRefusal } from "./api.js";
 import { copyText } from "./clipboard.js";
+import { codeActions } from "./code.js";
 import * as composer from "./composer.js";
 import * as picker from "./picker.js";
 import * as scroll from "./scroll.js";
@@ -10,11 +11,7 @@ import { toast } from "./toast.js";
 
 const actions = {
   copy: (button, message) => copyText(textOf(message), button),
-  "copy-code": (button) => copyText(button.closest(".code").querySelector("code").textContent, button),
-  "wrap-code"(button) {
-    const wrapped = button.closest(".code").classList.toggle("wrapped");
-    button.setAttribute("aria-pressed", wrapped);
-  },
+  ...codeActions,
   edit: (_button, message) => edit(message),
   "cancel-edit": (_button, message) => endEdit(message),
   "read-aloud": (_button, message) =>

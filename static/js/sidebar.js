@@ -2,6 +2,7 @@
 import { part, patch, post, remove, tellRefusal } from "./api.js";
 import { on } from "./socket.js";
 import * as replies from "./replies.js";
+import { openShare } from "./share.js";
 import * as thread from "./thread.js";
 import { t } from "./text.js";
 import { toast } from "./toast.js";
@@ -113,6 +114,8 @@ async function removeChat(item) {
   });
 }
 
+const rowActions = { rename, delete: removeChat, share: (item) => openShare(item.dataset.chat) };
+
 async function attempt(promise) {
   try {
     await promise;
@@ -159,14 +162,18 @@ function clicked(event) {
   if (more) {
     chosen = more.closest(".chat-row");
     chosen.classList.add("menu-open");
+    for (const link of document.querySelectorAll("[data-export]")) {
+      link.href = `/api/v1/chats/${chosen.dataset.chat}${link.dataset.export}`;
+    }
   }
+  if (event.target.closest("[data-export]")) document.getElementById("row-menu").hidePopover();
   const action = event.target.closest("[data-action]")?.dataset.action;
   if (action === "open-sidebar") show();
   else if (action === "close-sidebar") hide();
-  else if (action === "rename" || action === "delete") {
+  else if (action === "share-this") openShare(thread.chatId());
+  else if (action in rowActions) {
     document.getElementById("row-menu").hidePopover();
-    if (action === "rename") rename(chosen);
-    else removeChat(chosen);
+    rowActions[action](chosen);
   } else if (narrow.matches && event.target.closest(".sidebar a")) hide();
 }
 
