@@ -36,11 +36,14 @@ async def draw(
 
     Raises what `services.request_images` and the engine raise. A turn that is stopped stops the engine too.
     """
-    job, _new = await in_thread(services.request_images, user, values, images=images, mask=mask, place=place)
+    asking = asyncio.ensure_future(
+        in_thread(services.request_images, user, values, images=images, mask=mask, place=place)
+    )
     try:
+        job, _new = await asyncio.shield(asking)
         await _watch(turn, job)
     except asyncio.CancelledError:
-        await asyncio.shield(in_thread(jobs.cancel, job))
+        await asyncio.shield(_cancel(asking))
         raise
     job = await in_thread(jobs.wait_for, job)
     try:
@@ -111,6 +114,13 @@ def _is_picture(entry: Mapping[str, Any]) -> bool:
 
 def _name(entry: Mapping[str, Any]) -> str:
     return str(entry.get("url") or entry.get("id") or "")
+
+
+async def _cancel(asking: "asyncio.Future[tuple[ImageJob, bool]]") -> None:
+    """End a job, also one that is only being written."""
+    await asyncio.wait((asking,))
+    if not asking.cancelled() and asking.exception() is None:
+        await in_thread(jobs.cancel, asking.result()[0])
 
 
 # --- watching ---------------------------------------------------------------------------------------------------------

@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chat import files, history
+from chat.events import FileData
 from chat.loop import in_thread
 from chat.models import File, Message
+from chat.pictures import sniff
 from chat.pipeline import Choice, Handler, Option, Toggle, Turn
 from imagegen import access, drawing, inputs, prompt, rows, services
 from imagegen.models import ImageJob, ImageSettings
@@ -140,6 +142,10 @@ class ImageHandler(Handler):
             await turn.add_files([drawing.event_file(row) for row in kept])
         return bool(kept)
 
+    async def keep_picture(self, turn: Turn, url: str) -> FileData | None:
+        row = await in_thread(_keep, turn, url)
+        return None if row is None else drawing.event_file(row)
+
 
 def _context(job: ImageJob, *, editing: bool) -> str:
     done = "edited the picture that the person showed" if editing else "made the picture that the person asked for"
@@ -228,6 +234,8 @@ def _keep(turn: Turn, url: str) -> File | None:
             content = base64.b64decode(url.partition(",")[2], validate=False)
         else:
             content, _type = http.fetch(url, limits=FETCH, reach=http.Reach.PUBLIC)
+        if not sniff(content):
+            return None
         answer = drawing.answer_of(turn)
         link = files.Link(
             chat=answer.chat if answer else None,

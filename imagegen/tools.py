@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from chat import history
 from chat.loop import in_thread
-from chat.models import File, Message
+from chat.models import File
 from chat.pipeline import Turn
 from chat.tools import Tool
 from imagegen import access, drawing, inputs, services
@@ -149,10 +149,10 @@ def _numbered(turn: Turn, wanted: object) -> str:
 def _names(turn: Turn) -> list[str]:
     """Every picture of the conversation, the oldest first: of its messages, of this answer."""
     answer = drawing.answer_of(turn)
-    branch: list[Message] = history.branch_above(answer) if answer else []
+    branch = history.branch_above(answer) if answer else []
     names = [name for one in drawing.pictures_shown(turn, branch) for name in one]
-    if not branch:
-        names += [url for message in turn.messages for url in _parts(message)]
+    if not names:  # a program's messages, not ours
+        names = [url for message in turn.messages for url in _parts(message)]
     return [*names, *(str(file["url"]) for file in reversed(turn.answer_files) if file.get("type") == "image")]
 
 

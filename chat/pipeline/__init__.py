@@ -30,13 +30,25 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
+from chat.events import FileData
 from chat.loop import in_thread
 from chat.pipeline.base import Choice, Handler, Option, Toggle
 from chat.pipeline.turn import Turn
 from providers.errors import GatewayError
 from providers.facts import Caller
 
-__all__ = ["Choice", "Handler", "Option", "Toggle", "Turn", "handlers", "receive_pictures", "run", "toggles_for"]
+__all__ = [
+    "Choice",
+    "Handler",
+    "Option",
+    "Toggle",
+    "Turn",
+    "handlers",
+    "keep_picture",
+    "receive_pictures",
+    "run",
+    "toggles_for",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +93,15 @@ async def receive_pictures(turn: Turn, urls: Sequence[str]) -> None:
         if await handler.receive_pictures(turn, urls):
             return
     await _report(turn, _("The model sent a picture that this site cannot keep."))
+
+
+async def keep_picture(turn: Turn, url: str) -> FileData | None:
+    """The file that a picture in the model's text has become; None, and the person is told, where nobody keeps it."""
+    for handler in handlers():
+        if kept := await handler.keep_picture(turn, url):
+            return kept
+    await _report(turn, _("The model sent a picture that this site cannot keep."))
+    return None
 
 
 async def _report(turn: Turn, description: str) -> None:

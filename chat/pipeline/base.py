@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from chat.events import FileData
 from chat.pipeline.turn import Turn
 from providers.facts import Caller
 
@@ -60,3 +61,7 @@ class Handler:
     async def receive_pictures(self, turn: Turn, urls: Sequence[str]) -> bool:
         """Keep pictures that the model sent (data or http URLs); False leaves them to the next handler."""
         return False
+
+    async def keep_picture(self, turn: Turn, url: str) -> FileData | None:
+        """Keep one that the model wrote into its text (a data URL), where it stays; None leaves it to the next."""
+        return None

@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext as _
 
+from chat.inline_pictures import Inline, InlineSplitter
+from chat.runs import responses
 from chat.thinking import ThinkSplitter
 from chat.tools.calls import CallReader
 from providers import sse
@@ -23,6 +25,7 @@ from providers.words import provider_words
 
 DRAIN_SECONDS = 2.0  # how long a server may take to end a body behind its [DONE]
 MAX_CHARACTERS = 10_000_000  # an answer without end is an error of the model
+MAX_PICTURE = 150_000_000  # characters of one picture in the text
 WORDS = 2000  # characters of a provider's own words that are kept
 
 logger = logging.getLogger(__name__)
@@ -32,7 +35,8 @@ logger = logging.getLogger(__name__)
 class Piece:
     """What one frame adds. `images` are data or http URLs of pictures; `notice` is for the person, not of the model.
 
-    `calls` is the whole message in which the model calls tools: the last piece of an answer that may.
+    `inline` is a picture that stands in the text at this place. `calls` is the whole message in which the model calls
+    tools: the last piece of an answer that may.
     """
 
     content: str = ""
@@ -40,6 +44,7 @@ class Piece:
     images: tuple[str, ...] = ()
     usage: dict[str, Any] | None = None
     notice: str = ""
+    inline: Inline | None = None
     calls: dict[str, Any] | None = None
 
 
@@ -105,6 +110,7 @@ class AnswerReader:
     _said: list[str] = field(default_factory=list)  # the text, kept where calls may follow it
     _half: str = ""  # the first half of a character beyond U+FFFF
     _splitter: ThinkSplitter = field(default_factory=ThinkSplitter)
+    _inline: InlineSplitter = field(default_factory=InlineSplitter)
 
     def take(self, data: str, *, event: str = "") -> Iterator[Piece]:
         """One frame of a stream."""
@@ -122,6 +128,7 @@ class AnswerReader:
         self.frames += 1
         if not isinstance(frame, dict):
             raise _not_an_answer(str(frame))
+        frame = responses.as_chat(frame) or frame
         if is_error or frame.get("error") or ("choices" not in frame and provider_words(orjson.dumps(frame))):
             raise _provider_error(frame)
         usage = frame.get("usage")
@@ -142,7 +149,7 @@ class AnswerReader:
         self._calls.take(delta)
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         answer, thinking = self._splitter.feed(self._whole(content))
-        yield from self._piece(answer, _without_halves(reasoning) + thinking, images)
+        yield from self._pieces(answer, _without_halves(reasoning) + thinking, images)
 
     def _whole(self, text: str) -> str:
         """Whole characters: a server that writes `\\ud83d` in one frame and `\\ude00` in the next means one."""
@@ -151,7 +158,19 @@ class AnswerReader:
             text, self._half = text[:-1], text[-1]
         return _without_halves(text)
 
-    def _piece(self, content: str, reasoning: str, images: tuple[str, ...] = ()) -> Iterator[Piece]:
+    def _pieces(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
+        """Words and the pictures among them, in their order."""
+        yield from self._piece("", reasoning, images)
+        for part in self._inline.feed(content):
+            if isinstance(part, Inline):
+                self.said_something = True
+                yield Piece(inline=part)
+            else:
+                yield from self._piece(part)
+        if self._inline.size > MAX_PICTURE:
+            raise ProviderError(_("The answer does not end."), code="answer_too_long")
+
+    def _piece(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
         if not content and not reasoning and not images:
             return
         self.characters += len(content) + len(reasoning)
@@ -164,7 +183,9 @@ class AnswerReader:
 
     def end(self) -> Iterator[Piece]:
         """The rest, then the judgement."""
-        yield from self._piece(*self._splitter.end())
+        yield from self._pieces(*self._splitter.end())
+        for rest in self._inline.end():
+            yield from self._piece(str(rest))
         if not self.frames:
             raise ProviderError(
                 _("The provider ended the answer without a word. The conversation may be too long for the model."),
@@ -253,10 +274,16 @@ def pictures_in(answer: Any) -> tuple[str, ...]:
 
 
 def _images_of(images: Any) -> tuple[str, ...]:
-    """URLs out of `[{"image_url": {"url"}}]`, `[{"image_url": "…"}]` or `["…"]`."""
+    """URLs out of `[{"image_url": {"url"}}]`, `[{"image_url": "…"}]` or `["…"]`, and of bare base64."""
     urls = []
     for image in images if isinstance(images, list) else ():
         url = image.get("image_url", "") if isinstance(image, dict) else image
+        if (
+            isinstance(image, dict)
+            and not url
+            and isinstance(bare := image.get("result") or image.get("b64_json"), str)
+        ):
+            url = f"data:image/png;base64,{bare}"  # what it really is, its bytes say
         url = url.get("url", "") if isinstance(url, dict) else url
         if isinstance(url, str) and url:
             urls.append(url)

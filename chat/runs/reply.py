@@ -179,6 +179,8 @@ class Reply:
                         await self.emit("status", {"description": piece.notice, "done": True})
                     if piece.images:
                         await pipeline.receive_pictures(turn, piece.images)
+                    if piece.inline and (kept := await pipeline.keep_picture(turn, piece.inline.url)):
+                        self._grow(reading.Piece(content=f"![{piece.inline.alt}]({kept['url']})"))
                     if piece.content or piece.reasoning:
                         self._grow(piece)
             return calls

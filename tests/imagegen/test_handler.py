@@ -199,6 +199,32 @@ def test_pictures_that_the_chat_model_sends_are_stored_and_shown(talker, upstrea
     assert stores.read(File.objects.get(pk=file["id"]).storage_name) == RED
 
 
+def test_a_picture_in_the_models_text_becomes_a_file_where_it_stands(talker, upstream):
+    large = png(64, 64, shade=3) + b"\0" * 2000
+    dot = "![dot](data:image/gif;base64,R0lGODlhAQABAAAAACw=)"
+    text = f"Look: ![a sea](data:image/png;base64,{in_base64(large)}) and {dot}"
+    upstream.answer([text[:30], text[30:500], text[500:]])
+
+    tab, message, _started = reply(talker, features={})
+
+    row = File.objects.get()
+    assert stores.read(row.storage_name) == large
+    assert message["content"] == f"Look: ![a sea]({row.url}) and {dot}"
+    assert tab.text_of(message["id"]) == message["content"]
+    assert str(row.message_id) == message["id"]
+    assert message["files"] == []
+
+
+def test_what_is_no_picture_is_left_out_and_said(talker, upstream):
+    upstream.answer(f"Look: ![a sea](data:image/png;base64,{'QUJD' * 500})!")
+
+    tab, message, _started = reply(talker, features={})
+
+    assert message["content"] == "Look: !"
+    assert events_of(tab, message, "status")[-1]["error"] is True
+    assert not File.objects.exists()
+
+
 def test_a_program_draws_through_chat_completions_and_streams_on(site, api_key, connection, engine_row, upstream):
     ImageSettings.objects.update(prompt_generation=False)
     upstream.script(drawn(RED), path=IMAGES)

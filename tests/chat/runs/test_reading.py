@@ -127,6 +127,57 @@ async def test_pictures_of_the_model_are_handed_on_and_are_an_answer():
     assert (found, error) == (["data:image/png;base64,AA"], None)
 
 
+async def test_bare_base64_is_a_picture_too():
+    parts = [{"type": "image_generation_call", "result": "AA"}, {"type": "image", "b64_json": "BB"}]
+
+    *_, found, error = await collect(frame({"content": parts}, finish="stop"))
+
+    assert (found, error) == (["data:image/png;base64,AA", "data:image/png;base64,BB"], None)
+
+
+def event(kind, **more):
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **more})}\n\n"
+
+
+async def test_an_answer_in_the_form_of_the_responses_api_is_understood():
+    content, reasoning, usage, images, error = await collect(
+        event("response.created", response={"status": "in_progress", "error": None}),
+        event("response.reasoning_summary_text.delta", delta="hm"),
+        event("response.output_item.done", item={"type": "image_generation_call", "result": "AA"}),
+        event("response.output_text.delta", delta="Bl") + event("response.output_text.delta", delta="ue."),
+        event("response.output_text.done", text="Blue."),
+        event("response.completed", response={"status": "completed", "usage": {"total_tokens": 3}, "error": None}),
+    )
+
+    assert (content, reasoning, images) == ("Blue.", "hm", ["data:image/png;base64,AA"])
+    assert (usage, error) == ({"total_tokens": 3}, None)
+
+
+async def test_and_so_is_a_whole_one():
+    message = {"type": "message", "content": [{"type": "output_text", "text": "Blue."}]}
+    picture = {"type": "image_generation_call", "result": "AA"}
+    whole = {"object": "response", "status": "completed", "output": [picture, message], "usage": {"total_tokens": 3}}
+
+    content, _, usage, images, error = await collect(json.dumps(whole))
+
+    assert (content, usage, images) == ("Blue.", {"total_tokens": 3}, ["data:image/png;base64,AA"])
+    assert error is None
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        (event("response.failed", response={"error": {"message": "no", "code": "server_error"}}), "server_error"),
+        (event("response.incomplete", response={"status": "incomplete"}), "length"),
+        (event("response.created", response={}), "cut_off"),
+    ],
+)
+async def test_how_such_an_answer_may_end(ending, code):
+    *_, error = await collect(ending)
+
+    assert error.code == code
+
+
 async def test_a_refusal_is_the_answer():
     content, *_, error = await collect(frame({"refusal": "I will not."}), frame(finish="stop"))
 
