@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat import markdown, switches
+from chat.websearch import endpoint
 
 register = template.Library()
 # What the chat page imports: named in the page, so that the browser fetches all at once instead of link by link.
@@ -108,11 +109,11 @@ def offers(what: str) -> bool:
 @register.simple_tag
 def sources_of(history: list[dict[str, Any]]) -> list[dict[str, str]]:
     """The pages that an answer rests on, as its status lines keep them; only addresses of the web."""
-    kept = (source for step in history for source in step.get("sources") or ())
+    kept = (source for step in history for source in step.get("sources") or () if isinstance(source, dict))
     return [
-        {"title": source["title"], "url": source["url"], "site": urlsplit(source["url"]).netloc.removeprefix("www.")}
+        {"title": str(source.get("title") or url), "url": url, "site": urlsplit(url).netloc.removeprefix("www.")}
         for source in kept
-        if source["url"].startswith(("http://", "https://"))
+        if (url := endpoint.safe_url(str(source.get("url") or "")))
     ]
 
 

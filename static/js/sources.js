@@ -1,7 +1,7 @@
 // The pages that an answer rests on: a list below it, as soon as they are known. The server's own list looks the same.
 
 export function showSources(article, steps) {
-  const sources = steps.flatMap((step) => step.sources ?? []).filter((source) => /^https?:\/\//.test(source.url));
+  const sources = steps.flatMap((step) => step.sources ?? []).filter((source) => /^https?:\/\//i.test(source.url));
   if (!sources.length || article.querySelector("[data-part='sources']")) return;
   const box = document.getElementById("sources-template").content.firstElementChild.cloneNode(true);
   const list = box.querySelector("ol");

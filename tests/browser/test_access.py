@@ -13,6 +13,7 @@ from tests.browser.chat_page import ChatPage
 HERE = Path(__file__).parent
 AXE = HERE / "vendor" / "axe-core-4.14.1" / "axe.min.js"
 PHONE = {"width": 320, "height": 640}
+SOURCES = [{"title": "How high a kite may fly in each country of the world", "url": "https://kites.example/rules"}]
 RUN = """
 async () => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
@@ -35,6 +36,7 @@ def full_chat(alice, connection):
     answers = [
         {"content": (HERE / "everything.md").read_text(), "reasoning": "I think.", "usage": {"prompt_tokens": 3}},
         {"content": "Beside it", "status_history": [{"description": "Creating image", "done": True}]},
+        {"content": "Found", "status_history": [{"description": "Found 1 result", "done": True, "sources": SOURCES}]},
         {"content": "Half", "status": "stopped"},
         {"content": "Half", "status": "interrupted"},
         {"status": "failed", "error": {"message": "Refused.", "provider": "quota", "blame": "provider"}},

@@ -16,6 +16,8 @@ ADMIN = [
     "/admin/providers/chatmodel/",
     "/admin/providers/clientkey/",
     "/admin/chat/chat/",
+    "/admin/chat/chatsettings/",
+    "/admin/chat/chatsettings/search/",
 ]
 
 
