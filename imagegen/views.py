@@ -23,12 +23,15 @@ def images(request: HttpRequest) -> HttpResponseBase:
 
 @page
 def picture(request: HttpRequest, file_id: UUID) -> HttpResponseBase:
-    """One picture with how it was made: a part of the page, or the page with it open."""
+    """One picture with how it was made: a part of the page (with `?in=chat` of a conversation), or the page with it
+    open.
+    """
     row = chat_access.own_file_for(request.user, file_id)
     if not row.is_picture:
         raise NotFound("This file is not a picture.")
     if "X-Part" in request.headers:
-        return render(request, "images/_picture.html", _opened(request, row))
+        in_chat = request.GET.get("in") == "chat"
+        return render(request, "images/_picture.html", {**_opened(request, row), "in_chat": in_chat})
     return _images_page(request, row)
 
 

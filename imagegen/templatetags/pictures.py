@@ -15,7 +15,7 @@ from imagegen.models import ImageJob
 register = template.Library()
 MODULES = (
     *("images", "images-form", "images-gallery", "images-inputs", "images-jobs", "images-mask", "images-view"),
-    *("api", "clipboard", "share", "sidebar", "socket", "text", "theme", "toast"),
+    *("api", "clipboard", "picture-view", "share", "sidebar", "socket", "text", "theme", "toast"),
 )
 RATIO_STEPS = 8  # the style sheet knows the shapes 3/8 to 24/8
 
@@ -121,7 +121,16 @@ def picture_texts() -> SafeString:
         "mask": _("Paint a mask"),
         "describe": _("Describe the picture you have in mind"),
         "describeEdit": _("Say what should change"),
-        "percent": _("{n} %"),
-        "fit": _("Fitted"),
+        **_view_texts(),
     }
     return json_script(texts, "texts")
+
+
+@register.simple_tag
+def picture_view_texts() -> SafeString:
+    """What the full view says on the pages of another room."""
+    return json_script(_view_texts(), "picture-texts")
+
+
+def _view_texts() -> dict[str, str]:
+    return {"percent": _("{n} %"), "fit": _("Fitted")}

@@ -1,8 +1,10 @@
-// The pictures of a conversation: "edit this" makes one the subject of the next message, and a brush says where it may change.
+// The pictures of a conversation: shown large with how they were made; "edit this" makes one the subject of the next message,
+// and a brush says where it may change.
 import { tellRefusal, upload } from "./api.js";
 import * as composer from "./composer.js";
 import { runningId } from "./thread.js";
 
+const SHOWN = "#thread .picture[data-url^='/api/v1/files/']"; // stored here: what handlers show from elsewhere stays a link
 const FEATURE = "image_generation";
 const by = (id) => document.getElementById(id);
 const chip = () => document.querySelector(`[data-feature="${FEATURE}"]`);
@@ -12,7 +14,7 @@ let edited; // {id, url, pressed, placeholder, strokes?, mask?: file id}: the pi
 /** Every picture of the thread gets its button; what has one stays as it is. */
 function dress() {
   if (!mayEdit()) return;
-  for (const picture of document.querySelectorAll("#thread .picture[data-file]:not(:has(.picture-edit))")) {
+  for (const picture of document.querySelectorAll(`${SHOWN}:not(:has(.picture-edit))`)) {
     picture.append(by("picture-edit-template").content.cloneNode(true));
   }
 }
@@ -57,6 +59,30 @@ async function brush() {
   by("message").focus();
 }
 
+const pictures = () => [...document.querySelectorAll(SHOWN)];
+const pictureOf = (id) => pictures().find((one) => one.dataset.file === id);
+let view; // a promise of the full view's script, which comes with the first look
+
+async function loadView() {
+  const loaded = await import("./picture-view.js");
+  loaded.start({
+    address: (id) => `/images/${id}?in=chat`,
+    neighbour: (id, step) => pictures()[pictures().indexOf(pictureOf(id)) + step]?.dataset.file,
+    opened: (holder) => holder.querySelector("[data-action='edit-shown']")?.toggleAttribute("hidden", !mayEdit()),
+    closed: (id) => edited?.id !== id && pictureOf(id)?.querySelector("a").focus(),
+    actions: {
+      "edit-shown"() {
+        const { id, url } = loaded.picture();
+        loaded.close();
+        edit({ file: id, url });
+      },
+    },
+  });
+  return loaded;
+}
+
+const look = async (id) => (await (view ??= loadView())).show(id);
+
 const actions = {
   "edit-picture": (button) => edit(button.closest(".picture").dataset),
   "brush-picture": brush,
@@ -71,7 +97,13 @@ composer.contribute((wish) => {
   const asked = { ...wish.features[FEATURE], mode: "edit", image: edited.id };
   wish.features[FEATURE] = edited.mask ? { ...asked, mask: edited.mask } : asked;
 });
-document.addEventListener("click", ({ target }) => {
+document.addEventListener("click", (event) => {
+  const { target } = event;
+  const link = target.closest(`${SHOWN} .picture-link`);
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    look(link.closest(".picture").dataset.file);
+  }
   const button = target.closest("[data-action]");
   actions[button?.dataset.action]?.(button);
   if (edited && target.closest("[data-feature]") === chip()) edited.pressed = "false", leave();

@@ -195,6 +195,37 @@ def test_edit_this_sends_that_picture_and_a_mask_that_is_white_where_one_painted
     assert len(upstream.automatic1111.runs) == 1
 
 
+def test_a_picture_opens_in_a_full_view_with_how_it_was_made_and_keys_lead_through_the_thread(
+    open_page, connection, easel, shown_before, alice
+):
+    conversation, mine = shown_before
+    drawn = conversation.leaf.files[0]
+    made = {
+        "prompt": "A blue boat at sea",
+        "original_prompt": "In blue",
+        "engine": "Easel",
+        "model": "base",
+        "seed": 2**60,
+    }
+    alice.files.filter(pk=drawn["id"]).update(provenance=made)
+    chat = PicturesChat(open_page(alice)).open(f"/c/{conversation.pk}")
+    view = chat.page.get_by_role("dialog")
+    chat.pictures.nth(1).get_by_role("link").press("Enter")
+    for words in ("A blue boat at sea", "In blue", "Easel", "base", str(2**60), "64 × 48"):
+        expect(view.locator(".facts")).to_contain_text(words)
+    expect(view.get_by_role("link", name="Download")).to_have_attribute("href", f"{drawn['url']}?download=1")
+    expect(view.get_by_role("button", name="Next picture")).to_be_disabled()
+    chat.page.keyboard.press("ArrowLeft")
+    expect(view.get_by_role("heading", name="boat.png")).to_be_visible()
+    chat.page.keyboard.press("Escape")
+    expect(view).to_be_hidden()
+    expect(chat.pictures.nth(0).get_by_role("link")).to_be_focused()
+    chat.page.keyboard.press("Enter")
+    view.get_by_role("button", name="Edit this").click()
+    expect(chat.edited.locator("img")).to_have_attribute("src", f"{mine.url}?w=128")
+    expect(chat.field).to_be_focused()
+
+
 def test_the_mode_is_chosen_beside_the_chip_and_stays_for_the_tab(
     open_page, provider, easel, studio, upstream, shown_before, alice
 ):
@@ -270,6 +301,9 @@ def states(chat):
     expect(chat.page.get_by_role("dialog", name="Paint over")).to_be_visible()
     yield "brush"
     chat.page.keyboard.press("Escape")
+    chat.pictures.nth(1).get_by_role("link").press("Enter")
+    expect(chat.page.locator("#view .facts")).to_be_visible()
+    yield "full view"
 
 
 @pytest.mark.parametrize(("scheme", "viewport"), [("light", PHONE), ("dark", {"width": 1280, "height": 800})])
@@ -281,4 +315,5 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     for name in states(PicturesChat(page).open(f"/c/{shown_before[0].pk}")):
         found[name] = violations(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+        assert page.evaluate("(b => b.scrollWidth <= b.clientWidth)(document.getElementById('composer'))"), name
     assert {name: lines for name, lines in found.items() if lines} == {}
