@@ -14,6 +14,7 @@ from chat import files
 from chat.models import Chat, Message
 from imagegen.jobs import dispatcher
 from imagegen.models import ImageJob, ImageSettings
+from providers.models import ChatModel
 from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import violations
 from tests.imagegen.conftest import make_engine, store  # noqa: F401
@@ -162,6 +163,32 @@ def test_a_picture_is_watched_and_commented_and_every_tab_and_a_reload_show_the_
     assert chat.shown() == live
     [told] = [one.json["messages"] for one in upstream.chats if one.json.get("stream")]
     assert "A scarlet kite at dawn" in told[0]["content"]
+
+
+def test_a_capable_model_draws_when_asked_without_the_chip(chat, upstream):
+    ImageSettings.objects.update(prompt_generation=False)
+    ChatModel.objects.update(tools=True)
+    early = Gate()
+    upstream.automatic1111.gates = {3: early}
+    upstream.answer("Let me draw that.", tool_calls=[{"name": "generate_image", "arguments": {"prompt": "a red kite"}}])
+    upstream.answer("Here is your kite.")
+    expect(chat.chip).to_have_attribute("aria-pressed", "false")
+    chat.write("Draw me a kite, please")
+    early.wait()
+    expect(chat.page.get_by_text("Creating image · step 3 of 8")).to_be_visible()
+    expect(chat.bar).to_have_attribute("value", "25")
+    expect(chat.answer).to_have_text("Let me draw that.")
+    early.open()
+    expect(chat.pictures).to_have_count(1)
+    expect(chat.answer.locator("p")).to_have_text(["Let me draw that.", "Here is your kite."])
+    chat.settled()
+    live = chat.shown()
+    chat.page.get_by_text("How this was made").click()
+    expect(chat.page.get_by_role("listitem").filter(has_text="Image created")).to_be_visible()
+    assert violations(chat.page) == []
+    chat.page.reload()
+    expect(chat.answer.locator("p")).to_have_text(["Let me draw that.", "Here is your kite."])
+    assert chat.shown() == live
 
 
 def test_edit_this_sends_that_picture_and_a_mask_that_is_white_where_one_painted(
