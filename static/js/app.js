@@ -17,7 +17,8 @@ import { toast } from "./toast.js";
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 document.cookie = `timezone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
 
-function openMain() {
+async function openMain() {
+  if (thread.isTemporary()) (await import("./temporary.js")).open();
   for (const control of document.querySelectorAll("[data-ready]")) control.disabled = false; // what needs us works now
   thread.open();
   composer.open();

@@ -88,7 +88,7 @@ export async function submit(content) {
   try {
     const wish = { model: picker.model(), features: Object.fromEntries(features().map((name) => [name, true])) };
     for (const add of contributions) add(wish);
-    const started = await post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", { content, ...wish });
+    const started = await deliver({ content, ...wish });
     sessionStorage.removeItem(key);
     if (place !== thread.element()) return;
     document.dispatchEvent(new Event("message:sent"));
@@ -108,7 +108,11 @@ export async function submit(content) {
 
 export async function stop() {
   const id = thread.runningId();
-  if (id) await post(thread.apiUrl(`/messages/${id}/stop`)).catch(tellRefusal);
+  if (id) await post(`/api/tasks/stop/${id}`).catch(tellRefusal);
+}
+
+function deliver(message) {
+  return thread.ownChat()?.ask(message) ?? post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", message);
 }
 
 function openNew(chat) {
@@ -136,7 +140,7 @@ function giveBack(content) {
 }
 
 function remember(text) {
-  if (text) sessionStorage.setItem(draftKey(), text);
+  if (text && !thread.isTemporary()) sessionStorage.setItem(draftKey(), text);
   else sessionStorage.removeItem(draftKey());
 }
 
