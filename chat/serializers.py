@@ -37,6 +37,7 @@ class MessageFilesField(serializers.ListField):
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
     files = MessageFilesField(read_only=True)
+    follow_ups = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     class Meta:
         model = Message
@@ -53,7 +54,9 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "usage",
             "status_history",
             "files",
+            "follow_ups",
             "created",
+            "reasoning_ms",
             "first_token_ms",
             "duration_ms",
         )

@@ -3,6 +3,7 @@ import { post, tellRefusal } from "./api.js";
 import { copyText } from "./clipboard.js";
 import { codeActions } from "./code.js";
 import * as composer from "./composer.js";
+import * as followUps from "./follow-ups.js";
 import * as picker from "./picker.js";
 import * as scroll from "./scroll.js";
 import { t } from "./text.js";
@@ -18,6 +19,7 @@ const actions = {
     import("./speak.js").then((speak) => speak.toggle(message), () => toast(t("noAnswer"))), // no network: no module
   regenerate: (_button, message) => answerAgain(message, { model: picker.model() }),
   branch: (button, message) => page(button, message),
+  ask: (button) => followUps.ask(button.textContent),
   start: (button) => composer.submit(button.dataset.prompt),
   "to-latest": () => scroll.toEnd(),
 };

@@ -1,6 +1,7 @@
 // The chat page: puts its parts together.
 import * as actions from "./actions.js";
 import * as composer from "./composer.js";
+import * as followUps from "./follow-ups.js";
 import * as keys from "./keys.js";
 import * as markdown from "./markdown.js";
 import * as options from "./options.js";
@@ -26,7 +27,7 @@ async function openMain() {
   sidebar.mark();
 }
 
-for (const part of [actions, composer, keys, options, picker, sidebar]) part.start();
+for (const part of [actions, composer, followUps, keys, options, picker, sidebar]) part.start();
 watchTheme();
 
 replies.listen({ onEnd: thread.finish, onChange: sidebar.mark });

@@ -119,7 +119,6 @@ function update(shown, fresh) {
 /** The same words: they stay as they were drawn, and what somebody selected in them; all around them is new. */
 function takeOver(shown, fresh) {
   const part = (article, name) => article.querySelector(`[data-part="${name}"]`);
-  part(fresh, "reasoning-label").textContent = part(shown, "reasoning-label").textContent;
   part(fresh, "reasoning").open = part(shown, "reasoning").open;
   const body = part(shown, "body");
   for (const child of [...shown.children]) if (child !== body) child.remove();
