@@ -1,9 +1,11 @@
 """`serve`: what it says, what it refuses, how it ends."""
 
 import os
+import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 import openai
 import pytest
@@ -136,3 +138,24 @@ def test_a_worker_that_dies_is_replaced(server_process, postgres_url, redis_url)
 def children(pid: int) -> list[int]:
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         return sorted(int(word) for word in file.read().split())
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell a process's peak memory")
+@pytest.mark.parametrize("server", SERVERS)
+def test_large_bodies_are_not_gathered_in_memory(server_process, server):
+    site = server_process(server=server, env={**ADMIN, "WEBUI_DEMO": "false"}).start()
+    key = {"Authorization": f"Bearer {site.create_api_key('admin@example.com')}"}
+    large = b"x" * 70_000_000
+    requests.get(f"{site.url}/accounts/login/", timeout=20)
+    before = peak_megabytes(site)
+
+    json_answer = requests.post(f"{site.url}/api/chat/completions", data=large, headers=key, timeout=60)
+    form_answer = requests.post(f"{site.url}/api/v1/files/", files={"file": large}, headers=key, timeout=60)
+
+    assert (json_answer.status_code, form_answer.status_code) == (413, 413)
+    assert peak_megabytes(site) - before < 40
+
+
+def peak_megabytes(site) -> float:
+    status = Path(f"/proc/{site.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024

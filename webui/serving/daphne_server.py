@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from functools import partial
 from socket import socket
 from typing import Any
 
@@ -16,6 +17,19 @@ from webui.serving.shutdown import close_running
 
 class SiteServer(Server):  # type: ignore[misc]
     """daphne's server, whose stop first tells the running replies and then waits briefly for the connections."""
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """daphne's own, with an inbox that reads the body when it is asked for it."""
+        if scope["type"] != "http":
+            return super().create_application(protocol, scope)
+        inbox = protocol.take_body()
+        scope.setdefault("asgi", {"version": "3.0"})
+        if protocol not in self.connections:
+            return None
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(
+            self.application(scope=scope, receive=inbox.get, send=partial(self.handle_reply, protocol))
+        )
+        return inbox
 
     async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
         """Send, and return once the client has taken enough of what was sent before."""
