@@ -9,7 +9,7 @@ from chat.websearch import endpoint
 from providers.errors import GatewayError
 from tests import people
 from tests.chat.talk import Talker
-from tests.upstream import DROP, Reply, in_html, in_json, in_text, openai, redirect, search, unused_port
+from tests.upstream import DROP, Gate, Reply, in_html, in_json, in_text, openai, redirect, search, unused_port
 
 WISH = {"web_search": True}
 
@@ -238,3 +238,16 @@ async def test_a_searxng_that_is_not_set_to_json_says_what_to_change(upstream):
     with pytest.raises(GatewayError) as caught:
         await find(upstream.search.url)
     assert "search.formats" in caught.value.message
+
+
+def test_stopping_the_answer_reaches_the_search(talker, upstream):
+    gate = Gate()
+    upstream.answer('{"query": "kites"}')
+    upstream.script(Reply(before=[gate]), path="/search")
+    started = talker.start("Kites?", features=WISH)
+    asked = upstream.wait_for("/search")
+    talker.send("POST", f"/api/v1/chats/{started['chat']['id']}/messages/{started['message']['id']}/stop")
+    asked.wait_closed()
+    answer = talker.until_over(started["chat"]["id"], started["message"]["id"])
+    assert answer["status"] == "stopped"
+    assert len(upstream.chats) == 1
