@@ -17,8 +17,12 @@ class ImagegenConfig(AppConfig):
 
     def ready(self) -> None:
         from chat.files import collecting
+        from imagegen.models import ImageEngine, ImageSettings
         from providers import checkup
+        from providers.signals import count_changes_of, count_members_of
 
+        count_changes_of(ImageEngine, ImageSettings)
+        count_members_of(ImageEngine.groups.through, ImageSettings.groups.through)
         checkup.register(engine_subjects)
         collecting.connect(_purge_jobs, dispatch_uid="imagegen.purge_jobs")
 

@@ -4,8 +4,10 @@ Where the toggle is on, `handler` has drawn before the model is called, and thes
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
+from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,6 +19,7 @@ from chat.tools import Tool
 from imagegen import access, drawing, inputs, services
 from imagegen.handler import FEATURE
 from imagegen.models import ImageJob
+from providers import catalogue
 from providers.errors import BadRequest
 from providers.facts import Caller
 
@@ -35,12 +38,9 @@ class _Drawing(Tool):
     feature = FEATURE
 
     def may_use(self, caller: Caller) -> bool:
-        """The one gate of `access`, and an engine that serves the purpose."""
-        if not caller.may("images"):
-            return False
-        user = drawing.user_of(caller)
-        may_draw = access.may_draw(user, editing=self.editing)
-        return may_draw and bool(access.engines_for(user, editing=self.editing))
+        """The one gate of `access`, and an engine that serves the purpose; known until the configuration changes."""
+        version = catalogue.snapshot_blocking().version
+        return caller.may("images") and _may_draw(caller.user_id, self.editing, version)
 
     async def draw(self, turn: Turn, arguments: Mapping[str, Any], names: Sequence[str]) -> str:
         values = {name: arguments.get(name) for name in ("prompt", "size", "n", "negative_prompt")}
@@ -121,6 +121,18 @@ def _is_number(text: str) -> bool:
 
 
 # --- in a thread ------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=10_000)
+def _may_draw(user_id: int, editing: bool, version: int) -> bool:
+    """Asked before every answer of a model that can call functions: the queries would cost more than all the rest."""
+    user = get_user_model()._default_manager.get(pk=user_id)
+    return access.may_draw(user, editing=editing) and bool(access.engines_for(user, editing=editing))
+
+
+def forget() -> None:
+    """Ask the rows again."""
+    _may_draw.cache_clear()
 
 
 def _prepare(turn: Turn, names: Sequence[str]) -> tuple[Any, services.Place, list[File]]:

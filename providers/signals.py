@@ -23,13 +23,12 @@ QUIET_COLUMNS = {Connection: {*HEALTH_FIELDS}, ClientKey: {"last_used"}, ModelSo
 def connect() -> None:
     user_model = get_user_model()
     count_changes_of(Connection, ChatModel, ModelSource, ClientKey, GatewaySettings, RateLimit, Group)
-    for through in (
+    count_members_of(
         Connection.groups.through,
         ChatModel.groups.through,
         ChatModel.users.through,
         user_model.groups.through,  # type: ignore[attr-defined]
-    ):
-        m2m_changed.connect(members_changed, sender=through, dispatch_uid=f"config-members-{through.__name__}")
+    )
     post_save.connect(connection_saved, sender=Connection, dispatch_uid="config-connection-saved")
     pre_delete.connect(connection_deleting, sender=Connection, dispatch_uid="config-connection-deleting")
     post_delete.connect(connection_deleted, sender=Connection, dispatch_uid="config-connection-deleted")
@@ -44,6 +43,12 @@ def count_changes_of(*rows: type[models.Model]) -> None:
         pre_save.connect(row_saving, sender=model, dispatch_uid=f"config-saving-{model.__name__}")
         post_save.connect(row_saved, sender=model, dispatch_uid=f"config-saved-{model.__name__}")
         pre_delete.connect(row_deleting, sender=model, dispatch_uid=f"config-deleting-{model.__name__}")
+
+
+def count_members_of(*throughs: type[models.Model]) -> None:
+    """The same for who is in which list."""
+    for through in throughs:
+        m2m_changed.connect(members_changed, sender=through, dispatch_uid=f"config-members-{through.__name__}")
 
 
 def row_saving(

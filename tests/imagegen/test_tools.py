@@ -8,9 +8,10 @@ from imagegen import inputs, jobs
 from imagegen.models import ImageJob, ImageSettings
 from providers.models import ChatModel
 from tests.chat.talk import Talker
+from tests.chat.test_temporary import ask
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error
-from tests.upstream.openai_images import drawn
+from tests.upstream.openai_images import drawn, in_base64
 from tests.upstream.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -216,3 +217,59 @@ def test_the_gate_decides_what_is_offered(talker, upstream, engine_row, change, 
 
     assert offered(bodies(upstream)[0]) == names
     assert message["content"] == "Words alone."
+
+
+def test_a_change_of_the_gate_is_seen_by_the_next_answer(talker, upstream, engine_row):
+    from django.contrib.auth.models import Group
+
+    painters = Group.objects.create(name="painters")
+    switches = ImageSettings.load()
+    seen = []
+    for change in (
+        lambda: None,
+        lambda: ImageSettings(**{**vars_of(switches), "edit_enabled": False}).save(),
+        lambda: switches.groups.add(painters),
+        lambda: talker.user.groups.add(painters),
+        lambda: type(engine_row).objects.get().delete(),
+    ):
+        change()
+        upstream.answer("Words alone.")
+        reply(talker)
+        seen.append(offered(bodies(upstream)[-1]))
+
+    assert seen == [["generate_image", "edit_image"], ["generate_image"], [], ["generate_image"], []]
+
+
+def vars_of(row):
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+def test_a_temporary_chat_edits_what_its_messages_show_and_keeps_nothing(talker, upstream, alice):
+    shown = inputs.file_from_bytes(alice, BLUE, name="sea.png")
+    upstream.script(drawn(RED), path=EDITS)
+    upstream.answer(None, tool_calls=[call("edit_image", prompt="make it red")])
+    upstream.answer("Changed.")
+    question = {"role": "user", "content": "make it red", "files": [{"type": "image", "url": shown.url}]}
+    tab = talker.listen()
+
+    tab.until_done(ask(talker, messages=[question]))
+
+    made = File.objects.exclude(pk=shown.pk).get()
+    assert made.provenance["inputs"] == [str(shown.pk)]
+    assert made.expires_at is not None
+    assert not ImageJob.objects.exists()
+
+
+def test_a_program_shows_its_picture_in_the_message(site, api_key, talker, upstream):
+    url = f"data:image/png;base64,{in_base64(BLUE)}"
+    upstream.script(drawn(RED), path=EDITS)
+    upstream.answer(None, tool_calls=[call("edit_image", image=1)])
+    upstream.answer("Changed.")
+    parts = [{"type": "text", "text": "make it red"}, {"type": "image_url", "image_url": {"url": url}}]
+    body = {"model": "m1", "messages": [{"role": "user", "content": parts}]}
+
+    answer = site.session(key=api_key).post(f"{site.url}/api/chat/completions", json=body, timeout=PATIENCE)
+
+    assert answer.json()["choices"][0]["message"]["content"] == "Changed."
+    [part] = upstream.asked(EDITS)[0].files
+    assert part.data == BLUE
