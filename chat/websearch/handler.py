@@ -38,6 +38,7 @@ class WebSearchHandler(Handler):
             await self._say_why(turn, error)
             return
         words = ngettext("Found %(n)s result", "Found %(n)s results", len(results)) % {"n": len(results)}
+        words = words if results else _("The web search found nothing")
         await turn.emit("status", {"description": words, "done": True, "sources": _sources(results)})
         turn.add_context(_context(query, results))
 

@@ -83,7 +83,7 @@ def test_nothing_found_is_said_to_the_model_and_to_the_person(talker, upstream):
     upstream.search.finds = []
     upstream.answer('{"query": "kites"}')
     answer = ask(talker)
-    assert steps(answer)[-1] == "Found 0 results"
+    assert steps(answer)[-1] == "The web search found nothing"
     assert answer["status_history"][-1]["sources"] == []
     assert "Nothing was found." in told(upstream)
 
