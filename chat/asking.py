@@ -58,6 +58,8 @@ def start_chat(
             user_id=wish.user_id, title=title or tasks.first_words(content), title_is_own=bool(title)
         )
         question = _question(chat, None, content, files=files, message_id=message_id)
+        if not chat.title and question.files:  # nothing was said with the file
+            chat.title = tasks.first_words(question.files[0]["name"])
         services.tell(chat, "chat:list", {})
         return Exchange(chat, question, order.answer(chat, question))
 
@@ -87,6 +89,8 @@ def add_message(
         if not chat.title:
             chat.title = tasks.first_words(content)
         question = _question(chat, parent, content, files=files, message_id=message_id)
+        if not chat.title and question.files:
+            chat.title = tasks.first_words(question.files[0]["name"])
         return Exchange(chat, question, order.answer(chat, question))
 
 
@@ -147,7 +151,8 @@ def answer_into(chat: Chat, message_id: uuid.UUID, wish: Wish, *, given: Given) 
         chat = _locked(chat)
         found = Message.objects.filter(pk=message_id).first()
         if found is None:
-            return order.answer(chat, _asked_in(chat, given.payload["messages"]), message_id=message_id)
+            question = _asked_in(chat, given.payload["messages"], files=given.files)
+            return order.answer(chat, question, message_id=message_id)
         if found.chat_id != chat.pk:
             raise NotFound(_("This message is not there."), code="message_not_found")
         if found.role == Message.Role.USER:
@@ -179,7 +184,6 @@ class _Order:
         wish = self.wish
         answer.status, answer.model, answer.saved = Message.Status.PENDING, self.model, timezone.now()
         answer.options = {"features": dict(wish.features), "params": dict(wish.params)}
-        answer.follow_ups = []
         answer.save()
         chat.leaf, chat.model, chat.updated = answer, self.model, timezone.now()
         chat.save(update_fields=["leaf", "model", "title", "updated"])
@@ -230,7 +234,7 @@ def _question(
     return question
 
 
-def _asked_in(chat: Chat, messages: Sequence[Mapping[str, Any]]) -> Message:
+def _asked_in(chat: Chat, messages: Sequence[Mapping[str, Any]], *, files: Sequence[Mapping[str, Any]] = ()) -> Message:
     """The question that a program's request ends with: the chat's last message if it says the same, else a new one."""
     last: Mapping[str, Any] = next((one for one in reversed(messages) if one.get("role") == Message.Role.USER), {})
     content = history.text_of(last.get("content"))
@@ -238,7 +242,7 @@ def _asked_in(chat: Chat, messages: Sequence[Mapping[str, Any]]) -> Message:
         return chat.leaf
     if not chat.title:
         chat.title = tasks.first_words(content)
-    return _question(chat, chat.leaf, content)
+    return _question(chat, chat.leaf, content, files=[file["id"] for file in files if file.get("id")])
 
 
 def _locked(chat: Chat) -> Chat:

@@ -21,7 +21,7 @@ from rest_framework.response import Response
 from chat import access, asking, direct, events, serializers, services, temporary
 from chat.api import NOT_FOUND, ChatView, asker_of
 from chat.models import Message
-from chat.pipeline import Turn
+from chat.pipeline import Turn, attachments
 from chat.runs import Given
 from providers import relay
 from providers.api import RELAYED, LoopView, body_of
@@ -41,9 +41,12 @@ class ChatCompletions(LoopView):
         """Complete a chat with all that this site adds; in the background with `chat_id`, `id` and `session_id`."""
         ask = relay.ask_for("chat", caller_of(request), body_of(request), request.COOKIES)
         ours, payload = _told_apart(ask.payload)
+        if ours["files"] or any("files" in message for message in payload["messages"]):
+            await sync_to_async(_find_files)(request, ours, payload)
         if ours["chat_id"] and ours["id"] and ours["session_id"]:
             task_id = await sync_to_async(_in_background)(request, ours, payload)
             return Response({"status": True, "task_id": str(task_id)})
+        attachments.place(payload["messages"], ours["files"])
         sink = Direct(ask.caller.user_id, ours["chat_id"], ours["id"])
         turn = Turn(
             caller=ask.caller,
@@ -100,11 +103,18 @@ class Direct:
             await events.emit(self.user_id, type=type, data=data, chat_id=self.chat_id, message_id=self.message_id)
 
 
+def _find_files(request: Request, ours: dict[str, Any], payload: dict[str, Any]) -> None:
+    """What the request and its messages call files becomes files that this person may see, or NotFound."""
+    payload["messages"] = list(payload["messages"])
+    attachments.resolve(request.user, payload["messages"])
+    ours["files"] = attachments.named(request.user, ours["files"])
+
+
 def _in_background(request: Request, ours: dict[str, Any], payload: dict[str, Any]) -> uuid.UUID:
     """The id of the reply, in a stored chat or in a temporary one."""
     message_id = access.named_uuid(ours["id"])
     wish = asking.Wish(asker_of(request), model=payload["model"], features=ours["features"])
-    given = Given({**ours["params"], **payload}, session_id=ours["session_id"][:100])
+    given = Given({**ours["params"], **payload}, session_id=ours["session_id"][:100], files=tuple(ours["files"]))
     if temporary.is_temporary(ours["chat_id"]):
         return temporary.answer(ours["chat_id"], message_id, wish, given=given, files=ours["files"])
     return asking.answer_into(access.chat_for(request.user, ours["chat_id"]), message_id, wish, given=given).pk

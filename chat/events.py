@@ -27,7 +27,6 @@ EventType = Literal[
     "replace",  # {"content"}: the whole text anew
     "chat:message:error",  # {"error": {"content"}}
     "chat:title",  # {"title"}
-    "chat:message:follow_ups",  # {"follow_ups": [str]}: what one might ask after this answer
     "chat:messages",  # {"chat_id"}: messages or the shown branch changed
     "chat:list",  # {}: chats came, went or came back
     "chat:tasks:cancel",  # {}: somebody stopped this reply
@@ -51,6 +50,7 @@ class StatusData(TypedDict, total=False):
     description: str
     done: bool
     error: bool
+    notice: bool  # for the person to read, not a step: it stays in sight
     progress: float  # 0 to 1
     step: int
     total: int

@@ -193,7 +193,7 @@ def content_response(request: Request, row: File) -> HttpResponseBase:
 
 
 def _guarded(response: HttpResponseBase, row: File, etag: str, *, download: bool = False) -> HttpResponseBase:
-    attachment = download or row.content_type not in files.INLINE
+    attachment = download or not files.is_shown(row)
     response["ETag"] = etag
     response["Cache-Control"] = KEPT
     response["Accept-Ranges"] = "bytes"

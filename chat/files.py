@@ -7,9 +7,10 @@ after the transaction that removed it has committed.
 
 import hashlib
 import mimetypes
+import re
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePath
@@ -24,13 +25,17 @@ from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat import pictures, stores
+from chat import documents, pictures, stores
 from chat.access import Person
 from chat.models import Chat, File, Message
 from providers.errors import BadRequest, NotFound, TooLarge
 
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
 THUMBNAIL_WIDTHS = (128, 256, 512, 1024)
+# What is made of a file once and kept beside it: its text, the picture as models take it, thumbnails.
+BESIDE = ("text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+_BESIDE = re.compile(r"\.(text|model|w\d+\.webp)$")
 STRAY_AGE = timedelta(hours=1)  # bytes without a row are left alone while they may belong to a running transaction
 OTHERS = ("speech/",)  # what other rooms keep in the same store under rows of their own
 HEAD = 4096  # bytes that sniffing looks at
@@ -52,6 +57,7 @@ INLINE = {
     "text/plain",
 }
 TEXT_NAMES = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json"}
+RUNNABLE = {".htm", ".html", ".js", ".mjs", ".svg", ".xht", ".xhtml", ".xml"}  # by name: a download, though it is text
 EXTENSIONS = {"text/plain": ".txt", "text/markdown": ".md", "image/jpeg": ".jpg", "application/octet-stream": ".bin"}
 
 
@@ -85,7 +91,7 @@ def sniff(head: bytes, name: str = "") -> str:
         return "audio/flac"
     if head.startswith(b"PK\x03\x04"):
         return "application/zip"
-    if b"\0" not in head and _is_utf8(head):
+    if documents.marked_encoding(head) or (b"\0" not in head and (_is_utf8(head) or not _has_controls(head))):
         return TEXT_NAMES.get(PurePath(name).suffix.lower(), "text/plain")
     return "application/octet-stream"
 
@@ -200,11 +206,11 @@ def attach(rows: list[File], message: Message) -> None:
 
 
 def delete_bytes_unheld(storage_name: str) -> None:
-    """After the commit of a removal: drop the bytes and their thumbnails unless another row holds them."""
+    """After the commit of a removal: drop the bytes and what lies beside them unless another row holds them."""
     if not File.objects.filter(storage_name=storage_name).exists():
         stores.delete(storage_name)
-        for width in THUMBNAIL_WIDTHS:
-            stores.delete(_thumbnail_name(storage_name, width))
+        for what in BESIDE:
+            stores.delete(f"{storage_name}.{what}")
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -216,16 +222,41 @@ def thumbnail(row: File, wanted: int) -> tuple[bytes, int]:
     Made once and kept beside the picture. Raises NotFound for what is no picture or cannot be scaled (SVG).
     """
     width = next((one for one in THUMBNAIL_WIDTHS if one >= wanted), THUMBNAIL_WIDTHS[-1])
-    name = _thumbnail_name(row.storage_name, width)
+
+    def small(content: bytes) -> bytes:
+        if not row.is_picture or row.content_type == "image/svg+xml":
+            raise NotFound(_("This file has no small picture."))
+        return pictures.thumbnail(content, width)
+
+    return _kept(row, f"w{width}.webp", small), width
+
+
+def document(row: File) -> documents.Document:
+    """The file's text, or what is wrong with it. Slow the first time. Raises FileNotFoundError."""
+    if not documents.is_text(row.content_type) and row.content_type != "application/pdf":
+        return documents.Document("", documents.UNREADABLE)
+    if row.content_type != "application/pdf":
+        return documents.read(stores.read(row.storage_name), row.content_type)
+    packed = _kept(row, "text", lambda content: documents.read(content, row.content_type).packed())
+    return documents.Document.unpacked(packed)
+
+
+def picture_for_model(row: File) -> bytes:
+    """The picture as models take it. Raises BadRequest (unreadable), TooLarge, FileNotFoundError."""
+    return _kept(row, "model", pictures.for_model)
+
+
+def _kept(row: File, what: str, make: Callable[[bytes], bytes]) -> bytes:
+    """Something made of a file: made by the first one to ask, and kept beside it unless it is the file itself."""
+    name = f"{row.storage_name}.{what}"
     try:
-        return stores.read(name), width
+        return stores.read(name)
     except FileNotFoundError:
-        pass  # the first one to ask makes it
-    if not row.content_type.startswith("image/") or row.content_type == "image/svg+xml":
-        raise NotFound(_("This file has no small picture."))
-    small = pictures.thumbnail(stores.read(row.storage_name), width)
-    stores.write(name, small)
-    return small, width
+        content = stores.read(row.storage_name)
+    made = make(content)
+    if made is not content:
+        stores.write(name, made)
+    return made
 
 
 def file_json(row: File) -> dict[str, Any]:
@@ -243,6 +274,11 @@ def file_json(row: File) -> dict[str, Any]:
         "created": row.created.isoformat(),
         "expires_at": row.expires_at.isoformat() if row.expires_at else None,
     }
+
+
+def is_shown(row: File) -> bool:
+    """Whether a browser may show it as what it is; everything else it is given as a download."""
+    return row.content_type in INLINE and PurePath(row.name).suffix.lower() not in RUNNABLE
 
 
 # --- collecting -------------------------------------------------------------------------------------------------------
@@ -269,7 +305,7 @@ def collect(*, now: datetime | None = None, dry_run: bool = False) -> Collected:
     stored: set[str] = set()
     for name, changed in stores.stored():
         stored.add(name)
-        base = name.partition(".w")[0] if name.endswith(".webp") else name  # a thumbnail goes with its picture
+        base = _BESIDE.sub("", name)  # what lies beside a file goes with it
         if name in held or base in held or name.startswith(OTHERS):
             continue
         if now - changed > STRAY_AGE:
@@ -289,6 +325,11 @@ def _is_utf8(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start > len(head) - 4  # a character cut by the end of the head
     return True
+
+
+def _has_controls(head: bytes) -> bool:
+    """Whether there are bytes that no text has, in whatever encoding of eight bits."""
+    return bool(_CONTROLS.search(head))
 
 
 def _measured(file: DjangoFile, content_type: str) -> tuple[int | None, int | None]:
@@ -314,10 +355,6 @@ def _shown_name(name: str, content_type: str) -> str:
         return path.name[-150:]
     same = guessed == content_type or path.suffix.lower() == wanted
     return (path.name if same else f"{path.stem}{wanted}")[-150:]
-
-
-def _thumbnail_name(storage_name: str, width: int) -> str:
-    return f"{storage_name}.w{width}.webp"
 
 
 def total_bytes() -> int:

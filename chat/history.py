@@ -16,20 +16,33 @@ def branch_above(message: Message) -> list[Message]:
 
 
 def as_openai(branch: Iterable[Message]) -> list[dict[str, Any]]:
-    """The branch as OpenAI messages, ending with the question.
+    """The branch as OpenAI messages, ending with the question; what came with a message is its `files`.
 
     An answer without a word (failed, stopped at once) is left out; the two questions around it become one message,
-    because many models refuse two turns of one role in a row. Thinking is not sent back.
+    because many models refuse two turns of one role in a row. Thinking is not sent back. Pictures of an answer go with
+    the person's next message, marked as `shown`: no API takes pictures of an assistant.
     """
     messages: list[dict[str, Any]] = []
+    shown: list[dict[str, Any]] = []
     for message in branch:
-        if not message.content.strip():
-            continue
-        if messages and messages[-1]["role"] == message.role != Message.Role.SYSTEM:
-            messages[-1]["content"] += f"\n\n{message.content}"
-        else:
-            messages.append({"role": str(message.role), "content": message.content})
+        files: list[dict[str, Any]] = []
+        if message.role == Message.Role.USER:
+            files, shown = [*shown, *message.files], []
+        elif message.role == Message.Role.ASSISTANT:
+            shown += [{**file, "shown": True} for file in message.files if file.get("type") == "image"]
+        if message.content.strip() or files:
+            _append(messages, message, files)
     return messages
+
+
+def _append(messages: list[dict[str, Any]], message: Message, files: list[dict[str, Any]]) -> None:
+    last = messages[-1] if messages else {}
+    if last.get("role") != message.role or message.role == Message.Role.SYSTEM:
+        messages.append({"role": str(message.role), "content": message.content} | ({"files": files} if files else {}))
+        return
+    last["content"] = "\n\n".join(text for text in (last["content"], message.content) if text.strip())
+    if files:
+        last["files"] = [*last.get("files", ()), *files]
 
 
 def text_of(content: Any) -> str:

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _tasks: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks weakly
 # Rows of running replies are written here, so that they neither wait behind requests nor open connections without end.
 _rows = ThreadPoolExecutor(max_workers=4, thread_name_prefix="chat-rows")
+# Long documents and large pictures are read here, so that no row waits for them.
+_slow = ThreadPoolExecutor(max_workers=2, thread_name_prefix="chat-slow")
 _home: asyncio.AbstractEventLoop | None = None  # where sockets live: an in-memory channel layer works on its loop alone
 _own: asyncio.AbstractEventLoop | None = None
 _own_lock = threading.Lock()
@@ -63,6 +65,12 @@ async def end_all() -> None:
 async def in_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
     """Run `job`, which may use the database, in a thread that leaves no connection open."""
     result: T = await database_sync_to_async(job, thread_sensitive=False, executor=_rows)(*args, **options)
+    return result
+
+
+async def in_slow_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
+    """The same for work that takes its time."""
+    result: T = await database_sync_to_async(job, thread_sensitive=False, executor=_slow)(*args, **options)
     return result
 
 

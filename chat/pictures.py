@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 MAX_PIXELS = 50_000_000  # of a picture that we decode: 200 MB as RGBA
 MAX_SIDE = 30_000
 THUMBNAIL_QUALITY = 80
+MODEL_SIDE = 2048  # pixels: no model looks closer
+MODEL_BYTES = 4_000_000  # of one picture for a model: under the limit of every provider that says one
+MODEL_QUALITY = 85
+MODEL_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # what models take
 EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -101,6 +105,31 @@ def thumbnail(content: bytes, width: int) -> bytes:
             raise unreadable() from error
 
 
+def for_model(content: bytes) -> bytes:
+    """The picture as models take it: PNG, JPEG, WebP or GIF, one frame, upright, not too large. It goes as it is when
+    it is all that and tells nothing of its making (a camera writes the place into its files).
+    """
+    from PIL import ImageOps
+    from PIL.Image import Resampling
+
+    kind = sniff(content)
+    with opened(content) as image:
+        try:
+            fits = len(content) <= MODEL_BYTES and max(image.size) <= MODEL_SIDE
+            if fits and kind in MODEL_TYPES and not image.getexif() and not getattr(image, "is_animated", False):
+                return content
+            image.draft("RGB", (MODEL_SIDE, MODEL_SIDE))
+            scaled = _eight_bits(ImageOps.exif_transpose(image))
+            scaled.thumbnail((MODEL_SIDE, MODEL_SIDE), Resampling.LANCZOS)
+            if kind != "image/jpeg" and len(exact := encoded(scaled, "image/png")) <= MODEL_BYTES:
+                return exact
+            out = io.BytesIO()
+            _on_white(scaled).save(out, "JPEG", quality=MODEL_QUALITY)
+            return out.getvalue()
+        except BROKEN as error:
+            raise unreadable() from error
+
+
 # --- Pillow -----------------------------------------------------------------------------------------------------------
 
 
@@ -142,6 +171,16 @@ def encoded(image: "Image", content_type: str) -> bytes:
 def _eight_bits(image: "Image") -> "Image":
     """16 bits of grey would be cut off by Pillow's own conversion, not scaled."""
     return image.convert("I").point(lambda value: value / 256).convert("L") if image.mode.startswith("I;16") else image
+
+
+def _on_white(image: "Image") -> "Image":
+    """Without transparency, which would show as black."""
+    from PIL import Image
+
+    if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
+        return image.convert("RGB")
+    layered = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
 
 
 def _learn_heif() -> None:

@@ -135,7 +135,8 @@ class StaticFiles(ServeStaticBase):  # type: ignore[misc]
             if not self._loaded:
                 await sync_to_async(self._load)()
             if self.autorefresh:
-                file = await sync_to_async(self.find_file)(scope["path"])
+                # In nobody's thread: uvicorn may begin a request in the context of the one before, which has ended.
+                file = await sync_to_async(self.find_file, thread_sensitive=False)(scope["path"])
             else:
                 file = self.files.get(scope["path"])
             if file is not None:

@@ -19,7 +19,8 @@ A toggle may ask more with `options`: what is chosen arrives as `turn.features["
 
 A handler works on a `Turn` and on nothing else; it works alike for a reply in the browser and for
 `POST /api/chat/completions`. One with a toggle is called only when the request switches it on and its person may use
-it. What a handler raises never ends the conversation: it becomes a status line, and the model is called all the same.
+it. Attached files stand at their messages as `files` until all handlers are through: words are a person's own.
+What a handler raises never ends the conversation: it becomes a status line, and the model is called all the same.
 """
 
 import logging
@@ -32,6 +33,7 @@ from django.utils.translation import gettext as _
 
 from chat.events import FileData
 from chat.loop import in_thread
+from chat.pipeline import attachments
 from chat.pipeline.base import Choice, Handler, Option, Toggle
 from chat.pipeline.turn import Turn
 from providers.errors import GatewayError
@@ -69,7 +71,7 @@ def toggles_for(caller: Caller) -> list[tuple[str, Toggle]]:
 
 
 async def run(turn: Turn) -> None:
-    """Let each handler have the turn, until one finishes it."""
+    """Let each handler have the turn, until one finishes it; otherwise its files become what a model reads."""
     for handler in handlers():
         if turn.finished:
             return
@@ -85,6 +87,8 @@ async def run(turn: Turn) -> None:
         except Exception:  # a handler may come from anywhere; the conversation goes on without it
             logger.exception("Handler %s failed", handler.name)
             await _report(turn, _("Something went wrong on this site."))
+    if not turn.finished:
+        await attachments.attach(turn)
 
 
 async def receive_pictures(turn: Turn, urls: Sequence[str]) -> None:

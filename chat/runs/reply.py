@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from chat import events, pipeline, tools
 from chat.loop import in_thread
 from chat.models import Message
-from chat.pipeline import Turn
+from chat.pipeline import Turn, attachments
 from chat.runs import reading, saving
 from chat.runs.draft import Draft
 from providers import relay
@@ -43,6 +43,7 @@ class Given:
 
     payload: dict[str, Any] = field(repr=False)
     session_id: str = ""
+    files: tuple[dict[str, Any], ...] = ()
 
 
 class Reply:
@@ -127,7 +128,7 @@ class Reply:
         if job is None:
             self._stopped = True
             return
-        payload = self.given.payload if self.given else {"messages": job.messages}
+        payload = _with_files(self.given, job) if self.given else {"messages": job.messages}
         turn = Turn(
             caller=self.asker.caller,
             cookies=self.asker.cookies,
@@ -189,7 +190,6 @@ class Reply:
         if self.draft.first_token_ms is None:
             self.draft.first_token_ms = self._elapsed_ms()
             self.draft.status = Status.STREAMING
-        self.draft.note_time(self._elapsed_ms(), thinking=bool(piece.reasoning), answering=bool(piece.content))
         self.draft.add(piece.content, piece.reasoning)
         self._untold.set()
 
@@ -282,3 +282,11 @@ class Reply:
                 await asyncio.sleep(wait)
             else:
                 return
+
+
+def _with_files(given: Given, job: saving.Job) -> dict[str, Any]:
+    """A program's body, its messages with the files that came with it or stand in the chat."""
+    messages = list(given.payload["messages"])
+    attachments.lend(messages, job.messages)
+    attachments.place(messages, [*job.files, *given.files])
+    return {**given.payload, "messages": messages}

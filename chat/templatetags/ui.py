@@ -19,7 +19,7 @@ from chat.websearch import endpoint
 register = template.Library()
 # What the chat page imports: named in the page, so that the browser fetches all at once instead of link by link.
 CHAT_MODULES = (
-    *("actions", "api", "clipboard", "code", "composer", "follow-ups", "keys", "markdown", "maths", "options"),
+    *("actions", "api", "attachments", "clipboard", "code", "composer", "keys", "markdown", "maths", "options"),
     *("picker", "replies", "scroll", "share", "sidebar", "socket", "sources", "status", "text", "theme", "thread"),
     "toast",
 )
@@ -67,9 +67,15 @@ def seconds(milliseconds: int) -> str:
 
 
 @register.filter
-def thought_for(milliseconds: int) -> str:
-    """`Thought for 4 s`, as the script says it while one watches."""
-    return _("Thought for {n} s").replace("{n}", str(max(1, round(milliseconds / 1000))))
+def notices(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What of an answer's status is for the person to read."""
+    return [step for step in history if step.get("notice")]
+
+
+@register.filter
+def steps(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rest: how the answer was made."""
+    return [step for step in history if not step.get("notice")]
 
 
 @register.simple_tag
@@ -147,6 +153,19 @@ def script_texts() -> SafeString:
         "picture": _("Picture"),
         "improved": _("Drawn as: {prompt}"),
         "seed": _("seed {n}"),
+        "attached": _("{name} is attached."),
+        "detached": _("{name} was removed."),
+        "detach": _("Remove {name}"),
+        "waiting": _("Waiting"),
+        "uploading": _("Your files are still being uploaded."),
+        "progressOf": _("Upload of {name}"),
+        "uploadFailed": _("It could not be uploaded."),
+        "notUploaded": _("“{name}” was not uploaded. Try it again, or remove it."),
+        "retryUpload": _("Upload {name} again"),
+        "tooManyFiles": _("At most {n} files go with one message."),
+        "fileTooLarge": _("“{name}” is too large: at most {size}."),
+        "unreadable": _("Models cannot read this kind of file."),
+        "noVision": _("This model cannot see pictures. Choose another one to have them looked at."),
         "versions": _("Version {n} of {total}"),
         "readAloud": _("Read aloud"),
         "stopReading": _("Stop reading"),

@@ -1,5 +1,6 @@
 // Where one writes. What is written is kept per chat until the server has it: no reload and no failure loses it.
 import { ApiError, post, tellRefusal } from "./api.js";
+import * as attachments from "./attachments.js";
 import * as picker from "./picker.js";
 import * as scroll from "./scroll.js";
 import * as thread from "./thread.js";
@@ -22,6 +23,7 @@ export function open() {
   grow(area());
   const wanted = sessionStorage.getItem("features")?.split(" ") ?? [];
   for (const chip of chips()) chip.setAttribute("aria-pressed", wanted.includes(chip.dataset.feature));
+  attachments.open();
   update();
   if (matchMedia("(pointer: fine)").matches && !document.querySelector("dialog[open]")) area().focus();
 }
@@ -32,10 +34,15 @@ export function update() {
   const send = button();
   send.dataset.state = stop ? "stop" : "send";
   send.setAttribute("aria-label", stop ? send.dataset.labelStop : send.dataset.labelSend);
-  send.disabled = !stop && (sending || area().disabled || !area().value.trim());
+  const nothing = !area().value.trim() && attachments.isEmpty();
+  send.disabled = !stop && (sending || area().disabled || nothing || Boolean(attachments.obstacle()));
+  send.title = stop ? "" : attachments.obstacle();
+  attachments.warn();
 }
 
 export function start() {
+  attachments.start(update);
+  document.addEventListener("model:changed", update);
   document.addEventListener("input", (event) => {
     if (event.target !== area()) return;
     remember(event.target.value);
@@ -65,6 +72,7 @@ export function start() {
     if (!chip) return;
     chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") !== "true");
     sessionStorage.setItem("features", features().join(" "));
+    update();
   });
 }
 
@@ -76,27 +84,33 @@ const features = () =>
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
 
 export async function submit(content) {
-  if (sending || !content.trim()) return;
+  if (sending || (!content.trim() && attachments.isEmpty())) return;
+  if (attachments.obstacle()) return toast(attachments.obstacle());
   sending = true;
   const place = thread.element(); // one may go elsewhere before the answer comes
   const key = draftKey();
   remember(content);
-  const bubble = showSending(content);
+  const taken = attachments.take();
+  const bubble = showSending(content, taken.files);
   area().value = "";
   grow(area());
   update();
   try {
     const wish = { model: picker.model(), features: Object.fromEntries(features().map((name) => [name, true])) };
+    wish.files = taken.files.map(({ id }) => ({ id }));
     for (const add of contributions) add(wish);
-    const started = await deliver({ content, ...wish });
+    const started = await post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", { content, ...wish });
     sessionStorage.removeItem(key);
-    if (place !== thread.element()) return;
-    document.dispatchEvent(new Event("message:sent"));
-    if (started.chat) openNew(started.chat);
+    const here = place === thread.element();
+    if (here) document.dispatchEvent(new Event("message:sent"));
+    if (here && started.chat) openNew(started.chat);
+    taken.done();
+    if (!here) return;
     await thread.refresh();
     scroll.toEnd();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    taken.giveBack();
     if (place === thread.element()) giveBack(content);
     toast([error.message || t("noAnswer"), t("sendFailed")].join(" "));
   } finally {
@@ -108,11 +122,7 @@ export async function submit(content) {
 
 export async function stop() {
   const id = thread.runningId();
-  if (id) await post(`/api/tasks/stop/${id}`).catch(tellRefusal);
-}
-
-function deliver(message) {
-  return thread.ownChat()?.ask(message) ?? post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", message);
+  if (id) await post(thread.apiUrl(`/messages/${id}/stop`)).catch(tellRefusal);
 }
 
 function openNew(chat) {
@@ -123,9 +133,11 @@ function openNew(chat) {
   document.dispatchEvent(new CustomEvent("chat:opened", { detail: chat }));
 }
 
-function showSending(content) {
+function showSending(content, files) {
   const bubble = document.getElementById("question-template").content.firstElementChild.cloneNode(true);
   bubble.querySelector("[data-text]").textContent = content;
+  bubble.querySelector("[data-text]").hidden = !content.trim();
+  bubble.querySelector(".attached").append(...attachments.shadows(files));
   thread.element().append(bubble);
   document.getElementById("welcome")?.classList.add("leaving");
   scroll.toEnd();
@@ -140,7 +152,7 @@ function giveBack(content) {
 }
 
 function remember(text) {
-  if (text && !thread.isTemporary()) sessionStorage.setItem(draftKey(), text);
+  if (text) sessionStorage.setItem(draftKey(), text);
   else sessionStorage.removeItem(draftKey());
 }
 

@@ -8,6 +8,8 @@ const search = () => by("picker-search");
 const options = () => [...by("picker-list").children].filter((option) => !option.hidden);
 
 export const model = () => button().dataset.model;
+/** Whether it sees pictures: "true", "false", or "" when nobody knows. */
+export const vision = () => button().dataset.vision;
 export const isOpen = () => !panel().hidden;
 
 export function start() {
@@ -79,11 +81,13 @@ function press(event) {
 }
 
 function choose(option) {
-  button().dataset.model = option.dataset.model;
+  const { model: chosen, vision: sees } = option.dataset;
+  Object.assign(button().dataset, { model: chosen, vision: sees });
   button().querySelector(".picker-name").textContent = option.querySelector(".option-name").textContent;
   const badge = by("demo-badge");
   if (badge) badge.hidden = option.dataset.demo !== "true";
   close();
   by("message").focus();
-  patch("/api/v1/preferences", { model: option.dataset.model }).catch(tellRefusal);
+  document.dispatchEvent(new CustomEvent("model:changed"));
+  patch("/api/v1/preferences", { model: chosen }).catch(tellRefusal);
 }

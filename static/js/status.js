@@ -2,10 +2,13 @@
 import { t } from "./text.js";
 
 /** The current step in `element`; when all is over the server's list of steps takes its place. */
-export function showStatus(element, steps, over) {
-  const step = steps.at(-1);
+export function showStatus(element, history, over) {
+  const step = history.filter((one) => !one.notice).at(-1);
   const line = element.querySelector(".now");
-  if (!over) showFailures(element, steps);
+  if (!over) {
+    showLines(element, "made-notice", history.filter((one) => one.notice));
+    showLines(element, "failed", history.filter((one) => one.error));
+  }
   if (over || !step || step.done) return line?.remove();
   const now = line ?? element.appendChild(document.getElementById("status-template").content.firstElementChild.cloneNode(true));
   const words = [step.description];
@@ -23,13 +26,12 @@ export function showStatus(element, steps, over) {
   if (!preview.hidden) preview.src = step.preview;
 }
 
-/** What went wrong is said at once, and stands as the server will show it. */
-function showFailures(element, steps) {
-  const failed = steps.filter((step) => step.error);
-  const shown = element.querySelectorAll(".failed").length;
-  for (const step of failed.slice(shown)) {
+/** What went wrong, and what is for the person to read, is said at once and stands as the server will show it. */
+function showLines(element, kind, steps) {
+  for (const step of steps.slice(element.querySelectorAll(`.${kind}`).length)) {
     const text = [step.description, step.detail].filter(Boolean).join(": ");
-    element.prepend(Object.assign(document.createElement("p"), { className: "made failed", textContent: text }));
+    const line = Object.assign(document.createElement("p"), { className: `made ${kind}`, textContent: text });
+    element.insertBefore(line, element.querySelector(".now"));
   }
 }
 

@@ -6,8 +6,9 @@ from typing import Any
 from chat import history, tree
 
 
-def message(name: str, parent: str | None = None, role: str = "user", content: str | None = None) -> Any:
-    return SimpleNamespace(pk=name, parent_id=parent, role=role, content=name if content is None else content)
+def message(name: str, parent: str | None = None, role: str = "user", content: str | None = None, files=()) -> Any:
+    said = name if content is None else content
+    return SimpleNamespace(pk=name, parent_id=parent, role=role, content=said, files=list(files))
 
 
 TREE = [
@@ -58,3 +59,10 @@ def test_an_answer_without_a_word_is_left_out_and_the_questions_become_one():
     branch = [message("one"), message("", role="assistant", content=" "), message("two")]
 
     assert history.as_openai(branch) == [{"role": "user", "content": "one\n\ntwo"}]
+
+
+def test_files_go_with_their_message_and_those_of_an_answer_with_the_next_question():
+    own, drawn = {"id": "1", "type": "file"}, {"id": "2", "type": "image"}
+    branch = [message("", files=[own]), message("", role="assistant", files=[drawn]), message("two")]
+
+    assert history.as_openai(branch) == [{"role": "user", "content": "two", "files": [own, {**drawn, "shown": True}]}]

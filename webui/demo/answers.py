@@ -30,6 +30,10 @@ DRAWN = "<context>This site has just"  # how the image handler tells a model tha
 THINKS = re.compile(r"\bthink|\breason|step by step|思考|推理|一步一步")
 
 
+# What the site puts around a person's words: attached documents, notes about pictures.
+ATTACHED = re.compile(r'<file name="[^"]*">.*?</file>|\[(?:The person attached|This site showed)[^\]]*\]', re.DOTALL)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     text: str
@@ -53,7 +57,7 @@ def answer_to(messages: list[Any]) -> Answer:
     """The answer to a conversation in OpenAI's form; odd shapes are read as far as they can be."""
     asked = [_words(message) for message in messages if isinstance(message, dict)]
     users = [_words(message) for message in messages if isinstance(message, dict) and message.get("role") == "user"]
-    last = (users or asked or [""])[-1]
+    last = ATTACHED.sub("", (users or asked or [""])[-1]).strip()
     language = "zh-hans" if CHINESE_LETTER.search(last) else "en"
     lower = last.lower()
     subject = next((name for name, words in SUBJECTS if words.search(lower)), "tour")

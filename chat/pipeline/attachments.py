@@ -1,0 +1,338 @@
+"""Attached files on their way to the model: pictures as parts, documents as text, all within what one request bears.
+
+Until the handlers are through, messages carry their `files` and nothing of them: handlers read the person's own words,
+and a turn that needs no model reads no byte. Then `attach` takes the `files` off and puts in what a model understands.
+The newest messages come first: what finds no room is named in a note instead, so that the model can say so.
+
+Pictures of answers stand with the person's next message (see `history.as_openai`), the newest few, and only for models
+that are known to see: nobody asked for them to be sent, so they must never be why a model refuses.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pybase64
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
+
+from chat import access, documents, files, pictures, switches
+from chat.history import text_of
+from chat.loop import in_slow_thread
+from chat.models import File
+from chat.pipeline.turn import Turn
+from providers import catalogue
+from providers.errors import BadRequest, GatewayError, NotFound
+
+MAX_PICTURES = 20  # of one request
+MAX_PICTURE_BYTES = 20_000_000  # of all its pictures; a third more on the wire
+MAX_SHOWN = 4  # pictures of answers among them
+PROMPT = 300  # characters of what a picture was drawn from
+
+_FILE_URL = re.compile(r"(?:https?://[^/]+)?/api/v1/files/([0-9a-fA-F-]{36})(?:/content)?/?(?:\?.*)?")
+_DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
+
+Entry = Mapping[str, Any]
+
+
+# --- A request's own files --------------------------------------------------------------------------------------------
+
+
+def named(user: Any, entries: Sequence[Any]) -> list[dict[str, Any]]:
+    """The `files` of a request: own files by id or URL, pictures by data URL or web address. NotFound, BadRequest."""
+    return [_named(user, entry if isinstance(entry, Mapping) else {}) for entry in entries]
+
+
+def _named(user: Any, entry: Entry) -> dict[str, Any]:
+    url, name = str(entry.get("url") or ""), str(entry.get("name") or "picture")
+    own = _FILE_URL.fullmatch(url)
+    if entry.get("id") or own:
+        return files.file_json(access.file_for(user, own[1] if own else entry["id"]))
+    if url and access.as_uuid(url) != access.NOBODYS:
+        return files.file_json(access.file_for(user, url))
+    if _DATA_URL.match(url) or (entry.get("type") == "image" and url.startswith(("https://", "http://"))):
+        return {"type": "image", "url": url, "name": name}
+    raise BadRequest(_("Name a file by its id or its address on this site."), param="files")
+
+
+def resolve(user: Any, messages: list[dict[str, Any]]) -> None:
+    """The same for messages of a request that name files of their own. What an earlier one had may be gone since."""
+    last = max((index for index, one in enumerate(messages) if one.get("role") == "user"), default=0)
+    for index, message in enumerate(messages):
+        if "files" in message:
+            entries = message["files"] if isinstance(message["files"], list) else []
+            find = named if index == last else _named_or_gone
+            messages[index] = {**message, "files": find(user, entries)}
+
+
+def _named_or_gone(user: Any, entries: Sequence[Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for entry in entries:
+        try:
+            found += named(user, [entry])
+        except NotFound:
+            found.append({**entry, "id": str(access.NOBODYS)})
+    return found
+
+
+def place(messages: list[dict[str, Any]], entries: Sequence[Entry]) -> None:
+    """A request's files go with the last thing its user says, unless that has parts of its own beside text."""
+    for index in reversed(range(len(messages))):
+        message = messages[index]
+        if message.get("role") == "user":
+            if entries and not _has_parts(message):
+                together = [*message.get("files", ()), *entries]
+                once = {one.get("id") or one["url"]: one for one in together}
+                messages[index] = {**message, "files": list(once.values())}
+            return
+
+
+def lend(messages: list[dict[str, Any]], stored: Sequence[Mapping[str, Any]]) -> None:
+    """A program's own messages get the files of the stored ones that say the same, from the end upwards."""
+    rows = [one for one in reversed(stored) if one["role"] == "user"]
+    places = [index for index in reversed(range(len(messages))) if messages[index].get("role") == "user"]
+    for index, row in zip(places, rows, strict=False):
+        message = messages[index]
+        same = text_of(message.get("content")) == row["content"]
+        if same and "files" in row and "files" not in message and not _has_parts(message):
+            messages[index] = {**message, "files": row["files"]}
+
+
+def _has_parts(message: Entry) -> bool:
+    content = message.get("content")
+    return isinstance(content, list) and any(isinstance(one, dict) and one.get("type") != "text" for one in content)
+
+
+# --- Into what a model understands ------------------------------------------------------------------------------------
+
+
+async def attach(turn: Turn) -> None:
+    """Put the files of all messages into the payload, and tell the person what the model does not get to see."""
+    if not any("files" in message for message in turn.messages):
+        return
+    packing = Packing(
+        user_id=turn.caller.user_id,
+        vision=await _vision(turn),
+        characters=(await switches.current()).attachment_budget,
+    )
+    turn.payload["messages"] = await in_slow_thread(packing.pack, turn.messages)
+    # A handler may have used the pictures: then it does not matter that the model cannot see them.
+    notices = packing.notices if turn.answer_files else packing.notices + packing.unseen
+    for notice in notices:
+        await turn.emit("status", {"description": notice, "done": True, "notice": True})
+
+
+async def _vision(turn: Turn) -> bool | None:
+    try:
+        return (await catalogue.snapshot()).route_for(turn.caller, str(turn.payload["model"])).vision
+    except GatewayError:
+        return None  # the relay says what is wrong with the model
+
+
+@dataclass(slots=True)
+class Packing:
+    """What there is room for while the messages are gone through, newest first. Blocking."""
+
+    user_id: int
+    vision: bool | None
+    characters: int
+    pictures: int = MAX_PICTURES
+    picture_bytes: int = MAX_PICTURE_BYTES
+    shown: int = MAX_SHOWN
+    notices: list[str] = field(default_factory=list)  # for the person, about their newest message
+    unseen: list[str] = field(default_factory=list)
+    _newest: bool = True
+    _user: Any = None
+
+    def pack(self, messages: Sequence[Entry]) -> list[dict[str, Any]]:
+        """The messages as they are sent: without `files`, with what these hold."""
+        self._user = get_user_model()._default_manager.get(pk=self.user_id)
+        packed: list[dict[str, Any]] = []
+        for message in reversed(_with_shown(messages)):
+            plain = {name: value for name, value in message.items() if name != "files"}
+            if entries := message.get("files"):
+                plain["content"] = self._content(plain.get("content"), entries)
+            packed.append(plain)
+            self._newest = self._newest and message.get("role") != "user"
+        return packed[::-1]
+
+    def _content(self, content: Any, entries: Sequence[Entry]) -> Any:
+        shown = [one for one in entries if one.get("shown")]
+        own = [one for one in entries if not one.get("shown")]
+        seen, unseen = self._pictures([one for one in own if _is_picture(one)])
+        before, told = self._answered(shown)
+        notes = [*told, *self._documents([one for one in own if not _is_picture(one)]), *unseen]
+        if isinstance(content, list):
+            return [*before, *(_text(note) for note in notes), *content, *seen]
+        words = "\n\n".join(text for text in (*notes, content or "") if text.strip())
+        return [*before, *([_text(words)] if words else ()), *seen] if before or seen else words
+
+    # --- documents ---
+
+    def _documents(self, entries: Sequence[Entry]) -> list[str]:
+        """Each as `<file name="…">text</file>`. Short ones are whole, long ones share what is left alike."""
+        read = [self._read(entry) for entry in entries]
+        room = shares([len(document.text) for document in read], self.characters)
+        self.characters -= sum(room)
+        return [
+            _wrapped(entry, self._cut(entry, document, size))
+            for entry, document, size in zip(entries, read, room, strict=True)
+        ]
+
+    def _read(self, entry: Entry) -> documents.Document:
+        if not self.characters:
+            return documents.Document("", "no room")  # older than what filled it: not even read
+        try:
+            document = files.document(self._row(entry))
+        except (NotFound, FileNotFoundError):
+            return documents.Document("", "deleted")
+        if document.problem:
+            self._notice(_PROBLEMS[document.problem]() % {"name": _name(entry)})
+        return document
+
+    def _cut(self, entry: Entry, document: documents.Document, size: int) -> str:
+        if document.problem:
+            return f"[{_TOLD[document.problem]}]"
+        if size >= len(document.text):
+            return document.text
+        numbers = {"name": _name(entry), "part": f"{size:,}", "whole": f"{len(document.text):,}"}
+        self._notice(_("“%(name)s” is long: the model gets the first %(part)s of its %(whole)s characters.") % numbers)
+        cut = f"[Cut here: these are the first {size:,} of {len(document.text):,} characters.]"
+        return f"{document.text[:size]}\n{cut}" if size else f"[{_TOLD['no room']}]"
+
+    # --- pictures ---
+
+    def _pictures(self, entries: Sequence[Entry]) -> tuple[list[dict[str, Any]], list[str]]:
+        """Parts for those the model sees, notes for the others."""
+        parts: list[dict[str, Any]] = []
+        notes: list[str] = []
+        for entry in entries:
+            if self.vision is False:
+                notes.append(f"[The person attached the picture “{_name(entry)}”. You cannot see pictures.]")
+                continue
+            part, why = self._part(entry)
+            if part is not None:
+                parts.append(part)
+            else:
+                notes.append(f"[The person attached the picture “{_name(entry)}”. You do not get it: {why}]")
+        if self.vision is False and entries and self._newest:
+            self.unseen.append(_("This model cannot see pictures. It was told their names only."))
+        return parts, notes
+
+    def _answered(self, entries: Sequence[Entry]) -> tuple[list[dict[str, Any]], list[str]]:
+        """Parts, or notes, for pictures that stood with the answer above."""
+        parts: list[dict[str, Any]] = []
+        notes: list[str] = []
+        for entry in reversed(entries):
+            if not self.shown:
+                break
+            self.shown -= 1
+            prompt = str((entry.get("provenance") or {}).get("prompt") or "")[:PROMPT]
+            note = "This site showed a picture with your answer above" + (f", drawn from: {prompt}" if prompt else ".")
+            part, _why = self._part(entry) if self.vision else (None, "")
+            if part is not None:
+                parts[:0] = [_text(f"[{note}]"), part]
+            else:
+                notes.insert(0, f"[{note}]")
+        return parts, notes
+
+    def _part(self, entry: Entry) -> tuple[dict[str, Any] | None, str]:
+        """A picture as a part of a message, or why it is none, in words for the model."""
+        url = str(entry.get("url") or "")
+        if self.pictures and not entry.get("id") and url.startswith(("http://", "https://")):
+            self.pictures -= 1
+            return _image(url), ""  # the provider fetches what everybody can
+        if not self.pictures or self.picture_bytes <= 0:
+            return None, "newer pictures take all the room."
+        try:
+            content = self._bytes(entry, url)
+        except (NotFound, FileNotFoundError):
+            return None, "it was deleted."
+        except GatewayError as error:
+            self._notice(_("“%(name)s” was not sent: %(why)s") % {"name": _name(entry), "why": error.message})
+            return None, "it cannot be read."
+        if len(content) > self.picture_bytes:
+            self.picture_bytes = 0
+            self._notice(_("“%(name)s” was not sent: these are too many pictures at once.") % {"name": _name(entry)})
+            return None, "newer pictures take all the room."
+        self.pictures -= 1
+        self.picture_bytes -= len(content)
+        return _image(f"data:{pictures.sniff(content)};base64,{pybase64.b64encode(content).decode()}"), ""
+
+    def _bytes(self, entry: Entry, url: str) -> bytes:
+        if entry.get("id"):
+            return files.picture_for_model(self._row(entry))
+        try:
+            return pictures.for_model(pybase64.b64decode(url.partition(",")[2]))
+        except ValueError as error:
+            raise pictures.unreadable() from error
+
+    # --- both ---
+
+    def _row(self, entry: Entry) -> File:
+        return access.file_for(self._user, entry.get("id"))
+
+    def _notice(self, words: str) -> None:
+        if self._newest:
+            self.notices.append(words)
+
+
+def _with_shown(messages: Sequence[Entry]) -> list[Entry]:
+    """Pictures of answers move on to the person's next message, as `history.as_openai` has it already."""
+    moved: list[Entry] = []
+    shown: list[Entry] = []
+    for message in messages:
+        if message.get("role") != "user":
+            shown += [{**one, "shown": True} for one in message.get("files", ()) if _is_picture(one)]
+            moved.append({name: value for name, value in message.items() if name != "files"})
+        elif shown:
+            moved.append({**message, "files": [*shown, *message.get("files", ())]})
+            shown = []
+        else:
+            moved.append(message)
+    return moved
+
+
+def shares(sizes: Sequence[int], room: int) -> list[int]:
+    """How much of each fits: the small ones whole, the others the same piece of what is left."""
+    given = [0] * len(sizes)
+    for done, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        given[index] = min(sizes[index], room // (len(sizes) - done))
+        room -= given[index]
+    return given
+
+
+_TOLD = {  # to the model
+    documents.PROTECTED: "This PDF is protected by a password, so you do not get its text.",
+    documents.WORDLESS: "There is no text in this file. A PDF without text is usually a scan.",
+    documents.UNREADABLE: "This kind of file cannot be read, or it is damaged.",
+    "deleted": "This file was deleted.",
+    "no room": "Left out: newer documents take all the room.",
+}
+_PROBLEMS = {  # to the person
+    documents.PROTECTED: lambda: _("“%(name)s” is protected by a password: the model does not get its text."),
+    documents.WORDLESS: lambda: _("There is no text in “%(name)s”. A scan can be sent as pictures."),
+    documents.UNREADABLE: lambda: _("“%(name)s” cannot be read as text: the model is told its name only."),
+}
+
+
+def _is_picture(entry: Entry) -> bool:
+    kind = str(entry.get("content_type") or "")
+    return kind != "image/svg+xml" and (kind.startswith("image/") or entry.get("type") == "image")
+
+
+def _name(entry: Entry) -> str:
+    return str(entry.get("name") or _("Picture"))
+
+
+def _wrapped(entry: Entry, text: str) -> str:
+    return f'<file name="{_name(entry)}">\n{text.strip().replace("</file>", "< /file>")}\n</file>'
+
+
+def _text(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+def _image(url: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": url}}
