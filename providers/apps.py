@@ -7,6 +7,7 @@ class ProvidersConfig(AppConfig):
     verbose_name = _("Connections")
 
     def ready(self) -> None:
-        from providers import signals
+        from providers import signals, tokens
 
         signals.connect()
+        tokens.seal()

@@ -1,7 +1,8 @@
 """The access token that a person's OpenID provider gave at sign-in, renewed before it ends (`system_oauth`).
 
-django-allauth keeps it (`SocialToken`). Renewal is single flight: over threads by a lock, over processes by the cache,
-because a provider that rotates refresh tokens takes a second use of the old one for theft.
+django-allauth keeps it (`SocialToken`), encrypted by `providers.tokens`. Renewal is single flight: over threads by a
+lock, over processes by the cache, because a provider that rotates refresh tokens takes a second use of the old one for
+theft.
 """
 
 import threading
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from providers import background, http
 from providers.errors import ConfigurationError, GatewayError, ProviderError
+from providers.fields import UNREADABLE
 from providers.words import provider_words
 
 RENEW_SECONDS = 60.0  # before the end
@@ -87,6 +89,8 @@ def _row_of(user_id: int) -> Any:
 
 
 def _seconds_left(row: Any) -> float:
+    if row.token == UNREADABLE:
+        raise _ended()
     return float("inf") if row.expires_at is None else (row.expires_at - timezone.now()).total_seconds()
 
 

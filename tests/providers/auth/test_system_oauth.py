@@ -3,16 +3,22 @@
 import json
 import threading
 from datetime import timedelta
+from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 import requests
 from allauth.socialaccount.models import SocialAccount, SocialToken
+from cryptography.fernet import Fernet
 from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from providers import oauth
 from providers.auth import AUTH_TYPES, NOBODY, Who
 from providers.errors import ConfigurationError, NetworkError, ProviderError
+from tests.people import make_user
 from tests.upstream import Gate, in_html, in_json, unused_port
 
 DESCRIPTION = "/.well-known/openid-configuration"
@@ -191,6 +197,52 @@ def test_two_accounts_of_one_person_use_the_one_signed_in_with_last(alice, provi
     SocialAccount.objects.exclude(pk=newer.pk).update(last_login=timezone.now() - timedelta(days=1))
     SocialToken.objects.create(account=newer, token="newer", expires_at=timezone.now() + timedelta(hours=1))
     assert oauth.token_for(alice.pk) == "newer"
+
+
+# --- at rest ---
+
+
+def stored(row):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT token, token_secret FROM socialaccount_socialtoken WHERE id = %s", [row.pk])
+        return cursor.fetchone()
+
+
+def write_plainly(row, token, secret):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE socialaccount_socialtoken SET token = %s, token_secret = %s WHERE id = %s", [token, secret, row.pk]
+        )
+
+
+def test_tokens_are_encrypted_in_the_database(alice):
+    row = keep(alice)
+    assert not {"token-1", "refresh-1"} & set(stored(row))
+    row.refresh_from_db()
+    assert (row.token, row.token_secret) == ("token-1", "refresh-1")
+
+
+def test_tokens_from_before_are_encrypted_by_the_migration(alice):
+    row, sealed = keep(alice), keep(make_user("Bob"), token="token-2", refresh="")
+    write_plainly(row, "plain-1", "plain-2")
+    migration = import_module("providers.migrations.0009_sealed_sign_in_tokens")
+    state = MigrationExecutor(connection).loader.project_state().apps
+
+    migration.seal(state, SimpleNamespace(connection=connection))
+    assert not {"plain-1", "plain-2"} & set(stored(row))
+    row.refresh_from_db(), sealed.refresh_from_db()
+    assert (row.token, row.token_secret, sealed.token, sealed.token_secret) == ("plain-1", "plain-2", "token-2", "")
+
+    migration.unseal(state, SimpleNamespace(connection=connection))
+    assert stored(row) == ("plain-1", "plain-2")
+
+
+def test_a_token_that_no_key_reads_has_ended(alice, provider, settings):
+    keep(alice)
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(ConfigurationError) as caught:
+        oauth.token_for(alice.pk)
+    assert caught.value.code == "oauth_token_ended"
 
 
 # --- a real provider, a real sign-in ---
