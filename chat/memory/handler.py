@@ -2,7 +2,7 @@
 
 from django.utils.translation import ngettext
 
-from chat import history, switches
+from chat import history, switches, temporary
 from chat.loop import in_thread
 from chat.memory import services
 from chat.pipeline.base import Handler
@@ -10,7 +10,8 @@ from chat.pipeline.turn import Turn
 
 
 class MemoryHandler(Handler):
-    """Without a chip: once the administrator allows memories, each person's own setting decides.
+    """Without a chip: once the administrator allows memories, each person's own setting decides. A temporary chat knows
+    nothing of them, unless it asks.
 
     A request may decide otherwise for itself: `"features": {"memory": true}`, or `false`.
     """
@@ -18,7 +19,7 @@ class MemoryHandler(Handler):
     name = "memory"
 
     async def handle(self, turn: Turn) -> None:
-        wish = turn.features.get(self.name)
+        wish = turn.features.get(self.name, False if temporary.is_temporary(turn.chat_id) else None)
         if (wish is not None and not wish) or not turn.caller.may("chats") or not (await switches.current()).memory:
             return
         question = history.question_of(turn.messages)
