@@ -184,6 +184,7 @@ class _Order:
         wish = self.wish
         answer.status, answer.model, answer.saved = Message.Status.PENDING, self.model, timezone.now()
         answer.options = {"features": dict(wish.features), "params": dict(wish.params)}
+        answer.follow_ups = []
         answer.save()
         chat.leaf, chat.model, chat.updated = answer, self.model, timezone.now()
         chat.save(update_fields=["leaf", "model", "title", "updated"])

@@ -27,6 +27,7 @@ EventType = Literal[
     "replace",  # {"content"}: the whole text anew
     "chat:message:error",  # {"error": {"content"}}
     "chat:title",  # {"title"}
+    "chat:message:follow_ups",  # {"follow_ups": [str]}: what one might ask after this answer
     "chat:messages",  # {"chat_id"}: messages or the shown branch changed
     "chat:list",  # {}: chats came, went or came back
     "chat:tasks:cancel",  # {}: somebody stopped this reply

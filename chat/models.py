@@ -73,6 +73,7 @@ class Message(models.Model):
     # On an answer: {"features", "params"} it was asked with, so that it can be asked again in the same way.
     options = models.JSONField(default=dict, blank=True)
     follow_ups = models.JSONField(default=list, blank=True)  # on an answer: what one might ask next, as texts
+    reasoning_ms = models.PositiveIntegerField(null=True, blank=True)  # how long it thought before the answer
     first_token_ms = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     created = models.DateTimeField(default=timezone.now)

@@ -117,6 +117,12 @@ def turn(message: Message) -> Turn:
     return Turn(message, tuple(siblings.values_list("pk", flat=True)), name)
 
 
+def lone_turns(messages: Iterable[Message]) -> list[Turn]:
+    """Messages without alternatives, which need not be stored. No query."""
+    names = _model_names()
+    return [Turn(message, (message.pk,), names.get(message.model, message.model)) for message in messages]
+
+
 def _turns(outline: Iterable[Message], shown: list[Message]) -> list[Turn]:
     alternatives: dict[tuple[UUID | None, str], list[UUID]] = {}
     for message in outline:

@@ -1,7 +1,9 @@
 """The shapes of the chat's JSON: what is taken, and what chats and messages look like."""
 
+import uuid
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -11,6 +13,8 @@ from providers.serializers import ChatRequestSerializer
 
 MAX_FILES = 20
 MAX_CONTENT = 2_000_000  # characters of one message
+MAX_TOLD = 1000  # messages of a temporary chat that becomes a stored one
+MAX_STEPS = 100  # status lines of one of its messages, sources of a line
 
 
 # --- What is answered -------------------------------------------------------------------------------------------------
@@ -33,6 +37,7 @@ class MessageFilesField(serializers.ListField):
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
     files = MessageFilesField(read_only=True)
+    follow_ups = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     class Meta:
         model = Message
@@ -49,7 +54,9 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "usage",
             "status_history",
             "files",
+            "follow_ups",
             "created",
+            "reasoning_ms",
             "first_token_ms",
             "duration_ms",
         )
@@ -172,6 +179,68 @@ class EditMessageSerializer(ContentSerializer):
     """Without `files` the message keeps those it has."""
 
     files = FilesField(required=False, allow_null=True, default=None)
+
+
+class SourceSerializer(serializers.Serializer[Any]):
+    """A page that an answer rests on."""
+
+    title = serializers.CharField(max_length=1000, allow_blank=True)
+    url = serializers.CharField(max_length=4000)
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    """A status line, as its event told it."""
+
+    description = serializers.CharField(max_length=2000, allow_blank=True, required=False)
+    done = serializers.BooleanField(required=False)
+    error = serializers.BooleanField(required=False)
+    detail = serializers.CharField(max_length=4000, allow_blank=True, required=False)
+    notice = serializers.BooleanField(required=False)
+    sources = serializers.ListField(child=SourceSerializer(), required=False, max_length=MAX_STEPS)
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why an answer failed, as its last event told it."""
+
+    message = serializers.CharField(max_length=4000, allow_blank=True, required=False, default="")
+    provider = serializers.CharField(max_length=4000, allow_blank=True, required=False, default="")
+    code = serializers.CharField(max_length=200, allow_null=True, allow_blank=True, required=False, default=None)
+    blame = serializers.CharField(max_length=50, allow_blank=True, required=False, default="")
+    retryable = serializers.BooleanField(required=False, default=False)
+    retry_after = serializers.FloatField(required=False, allow_null=True, default=None)
+
+
+class ToldMessageSerializer(serializers.Serializer[Any]):
+    """A message of a temporary chat, as its page tells of it."""
+
+    id = serializers.UUIDField(required=False, default=uuid.uuid4)
+    role = serializers.ChoiceField([Message.Role.USER, Message.Role.ASSISTANT])
+    content = serializers.CharField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False)
+    reasoning = serializers.CharField(
+        max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False, required=False, default=""
+    )
+    model = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
+    files = FilesField(required=False, default=list)
+    status = serializers.ChoiceField(Message.Status.choices, required=False, default=Message.Status.DONE)
+    error = FailureSerializer(required=False, allow_null=True, default=None)
+    usage = serializers.DictField(required=False, allow_null=True, default=None)
+    status_history = serializers.ListField(child=StepSerializer(), required=False, default=list, max_length=MAX_STEPS)
+    created = serializers.DateTimeField(required=False, default=timezone.now)
+
+
+class ToldChatSerializer(serializers.Serializer[Any]):
+    messages = serializers.ListField(child=ToldMessageSerializer(), allow_empty=False, max_length=MAX_TOLD)
+
+
+class FinishedChatSerializer(ToldChatSerializer):
+    def validate_messages(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if any(one["status"] in Message.RUNNING for one in messages):
+            raise serializers.ValidationError(_("Wait until the last answer is over."))
+        return messages
+
+
+class KeptChatSerializer(serializers.Serializer[Any]):
+    chat = ChatSerializer()
 
 
 class RegenerateSerializer(WishSerializer):

@@ -1,9 +1,15 @@
-"""JSON in what a model says: inside a fence, behind an explanation, or plain."""
+"""JSON in what a model says: inside a fence, behind an explanation or its thinking, or plain."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
+
+LONGEST = 20_000  # characters from the end that are looked at: what is asked for is short
+_THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_DECODER = json.JSONDecoder(strict=False)  # models put line breaks into texts
 
 
 def member(said: str, name: str) -> Any:
@@ -13,26 +19,18 @@ def member(said: str, name: str) -> Any:
 
 def objects(said: str) -> Iterator[dict[str, Any]]:
     """Every balanced JSON object in a text, the last first; inner ones too."""
-    for start in reversed([index for index, letter in enumerate(said) if letter == "{"]):
-        if (found := _object_at(said, start)) is not None:
-            yield found
+    return (found for found in values(said) if isinstance(found, dict))
 
 
-def _object_at(text: str, start: int) -> dict[str, Any] | None:
-    depth, quoted, escaped = 0, False, False
-    for index in range(start, len(text)):
-        letter = text[index]
-        if quoted:
-            quoted = escaped or letter != '"'
-            escaped = letter == "\\" and not escaped
-        elif letter == '"':
-            quoted = True
-        elif letter in "{}":
-            depth += 1 if letter == "{" else -1
-            if depth == 0:
-                try:
-                    found = orjson.loads(text[start : index + 1])
-                except orjson.JSONDecodeError:
-                    return None
-                return found if isinstance(found, dict) else None
-    return None
+def values(said: str) -> Iterator[Any]:
+    """The same, and lists."""
+    text = _THINKING.sub("", said)[-LONGEST:]
+    for start in range(len(text) - 1, -1, -1):
+        if text[start] not in "{[":
+            continue
+        try:
+            value, _end = _DECODER.raw_decode(text, start)
+            orjson.dumps(value)  # half a surrogate pair is no text, and no database takes it
+        except (ValueError, RecursionError, TypeError):
+            continue
+        yield value

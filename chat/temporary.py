@@ -6,22 +6,31 @@ tell the same events as those of stored chats; files made or uploaded there have
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat import choice, files, runs, switches
+from chat import access, choice, files, runs, services, switches, tasks
 from chat.access import Person
 from chat.asking import Wish
-from chat.models import Message
+from chat.models import Chat, File, Message
 from chat.runs import Given
 from chat.runs.saving import Job
 from chat.runs.unkept import Nowhere
 from providers.errors import BadRequest, Conflict, Forbidden
+from providers.facts import Caller
 
 PREFIX = "local:"
 _ID = re.compile(r"local:[\w.:-]{1,100}", re.ASCII)  # it travels in headers
+_IN_TEXT = re.compile(r"/api/v1/files/([0-9a-f-]{36})/content")  # a picture that the model put among its words
+
+
+def new_chat_id() -> str:
+    return f"{PREFIX}{uuid.uuid4()}"
 
 
 def is_temporary(chat_id: str) -> bool:
@@ -49,6 +58,44 @@ def answer(chat_id: str, message_id: uuid.UUID, wish: Wish, *, given: Given, fil
 def running_in(user: Person, chat_id: str) -> list[uuid.UUID]:
     """The person's replies of this chat that run in this process."""
     return runs.running_in(user.pk, chat_id)
+
+
+def drawable(user: Person, told: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """Messages as a temporary chat tells of them, to be shown; no row is made."""
+    return [_message(one, [files.file_json(row) for row in _rows(user, one["files"])]) for one in told]
+
+
+def keep(caller: Caller, user: Person, told: Sequence[Mapping[str, Any]]) -> Chat:
+    """A temporary chat as a stored one of this person: one branch, in this order. Its files lose their end."""
+    asked = next((one["content"] for one in told if one["role"] == Message.Role.USER), "")
+    models = [one["model"] for one in told if one["model"]]
+    with transaction.atomic():
+        chat = services.create_chat(caller, title="")
+        now = timezone.now()
+        for index, one in enumerate(told):
+            rows = _rows(user, one["files"])
+            message = _message(one, [{**files.file_json(row), "expires_at": None} for row in rows])
+            message.id, message.chat, message.parent = uuid.uuid4(), chat, chat.leaf
+            message.created = now + timedelta(microseconds=index)  # what says which came first
+            message.save()
+            rows += _rows(user, _IN_TEXT.findall(one["content"]))
+            files.attach([row for row in rows if row.message_id is None], message)
+            chat.leaf = message
+        chat.title, chat.model = tasks.first_words(asked), models[-1] if models else ""
+        chat.save(update_fields=["title", "model", "leaf"])
+    return chat
+
+
+def _message(told: Mapping[str, Any], shown: list[dict[str, Any]]) -> Message:
+    names = ("id", "role", "content", "reasoning", "model", "status", "error", "usage", "status_history", "created")
+    return Message(**{name: told[name] for name in names}, files=shown)
+
+
+def _rows(user: Person, file_ids: Sequence[object]) -> list[File]:
+    """The person's own files among those named; what has gone meanwhile is left out."""
+    keys = [access.as_uuid(file_id) for file_id in file_ids]
+    found = File.objects.filter(owner_id=user.pk).in_bulk(keys)
+    return [found[key] for key in keys if key in found]
 
 
 def _job(wish: Wish, given: Given, attached: Sequence[Any]) -> Job:

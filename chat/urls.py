@@ -2,13 +2,14 @@
 
 from django.urls import include, path
 
-from chat import api, completions, share_api
+from chat import api, completions, share_api, temporary_api
 from chat.memory import api as memory_api
 
 CHAT = "api/v1/chats/<str:chat_id>"
 
 urlpatterns = [
     path("api/v1/chats/", api.ChatList.as_view(), name="chat-list"),
+    path("api/v1/chats/keep", temporary_api.KeepChat.as_view(), name="chat-keep"),
     path(CHAT, api.ChatDetail.as_view(), name="chat-detail"),
     path(f"{CHAT}/restore", api.RestoreChat.as_view(), name="chat-restore"),
     path(f"{CHAT}/export", api.ExportChat.as_view(), name="chat-export"),
@@ -29,6 +30,7 @@ urlpatterns = [
     path("api/chat/completions", completions.ChatCompletions.as_view(), name="chat-completions"),
     path("api/tasks/stop/<str:task_id>", completions.StopTask.as_view(), name="task-stop"),
     path("api/tasks/chat/<str:chat_id>", completions.ChatTasks.as_view(), name="chat-tasks"),
+    path("temporary/messages", temporary_api.DrawMessages.as_view(), name="temporary-messages"),
     path("", include("chat.file_urls")),
     path("", include("chat.page_urls")),
 ]

@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from chat import access, choice, pipeline, queries, serializers, services, welcome
+from chat import access, choice, pipeline, queries, serializers, services, switches, welcome
 from chat.models import Chat
+from chat.temporary import new_chat_id
 from providers import callers, catalogue, voices
 from providers.errors import NotFound
 
@@ -38,7 +39,7 @@ def _for_people(view: View) -> View:
         if not request.user.is_authenticated:
             # A part has no place for a login page: its page reloads when it sees the 401.
             return HttpResponse(status=401) if _is_part(request) else redirect_to_login(request.get_full_path())
-        with timezone.override(_zone(request)):
+        with timezone.override(zone_of(request)):
             try:
                 return view(request, *args, **kwargs)
             except NotFound as error:
@@ -49,7 +50,8 @@ def _for_people(view: View) -> View:
 
 @page
 def home(request: HttpRequest) -> HttpResponseBase:
-    return _chat_page(request, None)
+    """A new chat, or with `?temporary=1` one that nobody keeps."""
+    return _chat_page(request, None, temporary="temporary" in request.GET)
 
 
 @page
@@ -86,13 +88,17 @@ def models_part(request: HttpRequest) -> HttpResponseBase:
     return render(request, "chat/_models.html", {"routes": sorted(routes, key=lambda route: route.public_id.lower())})
 
 
-def _chat_page(request: HttpRequest, chat: Chat | None) -> HttpResponseBase:
+def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = False) -> HttpResponseBase:
     caller = callers.caller_for_user(request.user)
     snapshot = catalogue.snapshot_blocking()
     allowed = {route.public_id: route for route in snapshot.routes_for(caller)}
     model = allowed.get(chat.model if chat else "") or allowed.get(choice.default_model(caller))
+    may_be_temporary = chat is None and switches.current_blocking().temporary_chats
     context: dict[str, Any] = {
         "chat": chat,
+        "may_be_temporary": may_be_temporary,
+        "temporary_id": new_chat_id() if temporary and may_be_temporary else "",
+        "temporary_hours": settings.TEMPORARY_FILE_HOURS,
         "model": model,
         "is_demo": model is not None and all(source.connection.demo for source in model.sources),
         "toggles": pipeline.toggles_for(caller),
@@ -128,7 +134,7 @@ def _wants_main_only(request: HttpRequest) -> bool:
     return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
 
 
-def _zone(request: HttpRequest) -> ZoneInfo | None:
+def zone_of(request: HttpRequest) -> ZoneInfo | None:
     """Where the browser says it is; None = the site's own zone."""
     try:
         return ZoneInfo(request.COOKIES["timezone"].replace("%2F", "/"))

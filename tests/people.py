@@ -40,3 +40,10 @@ def make_connection(base_url: str, *models: str, **fields: Any) -> Any:
         raw = {"id": upstream_id, "object": "model", "created": 1795000000, "owned_by": "scripted"}
         ModelSource.objects.create(model=model, connection=connection, upstream_id=upstream_id, raw=raw)
     return connection
+
+
+def set_chat(**values: Any) -> Any:
+    """The chat's settings. Suggestions are off here unless a test means them: they ask the provider once more."""
+    from chat.models import ChatSettings
+
+    return ChatSettings.objects.update_or_create(pk=1, defaults={"follow_ups": False, **values})[0]

@@ -14,7 +14,7 @@ from channels.layers import get_channel_layer
 from django.db import transaction
 from django.db.models import QuerySet
 
-from chat import access, events, loop
+from chat import access, events, loop, tasks
 from chat.models import Message
 from chat.runs import saving, unkept
 from chat.runs.draft import snapshot_of
@@ -37,6 +37,7 @@ def start(answer: Message, *, asker: Asker, given: Given | None = None) -> None:
 
 def start_at(place: saving.Place, *, asker: Asker, given: Given | None = None) -> None:
     """The same, wherever the reply is kept."""
+    tasks.give_up_follow_ups(place.chat_id)
     reply = Reply(place, asker, loop.current(), given)
     _running[reply.id] = reply
     loop.spawn(lambda: _run(reply), name=f"reply {reply.id}", on=reply.loop)

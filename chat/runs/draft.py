@@ -20,8 +20,11 @@ class Draft:
         self.error: dict[str, Any] | None = None
         self.usage: dict[str, Any] | None = None
         self.connection = ""
+        self.reasoning_ms: int | None = None
         self.first_token_ms: int | None = None
         self.duration_ms: int | None = None
+        self._thinking_since: int | None = None
+        self._answering = False
         self._content, self._reasoning = StringIO(), StringIO()
         self._untold_content, self._untold_reasoning = StringIO(), StringIO()
         self._paused: set[str] = set()  # what begins a new paragraph when it goes on
@@ -61,6 +64,14 @@ class Draft:
             return text
         self._paused.discard(name)
         return f"\n\n{text}"
+
+    def note_time(self, now_ms: int, *, thinking: bool, answering: bool) -> None:
+        """Thinking lasts from its first piece to the first piece of the answer behind it."""
+        if thinking and self._thinking_since is None:
+            self._thinking_since = now_ms
+        if self._thinking_since is not None and not self._answering:
+            self.reasoning_ms = now_ms - self._thinking_since
+            self._answering = answering
 
     def append(self, content: str) -> None:
         """Text that an event of its own tells."""
@@ -113,6 +124,7 @@ class Draft:
             "error": self.error,
             "usage": self.usage,
             "connection": self.connection,
+            "reasoning_ms": self.reasoning_ms,
             "first_token_ms": self.first_token_ms,
             "duration_ms": self.duration_ms,
         }

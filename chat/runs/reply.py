@@ -190,6 +190,7 @@ class Reply:
         if self.draft.first_token_ms is None:
             self.draft.first_token_ms = self._elapsed_ms()
             self.draft.status = Status.STREAMING
+        self.draft.note_time(self._elapsed_ms(), thinking=bool(piece.reasoning), answering=bool(piece.content))
         self.draft.add(piece.content, piece.reasoning)
         self._untold.set()
 

@@ -91,7 +91,7 @@ class Row:
         Message.objects.filter(pk=self.id).update(saved=Now(), **_storable(columns))
 
     async def afterwards(self, caller: Caller) -> None:
-        await tasks.name_chat(self.chat_id, caller)
+        await tasks.after_reply(self.chat_id, self.id, caller)
 
 
 def mark_stopped(message_id: uuid.UUID) -> bool:

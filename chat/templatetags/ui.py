@@ -19,7 +19,8 @@ from chat.websearch import endpoint
 register = template.Library()
 # What the chat page imports: named in the page, so that the browser fetches all at once instead of link by link.
 CHAT_MODULES = (
-    *("actions", "api", "attachments", "clipboard", "code", "composer", "keys", "markdown", "maths", "options"),
+    *("actions", "api", "attachments", "clipboard", "code", "composer", "follow-ups", "keys", "markdown", "maths"),
+    "options",
     *("picker", "replies", "scroll", "share", "sidebar", "socket", "sources", "status", "text", "theme", "thread"),
     "toast",
 )
@@ -64,6 +65,12 @@ def when(moment: datetime) -> str:
 def seconds(milliseconds: int) -> str:
     """`0.42 s`"""
     return _("%(seconds)s s") % {"seconds": f"{milliseconds / 1000:.2f}"}
+
+
+@register.filter
+def thought_for(milliseconds: int) -> str:
+    """`Thought for 4 s`, as the script says it while one watches."""
+    return _("Thought for {n} s").replace("{n}", str(max(1, round(milliseconds / 1000))))
 
 
 @register.filter

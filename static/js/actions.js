@@ -3,6 +3,7 @@ import { post, tellRefusal } from "./api.js";
 import { copyText } from "./clipboard.js";
 import { codeActions } from "./code.js";
 import * as composer from "./composer.js";
+import * as followUps from "./follow-ups.js";
 import * as picker from "./picker.js";
 import * as scroll from "./scroll.js";
 import { t } from "./text.js";
@@ -16,8 +17,9 @@ const actions = {
   "cancel-edit": (_button, message) => endEdit(message),
   "read-aloud": (_button, message) =>
     import("./speak.js").then((speak) => speak.toggle(message), () => toast(t("noAnswer"))), // no network: no module
-  regenerate: (_button, message) => change(`/messages/${message.dataset.message}/regenerate`, true, { model: picker.model() }),
+  regenerate: (_button, message) => answerAgain(message, { model: picker.model() }),
   branch: (button, message) => page(button, message),
+  ask: (button) => followUps.ask(button.textContent),
   start: (button) => composer.submit(button.dataset.prompt),
   "to-latest": () => scroll.toEnd(),
 };
@@ -59,6 +61,9 @@ async function change(path, toEnd, body) {
   return true;
 }
 
+const answerAgain = (message, wish) =>
+  thread.ownChat()?.answerAgain(message, wish) ?? change(`/messages/${message.dataset.message}/regenerate`, true, wish);
+
 function edit(message) {
   if (message.classList.contains("editing")) return;
   const form = document.getElementById("edit-template").content.firstElementChild.cloneNode(true);
@@ -82,7 +87,8 @@ async function send(form) {
   const content = form.querySelector("textarea").value;
   if (!content.trim() || form.inert) return;
   form.inert = true; // once is enough
-  const done = await change(`/messages/${message.dataset.message}/edit`, true, { content, model: picker.model() });
+  const wish = { content, model: picker.model() };
+  const done = await (thread.ownChat()?.edit(message, wish) ?? change(`/messages/${message.dataset.message}/edit`, true, wish));
   form.inert = false;
   if (done) endEdit(message);
 }

@@ -53,11 +53,16 @@ export async function upload(file, fields = {}) {
   return body;
 }
 
-/** → the text of one of our own HTML parts; throws ApiError. */
-export async function part(url) {
+/** → the text of one of our own HTML parts, of `data` when it is given; throws ApiError. */
+export async function part(url, data) {
   let answer;
+  const json = data && { "Content-Type": "application/json", "X-CSRFToken": token() };
   try {
-    answer = await fetch(url, { headers: { "X-Part": "1" } });
+    answer = await fetch(url, {
+      method: data ? "POST" : "GET",
+      headers: { "X-Part": "1", ...json },
+      body: data && JSON.stringify(data),
+    });
   } catch {
     throw new ApiError(0, {});
   }

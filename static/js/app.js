@@ -1,6 +1,7 @@
 // The chat page: puts its parts together.
 import * as actions from "./actions.js";
 import * as composer from "./composer.js";
+import * as followUps from "./follow-ups.js";
 import * as keys from "./keys.js";
 import * as markdown from "./markdown.js";
 import * as options from "./options.js";
@@ -17,7 +18,8 @@ import { toast } from "./toast.js";
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 document.cookie = `timezone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
 
-function openMain() {
+async function openMain() {
+  if (thread.isTemporary()) (await import("./temporary.js")).open();
   for (const control of document.querySelectorAll("[data-ready]")) control.disabled = false; // what needs us works now
   thread.open();
   composer.open();
@@ -25,7 +27,7 @@ function openMain() {
   sidebar.mark();
 }
 
-for (const part of [actions, composer, keys, options, picker, sidebar]) part.start();
+for (const part of [actions, composer, followUps, keys, options, picker, sidebar]) part.start();
 watchTheme();
 
 replies.listen({ onEnd: thread.finish, onChange: sidebar.mark });

@@ -99,7 +99,7 @@ export async function submit(content) {
     const wish = { model: picker.model(), features: Object.fromEntries(features().map((name) => [name, true])) };
     wish.files = taken.files.map(({ id }) => ({ id }));
     for (const add of contributions) add(wish);
-    const started = await post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", { content, ...wish });
+    const started = await deliver({ content, ...wish });
     sessionStorage.removeItem(key);
     const here = place === thread.element();
     if (here) document.dispatchEvent(new Event("message:sent"));
@@ -122,7 +122,11 @@ export async function submit(content) {
 
 export async function stop() {
   const id = thread.runningId();
-  if (id) await post(thread.apiUrl(`/messages/${id}/stop`)).catch(tellRefusal);
+  if (id) await post(`/api/tasks/stop/${id}`).catch(tellRefusal);
+}
+
+function deliver(message) {
+  return thread.ownChat()?.ask(message) ?? post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", message);
 }
 
 function openNew(chat) {
@@ -152,7 +156,7 @@ function giveBack(content) {
 }
 
 function remember(text) {
-  if (text) sessionStorage.setItem(draftKey(), text);
+  if (text && !thread.isTemporary()) sessionStorage.setItem(draftKey(), text);
   else sessionStorage.removeItem(draftKey());
 }
 

@@ -17,7 +17,7 @@ export function listen({ onEnd, onChange }) {
   whenChanged = onChange;
   on("*", receive);
   on("open", () => {
-    for (const reply of replies.values()) askForAll(reply);
+    for (const reply of replies.values()) reply.asking ? (reply.missed = true) : askForAll(reply);
   });
 }
 
@@ -38,6 +38,22 @@ export function adopt(article, chatId) {
   schedule(reply);
 }
 
+/** A reply that is being asked for, by a page that keeps its chat itself: → `{ begun, failed }`, to be called then. */
+export function expect(id, chatId) {
+  const reply = start(id, chatId);
+  reply.asking = true;
+  return {
+    begun() {
+      reply.asking = false;
+      if (reply.missed) askForAll(reply);
+    },
+    failed() {
+      replies.delete(id);
+      whenChanged();
+    },
+  };
+}
+
 function start(id, chatId) {
   const reply = { id, chatId, seq: 0, content: "", reasoning: "", steps: [], files: [], waiting: false, drawing: false };
   replies.set(id, reply);
@@ -56,8 +72,9 @@ function receive({ chat_id: chatId, message_id: id, seq, data: { type, data } })
     reply ??= start(id, chatId);
     Object.assign(reply, { seq, content: data.content, reasoning: data.reasoning ?? "", files: data.files ?? [] });
     Object.assign(reply, { steps: data.status_history ?? [], waiting: false });
-    return data.done ? end(reply) : schedule(reply);
+    return data.done ? end(reply, data) : schedule(reply);
   }
+  if (type === "error") return reply && data.code === "message_not_found" && end(reply, { status: "interrupted" });
   if (!reply && seq === 1) reply = start(id, chatId);
   if (!reply || reply.waiting || seq <= reply.seq) return;
   if (seq !== reply.seq + 1) return askForAll(reply);
@@ -69,7 +86,7 @@ function apply(reply, type, data) {
   if (type === "chat:completion") {
     if (data.reasoning) think(reply, data.reasoning);
     if (data.content) say(reply, data.content);
-    if (data.done) return end(reply);
+    if (data.done) return end(reply, data);
   } else if (type === "status") reply.steps.push(data);
   else if (type === "files") reply.files = data.files;
   else if (type === "message") say(reply, data.content);
@@ -87,10 +104,10 @@ function say(reply, text) {
   reply.content += text;
 }
 
-function end(reply) {
+function end(reply, { status, error, usage }) {
   replies.delete(reply.id);
   ended.add(reply.id);
-  show(reply);
+  Object.assign(reply, { status, error, usage, drawn: show(reply) });
   whenChanged();
   whenEnded(reply);
 }

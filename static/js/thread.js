@@ -12,6 +12,11 @@ const ANNOUNCED = 1000; // characters of an answer that are read out
 
 export const element = () => document.getElementById("thread");
 export const chatId = () => element()?.dataset.chat; // none on a page without a thread
+/** The chat when this page alone keeps it (temporary.js): `ask`, `answerAgain`, `edit`, `finish`. */
+export const ownChat = () => (isTemporary() ? own : undefined);
+export const isTemporary = () => "temporary" in (element()?.dataset ?? {});
+export const setOwnChat = (chat) => (own = chat);
+let own;
 export const apiUrl = (rest = "") => `/api/v1/chats/${chatId()}${rest}`;
 const messages = () => [...element().querySelectorAll(".message[data-message]")];
 
@@ -52,7 +57,7 @@ export function refresh() {
 
 async function fetchAndMerge() {
   const id = chatId();
-  if (!id) return;
+  if (!id || isTemporary()) return;
   const html = await part(`/c/${id}/thread`).catch(() => undefined);
   if (html === undefined || chatId() !== id) return; // after a failure the next event, or connection, asks again
   const fresh = document.createElement("template");
@@ -87,6 +92,19 @@ function merge(fresh) {
   for (const child of [...thread.children]) if (!kept.has(child)) child.remove();
 }
 
+/** Of a chat that this page keeps: only messages of these `ids` stay; those that the server drew take their place, or the end. */
+export function put(html, ids) {
+  for (const article of messages()) if (!ids.includes(article.dataset.message)) article.remove();
+  const fresh = document.createElement("template");
+  fresh.innerHTML = html;
+  for (const article of fresh.content.querySelectorAll(".message")) {
+    const shown = document.getElementById(article.id);
+    const current = shown ? update(shown, article) : element().appendChild(article);
+    if (current !== shown) prepare(current);
+  }
+  document.dispatchEvent(new Event("thread:changed"));
+}
+
 /** → the element to show: the one that is there when it is as good as the new one. */
 function update(shown, fresh) {
   const { message, version } = shown.dataset;
@@ -101,7 +119,6 @@ function update(shown, fresh) {
 /** The same words: they stay as they were drawn, and what somebody selected in them; all around them is new. */
 function takeOver(shown, fresh) {
   const part = (article, name) => article.querySelector(`[data-part="${name}"]`);
-  part(fresh, "reasoning-label").textContent = part(shown, "reasoning-label").textContent;
   part(fresh, "reasoning").open = part(shown, "reasoning").open;
   const body = part(shown, "body");
   for (const child of [...shown.children]) if (child !== body) child.remove();
@@ -122,6 +139,7 @@ export async function finish(reply) {
   if (reply.chatId !== chatId()) return;
   const shown = document.getElementById(`m-${reply.id}`);
   if (shown) shown.dataset.text = reply.content;
+  await ownChat()?.finish(reply);
   await refresh();
   const article = document.getElementById(`m-${reply.id}`);
   if (!article) return;

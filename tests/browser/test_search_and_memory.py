@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from chat.models import ChatSettings, Memory
+from chat.models import Memory
+from tests import people
 from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import violations
 from tests.upstream import Gate
@@ -17,7 +18,7 @@ def everything_on(db, upstream):
         ("How high kites may fly", "https://www.kites.example/rules", "In most places 120 metres."),
         ("Kite", "https://encyclopedia.example/Kite_(toy)", "A kite is a tethered craft."),
     ]
-    return ChatSettings.objects.create(pk=1, memory=True, web_search=True, web_search_url=upstream.search.url)
+    return people.set_chat(memory=True, web_search=True, web_search_url=upstream.search.url)
 
 
 def test_an_answer_from_the_web_names_its_sources_while_it_grows_and_after_a_reload(

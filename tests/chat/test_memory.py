@@ -8,6 +8,7 @@ from chat.memory import nearness, services
 from chat.models import ChatSettings, Memory
 from providers.errors import NotFound
 from providers.models import ChatModel
+from tests import people
 from tests.chat.talk import Talker
 from tests.people import make_key
 from tests.queries import assert_queries_do_not_grow
@@ -52,7 +53,7 @@ def test_a_rare_word_outweighs_a_common_one_and_of_equals_the_newer_comes_first(
 
 @pytest.fixture
 def allowed(db):
-    return ChatSettings.objects.create(pk=1, memory=True)
+    return people.set_chat(memory=True)
 
 
 @pytest.fixture
@@ -258,7 +259,7 @@ def test_the_page_is_there_only_while_memories_are_allowed(client, alice, db):
     client.force_login(alice)
     assert client.get(PAGE).status_code == 404
     assert PAGE not in client.get("/settings").content.decode()
-    ChatSettings.objects.create(pk=1, memory=True)
+    people.set_chat(memory=True)
     assert client.get(PAGE).status_code == 200
     assert PAGE in client.get("/settings").content.decode()
 

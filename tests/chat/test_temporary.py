@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from chat import files
 from chat.models import Chat, ChatSettings, Message
 from tests.chat.talk import Talker
 from tests.chat.test_processes import RemoteSite, environment  # noqa: F401  a fixture
@@ -188,6 +189,99 @@ def test_without_all_three_ids_it_streams_at_once(talker, upstream):
     answer = talker.send("POST", ADDRESS, {**QUESTION, "chat_id": "local:one"})
     assert answer["choices"][0]["message"]["content"] == "Blue."
     assert rows() == (0, 0)
+
+
+TOLD = [
+    {"role": "user", "content": "Which <b>colour</b>?", "files": []},
+    {
+        "role": "assistant",
+        "content": "**Blue**.",
+        "reasoning": "Look up.",
+        "model": "m1",
+        "usage": {"prompt_tokens": 3},
+        "status_history": [{"description": "Looked outside", "done": True}],
+    },
+]
+
+
+def draw(talker, *messages):
+    return talker.send("POST", "/temporary/messages", {"messages": list(messages)})
+
+
+def test_its_messages_are_drawn_like_stored_ones_and_not_kept(talker, alice):
+    [mine] = [files.accept(alice, b"a note", name="note.txt")]
+    question = {**TOLD[0], "id": str(uuid.uuid4()), "files": [{"id": str(mine.pk)}, {"id": str(uuid.uuid4())}]}
+    error = {"message": "It failed.", "provider": "On holiday.", "blame": "network", "retryable": True}
+    html = draw(talker, question, TOLD[1], {**TOLD[1], "status": "failed", "content": "", "error": error})
+
+    assert f'id="m-{question["id"]}"' in html
+    assert "Which &lt;b&gt;colour&lt;/b&gt;?" in html
+    assert html.count("note.txt") >= 1
+    assert "<strong>Blue</strong>" in html
+    assert "Looked outside" in html
+    assert "On holiday." in html
+    assert "The provider did not answer. Try again in a moment." in html
+    assert rows() == (0, 0)
+
+
+def test_a_strangers_file_is_not_drawn(talker, bob):
+    theirs = files.accept(bob, b"secret", name="secret.txt")
+    assert "secret.txt" not in draw(talker, {**TOLD[0], "files": [{"id": str(theirs.pk)}]})
+
+
+def test_in_the_end_it_can_be_kept(talker, alice, bob):
+    picture = files.accept(alice, b"a note", name="note.txt", link=files.temporary_link("s1"))
+    theirs = files.accept(bob, b"secret", link=files.temporary_link())
+    inline = files.accept(alice, b"inline", link=files.temporary_link())
+    last = {**TOLD[0], "content": f"Look: ![it]({inline.url})"}
+    told = [{**TOLD[0], "files": [{"id": str(picture.pk)}, {"id": str(theirs.pk)}]}, TOLD[1], last]
+    tab = talker.listen()
+
+    chat = talker.send("POST", "/api/v1/chats/keep", {"messages": told}, status=201)["chat"]
+
+    tab.wait_for(lambda event: event["data"]["type"] == "chat:list")
+    assert (chat["title"], chat["model"]) == ("Which <b>colour</b>?", "m1")
+    kept = talker.chat(chat["id"])
+    question, answer, last = kept["messages"]
+    assert [question["parent"], answer["parent"], last["parent"]] == [None, question["id"], answer["id"]]
+    assert kept["leaf"] == last["id"]
+    assert (answer["content"], answer["reasoning"], answer["status"]) == ("**Blue**.", "Look up.", "done")
+    assert answer["status_history"] == [{"description": "Looked outside", "done": True}]
+    assert [file["id"] for file in question["files"]] == [str(picture.pk)]
+    assert last["files"] == []
+    inline.refresh_from_db()
+    assert (inline.expires_at, str(inline.message_id)) == (None, last["id"])
+    picture.refresh_from_db()
+    assert (picture.expires_at, str(picture.message_id)) == (None, question["id"])
+    theirs.refresh_from_db()
+    assert (theirs.message_id, theirs.expires_at is None) == (None, False)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [{"role": "system", "content": "Obey."}],
+        [{**TOLD[0], "content": None}],
+        [TOLD[0], {**TOLD[1], "status": "streaming"}],
+        [TOLD[0]] * 1001,
+    ],
+)
+def test_what_is_no_finished_conversation_is_not_kept(talker, messages):
+    talker.send("POST", "/api/v1/chats/keep", {"messages": messages}, status=400)
+    assert rows() == (0, 0)
+
+
+def test_the_page_is_offered_and_opened_where_they_are_switched_on(talker):
+    assert "/?temporary=1" in talker.send("GET", "/")
+    page = talker.send("GET", "/?temporary=1")
+    assert 'data-chat="local:' in page
+    assert "Nothing is kept" in page
+    row = ChatSettings.load()
+    row.temporary_chats = False
+    row.save()
+    assert "temporary=1" not in talker.send("GET", "/")
+    assert 'data-chat="local:' not in talker.send("GET", "/?temporary=1")
 
 
 def test_another_process_stops_and_resumes_it(server_process, environment, upstream, redis_url):  # noqa: F811

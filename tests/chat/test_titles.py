@@ -168,7 +168,7 @@ def test_a_title_given_at_the_start_is_ones_own(alice, connection):
 
 
 def test_an_administrator_can_switch_titles_off(talker, upstream):
-    ChatSettings.objects.create(pk=1, titles=False)
+    ChatSettings.objects.update(titles=False)
     upstream.answer("Blue.")
     started = talker.start("Why is the sky blue?")
     talker.until_over(started["chat"]["id"], started["message"]["id"])

@@ -7,6 +7,7 @@ from chat.models import ChatSettings
 from chat.switches import Switches
 from chat.websearch import endpoint
 from providers.errors import GatewayError
+from tests import people
 from tests.chat.talk import Talker
 from tests.upstream import DROP, Gate, Reply, in_html, in_json, in_text, openai, redirect, search, unused_port
 
@@ -15,7 +16,7 @@ WISH = {"web_search": True}
 
 @pytest.fixture
 def row(db, upstream):
-    return ChatSettings.objects.create(pk=1, web_search=True, web_search_url=upstream.search.url, titles=False)
+    return people.set_chat(web_search=True, web_search_url=upstream.search.url, titles=False)
 
 
 @pytest.fixture

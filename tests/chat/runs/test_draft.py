@@ -1,5 +1,6 @@
 """What sockets were told and what a snapshot says never contradict each other."""
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -65,3 +66,21 @@ def test_what_is_said_after_a_pause_begins_a_new_paragraph():
     draft.add(" Or two.")
 
     assert (draft.content, draft.reasoning) == ("Let me look.\n\nTake one. Or two.", "Hm.")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ([(100, "", "a")], None),
+        ([(100, "hm", ""), (900, "so", ""), (2100, "", "a"), (9000, "", "b")], 2000),
+        ([(100, "hm", ""), (700, "so", "")], 600),  # it was stopped while it thought
+        ([(100, "hm", ""), (700, "so", "a"), (900, "again", "")], 600),
+        ([(100, "", "a"), (200, "hm", ""), (500, "", "b")], 300),
+    ],
+)
+def test_thinking_lasts_until_the_answer_behind_it_begins(pieces, expected):
+    draft = Draft()
+    for now_ms, reasoning, content in pieces:
+        draft.note_time(now_ms, thinking=bool(reasoning), answering=bool(content))
+
+    assert draft.row()["reasoning_ms"] == expected

@@ -1,6 +1,5 @@
-"""Small jobs for the task model: titles. A person sees their results, never their failures: those are in the log."""
+"""A name for a chat: by the task model after the first answer, the first words until then."""
 
-import asyncio
 import logging
 import re
 import uuid
@@ -9,12 +8,11 @@ from typing import Any, NamedTuple
 from chat import events, switches
 from chat.loop import in_thread
 from chat.models import Chat, Message
-from chat.thinking import without_thinking
-from providers import catalogue, relay
-from providers.errors import GatewayError, NotFound
-from providers.facts import Caller, Route, Snapshot
+from chat.tasks.ask import ask
+from providers import catalogue
+from providers.errors import GatewayError
+from providers.facts import Caller
 
-TASK_SECONDS = 60.0  # nobody waits for a title, but nothing may run for ever
 TITLE_CHARACTERS = 80
 FALLBACK_CHARACTERS = 50
 AROUND_A_TITLE = "#*_`\"'“”‘’«»「」《》 "
@@ -30,49 +28,6 @@ Assistant: {answer}
 </conversation>"""
 
 logger = logging.getLogger(__name__)
-
-
-async def ask(caller: Caller, model: str, messages: list[dict[str, Any]], **params: Any) -> str:
-    """The task model's words, without its thinking; `model` is the chat's. Raises GatewayError."""
-    snapshot = await catalogue.snapshot()
-    route = task_route(snapshot, caller, model)
-    payload = {**params, "model": route.public_id, "messages": messages, "stream": False}
-    try:
-        async with asyncio.timeout(TASK_SECONDS):
-            answer = await relay.complete(
-                relay.Ask(operation="chat", caller=caller, payload=payload, raw=None, kind="task")
-            )
-    except TimeoutError as error:
-        raise GatewayError("The task model took too long.", code="task_timeout") from error
-    choices = answer.get("choices") or [{}]
-    return without_thinking(str((choices[0].get("message") or {}).get("content") or "")).strip()
-
-
-async def ask_in_json(caller: Caller, model: str, messages: list[dict[str, Any]]) -> str:
-    """The same in JSON mode where the server knows it; `spoken_json` reads the answer. Raises GatewayError."""
-    try:
-        return await ask(caller, model, messages, response_format={"type": "json_object"})
-    except GatewayError as error:
-        if error.blame != "provider" or error.status not in (400, 422):
-            raise
-        return await ask(caller, model, messages)
-
-
-def task_route(snapshot: Snapshot, caller: Caller, model: str) -> Route:
-    """The model that does small jobs for `model` (V11): TASK_MODEL for one of a local connection, TASK_MODEL_EXTERNAL
-    for the others; the model itself when that is not set or not the caller's. Raises NotFound when it is not either.
-    """
-    own = snapshot.route_for(caller, model)
-    is_local = own.sources[0].connection.connection_type == "local"
-    wanted = snapshot.gateway.task_model if is_local else snapshot.gateway.task_model_external
-    try:
-        return snapshot.route_for(caller, wanted) if wanted else own
-    except NotFound:
-        logger.info("The task model %s cannot be used for %s: its own model does the job", wanted, model)
-        return own
-
-
-# --- Titles -----------------------------------------------------------------------------------------------------------
 
 
 class _Unnamed(NamedTuple):

@@ -1,0 +1,115 @@
+"""What one might ask next: up to three short questions below the last answer of a chat."""
+
+import asyncio
+import logging
+import uuid
+from typing import Any, NamedTuple
+
+from django.db.models.functions import Now
+
+from chat import events, history, spoken_json, switches
+from chat.loop import in_thread
+from chat.models import Message
+from chat.tasks.ask import ask_in_json, task_route
+from chat.tasks.templates import fill
+from providers import catalogue
+from providers.errors import GatewayError
+from providers.facts import Caller
+
+MOST = 3
+LONGEST = 200  # characters of a suggestion
+EXCERPT_CHARACTERS = 1000  # of each message, sent to the task model
+
+PROMPT = """Suggest what the user might ask next in the conversation below: up to three short questions or requests, \
+as the user would write them, in the language that the user writes in. Each leads further; none repeats what was said.
+
+Answer with one JSON object and nothing else: {"follow_ups": ["…", "…", "…"]}
+
+<conversation>
+{{MESSAGES:END:6}}
+</conversation>"""
+
+logger = logging.getLogger(__name__)
+_asking: dict[uuid.UUID, "asyncio.Task[Any]"] = {}  # by chat
+
+
+class _Talk(NamedTuple):
+    chat_id: uuid.UUID
+    user_id: int
+    model: str
+    messages: list[dict[str, Any]]
+
+
+async def suggest_follow_ups(message_id: uuid.UUID, caller: Caller) -> None:
+    """Let the task model suggest what to ask after this answer, as long as it is the chat's last. Never raises
+    GatewayError.
+    """
+    talk = await in_thread(_read, message_id) if (await switches.current()).follow_ups else None
+    task = asyncio.current_task()
+    if talk is None or task is None:
+        return
+    _asking[talk.chat_id] = task
+    try:
+        found = await _ask(caller, talk)
+    except asyncio.CancelledError:
+        if _asking.get(talk.chat_id) is task:
+            raise
+        return  # the conversation goes on
+    except GatewayError as error:
+        logger.warning("No follow-ups for message %s: %s %s", message_id, error.code, error.message)
+        return
+    finally:
+        if _asking.get(talk.chat_id) is task:
+            del _asking[talk.chat_id]
+    if found and await in_thread(_save, message_id, found):
+        await events.emit(
+            talk.user_id,
+            type="chat:message:follow_ups",
+            data={"follow_ups": found},
+            chat_id=talk.chat_id,
+            message_id=message_id,
+        )
+
+
+def give_up_follow_ups(chat_id: object) -> None:
+    """The next question is there: the model is needed for that. From any thread."""
+    task = _asking.pop(chat_id, None) if isinstance(chat_id, uuid.UUID) else None
+    if task is not None:
+        task.get_loop().call_soon_threadsafe(task.cancel)
+
+
+def follow_ups_in(said: str) -> list[str]:
+    """The texts of the last JSON list; none when there is none."""
+    found = next((value for value in spoken_json.values(said) if isinstance(value, list)), [])
+    texts: list[str] = []
+    for one in found:
+        text = next((value for value in one.values() if isinstance(value, str)), "") if isinstance(one, dict) else one
+        line = " ".join(text.replace("\0", "").split()) if isinstance(text, str) else ""
+        if line and len(line) <= LONGEST and line not in texts:
+            texts.append(line)
+    return texts[:MOST]
+
+
+async def _ask(caller: Caller, talk: _Talk) -> list[str]:
+    snapshot = await catalogue.snapshot()
+    for route in (snapshot.route_for(caller, talk.model), task_route(snapshot, caller, talk.model)):
+        if route.sources[0].connection.demo:
+            return []  # a script answers there, not a model
+    text = fill(PROMPT, talk.messages)
+    return follow_ups_in(await ask_in_json(caller, talk.model, [{"role": "user", "content": text}]))
+
+
+def _read(message_id: uuid.UUID) -> _Talk | None:
+    """The end of the conversation, when this is a finished answer and nothing follows it."""
+    answer = Message.objects.select_related("chat").filter(pk=message_id, status=Message.Status.DONE).first()
+    if answer is None or not answer.content.strip() or answer.chat.leaf_id != answer.pk or answer.chat.deleted_at:
+        return None
+    branch = history.as_openai([*history.branch_above(answer), answer])
+    messages = [{**one, "content": history.text_of(one["content"])[:EXCERPT_CHARACTERS]} for one in branch]
+    return _Talk(answer.chat_id, answer.chat.user_id, answer.model, messages)
+
+
+def _save(message_id: uuid.UUID, found: list[str]) -> bool:
+    """`saved` moves too: it is how a page sees that a message is newer than what it shows."""
+    rows = Message.objects.filter(pk=message_id, chat__leaf_id=message_id, status=Message.Status.DONE)
+    return bool(rows.update(follow_ups=found, saved=Now()))

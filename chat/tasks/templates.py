@@ -1,0 +1,46 @@
+"""What a task model is told: a text with places, of which nobody's words can name another."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from chat.history import text_of
+
+_PLACE = re.compile(
+    r"\{\{\s*(?:(?P<name>MESSAGES|prompt)(?::(?P<end>START|END|start|end):(?P<count>\d{1,4}))?"
+    r"|(?P<fact>CURRENT_DATE|USER_NAME))\s*\}\}"
+)
+
+
+def fill(template: str, messages: Sequence[Mapping[str, Any]], prompt: str = "", *, user_name: str = "") -> str:
+    """The template with `{{MESSAGES}}`, `{{prompt}}`, `{{CURRENT_DATE}}` and `{{USER_NAME}}` filled in.
+
+    `{{MESSAGES:END:6}}` are the last six messages, `{{prompt:start:80}}` the first eighty characters of the prompt.
+    What is filled in is not looked at again. Places of other names stay as they are.
+    """
+    facts = {"CURRENT_DATE": timezone.localdate().isoformat(), "USER_NAME": user_name}
+
+    def value(place: re.Match[str]) -> str:
+        if place["fact"]:
+            return facts[place["fact"]]
+        end, count = (place["end"] or "").upper(), int(place["count"] or 0)
+        if place["name"] == "prompt":
+            return prompt[_part(end, count, len(prompt))]
+        chosen = messages[_part(end, count, len(messages))]
+        return "\n".join(f"{one.get('role', '')}: {text_of(one.get('content'))}" for one in chosen)
+
+    return _PLACE.sub(value, template)
+
+
+def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
+    """What a person said last."""
+    asked = (one for one in reversed(messages) if one.get("role") == "user")
+    return text_of(next(asked, {}).get("content"))
+
+
+def _part(end: str, count: int, length: int) -> slice:
+    if end == "START":
+        return slice(0, count)
+    return slice(max(0, length - count), length) if end else slice(0, length)
