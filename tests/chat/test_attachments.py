@@ -331,6 +331,28 @@ class TestForPrograms:
             assert talker.send("POST", ADDRESS, body, status=404)["error"]["code"] == "file_not_found"
         assert upstream.chats == []
 
+    def test_messages_may_name_files_themselves_and_earlier_ones_may_be_gone(self, talker, upstream):
+        gone, drawn, note = (
+            upload(talker, BLUE, "b.png"),
+            upload(talker, RED, "kite.png"),
+            upload(talker, b"Hi", "a.txt"),
+        )
+        talker.send("DELETE", f"/api/v1/files/{gone['id']}")
+        upstream.answer("Fine.")
+        messages = [
+            {"role": "user", "content": "Draw a kite.", "files": [gone]},
+            {"role": "assistant", "content": "Here.", "files": [drawn]},
+            {"role": "user", "content": "And now?", "files": [note]},
+        ]
+
+        talker.send("POST", ADDRESS, {"model": "m1", "messages": messages})
+
+        first, second, third = upstream.last.json["messages"]
+        assert "it was deleted" in first["content"]
+        assert second == {"role": "assistant", "content": "Here."}
+        assert third["content"].startswith("[This site showed a picture with your answer above.]")
+        assert third["content"].endswith('<file name="a.txt">\nHi\n</file>\n\nAnd now?')
+
     def test_what_names_no_file_is_refused(self, talker):
         body = {"model": "m1", "messages": [{"role": "user", "content": "a"}], "files": [{"type": "file", "url": "x"}]}
         assert talker.send("POST", ADDRESS, body, status=400)["error"]["param"] == "files"

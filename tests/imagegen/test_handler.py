@@ -250,3 +250,16 @@ def test_a_message_of_somebody_else_gets_no_pictures_of_mine(site, api_key, bob,
 
     assert File.objects.get().message is None
     assert ImageJob.objects.get().message is None
+
+
+def test_what_is_drawn_are_the_persons_words_and_the_model_still_reads_the_document(talker, upstream):
+    note = ("note.txt", b"The kite belongs to Bob.")
+    row = talker.session.post(f"{talker.site.url}/api/v1/files/", files={"file": note}, timeout=PATIENCE).json()
+    upstream.script(drawn(RED), path=IMAGES)
+
+    reply(talker, files=[{"id": row["id"]}])
+
+    assert upstream.asked(IMAGES)[-1].json["prompt"] == "a red kite"
+    assert answered(upstream)[0].json["messages"][-1]["content"] == (
+        '<file name="note.txt">\nThe kite belongs to Bob.\n</file>\n\na red kite'
+    )
