@@ -268,6 +268,13 @@ class TasksSerializer(serializers.Serializer[Any]):
     task_ids = serializers.ListField(child=serializers.UUIDField())
 
 
+class TaskRequestSerializer(serializers.Serializer[Any]):
+    """A job for the task model of `model`; OpenAI's messages are the conversation it is about."""
+
+    model = serializers.CharField(max_length=255)
+    messages = serializers.ListField(child=serializers.DictField(), allow_empty=False)
+
+
 class CompletionRequestSerializer(ChatRequestSerializer):
     """OpenAI's request, and what this site adds to it."""
 

@@ -43,12 +43,17 @@ async def improve(
         route = tasks.task_route(snapshot, caller, model)
         if route.sources[0].connection.demo:
             return wish  # a script answers there, not a model
-        text = fill(template or TEMPLATE, messages, wish, user_name=caller.name)
-        said = await tasks.ask_in_json(caller, model, [{"role": "user", "content": text}])
+        told = prompt_for(caller, messages, wish, template=template)
+        said = await tasks.ask_in_json(caller, model, [{"role": "user", "content": told}])
     except GatewayError as error:
         logger.info("The prompt was not improved: %s", error.code)
         return wish
     return prompt_in(said) or wish
+
+
+def prompt_for(caller: Caller, messages: Sequence[Mapping[str, Any]], wish: str, *, template: str = "") -> str:
+    """What the task model is told; an empty template means ours."""
+    return fill(template or TEMPLATE, messages, wish, user_name=caller.name)
 
 
 def prompt_in(said: str) -> str:

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from imagegen import api, config_api, openai_api
+from imagegen import api, config_api, openai_api, prompt_api
 
 JOBS = "api/v1/images/jobs"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/images/config/update", config_api.UpdateConfig.as_view(), name="image-config-update"),
     path("api/v1/images/config/url/verify", config_api.VerifySaved.as_view(), name="image-config-verify"),
     path("api/v1/images/verify", config_api.Verify.as_view(), name="image-verify"),
+    path("api/v1/tasks/image_prompt/completions", prompt_api.ImagePrompt.as_view(), name="task-image-prompt"),
     path(f"{JOBS}", api.JobList.as_view()),
     path(f"{JOBS}/", api.JobList.as_view(), name="image-jobs"),
     path(f"{JOBS}/<str:job_id>", api.JobDetail.as_view(), name="image-job"),

@@ -20,6 +20,8 @@ HEADINGS = [
     ("api/v1/images/config", "Administration"),
     ("api/v1/images/verify", "Administration"),
     ("api/v1/images", "Pictures"),
+    ("api/v1/tasks/image_prompt", "Pictures"),
+    ("api/v1/tasks", "Chats"),
     ("api/v1/files", "Files"),
 ]
 

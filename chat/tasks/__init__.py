@@ -10,8 +10,8 @@ import asyncio
 import uuid
 
 from chat.tasks.ask import ask, ask_in_json, complete, complete_as_json, task_route
-from chat.tasks.follow_ups import follow_ups_in, give_up_follow_ups, suggest_follow_ups
-from chat.tasks.titles import clean_title, first_words, name_chat
+from chat.tasks.follow_ups import follow_ups_in, follow_ups_prompt, give_up_follow_ups, suggest_follow_ups
+from chat.tasks.titles import clean_title, first_words, name_chat, title_prompt
 from providers.facts import Caller
 
 __all__ = [
@@ -23,10 +23,12 @@ __all__ = [
     "complete_as_json",
     "first_words",
     "follow_ups_in",
+    "follow_ups_prompt",
     "give_up_follow_ups",
     "name_chat",
     "suggest_follow_ups",
     "task_route",
+    "title_prompt",
 ]
 
 

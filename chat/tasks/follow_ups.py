@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db.models.functions import Now
@@ -11,7 +12,7 @@ from chat import events, history, spoken_json, switches
 from chat.loop import in_thread
 from chat.models import Message
 from chat.tasks.ask import ask_in_json, task_route
-from chat.tasks.templates import fill
+from chat.tasks.templates import excerpts, fill
 from providers import catalogue
 from providers.errors import GatewayError
 from providers.facts import Caller
@@ -61,7 +62,8 @@ async def suggest_follow_ups(message_id: uuid.UUID, caller: Caller) -> None:
     finally:
         if _asking.get(talk.chat_id) is task:
             del _asking[talk.chat_id]
-    if found and await in_thread(_save, message_id, found):
+    saved: bool = bool(found) and await in_thread(_save, message_id, found)
+    if saved:
         await events.emit(
             talk.user_id,
             type="chat:message:follow_ups",
@@ -76,6 +78,12 @@ def give_up_follow_ups(chat_id: object) -> None:
     task = _asking.pop(chat_id, None) if isinstance(chat_id, uuid.UUID) else None
     if task is not None:
         task.get_loop().call_soon_threadsafe(task.cancel)
+
+
+def follow_ups_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
+    """What the task model is told to suggest what comes next."""
+    said = [one for one in messages if one.get("role") in ("user", "assistant")]
+    return fill(PROMPT, excerpts(said, characters=EXCERPT_CHARACTERS))
 
 
 def follow_ups_in(said: str) -> list[str]:
@@ -95,8 +103,8 @@ async def _ask(caller: Caller, talk: _Talk) -> list[str]:
     for route in (snapshot.route_for(caller, talk.model), task_route(snapshot, caller, talk.model)):
         if route.sources[0].connection.demo:
             return []  # a script answers there, not a model
-    text = fill(PROMPT, talk.messages)
-    return follow_ups_in(await ask_in_json(caller, talk.model, [{"role": "user", "content": text}]))
+    prompt = follow_ups_prompt(talk.messages)
+    return follow_ups_in(await ask_in_json(caller, talk.model, [{"role": "user", "content": prompt}]))
 
 
 def _read(message_id: uuid.UUID) -> _Talk | None:
@@ -104,9 +112,9 @@ def _read(message_id: uuid.UUID) -> _Talk | None:
     answer = Message.objects.select_related("chat").filter(pk=message_id, status=Message.Status.DONE).first()
     if answer is None or not answer.content.strip() or answer.chat.leaf_id != answer.pk or answer.chat.deleted_at:
         return None
-    branch = history.as_openai([*history.branch_above(answer), answer])
-    messages = [{**one, "content": history.text_of(one["content"])[:EXCERPT_CHARACTERS]} for one in branch]
-    return _Talk(answer.chat_id, answer.chat.user_id, answer.model, messages)
+    branch = (*history.branch_above(answer), answer)
+    said = [{"role": str(one.role), "content": one.content} for one in branch if one.content.strip()]
+    return _Talk(answer.chat_id, answer.chat.user_id, answer.model, said)
 
 
 def _save(message_id: uuid.UUID, found: list[str]) -> bool:

@@ -36,8 +36,13 @@ def fill(template: str, messages: Sequence[Mapping[str, Any]], prompt: str = "",
 
 def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
     """What a person said last."""
-    asked = (one for one in reversed(messages) if one.get("role") == "user")
-    return text_of(next(asked, {}).get("content"))
+    asked = (one.get("content") for one in reversed(messages) if one.get("role") == "user")
+    return text_of(next(asked, ""))
+
+
+def excerpts(messages: Sequence[Mapping[str, Any]], *, characters: int) -> list[dict[str, Any]]:
+    """The messages' texts, each cut to its beginning."""
+    return [{"role": one.get("role", ""), "content": text_of(one.get("content"))[:characters]} for one in messages]
 
 
 def _part(end: str, count: int, length: int) -> slice:

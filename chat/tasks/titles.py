@@ -3,12 +3,14 @@
 import logging
 import re
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from chat import events, switches
 from chat.loop import in_thread
 from chat.models import Chat, Message
 from chat.tasks.ask import ask
+from chat.tasks.templates import excerpts, fill
 from providers import catalogue
 from providers.errors import GatewayError
 from providers.facts import Caller
@@ -22,9 +24,7 @@ TITLE_PROMPT = """Write a title for the conversation below: two to six words tha
 language that the user writes in. Answer with the title alone: no quotation marks, no full stop, no explanation.
 
 <conversation>
-User: {question}
-
-Assistant: {answer}
+{{MESSAGES:START:2}}
 </conversation>"""
 
 logger = logging.getLogger(__name__)
@@ -33,8 +33,7 @@ logger = logging.getLogger(__name__)
 class _Unnamed(NamedTuple):
     user_id: Any
     model: str
-    question: str
-    answer: str
+    messages: list[dict[str, Any]]
 
 
 async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
@@ -49,9 +48,7 @@ async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
         route = (await catalogue.snapshot()).route_for(caller, chat.model)
         if route.sources[0].connection.demo:
             return
-        prompt = TITLE_PROMPT.format(
-            question=chat.question[:EXCERPT_CHARACTERS], answer=chat.answer[:EXCERPT_CHARACTERS]
-        )
+        prompt = title_prompt(chat.messages)
         title = clean_title(await ask(caller, chat.model, [{"role": "user", "content": prompt}]))
     except GatewayError as error:
         logger.warning("No title for chat %s: %s %s", chat_id, error.code, error.message)
@@ -61,6 +58,12 @@ async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
     saved = await in_thread(_save_title, chat_id, title)
     if saved:
         await events.emit(chat.user_id, type="chat:title", data={"title": title}, chat_id=chat_id)
+
+
+def title_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
+    """What the task model is told to name a conversation."""
+    said = [one for one in messages if one.get("role") in ("user", "assistant")]
+    return fill(TITLE_PROMPT, excerpts(said[:2], characters=EXCERPT_CHARACTERS))
 
 
 def first_words(text: str) -> str:
@@ -85,7 +88,8 @@ def _unnamed(chat_id: uuid.UUID) -> _Unnamed | None:
     answers = list(Message.objects.filter(chat_id=chat_id, role=Message.Role.ASSISTANT, status=Message.Status.DONE)[:2])
     if chat is None or len(answers) != 1 or answers[0].parent is None:
         return None
-    return _Unnamed(chat.user_id, answers[0].model, answers[0].parent.content, answers[0].content)
+    said = [{"role": str(one.role), "content": one.content} for one in (answers[0].parent, answers[0])]
+    return _Unnamed(chat.user_id, answers[0].model, said)
 
 
 def _save_title(chat_id: uuid.UUID, title: str) -> bool:

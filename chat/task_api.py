@@ -1,0 +1,52 @@
+"""The jobs of the task model as routes: a conversation in, its answer out in the form of a chat completion."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chat import serializers, tasks
+from providers import relay
+from providers.authentication import caller_of
+from providers.facts import Caller
+
+TASK: dict[str, Any] = {
+    "request": serializers.TaskRequestSerializer,
+    "responses": {
+        200: OpenApiResponse(OpenApiTypes.OBJECT, description="The task model's answer, as OpenAI's chat completion"),
+        404: OpenApiResponse(serializers.ProblemSerializer, description="No such model, or not for this caller"),
+    },
+}
+
+
+def completed(
+    request: Request, tell: Callable[[Caller, Sequence[Mapping[str, Any]]], str], *, in_json: bool = False
+) -> Response:
+    """The task model's answer to what `tell` makes of the request's conversation. Raises GatewayError."""
+    caller = caller_of(request)
+    relay.admit(caller)
+    taken = serializers.TaskRequestSerializer(data=request.data)
+    taken.is_valid(raise_exception=True)
+    told = tell(caller, taken.validated_data["messages"])
+    complete = tasks.complete_as_json if in_json else tasks.complete
+    answer = async_to_sync(complete)(caller, taken.validated_data["model"], [{"role": "user", "content": told}])
+    return Response(answer)
+
+
+class Title(APIView):
+    @extend_schema(operation_id="tasks_title", **TASK)
+    def post(self, request: Request) -> Response:
+        """A title for a conversation."""
+        return completed(request, lambda _caller, messages: tasks.title_prompt(messages))
+
+
+class FollowUps(APIView):
+    @extend_schema(operation_id="tasks_follow_ups", **TASK)
+    def post(self, request: Request) -> Response:
+        """What its user might ask next; the answer's content is `{"follow_ups": […]}`."""
+        return completed(request, lambda _caller, messages: tasks.follow_ups_prompt(messages), in_json=True)
