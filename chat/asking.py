@@ -221,7 +221,7 @@ def _question(
     kept: Sequence[dict[str, Any]] = (),
     message_id: uuid.UUID | None = None,
 ) -> Message:
-    rows = [access.own_file_for(chat.user, file_id) for file_id in files]
+    rows = [chat_files.to_attach(chat.user, access.own_file_for(chat.user, file_id)) for file_id in files]
     question = Message.objects.create(
         id=message_id or uuid.uuid4(),
         chat=chat,

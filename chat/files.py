@@ -200,6 +200,14 @@ def temporary_link(session_id: str = "") -> Link:
     return Link(session_id=session_id[:100], expires_at=temporary_end())
 
 
+def to_attach(owner: Person, row: File) -> File:
+    """The row to tie to a message: an upload that waits for one, else a new row, so that a file does not leave the
+    message, the chat or the person it belongs to.
+    """
+    waits = row.owner_id == owner.pk and row.message_id is None and row.expires_at is not None
+    return row if waits else copy_for(owner, row)
+
+
 def attach(rows: list[File], message: Message) -> None:
     """Tie uploads to the message they were sent with; from now on they live as long as it does."""
     File.objects.filter(pk__in=[row.pk for row in rows]).update(message=message, chat=message.chat, expires_at=None)

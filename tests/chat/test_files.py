@@ -11,8 +11,10 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from chat import files, stores
+from chat import asking, files, stores
 from chat.models import Chat, File, Message
+from chat.runs import Asker
+from providers import callers
 from providers.errors import BadRequest, TooLarge
 
 
@@ -225,3 +227,27 @@ def test_an_upload_for_a_temporary_chat_goes_after_a_day(alice, store):
     assert list(File.objects.all()) == [kept]
     with pytest.raises(FileNotFoundError):
         stores.read(row.storage_name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_sent_again_stays_where_it_was(alice, admin, connection, store):
+    chats, held = [], files.accept(alice, png(), link=files.upload_link())
+    for person in (alice, alice, admin):
+        wish = asking.Wish(Asker(callers.caller_for_user(person)))
+        chats.append(asking.start_chat(wish, content="This one", files=[held.pk]).chat)
+    rows = [chat.file_rows.get() for chat in chats]
+    assert rows[0] == held
+    assert [row.owner for row in rows] == [alice, alice, admin]
+    assert [row.message.files[0]["id"] for row in rows] == [str(row.pk) for row in rows]
+    assert {row.storage_name for row in rows} == {held.storage_name}
+    chats[1].delete()
+    assert stores.read(rows[0].storage_name) == png()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_picture_of_ones_own_that_is_sent_is_not_given_up(alice, connection, store):
+    drawn = files.accept(alice, png(), link=files.Link(provenance={"engine": "Placeholder"}))
+    wish = asking.Wish(Asker(callers.caller_for_user(alice)))
+    asking.start_chat(wish, content="This one", files=[drawn.pk]).chat.delete()
+    drawn.refresh_from_db()
+    assert stores.read(drawn.storage_name) == png()
