@@ -138,6 +138,14 @@ def own_file_for(user: Any, file_id: object) -> File:
     return row
 
 
+def deleted_file_for(user: Any, file_id: object) -> File:
+    """A file that this person deleted a moment ago and may have back. Raises NotFound."""
+    row = File.everything.filter(pk=as_uuid(file_id), deleted_at__isnull=False).first()
+    if row is None or (row.owner_id != user.pk and not user.is_superuser):
+        raise _no_file()
+    return row
+
+
 def _is_shared(row: File) -> bool:
     """Whether it belongs to a shared chat of its owner and stands at a message that readers see. Two queries."""
     share = _open_shares().filter(chat_id=row.chat_id, chat__user_id=row.owner_id).first() if row.chat_id else None

@@ -139,8 +139,17 @@ class FileDetail(FileView):
 
     @extend_schema(operation_id="files_delete", responses={204: None})
     def delete(self, request: Request, file_id: str) -> Response:
-        access.own_file_for(request.user, file_id).delete()
+        """Can be undone for an hour."""
+        files.remove(access.own_file_for(request.user, file_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RestoreFile(FileView):
+    @extend_schema(operation_id="files_restore", request=None, responses=FileSerializer)
+    def post(self, request: Request, file_id: str) -> Response:
+        row = access.deleted_file_for(request.user, file_id)
+        files.restore(row)
+        return Response(files.file_json(row))
 
 
 class FileContent(FileView):

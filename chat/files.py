@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.base import File as DjangoFile
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,6 +31,7 @@ from chat.models import Chat, File, Message
 from providers.errors import BadRequest, NotFound, TooLarge
 
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
+UNDO = timedelta(hours=1)  # how long a deletion can be undone
 THUMBNAIL_WIDTHS = (128, 256, 512, 1024)
 # What is made of a file once and kept beside it: its text, the picture as models take it, thumbnails.
 BESIDE = ("text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
@@ -201,11 +202,11 @@ def temporary_link(session_id: str = "") -> Link:
 
 
 def to_attach(owner: Person, row: File) -> File:
-    """The row to tie to a message: an upload that waits for one, else a new row, so that a file does not leave the
-    message, the chat or the person it belongs to.
+    """The row to tie to a message: an upload that stands nowhere yet, else a new row, so that a file does not leave
+    the message, the person's own pictures or the person that it belongs to.
     """
-    waits = row.owner_id == owner.pk and row.message_id is None and row.expires_at is not None
-    return row if waits else copy_for(owner, row)
+    stands = row.owner_id != owner.pk or row.message_id is not None or row.provenance
+    return copy_for(owner, row) if stands else row
 
 
 def attach(rows: list[File], message: Message) -> None:
@@ -213,9 +214,28 @@ def attach(rows: list[File], message: Message) -> None:
     File.objects.filter(pk__in=[row.pk for row in rows]).update(message=message, chat=message.chat, expires_at=None)
 
 
+def remove(row: File) -> None:
+    """Out of everybody's sight; to be had back for `UNDO`. What its owner deleted earlier goes for good."""
+    row.deleted_at = timezone.now()
+    row.save(update_fields=["deleted_at"])
+    forget_deleted(File.everything.filter(owner_id=row.owner_id))
+
+
+def restore(row: File) -> None:
+    """Undo a deletion."""
+    row.deleted_at = None
+    row.save(update_fields=["deleted_at"])
+
+
+def forget_deleted(rows: QuerySet[File], *, now: datetime | None = None) -> int:
+    """Remove for good what was deleted longer ago than `UNDO`; returns how many files went."""
+    late = rows.filter(deleted_at__lt=(now or timezone.now()) - UNDO)
+    return late.delete()[1].get(File._meta.label, 0)
+
+
 def delete_bytes_unheld(storage_name: str) -> None:
     """After the commit of a removal: drop the bytes and what lies beside them unless another row holds them."""
-    if not File.objects.filter(storage_name=storage_name).exists():
+    if not File.everything.filter(storage_name=storage_name).exists():
         stores.delete(storage_name)
         for what in BESIDE:
             stores.delete(f"{storage_name}.{what}")
@@ -300,16 +320,17 @@ class Collected:
 
 
 def collect(*, now: datetime | None = None, dry_run: bool = False) -> Collected:
-    """Remove what has expired, and stored bytes that no row holds; name the rows whose bytes are gone."""
+    """Remove what has expired or was deleted, and stored bytes that no row holds; name rows whose bytes are gone."""
     now = now or timezone.now()
     result = Collected()
-    expired = File.objects.filter(expires_at__lt=now)
+    expired = File.everything.filter(expires_at__lt=now)
     result.expired = expired.count()
     if not dry_run:
         for row in expired.iterator():
             row.delete()
+        forget_deleted(File.everything.all(), now=now)
         collecting.send(sender=File, now=now)
-    held = dict(File.objects.values_list("storage_name", "id"))
+    held = dict(File.everything.values_list("storage_name", "id"))
     stored: set[str] = set()
     for name, changed in stores.stored():
         stored.add(name)
@@ -367,4 +388,4 @@ def _shown_name(name: str, content_type: str) -> str:
 
 def total_bytes() -> int:
     """All stored bytes, for the dashboard."""
-    return File.objects.aggregate(total=Sum("size"))["total"] or 0
+    return File.everything.aggregate(total=Sum("size"))["total"] or 0

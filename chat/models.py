@@ -93,6 +93,13 @@ class Message(models.Model):
         return self.status in self.RUNNING
 
 
+class PresentFiles(models.Manager["File"]):
+    """Without those whose deletion can still be undone: nobody sees these, but their bytes are held."""
+
+    def get_queryset(self) -> models.QuerySet["File"]:
+        return super().get_queryset().filter(deleted_at=None)
+
+
 class File(models.Model):
     """One person's hold on stored bytes; rows that hold the same bytes share a `storage_name`: see `chat.files`."""
 
@@ -112,12 +119,17 @@ class File(models.Model):
     provenance = models.JSONField(default=dict, blank=True)
     created = models.DateTimeField(_("created"), default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True, db_index=True)  # then `collect_files` removes it
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)  # set while a deletion can be undone
+
+    objects = PresentFiles()
+    everything = models.Manager["File"]()
 
     class Meta:
         ordering: ClassVar = ["-created"]
         indexes: ClassVar = [
             models.Index(fields=["owner", "sha256"], name="files_by_bytes"),
             models.Index(fields=["owner", "-created"], name="files_by_owner"),
+            models.Index(fields=["deleted_at"], name="files_deleted", condition=models.Q(deleted_at__isnull=False)),
         ]
         verbose_name = _("file")
         verbose_name_plural = _("files")

@@ -5,7 +5,7 @@ import { t } from "./text.js";
 
 const list = document.getElementById("gallery");
 const filters = document.getElementById("filters");
-const tabs = new BroadcastChannel("pictures"); // what one tab deletes is gone in the others
+const tabs = new BroadcastChannel("pictures"); // what one tab deletes is gone in the others; no id: something came back
 const tiles = () => [...list.querySelectorAll(".tile")];
 export const tile = (id) => list.querySelector(`.tile[data-picture="${CSS.escape(id)}"]`);
 
@@ -26,7 +26,7 @@ export function start() {
     event.preventDefault();
     more();
   });
-  tabs.addEventListener("message", ({ data }) => drop(data));
+  tabs.addEventListener("message", ({ data }) => (data ? drop(data) : filter()));
   watch();
 }
 
@@ -104,4 +104,10 @@ function drop(id) {
 export function removed(id) {
   drop(id);
   tabs.postMessage(id);
+}
+
+/** A deletion was undone here. */
+export function restored() {
+  filter();
+  tabs.postMessage("");
 }

@@ -1,5 +1,5 @@
 // A picture of the gallery, large, and what can be done with it. Its address is its own, so it can be shared and left by "back".
-import { remove, tellRefusal } from "./api.js";
+import { post, remove, tellRefusal } from "./api.js";
 import * as form from "./images-form.js";
 import * as gallery from "./images-gallery.js";
 import * as inputs from "./images-inputs.js";
@@ -8,7 +8,6 @@ import { t } from "./text.js";
 import { toast } from "./toast.js";
 
 const holder = document.getElementById("view-part");
-const question = document.getElementById("delete-dialog");
 const place = (id) => `/images/${id}`;
 const idIn = (path) => path.match(/^\/images\/([0-9a-f-]{36})$/)?.[1];
 let pushed = false; // "back" leads to the page without this picture
@@ -87,16 +86,15 @@ const actions = {
   },
   async "delete-picture"() {
     const id = view.shown();
-    question.returnValue = "";
-    question.showModal();
-    await new Promise((resolve) => question.addEventListener("close", resolve, { once: true }));
-    if (question.returnValue !== "delete") return;
     const gone = await remove(`/api/v1/files/${id}`).then(() => true, tellRefusal);
     if (!gone) return;
     const next = gallery.neighbour(id, 1) ?? gallery.neighbour(id, -1);
     view.close();
     gallery.removed(id);
     (next && gallery.tile(next)?.querySelector("a"))?.focus();
-    toast(t("removed"));
+    toast(t("removed"), {
+      label: t("undo"),
+      run: () => post(`/api/v1/files/${id}/restore`).then(gallery.restored, tellRefusal),
+    });
   },
 };

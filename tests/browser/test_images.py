@@ -124,12 +124,12 @@ def test_a_picture_is_drawn_before_ones_eyes_looked_at_and_deleted(open_page, al
     images.page.evaluate("import('/static/js/toast.js').then((notes) => notes.toast('Above the dialog'))")
     expect(images.page.locator("#toasts:popover-open")).to_contain_text("Above the dialog")
     images.press("Delete")
-    question = images.page.get_by_role("dialog", name="Delete this picture?")
-    question.get_by_role("button", name="Keep it").click()
-    expect(images.view).to_be_visible()
-    images.press("Delete")
-    question.get_by_role("button", name="Delete").click()
     expect(images.view).to_be_hidden()
+    expect(images.tiles).to_have_count(0)
+    images.press("Undo")
+    expect(images.tiles).to_have_count(1)
+    images.show()
+    images.press("Delete")
     expect(images.tiles).to_have_count(0)
     expect(images.page.get_by_text("What you draw is kept here.")).to_be_visible()
     assert not alice.files.exists()
@@ -151,8 +151,10 @@ def test_two_tabs_show_the_same_and_a_reload_takes_up_what_is_under_way(open_pag
     expect(other.jobs).to_have_count(0)
     images.show()
     images.press("Delete")
-    images.page.locator("#delete-dialog").get_by_role("button", name="Delete").click()
     expect(other.tiles).to_have_count(0)
+    images.press("Undo")
+    expect(images.tiles).to_have_count(1)
+    expect(other.tiles).to_have_count(1)
 
 
 def test_a_running_picture_can_be_cancelled(open_page, alice, studio, upstream):
@@ -321,8 +323,10 @@ def states(images):
     images.show()
     yield "full view"
     images.press("Delete")
-    yield "question"
-    images.press("Keep it")
+    expect(images.page.get_by_role("button", name="Undo")).to_be_visible()
+    yield "deleted"
+    images.press("Undo")
+    images.show()
     images.press("Edit with mask")
     expect(images.page.get_by_role("dialog", name="Paint over")).to_be_visible()
     images.paint()

@@ -214,6 +214,43 @@ def test_a_file_can_be_deleted_by_its_owner_alone(db, alice, bob):
     assert not File.objects.exists()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_can_be_undone_for_an_hour_and_nobody_sees_the_file_meanwhile(alice, bob, admin, store):
+    chat = Chat.objects.create(user=alice)
+    message = Message.objects.create(chat=chat, role="user")
+    row = files.accept(alice, png(), link=files.Link(chat=chat, message=message))
+    address, owner = f"/api/v1/files/{row.pk}", client_of(alice)
+    assert owner.post(f"{address}/restore").status_code == 404
+    owner.delete(address)
+    for person in (alice, admin):
+        assert client_of(person).get(row.url).status_code == 404
+    assert owner.delete(address).status_code == 404
+    assert owner.get("/api/v1/files/").json()["results"] == []
+    assert not message.file_rows.exists()
+    assert files.used_bytes(alice.pk) == 0
+    files.collect()
+    assert client_of(bob).post(f"{address}/restore").status_code == 404
+    assert owner.post(f"{address}/restore").json()["id"] == str(row.pk)
+    assert body(owner.get(row.url)) == png()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["collected", "another one is deleted", "its chat goes"])
+def test_a_deletion_is_for_good_after_that(alice, store, way):
+    chat = Chat.objects.create(user=alice)
+    row, other = (files.accept(alice, content, link=files.Link(chat=chat)) for content in (png(), b"other"))
+    files.remove(row)
+    File.everything.filter(pk=row.pk).update(deleted_at=timezone.now() - 2 * files.UNDO)
+    if way == "collected":
+        files.collect()
+    elif way == "another one is deleted":
+        files.remove(other)
+    else:
+        chat.delete()
+    assert not File.everything.filter(pk=row.pk).exists()
+    assert not storages["default"].exists(row.storage_name)
+
+
 def test_an_upload_for_a_temporary_chat_goes_after_a_day(alice, store):
     form = {"file": SimpleUploadedFile("a.png", png()), "temporary": "1", "session_id": "s1"}
     answer = client_of(alice).post("/api/v1/files/", form).json()
