@@ -263,3 +263,67 @@ def test_what_is_drawn_are_the_persons_words_and_the_model_still_reads_the_docum
     assert answered(upstream)[0].json["messages"][-1]["content"] == (
         '<file name="note.txt">\nThe kite belongs to Bob.\n</file>\n\na red kite'
     )
+
+
+def test_pictures_that_nobody_named_are_as_many_as_the_engine_takes_the_newest_first(talker, upstream, engine_row):
+    upstream.always(drawn(BLUE), path=IMAGES)
+    upstream.always(drawn(BLUE), path="/images/edits")
+    _tab, _message, started = reply(talker)
+    chat_id = started["chat"]["id"]
+    create, edit = ({"image_generation": {"mode": mode}} for mode in ("create", "edit"))
+    newest = talker.say(chat_id, "a boat", features=create, model="m1")["message"]
+    [shown] = talker.until_over(chat_id, newest["id"])["files"]
+    engine_row.capabilities = {"max_inputs": 1}
+    engine_row.save()
+
+    edited = talker.say(chat_id, "make it blue", features=edit, model="m1")["message"]
+
+    [made] = talker.until_over(chat_id, edited["id"])["files"]
+    assert made["provenance"]["inputs"] == [shown["id"]]
+
+
+def test_without_an_engine_that_edits_auto_draws_anew(talker, upstream, engine_row):
+    engine_row.purpose = "generate"
+    engine_row.save()
+    upstream.always(drawn(RED), path=IMAGES)
+    _tab, _message, started = reply(talker)
+    chat_id = started["chat"]["id"]
+    anew = talker.say(chat_id, "a boat", features=DRAW, model="m1")["message"]
+    assert talker.until_over(chat_id, anew["id"])["files"]
+    assert len(upstream.asked(IMAGES)) == 2
+
+
+def test_an_engine_chosen_for_new_pictures_leaves_edits_to_the_usual_one(talker, upstream, alice, make_engine):
+    from imagegen import inputs
+
+    source = inputs.file_from_bytes(alice, RED, name="kite.png")
+    only_new = make_engine(name="Only new", purpose="generate", url=upstream.url)
+    upstream.script(drawn(BLUE), path="/images/edits")
+    wish = {"image_generation": {"mode": "edit", "image": str(source.pk), "engine": str(only_new.pk)}}
+    _tab, message, _started = reply(talker, features=wish)
+    assert message["files"][0]["provenance"]["engine"] == "Studio"
+
+
+def test_the_chip_offers_the_mode_where_pictures_can_be_edited_and_the_engine_where_there_are_several(
+    alice, bob, engine_row, make_engine
+):
+    from django.utils.translation import override
+
+    from imagegen.handler import ImageHandler
+    from providers.callers import caller_for_user
+
+    def offered(user):
+        toggle = ImageHandler().toggle_for(caller_for_user(user))
+        return toggle and {option.name: [str(one.label) for one in option.choices] for option in toggle.options}
+
+    modes = {"mode": ["Auto", "New picture", "Edit"]}
+    with override("en"):
+        assert offered(alice) == modes
+        make_engine(name="Easel", access="private")
+        assert offered(alice) == modes
+        make_engine(name="Second")
+        assert offered(alice) == modes | {"engine": ["Automatic", "Studio", "Second"]}
+        ImageSettings.objects.update(edit_enabled=False)
+        assert offered(alice) == {"engine": ["Automatic", "Studio", "Second"]}
+        ImageSettings.objects.update(enabled=False)
+        assert offered(bob) is None
