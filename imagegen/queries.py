@@ -118,6 +118,13 @@ def facts(row: File) -> list[tuple[str, str]]:
     ]
 
 
+def inputs_of(row: File) -> list[File]:
+    """The pictures that this one was edited from, as far as its owner still has them, in their order."""
+    ids = [as_uuid(one) for one in row.provenance.get("inputs", ())]
+    found = File.objects.filter(owner_id=row.owner_id).in_bulk(ids)
+    return [found[one] for one in ids if one in found]
+
+
 def wish_behind(row: File) -> dict[str, Any] | None:
     """The request that would draw another one like this, ready for the API; None for what was not drawn here."""
     made = row.provenance

@@ -107,6 +107,7 @@ def _opened(request: HttpRequest, row: File) -> dict[str, Any]:
     return {
         "picture": row,
         "facts": queries.facts(row),
+        "inputs": queries.inputs_of(row),
         "wish": queries.wish_behind(row),
         "may_edit": access.may_draw(request.user, editing=True),
     }

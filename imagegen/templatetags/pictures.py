@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat.models import File
+from imagegen import access, choices
 from imagegen.models import ImageJob
 
 register = template.Library()
@@ -124,6 +125,14 @@ def picture_texts() -> SafeString:
         **_view_texts(),
     }
     return json_script(texts, "texts")
+
+
+@register.simple_tag
+def takes_masks(user: Any) -> bool:
+    """Whether an engine that edits for this person takes a mask: without one there is no brush."""
+    if not access.may_draw(user, editing=True):
+        return False
+    return any(one["mask"] for one in choices.engine_choices(access.engines_for(user, editing=True), editing=True))
 
 
 @register.simple_tag

@@ -27,6 +27,7 @@ function edit({ file: id, url }) {
   by("composer").prepend(reference);
   edited = { id, url, pressed: chip().getAttribute("aria-pressed"), placeholder: area.placeholder };
   chip().setAttribute("aria-pressed", "true");
+  if (edited.pressed !== "true") chip().dataset.once = ""; // for this message: not to be remembered
   area.placeholder = reference.dataset.placeholder;
   area.focus();
 }
@@ -38,6 +39,7 @@ function leave() {
     by("edited").remove();
     by("message").placeholder = edited.placeholder;
     chip()?.setAttribute("aria-pressed", edited.pressed);
+    delete chip()?.dataset.once;
   }
   edited = undefined;
 }

@@ -71,14 +71,14 @@ export function start() {
     const chip = event.target.closest("[data-feature]");
     if (!chip) return;
     chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") !== "true");
-    sessionStorage.setItem("features", features().join(" "));
+    sessionStorage.setItem("features", features(":not([data-once])").join(" "));
     update();
   });
 }
 
 /** What the pressed chips ask for. */
-const features = () =>
-  chips().filter((chip) => chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.feature);
+const features = (which = "*") =>
+  chips().filter((chip) => chip.matches(which) && chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.feature);
 
 /** An input method is at work: Enter belongs to it. Safari says so by key code only. */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;

@@ -213,6 +213,10 @@ def test_edit_this_sends_that_picture_and_a_mask_that_is_white_where_one_painted
     assert (mask.getpixel((32, 24)), mask.getpixel((2, 2))) == (255, 0)
     job = ImageJob.objects.get()
     assert job.input_order == [str(mine.pk)]
+    chat.pictures.nth(2).get_by_role("link").click()
+    before = chat.page.get_by_role("dialog").get_by_role("link", name="boat.png")
+    expect(before).to_have_attribute("href", f"/images/{mine.pk}")
+    chat.page.keyboard.press("Escape")
 
     expect(chat.chip).to_have_attribute("aria-pressed", "false")
     chat.settled()

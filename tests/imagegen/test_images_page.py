@@ -268,3 +268,21 @@ def test_queries_do_not_grow_with_pictures_and_jobs(client_of, alice, demo):
             make_job(alice, demo, state="failed", ended=timezone.now(), error={"message": "No."})
 
     assert_queries_do_not_grow(visit, grow)
+
+
+def test_the_conversation_has_a_brush_only_where_an_engine_takes_masks(client_of, alice, make_engine):
+    engine = make_engine(name="Studio", kind="gemini", url="http://127.0.0.1:9", model="gemini-3-pro-image")
+    assert 'data-action="brush-picture"' not in text_of(client_of(alice).get("/"))
+    engine.kind = "placeholder"
+    engine.save()
+    assert 'data-action="brush-picture"' in text_of(client_of(alice).get("/"))
+
+
+def test_in_a_conversation_the_full_view_offers_the_edit_and_no_gallery_actions(client_of, alice, demo):
+    before = make_picture(alice, "a boat")
+    row = make_picture(alice, made={"inputs": [str(before.pk), str(uuid.uuid4())]})
+    shown = text_of(client_of(alice).get(f"/images/{row.pk}?in=chat", headers=PART))
+    assert 'data-action="edit-shown"' in shown
+    assert f'href="/images/{before.pk}"' in shown
+    assert 'data-action="delete-picture"' not in shown
+    assert 'id="wish"' not in shown
