@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 2_000_000  # of one document: the largest budget there is
 PDF_SECONDS = 20.0  # a PDF that takes longer is read so far
+PAGE_BYTES = 2_000_000  # of a page's instructions; the time they take grows with the square: these take about 5 seconds
+TEXT_BYTES = 4 * MAX_CHARACTERS  # that hold so many in any encoding
 SAMPLE = 64 * 1024  # bytes that tell an encoding
 PROTECTED, WORDLESS, UNREADABLE = "protected", "wordless", "unreadable"  # what can be wrong
 TEXT_TYPES = ("application/json", "image/svg+xml")  # besides text/…
@@ -62,7 +64,7 @@ def read(content: bytes, content_type: str) -> Document:
         return _pdf(content)
     if not is_text(content_type):
         return Document("", UNREADABLE)
-    text = decoded(content[: 4 * MAX_CHARACTERS])[:MAX_CHARACTERS]
+    text = decoded(content[:TEXT_BYTES])[:MAX_CHARACTERS]
     return Document(text) if text.strip() else Document("", WORDLESS)
 
 
@@ -117,7 +119,10 @@ def _joined(pages: "list[PageObject]") -> str:
     texts: list[str] = []
     size, end = 0, time.monotonic() + PDF_SECONDS
     for number, page in enumerate(pages, 1):
-        if text := page.extract_text().replace("\0", "").strip():
+        drawn = page.get_contents()
+        if drawn is not None and len(drawn.get_data()) > PAGE_BYTES:
+            texts.append(f"[Page {number} is a drawing too large to be read.]")
+        elif text := page.extract_text().replace("\0", "").strip():
             texts.append(f"[Page {number}]\n{text}" if len(pages) > 1 else text)
             size += len(text)
         if number < len(pages) and (size > MAX_CHARACTERS or time.monotonic() > end):

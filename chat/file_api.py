@@ -137,10 +137,18 @@ class FileDetail(FileView):
         facts = files.file_json(row)
         return Response(facts if _may_keep(request, row) else {**facts, "provenance": {}})
 
-    @extend_schema(operation_id="files_delete", responses={204: None})
+    @extend_schema(
+        operation_id="files_delete",
+        parameters=[OpenApiParameter("unsent", bool, description="Only if no message holds it")],
+        responses={204: None},
+    )
     def delete(self, request: Request, file_id: str) -> Response:
-        """Can be undone for an hour."""
-        files.remove(access.own_file_for(request.user, file_id))
+        """Can be undone for an hour; not so what a page takes back with `unsent`."""
+        row = access.own_file_for(request.user, file_id)
+        if "unsent" not in request.query_params:
+            files.remove(row)
+        elif row.message_id is None:  # else another tab, or a lost answer, has sent it all the same
+            row.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

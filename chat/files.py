@@ -264,7 +264,8 @@ def document(row: File) -> documents.Document:
     if not documents.is_text(row.content_type) and row.content_type != "application/pdf":
         return documents.Document("", documents.UNREADABLE)
     if row.content_type != "application/pdf":
-        return documents.read(stores.read(row.storage_name), row.content_type)
+        beginning = b"".join(stores.read_range(row.storage_name, 0, documents.TEXT_BYTES))
+        return documents.read(beginning, row.content_type)
     packed = _kept(row, "text", lambda content: documents.read(content, row.content_type).packed())
     return documents.Document.unpacked(packed)
 

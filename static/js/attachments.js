@@ -8,25 +8,27 @@ import { announce, toast } from "./toast.js";
 
 const AT_ONCE = 3; // uploads; the others wait, so that the page's own requests find a connection
 const READABLE = /^(?:image\/|text\/|application\/(?:pdf|json)$)/;
-const KEPT = ["id", "name", "size", "type", "url"]; // of an uploaded file, in the tab's storage
+const LOCAL = "local:"; // a temporary chat: nothing of it is kept
 
 const by = (id) => document.getElementById(id);
 const key = () => `files:${document.body.dataset.user}:${thread.chatId() ?? "new"}`;
-const lists = new Map(); // key → [{id?, name, size, type, url?, file?, state: waiting|uploading|done|failed, …}]
+const lists = new Map(); // key → [{name, size, type, file?, data?: as the API shows it, state: waiting|uploading|done|failed, …}]
 let changed = () => {};
 
 /** The files of the chat that is shown. */
 function list(name = key()) {
   if (!lists.has(name)) {
     const kept = JSON.parse(sessionStorage.getItem(name) ?? "[]");
-    lists.set(name, kept.map((one) => ({ ...one, state: "done" })));
+    lists.set(name, kept.map((data) => ({ ...factsOf(data), key: name, state: "done" })));
   }
   return lists.get(name);
 }
 
+const factsOf = (data) => ({ name: data.name, size: data.size, type: data.content_type, data });
+
 function remember(name) {
-  const done = list(name).filter((one) => one.state === "done");
-  if (done.length) sessionStorage.setItem(name, JSON.stringify(done.map((one) => Object.fromEntries(KEPT.map((part) => [part, one[part]])))));
+  const done = list(name).filter((one) => one.state === "done").map((one) => one.data);
+  if (done.length && !name.includes(LOCAL)) sessionStorage.setItem(name, JSON.stringify(done));
   else sessionStorage.removeItem(name);
 }
 
@@ -50,6 +52,7 @@ export function take() {
     done() {
       if (name !== key() && name.endsWith(":new")) {
         lists.set(key(), list(name)); // the new chat has its name now, and what was attached meanwhile belongs to it
+        for (const one of list()) one.key = key();
         lists.delete(name);
         sessionStorage.removeItem(name);
       }
@@ -81,8 +84,8 @@ export function start(onChange) {
   document.addEventListener("paste", (event) => {
     const elsewhere = event.target.closest?.("input, textarea, dialog");
     const { files, types } = event.clipboardData;
-    // What office programs copy is text, with a picture of it beside.
-    if (!files.length || types.includes("text/plain") || !isOpen() || (elsewhere && elsewhere.id !== "message")) return;
+    const isText = types.includes("text/plain") && types.includes("text/html"); // office programs add a picture of it
+    if (!files.length || isText || !isOpen() || (elsewhere && elsewhere.id !== "message")) return;
     event.preventDefault();
     add([...files]);
   });
@@ -148,7 +151,7 @@ function detach(entry) {
   files.splice(at, 1);
   entry.request?.abort();
   if (entry.preview) URL.revokeObjectURL(entry.preview);
-  if (entry.id) erase(`/api/v1/files/${entry.id}`).catch(() => {}); // it goes by itself in a week
+  if (entry.data) eraseUnsent(entry.data); // in the end it would go by itself
   remember(key());
   show();
   announce(t("detached", { name: entry.name }));
@@ -156,6 +159,8 @@ function detach(entry) {
   (neighbour?.element.querySelector("[data-action='detach']") ?? by("message")).focus();
   next();
 }
+
+const eraseUnsent = ({ id }) => erase(`/api/v1/files/${id}?unsent=1`).catch(() => {});
 
 // --- Uploading ---------------------------------------------------------------------------------------------------------
 
@@ -170,6 +175,11 @@ function next() {
 function upload(entry) {
   const data = new FormData();
   data.append("file", entry.file, entry.name);
+  const [, temporary] = entry.key.split(LOCAL);
+  if (temporary) {
+    data.append("temporary", "1");
+    data.append("session_id", temporary);
+  }
   const request = new XMLHttpRequest(); // fetch does not say how much has gone
   Object.assign(entry, { request, state: "uploading", progress: 0, error: "" });
   request.open("POST", "/api/v1/files/");
@@ -191,13 +201,12 @@ function uploaded(entry, { status, response }) {
   if (status !== 201) return failed(entry, response?.detail ?? t("uploadFailed"));
   if (!READABLE.test(response.content_type)) {
     entry.file = undefined; // trying again would not help
-    erase(`/api/v1/files/${response.id}`).catch(() => {});
+    eraseUnsent(response);
     return failed(entry, t("unreadable"));
   }
-  const { id, name, size, url, content_type: type } = response;
-  Object.assign(entry, { id, name, size, url, type, state: "done" });
+  Object.assign(entry, factsOf(response), { state: "done" });
   remember(entry.key);
-  announce(t("attached", { name }));
+  announce(t("attached", { name: entry.name }));
 }
 
 function failed(entry, error) {
@@ -239,7 +248,7 @@ function picture(entry, image) {
   image.src = source(entry);
 }
 
-const source = (entry) => (entry.file ? (entry.preview ??= URL.createObjectURL(entry.file)) : `${entry.url}?w=256`);
+const source = (entry) => (entry.file ? (entry.preview ??= URL.createObjectURL(entry.file)) : `${entry.data.url}?w=256`);
 
 /** Elements that stand for files while their message is being sent. */
 export const shadows = (files) =>
@@ -259,7 +268,7 @@ export function warn() {
 }
 
 function sizeOf(bytes) {
-  const [unit, number] = bytes < 1e6 ? ["kilobyte", bytes / 1e3] : ["megabyte", bytes / 1e6];
+  const [unit, number] = bytes < 1e6 ? ["kilobyte", Math.max(bytes / 1e3, 0.1)] : ["megabyte", bytes / 1e6];
   const format = { style: "unit", unit, maximumFractionDigits: number < 10 ? 1 : 0 };
   return new Intl.NumberFormat(document.documentElement.lang, format).format(number);
 }

@@ -97,7 +97,7 @@ export async function submit(content) {
   update();
   try {
     const wish = { model: picker.model(), features: Object.fromEntries(features().map((name) => [name, true])) };
-    wish.files = taken.files.map(({ id }) => ({ id }));
+    wish.files = taken.files.map(({ data }) => data);
     for (const add of contributions) add(wish);
     const started = await deliver({ content, ...wish });
     sessionStorage.removeItem(key);

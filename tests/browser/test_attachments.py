@@ -145,7 +145,7 @@ def test_what_cannot_be_attached_says_why_and_can_be_tried_again_or_removed(chat
     page.get_by_role("button", name="Remove all.zip").click()
     uploads.refused = ""
     page.get_by_role("button", name="Upload refused.txt again").click()
-    expect(refused).to_contain_text("0 kB")
+    expect(refused).to_contain_text("0.1 kB")
     pick(page, *((f"{number}.txt", "text/plain", b"words") for number in range(20)))
     expect(page.locator("#toasts")).to_contain_text("At most 20 files")
     expect(chips(page)).to_have_count(20)
@@ -169,3 +169,21 @@ def test_a_model_without_vision_is_named_at_once_and_the_files_stay_with_their_c
     expect(chat.questions.last.get_by_role("img", name="red.png")).to_be_visible()
     chat.settled()
     expect(chat.answers.last.get_by_text("This model cannot see pictures.")).to_be_visible()
+
+
+def test_in_a_temporary_chat_files_reach_the_model_and_have_an_end(open_page, provider, upstream, alice):
+    chat = ChatPage(open_page(alice)).open("/?temporary=1")
+    pick(chat.page, ("red.png", "image/png", PICTURE), ("sky.txt", "text/plain", b"Blue."))
+    expect(chat.page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+    chat.field.fill("What is it?")
+    chat.field.press("Enter")
+    expect(chat.answer).to_have_text("Said.")
+    expect(chat.questions.first.get_by_role("img", name="red.png")).to_be_visible()
+    expect(chat.questions.first.get_by_role("link", name="sky.txt")).to_be_visible()
+    chat.ask("Sure?")
+
+    first, _answer, _second = upstream.chats[-1].json["messages"]
+    assert first["content"][0]["text"] == '<file name="sky.txt">\nBlue.\n</file>\n\nWhat is it?'
+    assert first["content"][1]["type"] == "image_url"
+    assert not File.objects.filter(expires_at=None).exists()
+    assert chat.page.evaluate("Object.keys(sessionStorage).filter((name) => name.includes('files:'))") == []

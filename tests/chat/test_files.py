@@ -288,3 +288,22 @@ def test_a_picture_of_ones_own_that_is_sent_is_not_given_up(alice, connection, s
     asking.start_chat(wish, content="This one", files=[drawn.pk]).chat.delete()
     drawn.refresh_from_db()
     assert stores.read(drawn.storage_name) == png()
+
+
+@pytest.mark.django_db
+def test_what_a_message_holds_is_not_taken_back_with_an_attachment(alice):
+    chat = Chat.objects.create(user=alice)
+    sent = files.accept(alice, b"sent", link=files.Link(message=Message.objects.create(chat=chat, role="user")))
+    unsent = files.accept(alice, b"unsent", link=files.upload_link())
+    for row in (sent, unsent):
+        assert client_of(alice).delete(f"/api/v1/files/{row.pk}?unsent=1").status_code == 204
+    assert list(File.objects.all()) == [sent]
+
+
+@pytest.mark.django_db
+def test_text_that_could_run_is_a_download_by_its_name(alice):
+    shown, kept = (files.accept(alice, b"<script>alert(1)</script>", name=name) for name in ("a.txt", "a.html"))
+    client = client_of(alice)
+    assert client.get(shown.url)["Content-Disposition"].startswith("inline")
+    assert client.get(kept.url)["Content-Disposition"].startswith("attachment")
+    assert client.get(kept.url)["Content-Type"] == "text/plain"
