@@ -167,7 +167,7 @@ class FileContent(FileView):
             OpenApiParameter("w", int, description="A WebP of about this width in pixels"),
             OpenApiParameter("download", bool, description="As an attachment"),
         ],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        responses={(200, "*/*"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, file_id: str) -> HttpResponseBase:
         return _content_for(request, access.file_for(request.user, file_id))

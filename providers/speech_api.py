@@ -27,11 +27,17 @@ class SpeechRequestSerializer(serializers.Serializer[Any]):
     speed = serializers.FloatField(required=False, min_value=0.25, max_value=4.0)
 
 
+SOUNDS: dict[Any, OpenApiResponse] = {
+    (200, kind): OpenApiResponse(OpenApiTypes.BINARY, description="The sound, as `response_format` asks for it")
+    for kind in speech.TYPES.values()
+}
+
+
 class Speech(OpenAIView):
     @extend_schema(
         parameters=[OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER)],
         request=SpeechRequestSerializer,
-        responses={**REFUSED, (200, "audio/mpeg"): OpenApiResponse(OpenApiTypes.BINARY, description="The sound")},
+        responses={**REFUSED, **SOUNDS},
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Read a text aloud; the same words are fetched from the provider once."""
