@@ -147,8 +147,9 @@ async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.Reply) -> Asy
             if calls is None:
                 break
             running = asyncio.ensure_future(rounds.run(calls))
-            async for comment in _until_done(running):
-                yield comment
+            async with aclosing(_until_done(running)) as comments:
+                async for comment in comments:
+                    yield comment
             if not running.result():
                 break
             reply = await relay.begin(turn.ask(rounds.payload))
@@ -171,6 +172,7 @@ class View:
         self._said = False  # some text went out in an earlier round: the next begins a paragraph
         self._held: list[dict[str, Any]] = []  # how a round ends that calls: shown only when it was the last
         self._done = False
+        self._failed = False  # the provider reported an error: what it called before is not run
         self._next_round()
 
     def _next_round(self) -> None:
@@ -186,6 +188,7 @@ class View:
             self._held, self._begun, self._done = [], True, False
         data = _parsed(frame.data)
         if not isinstance(data, dict) or not isinstance(data.get("choices"), list):
+            self._failed = self._failed or (isinstance(data, dict) and bool(data.get("error")))
             yield _packed(frame.data.encode(), frame.event)  # an error, or something we do not know
             return
         shown = self._shown(data)
@@ -217,7 +220,7 @@ class View:
 
     def calls(self) -> dict[str, Any] | None:
         """The message of a round that has ended in calls; the next frames are of the next round."""
-        if not self._rounds.offers or not self._reader.end():
+        if self._failed or not self._rounds.offers or not self._reader.end():
             return None
         text = "".join(self._texts).strip()
         message = self._reader.message(text)
@@ -243,11 +246,12 @@ async def _frames(reply: relay.Reply) -> AsyncIterator[sse.Frame]:
         return
     answer = _parsed(await reply.read())
     for choice in answer.get("choices") or () if isinstance(answer, dict) else ():
-        choice["delta"] = choice.pop("message", {})
+        if isinstance(choice, dict):
+            choice["delta"] = choice.pop("message", {})
     yield sse.Frame("", orjson.dumps(answer).decode())
 
 
-async def _until_done(running: "asyncio.Future[bool]") -> AsyncIterator[bytes]:
+async def _until_done(running: "asyncio.Future[bool]") -> AsyncGenerator[bytes, None]:
     """A comment now and then while a tool runs; a client that leaves cancels it, and waits until it has ended."""
     try:
         while not (await asyncio.wait((running,), timeout=ALIVE_SECONDS))[0]:

@@ -102,10 +102,15 @@ def pictures_shown(turn: Turn, branch: Iterable[Message]) -> list[list[str]]:
     """The names (URLs or ids) of all pictures of each message that has some; files of type `file` count too."""
     shown: list[Sequence[Mapping[str, Any]]] = [one.files for one in branch]
     if not shown:
-        shown = [one["files"] for one in turn.messages if isinstance(one.get("files"), list)]
-        if turn.files:
-            shown.append(turn.files)
-    return [names for one in shown if (names := [_name(entry) for entry in one if _is_picture(entry)])]
+        in_messages = [one["files"] for one in turn.messages if isinstance(one.get("files"), list)]
+        shown = [*(turn.shown or in_messages), turn.files]
+    found, seen = list[list[str]](), set[str]()
+    for entries in shown:
+        names = [name for entry in entries if _is_picture(entry) and (name := _name(entry)) not in seen]
+        seen.update(names)  # the files of a request stand at its last message too
+        if names:
+            found.append(names)
+    return found
 
 
 def _is_picture(entry: Mapping[str, Any]) -> bool:

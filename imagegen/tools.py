@@ -19,6 +19,7 @@ from chat.tools import Tool
 from imagegen import access, drawing, inputs, services
 from imagegen.handler import FEATURE
 from imagegen.models import ImageJob
+from imagegen.requests import MAX_PROMPT
 from providers import catalogue
 from providers.errors import BadRequest
 from providers.facts import Caller
@@ -44,6 +45,7 @@ class _Drawing(Tool):
 
     async def draw(self, turn: Turn, arguments: Mapping[str, Any], names: Sequence[str]) -> str:
         values = {name: arguments.get(name) for name in ("prompt", "size", "n", "negative_prompt")}
+        values["original_prompt"] = _words(turn)
         user, place, images = await in_thread(_prepare, turn, names)
         job, found = await drawing.draw(turn, user, values, images=images, place=place)
         return _told(job, found, editing=self.editing)
@@ -114,6 +116,12 @@ def _told(job: ImageJob, found: Sequence[File], *, editing: bool) -> str:
         f"{job.prompt}\nSay something short and fitting in the person's language. Do not repeat the prompt, and add no "
         "links or pictures of your own."
     )
+
+
+def _words(turn: Turn) -> str:
+    """What the person said, kept beside what the model made of it."""
+    said = (history.text_of(one.get("content")).strip() for one in reversed(turn.messages) if one["role"] == "user")
+    return next((words for words in said if words), "")[:MAX_PROMPT]
 
 
 def _is_number(text: str) -> bool:

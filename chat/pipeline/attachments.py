@@ -111,6 +111,7 @@ async def attach(turn: Turn) -> None:
     """Put the files of all messages into the payload, and tell the person what the model does not get to see."""
     if not any("files" in message for message in turn.messages):
         return
+    turn.shown = [message["files"] for message in turn.messages if isinstance(message.get("files"), list)]
     packing = Packing(
         user_id=turn.caller.user_id,
         vision=await _vision(turn),

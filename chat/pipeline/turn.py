@@ -34,6 +34,7 @@ class Turn:
     files: Sequence[Mapping[str, Any]] = ()
     files_expire_at: datetime | None = None
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    shown: Sequence[Sequence[Mapping[str, Any]]] = ()  # the messages' `files`, once they are no more in the messages
     answer_files: list[FileData] = field(default_factory=list)
     finished: bool = False
 

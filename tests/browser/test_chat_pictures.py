@@ -182,6 +182,7 @@ def test_a_capable_model_draws_when_asked_without_the_chip(chat, upstream):
     expect(chat.pictures).to_have_count(1)
     expect(chat.answer.locator("p")).to_have_text(["Let me draw that.", "Here is your kite."])
     chat.settled()
+    expect(chat.pictures.locator("figcaption")).to_contain_text("Drawn as: a red kite")
     live = chat.shown()
     chat.page.get_by_text("How this was made").click()
     expect(chat.page.get_by_role("listitem").filter(has_text="Image created")).to_be_visible()

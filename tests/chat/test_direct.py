@@ -178,6 +178,18 @@ class TestWithTools:
         assert "The conversation is too long." in chunks[-1]["error"]["message"]
         assert not done
 
+    def test_calls_before_an_error_are_not_run(self, talker, upstream):
+        call = {"function": {"name": "get_weather", "arguments": '{"place": "Paris"}'}}
+        upstream.script(
+            sse({"choices": [{"delta": {"tool_calls": [call]}}]}, {"error": {"message": "overloaded"}}),
+            path="/chat/completions",
+        )
+
+        chunks, _done = chunks_of(post(talker, stream=True))
+
+        assert chunks[-1]["error"]["message"] == "overloaded"
+        assert len(upstream.chats) == 1
+
     def test_and_the_whole_answer_is_that_error(self, talker, upstream):
         upstream.answer("Let me look.", tool_calls=[PARIS])
         upstream.script(error(400, "The conversation is too long."), path="/chat/completions")

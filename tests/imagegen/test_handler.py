@@ -327,3 +327,17 @@ def test_the_chip_offers_the_mode_where_pictures_can_be_edited_and_the_engine_wh
         assert offered(alice) == {"engine": ["Automatic", "Studio", "Second"]}
         ImageSettings.objects.update(enabled=False)
         assert offered(bob) is None
+
+
+def test_a_file_of_the_request_is_edited_once(site, alice, api_key, connection, engine_row, upstream):
+    from imagegen import inputs
+
+    ImageSettings.objects.update(prompt_generation=False)
+    source = inputs.file_from_bytes(alice, RED, name="kite.png")
+    upstream.script(drawn(BLUE), path="/images/edits")
+    message = {"role": "user", "content": "make it blue"}
+    body = {"model": "m1", "messages": [message], "features": DRAW, "files": [{"id": str(source.pk)}]}
+
+    site.session(key=api_key).post(f"{site.url}/api/chat/completions", json=body, timeout=PATIENCE)
+
+    assert [part.data for part in upstream.asked("/images/edits")[0].files] == [RED]

@@ -67,6 +67,7 @@ def test_a_model_draws_when_asked_and_knows_that_the_picture_is_shown(talker, up
     row = File.objects.get(pk=file["id"])
     assert stores.read(row.storage_name) == RED
     assert (row.owner, str(row.chat_id), str(row.message_id)) == (alice, chat_id, message["id"])
+    assert (row.provenance["prompt"], row.provenance["original_prompt"]) == ("a red kite", "Draw me a kite, please")
     assert file["id"] in results(upstream)[0]
     assert "sees it already" in results(upstream)[0]
     lines = [(one["description"], one["done"]) for one in message["status_history"]]
@@ -254,7 +255,7 @@ def test_a_temporary_chat_edits_what_its_messages_show_and_keeps_nothing(talker,
 
     tab.until_done(ask(talker, messages=[question]))
 
-    made = File.objects.exclude(pk=shown.pk).get()
+    made = File.objects.exclude(pk=shown.pk).get()  # and what was shown is not kept twice
     assert made.provenance["inputs"] == [str(shown.pk)]
     assert made.expires_at is not None
     assert not ImageJob.objects.exists()
