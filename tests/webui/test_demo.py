@@ -97,6 +97,13 @@ def test_every_subject_is_written_in_every_language(language):
         assert answers.text_of(language, subject)
 
 
+@pytest.mark.parametrize("words", ["Hello", "你好"])
+def test_its_example_leads_to_this_site(words, settings):
+    settings.SITE_URL = "https://chat.example.com"
+    text = answers.answer_to([{"role": "user", "content": words}]).text
+    assert 'base_url="https://chat.example.com/v1"' in text
+
+
 def test_pieces_make_the_whole_text():
     for language in ("hello", "你好"):
         answer = answers.answer_to([{"role": "user", "content": language}])

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from webui.accounts import links
+
 FOLDER = Path(__file__).parent
 
 CHINESE_LETTER = re.compile("[\u3400-\u9fff]")
@@ -63,7 +65,7 @@ def answer_to(messages: list[Any]) -> Answer:
     subject = next((name for name, words in SUBJECTS if words.search(lower)), "tour")
     if any(DRAWN in words for words in asked):
         subject = "drawn"
-    body = text_of(language, subject).replace("{asked}", _quote(last))
+    body = text_of(language, subject).replace("{asked}", _quote(last)).replace("{site}", links.absolute(""))
     return Answer(
         text=f"{body}\n\n{text_of(language, '_note')}",
         asked=" ".join(asked),
