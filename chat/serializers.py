@@ -12,6 +12,7 @@ from chat.models import Chat, Message
 from providers.serializers import ChatRequestSerializer
 
 MAX_FILES = 20
+MAX_INTEGER = 2**31 - 1  # of a PostgreSQL column
 MAX_CONTENT = 2_000_000  # characters of one message
 MAX_TOLD = 1000  # messages of a temporary chat that becomes a stored one
 MAX_STEPS = 100  # status lines of one of its messages, sources of a line
@@ -218,6 +219,9 @@ class ToldMessageSerializer(serializers.Serializer[Any]):
     content = serializers.CharField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False)
     reasoning = serializers.CharField(
         max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False, required=False, default=""
+    )
+    reasoning_ms = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=MAX_INTEGER
     )
     model = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
     files = FilesField(required=False, default=list)

@@ -87,8 +87,8 @@ def keep(caller: Caller, user: Person, told: Sequence[Mapping[str, Any]]) -> Cha
 
 
 def _message(told: Mapping[str, Any], shown: list[dict[str, Any]]) -> Message:
-    names = ("id", "role", "content", "reasoning", "model", "status", "error", "usage", "status_history", "created")
-    return Message(**{name: told[name] for name in names}, files=shown)
+    names = ("id", "role", "content", "reasoning", "reasoning_ms", "model", "status", "error", "usage")
+    return Message(**{name: told[name] for name in (*names, "status_history", "created")}, files=shown)
 
 
 def _rows(user: Person, file_ids: Sequence[object]) -> list[File]:

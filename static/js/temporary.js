@@ -109,12 +109,13 @@ const asMessage = (question) => (turn) => {
 // --- Showing -----------------------------------------------------------------------------------------------------------
 
 /** A reply is over: it becomes part of the conversation, drawn by the server. */
-async function finish({ id, content, reasoning, files, steps, status, error, usage, drawn }) {
+async function finish({ id, content, reasoning, thoughtFor, files, steps, status, error, usage, drawn }) {
   const turn = turns.find((one) => one.id === id);
   if (!turn) return;
   const last = (step, at) => step.done || steps[at + 1]?.description !== step.description;
   const status_history = steps.filter(last).slice(-STEPS);
-  Object.assign(turn, { content, reasoning, files, status: status ?? "done", error, usage, status_history });
+  const reasoning_ms = thoughtFor && 1000 * thoughtFor;
+  Object.assign(turn, { content, reasoning, reasoning_ms, files, status: status ?? "done", error, usage, status_history });
   await Promise.all([turn.placed, drawn]);
   await draw([turn]);
 }

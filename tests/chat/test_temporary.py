@@ -197,6 +197,7 @@ TOLD = [
         "role": "assistant",
         "content": "**Blue**.",
         "reasoning": "Look up.",
+        "reasoning_ms": 4200,
         "model": "m1",
         "usage": {"prompt_tokens": 3},
         "status_history": [{"description": "Looked outside", "done": True}],
@@ -218,6 +219,7 @@ def test_its_messages_are_drawn_like_stored_ones_and_not_kept(talker, alice):
     assert "Which &lt;b&gt;colour&lt;/b&gt;?" in html
     assert html.count("note.txt") >= 1
     assert "<strong>Blue</strong>" in html
+    assert "Thought for 4 s" in html
     assert "Looked outside" in html
     assert "On holiday." in html
     assert "The provider did not answer. Try again in a moment." in html
@@ -246,6 +248,7 @@ def test_in_the_end_it_can_be_kept(talker, alice, bob):
     assert [question["parent"], answer["parent"], last["parent"]] == [None, question["id"], answer["id"]]
     assert kept["leaf"] == last["id"]
     assert (answer["content"], answer["reasoning"], answer["status"]) == ("**Blue**.", "Look up.", "done")
+    assert answer["reasoning_ms"] == 4200
     assert answer["status_history"] == [{"description": "Looked outside", "done": True}]
     assert [file["id"] for file in question["files"]] == [str(picture.pk)]
     assert last["files"] == []
