@@ -40,10 +40,7 @@ def engines_for(user: Any, *, editing: bool | None = None) -> list[ImageEngine]:
     if not user.is_superuser:
         mine = Q(access=Access.PUBLIC) | Q(access=Access.GROUPS, groups__in=user.groups.all())
         rows = rows.filter(mine).distinct()
-    if editing is not None:
-        purpose = ImageEngine.Purpose.EDIT if editing else ImageEngine.Purpose.GENERATE
-        rows = rows.filter(purpose__in=[ImageEngine.Purpose.BOTH, purpose])
-    return list(rows)
+    return [row for row in rows if editing is None or row.serves(editing=editing)]
 
 
 def engine_for(user: Any, switches: ImageSettings, *, name: str = "", editing: bool = False) -> ImageEngine:

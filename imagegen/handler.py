@@ -78,10 +78,10 @@ class ImageHandler(Handler):
             switches = access.check_may_draw(user)
         except Forbidden:
             return None
-        options = []
-        if switches.edit_enabled and access.engines_for(user, editing=True):
+        options, engines = [], access.engines_for(user)
+        if switches.edit_enabled and any(row.serves(editing=True) for row in engines):
             options.append(MODE)
-        if len(engines := access.engines_for(user)) > 1:
+        if len(engines) > 1:
             named = [Choice(str(row.pk), row.name) for row in engines]
             options.append(Option("engine", _("Engine"), (Choice("", _("Automatic")), *named)))
         return replace(self.toggle, options=tuple(options))
@@ -200,9 +200,8 @@ def _read(turn: Turn) -> Wish:
 
 def _engine_named(user: Any, name: str, *, editing: bool) -> str:
     """The engine that was chosen; the usual one takes the place of one that only serves the other purpose."""
-    named = [str(row.pk) for row in access.engines_for(user)]
-    fitting = [str(row.pk) for row in access.engines_for(user, editing=editing)]
-    return "" if name in named and name not in fitting else name
+    chosen = next((row for row in access.engines_for(user) if str(row.pk) == name), None) if name else None
+    return "" if chosen and not chosen.serves(editing=editing) else name
 
 
 def _most_inputs(user: Any, switches: ImageSettings, engine: str) -> int:

@@ -85,6 +85,10 @@ class ImageEngine(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def serves(self, *, editing: bool) -> bool:
+        """Whether its purpose is to edit, or to draw."""
+        return self.purpose in (self.Purpose.BOTH, self.Purpose.EDIT if editing else self.Purpose.GENERATE)
+
     @property
     def secret_hint(self) -> str:
         """`••••abcd`, or nothing when there is no key."""
