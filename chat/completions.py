@@ -57,6 +57,7 @@ class ChatCompletions(LoopView):
             session_id=ours["session_id"],
             features=ours["features"],
             files=ours["files"],
+            files_expire_at=temporary.files_end(ours["chat_id"]),
             cookies=ask.cookies,
         )
         answer = await direct.begin(turn)

@@ -7,7 +7,7 @@ tell the same events as those of stored chats; files made or uploaded there have
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -35,6 +35,11 @@ def new_chat_id() -> str:
 
 def is_temporary(chat_id: str) -> bool:
     return chat_id.startswith(PREFIX)
+
+
+def files_end(chat_id: str) -> datetime | None:
+    """When files that are made in this chat go; None for a stored chat, where they stay."""
+    return files.temporary_end() if is_temporary(chat_id) else None
 
 
 def answer(chat_id: str, message_id: uuid.UUID, wish: Wish, *, given: Given, files: Sequence[Any] = ()) -> uuid.UUID:
