@@ -7,6 +7,7 @@ tell the same events as those of stored chats; files made or uploaded there have
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat import access, choice, files, runs, services, switches, tasks
+from chat import access, choice, files, history, runs, services, switches, tasks
 from chat.access import Person
 from chat.asking import Wish
 from chat.models import Chat, File, Message
@@ -51,6 +52,7 @@ def answer(chat_id: str, message_id: uuid.UUID, wish: Wish, *, given: Given, fil
         raise Forbidden(_("Temporary chats are switched off on this site."), code="temporary_chats_off")
     if not _ID.fullmatch(chat_id):
         raise BadRequest(_("The id of this temporary chat has the wrong form."), code="invalid_id", param="chat_id")
+    given = replace(given, payload={**given.payload, "messages": _messages(given)})
     job = _job(wish, given, files)
     if message_id in runs.running_in(wish.user_id, chat_id):
         return message_id
@@ -78,13 +80,13 @@ def keep(caller: Caller, user: Person, told: Sequence[Mapping[str, Any]]) -> Cha
         chat = services.create_chat(caller, title="")
         now = timezone.now()
         for index, one in enumerate(told):
-            rows = _rows(user, one["files"])
+            rows = [row if _ends(row) else files.to_attach(user, row) for row in _rows(user, one["files"])]
             message = _message(one, [{**files.file_json(row), "expires_at": None} for row in rows])
             message.id, message.chat, message.parent = uuid.uuid4(), chat, chat.leaf
             message.created = now + timedelta(microseconds=index)  # what says which came first
             message.save()
-            rows += _rows(user, _IN_TEXT.findall(one["content"]))
-            files.attach([row for row in rows if row.message_id is None], message)
+            rows += filter(_ends, _rows(user, _IN_TEXT.findall(one["content"])))
+            files.attach(rows, message)
             chat.leaf = message
         chat.title, chat.model = tasks.first_words(asked), models[-1] if models else ""
         chat.save(update_fields=["title", "model", "leaf"])
@@ -96,11 +98,29 @@ def _message(told: Mapping[str, Any], shown: list[dict[str, Any]]) -> Message:
     return Message(**{name: told[name] for name in (*names, "status_history", "created")}, files=shown)
 
 
+def _ends(row: File) -> bool:
+    """Whether it belongs to nothing but the temporary chat."""
+    return row.expires_at is not None and row.message_id is None
+
+
 def _rows(user: Person, file_ids: Sequence[object]) -> list[File]:
     """The person's own files among those named; what has gone meanwhile is left out."""
     keys = [access.as_uuid(file_id) for file_id in file_ids]
     found = File.objects.filter(owner_id=user.pk).in_bulk(keys)
     return [found[key] for key in keys if key in found]
+
+
+def _messages(given: Given) -> list[dict[str, Any]]:
+    """The request's messages in the form of a stored branch's; as they are where any says more than words and files."""
+    messages: list[dict[str, Any]] = given.payload["messages"]
+    if not all(one.keys() <= {"role", "content", "files"} and _is_plain(one) for one in messages):
+        return messages
+    told = [Message(role=one["role"], content=one["content"], files=one.get("files") or []) for one in messages]
+    return history.as_openai(told)
+
+
+def _is_plain(message: Mapping[str, Any]) -> bool:
+    return message.get("role") in Message.Role.values and isinstance(message.get("content"), str)
 
 
 def _job(wish: Wish, given: Given, attached: Sequence[Any]) -> Job:

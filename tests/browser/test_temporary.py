@@ -49,15 +49,6 @@ def test_one_writes_draws_stops_asks_again_and_a_reload_forgets(chat, provider, 
     expect(other.answers).to_have_count(0)
     other.page.close()
 
-    provider.says("Draw the sea", "There it is.")
-    picture = chat.page.get_by_role("button", name="Picture", exact=True)
-    picture.click()
-    chat.ask("Draw the sea")
-    expect(chat.answers.last.locator("[data-part='files'] img")).to_be_visible()
-    picture.click()
-    said = [one["content"] for one in upstream.chats[-1].json["messages"] if one["role"] != "system"]
-    assert said == ["What is blue?", "The **sky** is blue.", "Draw the sea"]
-
     gate = Gate()
     provider.says("Count", "one two three", after={1: gate})
     chat.write("Count")
@@ -73,7 +64,7 @@ def test_one_writes_draws_stops_asks_again_and_a_reload_forgets(chat, provider, 
     card.get_by_role("button", name="Try again").click()
     expect(chat.answer).to_have_text("one two three")
     chat.settled()
-    expect(chat.answers).to_have_count(3)
+    expect(chat.answers).to_have_count(2)
 
     provider.says("Count down", "three two one")
     chat.press(chat.questions.last, "Edit")
@@ -81,7 +72,16 @@ def test_one_writes_draws_stops_asks_again_and_a_reload_forgets(chat, provider, 
     chat.page.locator("[data-edit]").get_by_role("button", name="Send").click()
     expect(chat.answer).to_have_text("three two one")
     chat.settled()
-    expect(chat.questions).to_have_count(3)
+    expect(chat.questions).to_have_count(2)
+
+    provider.says("Draw the sea", "There it is.")
+    picture = chat.page.get_by_role("button", name="Picture", exact=True)
+    picture.click()
+    chat.ask("Draw the sea")
+    expect(chat.answers.last.locator("[data-part='files'] img")).to_be_visible()
+    picture.click()
+    said = [one["content"] for one in upstream.chats[-1].json["messages"] if one["role"] != "system"]
+    assert said == ["What is blue?", "The **sky** is blue.", "Count down", "three two one", "Draw the sea"]
     for scheme in ("light", "dark"):
         chat.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert violations(chat.page) == []
@@ -99,21 +99,29 @@ def test_one_writes_draws_stops_asks_again_and_a_reload_forgets(chat, provider, 
     assert asked == ["beforeunload"]
 
 
-def test_it_can_be_kept_and_goes_on_as_a_chat(chat, provider):
+def test_it_can_be_kept_and_goes_on_as_a_chat(chat, provider, upstream):
+    note = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"It is noon."}
+    chat.page.locator("#attach-files").set_input_files(note)
+    expect(chat.page.locator(".attachment[data-state='done']")).to_have_count(1)
+    chat.ask("Read this")
+    expect(chat.questions.last).to_contain_text("note.txt")
+    assert "It is noon." in str(upstream.chats[-1].json["messages"][-1]["content"])
     provider.says("What is blue?", "The **sky** is blue.")
     chat.page.get_by_role("button", name="Picture", exact=True).click()
     chat.ask("What is blue?")
+    assert File.objects.filter(expires_at=None).count() == 0
     keep_button(chat).click()
 
     chat.page.wait_for_url("**/c/*")
     expect(chat.answer.locator("strong")).to_have_text("sky")
     expect(chat.answers.last.locator("[data-part='files'] img")).to_be_visible()
-    expect(chat.chats.first).to_contain_text("What is blue?")
-    assert File.objects.get().expires_at is None
+    expect(chat.chats.first).to_contain_text("Read this")
+    expect(chat.questions.first).to_contain_text("note.txt")
+    assert File.objects.filter(expires_at=None).count() == File.objects.count() == 2
     chat.page.get_by_role("button", name="Picture", exact=True).click()
-    provider.says("And green?", "The grass.")
     chat.ask("And green?")
-    expect(chat.answer).to_have_text("The grass.")
+    expect(chat.answer).to_have_text("Said.")
+    expect(chat.answers).to_have_count(3)
 
 
 def test_leaving_by_a_link_asks_first_while_there_is_something_to_lose(chat, provider):

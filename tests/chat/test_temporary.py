@@ -191,6 +191,27 @@ def test_without_all_three_ids_it_streams_at_once(talker, upstream):
     assert rows() == (0, 0)
 
 
+def test_files_of_its_messages_reach_the_model_and_an_empty_answer_does_not(talker, upstream, alice):
+    note = files.accept(alice, b"It is noon.", name="note.txt", link=files.temporary_link())
+    gone = {"id": str(uuid.uuid4())}
+    messages = [
+        {"role": "user", "content": "Read this", "files": [{"id": str(note.pk)}, gone]},
+        {"role": "assistant", "content": ""},
+        {"role": "user", "content": "Well?"},
+    ]
+    upstream.answer("Noon.")
+    tab = talker.listen()
+
+    tab.until_done(ask(talker, messages=messages))
+
+    [sent] = upstream.chats[0].json["messages"]
+    assert sent["role"] == "user"
+    assert all(words in str(sent["content"]) for words in ("Read this", "It is noon.", "Well?"))
+    assert "files" not in sent
+    note.refresh_from_db()
+    assert note.expires_at is not None
+
+
 TOLD = [
     {"role": "user", "content": "Which <b>colour</b>?", "files": []},
     {
