@@ -194,7 +194,8 @@ def content_response(request: Request, row: File) -> HttpResponseBase:
         return _guarded(_unless_known(request, etag) or HttpResponse(small, content_type="image/webp"), row, etag)
     if known := _unless_known(request, etag):
         return _guarded(known, row, etag)
-    span = _span(request.headers.get("Range", ""), row.size)
+    wish = request.headers.get("Range", "") if request.headers.get("If-Range", etag) == etag else ""
+    span = _span(wish, row.size)
     if span is None:
         refused = HttpResponse(status=416, headers={"Content-Range": f"bytes */{row.size}"})
         return _guarded(refused, row, etag)

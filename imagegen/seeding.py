@@ -3,8 +3,8 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from imagegen import config
 from imagegen.models import ImageEngine, ImageSettings
@@ -13,28 +13,25 @@ from providers.errors import BadRequest
 DEMO_NAME = "Demo"
 
 
-class BadEnvironment(Exception):
-    """A variable's value cannot be used; the message names it."""
-
-
 def seed_from_environment() -> None:
     """Fill the rows at the first start, or at every start when the environment is to win. Safe to repeat.
 
-    Raises BadEnvironment naming the variable.
+    Raises ImproperlyConfigured, naming the variable.
     """
     form = _form()
     first = not ImageSettings.objects.filter(pk=1).exists()
     with transaction.atomic():
+        if first and settings.WEBUI_DEMO and "IMAGE_GENERATION_ENGINE" not in form:
+            add_demo()
         if form and (first or not settings.ENABLE_PERSISTENT_CONFIG):
             try:
                 config.update(form)
             except BadRequest as error:
-                raise BadEnvironment(f"{error.param}: {error.message}") from error
+                named = str(error.param) in error.message
+                raise ImproperlyConfigured(error.message if named else f"{error.param}: {error.message}") from error
         ImageSettings.load()
         if not settings.WEBUI_DEMO:
             remove_demo()
-        elif first and not form:
-            add_demo()
 
 
 def add_demo() -> None:
@@ -62,21 +59,31 @@ def _form() -> dict[str, Any]:
     form: dict[str, Any] = dict(settings.IMAGE_CONFIG)
     if not form:
         return {}
-    kinds = {form.get("IMAGE_GENERATION_ENGINE"): "IMAGES", form.get("IMAGE_EDIT_ENGINE"): "IMAGES_EDIT"}
-    for kind, prefix in kinds.items():
+    for purpose, own in (("GENERATION", "IMAGES_OPENAI_"), ("EDIT", "IMAGES_EDIT_OPENAI_")):
+        if f"IMAGE_{purpose}_ENGINE" not in form and _means_openai(form, purpose, own):
+            form[f"IMAGE_{purpose}_ENGINE"] = "openai"
+    for purpose, prefix in (("GENERATION", "IMAGES"), ("EDIT", "IMAGES_EDIT")):
+        kind = form.get(f"IMAGE_{purpose}_ENGINE")
         if kind == "openai":
-            form.setdefault(
-                f"{prefix}_OPENAI_API_BASE_URL", settings.OPENAI_API_BASE_URL or "https://api.openai.com/v1"
-            )
+            form.setdefault(f"{prefix}_OPENAI_API_BASE_URL", _openai_url())
             form.setdefault(f"{prefix}_OPENAI_API_KEY", _connection_key(form[f"{prefix}_OPENAI_API_BASE_URL"]))
         elif kind == "gemini":
             form.setdefault(f"{prefix}_GEMINI_API_BASE_URL", settings.GEMINI_API_BASE_URL)
             form.setdefault(f"{prefix}_GEMINI_API_KEY", settings.GEMINI_API_KEY)
     if "IMAGE_GENERATION_ENGINE" in form:
         form["IMAGE_GENERATION_ENGINE"] = form["IMAGE_GENERATION_ENGINE"] or "automatic1111"
-    elif any(name in config.KEYS and not config.KEYS[name].kind for name in form):
-        raise BadEnvironment(_("IMAGE_GENERATION_ENGINE must be set when other picture settings are."))
     return form
+
+
+def _means_openai(form: dict[str, Any], purpose: str, own: str) -> bool:
+    """OpenAI's engine is meant unless another is named (R53, R61), once anything is said of it or a key is there."""
+    if f"IMAGE_{purpose}_MODEL" in form or any(name.startswith(own) for name in form):
+        return True
+    return form.get(f"ENABLE_IMAGE_{purpose}") is True and bool(_connection_key(_openai_url()))
+
+
+def _openai_url() -> str:
+    return settings.OPENAI_API_BASE_URL or "https://api.openai.com/v1"
 
 
 def _connection_key(url: str) -> str:

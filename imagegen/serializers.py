@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from chat.file_api import FileSerializer
@@ -24,6 +25,11 @@ class WishSerializer(serializers.Serializer[Any]):
 class EditSerializer(WishSerializer):
     image = serializers.JSONField(help_text="Data URL, file URL or id, web address, or a list of these")
     mask = serializers.CharField(required=False, allow_null=True, allow_blank=True, help_text="Transparent = change")
+
+    def validate_image(self, image: object) -> object:
+        if not image:  # an edit of nothing would become a new picture without a word
+            raise serializers.ValidationError(_("Send at least one picture to edit."))
+        return image
 
 
 class JobWishSerializer(WishSerializer):

@@ -17,10 +17,11 @@ from imagegen import access, inputs, jobs, rows
 from imagegen.jobs import claims
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.requests import PictureRequest
-from providers.errors import BadRequest, Conflict, GatewayError
+from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
 OWN_VALUES = ("original_prompt",)  # kept with the request though no engine reads them
+ERRORS = {one.blame: one for one in (CallerError, ProviderError, NetworkError)}  # of failed jobs, by who is to blame
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ def finished_files(job: ImageJob) -> list[File]:
 def error_of(job: ImageJob) -> GatewayError:
     """The error that a failed job ended with, as it was raised."""
     kept = job.error or {}
-    return GatewayError(
+    return ERRORS.get(kept.get("blame", ""), GatewayError)(
         kept.get("message") or _("The picture could not be made."),
         code=kept.get("code"),
         provider=kept.get("provider", ""),

@@ -64,10 +64,16 @@ def queue_position(job: ImageJob) -> int:
 
 
 def beat(job_ids: Iterable[Any]) -> set[Any]:
-    """Say that these jobs are alive; returns those that somebody (in any process) asked to cancel."""
-    ours = ImageJob.objects.filter(pk__in=list(job_ids), worker=WORKER, state__in=ImageJob.OPEN)
-    ours.update(heartbeat=timezone.now())
-    return set(ours.filter(cancel_requested=True).values_list("pk", flat=True))
+    """Say that these jobs are alive; returns those that are unwanted."""
+    kept = list(job_ids)
+    ImageJob.objects.filter(pk__in=kept, worker=WORKER, state__in=ImageJob.OPEN).update(heartbeat=timezone.now())
+    return unwanted(kept)
+
+
+def unwanted(job_ids: Iterable[Any]) -> set[Any]:
+    """Which of these jobs somebody, in any process, asked to cancel."""
+    ours = ImageJob.objects.filter(pk__in=list(job_ids), worker=WORKER, state__in=ImageJob.OPEN, cancel_requested=True)
+    return set(ours.values_list("pk", flat=True))
 
 
 def take_over_stale() -> list[ImageJob]:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from providers.errors import GatewayError
 
 logger = logging.getLogger(__name__)
 IDLE_SECONDS = 5.0  # between looks for jobs that others left behind
+CANCEL_SECONDS = 0.5  # between looks for jobs of ours that another process is asked to cancel
 State = ImageJob.State
 
 
@@ -67,8 +69,6 @@ def watch(job_id: Any) -> Watch | None:
 
 def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
     """Wait until the job has ended, in whatever process, and return its row as it is then."""
-    import time
-
     deadline = None if timeout is None else time.monotonic() + timeout
     while job.is_open and (deadline is None or time.monotonic() < deadline):
         seen = watch(job.pk)
@@ -160,10 +160,26 @@ def _live() -> None:
             logger.exception("Picture jobs cannot be looked after right now")
         finally:
             connections.close_all()
-        with _lock:
-            busy = bool(_held)
-        _wake.wait(claims.HEARTBEAT_SECONDS if busy else IDLE_SECONDS)
+        _rest()
         _wake.clear()
+
+
+def _rest() -> None:
+    """Until the next turn, or until somebody wants something: this process by waking us, another in the rows."""
+    with _lock:
+        ours = list(_held)
+    if not ours:
+        _wake.wait(IDLE_SECONDS)
+        return
+    end = time.monotonic() + claims.HEARTBEAT_SECONDS
+    while time.monotonic() < end and not _wake.wait(CANCEL_SECONDS):
+        try:
+            if claims.unwanted(ours):
+                return
+        except DatabaseError:
+            return  # the next turn says so
+        finally:
+            connections.close_all()
 
 
 def _tick() -> None:

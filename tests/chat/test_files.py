@@ -160,6 +160,14 @@ def test_a_range_of_a_file_can_be_asked_for(db, alice, header, status, expected,
     assert response.get("Content-Range") == content_range
 
 
+@pytest.mark.parametrize(("known", "status"), [("same", 206), ('"other"', 200)])
+def test_the_rest_of_a_download_comes_only_if_it_is_still_the_same_file(db, alice, known, status):
+    row = files.accept(alice, b"0123456789")
+    etag = f'"{row.sha256}"' if known == "same" else known
+    response = client_of(alice).get(row.url, headers={"range": "bytes=7-", "if-range": etag})
+    assert (response.status_code, body(response)) == (status, b"789" if status == 206 else b"0123456789")
+
+
 def test_a_thumbnail_is_a_webp_kept_beside_the_picture(db, alice):
     row = files.accept(alice, png(2000, 1000))
     response = client_of(alice).get(f"{row.url}?w=200")

@@ -6,12 +6,12 @@ import json
 
 import openai
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from PIL import Image
 
 from chat.models import File
 from imagegen import config, seeding, workflow
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
-from providers.errors import BadRequest
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error
 from tests.upstream.openai_images import drawn, streamed
@@ -120,6 +120,7 @@ def test_an_engines_error_reaches_the_sdk_in_the_providers_words(
     with pytest.raises(raised) as refused:
         site.openai(api_key).images.generate(model="gpt-image-2", prompt="a kite")
     assert "The painter says no." in str(refused.value)
+    assert refused.value.type == "provider_error"  # not ours: nothing is wrong with this server
 
 
 def test_the_plain_endpoint_waits_for_the_picture(call, engine_row, upstream, alice):
@@ -155,6 +156,13 @@ def test_an_edit_takes_data_urls_and_own_files_but_nobody_elses(call, engine_row
 def test_what_cannot_be_drawn_is_a_clear_400_and_reaches_nobody(call, engine_row, upstream, body, param):
     answer = call("POST", f"{API}/generations", body, status=400)
     assert answer["detail"]
+    assert upstream.history == []
+
+
+@pytest.mark.parametrize("image", ["", [], None])
+def test_an_edit_of_nothing_is_refused_instead_of_drawing_something_new(call, engine_row, upstream, image):
+    answer = call("POST", f"{API}/edit", {"prompt": "blue", "image": image}, status=400)
+    assert "image" in answer["errors"]
     assert upstream.history == []
 
 
@@ -302,5 +310,38 @@ class TestTheFirstRows:
 
     def test_a_wrong_variable_is_named(self, db, settings, store):
         settings.IMAGE_CONFIG = {"IMAGE_GENERATION_ENGINE": "openai", "IMAGE_SIZE": "big"}
-        with pytest.raises((seeding.BadEnvironment, BadRequest), match="IMAGE_SIZE"):
+        with pytest.raises(ImproperlyConfigured, match=r"^IMAGE_SIZE"):
             seeding.seed_from_environment()
+
+    @pytest.mark.parametrize(
+        ("given", "key"),
+        [
+            ({"ENABLE_IMAGE_GENERATION": True}, "sk-of-connection"),
+            ({"IMAGES_OPENAI_API_KEY": "sk-own"}, "sk-own"),
+            ({"IMAGE_GENERATION_MODEL": "gpt-image-2", "IMAGE_SIZE": "1024x1024"}, "sk-of-connection"),
+        ],
+    )
+    def test_openai_draws_when_no_engine_is_named_and_there_is_a_key(self, db, settings, store, given, key):
+        settings.IMAGE_CONFIG, settings.OPENAI_API_KEY = given, "sk-of-connection"
+        seeding.seed_from_environment()
+        row = ImageSettings.load().engine
+        assert (row.kind, row.url, row.secret) == ("openai", "https://api.openai.com/v1", key)
+
+    def test_both_openai_engines_take_the_connections_address_and_key(self, db, settings, store):
+        settings.IMAGE_CONFIG = {"IMAGE_GENERATION_ENGINE": "openai", "IMAGE_EDIT_ENGINE": "openai"}
+        settings.OPENAI_API_BASE_URL, settings.OPENAI_API_KEY = "http://one.example/v1", "sk-of-connection"
+        seeding.seed_from_environment()
+        switches = ImageSettings.load()
+        for row in (switches.engine, switches.edit_engine):
+            assert (row.url, row.secret) == ("http://one.example/v1", "sk-of-connection")
+
+    def test_switched_on_without_a_key_the_demo_draws(self, db, settings, store):
+        settings.IMAGE_CONFIG, settings.WEBUI_DEMO = {"ENABLE_IMAGE_GENERATION": True}, True
+        settings.OPENAI_API_BASE_URLS, settings.OPENAI_API_KEYS, settings.OPENAI_API_KEY = [], [], ""
+        seeding.seed_from_environment()
+        assert ImageSettings.load().engine.demo
+
+    def test_switched_off_stays_off_beside_the_demo(self, db, settings, store):
+        settings.IMAGE_CONFIG, settings.WEBUI_DEMO = {"ENABLE_IMAGE_GENERATION": False}, True
+        seeding.seed_from_environment()
+        assert not ImageSettings.load().enabled

@@ -97,6 +97,19 @@ def test_cancelling_a_running_job_closes_the_call_at_the_upstream(alice, engine_
     gate.open()
 
 
+def test_what_another_process_is_asked_to_cancel_is_cancelled_by_the_one_that_draws(alice, engine_row, upstream):
+    gate = Gate()
+    upstream.script(Reply(before=[gate]), path="/images/generations")
+    job = ask(alice)
+    upstream.wait_for("/images/generations")
+
+    ImageJob.objects.filter(pk=job.pk).update(cancel_requested=True)  # all that the other process can do
+
+    assert upstream.last.closed.wait(PATIENCE)
+    assert ended(job).state == State.CANCELLED
+    gate.open()
+
+
 def test_a_job_that_only_waits_is_cancelled_at_once_and_never_reaches_the_upstream(alice, make_engine, upstream):
     make_engine(url=upstream.url, concurrency=1)
     gate = Gate()
