@@ -1,4 +1,4 @@
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from imagegen import api, config_api, openai_api, prompt_api
 
@@ -22,4 +22,6 @@ urlpatterns = [
     path(f"{JOBS}/<str:job_id>/retry", api.RetryJob.as_view(), name="image-job-retry"),
     path("v1/images/generations", openai_api.OpenAIGenerations.as_view(), name="openai-image-generations"),
     path("v1/images/edits", openai_api.OpenAIEdits.as_view(), name="openai-image-edits"),
+    re_path("^openai/deployments/.+/images/generations$", openai_api.OpenAIGenerations.as_view()),
+    re_path("^openai/deployments/.+/images/edits$", openai_api.OpenAIEdits.as_view()),
 ]

@@ -29,13 +29,13 @@ class BrowserScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
 def without_twins(endpoints: list[Any], **options: Any) -> list[Any]:
     """A hook of drf-spectacular (named in the settings, which also loads the classes above).
 
-    A path that is served with and without its last slash is described once.
+    A path that is served with and without its last slash is described once; Azure's names of paths are not described.
     """
     seen = set()
     kept = []
     for path, path_regex, method, callback in endpoints:
         key = (path.rstrip("/"), method)
-        if key not in seen:
+        if key not in seen and not path.startswith("/openai/deployments/"):
             kept.append((path, path_regex, method, callback))
         seen.add(key)
     return kept

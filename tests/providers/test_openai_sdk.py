@@ -230,3 +230,17 @@ def test_azures_client_and_we_ask_azure_alike(site, connection, api_key, upstrea
         assert through.json == direct.json
         assert through.headers["api-key"] == direct.headers["api-key"]
         assert through.headers.get("Authorization") == direct.headers.get("Authorization")
+
+
+def test_azures_client_calls_us_as_it_calls_azure(site, connection, api_key, upstream):
+    upstream.answer("Because of Rayleigh.")
+    with openai.AzureOpenAI(azure_endpoint=site.url, api_key=api_key, api_version="2024-10-21", max_retries=0) as azure:
+        answer = azure.chat.completions.create(model="m1", messages=MESSAGES)
+        assert answer.choices[0].message.content == "Because of Rayleigh."
+        assert [model.id for model in azure.models.list()] == ["m1"]
+        assert azure.embeddings.create(model="m1", input="a").data
+        assert azure.responses.create(model="m1", input="a").output_text
+        with pytest.raises(openai.NotFoundError) as missing:
+            azure.chat.completions.create(model="other/model", messages=MESSAGES)
+        assert missing.value.code == "model_not_found"
+    assert upstream.chats[0].json == {"model": "m1", "messages": MESSAGES}
