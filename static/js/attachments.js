@@ -41,7 +41,10 @@ export function obstacle() {
   return list().every((one) => one.state === "done") ? "" : t("uploading");
 }
 
-/** The files of this message: gone from the composer, but kept until `done()`; `giveBack()` when it was not sent. */
+/**
+ * The files of this message: gone from the composer, kept until `done(here)`, which knows whether its chat is still shown;
+ * `giveBack()` when it was not sent.
+ */
 export function take() {
   const name = key();
   const files = list(name);
@@ -49,14 +52,14 @@ export function take() {
   show();
   return {
     files,
-    done() {
-      if (name !== key() && name.endsWith(":new")) {
+    done(here) {
+      if (here && name !== key() && name.endsWith(":new")) {
         lists.set(key(), list(name)); // the new chat has its name now, and what was attached meanwhile belongs to it
         for (const one of list()) one.key = key();
         lists.delete(name);
         sessionStorage.removeItem(name);
-      }
-      remember(key());
+        remember(key());
+      } else remember(name);
       for (const one of files) if (one.preview) URL.revokeObjectURL(one.preview);
       show();
     },

@@ -104,7 +104,7 @@ export async function submit(content) {
     const here = place === thread.element();
     if (here) document.dispatchEvent(new Event("message:sent"));
     if (here && started.chat) openNew(started.chat);
-    taken.done();
+    taken.done(here);
     if (!here) return;
     await thread.refresh();
     scroll.toEnd();

@@ -171,6 +171,26 @@ def test_a_model_without_vision_is_named_at_once_and_the_files_stay_with_their_c
     expect(chat.answers.last.get_by_text("This model cannot see pictures.")).to_be_visible()
 
 
+def test_what_waits_in_one_chat_stays_there_when_another_one_begins(chat, provider):
+    page, held = chat.page, []
+    chat.ask("Hello")
+    page.get_by_role("link", name="New chat").first.click()
+    expect(page.locator("#welcome")).to_be_visible()
+    page.route("**/api/v1/chats/", lambda route: held.append(route))
+    with page.expect_request("**/api/v1/chats/"):
+        chat.field.fill("Something else")
+        chat.field.press("Enter")
+    page.go_back()
+    expect(chat.questions).to_contain_text(["Hello"])
+    pick(page, ("red.png", "image/png", PICTURE))
+    expect(chips(page)).to_have_count(1)
+
+    held[0].continue_()
+
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()  # the other question has been sent
+    expect(chips(page)).to_have_count(1)
+
+
 def test_in_a_temporary_chat_files_reach_the_model_and_have_an_end(open_page, provider, upstream, alice):
     chat = ChatPage(open_page(alice)).open("/?temporary=1")
     pick(chat.page, ("red.png", "image/png", PICTURE), ("sky.txt", "text/plain", b"Blue."))
