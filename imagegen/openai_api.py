@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync
+from channels.db import database_sync_to_async
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -20,6 +21,7 @@ from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 
 from chat import stores
+from chat.loop import in_thread
 from chat.models import File
 from imagegen import inputs, jobs, services
 from imagegen.api import IDEMPOTENCY_KEY, ImageView, keep_to_limits, wait
@@ -161,14 +163,14 @@ async def _events(job: ImageJob, kind: str) -> AsyncIterator[bytes]:
             if what == "preview":
                 yield _event(f"{kind}.partial_image", _facts(job, data["content"]) | {"partial_image_index": index})
                 index += 1
-    ended = await sync_to_async(wait, thread_sensitive=False)(job)
+    ended = await database_sync_to_async(wait, thread_sensitive=False)(job)
     try:
-        found = await sync_to_async(services.finished_files, thread_sensitive=False)(ended)
+        found = await in_thread(services.finished_files, ended)
     except GatewayError as error:
         yield b"event: error\n" + b"data: " + orjson.dumps(error.openai_body()) + b"\n\n"
         return
     for row in found:
-        content = await sync_to_async(stores.read, thread_sensitive=False)(row.storage_name)
+        content = await asyncio.to_thread(stores.read, row.storage_name)
         yield _event(f"{kind}.completed", _facts(job, content, row))
 
 

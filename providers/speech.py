@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.core.cache import cache
 from django.core.files.base import ContentFile
@@ -88,14 +88,14 @@ async def speak(
     Refusal (the provider's own status and body), NetworkError.
     """
     _check(payload)
-    await sync_to_async(_check_idempotency, thread_sensitive=False)(caller, payload, idempotency_key)
+    await database_sync_to_async(_check_idempotency, thread_sensitive=False)(caller, payload, idempotency_key)
     snapshot = await catalogue.snapshot()
     found = candidates(snapshot, caller, str(payload["model"]))
     if snapshot.limits:
         await limits.admit(caller, snapshot.limits)
     keys = [clip_key(one, payload) for one in found]
     # A clip from any of them will do: the first one may have been down when it was made.
-    if known := await sync_to_async(_known_clip, thread_sensitive=False)(keys):
+    if known := await database_sync_to_async(_known_clip, thread_sensitive=False)(keys):
         _record(caller, None, str(payload["model"]), 200, known.size, 0)
         return Speech(known.content_type, True, _stored(known), known.size)
     last: GatewayError | None = None
@@ -254,7 +254,8 @@ async def _fetch(
         if not download.size:
             raise ProviderError(_("The provider sent no sound."), code="empty_answer")
         await catalogue.note_success(connection.id, (time.monotonic() - begun) * 1000)
-        await sync_to_async(_keep, thread_sensitive=False)(key, download.content_type, b"".join(download.pieces))
+        sound = b"".join(download.pieces)
+        await database_sync_to_async(_keep, thread_sensitive=False)(key, download.content_type, sound)
     except GatewayError as error:
         download.error, status = error, error.status
         if isinstance(error, NetworkError):
@@ -307,7 +308,7 @@ async def _stored(clip: SpeechClip) -> AsyncIterator[bytes]:
             content: bytes = file.read()
             return content
 
-    yield await sync_to_async(read, thread_sensitive=False)()
+    yield await asyncio.to_thread(read)
 
 
 def _keep(key: str, content_type: str, content: bytes) -> None:

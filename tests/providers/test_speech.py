@@ -1,11 +1,14 @@
 """Text to speech: routed, cached as a whole, fetched once (R44–R46; B6, B7, B8)."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from django.db import connections
 
+from providers import callers, speech
 from providers.models import Connection, SpeechClip, UsageRecord
 from tests import people
 from tests.upstream import RESET, Gate, Reply, in_bytes, in_html
@@ -165,6 +168,19 @@ def test_listeners_who_leave_do_not_break_off_what_others_listen_to(site, api_ke
         gate.open()
         assert stays.result(PATIENCE).content == b"first second"
     assert len(upstream.asked(SPEECH)) == 1
+
+
+def test_no_thread_keeps_its_connection_to_the_database(connection, api_key, upstream):
+    """A pool would soon be empty, and a database that was restarted would never be found again."""
+
+    async def listen():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        found = await speech.speak(await callers.caller_for_key(api_key), SAY, idempotency_key="one")
+        async for _piece in found.pieces:
+            pass
+        return await asyncio.to_thread(lambda: connections["default"].connection)
+
+    assert asyncio.run(listen()) is None
 
 
 def test_sound_is_counted_as_usage(say, connection):
