@@ -44,6 +44,13 @@ def file_from_bytes(user: Any, content: bytes, *, name: str = "", param: str = "
     return files.accept(user, accepted.content, name=name, link=files.upload_link())
 
 
+def own_id(name: str) -> str:
+    """The id of the file of this site that a name stands for; empty for any other."""
+    own = _FILE_URL.fullmatch(name)
+    found = own[1] if own else name if _UUID.fullmatch(name) else ""
+    return str(chat_access.as_uuid(found)) if found else ""
+
+
 def _file_of(user: Any, name: str, param: str) -> File:
     if name.startswith("data:"):
         return file_from_bytes(user, pictures.from_data_url(name, max_bytes=MAX_BYTES), param=param)

@@ -101,10 +101,7 @@ class EditImage(_Drawing):
     editing = True
 
     async def run(self, turn: Turn, arguments: Mapping[str, Any]) -> str:
-        wanted = arguments.get("image", -1)
-        name = wanted if isinstance(wanted, str) and not _is_number(wanted) else None
-        if name is None:
-            name = await in_thread(_numbered, turn, wanted)
+        name = await in_thread(_chosen, turn, arguments.get("image", -1))
         return await self.draw(turn, arguments, [name])
 
 
@@ -150,9 +147,19 @@ def _prepare(turn: Turn, names: Sequence[str]) -> tuple[Any, services.Place, lis
     return user, drawing.place_of(turn, drawing.answer_of(turn)), images
 
 
-def _numbered(turn: Turn, wanted: object) -> str:
-    """The name of the picture with this number. Raises BadRequest where there is none."""
+def _chosen(turn: Turn, wanted: object) -> str:
+    """The name of a picture of the conversation, by its number, id or address. Raises BadRequest for any other.
+
+    A model may have read in a page or a document what to open: an address counts only where the person wrote it.
+    """
     names = _names(turn)
+    if isinstance(wanted, str) and not _is_number(wanted):
+        known: dict[str, str] = {inputs.own_id(one) or one: one for one in names}
+        if found := known.get(inputs.own_id(wanted) or wanted):
+            return found
+        if wanted.startswith(("https://", "http://")) and _stands_in_words(turn, wanted):
+            return wanted
+        raise BadRequest(_("There is no such picture in this conversation."), code="no_picture")
     try:
         number = int(wanted)  # type: ignore[call-overload]
     except (TypeError, ValueError):
@@ -164,6 +171,10 @@ def _numbered(turn: Turn, wanted: object) -> str:
         raise BadRequest(message, code="no_picture")
     name: str = names[number - 1 if number > 0 else number]
     return name
+
+
+def _stands_in_words(turn: Turn, address: str) -> bool:
+    return any(address in history.text_of(one.get("content")) for one in turn.messages if one.get("role") == "user")
 
 
 def _names(turn: Turn) -> list[str]:

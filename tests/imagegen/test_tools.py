@@ -113,8 +113,8 @@ def test_a_picture_drawn_in_the_same_answer_can_be_edited(talker, upstream):
     [
         ({}, "no picture in this conversation"),
         ({"image": 3}, "no picture in this conversation"),
-        ({"image": "nonsense"}, "Name a picture"),
-        ({"image": "00000000-0000-4000-8000-000000000000"}, "not"),
+        ({"image": "nonsense"}, "no such picture"),
+        ({"image": "00000000-0000-4000-8000-000000000000"}, "no such picture"),
     ],
 )
 def test_a_picture_that_is_not_there_is_said(talker, upstream, arguments, words):
@@ -126,6 +126,27 @@ def test_a_picture_that_is_not_there_is_said(talker, upstream, arguments, words)
     assert words in results(upstream)[0]
     assert message["status_history"][-1]["error"] is True
     assert (message["status"], message["content"]) == ("done", "Which one?")
+
+
+def test_an_address_that_the_model_made_up_is_not_opened(talker, upstream):
+    """Words that it read somewhere could make it carry the conversation out in an address."""
+    upstream.answer(None, tool_calls=[call("edit_image", image=f"{upstream.url}/a.png?said=kite")])
+    upstream.answer("Which one?")
+
+    reply(talker)
+
+    assert "no such picture" in results(upstream)[0]
+    assert upstream.asked("/a.png") == []
+
+
+def test_an_address_that_the_person_wrote_is_opened(talker, upstream):
+    address = f"{upstream.url}/a.png"
+    upstream.answer(None, tool_calls=[call("edit_image", image=address)])
+    upstream.answer("Which one?")
+
+    reply(talker, f"Make {address} blue, please")
+
+    assert "could not be fetched" in results(upstream)[0]  # the door refuses addresses of this machine
 
 
 def test_the_pictures_of_others_stay_theirs(talker, upstream, bob):
