@@ -173,17 +173,22 @@ def copy_for(owner: Person, row: File, *, link: Link = ALONE) -> File:
 
 def _check_quota(row: File) -> None:
     if settings.FILE_QUOTA_BYTES:
-        used = used_bytes(row.owner_id)
-        if used + row.size > settings.FILE_QUOTA_BYTES:
+        room = settings.FILE_QUOTA_BYTES - row.size
+        if used_bytes(row.owner_id) > room:
             limit = settings.FILE_QUOTA_BYTES // 1_000_000
             message = _("Your files have reached the limit of %d MB. Delete some, then try again.") % limit
             raise TooLarge(message, code="quota_exceeded", param="file")
+        if _held_bytes(File.everything.filter(owner_id=row.owner_id)) > room:
+            File.everything.filter(owner_id=row.owner_id, deleted_at__isnull=False).delete()  # no room for an undo
 
 
 def used_bytes(owner_id: int) -> int:
     """What this person's files take up, the same bytes counted once."""
-    rows = File.objects.filter(owner_id=owner_id).order_by().values_list("storage_name", "size").distinct()
-    return sum(size for _name, size in rows)
+    return _held_bytes(File.objects.filter(owner_id=owner_id))
+
+
+def _held_bytes(rows: QuerySet[File]) -> int:
+    return sum(size for _name, size in rows.order_by().values_list("storage_name", "size").distinct())
 
 
 def upload_link() -> Link:

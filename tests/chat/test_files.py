@@ -99,6 +99,17 @@ def test_a_quota_counts_the_same_bytes_once(db, alice, settings):
     assert refused.value.code == "quota_exceeded"
 
 
+def test_what_was_deleted_makes_room_at_once_and_is_never_more_than_the_quota(db, alice, settings):
+    settings.FILE_QUOTA_BYTES = 25
+    first, second = (files.accept(alice, letter * 10) for letter in (b"x", b"y"))
+    files.remove(first)
+    files.accept(alice, b"z" * 5)  # both have room
+    assert File.everything.filter(pk=first.pk).exists()
+    files.accept(alice, b"z" * 6)
+    assert not File.everything.filter(pk=first.pk).exists()
+    assert File.objects.filter(pk=second.pk).exists()
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_same_bytes_of_one_owner_are_stored_once_and_go_with_the_last_row(alice, bob, store):
     first, second, other = (files.accept(who, png()) for who in (alice, alice, bob))
