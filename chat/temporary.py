@@ -56,7 +56,8 @@ def answer(chat_id: str, message_id: uuid.UUID, wish: Wish, *, given: Given, fil
     job = _job(wish, given, files)
     if message_id in runs.running_in(wish.user_id, chat_id):
         return message_id
-    if runs.knows(message_id) or Message.objects.filter(pk=message_id).exists():
+    is_known = runs.knows(message_id) or runs.is_strangers(message_id, wish.user_id)
+    if is_known or Message.objects.filter(pk=message_id).exists():
         raise Conflict(_("This message id is taken."), code="id_taken")
     runs.start_at(Nowhere(message_id, chat_id, wish.user_id, job), asker=wish.asker, given=given)
     return message_id
@@ -80,12 +81,14 @@ def keep(caller: Caller, user: Person, told: Sequence[Mapping[str, Any]]) -> Cha
         chat = services.create_chat(caller, title="")
         now = timezone.now()
         for index, one in enumerate(told):
-            rows = [row if _ends(row) else files.to_attach(user, row) for row in _rows(user, one["files"])]
+            rows = [_of_the_chat(user, row) for row in _rows(user, one["files"])]
             message = _message(one, [{**files.file_json(row), "expires_at": None} for row in rows])
             message.id, message.chat, message.parent = uuid.uuid4(), chat, chat.leaf
             message.created = now + timedelta(microseconds=index)  # what says which came first
+            for row in _rows(user, list(dict.fromkeys(_IN_TEXT.findall(one["content"])))):
+                rows.append(_of_the_chat(user, row))
+                message.content = message.content.replace(str(row.pk), str(rows[-1].pk))
             message.save()
-            rows += filter(_ends, _rows(user, _IN_TEXT.findall(one["content"])))
             files.attach(rows, message)
             chat.leaf = message
         chat.title, chat.model = tasks.first_words(asked), models[-1] if models else ""
@@ -98,9 +101,10 @@ def _message(told: Mapping[str, Any], shown: list[dict[str, Any]]) -> Message:
     return Message(**{name: told[name] for name in (*names, "status_history", "created")}, files=shown)
 
 
-def _ends(row: File) -> bool:
-    """Whether it belongs to nothing but the temporary chat."""
-    return row.expires_at is not None and row.message_id is None
+def _of_the_chat(user: Person, row: File) -> File:
+    """A file that belongs to nothing but the temporary chat; of one that has a place of its own already, a new row."""
+    ends = row.expires_at is not None and row.message_id is None
+    return row if ends else files.copy_for(user, row)
 
 
 def _rows(user: Person, file_ids: Sequence[object]) -> list[File]:

@@ -9,7 +9,18 @@ unkept.py    that of a temporary chat, which has no row
 control.py   start, stop and resume from any process; what happens when the process ends
 """
 
-from chat.runs.control import knows, resume, running_in, settle, shutdown, start, start_at, stop, stop_own
+from chat.runs.control import (
+    is_strangers,
+    knows,
+    resume,
+    running_in,
+    settle,
+    shutdown,
+    start,
+    start_at,
+    stop,
+    stop_own,
+)
 from chat.runs.reply import Asker, Given
 from chat.runs.saving import STALE_SECONDS
 
@@ -17,6 +28,7 @@ __all__ = [
     "STALE_SECONDS",
     "Asker",
     "Given",
+    "is_strangers",
     "knows",
     "resume",
     "running_in",

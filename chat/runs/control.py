@@ -75,6 +75,11 @@ def knows(message_id: uuid.UUID) -> bool:
     return message_id in _running
 
 
+def is_strangers(reply_id: uuid.UUID, user_id: int) -> bool:
+    """Whether a temporary reply of this id is somebody else's, in whatever process."""
+    return unkept.owner_of(reply_id) not in (None, user_id)
+
+
 async def resume(user: access.Person, message_id: object, *, channel: str) -> None:
     """Send the message as it stands to one socket, from the process that runs it; the rest comes as to every socket.
 

@@ -4,8 +4,9 @@ import uuid
 
 import pytest
 
-from chat import files
-from chat.models import Chat, ChatSettings, Message
+from chat import files, stores
+from chat.models import Chat, ChatSettings, File, Message
+from chat.runs.unkept import Nowhere
 from tests.chat.talk import Talker
 from tests.chat.test_processes import RemoteSite, environment  # noqa: F401  a fixture
 from tests.upstream import Gate
@@ -155,6 +156,16 @@ def test_the_same_request_sent_twice_makes_one_answer(talker, upstream):
     assert len(upstream.chats) == 1
 
 
+def test_the_id_of_a_strangers_answer_in_another_process_is_taken(talker, site, bob, upstream, alice):
+    """Whoever is noted as its owner is shown how it stands."""
+    elsewhere = uuid.uuid4()
+    Nowhere(elsewhere, "local:theirs", alice.pk, job=None)
+    body = {**QUESTION, "chat_id": "local:one", "id": str(elsewhere), "session_id": "s1"}
+    refused = Talker(site, bob).send("POST", ADDRESS, body, status=409)
+    assert refused["error"]["code"] == "id_taken"
+    assert upstream.chats == []
+
+
 def test_the_id_of_a_stored_message_is_taken(talker, upstream, alice):
     stored = Message.objects.create(chat=Chat.objects.create(user=alice), role="user", content="Hi")
     body = {**QUESTION, "chat_id": "local:one", "id": str(stored.pk), "session_id": "s1"}
@@ -279,6 +290,25 @@ def test_in_the_end_it_can_be_kept(talker, alice, bob):
     assert (picture.expires_at, str(picture.message_id)) == (None, question["id"])
     theirs.refresh_from_db()
     assert (theirs.message_id, theirs.expires_at is None) == (None, False)
+
+
+def test_a_file_that_belongs_elsewhere_stays_there_when_it_is_kept(talker, alice):
+    """Else it would go with whichever chat is deleted first."""
+    own = files.accept(alice, b"drawn in the studio", link=files.Link(provenance={"engine": "Demo"}))
+    made = files.accept(alice, b"made in the chat", link=files.temporary_link("s1"))
+    told = [{**TOLD[0], "files": [{"id": str(own.pk)}]}, {**TOLD[1], "content": f"![it]({made.url})"}]
+
+    first, second = (
+        talker.send("POST", "/api/v1/chats/keep", {"messages": told}, status=201)["chat"] for _time in range(2)
+    )
+
+    Chat.objects.get(pk=first["id"]).delete()
+    assert File.objects.get(pk=own.pk).chat_id is None
+    question, answer = talker.chat(second["id"])["messages"]
+    kept = File.objects.filter(chat_id=second["id"])
+    assert {file["id"] for file in question["files"]} < {str(row.pk) for row in kept}
+    assert any(row.url in answer["content"] for row in kept)
+    assert {stores.read(row.storage_name) for row in kept} == {b"drawn in the studio", b"made in the chat"}
 
 
 @pytest.mark.parametrize(
