@@ -153,6 +153,7 @@ KEYS: dict[str, Key] = {
     "IMAGES_EDIT_COMFYUI_WORKFLOW": Key("comfyui", EDIT, "workflow", graph),
     "IMAGES_EDIT_COMFYUI_WORKFLOW_NODES": Key("comfyui", EDIT, "nodes", nodes),
 }
+OWN_EDIT_KEYS = {key.kind for key in KEYS.values() if key.purpose == EDIT}  # other kinds edit where they draw
 ENGINES_IN_USE = {"IMAGE_GENERATION_ENGINE": ("engine", GENERATE), "IMAGE_EDIT_ENGINE": ("edit_engine", EDIT)}
 JSON_AS_TEXT = {"COMFYUI_WORKFLOW", "IMAGES_EDIT_COMFYUI_WORKFLOW"}  # the form's clients expect these as JSON text
 
@@ -230,9 +231,10 @@ def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> None:
             continue
         if key.column == "secret" and value.startswith(MASK):
             raise BadRequest(_("%s is a mask, but not of the key that is kept: enter the key.") % name, param=name)
-        if getattr(row, key.column) != value:
-            setattr(row, key.column, value)
-            touched[row.pk] = row
+        for one in [row, *found.twins(key, row)]:
+            if getattr(one, key.column) != value:
+                setattr(one, key.column, value)
+                touched[one.pk] = one
     for row in touched.values():
         row.save()
 
@@ -294,9 +296,18 @@ class _Rows:
         row.url = next(
             (str(field.default) for field in ENGINES[kind].fields if field.name == "url" and field.default), ""
         )
+        if purpose == EDIT and kind not in OWN_EDIT_KEYS and (drawing := self.get(kind, GENERATE)):
+            row.url, row.secret, row.params = drawing.url, drawing.secret, drawing.params
         row.save()
         self.rows.append(row)
         return row
+
+    def twins(self, key: Key, row: ImageEngine) -> list[ImageEngine]:
+        """Rows that edit at the same place as this one draws: the form has no keys for editing there."""
+        if not key.kind or key.kind in OWN_EDIT_KEYS:
+            return []
+        editing = (one for one in self.rows if one.kind == key.kind and one.purpose == EDIT)
+        return [one for one in editing if getattr(one, key.column) == getattr(row, key.column)]
 
     @staticmethod
     def _edits(row: ImageEngine, exact: bool) -> bool:

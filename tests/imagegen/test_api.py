@@ -335,6 +335,20 @@ class TestTheFirstRows:
         for row in (switches.engine, switches.edit_engine):
             assert (row.url, row.secret) == ("http://one.example/v1", "sk-of-connection")
 
+    def test_automatic1111_edits_where_it_draws(self, db, settings, store):
+        settings.IMAGE_CONFIG = {
+            "IMAGE_GENERATION_ENGINE": "automatic1111",
+            "IMAGE_EDIT_ENGINE": "automatic1111",
+            "AUTOMATIC1111_BASE_URL": "http://gpu.example:7860",
+            "AUTOMATIC1111_API_AUTH": "me:secret",
+        }
+        seeding.seed_from_environment()
+        row = ImageSettings.load().edit_engine
+        assert (row.url, row.secret) == ("http://gpu.example:7860", "me:secret")
+        config.update({"AUTOMATIC1111_BASE_URL": "http://other.example:7860"})
+        row.refresh_from_db()
+        assert row.url == "http://other.example:7860"
+
     def test_switched_on_without_a_key_the_demo_draws(self, db, settings, store):
         settings.IMAGE_CONFIG, settings.WEBUI_DEMO = {"ENABLE_IMAGE_GENERATION": True}, True
         settings.OPENAI_API_BASE_URLS, settings.OPENAI_API_KEYS, settings.OPENAI_API_KEY = [], [], ""
