@@ -5,6 +5,7 @@ let box;
 let button;
 let following = true;
 let lastTop = 0;
+let lastHeight = 0; // of the box
 
 const distance = () => box.scrollHeight - box.scrollTop - box.clientHeight;
 
@@ -16,13 +17,15 @@ export function watch(scrollBox, content, latest) {
   const resizes = new ResizeObserver(() => (following ? toEnd() : showButton()));
   resizes.observe(content);
   resizes.observe(box);
-  toEnd();
+  if (content.querySelector("#welcome")) following = false; // a greeting is read from its head
+  else toEnd();
 }
 
 export function toEnd() {
   following = true;
   box.scrollTop = box.scrollHeight;
   lastTop = box.scrollTop;
+  lastHeight = box.clientHeight;
   showButton();
 }
 
@@ -34,9 +37,11 @@ export function restore(fromEnd) {
 }
 
 function moved() {
-  if (box.scrollTop < lastTop - 1) following = false; // only a reader moves up; growth never does
+  const resized = box.clientHeight !== lastHeight; // a composer that shrinks moves the thread, too
+  if (box.scrollTop < lastTop - 1 && !resized) following = false; // only a reader moves up; growth never does
   if (distance() < NEAR) following = true;
   lastTop = box.scrollTop;
+  lastHeight = box.clientHeight;
   showButton();
 }
 

@@ -207,3 +207,19 @@ def test_in_a_temporary_chat_files_reach_the_model_and_have_an_end(open_page, pr
     assert first["content"][1]["type"] == "image_url"
     assert not File.objects.filter(expires_at=None).exists()
     assert chat.page.evaluate("Object.keys(sessionStorage).filter((name) => name.includes('files:'))") == []
+
+
+def test_taking_files_back_leaves_the_thread_at_its_end(chat, provider):
+    provider.says("At length", "line\n\n" * 40)
+    chat.ask("At length")
+    notes = [{"name": f"notes-{n}.txt", "mimeType": "text/plain", "buffer": b"Notes"} for n in range(5)]
+    strange = {"name": "strange.bin", "mimeType": "application/octet-stream", "buffer": bytes(range(256))}
+    chat.page.locator("#attach-files").set_input_files([*notes[:3], strange, *notes[3:]])
+    expect(chat.page.locator(".attachment[data-state='done']")).to_have_count(5)
+    chat.page.get_by_role("button", name="Remove strange.bin").click()
+    expect(chat.page.locator(".attachment")).to_have_count(5)
+    chat.page.wait_for_function(
+        "() => { const box = document.getElementById('content'); "
+        "return box.scrollHeight - box.scrollTop - box.clientHeight < 2; }"
+    )
+    expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_hidden()

@@ -394,3 +394,10 @@ def test_a_finished_answer_is_announced_and_its_pieces_are_not(chat, provider):
     expect(announcer).to_have_text("")
     gate.open()
     expect(announcer).to_have_text("m1 answered: one two")
+
+
+def test_a_greeting_taller_than_the_window_is_read_from_its_head(open_page, provider, alice):
+    chat = ChatPage(open_page(alice, viewport={"width": 640, "height": 320})).open()
+    expect(chat.field).to_be_enabled()
+    expect(chat.page.get_by_role("heading", name="Hello, Alice")).to_be_in_viewport(ratio=1)
+    expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_hidden()
