@@ -127,7 +127,7 @@ def _unsaved(form: dict[str, Any]) -> Connection:
     url, key = form.get("url"), form.get("key") or ""
     if not isinstance(url, str) or not isinstance(key, str):
         raise BadRequest(_("“url” and “key” must be texts."), param="key" if isinstance(url, str) else "url")
-    entry = config.entry_of(0, url, key.strip(), form.get("config") or {})
+    entry = config.entry_of(0, url, key.strip(), {} if form.get("config") is None else form["config"])
     row = Connection(name=config.name_of(entry.url), base_url=entry.url, secret=entry.key, **entry.values)
     if entry.has_mask:
         row.secret = config.stored_key(entry)

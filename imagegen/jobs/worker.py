@@ -10,6 +10,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from chat import files
+from chat.models import File
 from imagegen import inputs, rows
 from imagegen.engines.base import Cancelled, Event, Learned, Notice, Picture, Progress, Run, Used
 from imagegen.jobs import claims
@@ -17,7 +18,7 @@ from imagegen.jobs.watching import Watch
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.requests import MAX_SEED, PictureRequest
 from providers import usage
-from providers.errors import ConfigurationError, GatewayError
+from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge
 
 logger = logging.getLogger(__name__)
 
@@ -110,25 +111,30 @@ def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
     yield from engine.generate(config, request.but(n=request.n - drawn, seed=seed), run)
 
 
+def _stored(picture: Picture, job: ImageJob) -> File:
+    """The drawn picture as a file. A picture that we do not open is the engine's fault, not the caller's."""
+    link = files.Link(
+        chat=job.chat,
+        message=job.message,
+        session_id=job.session_id,
+        provenance=_provenance(job, picture),
+        expires_at=job.expires_at,
+    )
+    try:
+        return files.accept(job.user, picture.content, name=_file_name(job), link=link)
+    except TooLarge as error:
+        if error.code != "picture_too_large":
+            raise
+        raise ProviderError(error.message, code=error.code) from error
+
+
 def _take(event: Event, job: ImageJob, watch: Watch, tally: Tally) -> None:
     match event:
         case Progress():
             if watch.moved(event):
                 ImageJob.objects.filter(pk=job.pk).update(progress=watch.progress)
         case Picture():
-            row = files.accept(
-                job.user,
-                event.content,
-                name=_file_name(job),
-                link=files.Link(
-                    chat=job.chat,
-                    message=job.message,
-                    session_id=job.session_id,
-                    provenance=_provenance(job, event),
-                    expires_at=job.expires_at,
-                ),
-            )
-            job.files.add(row)
+            job.files.add(_stored(event, job))
             tally.images += 1
         case Used():
             tally.tokens_in += event.input_tokens

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import zlib
 
 import openai
 import pytest
@@ -121,6 +122,15 @@ def test_an_engines_error_reaches_the_sdk_in_the_providers_words(
         site.openai(api_key).images.generate(model="gpt-image-2", prompt="a kite")
     assert "The painter says no." in str(refused.value)
     assert refused.value.type == "provider_error"  # not ours: nothing is wrong with this server
+
+
+def test_a_picture_bomb_of_an_engine_is_the_engines_fault(call, engine_row, upstream):
+    bomb = bytearray(RED)
+    bomb[16:24] = (60_000).to_bytes(4, "big") * 2  # the size in the PNG's header
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
+    upstream.script(drawn(bytes(bomb)))
+    assert call("POST", f"{API}/generations", {"prompt": "a kite"}, status=502)["code"] == "picture_too_large"
+    assert not File.objects.exists()
 
 
 def test_the_plain_endpoint_waits_for_the_picture(call, engine_row, upstream, alice):

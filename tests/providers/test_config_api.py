@@ -132,7 +132,15 @@ def test_verify_takes_a_mask_for_the_stored_key_of_the_same_address_only(root, u
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"url": 7, "key": ""}, {"url": "x", "key": ""}, {"url": "http://a", "key": 1}, [1]]
+    "body",
+    [
+        {},
+        {"url": 7, "key": ""},
+        {"url": "x", "key": ""},
+        {"url": "http://a", "key": 1},
+        {"url": "http://a", "config": []},
+        [1],
+    ],
 )
 def test_verify_refuses_what_it_cannot_read(root, body):
     assert root("post", "/openai/verify", body).status_code == 400
