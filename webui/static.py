@@ -124,7 +124,7 @@ class StaticFiles(ServeStaticBase):  # type: ignore[misc]
         self.autorefresh = not collected
         for name in collected.values():
             self.add_file_to_dictionary(settings.STATIC_URL + name, staticfiles_storage.path(name))
-        self._loaded = True  # last: a request that comes meanwhile waits its turn
+        self._loaded = True  # last: a request that comes meanwhile reads the same table
 
     def candidate_paths_for_url(self, url: str) -> Any:
         found = finders.find(url.removeprefix(settings.STATIC_URL))
@@ -132,10 +132,10 @@ class StaticFiles(ServeStaticBase):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
+            # In nobody's thread: uvicorn may begin a request in the context of the one before, which has ended.
             if not self._loaded:
-                await sync_to_async(self._load)()
+                await sync_to_async(self._load, thread_sensitive=False)()
             if self.autorefresh:
-                # In nobody's thread: uvicorn may begin a request in the context of the one before, which has ended.
                 file = await sync_to_async(self.find_file, thread_sensitive=False)(scope["path"])
             else:
                 file = self.files.get(scope["path"])

@@ -1,12 +1,17 @@
 """Static files: collected when something changed, hashed, compressed, and served by the site itself."""
 
+import asyncio
 import gzip
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import pytest
 import requests
+from asgiref.sync import ThreadSensitiveContext
 
 from tests.fixtures.process import ROOT
+from webui.static import StaticFiles
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +126,21 @@ def test_debug_serves_them_from_where_they_lie(server_process):
     answer = requests.get(f"{site.url}/static/css/base.css", timeout=10)
     assert answer.content == (ROOT / "static/css/base.css").read_bytes()
     assert not (site.data_dir / "static").exists()
+
+
+def test_a_request_that_begins_in_the_context_of_an_ended_one_gets_its_file():
+    """uvicorn does that on a connection that it had held back for a while."""
+
+    async def status():
+        async with ThreadSensitiveContext(executor=ThreadPoolExecutor(1)):
+            ended = copy_context()
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "path": "/static/css/base.css", "method": "GET", "query_string": b"", "headers": []}
+        await asyncio.get_running_loop().create_task(StaticFiles(None)(scope, None, send), context=ended)
+        return sent[0]["status"]
+
+    assert asyncio.run(status()) == 200
