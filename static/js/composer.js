@@ -104,6 +104,7 @@ export async function submit(content) {
     const here = place === thread.element();
     if (here) document.dispatchEvent(new Event("message:sent"));
     if (here && started.chat) openNew(started.chat);
+    if (here) remember(area().value); // what was written meanwhile
     taken.done(here);
     if (!here) return;
     await thread.refresh();

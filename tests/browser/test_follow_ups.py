@@ -37,3 +37,5 @@ def test_suggestions_come_stay_and_are_sent(chat, provider):
     expect(chips).to_have_text(["Why not violet?", "And <b>at</b> night?"])
     expect(chat.answers.last.locator(".follow-up")).to_have_count(2)
     expect(chat.field).to_have_value("Half a thought")
+    chat.page.reload()
+    expect(chat.field).to_have_value("Half a thought")
