@@ -3,6 +3,7 @@
 One function, so that listing, verifying, chatting and speaking cannot differ.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from functools import partial
 from urllib.parse import quote, urlsplit
 
 import jwt
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
@@ -42,7 +42,7 @@ async def headers_for(
     """
     auth_type = _auth_type(connection)
     prove = partial(_proof, auth_type, connection, _who(auth_type, connection, caller, cookies))
-    proof = await database_sync_to_async(prove, thread_sensitive=False)() if auth_type.blocking else prove()
+    proof = await asyncio.to_thread(prove) if auth_type.blocking else prove()
     return _assemble(connection, proof, caller, chat_id, message_id, model_id, cookies)
 
 
