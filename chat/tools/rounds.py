@@ -22,6 +22,7 @@ MAX_RESULT = 60_000  # characters that a tool tells the model
 # Ollama: "m" does not support tools; OpenRouter: no endpoints found that support tool use; vLLM: tool choice requires
 # a flag; llama.cpp: tools param requires --jinja; older servers: unrecognized argument `tools` or `functions`.
 _ABOUT_TOOLS = re.compile(r"\btools?\b|\btool_|\bfunctions?\b", re.IGNORECASE)
+_PASSING = (401, 403, 408, 429, 503, 504)  # say nothing about the model, whatever their words
 
 logger = logging.getLogger(__name__)
 _refused: dict[str, int] = {}  # public ids whose provider refused tools, and the version of the configuration then
@@ -65,7 +66,7 @@ class Rounds:
         """Whether the first answer was a refusal of the tools themselves: then the model is called without them, now
         and in later turns.
         """
-        if not self._tools or self.number > 1 or not _ABOUT_TOOLS.search(error.provider):
+        if not self._tools or self.number > 1 or error.status in _PASSING or not _ABOUT_TOOLS.search(error.provider):
             return False
         logger.info("Tools are not offered to %s any more: %s", self.turn.payload["model"], error.provider)
         _refused[str(self.turn.payload["model"])] = self._version

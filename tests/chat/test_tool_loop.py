@@ -286,10 +286,16 @@ class TestWhoIsOffered:
         assert (message["status"], message["content"]) == ("done", "Without.")
         assert ["tools" in body for body in answers(upstream)] == [True, False, False]
 
-    def test_another_refusal_is_shown_as_it_is(self, talker, upstream):
-        upstream.script(error(400, "The picture is too large."), path="/chat/completions")
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [(400, "The picture is too large."), (429, "Too many requests with tools."), (504, "The function timed out.")],
+    )
+    def test_another_refusal_is_shown_as_it_is(self, talker, upstream, status, words):
+        upstream.script(error(status, words), path="/chat/completions")
+        upstream.answer("Again.")
 
         _tab, message = reply(talker)
+        reply(talker)
 
-        assert message["error"]["provider"] == "The picture is too large."
-        assert len(answers(upstream)) == 1
+        assert message["error"]["provider"] == words
+        assert ["tools" in body for body in answers(upstream)] == [True, True]
