@@ -19,6 +19,7 @@ const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 document.cookie = `timezone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
 
 async function openMain() {
+  document.querySelector("dialog[open]")?.close(); // it was about what stood here before
   if (thread.isTemporary()) (await import("./temporary.js")).open();
   for (const control of document.querySelectorAll("[data-ready]")) control.disabled = false; // what needs us works now
   thread.open();

@@ -7,7 +7,8 @@ const ZOOMS = [1, 1.5, 2, 3, 4, 6];
 const dialog = document.getElementById("view");
 const holder = document.getElementById("view-part");
 const body = () => holder.querySelector(".view-body");
-const image = () => holder.querySelector(".view-stage img");
+const stage = () => holder.querySelector(".view-stage");
+const image = () => stage().querySelector("img");
 let zoom = 0; // index into ZOOMS
 let page; // see `start`
 let own = {}; // the page's actions
@@ -31,8 +32,10 @@ export const close = () => dialog.close();
 export async function show(id) {
   const html = await part(page.address(id)).catch(tellRefusal);
   if (html === undefined) return false;
+  const isInside = holder.contains(document.activeElement);
   holder.innerHTML = html;
   open();
+  if (isInside) stage().focus(); // or the keys would go nowhere
   return true;
 }
 
@@ -46,6 +49,7 @@ export function open() {
   if (dialog.matches(":modal")) return;
   dialog.open = false; // the server opened it, for readers without scripts
   dialog.showModal();
+  stage().focus();
 }
 
 function clicked(event) {
@@ -72,16 +76,16 @@ function pressed(event) {
 /** Enlarge to one of ZOOMS, keeping the point `at` (shares of width and height) in the middle. */
 function setZoom(next, at = [0.5, 0.5]) {
   zoom = Math.min(ZOOMS.length - 1, Math.max(0, next));
-  const stage = holder.querySelector(".view-stage");
+  const box = stage();
   image().style.width = "";
-  stage.classList.toggle("zoomed", zoom > 0);
+  box.classList.toggle("zoomed", zoom > 0);
   if (zoom) {
-    stage.classList.remove("zoomed");
+    box.classList.remove("zoomed");
     const fitted = image().getBoundingClientRect().width;
-    stage.classList.add("zoomed");
+    box.classList.add("zoomed");
     image().style.width = `${Math.round(fitted * ZOOMS[zoom])}px`;
-    stage.scrollLeft = at[0] * stage.scrollWidth - stage.clientWidth / 2;
-    stage.scrollTop = at[1] * stage.scrollHeight - stage.clientHeight / 2;
+    box.scrollLeft = at[0] * box.scrollWidth - box.clientWidth / 2;
+    box.scrollTop = at[1] * box.scrollHeight - box.clientHeight / 2;
   }
   dialog.querySelector(".zoom-fit").textContent = zoom ? t("percent", { n: 100 * ZOOMS[zoom] }) : t("fit");
 }
