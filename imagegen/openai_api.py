@@ -48,7 +48,7 @@ class OpenAIGenerations(ImageView):
         streaming, form = _flag(body.get("stream")), _form(body)
         job, _new = services.request_images(
             request.user,
-            _values(body),
+            {**_values(body), "previews": body.get("partial_images") or 0 if streaming else 0},
             images=images,
             mask=mask,
             idempotency_key=request.headers.get("Idempotency-Key", "").strip(),

@@ -19,6 +19,7 @@ MAX_PROMPT = (
 MAX_PICTURES = 10  # per request
 MAX_INPUTS = 16  # input pictures per request
 MAX_STEPS = 500
+MAX_PREVIEWS = 3  # contracts/openai.md
 MAX_SEED = 2**64 - 1
 MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 2**25  # pixels
 
@@ -43,6 +44,7 @@ class PictureRequest:
 
     `size` is `WxH`, `auto` or empty (the engine's own default); `steps`, `seed` are None when nobody chose them.
     In `mask` fully transparent pixels mark what is to change, and it has the size of the first picture.
+    `previews` says how many pictures on the way somebody will look at; None leaves it to the engine. They cost tokens.
     `params` are the model's own parameters (quality, background, …), sent as they are.
     """
 
@@ -53,6 +55,7 @@ class PictureRequest:
     steps: int | None = None
     seed: int | None = None
     negative_prompt: str = ""
+    previews: int | None = None
     images: tuple[InputPicture, ...] = field(default=(), repr=False)
     mask: InputPicture | None = field(default=None, repr=False)
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -66,6 +69,7 @@ class PictureRequest:
         _within("n", self.n, 1, MAX_PICTURES)
         _within("steps", self.steps, 1, MAX_STEPS)
         _within("seed", self.seed, 0, MAX_SEED)
+        _within("partial_images", self.previews, 0, MAX_PREVIEWS)
         if self.size != normal_size(self.size):
             raise BadRequest(_("A size is written as in 1024x768, or auto."), param="size")
         if len(self.images) > MAX_INPUTS:
@@ -114,6 +118,7 @@ class PictureRequest:
             steps=steps or None,  # 0 has always meant "the engine's default"
             seed=None if seed == -1 else seed,
             negative_prompt=_text(values, "negative_prompt"),
+            previews=_whole(values, "previews"),
             images=images,
             mask=mask,
             params=dict(params),

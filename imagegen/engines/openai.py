@@ -109,7 +109,8 @@ class OpenAI(Engine):
         }
         body.update({name: value for name, value in wishes.items() if value not in ("", None)})
         body.update(request.params)
-        previews = min(can.partial, int(config.options.get("partial_images", PARTIAL_PICTURES) or 0))
+        usual = int(config.options.get("partial_images", PARTIAL_PICTURES) or 0)
+        previews = min(can.partial, usual if request.previews is None else request.previews)
         formats = {request.params.get("output_format"), config.params.get("output_format")}
         if previews > 0 and request.n == 1 and not formats & UNSTREAMABLE:  # no event says which of n pictures it shows
             body.update(stream=True, partial_images=previews)

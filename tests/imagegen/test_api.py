@@ -92,6 +92,20 @@ def test_the_official_sdk_streams_pictures_on_the_way_where_the_engine_has_some(
     assert set(kinds[:-1]) <= {"image_generation.partial_image"}
 
 
+@pytest.mark.parametrize(
+    ("wish", "asked"), [({}, None), ({"stream": True}, None), ({"stream": True, "partial_images": 2}, 2)]
+)
+def test_pictures_on_the_way_are_asked_for_only_where_the_caller_wants_them(
+    site, api_key, make_engine, upstream, wish, asked
+):
+    make_engine(url=upstream.url, options={"partial_images": 1})
+    upstream.script(streamed(RED) if asked else drawn(RED), path="/images/generations")
+    answer = site.openai(api_key).images.generate(model="gpt-image-2", prompt="a kite", **wish)
+    if wish:
+        assert [event.type for event in answer] == ["image_generation.completed"]
+    assert upstream.last.json.get("partial_images") == asked
+
+
 def test_a_url_is_answered_where_one_is_asked_for_and_opens_with_the_same_key(site, api_key, engine_row, upstream):
     upstream.script(drawn(RED))
     answer = site.openai(api_key).images.generate(model="dall-e-3", prompt="a kite", response_format="url")
