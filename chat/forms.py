@@ -5,25 +5,17 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from chat.models import ChatSettings
 from chat.websearch.endpoint import safe_url
-from providers.fields import UNREADABLE
+from providers.key_form import StoredKeyForm
 
 
-class ChatSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The stored key is never in the form: an empty field keeps it, a box removes it."""
-
-    new_key = forms.CharField(
-        label=gettext_lazy("Key of the search"),
-        required=False,
-        max_length=5000,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
-    )
-    remove_key = forms.BooleanField(
-        label=gettext_lazy("Remove the stored key"), required=False, widget=UnfoldBooleanWidget
-    )
+class ChatSettingsForm(StoredKeyForm):
+    key_column = "web_search_key"
+    key_label = gettext_lazy("Key of the search")
+    key_help = gettext_lazy("Sent as “Authorization: Bearer …”. Kept encrypted and never shown again.")
 
     class Meta:
         model = ChatSettings
@@ -55,20 +47,6 @@ class ChatSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "attachment_budget": gettext_lazy("The text of longer documents is cut to the parts that fit."),
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        row: ChatSettings = self.instance
-        if "new_key" in self.fields:
-            self.fields["new_key"].help_text = (
-                _("The stored key cannot be decrypted any more. Enter it again.")
-                if row.web_search_key == UNREADABLE
-                else _("A key is stored. Leave this empty to keep it.")
-                if row.web_search_key
-                else _("Sent as “Authorization: Bearer …”. Kept encrypted and never shown again.")
-            )
-        if not row.web_search_key:
-            self.fields.pop("remove_key", None)
-
     def clean_web_search_url(self) -> str:
         url = str(self.cleaned_data["web_search_url"]).strip()
         if url and not safe_url(url):
@@ -78,17 +56,7 @@ class ChatSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         return url
 
     def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+        data = super().clean()
         if data.get("web_search") and "web_search_url" in data and not data["web_search_url"]:
             self.add_error("web_search_url", _("Searching the web needs an address."))
-        if data.get("new_key") and data.get("remove_key"):
-            self.add_error("remove_key", _("Either a new key or none: not both."))
         return data
-
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
-        data, row = self.cleaned_data, self.instance
-        if data.get("new_key") or data.get("remove_key"):
-            row.web_search_key = data.get("new_key") or ""
-            # The history keeps no keys; it keeps that somebody changed one.
-            row._change_reason = _("API key removed") if data.get("remove_key") else _("API key changed")

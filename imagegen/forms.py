@@ -8,18 +8,16 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
-    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
 )
 
 from imagegen import config, workflow
 from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageSettings
 from providers.errors import GatewayError
-from providers.fields import UNREADABLE
+from providers.key_form import StoredKeyForm
 
 OPTION = "option_"  # form fields of `options` begin so
 # Columns of the row that only some kinds declare.
@@ -60,18 +58,10 @@ def option_fields() -> dict[str, forms.Field]:
     return fields
 
 
-class ImageEngineForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The stored key is never in the form: an empty field keeps it, a box removes it."""
+class ImageEngineForm(StoredKeyForm):
+    key_label = gettext_lazy("Key")
+    key_help = gettext_lazy("Kept encrypted and never shown again. AUTOMATIC1111: user:password.")
 
-    new_key = forms.CharField(
-        label=gettext_lazy("Key"),
-        required=False,
-        max_length=5000,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
-    )
-    remove_key = forms.BooleanField(
-        label=gettext_lazy("Remove the stored key"), required=False, widget=UnfoldBooleanWidget
-    )
     params = JSONField(
         label=gettext_lazy("Parameters"),
         required=False,
@@ -114,22 +104,11 @@ class ImageEngineForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         row: ImageEngine = self.instance
-        if "new_key" in self.fields:
-            self.fields["new_key"].widget.attrs["placeholder"] = row.secret_hint
-            self.fields["new_key"].help_text = (
-                _("The stored key cannot be decrypted any more. Enter it again.")
-                if row.secret == UNREADABLE
-                else _("A key is stored. Leave this empty to keep it.")
-                if row.secret
-                else _("Kept encrypted and never shown again. AUTOMATIC1111: user:password.")
-            )
-        if not row.secret:
-            self.fields.pop("remove_key", None)
         for name in [name for name in self.fields if name.startswith(OPTION)]:
             self.fields[name].initial = row.options.get(name.removeprefix(OPTION), "")
 
     def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+        data = super().clean()
         for name, read in (("url", config.address), ("size", config.size), ("method", config.method)):
             if name in data:
                 try:
@@ -145,10 +124,6 @@ class ImageEngineForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def save(self, commit: bool = True) -> Any:
         row: ImageEngine = self.instance
-        if self.cleaned_data.get("new_key"):
-            row.secret = self.cleaned_data["new_key"]
-        elif self.cleaned_data.get("remove_key"):
-            row.secret = ""
         declared = {one.name for one in ENGINES[row.kind].fields if one.option} if row.kind in ENGINES else set()
         given = {
             name.removeprefix(OPTION): value

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from providers.fields import EncryptedTextField
+from providers.fields import EncryptedTextField, hint_of
 from providers.models import Access, Connection
 from providers.versioning import ConfigQuerySet
 
@@ -91,8 +91,7 @@ class ImageEngine(models.Model):
 
     @property
     def secret_hint(self) -> str:
-        """`••••abcd`, or nothing when there is no key."""
-        return f"••••{self.secret[-4:]}" if len(self.secret) >= 12 else "••••" if self.secret else ""
+        return hint_of(self.secret)
 
 
 class ImageSettings(models.Model):

@@ -37,3 +37,8 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
             return fernet().decrypt(value.encode()).decode()
         except InvalidToken:
             return UNREADABLE
+
+
+def hint_of(secret: str) -> str:
+    """`••••abcd` of a stored key, or nothing when there is none."""
+    return f"••••{secret[-4:]}" if len(secret) >= 12 else "••••" if secret else ""

@@ -8,17 +8,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
 )
 
 from providers import auth, callers
 from providers.addresses import clean_base_url, validate_base_url
-from providers.fields import UNREADABLE
 from providers.headers_text import format_headers, parse_headers
+from providers.key_form import StoredKeyForm
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings
 
 OPTION = "option_"  # form fields of `auth_options` begin so
@@ -99,19 +97,7 @@ def types_with(field_name: str) -> list[str]:
     return [name for name, one in auth.AUTH_TYPES.items() if any(field.name == field_name for field in one.fields)]
 
 
-class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The stored key is never in the form: an empty field keeps it, a box removes it."""
-
-    new_key = forms.CharField(
-        label=gettext_lazy("API key"),
-        required=False,
-        strip=True,
-        max_length=5000,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password", "spellcheck": "false"}),
-    )
-    remove_key = forms.BooleanField(
-        label=gettext_lazy("Remove the stored key"), required=False, widget=UnfoldBooleanWidget
-    )
+class ConnectionForm(StoredKeyForm):
     tags = LinesField(
         label=gettext_lazy("Tags"),
         required=False,
@@ -177,30 +163,17 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         row: Connection = self.instance
-        if "new_key" in self.fields:
-            self.fields["new_key"].widget.attrs["placeholder"] = row.secret_hint
-            self.fields["new_key"].help_text = (
-                _("The stored key cannot be decrypted any more. Enter it again.")
-                if row.secret == UNREADABLE
-                else _("A key is stored. Leave this empty to keep it.")
-                if row.secret
-                else _("Kept encrypted and never shown again.")
-            )
-        if not row.secret:
-            self.fields.pop("remove_key", None)
         for name in [name for name in self.fields if name.startswith(OPTION)]:
             self.fields[name].initial = row.auth_options.get(name.removeprefix(OPTION), "")
 
     def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
+        data = super().clean()
         if data.get("base_url"):
             data["base_url"] = clean_base_url(data.get("kind", ""), data["base_url"])
             try:
                 validate_base_url(data["base_url"])
             except ValidationError as error:
                 self.add_error("base_url", error)
-        if data.get("new_key") and data.get("remove_key"):
-            self.add_error("remove_key", _("Either a new key or none: not both."))
         prefix = data.get("prefix_id", "")
         if any(char.isspace() for char in prefix):
             self.add_error("prefix_id", _("A prefix has no spaces."))
@@ -219,13 +192,9 @@ class ConnectionForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error(OPTION + declared.name, _("This kind of authentication needs it."))
 
     def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
+        super()._post_clean()
         data, row = self.cleaned_data, self.instance
         row.azure = row.kind == Connection.Kind.AZURE
-        if data.get("new_key") or data.get("remove_key"):
-            row.secret = data.get("new_key") or ""
-            # The history keeps no keys; it keeps that somebody changed one.
-            row._change_reason = _("API key removed") if data.get("remove_key") else _("API key changed")
         auth_type = auth.AUTH_TYPES.get(row.auth_type)
         if auth_type is not None and any(name.startswith(OPTION) for name in self.fields):
             names = [declared.name for declared in auth_type.fields if declared.name != "secret"]

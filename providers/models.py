@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from providers.addresses import validate_base_url
-from providers.fields import EncryptedTextField
+from providers.fields import EncryptedTextField, hint_of
 from providers.versioning import ConfigQuerySet
 
 KEY_PREFIX = "sk-"
@@ -156,8 +156,7 @@ class Connection(models.Model):
 
     @property
     def secret_hint(self) -> str:
-        """`••••abcd`, or nothing when there is no key."""
-        return f"••••{self.secret[-4:]}" if len(self.secret) >= 12 else "••••" if self.secret else ""
+        return hint_of(self.secret)
 
 
 class ChatModel(models.Model):

@@ -166,3 +166,12 @@ def test_lists_do_not_ask_more_with_more_rows(browser_of, alice, make_engine, dj
         more = make_engine(name=f"More {number}")
         ImageJob.objects.create(user=alice, engine=more, prompt="x", state="failed")
     assert [count(path) for path in paths] == before
+
+
+def test_a_new_key_and_none_at_once_are_refused_and_the_stored_one_stays(browser_of, make_engine, upstream):
+    row = make_engine(url=upstream.url)
+    both = form(url=upstream.url, new_key="sk-new-and-long", remove_key="on")
+    page = browser_of.post(f"{ENGINES}{row.pk}/change/", both)
+    assert "Either a new key or none" in page.content.decode()
+    row.refresh_from_db()
+    assert row.secret == "sk-ours"
