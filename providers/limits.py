@@ -223,7 +223,17 @@ class _Shared:
             counts.append(int(next(answers) or 0))
             if bucket.counts == "requests":
                 next(answers)
+        if any(_is_over(bucket, used) for bucket, used in zip(buckets, counts, strict=True)):
+            await self._take_back(buckets, now)
         return counts
+
+    async def _take_back(self, buckets: list[Bucket], now: float) -> None:
+        """As in `_Local.count`: refusals shall not use up what is left."""
+        async with self._client().pipeline(transaction=False) as pipe:
+            for bucket in buckets:
+                if bucket.counts == "requests":
+                    pipe.decr(f"{settings.REDIS_PREFIX}:{bucket.key(now)}")
+            await pipe.execute()
 
     def add_soon(self, buckets: list[Bucket], tokens: int, now: float) -> bool:
         """Count in the background; false where that is not possible now."""

@@ -28,7 +28,7 @@ MAX_RAW = 16 * 1024  # bytes kept of one provider's object; a longer one keeps i
 NOT_FOR_CHAT = ("babbage", "dall-e", "davinci", "embedding", "tts", "whisper")
 # OpenAI's list does not say which models call functions. gpt-4o and later and those that think do, but for the first
 # small ones, those of ChatGPT's own page, and those made for one thing.
-_CALLS = re.compile(r"(?:^|[/.:@])(?:gpt-4o|gpt-4\.\d|gpt-(?:[5-9]|\d\d)|o\d+)(?![a-z0-9])", re.IGNORECASE)
+_CALLS = re.compile(r"(?:^|[/.:@])(?:gpt-4o|gpt-4\.\d|gpt-(?:[5-9]|[12]\d)|o\d+)(?![a-z0-9])", re.IGNORECASE)
 _DOES_NOT = re.compile(
     r"o1-(?:mini|preview)|gpt-5-chat|chat-latest|search|audio|realtime|transcribe|tts|image|instruct", re.IGNORECASE
 )

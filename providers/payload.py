@@ -20,6 +20,7 @@ Body = dict[str, Any]
 
 # A family that thinks: o1, o3, o4 … and gpt-5 and later, behind any prefix ("openai/", "work.", "us.openai.").
 _REASONING = re.compile(r"(?:^|[/.:@])(?:o\d+|gpt-(?P<major>\d+))(?!\w)", re.IGNORECASE)
+_CHATS = re.compile(r"chat-latest|gpt-\d[\d.]*-chat", re.IGNORECASE)  # those of ChatGPT's own page
 _REFUSES_DEVELOPER = re.compile(r"(?:^|[/.:@])o1-(?:mini|preview)", re.IGNORECASE)
 MAX_BIAS = 100
 
@@ -140,10 +141,15 @@ def with_user(body: Body, caller: Caller) -> Body:
 
 @lru_cache(maxsize=4096)
 def is_reasoning(model: str) -> bool:
-    """Whether the name, behind any prefix, says o1, o3 … or gpt-5 and later; `*-chat-latest` does not think."""
-    if "chat-latest" in model.lower():
+    """Whether the name, behind any prefix, says o1, o3 … or gpt-5 and later; `…-chat-latest` does not think."""
+    if _CHATS.search(model):
         return False
-    return any(match["major"] is None or int(match["major"]) >= 5 for match in _REASONING.finditer(model))
+    return any(match["major"] is None or _major(match["major"]) >= 5 for match in _REASONING.finditer(model))
+
+
+def _major(digits: str) -> int:
+    """Azure writes versions without their dot: gpt-35-turbo, gpt-41."""
+    return int(digits) if int(digits) < 30 else int(digits[0])
 
 
 def rename_limit(body: Body, target: Target) -> Body:

@@ -44,6 +44,7 @@ TYPES = {
     "wav": "audio/wav",
     "pcm": "audio/pcm",
 }
+SPOKEN_EVENTS = "text/event-stream"  # `stream_format: sse`
 
 logger = logging.getLogger(__name__)
 
@@ -217,10 +218,21 @@ def _join(
     place = (id(loop), key)
     download = _downloads.get(place)
     if download is None:
-        download = _downloads[place] = _Download(TYPES[payload.get("response_format", "mp3")])
+        download = _downloads[place] = _Download(_type_of(payload))
         download.task = loop.create_task(_fetch(download, key, one, caller, payload, cookies))
         download.task.add_done_callback(lambda _task: _downloads.pop(place, None))
     return download
+
+
+def _type_of(payload: Mapping[str, Any]) -> str:
+    return SPOKEN_EVENTS if payload.get("stream_format") == "sse" else TYPES[payload.get("response_format", "mp3")]
+
+
+def _check_sound(headers: list[tuple[str, str]], wanted: str) -> None:
+    """Raises ProviderError for a page or an object with a good status: it must never be kept as a clip."""
+    found = next((value for name, value in headers if name.lower() == "content-type"), "").partition(";")[0].strip()
+    if (found.startswith("text/") and found != wanted) or found.endswith("json"):
+        raise ProviderError(_("The provider sent no sound."), code="invalid_answer", provider=found)
 
 
 async def _fetch(
@@ -244,6 +256,7 @@ async def _fetch(
                 received = {name.lower(): value for name, value in answer.headers}
                 words = await answer.read()
                 raise Refusal(error_of(answer.status, words, received), words, received)
+            _check_sound(answer.headers, download.content_type)
             async for piece in answer.chunks():
                 download.size += len(piece)
                 if download.size > MAX_CLIP:

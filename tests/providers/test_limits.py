@@ -125,6 +125,8 @@ async def test_processes_that_share_a_redis_count_together(settings, redis_url):
     buckets = limits.buckets_for(caller, rules)
     counts = [await shared.count(buckets, 1_000_000.0) for shared in (one, two, one)]
     assert [count[0] for count in counts] == [1, 2, 3]
+    assert (await two.count(buckets, 1_000_000.0))[0] == 4  # one too many: refused, and it uses up nothing
+    assert (await two.count(buckets, 1_000_000.0))[0] == 4
     await one._add([buckets[1]], 60, 1_000_000.0)
     assert (await two.count(buckets, 1_000_000.0))[1] == 60
     for shared in (one, two):

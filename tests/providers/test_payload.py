@@ -132,6 +132,7 @@ def test_b14_reasoning_models_are_known_behind_prefixes_and_in_later_families(mo
 @pytest.mark.parametrize(
     "model",
     ["gpt-4o", "gpt-4.1", "gpt-3.5-turbo", "gpt-oss:20b", "gpt-5-chat-latest", "openai/gpt-6-chat-latest", "llama3",
+     "gpt-35-turbo", "azure/gpt-41-mini", "openai/gpt-5-chat", "gpt-5.2-chat",
      "proto1.mini", "yolo3", "o1x", "solar-10.7b", "gpt-5o", "phi-o1", ""],
 )  # fmt: skip
 def test_others_are_not_taken_for_reasoning_models(model: str) -> None:

@@ -108,6 +108,13 @@ def test_an_html_error_page_goes_on_as_what_it_is_and_is_never_kept_as_a_sound(s
     assert not SpeechClip.objects.exists()
 
 
+def test_a_page_with_a_good_status_is_no_sound_and_is_never_kept(say, connection, upstream):
+    upstream.script(in_html(200), path=SPEECH)
+    assert say().status_code == 502
+    assert say().status_code == 200
+    assert len(upstream.asked(SPEECH)) == 2
+
+
 def test_the_next_connection_speaks_when_the_first_does_not_know_the_model(say, connection, upstream, start_upstream):
     second = start_upstream()
     people.make_connection(second.url, "other", name="Second", position=5)
