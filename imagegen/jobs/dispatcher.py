@@ -156,7 +156,7 @@ def _live() -> None:
     while not _ending.is_set():
         try:
             _tick()
-        except DatabaseError:
+        except Exception:  # the outermost edge of this thread: without it no job of this process would go on
             logger.exception("Picture jobs cannot be looked after right now")
         finally:
             connections.close_all()
@@ -220,12 +220,14 @@ def _adopt(job: ImageJob) -> None:
     if job.state == State.QUEUED:
         _hold(job)
         return
+    if job.upstream_id and job.engine is not None and rows.engine_of(job.engine).resumable:
+        _run(job, resume=True)
+        if job.cancel_requested:
+            cancel(job)  # its engine still draws: it is taken up to be told
+        return
     if job.cancel_requested:
         _hold(job)
         _end_waiting(job)
-        return
-    if job.upstream_id and job.engine is not None and rows.engine_of(job.engine).resumable:
-        _run(job, resume=True)
         return
     error = GatewayError(
         _("The site was restarted while this picture was being made. Try again."), code="interrupted", retryable=True

@@ -1,12 +1,14 @@
 """Picture jobs: written first, run in threads, limited, cancelled, retried, and picked up after a process died."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
+import requests
 from django.utils import timezone, translation
 
 from chat import stores
-from imagegen import jobs, services
+from imagegen import jobs, services, workflow
 from imagegen.jobs import claims, dispatcher
 from imagegen.models import ImageJob, ImageSettings
 from providers.errors import BadRequest, Conflict, Forbidden, NotFound
@@ -255,6 +257,27 @@ def test_work_of_a_process_that_is_gone_ends_with_a_reason_and_what_waited_is_dr
     assert running.error["code"] == "interrupted"
     assert running.error["retryable"] is True
     assert ended(waiting).state == State.SUCCEEDED
+
+
+def test_a_cancelled_job_of_a_process_that_is_gone_stops_at_its_engine_too(alice, make_engine, upstream):
+    row = make_engine(name="Comfy", kind="comfyui", url=upstream.origin, secret="", model="dream.safetensors")
+    gate = upstream.comfyui.gates[2] = Gate()
+    prompt_id = str(uuid.uuid4())
+    body = {"prompt": workflow.default_graph("generate"), "client_id": "gone", "prompt_id": prompt_id}
+    body["prompt"]["4"]["inputs"]["ckpt_name"] = "dream.safetensors"
+    assert requests.post(f"{upstream.origin}/prompt", json=body, timeout=10).ok
+    gate.wait()
+    job = ImageJob.objects.create(
+        user=alice, engine=row, prompt="x", request={"prompt": "x"}, state=State.RUNNING, upstream_id=prompt_id,
+        cancel_requested=True, worker="gone:1", heartbeat=timezone.now() - timedelta(minutes=1),
+    )  # fmt: skip
+
+    jobs.start()
+    dispatcher.look()
+
+    assert ended(job).state == State.CANCELLED
+    assert prompt_id in {one.json["prompt_id"] for one in upstream.asked("/interrupt")}
+    gate.open()
 
 
 def test_two_processes_cannot_take_one_job(alice, engine_row):
