@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.base import File as DjangoFile
 from django.db import transaction
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -390,8 +390,3 @@ def _shown_name(name: str, content_type: str) -> str:
         return path.name[-150:]
     same = guessed == content_type or path.suffix.lower() == wanted
     return (path.name if same else f"{path.stem}{wanted}")[-150:]
-
-
-def total_bytes() -> int:
-    """All stored bytes, for the dashboard."""
-    return File.everything.aggregate(total=Sum("size"))["total"] or 0

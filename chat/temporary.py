@@ -131,7 +131,6 @@ def _job(wish: Wish, given: Given, attached: Sequence[Any]) -> Job:
     return Job(
         model=choice.model_for(wish.asker.caller, wish.model),
         messages=given.payload["messages"],
-        question="",
         files=[one for one in attached if isinstance(one, dict)],
         features=dict(wish.features),
         files_expire_at=files.temporary_end(),

@@ -48,7 +48,6 @@ class Wish:
     messages: Sequence[Mapping[str, Any]]
     pictures: tuple[File, ...]
     mask: File | None
-    mode: str
     engine: str
     place: services.Place
     switches: ImageSettings
@@ -172,7 +171,7 @@ def _read(turn: Turn) -> Wish:
     switches = access.check_may_draw(user, editing=mode == "edit")
     answer = drawing.answer_of(turn)
     branch = history.branch_above(answer) if answer else []
-    named = options.get("image") or options.get("images")
+    named = None if mode == "create" else options.get("image") or options.get("images")
     engine = str(options.get("engine") or "")
     pictures: list[File] = []
     if named:
@@ -188,10 +187,9 @@ def _read(turn: Turn) -> Wish:
     return Wish(
         words=words,
         messages=[one for one in turn.messages if one["role"] in ("user", "assistant")],
-        pictures=tuple(pictures if mode != "create" else ()),
+        pictures=tuple(pictures),
         mask=mask,
-        mode=mode,
-        engine=_engine_named(user, engine, editing=bool(pictures) and mode != "create"),
+        engine=_engine_named(user, engine, editing=bool(pictures)),
         place=drawing.place_of(turn, answer),
         switches=switches,
         user=user,

@@ -28,7 +28,6 @@ class Job:
 
     model: str
     messages: list[dict[str, Any]]  # OpenAI messages: the branch down to the question
-    question: str
     files: list[dict[str, Any]]  # of the question
     features: dict[str, Any] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
@@ -75,7 +74,6 @@ class Row:
         return Job(
             model=answer.model,
             messages=history.as_openai(branch),
-            question=question.content if question else "",
             files=question.files if question else [],
             features=answer.options.get("features", {}),
             params=answer.options.get("params", {}),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from imagegen.workflow.graph import Graph, link_of, refused, title
+from imagegen.workflow.graph import Graph, link_of, refused
 
 # Value types, and the input they are written to when the map names none (R93). A type that is not here is a mistake; no
 # type at all writes the literal `value`.
@@ -112,12 +112,3 @@ def current_value(graph: Graph, nodes: Iterable[NodeValue], kind: str) -> Any:
         if value is not None and link_of(value) is None:
             return value
     return None
-
-
-def describe(graph: Graph, nodes: Iterable[NodeValue]) -> list[str]:
-    """The map in words, a line each: `prompt → Prompt (6): text`."""
-    return [
-        f"{line.type or repr(line.value)} → {title(graph, node_id)}: {line.key}"
-        for line in nodes
-        for node_id in line.node_ids
-    ]

@@ -48,6 +48,7 @@ export async function upload(file, fields = {}) {
   const request = { method: "POST", headers: { Accept: "application/json", "X-CSRFToken": token() }, body: data };
   const answer = await fetch("/api/v1/files/", request).catch(() => undefined);
   if (!answer) throw new ApiError(0, {});
+  if (answer.status === 401) location.reload();
   const body = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : {};
   if (!answer.ok) throw new ApiError(answer.status, body);
   return body;

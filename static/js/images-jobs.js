@@ -11,7 +11,6 @@ const DISMISSED = "dismissed-jobs";
 
 const list = document.getElementById("jobs");
 const card = (id) => list.querySelector(`[data-job="${CSS.escape(id)}"]`);
-const promptOf = (item) => item.querySelector(".job-prompt").textContent;
 const over = new Set(); // ended: a list that was on its way does not bring them back
 const dismissed = () => JSON.parse(sessionStorage.getItem(DISMISSED) ?? "[]");
 let heard = Date.now();
