@@ -100,7 +100,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
         "temporary_id": new_chat_id() if temporary and may_be_temporary else "",
         "temporary_hours": settings.TEMPORARY_FILE_HOURS,
         "model": model,
-        "is_demo": model is not None and all(source.connection.demo for source in model.sources),
+        "is_demo": model is not None and model.is_demo,
         "toggles": pipeline.toggles_for(caller),
         "voice": voices.voice_for(snapshot, caller),
         "handlers": pipeline.handlers(),

@@ -41,7 +41,7 @@ async def improve(
     snapshot = await catalogue.snapshot()
     try:
         route = tasks.task_route(snapshot, caller, model)
-        if route.sources[0].connection.demo:
+        if route.is_demo:
             return wish  # a script answers there, not a model
         told = prompt_for(caller, messages, wish, template=template)
         said = await tasks.ask_in_json(caller, model, [{"role": "user", "content": told}])

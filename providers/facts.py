@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from providers import health
 from providers.errors import ConfigurationError, NotFound
 from providers.http import Limits, Tls
 
@@ -96,7 +95,17 @@ class Route:
     tags: tuple[Any, ...]
     vision: bool | None
     tools: bool | None = None  # whether it calls functions; None = not known, and then it is offered none
-    for_chat: bool = True  # false for what the official API lists beside its chat models (R28): callable, not shown
+    for_chat: bool = True  # false for what the official API lists beside its chat models: callable, not shown
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the model runs on our own machines, by the configuration: its first connection says so."""
+        return self.sources[0].connection.connection_type == "local"
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether only the built-in demo offers the model."""
+        return all(source.connection.demo for source in self.sources)
 
     def sources_for(self, caller: Caller) -> tuple[Source, ...]:
         """The sources that this caller may use, in order of position; none when the model is not theirs."""
@@ -149,7 +158,7 @@ class Snapshot:
     speaking: tuple[Route, ...] = ()  # those of `routes` that are speech models by their names
 
     def route_for(self, caller: Caller, public_id: str) -> Route:
-        """The route with the sources that this caller may use, those that answer first.
+        """The route with the sources that this caller may use, in order of position.
 
         Raises NotFound (`model_not_found`) for unknown and forbidden alike, ConfigurationError while everything is off.
         """
@@ -163,8 +172,6 @@ class Snapshot:
                 code="model_not_found",
                 param="model",
             )
-        if len(sources) > 1:
-            sources = health.order(sources, lambda source: source.connection.id)
         return route if sources is route.sources else replace(route, sources=sources)
 
     def routes_for(self, caller: Caller) -> list[Route]:

@@ -7,10 +7,9 @@ no history.
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,12 +17,11 @@ from django.utils.translation import ngettext
 
 from providers import background
 from providers.errors import GatewayError
+from providers.models import Connection
 
 FIRST_PAUSE = 5.0  # seconds; doubled with each further failure
 LONGEST_PAUSE = 300.0
 OK_WRITE_SECONDS = 60.0  # a connection that keeps answering is written at most this often
-
-S = TypeVar("S")
 
 
 @dataclass(slots=True)
@@ -45,13 +43,6 @@ def pause_after(failures: int) -> float:
 def is_resting(connection_id: int) -> bool:
     circuit = _circuits.get(connection_id)
     return circuit is not None and circuit.next_try > time.monotonic()
-
-
-def order(items: tuple[S, ...], connection_id: Callable[[S], int]) -> tuple[S, ...]:
-    """The same items, those whose connection is resting last; the same object when none rests."""
-    if not _circuits or not any(is_resting(connection_id(item)) for item in items):
-        return items
-    return tuple(sorted(items, key=lambda item: is_resting(connection_id(item))))
 
 
 def failed(connection_id: int, error: BaseException) -> None:
@@ -112,8 +103,6 @@ def _answer(connection_id: int, milliseconds: float) -> dict[str, Any]:
 
 
 def write_row(connection_id: int, **columns: Any) -> None:
-    from providers.models import Connection
-
     Connection.objects.quietly().filter(pk=connection_id).update(**columns)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import orjson
 from django.utils.translation import gettext_lazy as _
 
-from providers import answers, catalogue, http, limits, payload, usage
+from providers import answers, catalogue, http, limits, payload, routing, usage
 from providers.endpoints import endpoint
 from providers.errors import ConfigurationError, Forbidden, GatewayError, NetworkError, ProviderError
 from providers.facts import Caller, Route, Source
@@ -239,7 +239,8 @@ async def begin(ask: Ask) -> Reply:
     snapshot = await catalogue.snapshot()
     route = snapshot.route_for(ask.caller, ask.payload["model"])
     admission = await limits.admit(ask.caller, snapshot.limits) if snapshot.limits else None
-    for source in route.sources[:-1]:
+    *earlier, last = routing.in_order(route.sources)
+    for source in earlier:
         try:
             reply = await _try(ask, route, source, admission)
         except (NetworkError, ConfigurationError) as error:
@@ -249,7 +250,7 @@ async def begin(ask: Ask) -> Reply:
             return reply
         logger.warning("%s answered %s for %s, trying the next", reply.connection, reply.status, route.public_id)
         await reply.aclose()
-    return await _try(ask, route, route.sources[-1], admission)
+    return await _try(ask, route, last, admission)
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from providers import catalogue, http, limits, usage
+from providers import catalogue, http, limits, routing, usage
 from providers.endpoints import endpoint
 from providers.errors import BadRequest, Conflict, GatewayError, NetworkError, NotFound, ProviderError, TooLarge
 from providers.facts import Caller, ConnectionFacts, Snapshot
@@ -91,7 +91,7 @@ async def speak(
     _check(payload)
     await database_sync_to_async(_check_idempotency, thread_sensitive=False)(caller, payload, idempotency_key)
     snapshot = await catalogue.snapshot()
-    found = candidates(snapshot, caller, str(payload["model"]))
+    found = routing.in_order(candidates(snapshot, caller, str(payload["model"])))
     if snapshot.limits:
         await limits.admit(caller, snapshot.limits)
     keys = [clip_key(one, payload) for one in found]

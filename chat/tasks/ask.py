@@ -59,8 +59,7 @@ def task_route(snapshot: Snapshot, caller: Caller, model: str) -> Route:
     for the others; the model itself when that is not set or not the caller's. Raises NotFound when it is not either.
     """
     own = snapshot.route_for(caller, model)
-    is_local = own.sources[0].connection.connection_type == "local"
-    wanted = snapshot.gateway.task_model if is_local else snapshot.gateway.task_model_external
+    wanted = snapshot.gateway.task_model if own.is_local else snapshot.gateway.task_model_external
     try:
         return snapshot.route_for(caller, wanted) if wanted else own
     except NotFound:

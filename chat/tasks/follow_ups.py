@@ -101,7 +101,7 @@ def follow_ups_in(said: str) -> list[str]:
 async def _ask(caller: Caller, talk: _Talk) -> list[str]:
     snapshot = await catalogue.snapshot()
     for route in (snapshot.route_for(caller, talk.model), task_route(snapshot, caller, talk.model)):
-        if route.sources[0].connection.demo:
+        if route.is_demo:
             return []  # a script answers there, not a model
     prompt = follow_ups_prompt(talk.messages)
     return follow_ups_in(await ask_in_json(caller, talk.model, [{"role": "user", "content": prompt}]))

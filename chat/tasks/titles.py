@@ -46,7 +46,7 @@ async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
         return
     try:
         route = (await catalogue.snapshot()).route_for(caller, chat.model)
-        if route.sources[0].connection.demo:
+        if route.is_demo:
             return
         prompt = title_prompt(chat.messages)
         title = clean_title(await ask(caller, chat.model, [{"role": "user", "content": prompt}]))

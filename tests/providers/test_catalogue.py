@@ -12,7 +12,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from providers import background, catalogue, health, loading, versioning
+from providers import background, catalogue, health, loading, routing, versioning
 from providers.errors import ConfigurationError
 from providers.models import ChatModel, ConfigVersion, Connection, GatewaySettings, ModelSource
 
@@ -298,26 +298,33 @@ def test_deleting_a_connection_counts_once_however_many_models_go_with_it(django
     assert loading.load_version() == before + 1
 
 
-def test_a_resting_connection_comes_after_those_that_answer(caller_of):
+def test_a_call_tries_a_resting_connection_last(caller_of):
     first, second = make_connection("first", position=1), make_connection("second", position=2)
     make_model("m", first, second)
-    admin = caller_of(role="admin")
+    sources = catalogue.snapshot_blocking().route_for(caller_of(role="admin"), "m").sources
     health.failed(first.pk, OSError("no"))
-    assert [s.connection.name for s in catalogue.snapshot_blocking().route_for(admin, "m").sources] == [
-        "second",
-        "first",
-    ]
+    assert [source.connection.name for source in routing.in_order(sources)] == ["second", "first"]
 
     health.answered(first.pk, 5)
 
-    assert [s.connection.name for s in catalogue.snapshot_blocking().route_for(admin, "m").sources] == [
-        "first",
-        "second",
-    ]
+    assert [source.connection.name for source in routing.in_order(sources)] == ["first", "second"]
     background.drain()
     first.refresh_from_db()
     assert (first.failures, first.last_error, first.next_try) == (0, "", None)
     assert first.last_duration_ms == 5
+
+
+def test_a_resting_connection_changes_no_fact_of_a_route(caller_of):
+    local = make_connection("local", position=1, connection_type="local", demo=True)
+    other = make_connection("other", position=2)
+    make_model("m", local, other)
+    admin = caller_of(role="admin")
+    health.failed(local.pk, OSError("no"))
+
+    route = catalogue.snapshot_blocking().route_for(admin, "m")
+
+    assert [source.connection.name for source in route.sources] == ["local", "other"]
+    assert (route.is_local, route.is_demo) == (True, False)
 
 
 def test_a_failure_is_written_to_the_row_in_words_with_a_growing_pause():
