@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from chat.file_api import FileSerializer
 from chat.files import file_json
 from imagegen import access, inputs, jobs, rows, serializers, services
+from imagegen.jobs import shape
 from imagegen.models import ImageJob
 from providers import catalogue, limits
 from providers.authentication import caller_of
@@ -110,7 +111,7 @@ class Engines(ImageView):
     def get(self, request: Request) -> Response:
         """The engines that the caller may use."""
         access.check_may_draw(request.user)
-        return Response([services.engine_json(row) for row in access.engines_for(request.user)])
+        return Response([shape.engine_json(row) for row in access.engines_for(request.user)])
 
 
 class JobPages(CursorPagination):
@@ -144,7 +145,7 @@ class JobList(ImageView):
             found = found.filter(state__in=ImageJob.OPEN if state == "open" else [state])
         pages = JobPages()
         page = pages.paginate_queryset(found, request, view=self)
-        return pages.get_paginated_response([services.job_json(job) for job in page or []])
+        return pages.get_paginated_response([shape.job_json(job) for job in page or []])
 
     @extend_schema(
         operation_id="image_jobs_create",
@@ -157,13 +158,13 @@ class JobList(ImageView):
         taken.is_valid(raise_exception=True)
         job, _new = ask(request, dict(taken.validated_data))
         location = {"Location": f"/api/v1/images/jobs/{job.pk}"}
-        return Response(services.job_json(job), status=status.HTTP_202_ACCEPTED, headers=location)
+        return Response(shape.job_json(job), status=status.HTTP_202_ACCEPTED, headers=location)
 
 
 class JobDetail(ImageView):
     @extend_schema(operation_id="image_jobs_read", responses=serializers.JobSerializer)
     def get(self, request: Request, job_id: str) -> Response:
-        return Response(services.job_json(access.job_for(request.user, job_id)))
+        return Response(shape.job_json(access.job_for(request.user, job_id)))
 
 
 class CancelJob(ImageView):
@@ -172,11 +173,11 @@ class CancelJob(ImageView):
         job = access.job_for(request.user, job_id)
         services.cancel_job(job)
         job.refresh_from_db()
-        return Response(services.job_json(job), status=status.HTTP_202_ACCEPTED)
+        return Response(shape.job_json(job), status=status.HTTP_202_ACCEPTED)
 
 
 class RetryJob(ImageView):
     @extend_schema(operation_id="image_jobs_retry", request=None, responses={202: serializers.JobSerializer})
     def post(self, request: Request, job_id: str) -> Response:
         job = services.retry_job(request.user, access.job_for(request.user, job_id))
-        return Response(services.job_json(job), status=status.HTTP_202_ACCEPTED)
+        return Response(shape.job_json(job), status=status.HTTP_202_ACCEPTED)

@@ -11,11 +11,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat.files import file_json
 from chat.models import Chat, File, Message
 from imagegen import access, inputs, jobs, rows
 from imagegen.jobs import claims
-from imagegen.models import ImageEngine, ImageJob
+from imagegen.models import ImageJob
 from imagegen.requests import PictureRequest
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError
 
@@ -148,33 +147,6 @@ def error_of(job: ImageJob) -> GatewayError:
         retry_after=kept.get("retry_after"),
         status=kept.get("status") or 502,
     )
-
-
-def job_json(job: ImageJob) -> dict[str, Any]:
-    """A job as the API and the events show it."""
-    waiting = job.state == ImageJob.State.QUEUED
-    return {
-        "id": str(job.pk),
-        "state": job.state,
-        "prompt": job.prompt,
-        "engine": engine_json(job.engine) if job.engine else None,
-        "request": {name: value for name, value in job.request.items() if value not in (None, "", {})},
-        "inputs": [f"/api/v1/files/{key}/content" for key in job.input_order],
-        "progress": job.progress,
-        "queue": claims.queue_position(job) if waiting else None,
-        "files": [file_json(row) for row in job.files.all()] if job.state == ImageJob.State.SUCCEEDED else [],
-        "error": job.error,
-        "attempts": job.attempts,
-        "chat_id": str(job.chat_id) if job.chat_id else None,
-        "message_id": str(job.message_id) if job.message_id else None,
-        "created": job.created.isoformat(),
-        "started": job.started.isoformat() if job.started else None,
-        "ended": job.ended.isoformat() if job.ended else None,
-    }
-
-
-def engine_json(engine: ImageEngine) -> dict[str, Any]:
-    return {"id": engine.pk, "name": engine.name, "kind": engine.kind, "demo": engine.demo}
 
 
 def _let_stay(needed: Sequence[File]) -> None:

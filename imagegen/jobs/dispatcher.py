@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from imagegen import rows
 from imagegen.engines.base import Run
 from imagegen.jobs import claims, worker
+from imagegen.jobs.shape import job_json
 from imagegen.jobs.watching import Watch
 from imagegen.models import ImageJob
 from providers.errors import GatewayError
@@ -143,8 +144,6 @@ def _end_waiting(job: ImageJob) -> None:
 
 
 def _drop(job: ImageJob) -> None:
-    from imagegen.services import job_json
-
     with _lock:
         held = _held.pop(job.pk, None)
     if held and not held.watch.ended.is_set():

@@ -14,6 +14,7 @@ from chat.models import File
 from imagegen import inputs, rows
 from imagegen.engines.base import Cancelled, Event, Learned, Notice, Picture, Progress, Run, Used
 from imagegen.jobs import claims
+from imagegen.jobs.shape import job_json
 from imagegen.jobs.watching import Watch
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.requests import MAX_SEED, PictureRequest
@@ -66,8 +67,6 @@ def _work(job: ImageJob, run: Run, watch: Watch, *, resume: bool) -> None:
         tally.status = 500
     tally.record(job, duration=time.monotonic() - begun)
     _note_health(job, duration=time.monotonic() - begun)
-    from imagegen.services import job_json
-
     job.refresh_from_db()
     watch.end(job_json(job))
 

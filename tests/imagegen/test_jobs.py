@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 
 from chat import stores
 from imagegen import jobs, services, workflow
-from imagegen.jobs import claims, dispatcher
+from imagegen.jobs import claims, dispatcher, shape
 from imagegen.models import ImageJob, ImageSettings
 from providers.errors import BadRequest, Conflict, Forbidden, NotFound
 from tests.upstream import Gate, Reply
@@ -120,7 +120,7 @@ def test_a_job_that_only_waits_is_cancelled_at_once_and_never_reaches_the_upstre
     upstream.wait_for("/images/generations")
     waiting = ask(alice)
 
-    assert services.job_json(waiting)["queue"] == 0
+    assert shape.job_json(waiting)["queue"] == 0
     services.cancel_job(waiting)
 
     assert ended(waiting).state == State.CANCELLED
@@ -137,7 +137,7 @@ def test_an_engine_draws_as_many_pictures_at_once_as_its_row_allows(alice, bob, 
     upstream.wait_for("/images/generations")
     second = ask(bob)
     third = ask(bob)
-    assert [services.job_json(job)["queue"] for job in (second, third)] == [0, 1]
+    assert [shape.job_json(job)["queue"] for job in (second, third)] == [0, 1]
 
     services.cancel_job(first)
     gate.open()
