@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils.translation import gettext as _
 
-from providers import background, discovery, health, loading
+from providers import background, discovery, health, loading, versioning
 from providers.errors import ConfigurationError
 from providers.facts import Caller, ConnectionFacts, GatewayFacts, Route, Snapshot, Source, is_trusted
 
@@ -155,8 +155,11 @@ def snapshot_blocking() -> Snapshot:
 
 
 def forget() -> None:
-    """Look at the version again before the next answer; the signals call it once a change is committed."""
+    """Look at the version again before the next answer. Called after each change that this process commits."""
     _state.forget()
+
+
+versioning.listen(forget)
 
 
 async def note_failure(connection_id: int, error: BaseException) -> None:

@@ -27,6 +27,8 @@ from providers.listing import Listed
 from providers.models import ChatModel, Connection, ModelSource
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds between two looks whether a list is old
+# Columns of a connection whose change moves models to other ids or replaces the list (`settle`).
+SETTLED_COLUMNS = frozenset({"prefix_id", "model_ids"})
 CHUNK = 500  # ids per query: SQLite takes 32766 variables, PostgreSQL plans long lists badly
 
 logger = logging.getLogger(__name__)

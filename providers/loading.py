@@ -13,7 +13,8 @@ from providers import auth, listing
 from providers.addresses import clean_base_url
 from providers.facts import ConnectionFacts, GatewayFacts, LimitFacts, Route, Snapshot, Source
 from providers.http import Limits, Tls
-from providers.models import ChatModel, ConfigVersion, Connection, GatewaySettings, ModelSource, RateLimit
+from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, RateLimit
+from providers.versioning import ConfigVersion
 
 logger = logging.getLogger(__name__)
 

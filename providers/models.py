@@ -15,7 +15,22 @@ from simple_history.models import HistoricalRecords
 
 from providers.addresses import validate_base_url
 from providers.fields import EncryptedTextField, hint_of
-from providers.versioning import ConfigQuerySet
+from providers.versioning import ConfigQuerySet, ConfigVersion
+
+__all__ = [
+    "Access",
+    "ChatModel",
+    "ClientKey",
+    "ConfigVersion",
+    "Connection",
+    "GatewaySettings",
+    "ModelAccess",
+    "ModelSource",
+    "RateLimit",
+    "SpeechClip",
+    "UsageRecord",
+    "key_digest",
+]
 
 KEY_PREFIX = "sk-"
 # Columns that processes write about a row's health; they are no configuration: no history, no new version.
@@ -26,15 +41,6 @@ def auth_type_choices() -> list[tuple[str, Any]]:
     from providers import auth
 
     return [(name, auth_type.label) for name, auth_type in auth.AUTH_TYPES.items()]
-
-
-class ConfigVersion(models.Model):
-    """One row (pk 1); see `providers.versioning`."""
-
-    number = models.BigIntegerField(default=1)
-
-    def __str__(self) -> str:
-        return str(self.number)
 
 
 class Access(models.TextChoices):
@@ -48,21 +54,6 @@ class ModelAccess(models.TextChoices):
     PUBLIC = "public", _("Everyone who can sign in")
     GROUPS = "groups", _("The groups and people below")
     PRIVATE = "private", _("Owner and administrators only")
-
-
-class ConnectionQuerySet(ConfigQuerySet["Connection"]):
-    """Keeps the model rows in step when prefixes or static ids are written in bulk."""
-
-    def update(self, **values: Any) -> int:
-        if not {"prefix_id", "model_ids"} & values.keys():
-            return super().update(**values)
-        from providers import discovery
-
-        ids = list(self.values_list("pk", flat=True))
-        count = super().update(**values)
-        for row in Connection.objects.filter(pk__in=ids):
-            discovery.settle(row)
-        return count
 
 
 class Connection(models.Model):
@@ -144,7 +135,7 @@ class Connection(models.Model):
 
     # The key is not in the history; that it changed is, as the reason of the change.
     history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=[groups])
-    objects = ConnectionQuerySet.as_manager()
+    objects = ConfigQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import models
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -63,6 +64,20 @@ def test_connection(row: Connection, *, by: Caller | None = None) -> Tested:  # 
 def refresh_models(row: Connection, *, by: Caller | None = None) -> Outcome:
     """Ask the provider for its models now and write them. Raises GatewayError; the row's health says the same."""
     return discovery.refresh_one(row, by=by)
+
+
+def update_connections(rows: QuerySet[Connection], **values: Any) -> int:
+    """Write these columns of all these connections, and keep their models in step. Returns the number of rows.
+
+    A plain `update` of a prefix or of static ids would leave the models under their old ids.
+    """
+    with versioning.exclusive():
+        ids = list(rows.values_list("pk", flat=True))
+        count = Connection.objects.filter(pk__in=ids).update(**values)
+        if discovery.SETTLED_COLUMNS & values.keys():
+            for row in Connection.objects.filter(pk__in=ids):
+                discovery.settle(row)
+    return count
 
 
 def remove_demo() -> int:

@@ -15,8 +15,6 @@ from django.db.models.signals import m2m_changed, post_delete, post_save, pre_de
 from providers import versioning
 from providers.models import HEALTH_FIELDS, ChatModel, ClientKey, Connection, GatewaySettings, ModelSource, RateLimit
 
-# Columns whose change moves models to other ids or replaces the list.
-SETTLED_COLUMNS = {"prefix_id", "model_ids"}
 QUIET_COLUMNS = {Connection: {*HEALTH_FIELDS}, ClientKey: {"last_used"}, ModelSource: {"last_seen"}}
 
 
@@ -74,9 +72,9 @@ def row_saved(*, instance: Any, **_kwargs: Any) -> None:
 def connection_saved(
     *, instance: Connection, update_fields: frozenset[str] | None = None, raw: bool = False, **_kwargs: Any
 ) -> None:
-    if not raw and (update_fields is None or update_fields & SETTLED_COLUMNS):
-        from providers import discovery  # late: it brings the HTTP libraries, which most commands never need
+    from providers import discovery  # late: it brings the HTTP libraries, which most commands never need
 
+    if not raw and (update_fields is None or update_fields & discovery.SETTLED_COLUMNS):
         discovery.settle(instance)
 
 

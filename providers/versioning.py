@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from django.db import models, transaction
 from django.db.models import F
 
+Listener = Callable[[], None]
+
 M = TypeVar("M", bound=models.Model)
 R = TypeVar("R")
 
@@ -20,28 +22,44 @@ R = TypeVar("R")
 USER_COLUMNS = frozenset({"is_active", "is_superuser", "email", "name", "password"})
 
 
+_listeners: list[Listener] = []
+
+
+class ConfigVersion(models.Model):
+    """One row (pk 1)."""
+
+    number = models.BigIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+def listen(listener: Listener) -> None:
+    """Have `listener` called in this process after each committed change. Modules that cache configuration do this."""
+    _listeners.append(listener)
+
+
 def bump() -> None:
     """Tell every process that configuration changed."""
-    from providers.models import ConfigVersion
-
     if not ConfigVersion.objects.filter(pk=1).update(number=F("number") + 1):
         # A first number that no earlier row can have had: a process that remembers one sees the difference.
         ConfigVersion.objects.get_or_create(pk=1, defaults={"number": time.time_ns() // 1000})
 
 
 def changed() -> None:
-    """Count up, and drop this process's snapshot once the change is committed."""
-    from providers import catalogue
-
+    """Count up, and tell this process's listeners once the change is committed."""
     bump()
-    transaction.on_commit(catalogue.forget)
+    transaction.on_commit(_tell)
+
+
+def _tell() -> None:
+    for listener in _listeners:
+        listener()
 
 
 @contextmanager
 def exclusive() -> Iterator[None]:
     """A transaction that no other writer of several configuration rows runs beside: no deadlock, no half of each."""
-    from providers.models import ConfigVersion
-
     with transaction.atomic():
         ConfigVersion.objects.get_or_create(pk=1, defaults={"number": time.time_ns() // 1000})
         ConfigVersion.objects.select_for_update().get(pk=1)

@@ -30,7 +30,9 @@ def edit(daphne_site):
     """Runs Python in another process of the same installation, as `manage.py shell` does."""
 
     def edit(code):
-        daphne_site.manage("shell", "-v", "0", "-c", f"from providers.models import *; {code}")
+        daphne_site.manage(
+            "shell", "-v", "0", "-c", f"from providers import services; from providers.models import *; {code}"
+        )
 
     return edit
 
@@ -56,10 +58,10 @@ def test_what_another_process_writes_is_seen_by_the_running_server(daphne_site, 
     edit("m = ChatModel.objects.get(); m.access = 'public'; m.save()")
     time.sleep(WITHIN)
     assert (chat(), listed()) == (200, ["m1"])
-    edit("Connection.objects.update(prefix_id='w')")
+    edit("services.update_connections(Connection.objects.all(), prefix_id='w')")
     time.sleep(WITHIN)
     assert chat() == 404
-    edit("Connection.objects.update(prefix_id='', access='public')")
+    edit("services.update_connections(Connection.objects.all(), prefix_id='', access='public')")
     time.sleep(WITHIN)
     assert chat() == 200
     edit("from django.utils import timezone; ClientKey.objects.update(revoked_at=timezone.now())")
