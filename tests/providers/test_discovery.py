@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from providers import background, catalogue, discovery, health, listing, loading
+from providers import background, catalogue, discovery, health, listing, loading, services
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.models import ChatModel, Connection, ModelSource
 from tests.upstream import Gate, in_html, in_json, silent_listener, unused_port
@@ -97,7 +97,7 @@ def test_static_ids_are_the_list_as_soon_as_the_row_is_saved_and_nobody_is_asked
 def test_static_ids_written_in_bulk_are_the_list_too(db):
     connection = make("http://up.example/v1", model_ids=["a", "b"])
 
-    Connection.objects.filter(pk=connection.pk).update(model_ids=["b", "c"])
+    services.update_connections(Connection.objects.all(), model_ids=["b", "c"])
 
     assert set(catalogue.snapshot_blocking().routes) == {"b", "c"}
 
@@ -118,7 +118,7 @@ def test_a_new_prefix_moves_the_models_to_new_ids_and_leaves_nothing_behind(db, 
     offer(connection, "a", "b")
 
     if bulk:
-        Connection.objects.filter(pk=connection.pk).update(prefix_id="new")
+        services.update_connections(Connection.objects.all(), prefix_id="new")
     else:
         connection.prefix_id = "new"
         connection.save()
