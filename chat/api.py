@@ -12,7 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chat import access, archive, asking, export, search, serializers, services, stores
+from chat import access, asking, export, search, serializers, services
+from chat.export import archive
+from chat.files import stores
 from chat.models import Chat
 from chat.runs import Asker
 from providers.authentication import caller_of

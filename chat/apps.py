@@ -7,7 +7,8 @@ class ChatConfig(AppConfig):
     verbose_name = _("Conversations")
 
     def ready(self) -> None:
-        from chat import file_signals, signals  # noqa: F401  connect their receivers
+        import chat.files.signals
+        import chat.signals  # noqa: F401  connect their receivers
         from chat.models import ChatSettings
         from providers.signals import count_changes_of
 

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chat.models import Chat, Message
-from providers.serializers import ChatRequestSerializer
+from providers.relay.serializers import ChatRequestSerializer
 
 MAX_FILES = 20
 MAX_INTEGER = 2**31 - 1  # of a PostgreSQL column

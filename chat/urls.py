@@ -2,8 +2,12 @@
 
 from django.urls import include, path
 
-from chat import api, completions, share_api, task_api, temporary_api
+from chat import api
+from chat.completions import views
 from chat.memory import api as memory_api
+from chat.sharing import api as share_api
+from chat.tasks import api as task_api
+from chat.temporary import api as temporary_api
 
 CHAT = "api/v1/chats/<str:chat_id>"
 
@@ -27,12 +31,12 @@ urlpatterns = [
     path("api/v1/preferences", api.Preferences.as_view(), name="preferences"),
     path("api/v1/memories/", memory_api.MemoryList.as_view(), name="memory-list"),
     path("api/v1/memories/<str:memory_id>", memory_api.MemoryDetail.as_view(), name="memory-detail"),
-    path("api/chat/completions", completions.ChatCompletions.as_view(), name="chat-completions"),
+    path("api/chat/completions", views.ChatCompletions.as_view(), name="chat-completions"),
     path("api/v1/tasks/title/completions", task_api.Title.as_view(), name="task-title"),
     path("api/v1/tasks/follow_ups/completions", task_api.FollowUps.as_view(), name="task-follow-ups"),
-    path("api/tasks/stop/<str:task_id>", completions.StopTask.as_view(), name="task-stop"),
-    path("api/tasks/chat/<str:chat_id>", completions.ChatTasks.as_view(), name="chat-tasks"),
+    path("api/tasks/stop/<str:task_id>", views.StopTask.as_view(), name="task-stop"),
+    path("api/tasks/chat/<str:chat_id>", views.ChatTasks.as_view(), name="chat-tasks"),
     path("temporary/messages", temporary_api.DrawMessages.as_view(), name="temporary-messages"),
-    path("", include("chat.file_urls")),
-    path("", include("chat.page_urls")),
+    path("", include("chat.files.urls")),
+    path("", include("chat.pages.urls")),
 ]

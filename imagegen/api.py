@@ -11,14 +11,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chat.file_api import FileSerializer
 from chat.files import file_json
+from chat.files.views import FileSerializer
 from imagegen import access, inputs, jobs, rows, serializers, services
 from imagegen.jobs import shape
 from imagegen.models import ImageJob
-from providers import catalogue, limits
+from providers import catalogue
 from providers.authentication import caller_of
 from providers.errors import UpstreamTimeout
+from providers.relay import rate_limits
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeated request returns the first job"
@@ -51,7 +52,7 @@ def keep_to_limits(request: Request) -> None:
     """Count a request for pictures against the caller's rate limits. Raises RateLimited."""
     found = catalogue.snapshot_blocking().limits
     if found:
-        async_to_sync(limits.admit)(caller_of(request), found)
+        async_to_sync(rate_limits.admit)(caller_of(request), found)
 
 
 def wait(job: ImageJob) -> ImageJob:

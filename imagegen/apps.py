@@ -43,8 +43,8 @@ def engine_subjects() -> "Iterator[Subject]":
 
 
 def _examine(row: Any) -> "Finding":
-    from imagegen import testing
+    from imagegen import engine_tests
     from providers.checkup import Finding
 
-    tested = testing.check(row)
+    tested = engine_tests.check(row)
     return Finding(row.name, tested.ok, tested.words)

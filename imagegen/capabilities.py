@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext as _
 
-from imagegen.requests import AUTO, PictureRequest
+from imagegen.picture_request import AUTO, PictureRequest
 from providers.errors import BadRequest
 
 TIERS = {"512": 512, "1K": 1024, "2K": 2048, "4K": 4096}  # the side of a square, in pixels

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pybase64
 
-from chat.pictures import sniff
+from chat.files.pictures import sniff
 
 LONG = 2048  # characters; shorter texts are parsed as usual and decoded by `picture_in`
 _URL_ALPHABET = bytes.maketrans(b"-_", b"+/")

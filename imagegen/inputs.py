@@ -11,11 +11,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from chat import access as chat_access
-from chat import files, stores
+from chat import files
+from chat.files import stores
 from chat.models import File
 from imagegen import pictures
 from imagegen.models import ImageJob
-from imagegen.requests import MAX_INPUTS, InputPicture
+from imagegen.picture_request import MAX_INPUTS, InputPicture
 from providers import http
 from providers.errors import BadRequest, GatewayError
 

@@ -20,7 +20,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 
-from chat import stores
+from chat.files import stores
 from chat.loop import in_thread
 from chat.models import File
 from imagegen import inputs, jobs, services

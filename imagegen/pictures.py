@@ -1,13 +1,13 @@
-"""Pictures that go to engines: made acceptable, masks, data URLs. What a picture is, `chat.pictures` says."""
+"""Pictures that go to engines: made acceptable, masks, data URLs. What a picture is, `chat.files.pictures` says."""
 
 import re
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from chat.pictures import BROKEN, EXTENSIONS, Facts, encoded, measure, opened, sniff, thumbnail, unreadable
+from chat.files.pictures import BROKEN, EXTENSIONS, Facts, encoded, measure, opened, sniff, thumbnail, unreadable
 from imagegen import embedded
-from imagegen.requests import InputPicture
+from imagegen.picture_request import InputPicture
 from providers.errors import BadRequest, TooLarge
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from typing import Any
 from imagegen.engines import ENGINES
 from imagegen.engines.base import Engine, EngineConfig
 from imagegen.models import ImageEngine
-from providers import catalogue, headers
+from providers import catalogue
 from providers.errors import ConfigurationError
 from providers.http import Limits, Tls
+from providers.upstream import headers
 
 ANSWER_BYTES = 512 * 2**20  # the largest answer an engine may send: ten large pictures as base64
 

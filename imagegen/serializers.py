@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from chat.file_api import FileSerializer
+from chat.files.views import FileSerializer
 
 
 class WishSerializer(serializers.Serializer[Any]):

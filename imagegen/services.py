@@ -15,7 +15,7 @@ from chat.models import Chat, File, Message
 from imagegen import access, inputs, jobs, rows
 from imagegen.jobs import claims
 from imagegen.models import ImageJob
-from imagegen.requests import PictureRequest
+from imagegen.picture_request import PictureRequest
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run

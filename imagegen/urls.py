@@ -1,19 +1,21 @@
 from django.urls import include, path, re_path
 
-from imagegen import api, config_api, openai_api, prompt_api
+from imagegen import api, openai_api
+from imagegen.config import views
+from imagegen.conversation import prompt_api
 
 JOBS = "api/v1/images/jobs"
 
 urlpatterns = [
-    path("", include("imagegen.page_urls")),
+    path("", include("imagegen.pages.urls")),
     path("api/v1/images/generations", api.Generations.as_view(), name="image-generations"),
     path("api/v1/images/edit", api.Edit.as_view(), name="image-edit"),
     path("api/v1/images/models", api.ImageModels.as_view(), name="image-models"),
     path("api/v1/images/engines", api.Engines.as_view(), name="image-engines"),
-    path("api/v1/images/config", config_api.Config.as_view(), name="image-config"),
-    path("api/v1/images/config/update", config_api.UpdateConfig.as_view(), name="image-config-update"),
-    path("api/v1/images/config/url/verify", config_api.VerifySaved.as_view(), name="image-config-verify"),
-    path("api/v1/images/verify", config_api.Verify.as_view(), name="image-verify"),
+    path("api/v1/images/config", views.Config.as_view(), name="image-config"),
+    path("api/v1/images/config/update", views.UpdateConfig.as_view(), name="image-config-update"),
+    path("api/v1/images/config/url/verify", views.VerifySaved.as_view(), name="image-config-verify"),
+    path("api/v1/images/verify", views.Verify.as_view(), name="image-verify"),
     path("api/v1/tasks/image_prompt/completions", prompt_api.ImagePrompt.as_view(), name="task-image-prompt"),
     path(f"{JOBS}", api.JobList.as_view()),
     path(f"{JOBS}/", api.JobList.as_view(), name="image-jobs"),

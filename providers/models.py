@@ -270,7 +270,7 @@ class GatewaySettings(models.Model):
 
 
 class RateLimit(models.Model):
-    """How much somebody may use in a minute and in a day; an empty number is no limit (`providers.limits`)."""
+    """How much somebody may use in a minute and in a day; an empty number is no limit."""
 
     class Target(models.TextChoices):
         EVERYONE = "everyone", _("Each person")

@@ -13,8 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from providers import callers, discovery, health, loading, versioning
-from providers.discovery import Outcome
+from providers import callers, versioning
+from providers.catalogue import discovery, health, loading
+from providers.catalogue.discovery import Outcome
 from providers.errors import BadRequest, GatewayError
 from providers.facts import Caller
 from providers.fields import UNREADABLE, EncryptedTextField

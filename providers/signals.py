@@ -72,7 +72,7 @@ def row_saved(*, instance: Any, **_kwargs: Any) -> None:
 def connection_saved(
     *, instance: Connection, update_fields: frozenset[str] | None = None, raw: bool = False, **_kwargs: Any
 ) -> None:
-    from providers import discovery  # late: it brings the HTTP libraries, which most commands never need
+    from providers.catalogue import discovery  # late: it brings the HTTP libraries, which most commands never need
 
     if not raw and (update_fields is None or update_fields & discovery.SETTLED_COLUMNS):
         discovery.settle(instance)
@@ -83,7 +83,7 @@ def connection_deleting(*, instance: Any, **_kwargs: Any) -> None:
 
 
 def connection_deleted(*, instance: Any, **_kwargs: Any) -> None:
-    from providers import discovery
+    from providers.catalogue import discovery
 
     discovery.prune(instance._offered)
 

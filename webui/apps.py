@@ -17,5 +17,5 @@ class WebuiConfig(AppConfig):
 class SiteAdminConfig(admin_apps.AdminConfig):
     """Django's admin with our site: `admin.site` and `@admin.register` are ours everywhere."""
 
-    default_site = "webui.admin_site.SiteAdmin"
+    default_site = "webui.staff_site.SiteAdmin"
     default = False

@@ -21,11 +21,11 @@ from django.core.signals import request_started
 from django.db import close_old_connections, reset_queries
 
 from chat.routing import websocket_urlpatterns
-from providers.gateway import Gateway
-from webui.handler import SiteHandler
-from webui.metrics import Measured
-from webui.serving.shutdown import close_running
-from webui.static import StaticFiles
+from providers.relay.lane import Gateway
+from webui.layers.handler import SiteHandler
+from webui.layers.shutdown import close_running
+from webui.layers.static import StaticFiles
+from webui.monitoring.metrics import Measured
 
 # A request's thread closes its connections when the request ends: at the start of the next there is no old one.
 request_started.disconnect(close_old_connections)

@@ -13,11 +13,12 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db import connection
 
 import chat.seeding
-import imagegen.seeding
-import providers.seeding
+import imagegen.config.seeding
+import providers.config.seeding
 from providers.errors import CallerError
-from webui import static, tables
+from webui import tables
 from webui.accounts import services
+from webui.layers import static
 from webui.models import User
 from webui.serving.workers import Apart
 
@@ -34,9 +35,9 @@ def run(out: TextIO | OutputWrapper) -> None:
             if tables.pending_migrations():
                 out.write("Preparing the database …\n")
                 tables.bring_up_to_date()
-            providers.seeding.seed_from_environment()
+            providers.config.seeding.seed_from_environment()
             chat.seeding.seed_from_environment()
-            imagegen.seeding.seed_from_environment()
+            imagegen.config.seeding.seed_from_environment()
             create_administrator(out)
         if collecting:
             collecting.wait()

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from providers.answers import problem, response_for
+from providers.error_responses import problem, response_for
 from providers.errors import Forbidden, GatewayError, NotFound
 
 API_PATHS = ("/api/", "/openai/", "/v1/")

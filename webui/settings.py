@@ -60,17 +60,17 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
 ]
 
-# Django's, in versions that stay on the event loop (see webui/onloop.py).
+# Django's, in versions that stay on the event loop (see webui/layers/onloop.py).
 MIDDLEWARE = [
-    "webui.middleware.SiteMiddleware",
-    "webui.onloop.Security",
-    "webui.onloop.Compression",
-    "webui.onloop.Session",
-    "webui.onloop.Locale",
-    "webui.onloop.Common",
-    "webui.onloop.Csrf",
-    "webui.onloop.Authentication",
-    "webui.onloop.Messages",
+    "webui.layers.middleware.SiteMiddleware",
+    "webui.layers.onloop.Security",
+    "webui.layers.onloop.Compression",
+    "webui.layers.onloop.Session",
+    "webui.layers.onloop.Locale",
+    "webui.layers.onloop.Common",
+    "webui.layers.onloop.Csrf",
+    "webui.layers.onloop.Authentication",
+    "webui.layers.onloop.Messages",
     "allauth.account.middleware.AccountMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
@@ -248,7 +248,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
 STORAGES: dict[str, dict[str, Any]] = {
     "default": storage_options(env, DATA_DIR),
-    "staticfiles": {"BACKEND": "webui.static.SiteStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "webui.layers.static.SiteStaticFilesStorage"},
 }
 
 # --- API --------------------------------------------------------------------------------------------------------------
@@ -261,8 +261,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "webui.operations.SiteSchema",
-    "EXCEPTION_HANDLER": "providers.answers.handle_exception",
+    "DEFAULT_SCHEMA_CLASS": "webui.schema.operations.SiteSchema",
+    "EXCEPTION_HANDLER": "providers.error_responses.handle_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -271,10 +271,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
-    "PREPROCESSING_HOOKS": ["webui.schema.without_twins"],
+    "PREPROCESSING_HOOKS": ["webui.schema.hooks.without_twins"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "webui.schema.anything_may_be_null",
+        "webui.schema.hooks.anything_may_be_null",
     ],
 }
 
@@ -315,7 +315,7 @@ CONFIG_CHECK_SECONDS = 0.5  # how long a process may trust its snapshot before i
 CHAT_PIPELINE: list[str] = [
     "chat.memory.MemoryHandler",
     "chat.websearch.WebSearchHandler",
-    "imagegen.handler.ImageHandler",
+    "imagegen.conversation.handler.ImageHandler",
 ]
 # First values of the row that the administrator edits; `chat.seeding` knows what each means.
 CHAT_CONFIG: dict[str, Any] = {
@@ -328,13 +328,17 @@ if env.text("SEARXNG_QUERY_URL"):
 if env.text("WEB_SEARCH_RESULT_COUNT"):
     CHAT_CONFIG["WEB_SEARCH_RESULT_COUNT"] = env.whole("WEB_SEARCH_RESULT_COUNT", 5)
 # What models may call while they answer; `chat.tools` says how to add a tool.
-CHAT_TOOLS: list[str] = ["imagegen.tools.GenerateImage", "imagegen.tools.EditImage", "chat.memory.tools.Remember"]
+CHAT_TOOLS: list[str] = [
+    "imagegen.conversation.tools.GenerateImage",
+    "imagegen.conversation.tools.EditImage",
+    "chat.memory.tools.Remember",
+]
 FILE_MAX_BYTES = env.whole("FILE_MAX_BYTES", 50 * 1024 * 1024)  # of one file
 FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files together; 0 = no limit
 TEMPORARY_FILE_HOURS = env.whole("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
 # What the empty page offers, and what it asks of administrators (see chat/welcome.py).
-STARTERS = ["chat.welcome.text_starters"]
-CHECKLIST = ["chat.welcome.provider_connected", "chat.welcome.people_invited"]
+STARTERS = ["chat.pages.welcome.text_starters"]
+CHECKLIST = ["chat.pages.welcome.provider_connected", "chat.pages.welcome.people_invited"]
 METRICS_TOKEN = env.text("METRICS_TOKEN")  # when set, /metrics asks for it as a Bearer token
 
 # --- Pictures: first values of the rows -------------------------------------------------------------------------------
@@ -415,19 +419,19 @@ LOGGING = {
 # --- Admin ------------------------------------------------------------------------------------------------------------
 
 UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "webui.admin_look.site_name",  # dotted names are called: a site name might look like one
-    "SITE_HEADER": "webui.admin_look.site_name",
-    "SITE_ICON": "webui.admin_look.logo",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "webui.admin_look.logo"}],
-    "STYLES": ["webui.admin_look.style"],
-    "SCRIPTS": ["webui.admin_look.script"],
-    "THEME": "webui.admin_look.theme",
-    "COLORS": {"primary": "webui.admin_look.accent"},
+    "SITE_TITLE": "webui.admin.look.site_name",  # dotted names are called: a site name might look like one
+    "SITE_HEADER": "webui.admin.look.site_name",
+    "SITE_ICON": "webui.admin.look.logo",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "webui.admin.look.logo"}],
+    "STYLES": ["webui.admin.look.style"],
+    "SCRIPTS": ["webui.admin.look.script"],
+    "THEME": "webui.admin.look.theme",
+    "COLORS": {"primary": "webui.admin.look.accent"},
     "SHOW_HISTORY": True,
     "SHOW_LANGUAGES": True,
     "SHOW_BACK_BUTTON": True,
-    "ACCOUNT": {"navigation": "webui.admin_look.account_links"},
-    "SIDEBAR": {"show_search": True, "navigation": "webui.admin_look.sidebar"},
-    "DASHBOARD_CALLBACK": "webui.dashboard.fill",
+    "ACCOUNT": {"navigation": "webui.admin.look.account_links"},
+    "SIDEBAR": {"show_search": True, "navigation": "webui.admin.look.sidebar"},
+    "DASHBOARD_CALLBACK": "webui.admin.dashboard.fill",
 }
 SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = False

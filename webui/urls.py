@@ -3,7 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from webui import health, schema
+from webui.monitoring import health
+from webui.schema import hooks
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -11,12 +12,12 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics, name="metrics"),
-    path("api/schema", schema.schema, name="schema"),
-    path("api/docs", schema.docs, name="docs"),
+    path("api/schema", hooks.schema, name="schema"),
+    path("api/docs", hooks.docs, name="docs"),
     path("", include("providers.urls")),
     path("", include("imagegen.urls")),
     path("", include("chat.urls")),
-    path("", include("chat.page_urls")),
+    path("", include("chat.pages.urls")),
 ]
 
 handler403 = "webui.errors.permission_denied"

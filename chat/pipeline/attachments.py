@@ -17,7 +17,8 @@ import pybase64
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 
-from chat import access, documents, files, pictures, switches
+from chat import access, files, switches
+from chat.files import documents, pictures
 from chat.history import text_of
 from chat.loop import in_slow_thread
 from chat.models import File

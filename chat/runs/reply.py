@@ -12,10 +12,11 @@ from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext as _
 
 from chat import events, pipeline, tools
+from chat.answers import reader
 from chat.loop import in_thread
 from chat.models import Message
 from chat.pipeline import Turn, attachments
-from chat.runs import reading, saving
+from chat.runs import saving
 from chat.runs.draft import Draft
 from providers import relay
 from providers.errors import GatewayError, ProviderError
@@ -170,7 +171,7 @@ class Reply:
             if upstream.status >= 400:
                 raise await upstream.error()
             calls: dict[str, Any] | None = None
-            answer = reading.read(upstream.chunks(), may_call=rounds.offers, may_be_silent=rounds.number > 1)
+            answer = reader.read(upstream.chunks(), may_call=rounds.offers, may_be_silent=rounds.number > 1)
             async with aclosing(answer) as pieces:
                 async for piece in pieces:
                     calls = piece.calls or calls
@@ -181,12 +182,12 @@ class Reply:
                     if piece.images:
                         await pipeline.receive_pictures(turn, piece.images)
                     if piece.inline and (kept := await pipeline.keep_picture(turn, piece.inline.url)):
-                        self._grow(reading.Piece(content=f"![{piece.inline.alt}]({kept['url']})"))
+                        self._grow(reader.Piece(content=f"![{piece.inline.alt}]({kept['url']})"))
                     if piece.content or piece.reasoning:
                         self._grow(piece)
             return calls
 
-    def _grow(self, piece: reading.Piece) -> None:
+    def _grow(self, piece: reader.Piece) -> None:
         if self.draft.first_token_ms is None:
             self.draft.first_token_ms = self._elapsed_ms()
             self.draft.status = Status.STREAMING

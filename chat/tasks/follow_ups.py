@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from django.db.models.functions import Now
 
-from chat import events, history, spoken_json, switches
+from chat import events, history, switches
+from chat.answers import json_in_text
 from chat.loop import in_thread
 from chat.models import Message
 from chat.tasks.ask import ask_in_json, task_route
@@ -88,7 +89,7 @@ def follow_ups_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
 
 def follow_ups_in(said: str) -> list[str]:
     """The texts of the last JSON list; none when there is none."""
-    found = next((value for value in spoken_json.values(said) if isinstance(value, list)), [])
+    found = next((value for value in json_in_text.values(said) if isinstance(value, list)), [])
     texts: list[str] = []
     for one in found:
         text = next((value for value in one.values() if isinstance(value, str)), "") if isinstance(one, dict) else one

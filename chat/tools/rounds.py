@@ -10,8 +10,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from chat.answers import calls
 from chat.pipeline import Turn
-from chat.tools import calls
 from chat.tools.base import Tool
 from providers.errors import GatewayError
 from providers.facts import Route

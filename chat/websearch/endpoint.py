@@ -15,8 +15,9 @@ import orjson
 from django.utils.translation import gettext as _
 
 from chat.switches import Switches
-from providers import http, words
+from providers import http
 from providers.errors import ConfigurationError, ProviderError
+from providers.upstream import error_bodies
 
 PLACE = "<query>"  # where the words go in an address that says so itself, as Open WebUI writes it
 LIMITS = http.Limits(connect=5, first_byte=15, idle=15, total=20, max_bytes=4 * 2**20)
@@ -68,7 +69,7 @@ def results_in(body: bytes) -> list[Result]:
         rows = _rows_in(orjson.loads(body))
     except orjson.JSONDecodeError as error:
         raise ProviderError(
-            _("The search did not answer in JSON."), code="search_not_json", provider=words.provider_words(body)
+            _("The search did not answer in JSON."), code="search_not_json", provider=error_bodies.provider_words(body)
         ) from error
     if rows is None:
         raise ProviderError(_("There is no list of results in the search's answer."), code="search_no_list")
@@ -123,5 +124,5 @@ def _refusal(answer: http.Answer, body: bytes, *, keyed: bool) -> ProviderError:
         return ProviderError(message, code="search_moved", provider=place[:MAX_URL])
     if answer.status == 403 and not keyed:
         message = _("The search refuses to answer in JSON. In SearXNG's settings.yml, add “json” to search.formats.")
-        return ProviderError(message, code="search_not_json", status=403, provider=words.provider_words(body))
-    return words.error_of(answer.status, body, dict(answer.headers))
+        return ProviderError(message, code="search_not_json", status=403, provider=error_bodies.provider_words(body))
+    return error_bodies.error_of(answer.status, body, dict(answer.headers))

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from chat import spoken_json, tasks
+from chat import tasks
+from chat.answers import json_in_text
 from chat.history import question_of, text_of
 from chat.websearch.endpoint import MAX_QUERY
 from providers import catalogue
@@ -47,7 +48,7 @@ async def query_for(caller: Caller, model: str, messages: Sequence[Mapping[str, 
     except (GatewayError, TimeoutError) as error:
         logger.info("The person's own words are searched for: %s", getattr(error, "code", "timeout"))
         return own
-    query = spoken_json.member(said, "query")
+    query = json_in_text.member(said, "query")
     return (" ".join(query.split())[:MAX_QUERY] if isinstance(query, str) else "") or own
 
 

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from imagegen import testing
+from imagegen import engine_tests
 from imagegen.admin import workflow_page
-from imagegen.forms import DECLARED, OPTION, ImageEngineForm, kinds_with, option_fields
+from imagegen.admin.forms import DECLARED, OPTION, ImageEngineForm, kinds_with, option_fields
 from imagegen.models import ImageEngine
 from providers.admin.history import HistoryAdmin
 from providers.errors import GatewayError
@@ -93,7 +93,7 @@ class ImageEngineAdmin(HistoryAdmin):
 
     @display(description=gettext_lazy("Health"))
     def health_now(self, row: ImageEngine) -> str:
-        state, words = testing.state_of(row)
+        state, words = engine_tests.state_of(row)
         error = format_html('<span class="health-error">{}</span>', row.last_error) if state == "failing" else ""
         return format_html(
             '<span class="health"><span class="board-dot is-{}" aria-hidden="true"></span><span>{}{}</span></span>',
@@ -125,7 +125,7 @@ class ImageEngineAdmin(HistoryAdmin):
     def test_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.get_object(request, object_id)
         if row is not None:
-            tested = testing.check(row)
+            tested = engine_tests.check(row)
             level = messages.SUCCESS if tested.ok else messages.ERROR
             self.message_user(request, f"{row.name}: {tested.words}", level)
         return redirect("admin:imagegen_imageengine_changelist")
@@ -166,7 +166,7 @@ class ImageEngineAdmin(HistoryAdmin):
         }
         if request.method == "POST":
             try:
-                context["drawn"] = testing.draw(request.user, row, context["prompt"])
+                context["drawn"] = engine_tests.draw(request.user, row, context["prompt"])
             except GatewayError as error:
                 context["failure"] = error
         return TemplateResponse(request, "admin/imagegen/imageengine/draw.html", context)

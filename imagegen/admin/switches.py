@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy
 
-from imagegen.forms import ImageSettingsForm
+from imagegen.admin.forms import ImageSettingsForm
 from imagegen.models import ImageSettings
 from providers.admin.history import HistoryAdmin
 

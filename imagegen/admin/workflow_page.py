@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from imagegen import rows, workflow
-from imagegen.forms import WorkflowForm
+from imagegen.admin.forms import WorkflowForm
 from imagegen.models import ImageEngine
 from providers.errors import GatewayError
 

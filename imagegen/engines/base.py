@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from imagegen import capabilities, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines.run import Cancelled, Run
-from imagegen.requests import MAX_SEED, PictureRequest
+from imagegen.picture_request import MAX_SEED, PictureRequest
 from providers import http
 from providers.errors import (
     BadRequest,

@@ -21,7 +21,7 @@ from imagegen.engines import dialect, refusals, words
 from imagegen.engines.base import Engine, EngineConfig, Event, Field, Learned, ModelChoice, Picture, Run, Used
 from imagegen.engines.gemini import SHAPES
 from imagegen.engines.merging import merged
-from imagegen.requests import AUTO, PictureRequest
+from imagegen.picture_request import AUTO, PictureRequest
 from providers import http
 from providers.errors import ContentRefused, ProviderError
 

@@ -98,7 +98,7 @@ def frames(answer: BlockingAnswer) -> Iterator[dict[str, Any]]:
 def _data(chunks: Iterator[bytes]) -> Iterator[bytearray]:
     """The `data` of server-sent events, comments and other fields left out; lines end in LF or CRLF.
 
-    Not `providers.sse`: a finished picture is one line of many megabytes, and here it is held once.
+    Not `providers.upstream.sse`: a finished picture is one line of many megabytes, and here it is held once.
     """
     line, data = bytearray(), bytearray()
     for chunk in chunks:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from imagegen import pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines.base import Engine, EngineConfig, Event, Field, Picture, Progress, Run
-from imagegen.requests import MAX_SEED, PictureRequest
+from imagegen.picture_request import MAX_SEED, PictureRequest
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -86,7 +86,7 @@ def progress_facts(progress: Progress) -> dict[str, Any]:
 
 def preview_url(progress: Progress) -> str:
     """A small picture as a data URL; empty when the preview cannot be read, which is no reason to end a job."""
-    from chat import pictures
+    from chat.files import pictures
     from providers.errors import GatewayError
 
     try:

@@ -17,9 +17,9 @@ from imagegen.jobs import claims
 from imagegen.jobs.shape import job_json
 from imagegen.jobs.watching import Watch
 from imagegen.models import ImageEngine, ImageJob
-from imagegen.requests import MAX_SEED, PictureRequest
-from providers import usage
+from imagegen.picture_request import MAX_SEED, PictureRequest
 from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge
+from providers.relay import usage
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat.models import File
-from imagegen import access, choices
+from imagegen import access
 from imagegen.models import ImageJob
+from imagegen.pages import choices
 
 register = template.Library()
 MODULES = (

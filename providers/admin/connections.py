@@ -17,10 +17,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from providers import callers, health, services
+from providers import callers, services
+from providers.admin.forms import OPTION, ConnectionForm, option_fields, types_with
 from providers.admin.history import HistoryAdmin
+from providers.catalogue import health
 from providers.errors import GatewayError
-from providers.forms import OPTION, ConnectionForm, option_fields, types_with
 from providers.models import Connection
 
 

@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from providers import callers, services
-from providers.forms import ClientKeyForm
+from providers.admin.forms import ClientKeyForm
 from providers.models import ClientKey
 
 

@@ -14,11 +14,11 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
-from providers import listing
 from providers.admin.access import AccessView
+from providers.admin.forms import ChatModelForm
 from providers.admin.history import HistoryAdmin
-from providers.forms import ChatModelForm
 from providers.models import ChatModel, Connection, ModelAccess, ModelSource
+from providers.upstream import listing
 
 
 class ConnectionFilter(DropdownFilter):  # type: ignore[misc]

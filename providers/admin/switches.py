@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy
 
+from providers.admin.forms import GatewaySettingsForm
 from providers.admin.history import HistoryAdmin
-from providers.forms import GatewaySettingsForm
 from providers.models import GatewaySettings
 
 

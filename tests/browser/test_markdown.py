@@ -3,7 +3,7 @@
 import pytest
 
 from chat.markdown import to_html
-from tests.chat import markdown_examples
+from tests.chat.markdown import examples
 
 # Both renderings as the browser reads them, without the colours of code (two libraries, one palette).
 COMPARE = """
@@ -59,13 +59,13 @@ def chat_page(open_page, problems, connection, alice):
 
 
 def test_both_sides_render_alike(chat_page):
-    texts = markdown_examples.ALL
+    texts = examples.ALL
     for text, browsers, servers in chat_page.evaluate(COMPARE, [texts, [to_html(text) for text in texts]]):
         assert browsers == servers, text
 
 
 def test_a_text_that_streams_ends_as_the_whole_would(chat_page):
-    texts = [text for text in markdown_examples.ALL if "$" not in text and "\\" not in text]
+    texts = [text for text in examples.ALL if "$" not in text and "\\" not in text]
     for text, grown, whole in chat_page.evaluate(STREAM, [["\n\n".join(texts), *texts], [1, 7, 3, 20]]):
         assert grown == whole, text
 
@@ -75,7 +75,7 @@ def test_hostile_text_does_nothing_while_it_streams(chat_page):
     strangers = []
     chat_page.on("request", lambda request: strangers.append(request.url) if "evil" in request.url else None)
     chat_page.on("dialog", lambda dialog: strangers.append(dialog.message))
-    chat_page.evaluate(STREAM, [markdown_examples.HOSTILE, [1]])
+    chat_page.evaluate(STREAM, [examples.HOSTILE, [1]])
     assert strangers == []
 
 

@@ -10,7 +10,7 @@ from chat.files import Link
 from chat.models import Chat, Message, Share
 from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import HERE, violations
-from tests.chat.test_files import png
+from tests.chat.files.test_rows import png
 
 
 @pytest.fixture

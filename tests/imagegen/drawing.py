@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagegen.engines.base import Engine, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, Used
+from imagegen.picture_request import InputPicture, PictureRequest
 from imagegen.pictures import accept
-from imagegen.requests import InputPicture, PictureRequest
 from tests.upstream import Gate
 from tests.upstream.pictures import png
 

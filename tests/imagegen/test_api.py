@@ -11,7 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from PIL import Image
 
 from chat.models import File
-from imagegen import config, seeding, workflow
+from imagegen import config, workflow
+from imagegen.config import seeding
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error

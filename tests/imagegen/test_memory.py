@@ -26,7 +26,7 @@ DRAW = textwrap.dedent(
     django.setup()
     from imagegen.engines import ENGINES
     from imagegen.engines.base import EngineConfig, Picture, Run
-    from imagegen.requests import PictureRequest
+    from imagegen.picture_request import PictureRequest
 
     def peak():  # not `getrusage`: that begins with the parent's
         return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024

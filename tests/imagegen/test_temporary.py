@@ -9,7 +9,7 @@ from chat import files
 from chat.models import File, Message
 from imagegen.models import ImageJob, ImageSettings
 from tests.chat.talk import Talker
-from tests.chat.test_temporary import ask
+from tests.chat.temporary.test_temporary import ask
 from tests.upstream.openai_images import in_base64
 from tests.upstream.pictures import png
 

@@ -24,7 +24,6 @@ SERVERS = {
     "daphne": Kind("webui.serving.daphne_server", "daphne", "daphne"),
     "uvicorn": Kind("webui.serving.uvicorn_server", "uvicorn", '"uvicorn[standard]" (the extra [fast])'),
 }
-GRACE_SECONDS = 3  # how long a stop waits for answers that are being sent
 
 
 class CannotServe(Exception):
@@ -55,7 +54,7 @@ def load() -> Any:
 
 def run(server: str, application: Any, sock: socket) -> None:
     """Serve on `sock` in this process until told to stop."""
-    from providers import usage
+    from providers.relay import usage
 
     try:
         import_module(SERVERS[server].module).run(application, sock)

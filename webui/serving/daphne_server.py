@@ -10,9 +10,9 @@ from daphne.server import Server
 from django.conf import settings
 from twisted.internet import defer, reactor
 
-from webui.serving import GRACE_SECONDS, background
+from webui.layers.shutdown import GRACE_SECONDS, close_running
+from webui.serving import background
 from webui.serving.daphne_http import SiteFactory
-from webui.serving.shutdown import close_running
 
 
 class SiteServer(Server):  # type: ignore[misc]

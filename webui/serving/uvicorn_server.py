@@ -6,8 +6,8 @@ from typing import Any
 
 import uvicorn
 
-from webui.serving import GRACE_SECONDS, background
-from webui.serving.shutdown import close_running
+from webui.layers.shutdown import GRACE_SECONDS, close_running
+from webui.serving import background
 
 
 class SiteServer(uvicorn.Server):  # type: ignore[misc]

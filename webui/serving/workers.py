@@ -16,7 +16,7 @@ from typing import NoReturn
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 
-from webui.serving import GRACE_SECONDS
+from webui.layers.shutdown import GRACE_SECONDS
 
 logger = logging.getLogger(__name__)
 SHORT_LIFE = 2.0  # a worker that ends sooner than this many seconds is not restarted at once

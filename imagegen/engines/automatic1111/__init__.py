@@ -24,7 +24,7 @@ from imagegen import pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines.automatic1111 import wire
 from imagegen.engines.base import Engine, EngineConfig, Event, Field, ModelChoice, Notice, Progress, Run
-from imagegen.requests import PictureRequest
+from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import BadRequest, ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout
 

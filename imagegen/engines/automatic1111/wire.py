@@ -12,7 +12,7 @@ from imagegen import embedded, pictures
 from imagegen.engines import refusals, words
 from imagegen.engines.base import EngineConfig, Event, Notice, Picture
 from imagegen.engines.merging import merged
-from imagegen.requests import PictureRequest
+from imagegen.picture_request import PictureRequest
 from providers.errors import ProviderError
 from providers.http import BlockingAnswer
 

@@ -25,7 +25,7 @@ from imagegen.engines.comfyui.line import Line
 from imagegen.engines.comfyui.plan import Plan
 from imagegen.engines.comfyui.waiting import wait
 from imagegen.engines.comfyui.watching import Watch
-from imagegen.requests import PictureRequest
+from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import ConfigurationError, GatewayError, ProviderError
 

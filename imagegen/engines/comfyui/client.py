@@ -15,8 +15,8 @@ from imagegen.engines.base import EngineConfig, Run
 from imagegen.engines.comfyui import failures
 from imagegen.engines.comfyui.results import File
 from imagegen.engines.merging import merged
+from imagegen.picture_request import InputPicture
 from imagegen.pictures import EXTENSIONS
-from imagegen.requests import InputPicture
 from providers import http
 from providers.errors import GatewayError, NetworkError, ProviderError
 

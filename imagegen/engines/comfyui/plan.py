@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from imagegen import workflow
 from imagegen.capabilities import Capabilities
 from imagegen.engines.base import EngineConfig
-from imagegen.requests import PictureRequest
+from imagegen.picture_request import PictureRequest
 from providers.errors import BadRequest, ConfigurationError
 
 LARGEST_SEED = 2**50  # of the seeds we draw; larger ones may be asked for

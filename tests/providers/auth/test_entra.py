@@ -10,10 +10,10 @@ import pytest
 
 from providers.auth import AUTH_TYPES, NOBODY
 from providers.auth.entra import FAILURE_SECONDS, SCOPE, TOKENS, Tokens
+from providers.catalogue.loading import facts_of
 from providers.errors import ConfigurationError
-from providers.headers import headers_for
-from providers.loading import facts_of
 from providers.models import Connection
+from providers.upstream.headers import headers_for
 from tests.upstream import Gate, in_json
 
 ENDPOINT = "/msi/token"

@@ -4,10 +4,10 @@ import pytest
 
 from providers import callers
 from providers.auth import AUTH_TYPES, NOBODY, Who
+from providers.catalogue.loading import facts_of
 from providers.errors import ConfigurationError
-from providers.headers import headers_for_blocking
-from providers.loading import facts_of
 from providers.models import Connection
+from providers.upstream.headers import headers_for_blocking
 from tests.people import make_connection
 
 

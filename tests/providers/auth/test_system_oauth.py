@@ -15,9 +15,9 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from providers import oauth
 from providers.auth import AUTH_TYPES, NOBODY, Who
 from providers.errors import ConfigurationError, NetworkError, ProviderError
+from providers.upstream import oauth
 from tests.people import make_user
 from tests.upstream import Gate, in_html, in_json, unused_port
 

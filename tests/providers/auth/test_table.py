@@ -10,11 +10,11 @@ import pytest
 from providers import auth
 from providers.auth.base import AuthType, Field, Who
 from providers.auth.entra import TOKENS
+from providers.catalogue.loading import facts_of
 from providers.errors import ConfigurationError, GatewayError
 from providers.fields import UNREADABLE
-from providers.headers import headers_for, headers_for_blocking
-from providers.loading import facts_of
 from providers.models import Connection
+from providers.upstream.headers import headers_for, headers_for_blocking
 
 SECRET = "sk-very-secret-0123456789"
 WHO = Who(user_id=7, credential="sk-callers-own", oauth_token=lambda: "oauth-token")

@@ -8,8 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from webui import serving, static
+from webui import serving
 from webui.env import env
+from webui.layers import static
 from webui.serving.listening import listen
 
 

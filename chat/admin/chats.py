@@ -1,0 +1,175 @@
+"""Conversations for administrators: who, when, how many; what was said only on a message's own page."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Length
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from chat.admin import files, settings  # noqa: F401  register themselves
+from chat.models import Chat, Memory, Message, Share
+
+STATUS_LABELS = {
+    "done": "success",
+    "pending": "info",
+    "streaming": "info",
+    "stopped": "warning",
+    "interrupted": "warning",
+    "failed": "danger",
+}
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """People's own words: looked at where that is needed, never written here."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class DeletedFilter(admin.SimpleListFilter):
+    title = _("deleted")
+    parameter_name = "deleted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("no", _("No")), ("yes", _("Yes, can be undone"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Chat]) -> QuerySet[Chat]:
+        if self.value() in ("yes", "no"):
+            return queryset.filter(deleted_at__isnull=self.value() == "no")
+        return queryset
+
+
+@admin.register(Chat)
+class ChatAdmin(ReadOnlyAdmin):
+    list_display = ("title_or_number", "user", "model", "message_count", "updated", "is_deleted")
+    list_filter = (DeletedFilter, "updated")
+    list_filter_submit = True
+    list_select_related = ("user",)
+    search_fields = ("=id", "title", "user__email", "user__name", "model")
+    search_help_text = _("Title, person or model")
+    date_hierarchy = "created"
+    show_full_result_count = False
+    fieldsets = (
+        (None, {"fields": ("user", "title", "model", "messages_link")}),
+        (_("Times"), {"fields": ("created", "updated", "deleted_at")}),
+    )
+    readonly_fields = ("messages_link",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Chat]:
+        return super().get_queryset(request).annotate(message_total=Count("messages"))  # type: ignore[no-any-return]
+
+    @display(description=_("title"), ordering="title")
+    def title_or_number(self, chat: Chat) -> str:
+        return str(chat)
+
+    @display(description=_("messages"), ordering="message_total")
+    def message_count(self, chat: Any) -> int:
+        return int(chat.message_total)
+
+    @display(description=_("deleted"), boolean=True)
+    def is_deleted(self, chat: Chat) -> bool:
+        return chat.deleted_at is not None
+
+    @display(description=_("messages"))
+    def messages_link(self, chat: Any) -> str:
+        url = reverse("admin:chat_message_changelist")
+        return format_html('<a href="{}?chat__id__exact={}">{}</a>', url, chat.pk, chat.message_total)
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    list_display = ("created", "person", "role", "model", "connection", "state", "first_token_ms", "duration_ms")
+    list_filter = ("status", "role", "created")
+    list_filter_submit = True
+    list_select_related = ("chat", "chat__user")
+    search_fields = ("=id", "=chat__id", "chat__user__email", "model", "connection")
+    search_help_text = _("Person, model or connection; the text of messages is not searched")
+    show_full_result_count = False
+    ordering = ("-created",)
+    fieldsets = (
+        (None, {"fields": ("chat", "role", "status", "created")}),
+        (_("Text"), {"fields": ("content", "reasoning", "files")}),
+        (
+            _("How it was answered"),
+            {"fields": ("model", "connection", "error", "usage", "status_history", "first_token_ms", "duration_ms")},
+        ),
+    )
+
+    @display(description=_("person"), ordering="chat__user__email")
+    def person(self, message: Message) -> str:
+        return str(message.chat.user)
+
+    @display(description=_("status"), ordering="status", label=STATUS_LABELS)
+    def state(self, message: Message) -> tuple[str, str]:
+        return message.status, message.get_status_display()
+
+
+@admin.register(Share)
+class ShareAdmin(ReadOnlyAdmin):
+    """Deleting one revokes its link; the chat stays."""
+
+    list_display = ("chat_title", "person", "created")
+    list_filter = ("created",)
+    list_filter_submit = True
+    list_select_related = ("chat", "chat__user")
+    search_fields = ("=chat__id", "chat__title", "chat__user__email")
+    search_help_text = _("Title or person")
+    show_full_result_count = False
+    ordering = ("-created",)
+    fields = ("chat", "person", "created")
+    readonly_fields = ("person",)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        if "delete_selected" in actions:
+            function, name, _words = actions["delete_selected"]
+            actions["delete_selected"] = (function, name, _("Revoke the chosen links"))
+        return actions
+
+    @display(description=_("chat"), ordering="chat__title")
+    def chat_title(self, share: Share) -> str:
+        return str(share.chat)
+
+    @display(description=_("person"), ordering="chat__user__email")
+    def person(self, share: Share) -> str:
+        return str(share.chat.user)
+
+
+@admin.register(Memory)
+class MemoryAdmin(ReadOnlyAdmin):
+    """Whose and when; the words only on a fact's own page."""
+
+    list_display = ("user", "kept_by_person", "length", "created", "updated")
+    list_filter = ("updated",)
+    list_filter_submit = True
+    list_select_related = ("user",)
+    search_fields = ("=id", "user__email", "user__name")
+    search_help_text = _("Person; the words of memories are not searched")
+    show_full_result_count = False
+    ordering = ("-updated",)
+    fieldsets = (
+        (None, {"fields": ("user", "created", "updated")}),
+        (_("Text"), {"fields": ("text",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Memory]:
+        of_person = Memory.objects.filter(user=OuterRef("user")).order_by().values("user").annotate(n=Count("pk"))
+        rows = super().get_queryset(request)
+        return rows.annotate(characters=Length("text"), kept=Subquery(of_person.values("n")))  # type: ignore[no-any-return]
+
+    @display(description=_("memories of this person"))
+    def kept_by_person(self, memory: Any) -> int:
+        return int(memory.kept)
+
+    @display(description=_("characters"), ordering="characters")
+    def length(self, memory: Any) -> int:
+        return int(memory.characters)

@@ -1,0 +1,62 @@
+"""The administrator's form for the chat's settings, with a write-only key."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from chat.models import ChatSettings
+from chat.websearch.endpoint import safe_url
+from providers.admin.key_form import StoredKeyForm
+
+
+class ChatSettingsForm(StoredKeyForm):
+    key_column = "web_search_key"
+    key_label = gettext_lazy("Key of the search")
+    key_help = gettext_lazy("Sent as “Authorization: Bearer …”. Kept encrypted and never shown again.")
+
+    class Meta:
+        model = ChatSettings
+        fields = (
+            "titles", "follow_ups", "tools", "sharing", "temporary_chats", "memory", "web_search", "web_search_url",
+            "web_search_results", "attachment_budget",
+        )  # fmt: skip
+        widgets = {  # noqa: RUF012  Django's own way to say it
+            "web_search_url": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "inputmode": "url"}),
+        }
+        help_texts = {  # noqa: RUF012
+            "titles": gettext_lazy("Otherwise a chat is called by the first words of its first message."),
+            "follow_ups": gettext_lazy("Three short questions below an answer, written by the task model."),
+            "tools": gettext_lazy(
+                "A model that can call functions then draws pictures and remembers facts when it is asked to. Who may "
+                "draw, and whether memories are on, still counts."
+            ),
+            "sharing": gettext_lazy("By a link that everybody who is signed in can read."),
+            "temporary_chats": gettext_lazy("Nothing of what is said in them is kept."),
+            "memory": gettext_lazy(
+                "People keep facts about themselves in their settings; the three nearest go with each message."
+            ),
+            "web_search": gettext_lazy("A switch beside the message. Needs the address below."),
+            "web_search_url": gettext_lazy(
+                "Of a SearXNG server, http://searxng:8080, or of any search that answers with JSON; “&lt;query&gt;” "
+                "stands for the words: https://search.example.com/api?text=&lt;query&gt;."
+            ),
+            "web_search_results": gettext_lazy("From 1 to 20: title, address and excerpt of each go to the model."),
+            "attachment_budget": gettext_lazy("The text of longer documents is cut to the parts that fit."),
+        }
+
+    def clean_web_search_url(self) -> str:
+        url = str(self.cleaned_data["web_search_url"]).strip()
+        if url and not safe_url(url):
+            raise forms.ValidationError(
+                _("This must be an address that begins with http:// or https://, without a name and password.")
+            )
+        return url
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        if data.get("web_search") and "web_search_url" in data and not data["web_search_url"]:
+            self.add_error("web_search_url", _("Searching the web needs an address."))
+        return data

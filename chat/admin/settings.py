@@ -1,0 +1,74 @@
+"""The chat's settings: one row, so the list leads straight to it; and a page that tries the search."""
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import action
+
+from chat import switches
+from chat.admin.forms import ChatSettingsForm
+from chat.models import ChatSettings
+from chat.websearch import endpoint
+from providers.admin.history import HistoryAdmin
+from providers.errors import GatewayError
+
+
+@admin.register(ChatSettings)
+class ChatSettingsAdmin(HistoryAdmin):
+    form = ChatSettingsForm
+    actions_detail = ("try_search",)
+    warn_unsaved_form = True
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        key_fields = ["new_key", "remove_key"] if obj is not None and obj.web_search_key else ["new_key"]
+        return (
+            (gettext_lazy("After an answer"), {"fields": ["titles", "follow_ups"]}),
+            (gettext_lazy("What people may do"), {"fields": ["sharing", "temporary_chats", "memory"]}),
+            (gettext_lazy("What models are given"), {"fields": ["tools", "attachment_budget"]}),
+            (
+                gettext_lazy("Web search"),
+                {"fields": ["web_search", "web_search_url", *key_fields, "web_search_results"]},
+            ),
+        )
+
+    def get_urls(self) -> Any:
+        own = path("search/", self.admin_site.admin_view(self.search_view), name="chat_chatsettings_search")
+        return [own, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return redirect("admin:chat_chatsettings_change", ChatSettings.load().pk)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @action(description=gettext_lazy("Test the search"), permissions=["change"], icon="travel_explore", url_path="try")
+    def try_search(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("admin:chat_chatsettings_search")
+
+    def search_view(self, request: HttpRequest) -> HttpResponse:
+        """Search the way a chat does, and show what was found or what went wrong; works while it is switched off."""
+        if not self.has_change_permission(request):
+            return redirect("admin:index")
+        query = request.POST.get("query", "").strip()
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": _("Test the search"),
+            "query": query,
+            "back": reverse("admin:chat_chatsettings_changelist"),
+        }
+        if request.method == "POST" and query:
+            try:
+                context["results"] = async_to_sync(endpoint.search)(query, switches.current_blocking())
+            except GatewayError as error:
+                context["failure"] = error
+        return TemplateResponse(request, "admin/chat/chatsettings/search.html", context)

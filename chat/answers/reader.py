@@ -1,0 +1,312 @@
+"""An upstream's chat answer as pieces: a stream or one JSON body, with everything real servers do differently.
+
+Raises ProviderError for what is no answer: an error frame (object or text), a stream without any line, an end without
+`finish_reason` (cut off), nothing but calls of tools that nobody offered, nothing at all. What came before has been
+yielded by then.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.utils.translation import gettext as _
+
+from chat.answers import responses
+from chat.answers.calls import CallReader
+from chat.answers.pictures import Inline, InlineSplitter
+from chat.answers.thinking import ThinkSplitter
+from providers.errors import ContentRefused, GatewayError, ProviderError
+from providers.upstream import sse
+from providers.upstream.error_bodies import provider_words
+
+DRAIN_SECONDS = 2.0  # how long a server may take to end a body behind its [DONE]
+MAX_CHARACTERS = 10_000_000  # an answer without end is an error of the model
+MAX_PICTURE = 150_000_000  # characters of one picture in the text
+WORDS = 2000  # characters of a provider's own words that are kept
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one frame adds. `images` are data or http URLs of pictures; `notice` is for the person, not of the model.
+
+    `inline` is a picture that stands in the text at this place. `calls` is the whole message in which the model calls
+    tools: the last piece of an answer that may.
+    """
+
+    content: str = ""
+    reasoning: str = ""
+    images: tuple[str, ...] = ()
+    usage: dict[str, Any] | None = None
+    notice: str = ""
+    inline: Inline | None = None
+    calls: dict[str, Any] | None = None
+
+
+async def read(
+    chunks: AsyncGenerator[bytes, None], *, may_call: bool = False, may_be_silent: bool = False
+) -> AsyncGenerator[Piece, None]:
+    """The pieces of a successful (2xx) answer, whatever its content type says.
+
+    The body is read to its end, behind `[DONE]` too: only then it counts as complete, and its connection is used again.
+    With `may_call` tools were offered, with `may_be_silent` an answer without a word is one.
+    """
+    answer = AnswerReader(may_call=may_call, may_be_silent=may_be_silent)
+    beginning = b""
+    async for chunk in chunks:
+        beginning += chunk
+        if beginning.strip():
+            break
+    start = beginning.lstrip()
+    if start[:1] in (b"{", b"[", b"<"):
+        body = start + b"".join([chunk async for chunk in chunks])
+        for piece in answer.take_body(body):
+            yield piece
+    else:
+        frames = sse.frames(_joined(beginning, chunks))
+        async for frame in frames:
+            if frame.is_done:
+                await _drain(frames)
+                break
+            for piece in answer.take(frame.data, event=frame.event):
+                yield piece
+        if not answer.frames and start[:1] not in (b"", b":"):  # neither frames nor comments: a sentence of a proxy
+            raise _not_an_answer(start.decode(errors="replace"))
+    for piece in answer.end():
+        yield piece
+
+
+async def _drain(frames: AsyncIterator[sse.Frame]) -> None:
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _frame in frames:
+                pass
+    except (TimeoutError, GatewayError) as error:
+        logger.info("An answer did not end behind its [DONE]: %s", error)  # all of it is here
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
+
+
+@dataclass(slots=True)
+class AnswerReader:
+    """Pure: frames in, pieces out; remembers what decides at the end whether this was an answer."""
+
+    may_call: bool = False
+    may_be_silent: bool = False
+    finish_reason: str = ""
+    frames: int = 0
+    characters: int = 0
+    said_something: bool = False
+    _calls: CallReader = field(default_factory=CallReader)
+    _said: list[str] = field(default_factory=list)  # the text, kept where calls may follow it
+    _half: str = ""  # the first half of a character beyond U+FFFF
+    _splitter: ThinkSplitter = field(default_factory=ThinkSplitter)
+    _inline: InlineSplitter = field(default_factory=InlineSplitter)
+
+    def take(self, data: str, *, event: str = "") -> Iterator[Piece]:
+        """One frame of a stream."""
+        if not data.strip():
+            return
+        yield from self._take(_parsed(data), is_error=event == "error")
+
+    def take_body(self, body: bytes) -> Iterator[Piece]:
+        """A whole answer in one JSON body: some servers do not stream although they were asked to."""
+        yield from self._take(_parsed(body.decode(errors="replace")))
+        if (self.said_something or self._calls.calls) and not self.finish_reason:
+            self.finish_reason = "stop"  # a whole body is whole
+
+    def _take(self, frame: Any, *, is_error: bool = False) -> Iterator[Piece]:
+        self.frames += 1
+        if not isinstance(frame, dict):
+            raise _not_an_answer(str(frame))
+        frame = responses.as_chat(frame) or frame
+        if is_error or frame.get("error") or ("choices" not in frame and provider_words(orjson.dumps(frame))):
+            raise _provider_error(frame)
+        usage = frame.get("usage")
+        if isinstance(usage, dict):
+            yield Piece(usage=usage)
+        for choice in frame.get("choices") or ():
+            if isinstance(choice, dict) and not choice.get("index"):  # we ask for one choice
+                yield from self._take_choice(choice)
+
+    def _take_choice(self, choice: dict[str, Any]) -> Iterator[Piece]:
+        delta = choice.get("delta") or choice.get("message")
+        if not isinstance(delta, dict):
+            delta = {}
+        content, reasoning, images = _parts_of(delta.get("content"))
+        content += _text_of(delta.get("refusal"))
+        reasoning += _text_of(delta.get("reasoning_content")) or _text_of(delta.get("reasoning"))
+        images += _images_of(delta.get("images"))
+        self._calls.take(delta)
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        answer, thinking = self._splitter.feed(self._whole(content))
+        yield from self._pieces(answer, _without_halves(reasoning) + thinking, images)
+
+    def _whole(self, text: str) -> str:
+        """Whole characters: a server that writes `\\ud83d` in one frame and `\\ude00` in the next means one."""
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return _without_halves(text)
+
+    def _pieces(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
+        """Words and the pictures among them, in their order."""
+        yield from self._piece("", reasoning, images)
+        for part in self._inline.feed(content):
+            if isinstance(part, Inline):
+                self.said_something = True
+                yield Piece(inline=part)
+            else:
+                yield from self._piece(part)
+        if self._inline.size > MAX_PICTURE:
+            raise ProviderError(_("The answer does not end."), code="answer_too_long")
+
+    def _piece(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
+        if not content and not reasoning and not images:
+            return
+        self.characters += len(content) + len(reasoning)
+        self.said_something = self.said_something or bool(content.strip() or images)
+        if self.may_call:
+            self._said.append(content)
+        yield Piece(content=content, reasoning=reasoning, images=images)
+        if self.characters > MAX_CHARACTERS:
+            raise ProviderError(_("The answer does not end."), code="answer_too_long")
+
+    def end(self) -> Iterator[Piece]:
+        """The rest, then the judgement."""
+        yield from self._pieces(*self._splitter.end())
+        for rest in self._inline.end():
+            yield from self._piece(str(rest))
+        if not self.frames:
+            raise ProviderError(
+                _("The provider ended the answer without a word. The conversation may be too long for the model."),
+                code="empty_stream",
+                retryable=True,
+            )
+        if self.finish_reason == "content_filter":
+            raise ContentRefused(_("The provider's safety rules ended the answer."))
+        if not self.finish_reason:
+            raise ProviderError(_("The answer was cut off."), code="cut_off", retryable=True)
+        if self.may_call and self._calls.end():
+            yield Piece(calls=self._calls.message("".join(self._said).strip()))
+        elif not self.said_something and not self.may_be_silent:
+            raise self._nothing_said()
+        if self.finish_reason == "length":
+            yield Piece(notice=_("The answer reached the limit of its length."))
+
+    def _nothing_said(self) -> ProviderError:
+        if names := [call.name for call in self._calls.calls]:
+            return ProviderError(
+                _("The model wanted to call a tool that this chat does not have: %(names)s.")
+                % {"names": ", ".join(dict.fromkeys(names))},
+                code="tool_calls_only",
+            )
+        if self.finish_reason == "length":
+            return ProviderError(
+                _("The model used up its whole budget of tokens before it said anything."),
+                code="length",
+                retryable=True,
+            )
+        return ProviderError(_("The model answered nothing."), code="empty_answer", retryable=True)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        pass  # it is strict about halves of characters
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise _not_an_answer(text) from error
+
+
+def _without_halves(text: str) -> str:
+    """The text with pairs of surrogates put together and single ones replaced: nothing else can be sent or stored."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:
+    """Text, thinking and pictures of a `content` that is a string or a list of parts."""
+    if not isinstance(content, list):
+        return _text_of(content), "", ()
+    text, thinking = "", ""
+    images: tuple[str, ...] = ()
+    for part in content:
+        if isinstance(part, str):
+            text += part
+        elif isinstance(part, dict):
+            if part.get("type") == "thinking":
+                thinking += _parts_of(part.get("thinking"))[0]
+            else:
+                text += _text_of(part.get("text")) + _text_of(part.get("refusal"))
+                images += _images_of([part])
+    return text, thinking, images
+
+
+def text_in(message: dict[str, Any]) -> str:
+    """The words of a message or a delta, for answers that are only looked at."""
+    return _parts_of(message.get("content"))[0]
+
+
+def pictures_in(answer: Any) -> tuple[str, ...]:
+    """The pictures of a frame or a whole answer, for answers that are only looked at."""
+    found: tuple[str, ...] = ()
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    for choice in choices if isinstance(choices, list) else ():
+        said = (choice.get("delta") or choice.get("message")) if isinstance(choice, dict) else None
+        if isinstance(said, dict):
+            found += _parts_of(said.get("content"))[2] + _images_of(said.get("images"))
+    return found
+
+
+def _images_of(images: Any) -> tuple[str, ...]:
+    """URLs out of `[{"image_url": {"url"}}]`, `[{"image_url": "…"}]` or `["…"]`, and of bare base64."""
+    urls = []
+    for image in images if isinstance(images, list) else ():
+        url = image.get("image_url", "") if isinstance(image, dict) else image
+        if (
+            isinstance(image, dict)
+            and not url
+            and isinstance(bare := image.get("result") or image.get("b64_json"), str)
+        ):
+            url = f"data:image/png;base64,{bare}"  # what it really is, its bytes say
+        url = url.get("url", "") if isinstance(url, dict) else url
+        if isinstance(url, str) and url:
+            urls.append(url)
+    return tuple(urls)
+
+
+def _text_of(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _provider_error(frame: dict[str, Any]) -> ProviderError:
+    words = provider_words(orjson.dumps(frame))
+    error = frame.get("error")
+    code = str(error.get("code") or "") if isinstance(error, dict) else ""
+    return ProviderError(
+        _("The provider reported an error while it answered."),
+        code=code or None,
+        provider=words,
+        retryable=code not in ("context_length_exceeded", "insufficient_quota"),
+    )
+
+
+def _not_an_answer(text: str) -> ProviderError:
+    return ProviderError(
+        _("The provider's answer cannot be understood."), code="invalid_answer", provider=text[:WORDS], retryable=True
+    )

@@ -1,0 +1,117 @@
+"""A chat with its files as a ZIP archive that streams: never more of it in memory than a piece of one file.
+
+`files/` comes first and the texts that point into it last, when it is known which files could be read. Pictures and
+sounds are compressed already and stored as they are.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import chain
+from pathlib import PurePath
+from urllib.parse import quote
+
+from django.db.models import Q, prefetch_related_objects
+from django.utils import timezone
+from rest_framework.renderers import JSONRenderer
+
+from chat import access
+from chat.export import texts
+from chat.files import stores
+from chat.models import Chat, File
+
+ODD = re.compile(r'[\x00-\x1f<>:"/\\|?*]')  # what some system's file names may not have
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows keeps for itself
+SQUEEZED = ("text/", "application/json", "image/svg")
+FIRST_YEAR = 1980  # of the times that a ZIP archive can say
+
+
+class _Outlet(io.RawIOBase):
+    """Where the archive is written to: keeps what came until somebody takes it, and cannot go back."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: object) -> int:
+        taken = bytes(piece)  # type: ignore[call-overload]
+        self._pieces.append(taken)
+        return len(taken)
+
+    def take(self) -> Iterator[bytes]:
+        """What was written since the last time; nothing rather than an empty piece."""
+        taken, self._pieces = b"".join(self._pieces), []
+        if taken:
+            yield taken
+
+
+def files_of(chat: Chat) -> list[File]:
+    """Every file of the owner's that belongs to the chat or is named by one of its messages."""
+    named = {access.as_uuid(pk) for message in chat.messages.all() for pk in access.listed_files(message)}
+    held = File.objects.filter(Q(chat=chat) | Q(pk__in=named), owner_id=chat.user_id)
+    return list(held.order_by("created", "pk"))
+
+
+def pieces(chat: Chat) -> Iterator[bytes]:
+    """The archive: `files/…`, `chat.json`, `chat.md`. A file whose bytes are gone is left out.
+
+    Two queries, before the first piece: those that follow are made in any thread.
+    """
+    prefetch_related_objects([chat], "messages")
+    return _written(chat, files_of(chat))
+
+
+def _written(chat: Chat, rows: list[File]) -> Iterator[bytes]:
+    outlet = _Outlet()
+    taken: set[str] = set()
+    paths: dict[str, str] = {}
+
+    def place(url: str) -> str:
+        found = texts.FILE_URL.match(url)
+        path = paths.get(found[1].lower()) if found else None
+        return quote(path) if path else texts.on_site(url)
+
+    with zipfile.ZipFile(outlet, "w") as archive:
+        for row in rows:
+            content = stores.read_range(row.storage_name, 0, None)
+            try:
+                first = next(content, b"")
+            except FileNotFoundError:
+                continue
+            paths[str(row.pk)] = path = f"files/{unique_name(row.name, taken)}"
+            with archive.open(_entry(path, row.created, row.content_type, row.size), "w") as entry:
+                for piece in chain([first], content):
+                    entry.write(piece)
+                    yield from outlet.take()
+        now = timezone.now()
+        whole = JSONRenderer().render(texts.as_json(chat, place=place), "application/json; indent=2")
+        archive.writestr(_entry("chat.json", now, "application/json"), whole)
+        archive.writestr(_entry("chat.md", now, "text/markdown"), texts.as_markdown(chat, place=place))
+    yield from outlet.take()
+
+
+def unique_name(name: str, taken: set[str]) -> str:
+    """A name that every system can unpack and no other file of the archive has; `taken` remembers it."""
+    path = PurePath(ODD.sub("_", name).strip(". ") or "file")
+    stem, suffix = path.stem[:120], path.suffix[:20]
+    if RESERVED.match(stem):
+        stem = f"_{stem}"
+    unique, number = f"{stem}{suffix}", 1
+    while unique.casefold() in taken:
+        number += 1
+        unique = f"{stem}-{number}{suffix}"
+    taken.add(unique.casefold())
+    return unique
+
+
+def _entry(path: str, moment: datetime, content_type: str, size: int = 0) -> zipfile.ZipInfo:
+    local = timezone.localtime(moment)
+    entry = zipfile.ZipInfo(path, (max(local.year, FIRST_YEAR), *local.timetuple()[1:6]))
+    entry.compress_type = zipfile.ZIP_DEFLATED if content_type.startswith(SQUEEZED) else zipfile.ZIP_STORED
+    entry.file_size = size  # says beforehand whether it needs the form for more than 2 GB
+    entry.external_attr = 0o644 << 16  # without it, some systems unpack what nobody may read
+    return entry

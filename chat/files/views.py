@@ -1,0 +1,246 @@
+"""Files over HTTP: upload, list, metadata, content with ranges and thumbnails, delete.
+
+Content is served so that nothing in it can run in this site's name: the type is the sniffed one and
+may not be guessed anew, a closed policy goes with it, and whatever a browser could execute comes as a download.
+"""
+
+import re
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers, status
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chat import access
+from chat.files import rows as files
+from chat.files import stores
+from chat.models import File
+from providers.authentication import caller_of
+from providers.errors import BadRequest
+
+CONTENT_POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
+KEPT = "private, max-age=86400"  # the bytes behind an id never change; access may, so not for longer
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class FileSerializer(serializers.Serializer[File]):
+    """The shape that `files.file_json` makes."""
+
+    id = serializers.UUIDField()
+    type = serializers.ChoiceField(choices=["image", "file"])
+    url = serializers.CharField()
+    name = serializers.CharField()
+    content_type = serializers.CharField()
+    size = serializers.IntegerField()
+    width = serializers.IntegerField(allow_null=True)
+    height = serializers.IntegerField(allow_null=True)
+    provenance = serializers.JSONField()
+    created = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="Then it goes by itself; null: it stays")
+
+
+class MayUseFiles(BasePermission):
+    """Keys made for conversations or for pictures alike handle files."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        caller = caller_of(request)
+        return caller.may("chats") or caller.may("images")
+
+
+class FileView(APIView):
+    permission_classes = (IsAuthenticated, MayUseFiles)
+
+
+class FilePages(CursorPagination):
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "limit"
+    ordering = ("-created", "-id")
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"results": data, "next": self.get_next_link()})
+
+
+class FileList(FileView):
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        operation_id="files_list",
+        parameters=[
+            OpenApiParameter("type", str, enum=["image", "file"], description="Only pictures, or only other files"),
+            OpenApiParameter("limit", int),
+            OpenApiParameter("cursor", str),
+        ],
+        responses=inline_serializer(
+            "FilePage", {"results": FileSerializer(many=True), "next": serializers.CharField(allow_null=True)}
+        ),
+    )
+    def get(self, request: Request) -> Response:
+        rows = File.objects.filter(owner_id=request.user.pk)
+        wanted = request.query_params.get("type")
+        if wanted == "image":
+            rows = rows.filter(content_type__startswith="image/")
+        elif wanted == "file":
+            rows = rows.exclude(content_type__startswith="image/")
+        pages = FilePages()
+        page = pages.paginate_queryset(rows, request, view=self)
+        return pages.get_paginated_response([files.file_json(row) for row in page or []])
+
+    @extend_schema(
+        operation_id="files_upload",
+        request={
+            "multipart/form-data": inline_serializer(
+                "Upload",
+                {
+                    "file": serializers.FileField(),
+                    "temporary": serializers.BooleanField(
+                        required=False, help_text="For a temporary chat: it goes after a day"
+                    ),
+                    "session_id": serializers.CharField(required=False, help_text="Of that temporary chat"),
+                },
+            )
+        },
+        responses={201: FileSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        upload = request.FILES.get("file")
+        keep = request.POST.get("keep") in ("1", "true")
+        if upload is None:
+            raise BadRequest(_("Send the file as the form field “file”."), param="file")
+        row = files.accept(request.user, upload, name=upload.name or "", link=_link_of(request, keep=keep))
+        return Response(files.file_json(row), status=status.HTTP_201_CREATED)
+
+
+def _link_of(request: Request, *, keep: bool) -> files.Link:
+    """An upload for a message waits a week for it; `keep` makes a file that stays, `temporary` one that does not."""
+    if keep:
+        return files.ALONE
+    if request.POST.get("temporary") in ("1", "true"):
+        return files.temporary_link(request.POST.get("session_id", ""))
+    return files.upload_link()
+
+
+class FileDetail(FileView):
+    @extend_schema(operation_id="files_read", responses=FileSerializer)
+    def get(self, request: Request, file_id: str) -> HttpResponseBase:
+        """The metadata for a client that asks for JSON, the content for an `<img>`."""
+        row = access.file_for(request.user, file_id)
+        if _wants_picture(request.headers.get("Accept", "")):
+            return _content_for(request, row)
+        facts = files.file_json(row)
+        return Response(facts if _may_keep(request, row) else {**facts, "provenance": {}})
+
+    @extend_schema(
+        operation_id="files_delete",
+        parameters=[OpenApiParameter("unsent", bool, description="Only if no message holds it")],
+        responses={204: None},
+    )
+    def delete(self, request: Request, file_id: str) -> Response:
+        """Can be undone for an hour; not so what a page takes back with `unsent`."""
+        row = access.own_file_for(request.user, file_id)
+        if "unsent" not in request.query_params:
+            files.remove(row)
+        elif row.message_id is None:  # else another tab, or a lost answer, has sent it all the same
+            row.delete()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class RestoreFile(FileView):
+    @extend_schema(operation_id="files_restore", request=None, responses=FileSerializer)
+    def post(self, request: Request, file_id: str) -> Response:
+        row = access.deleted_file_for(request.user, file_id)
+        files.restore(row)
+        return Response(files.file_json(row))
+
+
+class FileContent(FileView):
+    @extend_schema(
+        operation_id="files_content",
+        parameters=[
+            OpenApiParameter("w", int, description="A WebP of about this width in pixels"),
+            OpenApiParameter("download", bool, description="As an attachment"),
+        ],
+        responses={(200, "*/*"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, file_id: str) -> HttpResponseBase:
+        return _content_for(request, access.file_for(request.user, file_id))
+
+
+def _content_for(request: Request, row: File) -> HttpResponseBase:
+    response = content_response(request, row)
+    if not _may_keep(request, row):
+        response["Cache-Control"] = "private, no-cache"  # a shared chat can be withdrawn at any moment
+    return response
+
+
+def _may_keep(request: Request, row: File) -> bool:
+    return row.owner_id == request.user.pk or bool(request.user.is_superuser)
+
+
+def content_response(request: Request, row: File) -> HttpResponseBase:
+    """The bytes, or a thumbnail of them, as this request wants them: 200, 206, 304 or 416."""
+    wanted = request.query_params.get("w", "")
+    etag = f'"{row.sha256}"'
+    if wanted.isdecimal() and row.is_picture and row.content_type != "image/svg+xml":
+        small, width = files.thumbnail(row, int(wanted[:6]))
+        etag = f'"{row.sha256}-w{width}"'
+        return _guarded(_unless_known(request, etag) or HttpResponse(small, content_type="image/webp"), row, etag)
+    if known := _unless_known(request, etag):
+        return _guarded(known, row, etag)
+    wish = request.headers.get("Range", "") if request.headers.get("If-Range", etag) == etag else ""
+    span = _span(wish, row.size)
+    if span is None:
+        refused = HttpResponse(status=416, headers={"Content-Range": f"bytes */{row.size}"})
+        return _guarded(refused, row, etag)
+    start, length = span
+    pieces = stores.read_range(row.storage_name, start, length)
+    first = next(pieces, b"")  # before the headers go: what is not there is a 404, not a broken answer
+    response = StreamingHttpResponse(stores.later(first, pieces), content_type=row.content_type)
+    response["Content-Length"] = str(length)
+    if length != row.size:
+        response.status_code = 206
+        response["Content-Range"] = f"bytes {start}-{start + length - 1}/{row.size}"
+    return _guarded(response, row, etag, download="download" in request.query_params)
+
+
+def _guarded(response: HttpResponseBase, row: File, etag: str, *, download: bool = False) -> HttpResponseBase:
+    attachment = download or not files.is_shown(row)
+    response["ETag"] = etag
+    response["Cache-Control"] = KEPT
+    response["Accept-Ranges"] = "bytes"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = CONTENT_POLICY
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    if disposition := content_disposition_header(attachment, row.name):
+        response["Content-Disposition"] = disposition
+    return response
+
+
+def _unless_known(request: Request, etag: str) -> HttpResponse | None:
+    known = [one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")]
+    return HttpResponse(status=304) if etag in known or "*" in known else None
+
+
+def _span(header: str, size: int) -> tuple[int, int] | None:
+    """Start and length of what a Range header asks for; all of it for what we do not understand; None: not there."""
+    match = _RANGE.fullmatch(header.replace(" ", ""))
+    if match is None or match[0] == "bytes=-":
+        return 0, size
+    first, last = match[1][:18], match[2][:18]
+    start = int(first) if first else max(0, size - int(last))
+    end = min(int(last), size - 1) if first and last else size - 1
+    return None if start > end else (start, end - start + 1)
+
+
+def _wants_picture(accept: str) -> bool:
+    """Browsers ask for pictures by name or by `*/*` at the end of an image list; programs ask for JSON or anything."""
+    return "image/" in accept and "json" not in accept.partition("image/")[0]

@@ -1,0 +1,151 @@
+"""The pages of the chat, and their parts: pieces of HTML that the scripts of a page ask for (`X-Part`, htmx)."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.views.decorators.http import require_POST, require_safe
+
+from chat import access, choice, pipeline, serializers, services, switches
+from chat.models import Chat
+from chat.pages import queries, welcome
+from chat.temporary import new_chat_id
+from providers import callers, catalogue
+from providers.errors import NotFound
+from providers.speech import voices
+
+View = Callable[..., HttpResponseBase]
+
+
+def page(view: View) -> View:
+    """For people who are signed in, in their own time zone; what is not theirs is not there."""
+    return require_safe(_for_people(view))
+
+
+def action(view: View) -> View:
+    """The same for a form that a page sends."""
+    return require_POST(_for_people(view))
+
+
+def _for_people(view: View) -> View:
+    @wraps(view)
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            # A part has no place for a login page: its page reloads when it sees the 401.
+            return HttpResponse(status=401) if _is_part(request) else redirect_to_login(request.get_full_path())
+        with timezone.override(zone_of(request)):
+            try:
+                return view(request, *args, **kwargs)
+            except NotFound as error:
+                raise Http404(error.message) from error
+
+    return inner
+
+
+@page
+def home(request: HttpRequest) -> HttpResponseBase:
+    """A new chat, or with `?temporary=1` one that nobody keeps."""
+    return _chat_page(request, None, temporary="temporary" in request.GET)
+
+
+@page
+def show_chat(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
+    chat = access.chat_for(request.user, chat_id)
+    services.settle_stale(chat)
+    return _chat_page(request, chat)
+
+
+@page
+def thread_part(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
+    """The end of the shown branch, or with `?before=` the stretch above that message."""
+    chat = access.chat_for(request.user, chat_id)
+    thread = queries.thread(chat, before=_uuid(request.GET.get("before", "")))
+    return render(request, "chat/_turns.html", {"chat": chat, "thread": thread})
+
+
+@page
+def message_part(request: HttpRequest, chat_id: UUID, message_id: UUID) -> HttpResponseBase:
+    message = access.message_for(request.user, message_id, chat_id=chat_id)
+    return render(request, "chat/_message.html", {"chat": message.chat, "turn": queries.turn(message)})
+
+
+@page
+def sidebar_part(request: HttpRequest) -> HttpResponseBase:
+    return render(request, "chat/_chat_list.html", _sidebar(request))
+
+
+@page
+def models_part(request: HttpRequest) -> HttpResponseBase:
+    """The models this person may use, as options of the picker."""
+    caller = callers.caller_for_user(request.user)
+    routes = catalogue.snapshot_blocking().routes_for(caller)
+    return render(request, "chat/_models.html", {"routes": sorted(routes, key=lambda route: route.public_id.lower())})
+
+
+def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = False) -> HttpResponseBase:
+    caller = callers.caller_for_user(request.user)
+    snapshot = catalogue.snapshot_blocking()
+    allowed = {route.public_id: route for route in snapshot.routes_for(caller)}
+    model = allowed.get(chat.model if chat else "") or allowed.get(choice.default_model(caller))
+    may_be_temporary = chat is None and switches.current_blocking().temporary_chats
+    context: dict[str, Any] = {
+        "chat": chat,
+        "may_be_temporary": may_be_temporary,
+        "temporary_id": new_chat_id() if temporary and may_be_temporary else "",
+        "temporary_hours": settings.TEMPORARY_FILE_HOURS,
+        "model": model,
+        "is_demo": model is not None and model.is_demo,
+        "toggles": pipeline.toggles_for(caller),
+        "voice": voices.voice_for(snapshot, caller),
+        "handlers": pipeline.handlers(),
+        "max_files": serializers.MAX_FILES,
+        "max_bytes": settings.FILE_MAX_BYTES,
+    }
+    if chat is None:
+        context |= {"starters": welcome.starters(caller), "steps": welcome.steps(caller)}
+    else:
+        context["thread"] = queries.thread(chat, before=_uuid(request.GET.get("before", "")))
+    if _wants_main_only(request):
+        answer = render(request, "chat/_main.html", context)
+    else:
+        answer = render(request, "chat/page.html", {**context, **_sidebar(request)})
+    patch_vary_headers(answer, ["HX-Request"])
+    return answer
+
+
+def _sidebar(request: HttpRequest) -> dict[str, Any]:
+    words = request.GET.get("q", "").strip()[:200]
+    cursor = request.GET.get("cursor", "")
+    return {"words": words, "chats": queries.chat_list(request.user, words=words, cursor=cursor)}
+
+
+def _is_part(request: HttpRequest) -> bool:
+    return "X-Part" in request.headers or "HX-Request" in request.headers
+
+
+def _wants_main_only(request: HttpRequest) -> bool:
+    """A link that htmx follows changes the main part; going back asks it for the whole page."""
+    return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
+
+
+def zone_of(request: HttpRequest) -> ZoneInfo | None:
+    """Where the browser says it is; None = the site's own zone."""
+    try:
+        return ZoneInfo(request.COOKIES["timezone"].replace("%2F", "/"))
+    except (KeyError, ValueError, OSError, ZoneInfoNotFoundError):
+        return None
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,108 @@
+"""Sharing over the API: the owner's link, and what whoever has it may do with it."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chat import access
+from chat.api import NOT_FOUND, ChatView
+from chat.models import Share
+from chat.pages import queries
+from chat.serializers import ChatSerializer, MessageFilesField
+from chat.sharing import services
+
+
+class ShareSerializer(serializers.ModelSerializer[Share]):
+    """`up_to_date` is false when the chat has gone on, or shows another branch, since its end was shared."""
+
+    url = serializers.SerializerMethodField()
+    up_to_date = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Share
+        fields = ("id", "url", "created", "up_to_date")
+        read_only_fields = fields
+
+    @extend_schema_field(str)
+    def get_url(self, share: Share) -> str:
+        return services.address_of(share, origin_of(self.context["request"]))
+
+    @extend_schema_field(bool)
+    def get_up_to_date(self, share: Share) -> bool:
+        return services.is_up_to_date(share)
+
+
+class SharedMessageSerializer(serializers.Serializer[queries.SharedTurn]):
+    """A message without what only concerns its owner."""
+
+    id = serializers.UUIDField(source="message.pk")
+    role = serializers.CharField(source="message.role")
+    content = serializers.CharField(source="message.content")
+    model = serializers.CharField(source="model_name")
+    status = serializers.CharField(source="message.status")
+    files = MessageFilesField()
+    created = serializers.DateTimeField(source="message.created")
+
+
+class SharedChatSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    shared_by = serializers.CharField()
+    created = serializers.DateTimeField()
+    messages = SharedMessageSerializer(many=True)
+
+
+class ShareChat(ChatView):
+    @extend_schema(operation_id="chats_share_read", responses={200: ShareSerializer, 404: NOT_FOUND})
+    def get(self, request: Request, chat_id: str) -> Response:
+        return Response(_shape(access.own_share_for(request.user, chat_id), request))
+
+    @extend_schema(
+        operation_id="chats_share",
+        request=None,
+        responses={200: ShareSerializer, 201: ShareSerializer, 404: NOT_FOUND},
+    )
+    def post(self, request: Request, chat_id: str) -> Response:
+        """Everybody who is signed in may read the shown branch by this link; again: down to what is shown now."""
+        share, is_new = services.share_chat(self.chat(request, chat_id))
+        return Response(_shape(share, request), status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+
+    @extend_schema(operation_id="chats_unshare", responses={204: None, 404: NOT_FOUND})
+    def delete(self, request: Request, chat_id: str) -> Response:
+        """The link ends at once. Harmless for a chat that is not shared."""
+        services.unshare(self.chat(request, chat_id))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class SharedChat(ChatView):
+    @extend_schema(operation_id="shared_read", responses={200: SharedChatSerializer, 404: NOT_FOUND})
+    def get(self, request: Request, share_id: str) -> Response:
+        """A shared chat, for whoever is signed in and has its id."""
+        share = access.share_for(share_id)
+        shared = {
+            "id": share.pk,
+            "title": share.chat.title,
+            "shared_by": share.chat.user.get_short_name(),
+            "created": share.created,
+            "messages": queries.shared_turns(share, access.readable(share)),
+        }
+        return Response(SharedChatSerializer(shared).data)
+
+
+class ContinueSharedChat(ChatView):
+    @extend_schema(operation_id="shared_continue", request=None, responses={201: ChatSerializer, 404: NOT_FOUND})
+    def post(self, request: Request, share_id: str) -> Response:
+        """A chat of the caller's own that begins with the shared messages and their files."""
+        chat = services.continue_shared(access.share_for(share_id), request.user)
+        return Response(ChatSerializer(chat).data, status.HTTP_201_CREATED)
+
+
+def origin_of(request: Any) -> str:
+    return str(request.build_absolute_uri("/")).rstrip("/")
+
+
+def _shape(share: Share, request: Request) -> Any:
+    return ShareSerializer(share, context={"request": request}).data

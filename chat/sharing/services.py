@@ -1,0 +1,104 @@
+"""The verbs of shared chats: make the link, move its end, withdraw it, go on from it in a chat of one's own.
+
+A share pins the end of the branch that was shown: what is said later, and what stands on other branches, stays with
+the owner until they move the pin. Readers get the words, the models' names and the files; not the thoughts, the steps,
+the cost, the connection or the provider's own words about a failure.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from chat import access, files, services, switches, tree
+from chat.access import Person
+from chat.models import Chat, File, Message, Share
+from chat.pages import queries
+from chat.pages.queries import SharedTurn
+from providers.errors import BadRequest, Forbidden
+
+
+def share_chat(chat: Chat) -> tuple[Share, bool]:
+    """The chat's link, down to what is shown now, and whether it was made just now.
+
+    Raises Forbidden (`sharing_off`), BadRequest (`nothing_to_share`).
+    """
+    if not switches.current_blocking().sharing:
+        raise Forbidden(_("Sharing is switched off on this site."), code="sharing_off")
+    leaf_id = last_finished(chat)
+    if leaf_id is None:
+        raise BadRequest(_("There is nothing to share yet."), code="nothing_to_share")
+    with transaction.atomic():
+        share, is_new = Share.objects.update_or_create(chat=chat, defaults={"leaf_id": leaf_id})
+        services.tell(chat, "chat:list", {})
+    return share, is_new
+
+
+@transaction.atomic
+def unshare(chat: Chat) -> None:
+    """The link ends at once and for good: who shares again makes another one."""
+    Share.objects.filter(chat=chat).delete()
+    services.tell(chat, "chat:list", {})
+
+
+def last_finished(chat: Chat) -> uuid.UUID | None:
+    """The end of the shown branch, above what is still being written; None where nothing has been said."""
+    services.settle_stale(chat)
+    outline = chat.messages.only("pk", "chat", "parent", "status")
+    branch = tree.finished(tree.branch_to(outline, chat.leaf_id))
+    return branch[-1].pk if branch else None
+
+
+def is_up_to_date(share: Share) -> bool:
+    """Whether readers see all that its owner is shown now."""
+    return share.leaf_id == last_finished(share.chat)
+
+
+def address_of(share: Share, origin: str) -> str:
+    """The link as people can open it: below SITE_URL, or below `origin` when that is not set."""
+    return f"{settings.SITE_URL or origin}{reverse('shared', args=[share.pk])}"
+
+
+@transaction.atomic
+def continue_shared(share: Share, reader: Person) -> Chat:
+    """A chat of the reader's own that begins with what they see, and holds its files.
+
+    Raises TooLarge when the files do not fit into the reader's quota.
+    """
+    shared = share.chat
+    chat = Chat.objects.create(
+        user_id=reader.pk, title=shared.title, title_is_own=bool(shared.title), model=shared.model
+    )
+    for turn in queries.shared_turns(share, access.readable(share)):
+        chat.leaf = _copied(turn, chat, reader)
+    chat.save(update_fields=["leaf"])
+    services.tell(chat, "chat:list", {})
+    return chat
+
+
+def _copied(turn: SharedTurn, chat: Chat, reader: Person) -> Message:
+    """The message below the chat's leaf. Its words name the copies of its files."""
+    said = turn.message
+    message = Message.objects.create(
+        chat=chat,
+        parent=chat.leaf,
+        role=said.role,
+        content=said.content,
+        model=said.model,
+        status=said.status,
+        status_history=turn.steps,
+        created=said.created,
+    )
+    link = files.Link(chat=chat, message=message)
+    for fact in turn.files:
+        row = File.objects.filter(pk=fact["id"]).first()
+        if row is None:
+            continue  # deleted a moment ago
+        copy = files.copy_for(reader, row, link=link)
+        message.files.append({**fact, **files.file_json(copy)})
+        message.content = message.content.replace(fact["id"], str(copy.pk))
+    if turn.files:
+        message.save(update_fields=["files", "content"])
+    return message

@@ -1,0 +1,50 @@
+"""The pages of shared chats: the owner's dialog, and the page that readers of the link see."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect, render
+
+from chat import access
+from chat.pages import queries
+from chat.pages.views import action, page
+from chat.sharing import services
+from chat.sharing.api import origin_of
+from providers.errors import NotFound, TooLarge
+
+
+@page
+def share_part(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
+    """What the share dialog says: how a chat is shared, or what sharing it would mean."""
+    chat = access.chat_for(request.user, chat_id)
+    context = {"chat": chat, "end": services.last_finished(chat)}
+    try:
+        share = access.own_share_for(request.user, chat_id)
+    except NotFound:
+        return render(request, "chat/_share.html", context)
+    address = services.address_of(share, origin_of(request))
+    return render(request, "chat/_share.html", {**context, "share": share, "address": address})
+
+
+@page
+def shared(request: HttpRequest, share_id: UUID) -> HttpResponseBase:
+    return _shared_page(request, share_id)
+
+
+@action
+def continue_shared(request: HttpRequest, share_id: UUID) -> HttpResponseBase:
+    """Go on in a chat of one's own; the page again, with the reason, where that cannot be."""
+    share = access.share_for(share_id)
+    try:
+        chat = services.continue_shared(share, request.user)
+    except TooLarge as error:
+        return _shared_page(request, share_id, refused=error.message)
+    return redirect("chat", chat.pk)
+
+
+def _shared_page(request: HttpRequest, share_id: UUID, *, refused: str = "") -> HttpResponseBase:
+    share = access.share_for(share_id)
+    number = request.GET.get("page", "")[:6]
+    thread = queries.shared_thread(share, number=max(1, int(number)) if number.isdecimal() else 1)
+    context = {"share": share, "chat": share.chat, "thread": thread, "refused": refused}
+    return render(request, "chat/shared.html", context, status=413 if refused else 200)

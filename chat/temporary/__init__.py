@@ -1,0 +1,11 @@
+"""Chats that nobody keeps."""
+
+from chat.temporary.services import answer, files_end, is_temporary, new_chat_id, running_in
+
+__all__ = [
+    "answer",
+    "files_end",
+    "is_temporary",
+    "new_chat_id",
+    "running_in",
+]

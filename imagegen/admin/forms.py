@@ -1,0 +1,180 @@
+"""The administrator's forms: an engine with only its kind's fields and a write-only key, and a ComfyUI workflow."""
+
+from typing import Any
+
+import orjson
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from imagegen import config, workflow
+from imagegen.engines import ENGINES
+from imagegen.models import ImageEngine, ImageSettings
+from providers.admin.key_form import StoredKeyForm
+from providers.errors import GatewayError
+
+OPTION = "option_"  # form fields of `options` begin so
+# Columns of the row that only some kinds declare.
+DECLARED = ("url", "secret", "version", "method", "model", "size", "steps", "params", "workflow", "nodes")
+
+
+class JSONField(forms.JSONField):
+    """JSON that people edit: indented, and explained when it is broken."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, dict | list):
+            return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if value else ""
+        return value
+
+
+def kinds_with(name: str) -> list[str]:
+    """The engine kinds that declare this field."""
+    return [kind for kind, engine in ENGINES.items() if any(one.name == name for one in engine.fields)]
+
+
+def option_fields() -> dict[str, forms.Field]:
+    """One form field per value that a kind keeps in `options`; kinds that share a name share the field."""
+    fields: dict[str, forms.Field] = {}
+    for engine in ENGINES.values():
+        for one in engine.fields:
+            if not one.option:
+                continue
+            common: dict[str, Any] = {"label": one.label, "help_text": one.help, "required": False}
+            if one.kind == "choice":
+                field: forms.Field = forms.ChoiceField(choices=one.choices, widget=UnfoldAdminSelectWidget, **common)
+            elif one.kind == "number":
+                field = forms.IntegerField(widget=UnfoldAdminTextInputWidget, min_value=0, **common)
+            else:
+                field = forms.CharField(widget=UnfoldAdminTextInputWidget, max_length=1000, **common)
+            fields.setdefault(OPTION + one.name, field)
+    return fields
+
+
+class ImageEngineForm(StoredKeyForm):
+    key_label = gettext_lazy("Key")
+    key_help = gettext_lazy("Kept encrypted and never shown again. AUTOMATIC1111: user:password.")
+
+    params = JSONField(
+        label=gettext_lazy("Parameters"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text=gettext_lazy('Sent with every picture and stronger than a wish, for example {"quality": "high"}.'),
+    )
+    capabilities = JSONField(
+        label=gettext_lazy("Abilities"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=gettext_lazy('Where the built-in table is wrong about your model: {"mask": true, "max_inputs": 4}.'),
+    )
+    headers = JSONField(
+        label=gettext_lazy("Headers"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text=gettext_lazy('Sent with every call, for example {"X-Team": "design"}.'),
+    )
+
+    class Meta:
+        model = ImageEngine
+        fields = (
+            "name", "kind", "purpose", "enabled", "position", "connection", "url", "version", "method", "model", "size",
+            "steps", "params", "capabilities", "headers", "verify_tls", "ca_file", "timeout", "concurrency", "access",
+            "groups",
+        )  # fmt: skip
+        help_texts = {  # noqa: RUF012  Django's own way to say it
+            "name": gettext_lazy("As people see it when they choose: “Studio”, “Fast drafts”."),
+            "purpose": gettext_lazy("Which of the two this engine is offered for."),
+            "connection": gettext_lazy("Take address and key from this connection instead of entering them here."),
+            "url": gettext_lazy("https://api.openai.com/v1, http://comfyui:8188, http://sd:7860 …"),
+            "version": gettext_lazy("Azure’s api-version; empty elsewhere."),
+            "method": gettext_lazy("Gemini: predict or generateContent; empty chooses by model."),
+            "model": gettext_lazy("Used when a request names none. Empty: the engine’s own default."),
+            "timeout": gettext_lazy("A picture that takes longer is given up."),
+            "concurrency": gettext_lazy("Further wishes wait in a queue that people can see."),
+            "position": gettext_lazy("The lowest is offered first."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        row: ImageEngine = self.instance
+        for name in [name for name in self.fields if name.startswith(OPTION)]:
+            self.fields[name].initial = row.options.get(name.removeprefix(OPTION), "")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        for name, read in (("url", config.address), ("size", config.size), ("method", config.method)):
+            if name in data:
+                try:
+                    data[name] = read(name, data[name])
+                except GatewayError as error:
+                    self.add_error(name, error.message)
+        for name in ("params", "capabilities", "headers"):
+            if name in data:
+                data[name] = data[name] or {}
+                if not isinstance(data[name], dict):
+                    self.add_error(name, _("This must be a JSON object."))
+        return data
+
+    def save(self, commit: bool = True) -> Any:
+        row: ImageEngine = self.instance
+        declared = {one.name for one in ENGINES[row.kind].fields if one.option} if row.kind in ENGINES else set()
+        given = {
+            name.removeprefix(OPTION): value
+            for name, value in self.cleaned_data.items()
+            if name.startswith(OPTION) and value not in ("", None)
+        }
+        row.options = {name: value for name, value in given.items() if name in declared}
+        return super().save(commit)
+
+
+# Django's admin looks for fields on the class.
+for _name, _field in option_fields().items():
+    ImageEngineForm.base_fields[_name] = ImageEngineForm.declared_fields[_name] = _field
+
+
+class ImageSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = ImageSettings
+        fields = (
+            "enabled", "edit_enabled", "engine", "edit_engine", "after_picture", "per_user", "groups",
+            "prompt_generation", "prompt_template",
+        )  # fmt: skip
+        help_texts = {  # noqa: RUF012
+            "enabled": gettext_lazy("The one switch for the picture page, the API and chats."),
+            "engine": gettext_lazy("Used when nobody chose another one."),
+            "groups": gettext_lazy("Empty: everybody. Otherwise members of these groups and administrators."),
+            "prompt_template": gettext_lazy(
+                "Empty: the built-in one. Filled in are {{MESSAGES:END:6}}, {{prompt}}, {{CURRENT_DATE}} and "
+                "{{USER_NAME}}."
+            ),
+        }
+
+
+class WorkflowForm(forms.Form):
+    """A graph in ComfyUI's API format, and which node takes what."""
+
+    text = forms.CharField(
+        label=gettext_lazy("Workflow"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 14, "spellcheck": "false"}),
+        help_text=gettext_lazy("In ComfyUI: Workflow, Export (API). Paste the file’s text here, or choose the file."),
+    )
+    file = forms.FileField(label=gettext_lazy("File"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        source = data["file"].read() if data.get("file") else data.get("text", "")
+        if not source:
+            raise ValidationError(_("Paste a workflow or choose a file."))
+        try:
+            data["graph"] = workflow.parse(source)
+        except GatewayError as error:
+            self.add_error("text", error.message)
+        return data

@@ -1,0 +1,351 @@
+"""The flat IMAGE_* form and the rows behind it, in both directions (R51–R63).
+
+The form knows one set of values per engine kind and purpose; rows may be many. A key of kind K speaks of the default
+engine when that is of kind K, else of the first row of that kind. Reading never makes a row; writing makes one when a
+value for a kind without a row arrives.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from imagegen import rows, workflow
+from imagegen.engines import ENGINES
+from imagegen.models import ImageEngine, ImageSettings
+from imagegen.picture_request import normal_size
+from providers.errors import BadRequest, GatewayError
+from providers.models import GatewaySettings
+
+Purpose = ImageEngine.Purpose
+MASK = "••••"
+SWITCHES = {
+    "ENABLE_IMAGE_GENERATION": "enabled",
+    "ENABLE_IMAGE_PROMPT_GENERATION": "prompt_generation",
+    "ENABLE_IMAGE_EDIT": "edit_enabled",
+    "IMAGE_PROMPT_GENERATION_PROMPT_TEMPLATE": "prompt_template",
+}
+TASKS = {"TASK_MODEL": "task_model", "TASK_MODEL_EXTERNAL": "task_model_external"}
+ALIASES = {"IMAGES_OPENAI_PARAMS": "IMAGES_OPENAI_API_PARAMS"}  # V14: both names are read
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of the form: whose row, which column, and how it is read."""
+
+    kind: str  # "" = the engine in use
+    purpose: str
+    column: str
+    read: Callable[[str, Any], Any]
+
+
+def text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadRequest(_("%s must be a text.") % name, param=name)
+    return value.strip()
+
+
+def address(name: str, value: Any) -> str:
+    url = text(name, value).rstrip("/")
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        raise BadRequest(_("%s must be an address that begins with http:// or https://.") % name, param=name)
+    return url
+
+
+def size(name: str, value: Any) -> str:
+    try:
+        return normal_size(text(name, value))
+    except BadRequest as error:
+        raise BadRequest(f"{name}: {error.message}", param=name) from error
+
+
+def steps(name: str, value: Any) -> int | None:
+    if value in (None, ""):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | str) or not re.fullmatch(r"\d{1,3}", str(value)):
+        raise BadRequest(_("%s must be a whole number from 0 to 500.") % name, param=name)
+    number = int(value)
+    if number > 500:
+        raise BadRequest(_("%s must be a whole number from 0 to 500.") % name, param=name)
+    return number or None
+
+
+def mapping(name: str, value: Any) -> dict[str, Any]:
+    value = _parsed(name, value)
+    if not isinstance(value, dict):
+        raise BadRequest(_("%s must be a JSON object.") % name, param=name)
+    return value
+
+
+def graph(name: str, value: Any) -> dict[str, Any]:
+    if value in (None, "", {}):
+        return {}
+    try:
+        return dict(workflow.parse(value))
+    except GatewayError as error:
+        raise BadRequest(f"{name}: {error.message}", param=name) from error
+
+
+def nodes(name: str, value: Any) -> list[Any]:
+    value = _parsed(name, value, empty=[])
+    if not isinstance(value, list):
+        raise BadRequest(_("%s must be a JSON list.") % name, param=name)
+    try:
+        workflow.read_nodes(value)
+    except GatewayError as error:
+        raise BadRequest(f"{name}: {error.message}", param=name) from error
+    return value
+
+
+def method(name: str, value: Any) -> str:
+    chosen = text(name, value)
+    if chosen not in ("", "predict", "generateContent"):
+        raise BadRequest(_("%s must be predict, generateContent or empty.") % name, param=name)
+    return chosen
+
+
+def _parsed(name: str, value: Any, *, empty: Any = None) -> Any:
+    if value in (None, ""):
+        return {} if empty is None else empty
+    if isinstance(value, str):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise BadRequest(_("%s must be JSON.") % name, param=name) from error
+    return value
+
+
+GENERATE, EDIT = Purpose.GENERATE, Purpose.EDIT
+KEYS: dict[str, Key] = {
+    "IMAGE_GENERATION_MODEL": Key("", GENERATE, "model", text),
+    "IMAGE_SIZE": Key("", GENERATE, "size", size),
+    "IMAGE_STEPS": Key("", GENERATE, "steps", steps),
+    "IMAGES_OPENAI_API_BASE_URL": Key("openai", GENERATE, "url", address),
+    "IMAGES_OPENAI_API_KEY": Key("openai", GENERATE, "secret", text),
+    "IMAGES_OPENAI_API_VERSION": Key("openai", GENERATE, "version", text),
+    "IMAGES_OPENAI_API_PARAMS": Key("openai", GENERATE, "params", mapping),
+    "IMAGES_GEMINI_API_BASE_URL": Key("gemini", GENERATE, "url", address),
+    "IMAGES_GEMINI_API_KEY": Key("gemini", GENERATE, "secret", text),
+    "IMAGES_GEMINI_ENDPOINT_METHOD": Key("gemini", GENERATE, "method", method),
+    "AUTOMATIC1111_BASE_URL": Key("automatic1111", GENERATE, "url", address),
+    "AUTOMATIC1111_API_AUTH": Key("automatic1111", GENERATE, "secret", text),
+    "AUTOMATIC1111_PARAMS": Key("automatic1111", GENERATE, "params", mapping),
+    "COMFYUI_BASE_URL": Key("comfyui", GENERATE, "url", address),
+    "COMFYUI_API_KEY": Key("comfyui", GENERATE, "secret", text),
+    "COMFYUI_WORKFLOW": Key("comfyui", GENERATE, "workflow", graph),
+    "COMFYUI_WORKFLOW_NODES": Key("comfyui", GENERATE, "nodes", nodes),
+    "IMAGE_EDIT_MODEL": Key("", EDIT, "model", text),
+    "IMAGE_EDIT_SIZE": Key("", EDIT, "size", size),
+    "IMAGES_EDIT_OPENAI_API_BASE_URL": Key("openai", EDIT, "url", address),
+    "IMAGES_EDIT_OPENAI_API_KEY": Key("openai", EDIT, "secret", text),
+    "IMAGES_EDIT_OPENAI_API_VERSION": Key("openai", EDIT, "version", text),
+    "IMAGES_EDIT_GEMINI_API_BASE_URL": Key("gemini", EDIT, "url", address),
+    "IMAGES_EDIT_GEMINI_API_KEY": Key("gemini", EDIT, "secret", text),
+    "IMAGES_EDIT_COMFYUI_BASE_URL": Key("comfyui", EDIT, "url", address),
+    "IMAGES_EDIT_COMFYUI_API_KEY": Key("comfyui", EDIT, "secret", text),
+    "IMAGES_EDIT_COMFYUI_WORKFLOW": Key("comfyui", EDIT, "workflow", graph),
+    "IMAGES_EDIT_COMFYUI_WORKFLOW_NODES": Key("comfyui", EDIT, "nodes", nodes),
+}
+OWN_EDIT_KEYS = {key.kind for key in KEYS.values() if key.purpose == EDIT}  # other kinds edit where they draw
+ENGINES_IN_USE = {"IMAGE_GENERATION_ENGINE": ("engine", GENERATE), "IMAGE_EDIT_ENGINE": ("edit_engine", EDIT)}
+JSON_AS_TEXT = {"COMFYUI_WORKFLOW", "IMAGES_EDIT_COMFYUI_WORKFLOW"}  # the form's clients expect these as JSON text
+
+
+def read() -> dict[str, Any]:
+    """The form as it stands; secrets as `••••abcd`."""
+    switches, tasks = ImageSettings.load(), GatewaySettings.load()
+    form: dict[str, Any] = {name: getattr(switches, column) for name, column in SWITCHES.items()}
+    form |= {name: getattr(tasks, column) for name, column in TASKS.items()}
+    for name, (column, _purpose) in ENGINES_IN_USE.items():
+        row = getattr(switches, column)
+        form[name] = row.kind if row else ""
+    found = _Rows(switches)
+    for name, key in KEYS.items():
+        row = found.get(key.kind, key.purpose)
+        form[name] = _shown(name, key, row)
+    return form
+
+
+def _shown(name: str, key: Key, row: ImageEngine | None) -> Any:
+    if row is None:
+        return {} if key.read is mapping else [] if key.read is nodes else None if key.read is steps else ""
+    if key.column == "secret":
+        return row.secret_hint
+    value = getattr(row, key.column)
+    if name in JSON_AS_TEXT:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if value else ""
+    return value
+
+
+def update(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Save all of the form's values or, on the first wrong one, none. Keys that are left out stay as they are.
+
+    A secret that is the mask of the kept one keeps it. Raises BadRequest naming the key. Returns the form as saved.
+    """
+    given = {ALIASES.get(name, name): value for name, value in form.items()}
+    known = {*SWITCHES, *TASKS, *ENGINES_IN_USE, *KEYS}
+    if unknown := sorted(set(given) - known):
+        raise BadRequest(_("There is no setting %s.") % unknown[0], param=unknown[0])
+    values = {name: KEYS[name].read(name, value) for name, value in given.items() if name in KEYS}
+    flags = {name: _switch(name, given[name]) for name in SWITCHES if name in given}
+    chosen = {name: _kind(name, given[name]) for name in ENGINES_IN_USE if name in given}
+    models = {name: text(name, given[name]) for name in TASKS if name in given}
+    with transaction.atomic():
+        switches = ImageSettings.load()
+        for name, value in flags.items():
+            setattr(switches, SWITCHES[name], value)
+        found = _Rows(switches)
+        for name, kind in chosen.items():
+            column, purpose = ENGINES_IN_USE[name]
+            setattr(switches, column, found.make(kind, purpose) if kind else None)
+        switches.save()
+        _save_rows(found, values)
+        if models:
+            tasks = GatewaySettings.load()
+            for name, value in models.items():
+                setattr(tasks, TASKS[name], value)
+            tasks.save()
+    return read()
+
+
+def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> None:
+    touched: dict[int, ImageEngine] = {}
+    for name, value in values.items():
+        key = KEYS[name]
+        row = found.get(key.kind, key.purpose, exact=True)
+        if row is None:
+            if value in ("", None, {}, []) or (key.column == "secret" and value.startswith(MASK)):
+                continue
+            row = found.make(key.kind, key.purpose)
+        if key.column == "secret" and value and value in (row.secret_hint, _hint_of_sibling(found, key)):
+            if not row.secret and (sibling := found.get(key.kind, key.purpose)):
+                row.secret = sibling.secret
+                touched[row.pk] = row
+            continue
+        if key.column == "secret" and value.startswith(MASK):
+            raise BadRequest(_("%s is a mask, but not of the key that is kept: enter the key.") % name, param=name)
+        for one in [row, *found.twins(key, row)]:
+            if getattr(one, key.column) != value:
+                setattr(one, key.column, value)
+                touched[one.pk] = one
+    for row in touched.values():
+        row.save()
+
+
+def _hint_of_sibling(found: "_Rows", key: Key) -> str:
+    row = found.get(key.kind, key.purpose)
+    return row.secret_hint if row else ""
+
+
+def _switch(name: str, value: Any) -> Any:
+    if SWITCHES[name] == "prompt_template":
+        return text(name, value)
+    if not isinstance(value, bool):
+        raise BadRequest(_("%s must be true or false.") % name, param=name)
+    return value
+
+
+def _kind(name: str, value: Any) -> str:
+    kind = text(name, value)
+    if kind == "" and name == "IMAGE_GENERATION_ENGINE":
+        return "automatic1111"  # what an empty name has always meant (R53)
+    if kind and kind not in ENGINES:
+        message = _("%(name)s must be one of %(kinds)s.") % {"name": name, "kinds": ", ".join(ENGINES)}
+        raise BadRequest(message, param=name)
+    return kind
+
+
+class _Rows:
+    """The rows that the form speaks of."""
+
+    def __init__(self, switches: ImageSettings) -> None:
+        self.switches = switches
+        self.rows = list(ImageEngine.objects.all())
+
+    def get(self, kind: str, purpose: str, *, exact: bool = False) -> ImageEngine | None:
+        """The row for this kind and purpose. For edits, a row that does both answers too, unless `exact`."""
+        default = self.switches.edit_engine if purpose == EDIT else self.switches.engine
+        if default is not None and kind in ("", default.kind) and (purpose == GENERATE or self._edits(default, exact)):
+            return next((row for row in self.rows if row.pk == default.pk), default)
+        if not kind:
+            return None
+        wanted = (Purpose.GENERATE, Purpose.BOTH) if purpose == GENERATE else (Purpose.EDIT,)
+        found = next((row for row in self.rows if row.kind == kind and row.purpose in wanted), None)
+        if found is None and purpose == EDIT and not exact:
+            return next((row for row in self.rows if row.kind == kind and row.purpose == Purpose.BOTH), None)
+        return found
+
+    def make(self, kind: str, purpose: str) -> ImageEngine:
+        """The row for writing, made when there is none."""
+        if (row := self.get(kind, purpose, exact=True)) is not None:
+            return row
+        if not kind:
+            raise BadRequest(_("Choose an engine first."), param="IMAGE_GENERATION_ENGINE")
+        label = str(ENGINES[kind].label)
+        wanted = f"{label} ({_('editing')})" if purpose == EDIT else label
+        taken = {row.name for row in self.rows}
+        name = next(one for one in (wanted, *(f"{wanted} {number}" for number in range(2, 99))) if one not in taken)
+        row = ImageEngine(name=name, kind=kind, purpose=purpose, position=len(self.rows))
+        row.url = next(
+            (str(field.default) for field in ENGINES[kind].fields if field.name == "url" and field.default), ""
+        )
+        if purpose == EDIT and kind not in OWN_EDIT_KEYS and (drawing := self.get(kind, GENERATE)):
+            row.url, row.secret, row.params = drawing.url, drawing.secret, drawing.params
+        row.save()
+        self.rows.append(row)
+        return row
+
+    def twins(self, key: Key, row: ImageEngine) -> list[ImageEngine]:
+        """Rows that edit at the same place as this one draws: the form has no keys for editing there."""
+        if not key.kind or key.kind in OWN_EDIT_KEYS:
+            return []
+        editing = (one for one in self.rows if one.kind == key.kind and one.purpose == EDIT)
+        return [one for one in editing if getattr(one, key.column) == getattr(row, key.column)]
+
+    @staticmethod
+    def _edits(row: ImageEngine, exact: bool) -> bool:
+        return row.purpose == Purpose.EDIT or not exact
+
+
+def verify(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Test an engine without saving it: `{engine, url, key, version?, model?, …}` → a sentence and its models.
+
+    A key that is the mask of a saved engine of that kind stands for that key. Raises what went wrong.
+    """
+    kind = _kind("engine", form.get("engine") or "")
+    if not kind:
+        raise BadRequest(_("Name the engine: %s.") % ", ".join(ENGINES), param="engine")
+    row = ImageEngine(
+        kind=kind,
+        url=address("url", form.get("url")),
+        version=text("version", form.get("version")),
+        model=text("model", form.get("model")),
+        method=method("method", form.get("method")),
+        params=mapping("params", form.get("params")),
+        workflow=graph("workflow", form.get("workflow")),
+        nodes=nodes("nodes", form.get("nodes")),
+        timeout=30,
+    )
+    key = text("key", form.get("key"))
+    if key.startswith(MASK):
+        saved = ImageEngine.objects.filter(kind=kind, url__in=[row.url, f"{row.url}/"])
+        key = next((one.secret for one in saved if one.secret_hint == key), "")
+        if not key:
+            raise BadRequest(_("This mask belongs to no engine at this address: enter the key."), param="key")
+    row.secret = key
+    return check(row)
+
+
+def check(row: ImageEngine) -> dict[str, Any]:
+    """Ask this engine's upstream whether address and key are right. Raises what went wrong."""
+    engine, config = rows.engine_of(row), rows.config_of(row)
+    sentence = engine.check(config)
+    models = [{"id": choice.id, "name": choice.name or choice.id} for choice in engine.models(config)]
+    return {"ok": True, "detail": str(sentence), "models": models}

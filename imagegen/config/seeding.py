@@ -1,0 +1,94 @@
+"""The first picture rows: from the environment, else a demo engine: a picture appears before any key is entered."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+
+from imagegen.config import form as config
+from imagegen.models import ImageEngine, ImageSettings
+from providers.errors import BadRequest
+
+DEMO_NAME = "Demo"
+
+
+def seed_from_environment() -> None:
+    """Fill the rows at the first start, or at every start when the environment is to win. Safe to repeat.
+
+    Raises ImproperlyConfigured, naming the variable.
+    """
+    form = _form()
+    first = not ImageSettings.objects.filter(pk=1).exists()
+    with transaction.atomic():
+        if first and settings.WEBUI_DEMO and "IMAGE_GENERATION_ENGINE" not in form:
+            add_demo()
+        if form and (first or not settings.ENABLE_PERSISTENT_CONFIG):
+            try:
+                config.update(form)
+            except BadRequest as error:
+                named = str(error.param) in error.message
+                raise ImproperlyConfigured(error.message if named else f"{error.param}: {error.message}") from error
+        ImageSettings.load()
+        if not settings.WEBUI_DEMO:
+            remove_demo()
+
+
+def add_demo() -> None:
+    """The engine that draws by itself, in use until a real one is."""
+    row, _new = ImageEngine.objects.get_or_create(
+        name=DEMO_NAME, defaults={"kind": "placeholder", "demo": True, "position": 1000, "size": "768x768"}
+    )
+    switches = ImageSettings.load()
+    switches.enabled = switches.edit_enabled = True
+    switches.engine = switches.engine or row
+    switches.edit_engine = switches.edit_engine or row
+    switches.save()
+
+
+def remove_demo() -> None:
+    """Take the demo engine away; drawing is switched off when nothing else is left to draw with."""
+    if ImageEngine.objects.filter(demo=True).delete()[0] and not ImageEngine.objects.exists():
+        switches = ImageSettings.load()
+        switches.enabled = switches.edit_enabled = False
+        switches.save()
+
+
+def _form() -> dict[str, Any]:
+    """The flat form as the environment gives it, with the fallbacks of R57 and R58; empty when nothing is set."""
+    form: dict[str, Any] = dict(settings.IMAGE_CONFIG)
+    if not form:
+        return {}
+    for purpose, own in (("GENERATION", "IMAGES_OPENAI_"), ("EDIT", "IMAGES_EDIT_OPENAI_")):
+        if f"IMAGE_{purpose}_ENGINE" not in form and _means_openai(form, purpose, own):
+            form[f"IMAGE_{purpose}_ENGINE"] = "openai"
+    for purpose, prefix in (("GENERATION", "IMAGES"), ("EDIT", "IMAGES_EDIT")):
+        kind = form.get(f"IMAGE_{purpose}_ENGINE")
+        if kind == "openai":
+            form.setdefault(f"{prefix}_OPENAI_API_BASE_URL", _openai_url())
+            form.setdefault(f"{prefix}_OPENAI_API_KEY", _connection_key(form[f"{prefix}_OPENAI_API_BASE_URL"]))
+        elif kind == "gemini":
+            form.setdefault(f"{prefix}_GEMINI_API_BASE_URL", settings.GEMINI_API_BASE_URL)
+            form.setdefault(f"{prefix}_GEMINI_API_KEY", settings.GEMINI_API_KEY)
+    if "IMAGE_GENERATION_ENGINE" in form:
+        form["IMAGE_GENERATION_ENGINE"] = form["IMAGE_GENERATION_ENGINE"] or "automatic1111"
+    return form
+
+
+def _means_openai(form: dict[str, Any], purpose: str, own: str) -> bool:
+    """OpenAI's engine is meant unless another is named (R53, R61), once anything is said of it or a key is there."""
+    if f"IMAGE_{purpose}_MODEL" in form or any(name.startswith(own) for name in form):
+        return True
+    return form.get(f"ENABLE_IMAGE_{purpose}") is True and bool(_connection_key(_openai_url()))
+
+
+def _openai_url() -> str:
+    return settings.OPENAI_API_BASE_URL or "https://api.openai.com/v1"
+
+
+def _connection_key(url: str) -> str:
+    """The key of the OpenAI connection at this address."""
+    urls = settings.OPENAI_API_BASE_URLS or [settings.OPENAI_API_BASE_URL]
+    keys = settings.OPENAI_API_KEYS or [settings.OPENAI_API_KEY]
+    pairs = {one.rstrip("/"): key for one, key in zip(urls, keys, strict=False)}
+    return pairs.get(url.rstrip("/"), settings.OPENAI_API_KEY)

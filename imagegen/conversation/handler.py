@@ -1,0 +1,248 @@
+"""Pictures inside the conversation: one entry of `settings.CHAT_PIPELINE` (R65–R78).
+
+With the feature switched on, the last thing the person said is drawn, or what they showed is edited, before the model
+answers; the model is told what came of it. Nothing that goes wrong here ends the conversation.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from chat import files, history
+from chat.events import FileData
+from chat.files.pictures import sniff
+from chat.loop import in_thread
+from chat.models import File, Message
+from chat.pipeline import Choice, Handler, Option, Toggle, Turn
+from imagegen import access, inputs, rows, services
+from imagegen.conversation import drawing, prompt
+from imagegen.models import ImageJob, ImageSettings
+from providers import http
+from providers.errors import BadRequest, CallerError, Forbidden, GatewayError
+from providers.facts import Caller
+
+FEATURE = "image_generation"
+MODES = ("auto", "create", "edit")
+SETS = 2  # of how many messages, the newest first, pictures are edited (R70)
+MODE = Option(
+    "mode",
+    gettext_lazy("What to do"),
+    (
+        Choice("", gettext_lazy("Auto"), gettext_lazy("Edits the pictures at hand, else draws a new one")),
+        Choice("create", gettext_lazy("New picture"), gettext_lazy("Draws from your words alone")),
+        Choice("edit", gettext_lazy("Edit"), gettext_lazy("Changes the pictures that were shown last")),
+    ),
+)
+FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120, max_bytes=inputs.MAX_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What this turn wants drawn, read from the conversation."""
+
+    words: str
+    messages: Sequence[Mapping[str, Any]]
+    pictures: tuple[File, ...]
+    mask: File | None
+    engine: str
+    place: services.Place
+    switches: ImageSettings
+    user: Any
+
+    @property
+    def editing(self) -> bool:
+        return bool(self.pictures)
+
+
+class ImageHandler(Handler):
+    name = FEATURE
+    toggle = Toggle(label=gettext_lazy("Picture"), icon="image")
+    page_part = "images/_in_chat.html"
+    page_script = "chat-pictures"
+
+    def may_use(self, caller: Caller) -> bool:
+        """The one gate of `access`: switched on, and permitted to this person."""
+        return caller.may("images") and access.may_draw(drawing.user_of(caller))
+
+    def toggle_for(self, caller: Caller) -> Toggle | None:
+        """With the mode where pictures may be edited, and the engine where there are several."""
+        if not caller.may("images"):
+            return None
+        user = drawing.user_of(caller)
+        try:
+            switches = access.check_may_draw(user)
+        except Forbidden:
+            return None
+        options, engines = [], access.engines_for(user)
+        if switches.edit_enabled and any(row.serves(editing=True) for row in engines):
+            options.append(MODE)
+        if len(engines) > 1:
+            named = [Choice(str(row.pk), row.name) for row in engines]
+            options.append(Option("engine", _("Engine"), (Choice("", _("Automatic")), *named)))
+        return replace(self.toggle, options=tuple(options))
+
+    async def handle(self, turn: Turn) -> None:
+        await turn.emit("status", {"description": _("Creating image"), "done": False})
+        editing = False
+        try:
+            wish = await in_thread(_read, turn)
+            editing = wish.editing
+            job = await self._draw(turn, wish)
+        except GatewayError as error:
+            await self._say_why(turn, error, editing=editing)
+            return
+        await turn.emit("status", {"description": _("Image created"), "done": True, "prompt": job.prompt})
+        turn.add_context(_context(job, editing=editing))
+        if wish.switches.after_picture == ImageSettings.AfterPicture.PICTURE:
+            turn.finish()
+
+    async def _draw(self, turn: Turn, wish: Wish) -> ImageJob:
+        words = wish.words
+        if wish.switches.prompt_generation and not wish.editing:
+            words = await prompt.improve(
+                turn.caller,
+                str(turn.payload["model"]),
+                wish.messages,
+                wish.words,
+                template=wish.switches.prompt_template,
+            )
+        values = {"prompt": words, "engine": wish.engine, "original_prompt": wish.words if words != wish.words else ""}
+        job, _files = await drawing.draw(
+            turn, wish.user, values, images=wish.pictures, mask=wish.mask, place=wish.place
+        )
+        return job
+
+    @staticmethod
+    async def _say_why(turn: Turn, error: GatewayError, *, editing: bool) -> None:
+        await turn.emit(
+            "status",
+            {
+                "description": _("An error occurred while generating an image"),
+                "done": True,
+                "error": True,
+                "detail": drawing.detail_of(error),
+            },
+        )
+        what = "edit the picture" if editing else "make a picture"
+        turn.add_context(
+            f"The person asked this site to {what}, and that failed. No picture is shown. The reason was: "
+            f"{drawing.reason_of(error)} Tell them so in their own language and, if the reason suggests one, what they "
+            "could do."
+        )
+
+    async def receive_pictures(self, turn: Turn, urls: Sequence[str]) -> bool:
+        """Store pictures that the chat model itself sent, and show them with its answer."""
+        kept = [row for url in urls if (row := await in_thread(_keep, turn, url)) is not None]
+        if kept:
+            await turn.add_files([drawing.event_file(row) for row in kept])
+        return bool(kept)
+
+    async def keep_picture(self, turn: Turn, url: str) -> FileData | None:
+        row = await in_thread(_keep, turn, url)
+        return None if row is None else drawing.event_file(row)
+
+
+def _context(job: ImageJob, *, editing: bool) -> str:
+    done = "edited the picture that the person showed" if editing else "made the picture that the person asked for"
+    return (
+        f"This site has just {done} and shows it above your answer. It was drawn from this prompt: {job.prompt} "
+        "Say something short and fitting about it in the person's language. Do not describe how to make pictures, "
+        "do not repeat the prompt and do not add links or pictures of your own."
+    )
+
+
+# --- in a thread ------------------------------------------------------------------------------------------------------
+
+
+def _read(turn: Turn) -> Wish:
+    """What is wanted. Raises Forbidden (the gate), BadRequest (nothing said, nothing to edit)."""
+    user = drawing.user_of(turn.caller)
+    if not turn.caller.may("images"):
+        raise Forbidden(_("This API key was not made for pictures."), code="insufficient_scope")
+    asked = turn.features.get(FEATURE)
+    options: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
+    mode = str(options.get("mode") or "auto")
+    if mode not in MODES:
+        raise BadRequest(_("The mode must be auto, create or edit."), param="features")
+    switches = access.check_may_draw(user, editing=mode == "edit")
+    answer = drawing.answer_of(turn)
+    branch = history.branch_above(answer) if answer else []
+    named = None if mode == "create" else options.get("image") or options.get("images")
+    engine = str(options.get("engine") or "")
+    pictures: list[File] = []
+    if named:
+        pictures = inputs.files_of(user, named)
+    elif mode == "edit" or (mode == "auto" and switches.edit_enabled and access.engines_for(user, editing=True)):
+        pictures = _pictures_shown(user, turn, branch)
+        if pictures:
+            pictures = pictures[: _most_inputs(user, switches, engine)]
+    if mode == "edit" and not pictures:
+        raise BadRequest(_("There is no picture in this conversation that could be edited."), code="no_picture")
+    mask = inputs.files_of(user, options["mask"], param="mask")[0] if options.get("mask") and pictures else None
+    words = next((text for one in reversed(turn.messages) if one["role"] == "user" and (text := _first_text(one))), "")
+    return Wish(
+        words=words,
+        messages=[one for one in turn.messages if one["role"] in ("user", "assistant")],
+        pictures=tuple(pictures),
+        mask=mask,
+        engine=_engine_named(user, engine, editing=bool(pictures)),
+        place=drawing.place_of(turn, answer),
+        switches=switches,
+        user=user,
+    )
+
+
+def _engine_named(user: Any, name: str, *, editing: bool) -> str:
+    """The engine that was chosen; the usual one takes the place of one that only serves the other purpose."""
+    chosen = next((row for row in access.engines_for(user) if str(row.pk) == name), None) if name else None
+    return "" if chosen and not chosen.serves(editing=editing) else name
+
+
+def _most_inputs(user: Any, switches: ImageSettings, engine: str) -> int:
+    """How many pictures the editing engine takes: those that nobody named are no more than that, the newest first."""
+    row = access.engine_for(user, switches, name=_engine_named(user, engine, editing=True), editing=True)
+    return rows.engine_of(row).capabilities(rows.config_of(row), "").max_inputs
+
+
+def _first_text(message: Mapping[str, Any]) -> str:
+    return history.text_of(message.get("content")).strip()
+
+
+def _pictures_shown(user: Any, turn: Turn, branch: Sequence[Message]) -> list[File]:
+    """All pictures of the newest two messages that have some, in their order (R70); files of type `file` count too."""
+    found: list[File] = []
+    for names in drawing.pictures_shown(turn, branch)[: -SETS - 1 : -1]:
+        for name in names:
+            try:
+                found += inputs.files_of(user, name)
+            except CallerError:
+                continue  # deleted since, or not theirs: what is left is edited
+    return found
+
+
+def _keep(turn: Turn, url: str) -> File | None:
+    """A picture that the model sent, stored; None when it is none."""
+    try:
+        if url.startswith("data:"):
+            content = base64.b64decode(url.partition(",")[2], validate=False)
+        else:
+            content, _type = http.fetch(url, limits=FETCH, reach=http.Reach.PUBLIC)
+        if not sniff(content):
+            return None
+        answer = drawing.answer_of(turn)
+        link = files.Link(
+            chat=answer.chat if answer else None,
+            message=answer,
+            session_id=str(turn.session_id or ""),
+            provenance={"model": str(turn.payload.get("model", "")), "by": "chat model"},
+            expires_at=turn.files_expire_at,
+        )
+        row = files.accept(drawing.user_of(turn.caller), content, name="picture", link=link)
+    except (GatewayError, binascii.Error):
+        return None
+    return row if row.is_picture else None

@@ -1,0 +1,197 @@
+"""What a model may call to draw: `generate_image` and `edit_image`, through the same jobs as the toggle.
+
+Where the toggle is on, `handler` has drawn before the model is called, and these are not offered.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from django.contrib.auth import get_user_model
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from chat import history
+from chat.loop import in_thread
+from chat.models import File
+from chat.pipeline import Turn
+from chat.tools import Tool
+from imagegen import access, inputs, services
+from imagegen.conversation import drawing
+from imagegen.conversation.handler import FEATURE
+from imagegen.models import ImageJob
+from imagegen.picture_request import MAX_PROMPT
+from providers import catalogue
+from providers.errors import BadRequest
+from providers.facts import Caller
+
+PROMPT = {
+    "type": "string",
+    "description": "What the picture shows, in English and in one paragraph: subject, setting, composition, light, "
+    "style, mood. Keep everything the person asked for.",
+}
+SIZE = {"type": "string", "description": 'Width and height in pixels, for example "1024x1024". Leave it out usually.'}
+
+
+class _Drawing(Tool):
+    """What both have in common."""
+
+    editing: ClassVar[bool]
+    feature = FEATURE
+
+    def may_use(self, caller: Caller) -> bool:
+        """The one gate of `access`, and an engine that serves the purpose; known until the configuration changes."""
+        version = catalogue.snapshot_blocking().version
+        return caller.may("images") and _may_draw(caller.user_id, self.editing, version)
+
+    async def draw(self, turn: Turn, arguments: Mapping[str, Any], names: Sequence[str]) -> str:
+        values = {name: arguments.get(name) for name in ("prompt", "size", "n", "negative_prompt")}
+        values["original_prompt"] = _words(turn)
+        user, place, images = await in_thread(_prepare, turn, names)
+        job, found = await drawing.draw(turn, user, values, images=images, place=place)
+        return _told(job, found, editing=self.editing)
+
+
+class GenerateImage(_Drawing):
+    name = "generate_image"
+    description = (
+        "Draws a new picture and shows it to the person above your answer. Call it whenever they ask for a picture, "
+        "a drawing, a photo, a logo or the like."
+    )
+    parameters: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "properties": {
+            "prompt": PROMPT,
+            "size": SIZE,
+            "n": {"type": "integer", "minimum": 1, "maximum": 4, "description": "How many pictures. Usually 1."},
+            "negative_prompt": {"type": "string", "description": "What must not be seen. Leave it out usually."},
+        },
+        "required": ["prompt"],
+    }
+    label = gettext_lazy("Creating image")
+    done_label = gettext_lazy("Image created")
+    failed_label = gettext_lazy("An error occurred while generating an image")
+    editing = False
+
+    async def run(self, turn: Turn, arguments: Mapping[str, Any]) -> str:
+        return await self.draw(turn, arguments, ())
+
+
+class EditImage(_Drawing):
+    name = "edit_image"
+    description = (
+        "Changes a picture of this conversation, one that the person showed or one that was drawn here, and shows the "
+        "result above your answer. Call it whenever they ask for a change to a picture."
+    )
+    parameters: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "properties": {
+            "prompt": {"type": "string", "description": "What to change and what to keep, in English."},
+            "image": {
+                "type": ["string", "integer"],
+                "description": "Which picture: its id or address, or its number in the conversation, where 1 is the "
+                "first and -1 the newest. Without it the newest is changed.",
+            },
+            "size": SIZE,
+        },
+        "required": ["prompt"],
+    }
+    label = gettext_lazy("Creating image")
+    done_label = gettext_lazy("Image created")
+    failed_label = gettext_lazy("An error occurred while generating an image")
+    editing = True
+
+    async def run(self, turn: Turn, arguments: Mapping[str, Any]) -> str:
+        name = await in_thread(_chosen, turn, arguments.get("image", -1))
+        return await self.draw(turn, arguments, [name])
+
+
+def _told(job: ImageJob, found: Sequence[File], *, editing: bool) -> str:
+    ids = ", ".join(str(row.pk) for row in found)
+    what = "The picture was changed" if editing else "The picture was made" if len(found) == 1 else "They were made"
+    return (
+        f"{what} and the person sees it already, above your answer. Its id: {ids}. It was drawn from this prompt: "
+        f"{job.prompt}\nSay something short and fitting in the person's language. Do not repeat the prompt, and add no "
+        "links or pictures of your own."
+    )
+
+
+def _words(turn: Turn) -> str:
+    """What the person said, kept beside what the model made of it."""
+    said = (history.text_of(one.get("content")).strip() for one in reversed(turn.messages) if one["role"] == "user")
+    return next((words for words in said if words), "")[:MAX_PROMPT]
+
+
+def _is_number(text: str) -> bool:
+    return text.strip().removeprefix("-").isdigit() and len(text.strip()) < 6
+
+
+# --- in a thread ------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=10_000)
+def _may_draw(user_id: int, editing: bool, version: int) -> bool:
+    """Asked before every answer of a model that can call functions: the queries would cost more than all the rest."""
+    user = get_user_model()._default_manager.get(pk=user_id)
+    return access.may_draw(user, editing=editing) and bool(access.engines_for(user, editing=editing))
+
+
+def forget() -> None:
+    """Ask the rows again."""
+    _may_draw.cache_clear()
+
+
+def _prepare(turn: Turn, names: Sequence[str]) -> tuple[Any, services.Place, list[File]]:
+    """Who draws, where it belongs, and the pictures that are named. Raises NotFound, BadRequest."""
+    user = drawing.user_of(turn.caller)
+    images = inputs.files_of(user, list(names)) if names else []
+    return user, drawing.place_of(turn, drawing.answer_of(turn)), images
+
+
+def _chosen(turn: Turn, wanted: object) -> str:
+    """The name of a picture of the conversation, by its number, id or address. Raises BadRequest for any other.
+
+    A model may have read in a page or a document what to open: an address counts only where the person wrote it.
+    """
+    names = _names(turn)
+    if isinstance(wanted, str) and not _is_number(wanted):
+        known: dict[str, str] = {inputs.own_id(one) or one: one for one in names}
+        if found := known.get(inputs.own_id(wanted) or wanted):
+            return found
+        if wanted.startswith(("https://", "http://")) and _stands_in_words(turn, wanted):
+            return wanted
+        raise BadRequest(_("There is no such picture in this conversation."), code="no_picture")
+    try:
+        number = int(wanted)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        number = 0
+    if not names:
+        raise BadRequest(_("There is no picture in this conversation that could be edited."), code="no_picture")
+    if not 1 <= abs(number) <= len(names):
+        message = _("There is no such picture in this conversation; it has %(count)d.") % {"count": len(names)}
+        raise BadRequest(message, code="no_picture")
+    name: str = names[number - 1 if number > 0 else number]
+    return name
+
+
+def _stands_in_words(turn: Turn, address: str) -> bool:
+    return any(address in history.text_of(one.get("content")) for one in turn.messages if one.get("role") == "user")
+
+
+def _names(turn: Turn) -> list[str]:
+    """Every picture of the conversation, the oldest first: of its messages, of this answer."""
+    answer = drawing.answer_of(turn)
+    branch = history.branch_above(answer) if answer else []
+    names = [name for one in drawing.pictures_shown(turn, branch) for name in one]
+    if not names:  # a program's messages, not ours
+        names = [url for message in turn.messages for url in _parts(message)]
+    return [*names, *(str(file["url"]) for file in reversed(turn.answer_files) if file.get("type") == "image")]
+
+
+def _parts(message: Mapping[str, Any]) -> list[str]:
+    """Pictures among the parts of a program's message."""
+    content = message.get("content")
+    parts = content if isinstance(content, list) else ()
+    given = [part.get("image_url") for part in parts if isinstance(part, dict)]
+    urls = [one.get("url") if isinstance(one, dict) else one for one in given]
+    return [url for url in urls if isinstance(url, str) and url]

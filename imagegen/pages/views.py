@@ -1,0 +1,114 @@
+"""The page of pictures and its parts: pieces of HTML that its scripts ask for (`X-Part`)."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
+
+from chat import access as chat_access
+from chat.models import File
+from chat.pages import queries as chat_queries
+from chat.pages.views import page
+from imagegen import access
+from imagegen.models import ImageSettings
+from imagegen.pages import choices, queries
+from imagegen.pages.queries import Filters
+from providers.errors import Forbidden, NotFound
+
+
+@page
+def images(request: HttpRequest) -> HttpResponseBase:
+    return _images_page(request)
+
+
+@page
+def picture(request: HttpRequest, file_id: UUID) -> HttpResponseBase:
+    """One picture with how it was made: a part of the page (with `?in=chat` of a conversation), or the page with it
+    open.
+    """
+    row = chat_access.own_file_for(request.user, file_id)
+    if not row.is_picture:
+        raise NotFound("This file is not a picture.")
+    if "X-Part" in request.headers:
+        in_chat = request.GET.get("in") == "chat"
+        return render(request, "images/_picture.html", {**_opened(request, row), "in_chat": in_chat})
+    return _images_page(request, row)
+
+
+@page
+def gallery_part(request: HttpRequest) -> HttpResponseBase:
+    return render(request, "images/_gallery.html", _gallery(request))
+
+
+@page
+def jobs_part(request: HttpRequest) -> HttpResponseBase:
+    return render(request, "images/_jobs.html", {"jobs": queries.shown_jobs(request.user)})
+
+
+@page
+def abilities(request: HttpRequest) -> HttpResponseBase:
+    """What can be said to `?engine=` and `?model=`, as JSON for the form."""
+    try:
+        switches = access.check_may_draw(request.user)
+    except Forbidden as error:
+        return JsonResponse(error.detail_body(), status=error.status)
+    engine = access.engine_for(request.user, switches, name=request.GET.get("engine", ""))
+    found = choices.engine_choice(
+        engine, editing=switches.edit_enabled, model=request.GET.get("model", "").strip()[:255]
+    )
+    return JsonResponse(found) if found else HttpResponse(status=404)
+
+
+def _images_page(request: HttpRequest, opened: File | None = None) -> HttpResponseBase:
+    context: dict[str, Any] = {"on_images": True, "words": "", "chats": chat_queries.chat_list(request.user)}
+    try:
+        switches = access.check_may_draw(request.user)
+    except Forbidden as error:
+        is_admin = request.user.is_superuser
+        status = 200 if is_admin else error.status
+        return render(request, "images/closed.html", {**context, "reason": error.message}, status=status)
+    engines = _engines(request, switches)
+    context |= {
+        "engines": engines,
+        "all_demo": bool(engines) and all(engine["demo"] for engine in engines),
+        "first_engine": _first(engines, switches.engine_id),
+        "first_editor": _first([one for one in engines if one["inputs"]], switches.edit_engine_id),
+        "can_edit": any(engine["inputs"] for engine in engines),
+        "jobs": queries.shown_jobs(request.user),
+        **_gallery(request),
+    }
+    if opened is not None:
+        context |= _opened(request, opened)
+    return render(request, "images/page.html", context)
+
+
+def _engines(request: HttpRequest, switches: ImageSettings) -> list[dict[str, Any]]:
+    found = choices.engine_choices(access.engines_for(request.user), editing=switches.edit_enabled)
+    return [one for one in found if one["draws"] or one["inputs"]]
+
+
+def _first(engines: list[dict[str, Any]], wanted: int | None) -> int | None:
+    ids = [one["id"] for one in engines]
+    return wanted if wanted in ids else next(iter(ids), None)
+
+
+def _gallery(request: HttpRequest) -> dict[str, Any]:
+    kind = request.GET.get("kind", "")
+    filters = Filters(
+        kind=kind if kind in queries.KINDS else "",
+        engine=request.GET.get("engine", "")[:100],
+        words=request.GET.get("q", "").strip()[:200],
+    )
+    found = queries.gallery(request.user, filters, cursor=request.GET.get("cursor", ""))
+    return {"filters": filters, "gallery": found, "further": bool(request.GET.get("cursor"))}
+
+
+def _opened(request: HttpRequest, row: File) -> dict[str, Any]:
+    return {
+        "picture": row,
+        "facts": queries.facts(row),
+        "inputs": queries.inputs_of(row),
+        "wish": queries.wish_behind(row),
+        "may_edit": access.may_draw(request.user, editing=True),
+    }

@@ -1,0 +1,333 @@
+"""The administrator's forms: a connection with a write-only key, a model or preset, a key, the gateway's settings."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from providers import auth, callers
+from providers.addresses import clean_base_url, validate_base_url
+from providers.admin.key_form import StoredKeyForm
+from providers.models import ChatModel, ClientKey, Connection, GatewaySettings
+from providers.upstream.header_templates import format_headers, parse_headers
+
+OPTION = "option_"  # form fields of `auth_options` begin so
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one per line, each once."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(_tag_name(item) for item in value) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value: Any) -> Any:
+        return list(dict.fromkeys(line.strip() for line in str(value or "").splitlines() if line.strip()))
+
+    def validate(self, value: Any) -> None:
+        if self.required and not value:
+            raise ValidationError(self.error_messages["required"], code="required")
+
+    def run_validators(self, value: Any) -> None:
+        for item in value:
+            super().run_validators(item)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool([_tag_name(item) for item in initial or []] != self.to_python(data))
+
+
+class HeadersField(forms.CharField):
+    """A mapping, written as one `Name: value` per line."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return format_headers(value) if isinstance(value, dict) else value
+
+    def to_python(self, value: Any) -> Any:
+        return value if isinstance(value, dict) else parse_headers(str(value or ""))
+
+    def validate(self, value: Any) -> None:
+        """Checked while it is read."""
+
+    def run_validators(self, value: Any) -> None:
+        """The same."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool((initial or {}) != self.to_python(data))
+        except ValidationError:
+            return True
+
+
+def _tag_name(tag: Any) -> str:
+    return str(tag.get("name", "")) if isinstance(tag, dict) else str(tag)
+
+
+def option_fields() -> dict[str, forms.Field]:
+    """One form field per value that an auth type keeps in `auth_options`; types that share a name share the field."""
+    fields: dict[str, forms.Field] = {}
+    for auth_type in auth.AUTH_TYPES.values():
+        for declared in auth_type.fields:
+            if declared.name != "secret":
+                fields.setdefault(
+                    OPTION + declared.name,
+                    forms.CharField(
+                        label=declared.label,
+                        help_text=declared.help,
+                        required=False,
+                        max_length=500,
+                        widget=UnfoldAdminTextInputWidget,
+                    ),
+                )
+    return fields
+
+
+def types_with(field_name: str) -> list[str]:
+    """The auth types that declare this value."""
+    return [name for name, one in auth.AUTH_TYPES.items() if any(field.name == field_name for field in one.fields)]
+
+
+class ConnectionForm(StoredKeyForm):
+    tags = LinesField(
+        label=gettext_lazy("Tags"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text=gettext_lazy("One per line. They stand beside every model of this connection: “fast”, “in-house”."),
+    )
+    model_ids = LinesField(
+        label=gettext_lazy("Model ids"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "One per line, as the provider spells them: “gpt-6”. When set, these are the models and the provider is "
+            "not asked. On Azure: the names of your deployments."
+        ),
+    )
+    headers = HeadersField(
+        label=gettext_lazy("Headers"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "One “Name: value” per line, sent with every call and stronger than our own: “X-Team: {{USER_GROUPS}}”. "
+            "Filled in are {{USER_ID}}, {{USER_NAME}}, {{USER_EMAIL}}, {{USER_ROLE}}, {{USER_GROUPS}}, {{CHAT_ID}}, "
+            "{{MESSAGE_ID}} and {{MODEL_ID}}."
+        ),
+    )
+
+    class Meta:
+        model = Connection
+        fields = (
+            "name", "kind", "base_url", "enabled", "position", "auth_type", "api_version", "prefix_id", "tags",
+            "connection_type", "headers", "model_ids", "forward_cookies", "verify_tls", "ca_file", "connect_timeout",
+            "first_byte_timeout", "idle_timeout", "access", "groups",
+        )  # fmt: skip
+        widgets = {  # noqa: RUF012  Django's own way to say it
+            "base_url": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "inputmode": "url"}),
+        }
+        help_texts = {  # noqa: RUF012
+            "name": gettext_lazy("As people see it beside the model: “OpenAI”, “GPU server”."),
+            "base_url": gettext_lazy(
+                "https://api.openai.com/v1, https://openrouter.ai/api/v1, http://ollama:11434, "
+                "https://NAME.openai.azure.com/openai/v1 …"
+            ),
+            "kind": gettext_lazy(
+                "Ollama is also asked for sizes, OpenRouter is told this site's name, Azure has rules of its own."
+            ),
+            "api_version": gettext_lazy("For addresses without /openai/v1, for example 2024-10-21."),
+            "connection_type": gettext_lazy(
+                "For chats with local models the local task model works too: nothing leaves the house."
+            ),
+            "access": gettext_lazy(
+                "Its models follow this unless one says otherwise. Administrators may use everything."
+            ),
+            "forward_cookies": gettext_lazy("Only where the provider is a service of yours that reads them."),
+            "verify_tls": gettext_lazy("Switch this off only for a server of your own, on a network of your own."),
+            "ca_file": gettext_lazy("Path of a PEM file on this server, for certificates of your own authority."),
+            "connect_timeout": gettext_lazy("Empty: as UPSTREAM_CONNECT_TIMEOUT says (10)."),
+            "first_byte_timeout": gettext_lazy(
+                "Empty: as UPSTREAM_FIRST_BYTE_TIMEOUT says. A large local model loads for minutes."
+            ),
+            "idle_timeout": gettext_lazy("Empty: as AIOHTTP_CLIENT_TIMEOUT says (300)."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        row: Connection = self.instance
+        for name in [name for name in self.fields if name.startswith(OPTION)]:
+            self.fields[name].initial = row.auth_options.get(name.removeprefix(OPTION), "")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        if data.get("base_url"):
+            data["base_url"] = clean_base_url(data.get("kind", ""), data["base_url"])
+            try:
+                validate_base_url(data["base_url"])
+            except ValidationError as error:
+                self.add_error("base_url", error)
+        prefix = data.get("prefix_id", "")
+        if any(char.isspace() for char in prefix):
+            self.add_error("prefix_id", _("A prefix has no spaces."))
+        self._check_options(data)
+        return data
+
+    def _check_options(self, data: dict[str, Any]) -> None:
+        auth_type = auth.AUTH_TYPES.get(data.get("auth_type", ""))
+        for declared in auth_type.fields if auth_type else ():
+            if not declared.required:
+                continue
+            if declared.name == "secret":
+                if not data.get("new_key") and (data.get("remove_key") or not self.instance.secret):
+                    self.add_error("new_key", _("This kind of authentication needs it."))
+            elif not data.get(OPTION + declared.name):
+                self.add_error(OPTION + declared.name, _("This kind of authentication needs it."))
+
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        data, row = self.cleaned_data, self.instance
+        row.azure = row.kind == Connection.Kind.AZURE
+        auth_type = auth.AUTH_TYPES.get(row.auth_type)
+        if auth_type is not None and any(name.startswith(OPTION) for name in self.fields):
+            names = [declared.name for declared in auth_type.fields if declared.name != "secret"]
+            row.auth_options = {name: data[OPTION + name] for name in names if data.get(OPTION + name)}
+
+
+# The declared fields follow the table of auth types.
+ConnectionForm.base_fields.update(option_fields())
+ConnectionForm.declared_fields.update(option_fields())
+
+
+class ParametersField(forms.JSONField):
+    """An object as JSON; nothing at all is an empty one."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value in (None, {}, "{}") else super().prepare_value(value)
+
+
+class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A discovered model's settings, or a preset."""
+
+    tags = LinesField(
+        label=gettext_lazy("Tags"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        help_text=gettext_lazy("One per line."),
+    )  # fmt: skip
+    params = ParametersField(
+        label=gettext_lazy("Parameters"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "spellcheck": "false", "class": "font-mono"}),
+        help_text=gettext_lazy('As in a request, for example {"temperature": 0.2}. What a caller sends wins.'),
+    )
+
+    class Meta:
+        model = ChatModel
+        widgets = {  # noqa: RUF012
+            "description": UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+            "system_prompt": UnfoldAdminTextareaWidget(attrs={"rows": 6}),
+        }
+        fields = (
+            "public_id", "name", "description", "enabled", "tags", "vision", "tools", "base", "params", "system_prompt",
+            "owner", "access", "groups", "users",
+        )  # fmt: skip
+        help_texts = {  # noqa: RUF012
+            "public_id": gettext_lazy("What callers send as “model”. It cannot be changed afterwards."),
+            "name": gettext_lazy("Empty: the provider's name."),
+            "base": gettext_lazy("The model that answers. A preset is its base with other words and parameters."),
+            "system_prompt": gettext_lazy("Put before every conversation."),
+            "vision": gettext_lazy("Unknown: as the provider says."),
+            "tools": gettext_lazy("Unknown: as the provider says. Only models that can are offered this site's tools."),
+            "access": gettext_lazy("Administrators may use everything."),
+        }
+
+    def clean_params(self) -> dict[str, Any]:
+        params = self.cleaned_data["params"] or {}
+        if not isinstance(params, dict):
+            raise ValidationError(_('Parameters are an object, for example {"temperature": 0.2}.'))
+        return params
+
+    def clean_public_id(self) -> str:
+        public_id = str(self.cleaned_data["public_id"]).strip()
+        if any(char.isspace() or not char.isprintable() for char in public_id):
+            raise ValidationError(_("An id has no spaces."))
+        return public_id
+
+    def clean_base(self) -> ChatModel | None:
+        base: ChatModel | None = self.cleaned_data["base"]
+        seen, above = {self.instance.pk}, base
+        while above is not None:
+            if above.pk in seen and above.pk is not None:
+                raise ValidationError(_("A preset cannot stand on itself."))
+            seen.add(above.pk)
+            above = above.base
+        if base is None and self.instance._state.adding:
+            raise ValidationError(_("Choose the model that answers. Other models come from the connections."))
+        return base
+
+
+class ClientKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("Only for"),
+        required=False,
+        choices=lambda: [(name, str(label)) for name, label in callers.SCOPES.items()],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=gettext_lazy("Nothing chosen: everything its person may do."),
+    )
+
+    class Meta:
+        model = ClientKey
+        fields = ("user", "name", "scopes", "expires_at")
+        help_texts = {  # noqa: RUF012
+            "name": gettext_lazy("What it is for: “nightly report”."),
+            "expires_at": gettext_lazy("Empty: until it is revoked."),
+        }
+
+
+class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Models are chosen from those there are; what is set stays choosable when its model is gone."""
+
+    MODEL_FIELDS = ("default_model", "task_model", "task_model_external")
+
+    class Meta:
+        model = GatewaySettings
+        fields = (
+            "enable_openai_api",
+            "default_model",
+            "task_model",
+            "task_model_external",
+            "speech_model",
+            "speech_voice",
+        )
+        help_texts = {  # noqa: RUF012
+            "enable_openai_api": gettext_lazy("Switched off, no model is listed and no call goes out."),
+            "default_model": gettext_lazy("Chosen for people who have chosen none."),
+            "task_model": gettext_lazy("Writes titles and image prompts for chats with models of local connections."),
+            "task_model_external": gettext_lazy("The same for all other chats. Empty: the chat's own model."),
+            "speech_model": gettext_lazy("“tts-1”. Empty: the first speech model that a connection lists."),
+            "speech_voice": gettext_lazy("“alloy”, or any other that the model has. Empty: alloy."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        ids = list(ChatModel.objects.filter(enabled=True).values_list("public_id", flat=True))
+        for name in self.MODEL_FIELDS:
+            if name not in self.fields:
+                continue
+            current = getattr(self.instance, name)
+            known = ids if not current or current in ids else [current, *ids]
+            self.fields[name] = forms.ChoiceField(
+                label=self.fields[name].label,
+                help_text=self.fields[name].help_text,
+                required=False,
+                choices=[("", _("None")), *((one, one) for one in known)],
+                widget=UnfoldAdminSelectWidget,
+            )

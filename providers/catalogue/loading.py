@@ -1,0 +1,238 @@
+"""From rows to the snapshot, in a number of queries that does not depend on how many rows there are."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+
+from providers import auth
+from providers.addresses import clean_base_url
+from providers.facts import ConnectionFacts, GatewayFacts, LimitFacts, Route, Snapshot, Source
+from providers.http import Limits, Tls
+from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, RateLimit
+from providers.upstream import listing
+from providers.versioning import ConfigVersion
+
+logger = logging.getLogger(__name__)
+
+
+def load_version() -> int:
+    """The number that every change counts up; 0 before the first."""
+    return ConfigVersion.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+
+
+def load_snapshot(version: int) -> Snapshot:
+    """Read everything. `version` was read before, so a change meanwhile makes the next look read again."""
+    connections = _load_connections()
+    routes = _load_routes(connections)
+    return Snapshot(
+        version=version,
+        routes=routes,
+        connections=connections,
+        gateway=_load_gateway(),
+        limits=_load_limits(),
+        speaking=tuple(route for name, route in sorted(routes.items()) if listing.is_for_speech(name)),
+    )
+
+
+def _load_limits() -> tuple[LimitFacts, ...]:
+    return tuple(
+        LimitFacts(
+            id=row.pk,
+            target=row.target,
+            target_id=row.target_id,
+            requests_minute=row.requests_minute,
+            tokens_minute=row.tokens_minute,
+            requests_day=row.requests_day,
+            tokens_day=row.tokens_day,
+        )
+        for row in RateLimit.objects.filter(enabled=True)
+    )
+
+
+def facts_of(row: Connection, *, group_ids: Iterable[int] = (), index: int = 0) -> ConnectionFacts:
+    """A connection's row as a frozen value; also for rows that are not saved (verify)."""
+    return ConnectionFacts(
+        id=row.pk or 0,
+        name=row.name,
+        kind=row.kind,
+        base_url=clean_base_url(row.kind, row.base_url),
+        secret=row.secret,
+        auth_type=row.auth_type,
+        auth_options=dict(row.auth_options),
+        azure=row.azure,
+        api_version=row.api_version,
+        prefix_id=row.prefix_id,
+        tags=tuple(row.tags),
+        connection_type=row.connection_type,
+        headers=dict(row.headers),
+        forward_cookies=_cookies(row),
+        limits=Limits(
+            connect=row.connect_timeout or settings.UPSTREAM_CONNECT_TIMEOUT,
+            first_byte=row.first_byte_timeout or settings.UPSTREAM_FIRST_BYTE_TIMEOUT,
+            idle=row.idle_timeout or settings.UPSTREAM_TIMEOUT,
+        ),
+        tls=Tls(verify=row.verify_tls and settings.UPSTREAM_VERIFY_TLS, ca_file=row.ca_file),
+        position=row.position,
+        access=row.access,
+        group_ids=frozenset(group_ids),
+        demo=row.demo,
+        model_ids=tuple(row.model_ids),
+        index=index,
+    )
+
+
+def _cookies(row: Connection) -> str:
+    """Types that send on who is signed in take the cookies along, all but our own, unless the row says otherwise."""
+    if row.forward_cookies != Connection.Cookies.AUTO:
+        return row.forward_cookies
+    auth_type = auth.AUTH_TYPES.get(row.auth_type)
+    return "others" if auth_type is not None and auth_type.needs_user else "none"
+
+
+def _load_connections() -> dict[int, ConnectionFacts]:
+    groups = _pairs(Connection.groups.through.objects, "connection_id", "group_id")
+    rows = enumerate(Connection.objects.order_by("demo", "position", "pk"))  # the demo has no place in the flat form
+    return {row.pk: facts_of(row, group_ids=groups[row.pk], index=index) for index, row in rows if row.enabled}
+
+
+def _load_routes(connections: dict[int, ConnectionFacts]) -> dict[str, Route]:
+    groups = _pairs(ChatModel.groups.through.objects, "chatmodel_id", "group_id")
+    users = _pairs(ChatModel.users.through.objects, "chatmodel_id", "user_id")
+    sources = _load_sources(connections)
+    rows = {row.pk: row for row in ChatModel.objects.filter(enabled=True).order_by("public_id").defer("created")}
+    routes = {
+        row.pk: _route(row, tuple(sources[row.pk]), group_ids=groups[row.pk], user_ids=users[row.pk])
+        for row in rows.values()
+    }
+    for pk, row in rows.items():
+        if row.base_id is not None:
+            _resolve(pk, rows, routes, ())
+    return {route.public_id: route for route in routes.values() if route.sources}
+
+
+def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int], user_ids: list[int]) -> Route:
+    """One model; what its row leaves open, the provider's own object says."""
+    first = sources[0] if sources else None
+    raw = first.raw if first else {}
+    return Route(
+        public_id=row.public_id,
+        name=row.name or _shown_name(first) or row.public_id,
+        description=row.description or listing.description_of(raw),
+        sources=sources,
+        base_id=None,
+        params=dict(row.params),
+        system_prompt=row.system_prompt,
+        owner_id=row.owner_id,
+        access=row.access,
+        group_ids=frozenset(group_ids),
+        user_ids=frozenset(user_ids),
+        tags=tuple(row.tags),
+        vision=listing.vision_of(raw) if row.vision is None else row.vision,
+        tools=_tools(first) if row.tools is None else row.tools,
+        for_chat=not sources or any(listing.is_for_chat(s.connection, s.upstream_id) for s in sources),
+    )
+
+
+def _tools(source: Source | None) -> bool | None:
+    """Whether the model calls functions, by the provider's object or its family; the demo's script never does."""
+    if source is None:
+        return None
+    if source.connection.demo:
+        return False
+    said = listing.tools_of(source.raw)
+    return said if said is not None else listing.is_known_to_call(source.connection, source.upstream_id) or None
+
+
+def _shown_name(source: Source | None) -> str:
+    """The provider's name, with the connection's prefix behind so that two of the same name can be told apart."""
+    name = listing.name_of(source.raw) if source else ""
+    return f"{name} ({source.connection.prefix_id})" if source and name and source.connection.prefix_id else name
+
+
+def _resolve(pk: int, rows: dict[int, ChatModel], routes: dict[int, Route], above: tuple[int, ...]) -> Route | None:
+    """Give a preset its base's sources, bases first; None where the chain ends in nothing or bites its tail."""
+    route = routes.get(pk)
+    base_pk = rows[pk].base_id if pk in rows else None
+    if route is None or base_pk is None or route.base_id is not None:
+        return route
+    if pk in above:
+        logger.warning(
+            "The presets %s stand on each other and are left out.", sorted(rows[key].public_id for key in above)
+        )
+        return None
+    base = _resolve(base_pk, rows, routes, (*above, pk))
+    if base is None:
+        routes.pop(pk, None)
+        return None
+    routes[pk] = resolved = _inherited(route, base)
+    return resolved
+
+
+def _inherited(preset: Route, base: Route) -> Route:
+    """A preset over its base: its own words win, what it leaves open comes from the base."""
+    rule: dict[str, Any] = {}
+    if preset.access == "inherit":
+        rule = {
+            "access": base.access,
+            "group_ids": base.group_ids,
+            "user_ids": base.user_ids,
+            "owner_id": preset.owner_id if preset.owner_id is not None else base.owner_id,
+        }
+    return replace(
+        preset,
+        sources=base.sources,
+        base_id=base.public_id,
+        params={**base.params, **preset.params},
+        system_prompt=preset.system_prompt or base.system_prompt,
+        tags=preset.tags or base.tags,
+        vision=base.vision if preset.vision is None else preset.vision,
+        tools=base.tools if preset.tools is None else preset.tools,
+        for_chat=base.for_chat,
+        **rule,
+    )
+
+
+def _load_sources(connections: dict[int, ConnectionFacts]) -> defaultdict[int, list[Source]]:
+    found: defaultdict[int, list[Source]] = defaultdict(list)
+    rows = (
+        ModelSource.objects.filter(listed=True, connection__enabled=True)
+        .order_by("connection__position", "connection_id", "pk")
+        .values_list("model_id", "connection_id", "upstream_id", "raw")
+    )
+    for model_id, connection_id, upstream_id, raw in rows:
+        connection = connections.get(connection_id)
+        if connection is not None:
+            found[model_id].append(Source(connection, upstream_id, raw))
+    return found
+
+
+def _load_gateway() -> GatewayFacts:
+    row = GatewaySettings.objects.filter(pk=1).first()
+    if row is None:
+        return GatewayFacts(
+            enable_openai_api=settings.ENABLE_OPENAI_API,
+            task_model=settings.TASK_MODEL,
+            task_model_external=settings.TASK_MODEL_EXTERNAL,
+            speech_model=settings.SPEECH_MODEL,
+            speech_voice=settings.SPEECH_VOICE,
+        )
+    return GatewayFacts(
+        enable_openai_api=row.enable_openai_api,
+        task_model=row.task_model,
+        task_model_external=row.task_model_external,
+        default_model=row.default_model,
+        speech_model=row.speech_model,
+        speech_voice=row.speech_voice,
+    )
+
+
+def _pairs(rows: "models.Manager[Any]", one: str, other: str) -> defaultdict[int, list[int]]:
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for key, value in rows.values_list(one, other):
+        found[key].append(value)
+    return found

@@ -1,0 +1,12 @@
+"""The addresses for administrators' scripts."""
+
+from django.urls import path
+
+from providers.config import views
+
+urlpatterns = [
+    path("openai/config", views.Config.as_view()),
+    path("openai/config/update", views.ConfigUpdate.as_view()),
+    path("openai/verify", views.Verify.as_view()),
+    path("openai/models/<int:url_idx>", views.ConnectionModels.as_view()),
+]

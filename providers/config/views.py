@@ -1,0 +1,154 @@
+"""The connections for scripts of administrators: the flat form, a test without saving, one connection's models."""
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from providers import catalogue, http, services
+from providers.authentication import caller_of
+from providers.catalogue import discovery, health, loading
+from providers.config import form as config
+from providers.errors import BadRequest, Forbidden, GatewayError, NotFound, ProviderError
+from providers.facts import Caller
+from providers.models import Connection
+from providers.relay.serializers import ModelListSerializer, OpenAIErrorSerializer, model_list
+from providers.relay.views import OpenAIView
+
+LIST_SECONDS = 5.0  # how long saving waits for the lists of new connections; slower servers are listed behind
+
+REFUSED: dict[Any, OpenApiResponse] = {
+    400: OpenApiResponse(OpenAIErrorSerializer, description="A field is wrong; `param` names it"),
+    401: OpenApiResponse(OpenAIErrorSerializer, description="No key, or none that is known here"),
+    403: OpenApiResponse(OpenAIErrorSerializer, description="Only administrators may do this"),
+}
+
+
+class FlatConfigSerializer(serializers.Serializer[Any]):
+    """Lists that belong together by index; settings by index as text. Keys are masks on the way out."""
+
+    ENABLE_OPENAI_API = serializers.BooleanField(required=False)
+    OPENAI_API_BASE_URLS = serializers.ListField(child=serializers.CharField())
+    OPENAI_API_KEYS = serializers.ListField(child=serializers.CharField(allow_blank=True))
+    OPENAI_API_CONFIGS = serializers.DictField(child=serializers.DictField())
+
+
+class VerifySerializer(serializers.Serializer[Any]):
+    url = serializers.CharField()
+    key = serializers.CharField(allow_blank=True, required=False)
+    config = serializers.DictField(required=False)  # type: ignore[assignment]
+
+
+class AdminView(OpenAIView):
+    """Administrators only, by session or by a key that is not limited to other things."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        administrator(request)
+
+
+def administrator(request: Request) -> Caller:
+    """The caller, who is an administrator. Raises Unauthenticated, Forbidden."""
+    caller = caller_of(request)
+    if not caller.is_admin:
+        raise Forbidden(_("Only administrators may do this."))
+    if not caller.may("admin"):
+        raise Forbidden(_("This API key was not made for changing settings."), code="insufficient_scope")
+    return caller
+
+
+class Config(AdminView):
+    @extend_schema(responses={200: FlatConfigSerializer, **REFUSED})
+    def get(self, request: Request) -> HttpResponse:
+        """The connections as a flat form, keys as masks."""
+        return _json(config.read())
+
+
+class ConfigUpdate(AdminView):
+    @extend_schema(request=FlatConfigSerializer, responses={200: FlatConfigSerializer, **REFUSED})
+    def post(self, request: Request) -> HttpResponse:
+        """Replace the connections, all or nothing. A mask keeps its stored key, an empty key removes it."""
+        to_ask = config.save(_object(request))
+        if to_ask:
+            discovery.refresh(only=to_ask, timeout=LIST_SECONDS)
+        return _json(config.read())
+
+
+class Verify(AdminView):
+    @extend_schema(
+        request=VerifySerializer,
+        responses={
+            (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, description="The provider's own list"),
+            **REFUSED,
+            502: OpenApiResponse(OpenAIErrorSerializer, description="No answer, or one that is no JSON"),
+            504: OpenApiResponse(OpenAIErrorSerializer, description="Too slow an answer"),
+        },
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Ask a provider for its models without saving anything; its own status and body, whatever they are."""
+        row = _unsaved(_object(request))
+        answer = discovery.probe_answer(loading.facts_of(row), by=caller_of(request))
+        if answer.status < 400:
+            return _json(answer.json())
+        return _passed_on(answer)
+
+
+class ConnectionModels(AdminView):
+    @extend_schema(responses={200: ModelListSerializer, **REFUSED, 404: OpenApiResponse(OpenAIErrorSerializer)})
+    def get(self, request: Request, url_idx: int) -> HttpResponse:
+        """One connection's models, asked for now."""
+        row = Connection.objects.order_by("demo", "position", "pk")[url_idx : url_idx + 1].first()
+        if row is None:
+            raise NotFound(_("There is no connection number %(n)s.") % {"n": url_idx}, param="url_idx")
+        try:
+            services.refresh_models(row, by=caller_of(request))
+        except GatewayError as error:
+            # With the provider's own words: who asks is an administrator.
+            raise ProviderError(
+                health.in_words(error), code=error.code, status=error.status, retry_after=error.retry_after
+            ) from error
+        routes = catalogue.snapshot_blocking().routes.values()
+        return _json(
+            model_list(
+                replace(route, sources=sources)
+                for route in routes
+                if route.base_id is None
+                and (sources := tuple(source for source in route.sources if source.connection.id == row.pk))
+            )
+        )
+
+
+def _unsaved(form: dict[str, Any]) -> Connection:
+    """A row from `{url, key, config?}`. A mask stands for the key that is stored for this address."""
+    url, key = form.get("url"), form.get("key") or ""
+    if not isinstance(url, str) or not isinstance(key, str):
+        raise BadRequest(_("“url” and “key” must be texts."), param="key" if isinstance(url, str) else "url")
+    entry = config.entry_of(0, url, key.strip(), {} if form.get("config") is None else form["config"])
+    row = Connection(name=config.name_of(entry.url), base_url=entry.url, secret=entry.key, **entry.values)
+    if entry.has_mask:
+        row.secret = config.stored_key(entry)
+    return row
+
+
+def _object(request: Request) -> dict[str, Any]:
+    if not isinstance(request.data, dict):
+        raise BadRequest(_("The body must be an object."))
+    return request.data
+
+
+def _passed_on(answer: http.BlockingAnswer) -> HttpResponse:
+    """The provider's refusal as it is, but never as a page that a browser would show as ours."""
+    kind = answer.headers.get("content-type", "")
+    safe = "application/json" if kind.startswith("application/json") else "text/plain; charset=utf-8"
+    kept = {name: answer.headers[name] for name in ("retry-after",) if name in answer.headers}
+    return HttpResponse(answer.content, status=answer.status, content_type=safe, headers=kept)
+
+
+def _json(value: Any) -> HttpResponse:
+    return HttpResponse(orjson.dumps(value), content_type="application/json")

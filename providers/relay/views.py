@@ -1,0 +1,209 @@
+"""The gateway for everyone whom the lane does not take: browsers with a session, and keys when the lane is off.
+
+The same calls, through the same functions, with the same answers as `gateway`; and the model lists.
+"""
+
+from collections.abc import AsyncGenerator
+from inspect import isawaitable
+from typing import Any, ClassVar
+
+import orjson
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import translation
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from providers import callers, catalogue, error_responses
+from providers.authentication import IsCaller, caller_of, presented_key, user_of
+from providers.catalogue import discovery
+from providers.errors import GatewayError
+from providers.facts import Caller
+from providers.relay import calls
+from providers.relay.serializers import (
+    ChatRequestSerializer,
+    EmbeddingsRequestSerializer,
+    ModelListSerializer,
+    ModelSerializer,
+    OpenAIErrorSerializer,
+    ResponsesRequestSerializer,
+    model_list,
+    model_object,
+)
+
+REFRESH_SECONDS = 3.0  # how long a refreshed list is waited for; slower servers show up in the next one
+
+REFUSED: dict[Any, OpenApiResponse] = {
+    401: OpenApiResponse(OpenAIErrorSerializer, description="No key, or none that is known here"),
+    403: OpenApiResponse(OpenAIErrorSerializer, description="The key was made for something else"),
+    404: OpenApiResponse(OpenAIErrorSerializer, description="No such model, or not for this caller"),
+    503: OpenApiResponse(OpenAIErrorSerializer, description="Connections are switched off or not configured"),
+}
+RELAYED: dict[Any, OpenApiResponse] = {
+    **REFUSED,
+    (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, description="The provider's answer, unchanged"),
+    (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description="The same as it comes, with `stream`"),
+    400: OpenApiResponse(OpenAIErrorSerializer, description="The request cannot be understood"),
+    413: OpenApiResponse(OpenAIErrorSerializer, description="The body is too large"),
+    429: OpenApiResponse(OpenAIErrorSerializer, description="Too much at once; see `Retry-After`"),
+    502: OpenApiResponse(OpenAIErrorSerializer, description="`upstream_unreachable`: the provider does not answer"),
+    504: OpenApiResponse(OpenAIErrorSerializer, description="`upstream_timeout`: the provider is too slow"),
+}
+
+
+class AnyAccept(BaseContentNegotiation):
+    """OpenAI's clients ask for JSON even when they stream; what is sent follows from the request's body alone."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class OpenAIView(APIView):
+    """What programs call: answers in English whatever language a browser asks for, as the lane's are."""
+
+    content_negotiation_class = AnyAccept
+    permission_classes = (IsCaller,)
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        with translation.override("en"):
+            return super().dispatch(request, *args, **kwargs)
+
+
+class LoopView(OpenAIView):
+    """An OpenAIView whose `post` is a coroutine: a call that waits for its provider holds no thread meanwhile."""
+
+    async def dispatch(  # type: ignore[override]
+        self, request: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Django REST framework's own dispatch, step by step, on the loop."""
+        with translation.override("en"):
+            self.args, self.kwargs, self.headers = args, kwargs, self.default_response_headers
+            self.request = asked = self.initialize_request(request, *args, **kwargs)
+            try:
+                await self._admit(asked)
+                answer = getattr(self, request.method.lower(), self.http_method_not_allowed)(asked, *args, **kwargs)
+                response = await answer if isawaitable(answer) else answer
+            except Exception as error:
+                response = self.handle_exception(error)
+            return self.finalize_response(asked, response, *args, **kwargs)
+
+    async def _admit(self, request: Request) -> None:
+        """A known key costs no thread and no query. A session is judged, and its person looked up, in a thread."""
+        key = presented_key(request.headers.get("Authorization", ""), request.headers.get("api-key", ""))
+        if key is None:
+            return await sync_to_async(self.initial)(request)
+        caller = await callers.caller_for_key(key)
+        request.user, request.auth = user_of(caller), caller
+        return self.initial(request)
+
+
+# --- the relay --------------------------------------------------------------------------------------------------------
+
+
+class RelayView(LoopView):
+    operation: ClassVar[calls.Operation]
+
+    async def post(self, request: Request) -> StreamingHttpResponse:
+        ask = calls.ask_for(self.operation, caller_of(request), body_of(request), request.COOKIES)
+        reply = await calls.begin(ask)
+        return StreamingHttpResponse(pass_on(reply), status=reply.status, headers=dict(reply.headers))
+
+
+class ChatCompletions(RelayView):
+    operation = "chat"
+
+    @extend_schema(request=ChatRequestSerializer, responses=RELAYED)
+    async def post(self, request: Request) -> StreamingHttpResponse:
+        """Complete a chat."""
+        return await super().post(request)
+
+
+class Embeddings(RelayView):
+    operation = "embeddings"
+
+    @extend_schema(request=EmbeddingsRequestSerializer, responses=RELAYED)
+    async def post(self, request: Request) -> StreamingHttpResponse:
+        """Turn texts into vectors."""
+        return await super().post(request)
+
+
+class Responses(RelayView):
+    operation = "responses"
+
+    @extend_schema(request=ResponsesRequestSerializer, responses=RELAYED)
+    async def post(self, request: Request) -> StreamingHttpResponse:
+        """Make a response (OpenAI's newer protocol)."""
+        return await super().post(request)
+
+
+def body_of(request: Request) -> bytes:
+    body: bytes = request._request.body  # raises RequestDataTooBig where the length is declared
+    if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise error_responses.too_large()
+    return body
+
+
+async def pass_on(reply: calls.Reply) -> AsyncGenerator[bytes, None]:
+    """A client that leaves cancels this generator, which closes the call to the provider."""
+    try:
+        async for piece in reply.chunks():
+            yield piece
+    except GatewayError as error:
+        yield reply.last_words(error)
+    finally:
+        await reply.aclose()
+
+
+# --- models -----------------------------------------------------------------------------------------------------------
+
+
+class Models(OpenAIView):
+    @extend_schema(responses={200: ModelListSerializer, **REFUSED})
+    def get(self, request: Request) -> HttpResponse:
+        """The models that the caller may use."""
+        return _listed(_caller(request))
+
+
+class Model(OpenAIView):
+    @extend_schema(responses={200: ModelSerializer, **REFUSED})
+    def get(self, request: Request, model_id: str) -> HttpResponse:
+        """One model."""
+        route = catalogue.snapshot_blocking().route_for(_caller(request), model_id)
+        return _json(model_object(route))
+
+
+class SiteModels(APIView):
+    content_negotiation_class = AnyAccept
+
+    @extend_schema(
+        parameters=[OpenApiParameter("refresh", bool, description="Ask the providers again first")],
+        responses={200: ModelListSerializer},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """The models that the caller may use, for the site's own pages."""
+        caller = _caller(request)
+        if request.GET.get("refresh", "").lower() in ("1", "true"):
+            discovery.refresh(timeout=REFRESH_SECONDS)
+        return _listed(caller)
+
+
+def _caller(request: Request) -> Caller:
+    caller = caller_of(request)
+    calls.admit(caller)
+    return caller
+
+
+def _listed(caller: Caller) -> HttpResponse:
+    return _json(model_list(catalogue.snapshot_blocking().routes_for(caller)))
+
+
+def _json(value: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(orjson.dumps(value), content_type="application/json")

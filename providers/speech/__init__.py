@@ -1,0 +1,7 @@
+"""Text read aloud through a connection, with a cache of the sound."""
+
+from providers.speech.clips import speak
+
+__all__ = [
+    "speak",
+]

@@ -1,0 +1,211 @@
+"""Which models a connection offers: where to ask, and how to read what comes back. Values in, values out; no rows.
+
+Shapes in the wild: `{"data": [...]}` (OpenAI and most), a bare list, `{"data": null}` for nothing (Ollama),
+`{"models": [...]}` (Ollama's own), plain texts instead of objects, error objects with status 200, HTML, the same id
+twice, a name that is null.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from providers import http
+from providers.errors import ConfigurationError, ProviderError
+from providers.facts import ConnectionFacts
+from providers.upstream import endpoints
+from providers.upstream.error_bodies import error_of, provider_words
+
+MAX_BYTES = 32 * 1024 * 1024
+MAX_MODELS = 20_000
+MAX_ID = 255  # characters; the width of the columns
+MAX_RAW = 16 * 1024  # bytes kept of one provider's object; a longer one keeps its plain members only
+# R28: what api.openai.com lists beside its chat models. They can be called, but nobody picks them in a chat.
+NOT_FOR_CHAT = ("babbage", "dall-e", "davinci", "embedding", "tts", "whisper")
+# OpenAI's list does not say which models call functions. gpt-4o and later and those that think do, but for the first
+# small ones, those of ChatGPT's own page, and those made for one thing.
+_CALLS = re.compile(r"(?:^|[/.:@])(?:gpt-4o|gpt-4\.\d|gpt-(?:[5-9]|[12]\d)|o\d+)(?![a-z0-9])", re.IGNORECASE)
+_DOES_NOT = re.compile(
+    r"o1-(?:mini|preview)|gpt-5-chat|chat-latest|search|audio|realtime|transcribe|tts|image|instruct", re.IGNORECASE
+)
+# Speech models by their names; Gemini's speak through its chat alone.
+FOR_SPEECH = re.compile(r"(?<![a-z])(?:tts|kokoro|orpheus)(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One model as a provider lists it: its id there and the provider's own object."""
+
+    upstream_id: str
+    raw: Mapping[str, Any] = field(repr=False)
+
+
+def list_urls(facts: ConnectionFacts) -> list[str]:
+    """Where to ask, the next one when the one before is not there (404).
+
+    Raises ConfigurationError where a server has no such list (Azure's deployments).
+    """
+    if facts.azure:
+        return [_azure_url(facts)]
+    ordinary = f"{facts.base_url}/models"
+    if facts.kind == "ollama":  # its own list has names and details that /v1 leaves out
+        return [f"{facts.base_url.removesuffix('/v1')}/api/tags", ordinary]
+    return [ordinary]
+
+
+def probe_urls(facts: ConnectionFacts) -> list[str]:
+    """Where to ask whether a server answers: its list, and on Azure's classic surface the region's (R43)."""
+    if endpoints.is_azure_classic(facts):
+        root = facts.base_url.partition("/openai/deployments/")[0].removesuffix("/openai")
+        return [f"{root}/openai/models?api-version={quote(endpoints.api_version(facts), safe='')}"]
+    return list_urls(facts)
+
+
+def proof_urls(facts: ConnectionFacts) -> list[str]:
+    """Where to ask whether the key is good, for servers whose list answers without one (OpenRouter)."""
+    return [f"{facts.base_url}/key"] if facts.kind == "openrouter" else []
+
+
+def _azure_url(facts: ConnectionFacts) -> str:
+    if endpoints.is_azure_v1(facts):
+        version = f"?api-version={quote(facts.api_version, safe='')}" if facts.api_version else ""
+        return f"{facts.base_url}/models{version}"
+    raise ConfigurationError(
+        _("Azure does not list deployments. Write their names into “Model ids”."), code="model_ids_needed"
+    )
+
+
+def limits_of(facts: ConnectionFacts) -> http.Limits:
+    """A list is one small answer: `AIOHTTP_CLIENT_TIMEOUT_MODEL_LIST` for the whole of it."""
+    total = settings.MODEL_LIST_TIMEOUT
+    return http.Limits(connect=facts.limits.connect, first_byte=total, idle=total, total=total, max_bytes=MAX_BYTES)
+
+
+def static_list(model_ids: Iterable[str]) -> list[Listed]:
+    """The administrator's own list (R6)."""
+    return _unique(Listed(one, {"id": one, "object": "model", "owned_by": "openai"}) for one in model_ids)
+
+
+def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[Listed]:
+    """The models in an answer. Raises ProviderError with the provider's words when it is no list."""
+    if status >= 400:
+        raise error_of(status, body, headers)
+    try:
+        answer = orjson.loads(body)
+    except ValueError as error:
+        raise _no_list(status, body) from error
+    items = answer
+    if isinstance(answer, dict):
+        if answer.get("error"):
+            raise _no_list(status, body)
+        items = answer["data"] if "data" in answer else answer.get("models", answer)
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise _no_list(status, body)
+    return _unique(found for item in items if (found := _read_item(item)) is not None)[:MAX_MODELS]
+
+
+def _no_list(status: int, body: bytes) -> ProviderError:
+    return ProviderError(
+        _("The answer is not a list of models. Is the base URL right?"),
+        code="invalid_answer",
+        status=502 if status < 400 else status,
+        provider=provider_words(body),
+    )
+
+
+def _read_item(item: Any) -> Listed | None:
+    if isinstance(item, str):
+        item = {"id": item}
+    if not isinstance(item, dict):
+        return None
+    upstream_id = item.get("id") or item.get("name") or item.get("model")
+    if isinstance(upstream_id, int) and not isinstance(upstream_id, bool):
+        upstream_id = str(upstream_id)
+    if not isinstance(upstream_id, str) or not 0 < len(upstream_id) <= MAX_ID or "\x00" in upstream_id:
+        return None
+    raw = {key: value for key, value in item.items() if not (key == "name" and value is None)}
+    if len(orjson.dumps(raw)) > MAX_RAW:
+        raw = {
+            k: v for k, v in raw.items() if not isinstance(v, dict | list) and not (isinstance(v, str) and len(v) > 500)
+        }
+    return Listed(upstream_id, {"id": upstream_id, **raw})
+
+
+def _unique(items: Iterable[Listed]) -> list[Listed]:
+    seen: dict[str, Listed] = {}
+    for item in items:
+        seen.setdefault(item.upstream_id, item)
+    return list(seen.values())
+
+
+# --- what the provider's object says ---------------------------------------------------------------------------------
+
+
+def name_of(raw: Mapping[str, Any]) -> str:
+    """The provider's name for people, or nothing where it has none besides the id."""
+    name = raw.get("name")
+    return name.strip() if isinstance(name, str) and name != raw.get("id") else ""
+
+
+def description_of(raw: Mapping[str, Any]) -> str:
+    """The provider's own sentence (OpenRouter), or size and quantisation (Ollama)."""
+    if isinstance(raw.get("description"), str):
+        return str(raw["description"]).strip()[:2000]
+    details = raw.get("details")
+    if isinstance(details, dict):
+        words = [details.get("parameter_size"), details.get("quantization_level")]
+        return " · ".join(word for word in words if isinstance(word, str) and word)
+    return ""
+
+
+def vision_of(raw: Mapping[str, Any]) -> bool | None:
+    """Whether the model takes pictures; None where the provider does not say."""
+    architecture = raw.get("architecture")
+    if isinstance(architecture, dict) and isinstance(architecture.get("input_modalities"), list):
+        return "image" in architecture["input_modalities"]
+    if isinstance(raw.get("input_modalities"), list):
+        return "image" in raw["input_modalities"]
+    capabilities = raw.get("capabilities")
+    if isinstance(capabilities, list):
+        return "vision" in capabilities
+    if isinstance(capabilities, dict) and isinstance(capabilities.get("vision"), bool):
+        return bool(capabilities["vision"])
+    return None
+
+
+def tools_of(raw: Mapping[str, Any]) -> bool | None:
+    """Whether the model calls functions; None where the provider does not say."""
+    parameters = raw.get("supported_parameters")  # OpenRouter
+    if isinstance(parameters, list):
+        return "tools" in parameters
+    capabilities = raw.get("capabilities")
+    if isinstance(capabilities, list):  # Ollama
+        return "tools" in capabilities
+    if isinstance(capabilities, dict):  # Mistral, GitHub
+        for name in ("function_calling", "tools", "tool_calls"):
+            if isinstance(capabilities.get(name), bool):
+                return bool(capabilities[name])
+    return None
+
+
+def is_known_to_call(facts: ConnectionFacts, upstream_id: str) -> bool:
+    """Whether a model of OpenAI's own or Azure's API calls functions, by its family."""
+    return bool(endpoints.is_official(facts) and _CALLS.search(upstream_id) and not _DOES_NOT.search(upstream_id))
+
+
+def is_for_chat(facts: ConnectionFacts, upstream_id: str) -> bool:
+    """R28: false for the official API's models that are not for chats."""
+    official = not facts.azure and endpoints.is_official(facts)
+    return not (official and any(word in upstream_id for word in NOT_FOR_CHAT))
+
+
+def is_for_speech(model_id: str) -> bool:
+    """Whether a model's name says that it reads texts aloud."""
+    return FOR_SPEECH.search(model_id) is not None and "gemini" not in model_id.lower()

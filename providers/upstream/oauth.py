@@ -1,0 +1,200 @@
+"""The access token that a person's OpenID provider gave at sign-in, renewed before it ends (`system_oauth`).
+
+django-allauth keeps it (`SocialToken`), encrypted by `providers.tokens`. Renewal is single flight: over threads by a
+lock, over processes by the cache, because a provider that rotates refresh tokens takes a second use of the old one for
+theft.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.models import SocialApp, SocialToken
+from django.core.cache import cache
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from providers import background, http
+from providers.errors import ConfigurationError, GatewayError, ProviderError
+from providers.fields import UNREADABLE
+from providers.upstream.error_bodies import provider_words
+
+RENEW_SECONDS = 60.0  # before the end
+REMEMBER_SECONDS = 30.0  # how long a token is used without looking at its row
+RENEWAL_SECONDS = 20.0  # the longest a renewal may take
+CONFIG_SECONDS = 3600.0  # how long the provider's own description is believed
+LIMITS = http.Limits(connect=5, first_byte=10, idle=10, total=15, max_bytes=1_000_000)
+
+
+@dataclass(slots=True)
+class _Remembered:
+    token: str = field(repr=False)
+    until: float  # on the monotonic clock
+
+
+class _Memory:
+    def __init__(self) -> None:
+        self.tokens: dict[int, _Remembered] = {}
+        self.locks: dict[int, threading.Lock] = {}
+        self.configs: dict[str, tuple[float, dict[str, Any]]] = {}
+        self.lock = threading.Lock()
+
+    def lock_for(self, user_id: int) -> threading.Lock:
+        with self.lock:
+            return self.locks.setdefault(user_id, threading.Lock())
+
+
+_memory = _Memory()
+
+
+def token_for(user_id: int) -> str:
+    """A token that is valid for a while. Blocks; raises ConfigurationError, in words for the person, without one."""
+    known = _memory.tokens.get(user_id)
+    if known is not None and known.until > time.monotonic():
+        return known.token
+    with _memory.lock_for(user_id):
+        known = _memory.tokens.get(user_id)
+        if known is not None and known.until > time.monotonic():
+            return known.token
+        row = background.run(lambda: _row_of(user_id))
+        left = _seconds_left(row)
+        if left <= RENEW_SECONDS:
+            row = _renewed(row, user_id, still_valid=left > 0)
+            left = _seconds_left(row)
+        use = min(REMEMBER_SECONDS, max(0.0, left - RENEW_SECONDS))
+        _memory.tokens[user_id] = _Remembered(row.token, time.monotonic() + use)
+        return str(row.token)
+
+
+def forget() -> None:
+    """Forget every token and every provider's description."""
+    _memory.__init__()  # type: ignore[misc]
+
+
+def _row_of(user_id: int) -> Any:
+    row = (
+        SocialToken.objects.select_related("account", "app")
+        .filter(account__user_id=user_id)
+        .order_by("-account__last_login", "-pk")
+        .first()
+    )
+    if row is None:
+        raise ConfigurationError(
+            _("This model needs single sign-on. Sign out, and sign in again through it."), code="oauth_token_missing"
+        )
+    return row
+
+
+def _seconds_left(row: Any) -> float:
+    if row.token == UNREADABLE:
+        raise _ended()
+    return float("inf") if row.expires_at is None else (row.expires_at - timezone.now()).total_seconds()
+
+
+def _ended() -> ConfigurationError:
+    return ConfigurationError(
+        _("Your single sign-on has ended. Sign out, and sign in again through it."), code="oauth_token_ended"
+    )
+
+
+def _renewed(row: Any, user_id: int, *, still_valid: bool) -> Any:
+    """The row with a new token; the same row while the old token is valid and renewing does not work."""
+    if not row.token_secret:
+        if still_valid:
+            return row
+        raise _ended()
+    key = f"oauth-renewal-{row.pk}"
+    if not cache.add(key, 1, timeout=RENEWAL_SECONDS):
+        return _renewed_elsewhere(row, user_id, still_valid=still_valid)
+    try:
+        return _renew(row)
+    except GatewayError:
+        if still_valid:
+            return row
+        raise
+    finally:
+        cache.delete(key)
+
+
+def _renewed_elsewhere(row: Any, user_id: int, *, still_valid: bool) -> Any:
+    """Another process renews it: wait for its row, unless the old token still does."""
+    end = time.monotonic() + RENEWAL_SECONDS
+    while not still_valid and time.monotonic() < end:
+        time.sleep(0.1)
+        fresh = background.run(lambda: _row_of(user_id))
+        if _seconds_left(fresh) > 0:
+            return fresh
+    if still_valid:
+        return row
+    raise _ended()
+
+
+def _renew(row: Any) -> Any:
+    app = background.run(lambda: _app_of(row))
+    config = _description(app)
+    answer = _ask(app, config, row.token_secret)
+    row.token = str(answer["access_token"])
+    row.token_secret = str(answer.get("refresh_token") or row.token_secret)
+    seconds = answer.get("expires_in")
+    row.expires_at = timezone.now() + timedelta(seconds=float(seconds)) if seconds else None
+    background.run(lambda: row.save(update_fields=["token", "token_secret", "expires_at"]))
+    return row
+
+
+def _app_of(row: Any) -> Any:
+    try:
+        return row.app or get_adapter().get_app(None, provider=row.account.provider)
+    except SocialApp.DoesNotExist as error:
+        raise ConfigurationError(
+            _("The single sign-on that this person used is no longer configured."), code="oauth_not_configured"
+        ) from error
+
+
+def _description(app: Any) -> dict[str, Any]:
+    """The provider's description (`/.well-known/openid-configuration`)."""
+    url = str(app.settings["server_url"])
+    if "/.well-known/" not in url:
+        url = f"{url.rstrip('/')}/.well-known/openid-configuration"
+    read, config = _memory.configs.get(url, (float("-inf"), {}))
+    if time.monotonic() - read > CONFIG_SECONDS:
+        answer = http.request("GET", url, limits=LIMITS)
+        config = answer.json() if answer.status < 400 else {}
+        if not isinstance(config, dict) or not config.get("token_endpoint"):
+            raise ConfigurationError(
+                _("The single sign-on provider does not describe itself."), provider=provider_words(answer.content)
+            )
+        _memory.configs[url] = (time.monotonic(), config)
+    return config
+
+
+def _ask(app: Any, config: dict[str, Any], refresh_token: str) -> dict[str, Any]:
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    methods = config.get("token_endpoint_auth_methods_supported") or []
+    wanted = app.settings.get("token_auth_method")
+    basic = wanted == "client_secret_basic" or (
+        not wanted and "client_secret_post" not in methods and "client_secret_basic" in methods
+    )
+    if not basic:
+        form |= {"client_id": app.client_id, "client_secret": app.secret}
+    answer = http.request(
+        "POST",
+        str(config["token_endpoint"]),
+        data=form,
+        auth=(app.client_id, app.secret) if basic else None,
+        headers={"Accept": "application/json"},
+        limits=LIMITS,
+    )
+    if answer.status in (400, 401):
+        raise _ended()
+    value = answer.json() if answer.status < 400 else None
+    if not isinstance(value, dict) or not value.get("access_token"):
+        raise ProviderError(
+            _("The single sign-on provider did not renew the sign-in."),
+            provider=provider_words(answer.content),
+            status=502,
+            retryable=True,
+        )
+    return value

@@ -1,0 +1,282 @@
+"""An upstream's answer as pieces: each way in which real servers differ, without a socket."""
+
+import json
+
+import pytest
+
+from chat.answers.reader import read
+from providers.errors import ContentRefused, ProviderError
+
+
+async def collect(*chunks):
+    """`(content, reasoning, usage, images, error)` of an answer that arrives in these chunks."""
+
+    async def source():
+        for chunk in chunks:
+            yield chunk if isinstance(chunk, bytes) else chunk.encode()
+
+    content, reasoning, usage, images, error = "", "", None, [], None
+    try:
+        async for piece in read(source()):
+            content += piece.content
+            reasoning += piece.reasoning
+            usage = piece.usage or usage
+            images += piece.images
+    except ProviderError as problem:
+        error = problem
+    return content, reasoning, usage, images, error
+
+
+def frame(delta=None, finish=None, **more):
+    return f"data: {json.dumps({'choices': [{'index': 0, 'delta': delta or {}, 'finish_reason': finish}], **more})}\n\n"
+
+
+DONE = "data: [DONE]\n\n"
+
+
+async def test_a_stream_becomes_its_text():
+    content, reasoning, usage, _, error = await collect(
+        frame({"role": "assistant", "content": ""}),
+        frame({"content": "Bl"}) + frame({"content": "ue."}),
+        frame(finish="stop"),
+        'data: {"choices": [], "usage": {"total_tokens": 3}}\n\n',
+        DONE,
+    )
+
+    assert (content, reasoning, usage, error) == ("Blue.", "", {"total_tokens": 3}, None)
+
+
+async def test_the_end_of_the_body_ends_the_stream_as_well_as_done():
+    content, *_, error = await collect(frame({"content": "Blue."}, finish="stop"))
+
+    assert (content, error) == ("Blue.", None)
+
+
+async def test_an_end_without_finish_reason_is_cut_off_whatever_done_says():
+    content, *_, error = await collect(frame({"content": "Bl"}), DONE)
+
+    assert content == "Bl"
+    assert (error.code, error.retryable) == ("cut_off", True)
+
+
+async def test_a_stream_without_any_line_is_a_failure():
+    *_, error = await collect()
+
+    assert error.code == "empty_stream"
+
+
+async def test_usage_counts_in_any_chunk():
+    *_, usage, _images, error = await collect(frame({"content": "a"}, finish="stop", usage={"total_tokens": 9}))
+
+    assert (usage, error) == ({"total_tokens": 9}, None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ('data: {"error": {"message": "overloaded", "code": "server_is_overloaded"}}\n\n', "overloaded"),
+        ('data: {"error": "text alone"}\n\n', "text alone"),
+        ('event: error\ndata: {"message": "named event"}\n\n', "named event"),
+        ('data: {"detail": "no such thing"}\n\n', "no such thing"),
+        ('data: {"object": "error", "message": "context too long"}\n\n', "context too long"),
+    ],
+)
+async def test_an_error_frame_keeps_the_providers_words_and_the_text_before(sent, words):
+    content, *_, error = await collect(frame({"content": "Bl"}), sent)
+
+    assert content == "Bl"
+    assert error.provider == words
+
+
+async def test_reasoning_comes_under_each_name_servers_give_it():
+    _, reasoning, *_, error = await collect(
+        frame({"reasoning_content": "a"}),
+        frame({"reasoning": "b"}),
+        frame({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "c"}]}]}),
+        frame({"content": "done"}, finish="stop"),
+    )
+
+    assert (reasoning, error) == ("abc", None)
+
+
+async def test_thinking_in_tags_is_reasoning():
+    content, reasoning, *_, error = await collect(
+        frame({"content": "<thi"}), frame({"content": "nk>hm</think>\n\nBlue."}), frame(finish="stop")
+    )
+
+    assert (content, reasoning, error) == ("Blue.", "hm", None)
+
+
+async def test_content_may_be_a_list_of_parts():
+    parts = [
+        {"type": "text", "text": "Bl"},
+        {"type": "text", "text": "ue"},
+        {"type": "image_url", "image_url": {"url": "data:x"}},
+    ]
+
+    content, _, _, images, error = await collect(frame({"content": parts}, finish="stop"))
+
+    assert (content, images, error) == ("Blue", ["data:x"], None)
+
+
+async def test_pictures_of_the_model_are_handed_on_and_are_an_answer():
+    images = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]
+
+    *_, found, error = await collect(frame({"images": images}), frame(finish="stop"))
+
+    assert (found, error) == (["data:image/png;base64,AA"], None)
+
+
+async def test_bare_base64_is_a_picture_too():
+    parts = [{"type": "image_generation_call", "result": "AA"}, {"type": "image", "b64_json": "BB"}]
+
+    *_, found, error = await collect(frame({"content": parts}, finish="stop"))
+
+    assert (found, error) == (["data:image/png;base64,AA", "data:image/png;base64,BB"], None)
+
+
+def event(kind, **more):
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **more})}\n\n"
+
+
+async def test_an_answer_in_the_form_of_the_responses_api_is_understood():
+    content, reasoning, usage, images, error = await collect(
+        event("response.created", response={"status": "in_progress", "error": None}),
+        event("response.reasoning_summary_text.delta", delta="hm"),
+        event("response.output_item.done", item={"type": "image_generation_call", "result": "AA"}),
+        event("response.output_text.delta", delta="Bl") + event("response.output_text.delta", delta="ue."),
+        event("response.output_text.done", text="Blue."),
+        event("response.completed", response={"status": "completed", "usage": {"total_tokens": 3}, "error": None}),
+    )
+
+    assert (content, reasoning, images) == ("Blue.", "hm", ["data:image/png;base64,AA"])
+    assert (usage, error) == ({"total_tokens": 3}, None)
+
+
+async def test_and_so_is_a_whole_one():
+    message = {"type": "message", "content": [{"type": "output_text", "text": "Blue."}]}
+    picture = {"type": "image_generation_call", "result": "AA"}
+    whole = {"object": "response", "status": "completed", "output": [picture, message], "usage": {"total_tokens": 3}}
+
+    content, _, usage, images, error = await collect(json.dumps(whole))
+
+    assert (content, usage, images) == ("Blue.", {"total_tokens": 3}, ["data:image/png;base64,AA"])
+    assert error is None
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [
+        (event("response.failed", response={"error": {"message": "no", "code": "server_error"}}), "server_error"),
+        (event("response.incomplete", response={"status": "incomplete"}), "length"),
+        (event("response.created", response={}), "cut_off"),
+    ],
+)
+async def test_how_such_an_answer_may_end(ending, code):
+    *_, error = await collect(ending)
+
+    assert error.code == code
+
+
+async def test_a_refusal_is_the_answer():
+    content, *_, error = await collect(frame({"refusal": "I will not."}), frame(finish="stop"))
+
+    assert (content, error) == ("I will not.", None)
+
+
+async def test_an_answer_of_tool_calls_alone_says_which_tools():
+    call = {"index": 0, "id": "c1", "function": {"name": "get_weather", "arguments": "{}"}}
+
+    *_, error = await collect(frame({"tool_calls": [call]}), frame(finish="tool_calls"))
+
+    assert error.code == "tool_calls_only"
+    assert "get_weather" in error.message
+
+
+async def test_a_budget_eaten_by_reasoning_is_said():
+    *_, error = await collect(frame({"reasoning_content": "hm"}), frame(finish="length"))
+
+    assert error.code == "length"
+
+
+async def test_safety_rules_that_end_an_answer_are_a_refusal():
+    content, *_, error = await collect(frame({"content": "Bl"}), frame(finish="content_filter"))
+
+    assert content == "Bl"
+    assert isinstance(error, ContentRefused)
+
+
+async def test_nothing_said_is_a_failure():
+    *_, error = await collect(frame({"content": ""}, finish="stop"))
+
+    assert error.code == "empty_answer"
+
+
+async def test_a_server_that_does_not_stream_is_understood():
+    body = {"choices": [{"index": 0, "message": {"content": "<think>hm</think>Blue."}}], "usage": {"total_tokens": 4}}
+
+    content, reasoning, usage, _, error = await collect("  ", json.dumps(body)[:20], json.dumps(body)[20:])
+
+    assert (content, reasoning, usage, error) == ("Blue.", "hm", {"total_tokens": 4}, None)
+
+
+@pytest.mark.parametrize(
+    "garbage", ["<html><title>Bad gateway</title></html>", "data: {not json\n\n", 'data: "text"\n\n', "[1]"]
+)
+async def test_garbage_is_said_to_be_garbage(garbage):
+    *_, error = await collect(garbage)
+
+    assert error.code == "invalid_answer"
+
+
+async def test_a_body_that_is_neither_frames_nor_json_is_no_answer():
+    *_, error = await collect("Service under maintenance")
+
+    assert (error.code, error.provider) == ("invalid_answer", "Service under maintenance")
+
+
+async def test_comments_alone_are_no_answer():
+    *_, error = await collect(": processing\n\n", ": processing\n\n")
+
+    assert error.code == "empty_stream"
+
+
+async def test_other_choices_are_left_alone():
+    second = {"choices": [{"index": 1, "delta": {"content": "x"}, "finish_reason": "stop"}]}
+
+    content, *_ = await collect(frame({"content": "a"}), f"data: {json.dumps(second)}\n\n", frame(finish="stop"))
+
+    assert content == "a"
+
+
+async def test_a_frame_of_megabytes_in_small_pieces_is_read():
+    whole = frame({"content": "x" * 2_000_000}, finish="stop").encode()
+
+    content, *_, error = await collect(*(whole[at : at + 65536] for at in range(0, len(whole), 65536)))
+
+    assert (len(content), error) == (2_000_000, None)
+
+
+async def test_a_character_in_two_halves_is_put_together():
+    first, second = (
+        f'data: {{"choices": [{{"delta": {{"content": "{half}"}}}}]}}\n\n' for half in ("a\\ud83d", "\\ude00b")
+    )
+
+    content, *_, error = await collect(first, second, frame(finish="stop"))
+
+    assert (content, error) == ("a😀b", None)
+
+
+async def test_half_a_character_alone_is_replaced():
+    content, *_ = await collect('data: {"choices": [{"delta": {"content": "a\\ude00"}}]}\n\n', frame(finish="stop"))
+
+    assert content == "a\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("delta", ["text", 5, ["x"]])
+async def test_a_delta_of_the_wrong_form_is_no_crash(delta):
+    body = json.dumps({"choices": [{"delta": delta, "finish_reason": "stop"}, "nonsense"]})
+
+    *_, error = await collect(f"data: {body}\n\n")
+
+    assert error.code == "empty_answer"

@@ -1,0 +1,329 @@
+"""Files: accepted, sniffed, stored once, served safely, collected."""
+
+import io
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.files.storage import storages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+from PIL import Image
+
+from chat import asking, files
+from chat.files import stores
+from chat.models import Chat, File, Message
+from chat.runs import Asker
+from providers import callers
+from providers.errors import BadRequest, TooLarge
+
+
+def png(width=8, height=6, colour="red"):
+    out = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def store(settings, tmp_path):
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}},
+    }
+    return tmp_path
+
+
+def client_of(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def body(response):
+    """The bytes of an answer that streams asynchronously."""
+
+    async def collect():
+        return b"".join([piece async for piece in response.streaming_content])
+
+    return async_to_sync(collect)() if response.streaming else response.content
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "content_type"),
+    [
+        (png(), "x.exe", "image/png"),
+        (b"%PDF-1.7 ...", "x.txt", "application/pdf"),
+        (b"<html><script>alert(1)</script>", "page.html", "text/plain"),
+        (b"a,b\n1,2\n", "table.csv", "text/csv"),
+        ("你好".encode(), "notes.md", "text/markdown"),
+        (b"\x7fELF\0\0\0", "song.mp3", "application/octet-stream"),
+        (b"ID3\x04\0", "song", "audio/mpeg"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a.svg", "image/svg+xml"),
+    ],
+)
+def test_a_file_is_what_its_bytes_say(db, alice, content, name, content_type):
+    assert files.accept(alice, content, name=name).content_type == content_type
+
+
+def test_a_name_is_cut_to_what_is_safe_and_gets_the_extension_of_its_content(db, alice):
+    row = files.accept(alice, png(), name="../../etc/pass\nwd.exe")
+    assert row.name == "passwd.png"
+
+
+def test_an_empty_file_is_refused(db, alice):
+    with pytest.raises(BadRequest):
+        files.accept(alice, b"")
+
+
+def test_a_file_above_the_limit_is_refused(db, alice, settings):
+    settings.FILE_MAX_BYTES = 10
+    with pytest.raises(TooLarge):
+        files.accept(alice, b"x" * 11)
+
+
+def test_a_picture_bomb_is_refused_and_nothing_is_stored(db, alice, store):
+    out = io.BytesIO()
+    Image.new("1", (29_000, 29_000)).save(out, "PNG")
+    with pytest.raises(TooLarge):
+        files.accept(alice, out.getvalue())
+    assert list(store.rglob("*.png")) == []
+
+
+def test_a_quota_counts_the_same_bytes_once(db, alice, settings):
+    settings.FILE_QUOTA_BYTES = 25
+    files.accept(alice, b"x" * 10)
+    files.accept(alice, b"x" * 10)
+    files.accept(alice, b"y" * 10)
+    with pytest.raises(TooLarge) as refused:
+        files.accept(alice, b"z" * 10)
+    assert refused.value.code == "quota_exceeded"
+
+
+def test_what_was_deleted_makes_room_at_once_and_is_never_more_than_the_quota(db, alice, settings):
+    settings.FILE_QUOTA_BYTES = 25
+    first, second = (files.accept(alice, letter * 10) for letter in (b"x", b"y"))
+    files.remove(first)
+    files.accept(alice, b"z" * 5)  # both have room
+    assert File.everything.filter(pk=first.pk).exists()
+    files.accept(alice, b"z" * 6)
+    assert not File.everything.filter(pk=first.pk).exists()
+    assert File.objects.filter(pk=second.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_bytes_of_one_owner_are_stored_once_and_go_with_the_last_row(alice, bob, store):
+    first, second, other = (files.accept(who, png()) for who in (alice, alice, bob))
+    assert first.storage_name == second.storage_name != other.storage_name
+    first.delete()
+    assert stores.read(second.storage_name) == png()
+    second.delete()
+    assert not storages["default"].exists(second.storage_name)
+    assert stores.read(other.storage_name) == png()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deleted_chat_takes_its_files_and_thumbnails_along(alice, store):
+    chat = Chat.objects.create(user=alice)
+    message = Message.objects.create(chat=chat, role="user")
+    row = files.accept(alice, png(600, 600), link=files.Link(chat=chat, message=message))
+    files.thumbnail(row, 100)
+    chat.delete()
+    assert not File.objects.exists()
+    assert [path for path in store.rglob("*") if path.is_file()] == []
+
+
+def test_content_is_served_closed_to_scripts_and_to_strangers(db, alice, bob, admin):
+    row = files.accept(alice, png(), name="cat.png")
+    response = client_of(alice).get(row.url)
+    assert body(response) == png()
+    assert response["Content-Type"] == "image/png"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Security-Policy"].startswith("default-src 'none'")
+    assert response["Content-Disposition"] == 'inline; filename="cat.png"'
+    assert client_of(admin).get(row.url).status_code == 200
+    assert client_of(bob).get(row.url).status_code == 404
+    assert Client().get(row.url).status_code == 401
+
+
+@pytest.mark.parametrize("content", [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7", b"PK\x03\x04"])
+def test_what_a_browser_could_run_comes_as_a_download(db, alice, content):
+    row = files.accept(alice, content)
+    assert client_of(alice).get(row.url)["Content-Disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "expected", "content_range"),
+    [
+        ("bytes=0-3", 206, b"0123", "bytes 0-3/10"),
+        ("bytes=7-", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-2", 206, b"89", "bytes 8-9/10"),
+        ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
+        ("bytes=10-", 416, b"", "bytes */10"),
+        ("lines=1-2", 200, b"0123456789", None),
+        ("bytes=5-2", 416, b"", "bytes */10"),
+    ],
+)
+def test_a_range_of_a_file_can_be_asked_for(db, alice, header, status, expected, content_range):
+    row = files.accept(alice, b"0123456789")
+    response = client_of(alice).get(row.url, headers={"range": header})
+    assert response.status_code == status
+    assert body(response) == expected
+    assert response.get("Content-Range") == content_range
+
+
+@pytest.mark.parametrize(("known", "status"), [("same", 206), ('"other"', 200)])
+def test_the_rest_of_a_download_comes_only_if_it_is_still_the_same_file(db, alice, known, status):
+    row = files.accept(alice, b"0123456789")
+    etag = f'"{row.sha256}"' if known == "same" else known
+    response = client_of(alice).get(row.url, headers={"range": "bytes=7-", "if-range": etag})
+    assert (response.status_code, body(response)) == (status, b"789" if status == 206 else b"0123456789")
+
+
+def test_a_thumbnail_is_a_webp_kept_beside_the_picture(db, alice):
+    row = files.accept(alice, png(2000, 1000))
+    response = client_of(alice).get(f"{row.url}?w=200")
+    with Image.open(io.BytesIO(response.content)) as small:
+        assert (small.format, small.width) == ("WEBP", 256)
+    known = client_of(alice).get(f"{row.url}?w=200", headers={"if-none-match": response["ETag"]})
+    assert known.status_code == 304
+
+
+def test_a_client_that_asks_for_json_gets_the_metadata_and_an_img_the_picture(db, alice):
+    row = files.accept(alice, png())
+    address = f"/api/v1/files/{row.pk}"
+    metadata = client_of(alice).get(address, headers={"accept": "application/json"}).json()
+    assert (metadata["content_type"], metadata["width"], metadata["height"]) == ("image/png", 8, 6)
+    assert body(client_of(alice).get(address, headers={"accept": "image/avif,image/*,*/*;q=0.8"})) == png()
+
+
+def test_an_upload_waits_a_week_for_its_message_and_is_collected_when_none_comes(db, alice, store):
+    response = client_of(alice).post("/api/v1/files/", {"file": SimpleUploadedFile("a.txt", b"hello")})
+    assert response.status_code == 201
+    row = File.objects.get(pk=response.json()["id"])
+    assert files.collect().expired == 0
+    assert files.collect(now=timezone.now() + timedelta(days=files.UPLOAD_DAYS + 1)).expired == 1
+    assert not File.objects.filter(pk=row.pk).exists()
+
+
+def test_an_attached_upload_stays(db, alice):
+    chat = Chat.objects.create(user=alice)
+    message = Message.objects.create(chat=chat, role="user")
+    row = files.accept(alice, b"hello", link=files.upload_link())
+    files.attach([row], message)
+    assert files.collect(now=timezone.now() + timedelta(days=365)).expired == 0
+    row.refresh_from_db()
+    assert (row.chat, row.message) == (chat, message)
+
+
+def test_the_collector_removes_stray_bytes_and_names_rows_without_bytes(db, alice):
+    row = files.accept(alice, b"kept")
+    gone = files.accept(alice, b"gone")
+    stores.delete(gone.storage_name)
+    stray = stores.write("ab/stray.png", b"stray")
+    result = files.collect(now=timezone.now() + timedelta(hours=2))
+    assert (result.stray, result.missing) == (1, (str(gone.pk),))
+    assert not storages["default"].exists(stray)
+    assert stores.read(row.storage_name) == b"kept"
+
+
+def test_a_file_can_be_deleted_by_its_owner_alone(db, alice, bob):
+    row = files.accept(alice, b"mine")
+    assert client_of(bob).delete(f"/api/v1/files/{row.pk}").status_code == 404
+    assert client_of(alice).delete(f"/api/v1/files/{row.pk}").status_code == 204
+    assert not File.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_can_be_undone_for_an_hour_and_nobody_sees_the_file_meanwhile(alice, bob, admin, store):
+    chat = Chat.objects.create(user=alice)
+    message = Message.objects.create(chat=chat, role="user")
+    row = files.accept(alice, png(), link=files.Link(chat=chat, message=message))
+    address, owner = f"/api/v1/files/{row.pk}", client_of(alice)
+    assert owner.post(f"{address}/restore").status_code == 404
+    owner.delete(address)
+    for person in (alice, admin):
+        assert client_of(person).get(row.url).status_code == 404
+    assert owner.delete(address).status_code == 404
+    assert owner.get("/api/v1/files/").json()["results"] == []
+    assert not message.file_rows.exists()
+    assert files.used_bytes(alice.pk) == 0
+    files.collect()
+    assert client_of(bob).post(f"{address}/restore").status_code == 404
+    assert owner.post(f"{address}/restore").json()["id"] == str(row.pk)
+    assert body(owner.get(row.url)) == png()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("way", ["collected", "another one is deleted", "its chat goes"])
+def test_a_deletion_is_for_good_after_that(alice, store, way):
+    chat = Chat.objects.create(user=alice)
+    row, other = (files.accept(alice, content, link=files.Link(chat=chat)) for content in (png(), b"other"))
+    files.remove(row)
+    File.everything.filter(pk=row.pk).update(deleted_at=timezone.now() - 2 * files.UNDO)
+    if way == "collected":
+        files.collect()
+    elif way == "another one is deleted":
+        files.remove(other)
+    else:
+        chat.delete()
+    assert not File.everything.filter(pk=row.pk).exists()
+    assert not storages["default"].exists(row.storage_name)
+
+
+def test_an_upload_for_a_temporary_chat_goes_after_a_day(alice, store):
+    form = {"file": SimpleUploadedFile("a.png", png()), "temporary": "1", "session_id": "s1"}
+    answer = client_of(alice).post("/api/v1/files/", form).json()
+    row = File.objects.get(pk=answer["id"])
+    kept = files.accept(alice, b"stays")
+
+    assert answer["expires_at"] == row.expires_at.isoformat()
+    assert row.session_id == "s1"
+    assert files.collect(now=timezone.now() + timedelta(hours=23), dry_run=True).expired == 0
+    assert files.collect(now=timezone.now() + timedelta(hours=24)).expired == 1
+    assert list(File.objects.all()) == [kept]
+    with pytest.raises(FileNotFoundError):
+        stores.read(row.storage_name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_file_that_is_sent_again_stays_where_it_was(alice, admin, connection, store):
+    chats, held = [], files.accept(alice, png(), link=files.upload_link())
+    for person in (alice, alice, admin):
+        wish = asking.Wish(Asker(callers.caller_for_user(person)))
+        chats.append(asking.start_chat(wish, content="This one", files=[held.pk]).chat)
+    rows = [chat.file_rows.get() for chat in chats]
+    assert rows[0] == held
+    assert [row.owner for row in rows] == [alice, alice, admin]
+    assert [row.message.files[0]["id"] for row in rows] == [str(row.pk) for row in rows]
+    assert {row.storage_name for row in rows} == {held.storage_name}
+    chats[1].delete()
+    assert stores.read(rows[0].storage_name) == png()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_picture_of_ones_own_that_is_sent_is_not_given_up(alice, connection, store):
+    drawn = files.accept(alice, png(), link=files.Link(provenance={"engine": "Placeholder"}))
+    wish = asking.Wish(Asker(callers.caller_for_user(alice)))
+    asking.start_chat(wish, content="This one", files=[drawn.pk]).chat.delete()
+    drawn.refresh_from_db()
+    assert stores.read(drawn.storage_name) == png()
+
+
+@pytest.mark.django_db
+def test_what_a_message_holds_is_not_taken_back_with_an_attachment(alice):
+    chat = Chat.objects.create(user=alice)
+    sent = files.accept(alice, b"sent", link=files.Link(message=Message.objects.create(chat=chat, role="user")))
+    unsent = files.accept(alice, b"unsent", link=files.upload_link())
+    for row in (sent, unsent):
+        assert client_of(alice).delete(f"/api/v1/files/{row.pk}?unsent=1").status_code == 204
+    assert list(File.objects.all()) == [sent]
+
+
+@pytest.mark.django_db
+def test_text_that_could_run_is_a_download_by_its_name(alice):
+    shown, kept = (files.accept(alice, b"<script>alert(1)</script>", name=name) for name in ("a.txt", "a.html"))
+    client = client_of(alice)
+    assert client.get(shown.url)["Content-Disposition"].startswith("inline")
+    assert client.get(kept.url)["Content-Disposition"].startswith("attachment")
+    assert client.get(kept.url)["Content-Type"] == "text/plain"

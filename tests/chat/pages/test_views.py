@@ -1,0 +1,320 @@
+"""The pages and their parts, as the server renders them."""
+
+import datetime
+import uuid
+
+import pytest
+from django.test import override_settings
+from django.utils import timezone
+
+from chat.models import Chat, Message
+from chat.pages import queries
+from tests.queries import assert_queries_do_not_grow
+
+pytestmark = pytest.mark.django_db
+PART = {"X-Part": "1"}
+
+
+@pytest.fixture
+def client_of(client):
+    def sign_in(user):
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return sign_in
+
+
+def make_chat(user, title="A chat", *, turns=1, age=datetime.timedelta(0)):
+    """A chat of some question-and-answer pairs, one branch."""
+    moment = timezone.now() - age
+    chat = Chat.objects.create(user=user, title=title, created=moment, updated=moment)
+    for number in range(turns):
+        add_turn(chat, f"Question {number}", f"Answer **{number}**")
+    return chat
+
+
+def add_turn(chat, question, answer, *, parent=None, **fields):
+    asked = Message.objects.create(chat=chat, parent=parent or chat.leaf, role="user", content=question)
+    chat.leaf = Message.objects.create(chat=chat, parent=asked, role="assistant", content=answer, model="m1", **fields)
+    chat.save()
+    return asked, chat.leaf
+
+
+# --- Who may see what -------------------------------------------------------------------------------------------------
+
+
+def test_strangers_are_sent_to_the_login_page(client):
+    answer = client.get("/")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/login/?next=/")
+
+
+def test_parts_answer_strangers_with_401_so_that_their_page_can_reload(client):
+    assert client.get("/sidebar", headers=PART).status_code == 401
+    assert client.get("/", headers={"HX-Request": "true"}).status_code == 401
+
+
+def test_somebody_elses_chat_is_not_there(client_of, alice, bob):
+    chat = make_chat(bob)
+    page = client_of(alice)
+    for address in (f"/c/{chat.pk}", f"/c/{chat.pk}/thread", f"/c/{chat.pk}/messages/{chat.leaf.pk}"):
+        assert page.get(address).status_code == 404
+    assert page.get(f"/c/{uuid.uuid4()}").status_code == 404
+
+
+def test_a_deleted_chat_is_not_there(client_of, alice):
+    chat = make_chat(alice)
+    Chat.objects.filter(pk=chat.pk).update(deleted_at=timezone.now())
+    assert client_of(alice).get(f"/c/{chat.pk}").status_code == 404
+    assert "A chat" not in client_of(alice).get("/").content.decode()
+
+
+def test_pages_are_only_read(client_of, alice):
+    assert client_of(alice).post("/").status_code == 405
+
+
+# --- The empty page ---------------------------------------------------------------------------------------------------
+
+
+def test_the_empty_page_greets_and_offers_starters(client_of, alice, connection):
+    html = client_of(alice).get("/").content.decode()
+    assert "Hello, Alice" in html
+    assert html.count('data-action="start"') == 4
+
+
+def test_without_a_model_the_empty_page_says_so_and_offers_no_starters(client_of, alice):
+    html = client_of(alice).get("/").content.decode()
+    assert "There is no model that you may use yet" in html
+    assert 'data-action="start"' not in html
+
+
+def test_the_demo_says_that_it_is_one(client_of, alice, connection):
+    connection.demo = True
+    connection.save()
+    assert "This is a demo" in client_of(alice).get("/").content.decode()
+
+
+def test_the_checklist_is_for_administrators_and_goes_when_it_is_done(client_of, admin, alice, connection):
+    steps = ["tests.chat.pages.test_views.done_step", "tests.chat.pages.test_views.open_step"]
+    with override_settings(CHECKLIST=steps):
+        assert "Get this site ready" in client_of(admin).get("/").content.decode()
+        assert "Get this site ready" not in client_of(alice).get("/").content.decode()
+    with override_settings(CHECKLIST=steps[:1]):
+        assert "Get this site ready" not in client_of(admin).get("/").content.decode()
+
+
+def done_step(caller):
+    from chat.pages.welcome import Step
+
+    return Step("Done", "", "/", done=True)
+
+
+def open_step(caller):
+    from chat.pages.welcome import Step
+
+    return Step("Open", "", "/", done=False)
+
+
+# --- The thread -------------------------------------------------------------------------------------------------------
+
+
+def test_a_thread_shows_questions_as_they_were_typed_and_answers_as_markdown(client_of, alice):
+    chat = make_chat(alice, turns=0)
+    add_turn(chat, "**<b>typed</b>**", "**rendered**")
+    html = client_of(alice).get(f"/c/{chat.pk}").content.decode()
+    assert "**&lt;b&gt;typed&lt;/b&gt;**" in html
+    assert "<strong>rendered</strong>" in html
+
+
+def test_a_long_thread_comes_in_stretches_from_its_end(client_of, alice):
+    chat = make_chat(alice, turns=25)
+    page = client_of(alice)
+    html = page.get(f"/c/{chat.pk}").content.decode()
+    assert "Question 24" in html
+    assert "Question 14" not in html
+    earlier = queries.thread(chat).earlier
+    above = page.get(f"/c/{chat.pk}/thread?before={earlier}", headers=PART).content.decode()
+    assert "Question 14" in above
+    assert "Question 15" not in above
+
+
+def test_an_unknown_place_shows_nothing_rather_than_everything(client_of, alice):
+    chat = make_chat(alice)
+    html = client_of(alice).get(f"/c/{chat.pk}/thread?before={uuid.uuid4()}", headers=PART).content.decode()
+    assert "Question" not in html
+
+
+def test_versions_can_be_paged_through(client_of, alice):
+    chat = make_chat(alice, turns=1)
+    question = chat.leaf.parent
+    second = Message.objects.create(chat=chat, parent=question, role="assistant", content="Second")
+    chat.leaf = second
+    chat.save()
+    turn = queries.turn(second)
+    assert (turn.number, len(turn.branches), turn.next) == (2, 2, None)
+    html = client_of(alice).get(f"/c/{chat.pk}/messages/{second.pk}", headers=PART).content.decode()
+    assert "2/2" in html
+    assert f'data-branch="{turn.previous}"' in html
+
+
+def test_only_the_shown_branch_is_shown(client_of, alice):
+    chat = make_chat(alice, turns=1)
+    shown = chat.leaf
+    add_turn(chat, "Other question", "Other answer", parent=shown.parent.parent)
+    chat.leaf = shown
+    chat.save()
+    html = client_of(alice).get(f"/c/{chat.pk}").content.decode()
+    assert "Question 0" in html
+    assert "Other question" not in html
+
+
+def test_a_failed_answer_shows_the_providers_words_and_what_to_do(client_of, alice):
+    chat = make_chat(alice, turns=0)
+    error = {"message": "It refused.", "provider": "quota <exceeded>", "retryable": True, "retry_after": 7.0}
+    add_turn(chat, "Question", "", status="failed", error=error)
+    html = client_of(alice).get(f"/c/{chat.pk}").content.decode()
+    assert "It refused." in html
+    assert "quota &lt;exceeded&gt;" in html
+    assert "Try again in 7 seconds." in html
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ({"blame": "caller"}, "Change your message"),
+        ({"blame": "configuration"}, "Your administrator"),
+        ({"blame": "network"}, "did not answer"),
+        ({"blame": "provider", "retryable": True}, "This may pass"),
+        ({"blame": "provider"}, "choose another model"),
+        (None, "choose another model"),
+    ],
+)
+def test_advice_follows_the_blame(client_of, alice, error, advice):
+    chat = make_chat(alice, turns=0)
+    add_turn(chat, "Question", "", status="failed", error=error)
+    assert advice in client_of(alice).get(f"/c/{chat.pk}").content.decode()
+
+
+def test_a_link_that_htmx_follows_gets_the_main_part_alone_and_going_back_the_whole_page(client_of, alice):
+    chat = make_chat(alice)
+    page = client_of(alice)
+    part = page.get(f"/c/{chat.pk}", headers={"HX-Request": "true"})
+    assert "<title>A chat" in part.content.decode()
+    assert "<html" not in part.content.decode()
+    assert "HX-Request" in part["Vary"]
+    back = page.get(f"/c/{chat.pk}", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+    assert "<html" in back.content.decode()
+
+
+# --- The sidebar ------------------------------------------------------------------------------------------------------
+
+
+def test_chats_are_grouped_by_day_in_the_readers_time_zone(client_of, alice):
+    moment = datetime.datetime(2026, 3, 10, 23, 30, tzinfo=datetime.UTC)
+    chat = make_chat(alice)
+    Chat.objects.filter(pk=chat.pk).update(updated=moment)
+    with timezone.override("UTC"):
+        assert _labels(alice, datetime.date(2026, 3, 11)) == ["Yesterday"]
+    with timezone.override("Asia/Shanghai"):
+        assert _labels(alice, datetime.date(2026, 3, 11)) == ["Today"]
+
+
+def _labels(user, today):
+    return [
+        queries._day_label(timezone.localtime(found.chat.updated).date(), today)
+        for day in queries.chat_list(user).days
+        for found in day.found
+    ]
+
+
+def test_groups_are_today_yesterday_a_week_and_older(alice):
+    for days in (0, 1, 3, 30):
+        make_chat(alice, age=datetime.timedelta(days=days))
+    assert [day.label for day in queries.chat_list(alice).days] == ["Today", "Yesterday", "Previous 7 days", "Older"]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "Nowhere/Land", "../../etc/passwd", "\x00", ""])
+def test_any_time_zone_cookie_gives_a_page(client_of, alice, zone):
+    page = client_of(alice)
+    page.cookies["timezone"] = zone
+    assert page.get("/").status_code == 200
+
+
+def test_the_list_comes_in_pages_without_a_repeated_heading(client_of, alice):
+    for number in range(queries.LIST_SIZE + 5):
+        make_chat(alice, f"Chat {number}", turns=0, age=datetime.timedelta(days=100 + number))
+    first = queries.chat_list(alice)
+    second = queries.chat_list(alice, cursor=first.cursor)
+    titles = [found.chat.title for page in (first, second) for day in page.days for found in day.found]
+    assert titles == [f"Chat {number}" for number in range(queries.LIST_SIZE + 5)]
+    assert second.days[0].continued
+    assert second.cursor == ""
+    html = client_of(alice).get("/sidebar", {"cursor": first.cursor}, headers=PART).content.decode()
+    assert "Older" not in html
+
+
+@pytest.mark.parametrize("cursor", ["x", "_", "2026-01-01_x", "2026-01-01T00:00:00_" + "0" * 32, "0" * 400])
+def test_a_cursor_that_is_not_ours_starts_at_the_top(client_of, alice, cursor):
+    make_chat(alice)
+    assert "A chat" in client_of(alice).get("/sidebar", {"cursor": cursor}, headers=PART).content.decode()
+
+
+def test_a_search_finds_titles_and_messages_and_shows_where(client_of, alice):
+    chat = make_chat(alice, "About bread", turns=0)
+    add_turn(chat, "Why?", f"{'word ' * 40}the **Sourdough** rose {'word ' * 40}")
+    make_chat(alice, "Something else")
+    html = client_of(alice).get("/sidebar", {"q": "sourdough"}, headers=PART).content.decode()
+    assert "About bread" in html
+    assert "**Sourdough** rose" in html
+    assert "Something else" not in html
+    assert "Something else" in client_of(alice).get("/sidebar", {"q": "ELSE"}, headers=PART).content.decode()
+    nothing = client_of(alice).get("/sidebar", {"q": "<nothing>"}, headers=PART).content.decode()
+    assert "No chat has these words." in nothing
+
+
+# --- The models -------------------------------------------------------------------------------------------------------
+
+
+def test_the_picker_lists_only_the_models_one_may_use(client_of, alice, bob, connection):
+    from providers.models import ChatModel
+
+    ChatModel.objects.create(public_id="secret-preset", base=ChatModel.objects.get(public_id="m1"), access="private")
+    html = client_of(alice).get("/models", headers=PART).content.decode()
+    assert 'data-model="m1"' in html
+    assert "secret-preset" not in html
+
+
+# --- Queries do not grow with rows ------------------------------------------------------------------------------------
+
+
+def test_queries_of_the_pages_do_not_grow(client_of, alice, connection):
+    chat = make_chat(alice, turns=3)
+    page = client_of(alice)
+
+    def grow():
+        for number in range(10):
+            make_chat(alice, f"More {number}", turns=3)
+        for number in range(15):
+            asked, _answer = add_turn(chat, f"Again {number}", "Answer")
+            Message.objects.create(chat=chat, parent=asked, role="assistant", content="Other")
+
+    addresses = ["/", f"/c/{chat.pk}", f"/c/{chat.pk}/thread", f"/c/{chat.pk}/messages/{chat.leaf.pk}", "/sidebar?q=a"]
+
+    def visit():
+        for address in addresses:
+            assert page.get(address).status_code == 200
+
+    assert_queries_do_not_grow(visit, grow)
+
+
+def test_queries_of_the_picker_do_not_grow(client_of, alice, connection):
+    from providers.models import ChatModel, ModelSource
+
+    page = client_of(alice)
+
+    def grow():
+        for number in range(20):
+            model = ChatModel.objects.create(public_id=f"more-{number}")
+            ModelSource.objects.create(model=model, connection=connection, upstream_id=f"more-{number}")
+
+    assert_queries_do_not_grow(lambda: page.get("/models", headers=PART), grow)

@@ -1,0 +1,201 @@
+"""The first rows: what the environment says, when it counts, and what stays gone."""
+
+import threading
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+from providers import services
+from providers.config import seeding
+from providers.models import ChatModel, Connection, GatewaySettings
+
+URLS = ("OPENAI_API_BASE_URLS", "OPENAI_API_KEYS")
+
+
+@pytest.fixture
+def env(settings):
+    """Nothing set, lists not waited for; a test sets what it is about."""
+    settings.WEBUI_DEMO = False
+    settings.ENABLE_PERSISTENT_CONFIG = True
+    settings.OPENAI_API_BASE_URLS, settings.OPENAI_API_KEYS, settings.OPENAI_API_CONFIGS = [], [], {}
+    settings.OPENAI_API_BASE_URL = settings.OPENAI_API_KEY = ""
+    settings.MODELS_CACHE_TTL = 300
+    return settings
+
+
+@pytest.fixture(autouse=True)
+def _no_lists(monkeypatch):
+    monkeypatch.setattr(seeding, "LIST_SECONDS", 0)
+
+
+def real():
+    return list(Connection.objects.filter(demo=False).order_by("position"))
+
+
+def test_nothing_set_makes_the_demo_connection_alone(transactional_db, env):
+    env.WEBUI_DEMO = True
+    seeding.seed_from_environment()
+    row = Connection.objects.get()
+    assert (row.name, row.demo, row.auth_type, row.base_url) == ("Demo", True, "none", "http://demo.localhost/v1")
+
+
+def test_lists_of_addresses_and_keys_belong_together_by_index(transactional_db, env):
+    env.OPENAI_API_BASE_URLS = ["https://a.invalid/v1/", "", "http://b.invalid:8080"]
+    env.OPENAI_API_KEYS = ["key-a"]
+    env.OPENAI_API_CONFIGS = {"0": {"prefix_id": "a"}, "http://b.invalid:8080": {"enable": False}}
+
+    seeding.seed_from_environment()
+
+    assert [(r.base_url, r.secret, r.prefix_id, r.enabled) for r in real()] == [
+        ("https://a.invalid/v1", "key-a", "a", True),
+        ("https://api.openai.com/v1", "", "", True),
+        ("http://b.invalid:8080", "", "", False),
+    ]
+
+
+def test_connections_without_names_get_names_that_tell_them_apart(transactional_db, env):
+    env.OPENAI_API_BASE_URLS = [
+        "https://api.openai.com/v1",
+        "http://127.0.0.1:9001/v1",
+        "http://127.0.0.1:9002/v1",
+        "http://127.0.0.1:9002/other/v1",
+        "https://api.openai.com/v1",
+        "https://api.openai.com/v1",
+    ]
+    env.OPENAI_API_KEYS = ["a", "b", "c", "d", "e", "f"]
+
+    seeding.seed_from_environment()
+
+    assert [r.name for r in real()] == [
+        "OpenAI",
+        "127.0.0.1",
+        "127.0.0.1:9002",
+        "127.0.0.1:9002/other",
+        "OpenAI 2",
+        "OpenAI 3",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "expected"),
+    [
+        ("https://one.invalid/v1", "k", ("https://one.invalid/v1", "k")),
+        ("https://one.invalid/v1", "", ("https://one.invalid/v1", "")),
+        ("", "k", ("https://api.openai.com/v1", "k")),
+    ],
+)
+def test_the_single_variables_stand_in_for_the_lists(transactional_db, env, url, key, expected):
+    env.OPENAI_API_BASE_URL, env.OPENAI_API_KEY = url, key
+    seeding.seed_from_environment()
+    assert [(r.base_url, r.secret) for r in real()] == [expected]
+
+
+def test_a_wrong_setting_stops_the_start_and_names_itself(transactional_db, env):
+    env.OPENAI_API_BASE_URLS = ["https://a.invalid"]
+    env.OPENAI_API_CONFIGS = {"0": {"auth_type": "magic"}}
+    with pytest.raises(ImproperlyConfigured, match=r"OPENAI_API_CONFIGS\.0\.auth_type"):
+        seeding.seed_from_environment()
+    assert not real()
+
+
+def test_rows_win_at_the_second_start(transactional_db, env):
+    env.OPENAI_API_BASE_URLS, env.OPENAI_API_KEYS = ["https://a.invalid/v1"], ["old"]
+    env.ENABLE_OPENAI_API = True
+    seeding.seed_from_environment()
+    Connection.objects.update(secret="edited", name="Mine")
+    GatewaySettings.objects.update(enable_openai_api=False)
+
+    env.OPENAI_API_KEYS = ["new"]
+    seeding.seed_from_environment()
+
+    assert [(r.name, r.secret) for r in real()] == [("Mine", "edited")]
+    assert GatewaySettings.load().enable_openai_api is False
+
+
+def test_deleted_connections_stay_deleted(transactional_db, env):
+    env.OPENAI_API_BASE_URLS = ["https://a.invalid/v1"]
+    seeding.seed_from_environment()
+    Connection.objects.all().delete()
+
+    seeding.seed_from_environment()
+
+    assert not real()
+
+
+def test_without_persistent_configuration_the_environment_wins_at_every_start(transactional_db, env):
+    env.ENABLE_PERSISTENT_CONFIG = False
+    env.ENABLE_OPENAI_API = True
+    env.OPENAI_API_BASE_URLS, env.OPENAI_API_KEYS = ["https://a.invalid/v1", "https://b.invalid/v1"], ["a", "b"]
+    seeding.seed_from_environment()
+    a, b = real()
+    Connection.objects.update(secret="edited")
+    GatewaySettings.objects.update(enable_openai_api=False)
+
+    env.OPENAI_API_KEYS = ["a2", "b"]
+    seeding.seed_from_environment()
+
+    assert [(r.pk, r.secret) for r in real()] == [(a.pk, "a2"), (b.pk, "b")]
+    assert GatewaySettings.load().enable_openai_api is True
+
+
+def test_without_persistent_configuration_and_without_variables_rows_stay(transactional_db, env):
+    Connection.objects.create(name="Mine", base_url="https://a.invalid/v1", listed_at="2026-11-01T00:00:00Z")
+    env.ENABLE_PERSISTENT_CONFIG = False
+    seeding.seed_from_environment()
+    assert [r.name for r in real()] == ["Mine"]
+
+
+def test_the_demo_that_was_removed_stays_away(transactional_db, env):
+    env.WEBUI_DEMO = True
+    seeding.seed_from_environment()
+    services.remove_demo()
+    seeding.seed_from_environment()
+    assert not Connection.objects.exists()
+
+
+def test_switching_the_demo_off_removes_it_and_switching_it_on_brings_it_back(transactional_db, env):
+    env.WEBUI_DEMO = True
+    seeding.seed_from_environment()
+    env.WEBUI_DEMO = False
+    seeding.seed_from_environment()
+    assert not Connection.objects.exists()
+    env.WEBUI_DEMO = True
+    seeding.seed_from_environment()
+    assert Connection.objects.get().demo
+
+
+def test_real_connections_from_the_environment_need_no_demo(transactional_db, env):
+    env.WEBUI_DEMO = True
+    env.OPENAI_API_BASE_URLS = ["https://a.invalid/v1"]
+    seeding.seed_from_environment()
+    assert [row.demo for row in Connection.objects.all()] == [False]
+
+
+def test_two_starts_at_once_make_every_row_once(transactional_db, env):
+    env.OPENAI_API_BASE_URLS = ["https://a.invalid/v1", "https://b.invalid/v1"]
+    errors = []
+
+    def start():
+        try:
+            seeding.seed_from_environment()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert not errors
+    assert [r.base_url for r in real()] == ["https://a.invalid/v1", "https://b.invalid/v1"]
+
+
+def test_the_models_of_a_seeded_connection_are_there_after_the_start(transactional_db, env, upstream, monkeypatch):
+    monkeypatch.setattr(seeding, "LIST_SECONDS", 10)
+    env.OPENAI_API_BASE_URLS = [upstream.url]
+    seeding.seed_from_environment()
+    assert [model.public_id for model in ChatModel.objects.all()] == ["m1"]

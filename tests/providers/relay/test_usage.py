@@ -1,0 +1,261 @@
+"""What is counted, and that counting never holds anybody up."""
+
+import logging
+import threading
+from typing import Any
+
+import orjson
+import pytest
+from django.db import OperationalError, connection
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.models import ClientKey, UsageRecord
+from providers.relay import usage
+from providers.relay.usage import Used, tokens_in
+from tests import people
+from tests.upstream import DROP, Reply, in_json, oddities
+from tests.upstream import openai as oai
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tail", "counts"),
+    [
+        (b'{"usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}}', (5, 7)),
+        (b'{"usage" : {"input_tokens": 5, "output_tokens": 7}}', (5, 7)),
+        (b'{"object":"list","usage":{"prompt_tokens":5,"total_tokens":5}}', (5, 0)),
+        (b'data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7}}\n\ndata: [DONE]\n\n', (5, 7)),
+        (b'data: {"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\ndata: {"usage":null}\n\n', (1, 1)),
+        (
+            b'data: {"usage":{"prompt_tokens":1}}\n\ndata: {"usage":{"prompt_tokens":5,"completion_tokens":7}}\n\n',
+            (5, 7),
+        ),
+        (
+            b'{"response":{"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":1},"output_tokens":7}}}',
+            (5, 7),
+        ),
+        (b'{"content":"\\"usage\\": {\\"prompt_tokens\\": 9}"}', (0, 0)),
+        (b'{"usage":{"prompt_tokens":5,"completion_tokens":7},"content":"usage","kind":"usage"}', (5, 7)),
+        (b'{"usage":{"prompt_tokens":-5,"completion_tokens":99999999999999}}', (0, 2**31 - 1)),
+        (b'{"usage":{"prompt_tokens":"5","completion_tokens":true}}', (0, 0)),
+        (b'{"usage":{"prompt_tok', (0, 0)),
+        (b'{"usage":[]}', (0, 0)),
+        (b"", (0, 0)),
+        (b"\xff\x00<html>", (0, 0)),
+    ],
+)
+def test_tokens_are_found_at_the_end_of_any_answer(tail: bytes, counts: tuple[int, int]) -> None:
+    assert tokens_in(tail) == counts
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_the_counting(tail: bytes) -> None:
+    assert tokens_in(b'"usage":{' + tail) is not None
+
+
+@given(st.text(max_size=50), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_no_text_of_an_answer_is_taken_for_its_usage(text: str, told: int, answered: int) -> None:
+    answer = {"choices": [{"message": {"content": f'"usage": {{"prompt_tokens": 1}} {text}'}}]}
+    counted = {**answer, "usage": {"prompt_tokens": told, "completion_tokens": answered}}
+    assert tokens_in(orjson.dumps(answer)) == (0, 0)
+    assert tokens_in(orjson.dumps(counted)) == (told, answered)
+
+
+def test_only_the_tail_is_kept() -> None:
+    tail = usage.Tail()
+    for _ in range(1000):
+        tail.add(b"x" * 1000)
+    tail.add(b'{"usage":{"prompt_tokens":5,"completion_tokens":7}}')
+    assert tail._size < usage.TAIL_BYTES + 2000
+    assert tail.tokens() == (5, 7)
+    assert tail.end == b":7}}"
+
+
+# --- records ----------------------------------------------------------------------------------------------------------
+
+
+def records(count: int = 1) -> list[Any]:
+    """The rows, once there are `count`: a record is made after the last byte has been sent."""
+    pause = threading.Event()
+    for _ in range(1000):
+        usage.flush()
+        found = list(UsageRecord.objects.order_by("pk"))
+        if len(found) >= count:
+            break
+        pause.wait(0.01)
+    return found
+
+
+@pytest.fixture(params=["lane", "view"])
+def entrance(request, site):
+    return site.url if request.param == "lane" else site.views_url
+
+
+def ask(site: Any, entrance: str, key: str, path: str = "/v1/chat/completions", **more: Any) -> Any:
+    body = {"model": "m1", **({"messages": [{"role": "user", "content": "hi"}]} if "chat" in path else {}), **more}
+    return site.session(key=key).post(f"{entrance}{path}", json=body)
+
+
+def test_a_call_is_recorded_with_who_what_and_how_long(site, entrance, connection, upstream, api_key, alice):
+    upstream.answer("one two", usage={"prompt_tokens": 5, "completion_tokens": 2})
+    ask(site, entrance, api_key)
+    [one] = records()
+    assert (one.user, one.connection, one.model, one.kind, one.status) == (alice, connection, "m1", "chat", 200)
+    assert one.key == ClientKey.objects.get()
+    assert (one.tokens_in, one.tokens_out) == (5, 2)
+    assert 0 <= one.first_byte_ms <= one.duration_ms
+
+
+def test_a_session_is_recorded_without_a_key(site, connection, alice):
+    session = site.session(alice)
+    session.post(
+        f"{site.url}/v1/chat/completions", json={"model": "m1", "messages": [{"role": "user", "content": "a"}]}
+    )
+    [one] = records()
+    assert (one.user, one.key) == (alice, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "kind", "tokens"),
+    [
+        ("/v1/chat/completions", {"stream": True, "stream_options": {"include_usage": True}}, "chat", True),
+        ("/v1/chat/completions", {"stream": True}, "chat", False),
+        ("/v1/embeddings", {"input": ["a", "b"]}, "embeddings", True),
+        ("/v1/embeddings", {"input": ["a"] * 500, "dimensions": 400}, "embeddings", True),
+        ("/v1/responses", {"input": "hi"}, "responses", True),
+        ("/v1/responses", {"input": "hi", "stream": True}, "responses", True),
+    ],
+)
+def test_tokens_of_every_shape_are_counted(site, connection, api_key, path, more, kind, tokens):
+    assert ask(site, site.url, api_key, path, **more).status_code == 200
+    [one] = records()
+    assert one.kind == kind
+    assert (one.tokens_in > 0) is tokens
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [oddities.transformers_serve(), oddities.litellm(usage={"prompt_tokens": 5, "completion_tokens": 2})],
+    ids=["on the finish chunk", "with a choice"],
+)
+def test_usage_is_taken_from_whichever_chunk_has_it(site, connection, upstream, api_key, behaviour):
+    upstream.script(behaviour)
+    ask(site, site.url, api_key, stream=True)
+    [one] = records()
+    assert (one.tokens_in, one.tokens_out) == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status"),
+    [
+        (oai.error(429), 429),
+        (oai.error(500), 500),
+        (Reply(200, oai.EVENTS, steps=[]), 502),
+        (Reply(200, oai.EVENTS, steps=[b"data: {}\n\n", DROP]), 502),
+    ],
+)
+def test_calls_that_fail_are_recorded_with_how_they_failed(site, connection, upstream, api_key, behaviour, status):
+    upstream.script(behaviour)
+    ask(site, site.url, api_key, stream=True)
+    [one] = records()
+    assert one.status == status
+
+
+def test_what_never_reached_a_provider_is_not_recorded(site, connection, api_key):
+    assert ask(site, site.url, api_key, model="m9").status_code == 404
+    assert ask(site, site.url, "sk-nobody").status_code == 401
+    assert records(0) == []
+
+
+def test_each_connection_that_was_tried_has_its_record(site, connection, upstream, start_upstream, api_key):
+    people.make_connection(start_upstream().url, "m1", name="Second", position=1)
+    upstream.script(oai.error(503))
+    assert ask(site, site.url, api_key).status_code == 200
+    assert [(one.connection.name, one.status) for one in records(2)] == [("Scripted", 503), ("Second", 200)]
+
+
+def test_usage_that_is_no_usage_counts_nothing(site, connection, upstream, api_key):
+    upstream.script(in_json({"usage": "none"}))
+    ask(site, site.url, api_key)
+    [one] = records()
+    assert (one.tokens_in, one.tokens_out) == (0, 0)
+
+
+# --- writing behind ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_records_are_written_behind_without_anybody_asking(monkeypatch):
+    monkeypatch.setattr(usage, "IDLE_SECONDS", 0.0)
+    usage.record(Used(kind="chat", model="m1", status=200))
+    thread = usage._writer.thread
+    assert thread is not None
+    thread.join(20)
+    assert [one.model for one in UsageRecord.objects.all()] == ["m1"]
+    assert usage._writer.thread is None  # until the next record
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thousand_records_are_a_few_statements(django_assert_max_num_queries):
+    for number in range(1000):
+        usage._writer.waiting.append(Used(kind="chat", model=f"m{number}"))
+    with django_assert_max_num_queries(8):
+        usage.flush()
+    assert UsageRecord.objects.count() == 1000
+    assert UsageRecord.objects.order_by("pk").last().model == "m999"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_records_of_people_and_keys_that_are_gone_are_kept_without_them():
+    alice = people.make_user("Alice")
+    gone = people.make_user("Gone")
+    for user in (alice, gone):
+        usage._writer.waiting.append(Used(kind="chat", user_id=user.pk, key_id=77, connection_id=88, model=user.name))
+    gone.delete()
+    usage.flush()
+    kept = {one.model: (one.user, one.key, one.connection) for one in UsageRecord.objects.all()}
+    assert kept == {"Alice": (alice, None, None), "Gone": (None, None, None)}
+
+
+class _Away:
+    """The database of a machine that does not answer."""
+
+    def __init__(self) -> None:
+        self.tries = 0
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.tries += 1
+        raise OperationalError("the server closed the connection")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_records_wait_while_the_database_is_away(caplog):
+    usage._writer.waiting.extend(Used(kind="chat", model=f"m{number}") for number in range(3))
+    with connection.execute_wrapper(_Away()), caplog.at_level(logging.WARNING, "providers.relay.usage"):
+        usage.flush()
+    assert "3 usage records wait" in caplog.text
+    usage.flush()
+    assert UsageRecord.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_no_longer_fits_is_counted_in_the_log(caplog, monkeypatch):
+    monkeypatch.setattr(usage, "QUEUE_ROWS", 5)
+    for _ in range(8):
+        usage.record(Used(kind="chat"))
+    with caplog.at_level(logging.ERROR, "providers.relay.usage"):
+        usage.flush()
+    assert UsageRecord.objects.count() == 5
+    assert "3 usage records were lost" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_record_that_can_never_be_written_does_not_stop_the_others(caplog):
+    usage._writer.waiting.append(Used(kind="chat", when=None))  # type: ignore[arg-type]
+    usage.flush()
+    usage.record(Used(kind="chat"))
+    usage.flush()
+    assert UsageRecord.objects.count() == 1
+    assert "cannot be written" in caplog.text

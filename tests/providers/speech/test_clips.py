@@ -1,0 +1,201 @@
+"""Text to speech: routed, cached as a whole, fetched once (R44–R46; B6, B7, B8)."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from django.db import connections
+
+from providers import callers, speech
+from providers.models import Connection, SpeechClip, UsageRecord
+from tests import people
+from tests.upstream import RESET, Gate, Reply, in_bytes, in_html
+from tests.upstream.openai import error
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PATIENCE = 20
+SAY = {"model": "tts-1", "input": "Good morning.", "voice": "alloy"}
+SPEECH = "/audio/speech"
+
+
+@pytest.fixture(autouse=True)
+def store(settings, tmp_path):
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}},
+    }
+    return tmp_path
+
+
+@pytest.fixture
+def say(site, api_key):
+    def post(body=None, path="/v1/audio/speech", **headers):
+        with requests.Session() as session:
+            session.headers["Authorization"] = f"Bearer {api_key}"
+            return session.post(f"{site.url}{path}", json={**SAY, **(body or {})}, headers=headers, timeout=PATIENCE)
+
+    return post
+
+
+def test_the_words_are_spoken_once_and_served_from_the_store_afterwards(say, connection, upstream):
+    first = say()
+    again = say(path="/openai/audio/speech")
+
+    assert first.status_code == again.status_code == 200
+    assert first.content == again.content != b""
+    assert first.headers["Content-Type"] == again.headers["Content-Type"] == "audio/mpeg"
+    assert (first.headers["X-Cache"], again.headers["X-Cache"]) == ("miss", "hit")
+    assert len(upstream.asked(SPEECH)) == 1
+
+
+def test_spacing_and_order_of_the_json_do_not_matter_but_voice_and_format_do(site, api_key, say, connection, upstream):
+    say()
+    with requests.Session() as session:
+        session.post(
+            f"{site.url}/v1/audio/speech",
+            data='{ "voice":"alloy",\n "input": "Good morning.", "model":"tts-1" }',
+            headers={"Authorization": f"Bearer {api_key}", "Content-Type": "application/json"},
+            timeout=PATIENCE,
+        )
+    assert len(upstream.asked(SPEECH)) == 1
+    say({"voice": "nova"})
+    assert say({"response_format": "wav"}).headers["Content-Type"] == "audio/wav"
+    assert len(upstream.asked(SPEECH)) == 3
+
+
+def test_the_official_sdk_gets_its_sound(site, api_key, connection):
+    client = site.openai(api_key)
+    spoken = client.audio.speech.create(model="tts-1", voice="alloy", input="Good morning.")
+    assert spoken.content
+
+
+def test_concurrent_identical_requests_make_one_call_upstream(say, connection, upstream):
+    gate = Gate()
+    upstream.script(Reply(200, {"Content-Type": "audio/mpeg"}, before=[gate], steps=[b"sound"]), path=SPEECH)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(say) for _ in range(4)]
+        gate.wait()
+        gate.open()
+        answers = [one.result(PATIENCE) for one in asked]
+
+    assert {answer.content for answer in answers} == {b"sound"}
+    assert len(upstream.asked(SPEECH)) == 1
+
+
+def test_a_broken_download_is_never_served_from_the_store(say, connection, upstream):
+    upstream.script(Reply(200, {"Content-Type": "audio/mpeg"}, steps=[b"half of", RESET]), path=SPEECH)
+    with pytest.raises(requests.RequestException):
+        _ = say().content
+    assert not SpeechClip.objects.exists()
+    assert say().headers["X-Cache"] == "miss"
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+def test_the_providers_status_and_words_reach_the_caller(say, connection, upstream, status):
+    upstream.script(error(status, "The voice is hoarse.", code="hoarse"), path=SPEECH)
+    answer = say()
+    assert answer.status_code == status
+    assert "The voice is hoarse." in answer.json()["error"]["message"]
+
+
+def test_an_html_error_page_goes_on_as_what_it_is_and_is_never_kept_as_a_sound(say, connection, upstream):
+    upstream.script(in_html(502), path=SPEECH)
+    answer = say()
+    assert answer.status_code == 502
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert not SpeechClip.objects.exists()
+
+
+def test_a_page_with_a_good_status_is_no_sound_and_is_never_kept(say, connection, upstream):
+    upstream.script(in_html(200), path=SPEECH)
+    assert say().status_code == 502
+    assert say().status_code == 200
+    assert len(upstream.asked(SPEECH)) == 2
+
+
+def test_the_next_connection_speaks_when_the_first_does_not_know_the_model(say, connection, upstream, start_upstream):
+    second = start_upstream()
+    people.make_connection(second.url, "other", name="Second", position=5)
+    upstream.always(error(404, "No such model", code="model_not_found"), path=SPEECH)
+    assert say().status_code == 200
+    assert len(upstream.asked(SPEECH)) == len(second.asked(SPEECH)) == 1
+
+
+def test_a_connection_that_is_not_theirs_does_not_speak_for_them(say, connection, upstream):
+    Connection.objects.update(access="private")
+    answer = say()
+    assert answer.status_code == 404
+    assert upstream.asked(SPEECH) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"input": ""}, {"input": "x" * 4097}, {"model": None}, {"response_format": "exe"}, {"input": ["a"]}]
+)
+def test_a_request_that_cannot_be_spoken_is_refused_before_the_provider_is_called(say, connection, upstream, wrong):
+    answer = say(wrong)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] in wrong
+    assert upstream.asked(SPEECH) == []
+
+
+def test_the_store_keeps_to_its_size_and_drops_what_was_used_least_recently(say, connection, upstream, settings, store):
+    upstream.always(in_bytes(b"x" * 1000, "audio/mpeg"), path=SPEECH)
+    settings.SPEECH_CACHE_BYTES = 2500
+    for words in ("one", "two", "three"):
+        say({"input": words})
+    assert SpeechClip.objects.count() == 2
+    assert len([path for path in store.rglob("*") if path.is_file()]) == 2
+
+
+def test_an_idempotency_key_cannot_stand_for_other_words(say, connection):
+    assert say(**{"Idempotency-Key": "k"}).status_code == 200
+    assert say(**{"Idempotency-Key": "k"}).status_code == 200
+    assert say({"input": "Good night."}, **{"Idempotency-Key": "k"}).status_code == 409
+
+
+def test_listeners_who_leave_do_not_break_off_what_others_listen_to(site, api_key, say, connection, upstream):
+    gate, left = Gate(), threading.Event()
+    upstream.script(Reply(200, {"Content-Type": "audio/mpeg"}, steps=[b"first ", gate, b"second"]), path=SPEECH)
+    with requests.Session() as session:
+        leaving = session.post(
+            f"{site.url}/v1/audio/speech",
+            json=SAY,
+            headers={"Authorization": f"Bearer {api_key}"},
+            stream=True,
+            timeout=PATIENCE,
+        )
+        assert next(leaving.iter_content(6)) == b"first "
+        leaving.close()
+        left.set()
+    with ThreadPoolExecutor(1) as pool:
+        stays = pool.submit(say)
+        gate.wait()
+        gate.open()
+        assert stays.result(PATIENCE).content == b"first second"
+    assert len(upstream.asked(SPEECH)) == 1
+
+
+def test_no_thread_keeps_its_connection_to_the_database(connection, api_key, upstream):
+    """A pool would soon be empty, and a database that was restarted would never be found again."""
+
+    async def listen():
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        found = await speech.speak(await callers.caller_for_key(api_key), SAY, idempotency_key="one")
+        async for _piece in found.pieces:
+            pass
+        return await asyncio.to_thread(lambda: connections["default"].connection)
+
+    assert asyncio.run(listen()) is None
+
+
+def test_sound_is_counted_as_usage(say, connection):
+    from providers.relay import usage
+
+    size = len(say().content)
+    say()
+    usage.flush()
+    rows = list(UsageRecord.objects.filter(kind="speech").order_by("when"))
+    assert [row.audio_bytes for row in rows] == [size, size]
+    assert [row.connection_id for row in rows] == [connection.pk, None]

@@ -1,0 +1,148 @@
+"""What the admin's first page shows: is everything well, what is used, what is still to be done."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core import checks
+from django.db.models import Count, Model, Q, Sum
+from django.db.models.functions import TruncDate
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from chat.pages import welcome
+from imagegen.models import ImageEngine
+from providers.callers import caller_for_user
+from providers.models import Connection, UsageRecord
+from webui.version import VERSION
+
+DAYS = 7
+CHART_HEIGHT = 100  # units of the drawing, scaled by the style sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One connection or engine: its state as a word for the style sheet and as words for people."""
+
+    name: str
+    url: str
+    state: str  # ok, failing, unknown, off
+    words: str
+    error: str
+    checked: Any
+    demo: bool
+    detail: str
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Unfold's hook: more context for `admin/index.html`, each part only for those who may see its rows."""
+    user: Any = request.user
+    context["version"] = VERSION
+    if user.has_perm("providers.view_connection"):
+        context["connections"] = connection_lines()
+        context["has_demo"] = any(model.objects.filter(demo=True).exists() for model in (Connection, ImageEngine))
+    if user.has_perm("imagegen.view_imageengine"):
+        context["engines"] = engine_lines()
+    if user.has_perm("providers.view_usagerecord"):
+        context |= usage()
+    if user.is_superuser:
+        context["findings"] = findings()
+        context["steps"] = welcome.steps(caller_for_user(user))
+    return context
+
+
+def connection_lines() -> list[Line]:
+    rows: Any = Connection.objects.annotate(models_now=Count("sources", filter=Q(sources__listed=True)))
+    return [
+        _line(row, ngettext("%(count)d model", "%(count)d models", row.models_now) % {"count": row.models_now})
+        for row in rows
+    ]
+
+
+def engine_lines() -> list[Line]:
+    return [_line(row, str(row.get_kind_display())) for row in ImageEngine.objects.all()]
+
+
+def _line(row: Any, detail: str) -> Line:
+    state = "off" if not row.enabled else "failing" if row.last_error else "ok" if row.last_ok else "unknown"
+    words = {
+        "off": _("switched off"),
+        "failing": _("failing"),
+        "ok": _("answers in %(ms)d ms") % {"ms": row.last_duration_ms} if row.last_duration_ms else _("answers"),
+        "unknown": _("not tried yet"),
+    }[state]
+    error = row.last_error if state == "failing" else ""
+    detail = detail if detail != row.name else ""
+    return Line(row.name, _change_url(row), state, words, error, row.last_checked, row.demo, detail)
+
+
+def _change_url(row: Model) -> str:
+    try:
+        return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    except NoReverseMatch:  # a list that is not in the admin
+        return ""
+
+
+def usage() -> dict[str, Any]:
+    """Totals of the last days and one bar a day: {totals: {...}, bars: [{day, calls, tokens, height, y}]}."""
+    today = timezone.localdate()
+    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    since = timezone.now() - timedelta(days=DAYS)
+    records = UsageRecord.objects.filter(when__gte=since)
+    rows: Any = (
+        records.annotate(day=TruncDate("when"))
+        .values("day")
+        .annotate(calls=Count("pk"), total_in=Sum("tokens_in"), total_out=Sum("tokens_out"))
+        .order_by("day")
+    )
+    per_day: dict[date, dict[str, Any]] = {row["day"]: row for row in rows}
+    totals = records.aggregate(
+        calls=Count("pk"),
+        failed=Count("pk", filter=Q(status__gte=400) & ~Q(status=499)),
+        tokens_in=Sum("tokens_in"),
+        tokens_out=Sum("tokens_out"),
+        images=Sum("images"),
+        people=Count("user", distinct=True),
+    )
+    most = max((row["calls"] for row in per_day.values()), default=0) or 1
+    bars = []
+    for number, day in enumerate(days):
+        row = per_day.get(day, {})
+        calls = row.get("calls", 0)
+        height = round(CHART_HEIGHT * calls / most)
+        tokens = (row.get("total_in") or 0) + (row.get("total_out") or 0)
+        bars.append(
+            {
+                "day": day,
+                "calls": calls,
+                "tokens": tokens,
+                "x": number * 40,
+                "y": CHART_HEIGHT - height,
+                "height": height,
+            }
+        )
+    return {
+        "bars": bars,
+        "usage_days": DAYS,
+        "totals": {name: value or 0 for name, value in totals.items()},
+        "accounts": get_user_model().objects.filter(is_active=True).count(),
+    }
+
+
+def findings() -> list[dict[str, str]]:
+    """What the site's own checks complain about (`manage.py check` says the same)."""
+    messages = checks.run_checks(tags=["webui"], include_deployment_checks=not settings.DEBUG, databases=["default"])
+    return [
+        {
+            "level": "error" if message.level >= checks.ERROR else "warning",
+            "text": str(message.msg),
+            "hint": str(message.hint or ""),
+        }
+        for message in messages
+        if not message.is_silenced()
+    ]
