@@ -5,6 +5,7 @@ from django.urls import include, path
 from chat import api
 from chat.completions import views
 from chat.memory import api as memory_api
+from chat.pages import temporary as temporary_page
 from chat.sharing import api as share_api
 from chat.tasks import api as task_api
 from chat.temporary import api as temporary_api
@@ -36,7 +37,7 @@ urlpatterns = [
     path("api/v1/tasks/follow_ups/completions", task_api.FollowUps.as_view(), name="task-follow-ups"),
     path("api/tasks/stop/<str:task_id>", views.StopTask.as_view(), name="task-stop"),
     path("api/tasks/chat/<str:chat_id>", views.ChatTasks.as_view(), name="chat-tasks"),
-    path("temporary/messages", temporary_api.DrawMessages.as_view(), name="temporary-messages"),
+    path("temporary/messages", temporary_page.DrawMessages.as_view(), name="temporary-messages"),
     path("", include("chat.files.urls")),
-    path("", include("chat.pages.urls")),
+    path("", include("chat.page_urls")),
 ]

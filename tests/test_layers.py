@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,12 @@ def test_only_the_settings_read_the_environment():
 
 def test_no_file_is_longer_than_six_hundred_lines():
     assert [path for path in SOURCES if path.read_text().count("\n") > 600] == []
+
+
+def test_no_folder_shows_more_than_twenty_modules():
+    paths = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
+    modules = Counter(path.parent.relative_to(ROOT).as_posix() for path in paths if path.name != "__init__.py")
+    assert [(folder, count) for folder, count in modules.items() if count > 20] == []
 
 
 def test_no_file_is_named_after_nothing():

@@ -17,7 +17,6 @@ urlpatterns = [
     path("", include("providers.urls")),
     path("", include("imagegen.urls")),
     path("", include("chat.urls")),
-    path("", include("chat.pages.urls")),
 ]
 
 handler403 = "webui.errors.permission_denied"
