@@ -1,0 +1,144 @@
+"""What the written pages name is there: files, links, headings; and so is what comments cite below `docs`."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.fixtures.process import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Folders without code of ours; those whose names begin with a dot have none either.
+NOT_OURS = {"data", "staticfiles", "node_modules", "vendor", "__pycache__"}
+CODE = {".py", ".js", ".css", ".html", ".json", ".toml", ".yaml", ".yml", ".conf", ".sh"}
+FILE = re.compile(
+    r"[\w.-]+(?:/[\w.-]+)+\.(?:py|md|js|css|html|json|toml|lock|ya?ml|conf|sh|po|mo|txt|png|svg)|\.[\w.-]+/[\w.-]+\.\w+"
+)
+CITED = re.compile(r"(?<![\w./-])(docs/[\w./-]*\w\.\w+)`?((?:(?:,| and) “[^”]+”)*)")
+LINE_END = re.compile(r"\n[ \t]*(?:#|//|\*)?[ \t]*")  # with the mark of a comment that goes on in the next line
+DOCS = "docs"  # in examples of what is not there, which would be found as citations otherwise
+LONGEST = 120  # characters of a line of prose
+
+
+def headings(page: Path) -> list[str]:
+    """The texts of a page's headings, in order."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    return [after.content for token, after in pairwise(tokens) if token.type == "heading_open"]
+
+
+@cache
+def anchors(page: Path) -> set[str]:
+    """The fragments by which links reach the headings of a page, as repository hosts make them."""
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings(page)}
+
+
+def named(text: str) -> Iterator[str]:
+    """What a page names, as targets of links: those of links and images, and files in backticks from the root."""
+    for block in MarkdownIt().enable("table").parse(text):
+        for token in block.children or ():
+            if token.type in ("link_open", "image"):
+                yield str(token.attrGet("href") or token.attrGet("src") or "")
+            elif token.type == "code_inline":
+                yield from (f"/{word}" for word in token.content.split() if FILE.fullmatch(word))
+
+
+def missing_in_page(text: str, page: Path) -> list[str]:
+    """The relative links and the files in backticks of a page that lead nowhere, and its citations that do."""
+    found = []
+    for target in named(text):
+        parts = urlsplit(target)
+        if parts.scheme or parts.netloc:
+            continue
+        path = unquote(parts.path)
+        file = ROOT / path[1:] if path.startswith("/") else page.parent / path if path else page
+        if not file.exists() or (parts.fragment and parts.fragment not in anchors(file.resolve())):
+            found.append(target)
+    return [*found, *missing_citations(text)]
+
+
+def missing_citations(text: str) -> list[str]:
+    """Paths below `docs`, alone or with headings in quotes behind a comma, that are not there."""
+    found = []
+    for path, quoted in CITED.findall(LINE_END.sub(" ", text)):
+        if not (ROOT / path).is_file():
+            found.append(path)
+            continue
+        known = headings(ROOT / path) if quoted else []
+        found += [f"{path}, “{heading}”" for heading in re.findall("“([^”]+)”", quoted) if heading not in known]
+    return found
+
+
+def code_files() -> Iterator[Path]:
+    """Every file of ours that may have comments."""
+    yield from (ROOT / name for name in ("Makefile", ".env.example", "deploy/Dockerfile"))
+    waiting = [ROOT]
+    while waiting:
+        for path in waiting.pop().iterdir():
+            if path.is_dir() and not path.name.startswith(".") and path.name not in NOT_OURS:
+                waiting.append(path)
+            elif path.suffix in CODE and path.is_file():
+                yield path
+
+
+def prose(text: str) -> Iterator[str]:
+    """The lines of a page without code and tables."""
+    in_code = False
+    for line in text.splitlines():
+        if line.lstrip().startswith("```"):
+            in_code = not in_code
+        elif not in_code and not line.startswith("|"):
+            yield line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_is_there(page):
+    assert missing_in_page(page.read_text(encoding="utf-8"), page) == []
+
+
+def test_what_the_code_cites_below_docs_is_there():
+    wrong = {path: found for path in code_files() if (found := missing_citations(path.read_text(encoding="utf-8")))}
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See [the guide](no-such-page.md).",
+        f"![A chat]({DOCS}/no-such-image.png)",
+        "See [errors](docs/upstreams/openai.md#no-such-heading) and [below](#no-such-heading).",
+        "The table is `providers/no_such_file.py`.",
+        f"As in `{DOCS}/upstreams/openai.md`, “No such heading”.",
+        "| file |\n| --- |\n| `imagegen/engines/no_such_file.json` |",
+    ],
+)
+def test_a_page_that_names_what_is_not_there_fails(text):
+    assert missing_in_page(text, ROOT / "README.md")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See [the tests](tests/test_docs.py), [errors](docs/upstreams/openai.md#errors), <https://example.org/docs/a.md>",
+        "`imagegen/engines/models.json`, `text/event-stream`, `POST /images/edits`, `test_<name>.py`, `/openapi.json`",
+        "As in `docs/upstreams/openai.md`, “Errors” and “Chat stream”.",
+    ],
+)
+def test_a_page_that_names_what_is_there_passes(text):
+    assert missing_in_page(text, ROOT / "README.md") == []
+
+
+def test_a_citation_may_go_on_in_the_next_line_of_a_comment():
+    page = f"{DOCS}/upstreams/openai.md"
+    comment = f"# {page},\n    # “Chat stream” and “Tool\n    # callings”"
+    assert missing_citations(comment) == [f"{page}, “Tool callings”"]
+    assert missing_citations(f"# {DOCS}/upstreams/nobody.md") == [f"{DOCS}/upstreams/nobody.md"]
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: str(page.relative_to(ROOT)))
+def test_lines_of_prose_fit_a_screen(page):
+    assert [line for line in prose(page.read_text(encoding="utf-8")) if len(line) > LONGEST] == []
