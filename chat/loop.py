@@ -17,20 +17,77 @@ from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async
 from django.utils import translation
 
+from providers import http, runtime
+
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
-_tasks: set[asyncio.Task[None]] = set()  # the loop itself holds its tasks weakly
-# Rows of running replies are written here, so that they neither wait behind requests nor open connections without end.
-_rows = ThreadPoolExecutor(max_workers=4, thread_name_prefix="chat-rows")
-# Long documents and large pictures are read here, so that no row waits for them.
-_slow = ThreadPoolExecutor(max_workers=2, thread_name_prefix="chat-slow")
-_home: asyncio.AbstractEventLoop | None = None  # where sockets live: an in-memory channel layer works on its loop alone
-_own: asyncio.AbstractEventLoop | None = None
-_own_lock = threading.Lock()
-
+CLOSE_SECONDS = 3.0  # how long the end of a process waits for work on the loop of our own
 
 Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+class WorkThreads:
+    """The threads that work on a loop uses."""
+
+    def __init__(self) -> None:
+        # For the rows of running replies, so that they neither wait behind requests nor open connections without end.
+        self.rows = ThreadPoolExecutor(max_workers=4, thread_name_prefix="chat-rows")
+        # For long documents and large pictures, so that no row waits for them.
+        self.slow = ThreadPoolExecutor(max_workers=2, thread_name_prefix="chat-slow")
+
+    def close(self) -> None:
+        self.slow.shutdown(wait=False, cancel_futures=True)
+        self.rows.shutdown()
+
+
+class WorkLoops:
+    """The tasks of this process and the loops that they may go to."""
+
+    def __init__(self) -> None:
+        runtime.state(WorkThreads)  # tasks that are cancelled save what they have
+        self.tasks: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
+        # Where sockets live: an in-memory channel layer works on its loop alone.
+        self.home: asyncio.AbstractEventLoop | None = None
+        self.own: asyncio.AbstractEventLoop | None = None
+        self.thread: threading.Thread | None = None
+        self.lock = threading.Lock()
+
+    def start_own(self) -> asyncio.AbstractEventLoop:
+        """The loop that runs in a thread of ours."""
+        with self.lock:
+            if self.own is None:
+                self.own = asyncio.new_event_loop()
+                self.thread = threading.Thread(target=self.own.run_forever, name="chat-loop", daemon=True)
+                self.thread.start()
+            return self.own
+
+    def close(self) -> None:
+        """End what runs on the loop of our own; servers end theirs while they stop."""
+        loop, thread = self.own, self.thread
+        if loop is None or thread is None:
+            return
+        ended = asyncio.run_coroutine_threadsafe(self._end(loop), loop)
+        try:
+            ended.result(CLOSE_SECONDS)
+        except TimeoutError:
+            logger.warning("Work on the chat's own loop did not end within %s s", CLOSE_SECONDS)
+            return
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    async def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        await self.cancel_all(loop)
+        await http.aclose()
+        await loop.shutdown_asyncgens()
+
+    async def cancel_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Cancel the tasks of this loop, which is the running one, and wait until they have ended."""
+        tasks = [task for task in self.tasks if task.get_loop() is loop]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def current() -> asyncio.AbstractEventLoop:
@@ -43,8 +100,7 @@ def current() -> asyncio.AbstractEventLoop:
 
 def adopt() -> None:
     """Make the running loop, to which a socket has just connected, the place for work of threads that serve nobody."""
-    global _home
-    _home = asyncio.get_running_loop()
+    runtime.state(WorkLoops).home = asyncio.get_running_loop()
 
 
 def spawn(work: Work, *, name: str, on: asyncio.AbstractEventLoop | None = None) -> None:
@@ -55,29 +111,29 @@ def spawn(work: Work, *, name: str, on: asyncio.AbstractEventLoop | None = None)
 
 async def end_all() -> None:
     """Cancel everything spawned on this loop and wait until it has ended."""
-    here = asyncio.get_running_loop()
-    tasks = [task for task in _tasks if task.get_loop() is here]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await runtime.state(WorkLoops).cancel_all(asyncio.get_running_loop())
 
 
 async def in_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
     """Run `job`, which may use the database, in a thread that leaves no connection open."""
-    result: T = await database_sync_to_async(job, thread_sensitive=False, executor=_rows)(*args, **options)
+    threads = runtime.state(WorkThreads)
+    result: T = await database_sync_to_async(job, thread_sensitive=False, executor=threads.rows)(*args, **options)
     return result
 
 
 async def in_slow_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
     """The same for work that takes its time."""
-    result: T = await database_sync_to_async(job, thread_sensitive=False, executor=_slow)(*args, **options)
+    threads = runtime.state(WorkThreads)
+    result: T = await database_sync_to_async(job, thread_sensitive=False, executor=threads.slow)(*args, **options)
     return result
 
 
 def _start(loop: asyncio.AbstractEventLoop, work: Work, name: str, language: str | None) -> None:
     task = loop.create_task(_live(work, language), name=name, context=Context())
-    _tasks.add(task)
-    task.add_done_callback(_ended)
+    tasks = runtime.state(WorkLoops).tasks
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    task.add_done_callback(_log_failure)
 
 
 async def _live(work: Work, language: str | None) -> None:
@@ -86,8 +142,7 @@ async def _live(work: Work, language: str | None) -> None:
     await work()
 
 
-def _ended(task: asyncio.Task[None]) -> None:
-    _tasks.discard(task)
+def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("%s failed", task.get_name(), exc_info=error)
 
@@ -99,13 +154,5 @@ def _servers_loop() -> asyncio.AbstractEventLoop:
     loop = async_to_sync(here)()  # the loop that this thread works for; a passing one when it works for none
     if loop.is_running():
         return loop
-    return _home if _home is not None and _home.is_running() else _loop_of_our_own()
-
-
-def _loop_of_our_own() -> asyncio.AbstractEventLoop:
-    global _own
-    with _own_lock:
-        if _own is None:
-            _own = asyncio.new_event_loop()
-            threading.Thread(target=_own.run_forever, name="chat-loop", daemon=True).start()
-        return _own
+    loops = runtime.state(WorkLoops)
+    return loops.home if loops.home is not None and loops.home.is_running() else loops.start_own()

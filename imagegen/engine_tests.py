@@ -54,7 +54,7 @@ def draw(user: Any, row: ImageEngine, prompt: str) -> list[File]:
         prompt=wish.prompt,
         request=wish.values(),
         input_order=inputs.ids_of([]),
-        worker=claims.WORKER,
+        worker=claims.worker(),
         heartbeat=timezone.now(),
     )
     jobs.submit(job)

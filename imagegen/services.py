@@ -81,7 +81,7 @@ def request_images(
                 expires_at=place.expires_at,
                 idempotency_key=idempotency_key[:200],
                 request_digest=digest,
-                worker=claims.WORKER,
+                worker=claims.worker(),
                 heartbeat=timezone.now(),
             )
             job.inputs.set(images)

@@ -5,31 +5,36 @@ because opening one costs five times what a look at the version does. `drain` cl
 """
 
 import logging
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from django.db import connection, connections
+
+from providers import runtime
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 
-def _new_thread() -> None:
-    global _thread
-    _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="configuration")
+class Background:
+    """The thread and its queue."""
 
+    def __init__(self) -> None:
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="configuration")
 
-_thread: ThreadPoolExecutor
-_new_thread()
-os.register_at_fork(after_in_child=_new_thread)  # a fork takes no threads along, only the belief that there is one
+    def close(self) -> None:
+        """Return when everything queued is done; the thread leaves no connection behind."""
+        with suppress(RuntimeError):  # the interpreter ends: its threads have done what was queued
+            self.thread.submit(connections.close_all)
+        self.thread.shutdown()
 
 
 def submit(job: Callable[[], T]) -> "Future[T]":
     """Queue `job` and return its future; what it raises is in the future, and in the log only if nobody asks."""
-    return _thread.submit(_run, job)
+    return runtime.state(Background).thread.submit(_run, job)
 
 
 def write(job: Callable[[], object], *, what: str) -> None:
@@ -49,8 +54,8 @@ def run(job: Callable[[], T]) -> T:
 
 
 def drain() -> None:
-    """Wait until everything queued so far is done, and leave no connection behind (shutdown, tests)."""
-    _thread.submit(connections.close_all).result()
+    """Wait until everything queued so far is done, and leave no connection behind."""
+    runtime.state(Background).thread.submit(connections.close_all).result()
 
 
 def _run(job: Callable[[], T]) -> T:

@@ -1,9 +1,7 @@
 """Who is calling: from an API key, or from a signed-in user. Known keys are answered from memory until rows change."""
 
-import asyncio
 import threading
 import time
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,13 +9,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core import signing
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from providers import background, catalogue
+from providers import background, runtime
+from providers.catalogue.versioned import Versioned
 from providers.errors import ConfigurationError, Unauthenticated
 from providers.facts import Caller
 
@@ -43,60 +42,22 @@ class _Known:
     expires_at: float | None  # seconds since the epoch
 
 
-class _Memory:
-    """Callers by digest, valid for one version of the configuration; one look-up per key at a time."""
+class CallerMemory(Versioned[str, _Known]):
+    """Callers by the digest of their key."""
 
-    def __init__(self) -> None:
-        self.version: int | None = None
-        self.known: dict[str, _Known] = {}
-        self.pending: dict[str, Future[_Known]] = {}
-        self.lock = threading.Lock()
-
-    def at(self, version: int) -> dict[str, _Known]:
-        if version != self.version:
-            with self.lock:
-                self.version, self.known, self.pending = version, {}, {}
-        return self.known
-
-    def look_up(self, key: str, digest: str, version: int) -> "Future[_Known]":
-        with self.lock:
-            future = self.pending.get(digest)
-            if future is None:
-                future = self.pending[digest] = background.submit(lambda: _load(key, digest))
-                future.add_done_callback(lambda done: self._keep(digest, version, done))
-            return future
-
-    def _keep(self, digest: str, version: int, done: "Future[_Known]") -> None:
-        with self.lock:
-            self.pending.pop(digest, None)
-            if done.exception() is None and self.version == version:
-                while len(self.known) >= CACHE_SIZE:
-                    del self.known[next(iter(self.known))]
-                self.known[digest] = done.result()
-
-
-_memory = _Memory()
+    size = CACHE_SIZE
 
 
 async def caller_for_key(key: str) -> Caller:
     """The caller behind a key or a session token. Raises Unauthenticated (unknown, revoked, expired, inactive user)."""
-    snapshot = await catalogue.snapshot()
     digest = _digest(key)
-    known = _memory.at(snapshot.version).get(digest)
-    if known is None:
-        future = _memory.look_up(key, digest, snapshot.version)
-        known = await asyncio.shield(asyncio.wrap_future(future))
-    return _use(known)
+    return _use(await runtime.state(CallerMemory).value(digest, lambda: _load(key, digest)))
 
 
 def caller_for_key_blocking(key: str) -> Caller:
     """The same for synchronous code. Inside a transaction it reads that transaction's rows and keeps nothing."""
     digest = _digest(key)
-    if connection.in_atomic_block:
-        return _use(_load(key, digest))
-    snapshot = catalogue.snapshot_blocking()
-    known = _memory.at(snapshot.version).get(digest)
-    return _use(known if known is not None else _memory.look_up(key, digest, snapshot.version).result())
+    return _use(runtime.state(CallerMemory).value_blocking(digest, lambda: _load(key, digest)))
 
 
 def caller_for_user(user: Any) -> Caller:
@@ -187,11 +148,11 @@ def _use(known: _Known) -> Caller:
     if known.expires_at is not None and known.expires_at <= time.time():
         raise Unauthenticated(_("This API key has expired."))
     if known.caller.key_id is not None:
-        _last_used.note(known.caller.key_id)
+        runtime.state(KeyUses).note(known.caller.key_id)
     return known.caller
 
 
-class _LastUsed:
+class KeyUses:
     """Writes `last_used` behind, at most once a minute per key, all waiting keys in one statement."""
 
     def __init__(self) -> None:
@@ -218,6 +179,3 @@ class _LastUsed:
         with self.lock:
             ids, self.waiting = self.waiting, set()
         ClientKey.objects.quietly().filter(pk__in=ids).update(last_used=timezone.now())
-
-
-_last_used = _LastUsed()

@@ -4,6 +4,7 @@
 can send one call both ways.
 """
 
+import asyncio
 import os
 from typing import Any
 
@@ -21,6 +22,7 @@ from django.core.signals import request_started
 from django.db import close_old_connections, reset_queries
 
 from chat.routing import websocket_urlpatterns
+from providers import runtime
 from providers.relay.lane import Gateway
 from webui.layers.handler import SiteHandler
 from webui.layers.shutdown import close_running
@@ -55,6 +57,7 @@ class Site:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
                 await close_running()
+                await asyncio.to_thread(runtime.close)
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return

@@ -9,9 +9,17 @@ from typing import Any
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
+from providers import runtime
+
 QUIET_SECONDS = 60.0  # between two lines in the log about the same trouble
 logger = logging.getLogger(__name__)
-_said = float("-inf")
+
+
+class RedisTrouble:
+    """When the log last said that Redis does not answer."""
+
+    def __init__(self) -> None:
+        self.logged = float("-inf")  # on the monotonic clock
 
 
 def _forgiving(name: str, otherwise: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> Any:
@@ -30,9 +38,9 @@ def _forgiving(name: str, otherwise: Callable[[tuple[Any, ...], dict[str, Any]],
 
 
 def _say(error: RedisError) -> None:
-    global _said
-    if time.monotonic() - _said > QUIET_SECONDS:
-        _said = time.monotonic()
+    trouble = runtime.state(RedisTrouble)
+    if time.monotonic() - trouble.logged > QUIET_SECONDS:
+        trouble.logged = time.monotonic()
         logger.warning("Redis does not answer; the cache is empty until it does: %s", type(error).__name__)
 
 

@@ -27,6 +27,7 @@ from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
 
 from chat.markdown import code as highlighting
+from providers import runtime
 
 BARE_TAG = re.compile(r"</?(?:br|del|ins|kbd|mark|sub|sup)\s*/?>", re.IGNORECASE)
 OWN_PICTURE = re.compile(
@@ -97,14 +98,18 @@ _cleaner = nh3.Cleaner(
 
 def to_html(text: str) -> SafeString:
     """The text as HTML. What was rendered lately is kept, unless it is very long."""
-    return _kept(text) if len(text) <= LONGEST_KEPT else _render(text)
+    return runtime.state(RenderedTexts).html_of(text) if len(text) <= LONGEST_KEPT else _render(text)
+
+
+class RenderedTexts:
+    """The HTML of the texts that were rendered lately."""
+
+    def __init__(self) -> None:
+        self.html_of = lru_cache(maxsize=128)(_render)
 
 
 def _render(text: str) -> SafeString:
     return mark_safe(_cleaner.clean(_engine().render(text)))  # noqa: S308 - it has just been sanitised
-
-
-_kept = lru_cache(maxsize=128)(_render)
 
 
 @lru_cache(maxsize=1)

@@ -1,13 +1,13 @@
 """Start, stop and resume a reply from any thread of any process; what happens to replies when a process ends.
 
-The process that runs a reply has it in `_running`. Others reach it through the channel group `run.{message id}`; should
+The process that runs a reply has it in `Replies`. Others reach it through the channel group `run.{message id}`; should
 the channel layer be away, a stop still arrives: it is in the row, which the reply saves every second.
 """
 
 import asyncio
-import atexit
 import logging
 import uuid
+from collections.abc import Collection
 from functools import partial
 
 from channels.layers import get_channel_layer
@@ -19,12 +19,29 @@ from chat.models import Message
 from chat.runs import saving, unkept
 from chat.runs.draft import snapshot_of
 from chat.runs.reply import Asker, Given, Reply
+from providers import runtime
 from providers.errors import NotFound
 
 logger = logging.getLogger(__name__)
 
-_running: dict[uuid.UUID, Reply] = {}
-_watched: set[uuid.UUID] = set()  # of other processes: looked at again when their heartbeat should have come
+
+class Replies:
+    """The replies of this process, by message."""
+
+    def __init__(self) -> None:
+        self.running: dict[uuid.UUID, Reply] = {}
+        self.watched: set[uuid.UUID] = set()  # of others: looked at again when their heartbeat should have come
+
+    def close(self) -> None:
+        """A server that ends without telling us (daphne) leaves its replies where they stood; no loop runs any more."""
+        for reply in list(self.running.values()):
+            if reply.draft.is_over:
+                continue
+            reply.draft.status = Message.Status.INTERRUPTED
+            try:
+                reply.place.end(reply.draft.row())
+            except Exception:  # the process is going: the row is settled by whoever looks at it next
+                logger.warning("Reply %s could not be marked as interrupted", reply.id, exc_info=True)
 
 
 def start(answer: Message, *, asker: Asker, given: Given | None = None) -> None:
@@ -39,13 +56,13 @@ def start_at(place: saving.Place, *, asker: Asker, given: Given | None = None) -
     """The same, wherever the reply is kept."""
     tasks.give_up_follow_ups(place.chat_id)
     reply = Reply(place, asker, loop.current(), given)
-    _running[reply.id] = reply
+    runtime.state(Replies).running[reply.id] = reply
     loop.spawn(lambda: _run(reply), name=f"reply {reply.id}", on=reply.loop)
 
 
 def stop(message_id: uuid.UUID) -> None:
     """Stop a reply wherever it runs; it keeps what it said. From synchronous code. Harmless when it is over."""
-    reply = _running.get(message_id)
+    reply = runtime.state(Replies).running.get(message_id)
     if reply is not None:
         reply.loop.call_soon_threadsafe(reply.stop)
     elif saving.mark_stopped(message_id):
@@ -54,7 +71,7 @@ def stop(message_id: uuid.UUID) -> None:
 
 def stop_own(user_id: int, message_id: uuid.UUID) -> bool:
     """The same for a reply that this process or no row knows; False when this person has none of this id."""
-    reply = _running.get(message_id)
+    reply = runtime.state(Replies).running.get(message_id)
     if reply is not None and reply.user_id == user_id:
         stop(message_id)
     elif unkept.owner_of(message_id) == user_id:
@@ -66,13 +83,14 @@ def stop_own(user_id: int, message_id: uuid.UUID) -> bool:
 
 def running_in(user_id: int, chat_id: str) -> list[uuid.UUID]:
     """The replies of a person's temporary chat that run in this process."""
-    mine = [one for one in list(_running.values()) if one.user_id == user_id and one.chat_id == chat_id]
+    running = list(runtime.state(Replies).running.values())
+    mine = [one for one in running if one.user_id == user_id and one.chat_id == chat_id]
     return [one.id for one in mine if not one.draft.is_over]
 
 
 def knows(message_id: uuid.UUID) -> bool:
     """Whether this process runs a reply of this id, or did a moment ago."""
-    return message_id in _running
+    return message_id in runtime.state(Replies).running
 
 
 def is_strangers(reply_id: uuid.UUID, user_id: int) -> bool:
@@ -85,7 +103,7 @@ async def resume(user: access.Person, message_id: object, *, channel: str) -> No
 
     Raises NotFound when the message is not theirs.
     """
-    reply = _running.get(access.as_uuid(message_id))
+    reply = runtime.state(Replies).running.get(access.as_uuid(message_id))
     if reply is not None and reply.user_id == user.pk:
         await events.send_to(channel, reply.snapshot())
         return
@@ -103,9 +121,13 @@ async def resume(user: access.Person, message_id: object, *, channel: str) -> No
         await events.send_to(channel, _packed(message))
 
 
+def _running_ids() -> Collection[uuid.UUID]:
+    return runtime.state(Replies).running.keys()
+
+
 def settle(messages: QuerySet[Message]) -> None:
     """Those of `messages` that nobody runs any more become `interrupted`, and their people are told."""
-    for message in saving.interrupt_lost(messages, alive=_running.keys()):
+    for message in saving.interrupt_lost(messages, alive=_running_ids()):
         transaction.on_commit(partial(loop.spawn, partial(_tell_people, message), name=f"settling of {message.pk}"))
 
 
@@ -123,7 +145,7 @@ async def _run(reply: Reply) -> None:
         await reply.live()
         await asyncio.sleep(reply.place.linger)
     finally:
-        _running.pop(reply.id, None)
+        runtime.state(Replies).running.pop(reply.id, None)
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)
     if reply.draft.status == Message.Status.DONE:
@@ -165,8 +187,9 @@ async def _tell_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
 async def _ask_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
     """The same. Should it have died unnoticed, everybody is told once that is certain."""
     await _tell_owner(message_id, request)
-    if message_id not in _watched:
-        _watched.add(message_id)
+    watched = runtime.state(Replies).watched
+    if message_id not in watched:
+        watched.add(message_id)
         loop.spawn(partial(_watch, message_id), name=f"watch of {message_id}")
 
 
@@ -175,7 +198,7 @@ async def _watch(message_id: uuid.UUID) -> None:
         await asyncio.sleep(saving.STALE_SECONDS + 1)
         message = await loop.in_thread(_read_settled, message_id)
     finally:
-        _watched.discard(message_id)
+        runtime.state(Replies).watched.discard(message_id)
     if message is not None and not message.is_running:
         await _tell_people(message)
 
@@ -198,26 +221,11 @@ def _packed(message: Message) -> str:
 
 def _read(user: access.Person, message_id: object) -> Message:
     message = access.message_for(user, message_id)
-    saving.interrupt_lost(Message.objects.filter(pk=message.pk), alive=_running.keys())
+    saving.interrupt_lost(Message.objects.filter(pk=message.pk), alive=_running_ids())
     return access.message_for(user, message.pk)
 
 
 def _read_settled(message_id: uuid.UUID) -> Message | None:
     rows = Message.objects.filter(pk=message_id)
-    saving.interrupt_lost(rows, alive=_running.keys())
+    saving.interrupt_lost(rows, alive=_running_ids())
     return rows.select_related("chat").first()
-
-
-def _interrupt_what_is_left() -> None:
-    """A server that ends without telling us (daphne) leaves its replies where they stood; no loop runs any more."""
-    for reply in list(_running.values()):
-        if reply.draft.is_over:
-            continue
-        reply.draft.status = Message.Status.INTERRUPTED
-        try:
-            reply.place.end(reply.draft.row())
-        except Exception:  # the process is going: the row is settled by whoever looks at it next
-            logger.warning("Reply %s could not be marked as interrupted", reply.id, exc_info=True)
-
-
-atexit.register(_interrupt_what_is_left)

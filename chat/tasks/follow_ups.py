@@ -14,7 +14,7 @@ from chat.loop import in_thread
 from chat.models import Message
 from chat.tasks.ask import ask_in_json, task_route
 from chat.tasks.templates import excerpts, fill
-from providers import catalogue
+from providers import catalogue, runtime
 from providers.errors import GatewayError
 from providers.facts import Caller
 
@@ -32,7 +32,13 @@ Answer with one JSON object and nothing else: {"follow_ups": ["…", "…", "…
 </conversation>"""
 
 logger = logging.getLogger(__name__)
-_asking: dict[uuid.UUID, "asyncio.Task[Any]"] = {}  # by chat
+
+
+class FollowUpTasks:
+    """The tasks that are asking the task model, by chat."""
+
+    def __init__(self) -> None:
+        self.by_chat: dict[uuid.UUID, asyncio.Task[Any]] = {}
 
 
 class _Talk(NamedTuple):
@@ -50,19 +56,20 @@ async def suggest_follow_ups(message_id: uuid.UUID, caller: Caller) -> None:
     task = asyncio.current_task()
     if talk is None or task is None:
         return
-    _asking[talk.chat_id] = task
+    asking = runtime.state(FollowUpTasks).by_chat
+    asking[talk.chat_id] = task
     try:
         found = await _ask(caller, talk)
     except asyncio.CancelledError:
-        if _asking.get(talk.chat_id) is task:
+        if asking.get(talk.chat_id) is task:
             raise
         return  # the conversation goes on
     except GatewayError as error:
         logger.warning("No follow-ups for message %s: %s %s", message_id, error.code, error.message)
         return
     finally:
-        if _asking.get(talk.chat_id) is task:
-            del _asking[talk.chat_id]
+        if asking.get(talk.chat_id) is task:
+            del asking[talk.chat_id]
     saved: bool = bool(found) and await in_thread(_save, message_id, found)
     if saved:
         await events.emit(
@@ -76,7 +83,8 @@ async def suggest_follow_ups(message_id: uuid.UUID, caller: Caller) -> None:
 
 def give_up_follow_ups(chat_id: object) -> None:
     """The next question is there: the model is needed for that. From any thread."""
-    task = _asking.pop(chat_id, None) if isinstance(chat_id, uuid.UUID) else None
+    tasks = runtime.state(FollowUpTasks).by_chat
+    task = tasks.pop(chat_id, None) if isinstance(chat_id, uuid.UUID) else None
     if task is not None:
         task.get_loop().call_soon_threadsafe(task.cancel)
 

@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from chat.answers import calls
 from chat.pipeline import Turn
 from chat.tools.base import Tool
+from providers import runtime
+from providers.catalogue.versioned import Versioned
 from providers.errors import GatewayError
 from providers.facts import Route
 
@@ -25,12 +27,15 @@ _ABOUT_TOOLS = re.compile(r"\btools?\b|\btool_|\bfunctions?\b", re.IGNORECASE)
 _PASSING = (401, 403, 408, 429, 503, 504)  # say nothing about the model, whatever their words
 
 logger = logging.getLogger(__name__)
-_refused: dict[str, int] = {}  # public ids whose provider refused tools, and the version of the configuration then
+
+
+class ToolRefusals(Versioned[str, bool]):
+    """The public ids of models whose provider refused tools."""
 
 
 def has_refused(route: Route, version: int) -> bool:
     """Whether the provider refused tools for this model; forgotten with the next change of the configuration."""
-    return _refused.get(route.public_id) == version
+    return route.public_id in runtime.state(ToolRefusals).at(version)
 
 
 class Rounds:
@@ -69,7 +74,7 @@ class Rounds:
         if not self._tools or self.number > 1 or error.status in _PASSING or not _ABOUT_TOOLS.search(error.provider):
             return False
         logger.info("Tools are not offered to %s any more: %s", self.turn.payload["model"], error.provider)
-        _refused[str(self.turn.payload["model"])] = self._version
+        runtime.state(ToolRefusals).keep(self._version, str(self.turn.payload["model"]), True)
         self._tools = {}
         return True
 

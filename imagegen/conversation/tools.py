@@ -4,7 +4,6 @@ Where the toggle is on, `handler` has drawn before the model is called, and thes
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
@@ -21,7 +20,8 @@ from imagegen.conversation import drawing
 from imagegen.conversation.handler import FEATURE
 from imagegen.models import ImageJob
 from imagegen.picture_request import MAX_PROMPT
-from providers import catalogue
+from providers import runtime
+from providers.catalogue.versioned import Versioned
 from providers.errors import BadRequest
 from providers.facts import Caller
 
@@ -41,8 +41,8 @@ class _Drawing(Tool):
 
     def may_use(self, caller: Caller) -> bool:
         """The one gate of `access`, and an engine that serves the purpose; known until the configuration changes."""
-        version = catalogue.snapshot_blocking().version
-        return caller.may("images") and _may_draw(caller.user_id, self.editing, version)
+        key = (caller.user_id, self.editing)
+        return caller.may("images") and runtime.state(DrawingRights).value_blocking(key, lambda: _may_draw(*key))
 
     async def draw(self, turn: Turn, arguments: Mapping[str, Any], names: Sequence[str]) -> str:
         values = {name: arguments.get(name) for name in ("prompt", "size", "n", "negative_prompt")}
@@ -129,16 +129,16 @@ def _is_number(text: str) -> bool:
 # --- in a thread ------------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=10_000)
-def _may_draw(user_id: int, editing: bool, version: int) -> bool:
-    """Asked before every answer of a model that can call functions: the queries would cost more than all the rest."""
+class DrawingRights(Versioned[tuple[int, bool], bool]):
+    """Who may draw and who may edit, by the user's id and whether it is an edit.
+
+    Asked before every answer of a model that can call functions: the queries would cost more than all the rest.
+    """
+
+
+def _may_draw(user_id: int, editing: bool) -> bool:
     user = get_user_model()._default_manager.get(pk=user_id)
     return access.may_draw(user, editing=editing) and bool(access.engines_for(user, editing=editing))
-
-
-def forget() -> None:
-    """Ask the rows again."""
-    _may_draw.cache_clear()
 
 
 def _prepare(turn: Turn, names: Sequence[str]) -> tuple[Any, services.Place, list[File]]:

@@ -12,20 +12,32 @@ from django.utils import timezone
 
 from imagegen import rows
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
+from providers import runtime
 
 STALE = timedelta(seconds=10)  # a heartbeat older than this belongs to a process that is gone
 HEARTBEAT_SECONDS = 2.0
 
-# This process, for as long as it lives; a restart is somebody else.
-WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-
 State = ImageJob.State
+
+
+class Worker:
+    """This process, for as long as it lives; a restart is somebody else."""
+
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def worker() -> str:
+    """What stands in the rows of this process's jobs."""
+    return runtime.state(Worker).name
 
 
 def take_next(mine: Iterable[Any]) -> ImageJob | None:
     """The oldest of these queued jobs that has a free place, now running; None when there is none."""
     with transaction.atomic():
-        waiting = ImageJob.objects.filter(pk__in=list(mine), state=State.QUEUED, worker=WORKER, cancel_requested=False)
+        waiting = ImageJob.objects.filter(
+            pk__in=list(mine), state=State.QUEUED, worker=worker(), cancel_requested=False
+        )
         per_user = ImageSettings.load().per_user
         full: set[tuple[str, Any]] = set()
         for job in waiting.order_by("created").select_related("engine"):
@@ -40,7 +52,7 @@ def take_next(mine: Iterable[Any]) -> ImageJob | None:
                 continue
             now = timezone.now()
             job.attempts += 1
-            changed = ImageJob.objects.filter(pk=job.pk, state=State.QUEUED, worker=WORKER).update(
+            changed = ImageJob.objects.filter(pk=job.pk, state=State.QUEUED, worker=worker()).update(
                 state=State.RUNNING, heartbeat=now, started=now, attempts=job.attempts
             )
             if changed:
@@ -66,13 +78,15 @@ def queue_position(job: ImageJob) -> int:
 def beat(job_ids: Iterable[Any]) -> set[Any]:
     """Say that these jobs are alive; returns those that are unwanted."""
     kept = list(job_ids)
-    ImageJob.objects.filter(pk__in=kept, worker=WORKER, state__in=ImageJob.OPEN).update(heartbeat=timezone.now())
+    ImageJob.objects.filter(pk__in=kept, worker=worker(), state__in=ImageJob.OPEN).update(heartbeat=timezone.now())
     return unwanted(kept)
 
 
 def unwanted(job_ids: Iterable[Any]) -> set[Any]:
     """Which of these jobs somebody, in any process, asked to cancel."""
-    ours = ImageJob.objects.filter(pk__in=list(job_ids), worker=WORKER, state__in=ImageJob.OPEN, cancel_requested=True)
+    ours = ImageJob.objects.filter(
+        pk__in=list(job_ids), worker=worker(), state__in=ImageJob.OPEN, cancel_requested=True
+    )
     return set(ours.values_list("pk", flat=True))
 
 
@@ -83,9 +97,9 @@ def take_over_stale() -> list[ImageJob]:
     for job in ImageJob.objects.filter(state__in=ImageJob.OPEN, heartbeat__lt=limit).select_related("engine"):
         changed = ImageJob.objects.filter(
             pk=job.pk, state=job.state, worker=job.worker, heartbeat=job.heartbeat
-        ).update(worker=WORKER, heartbeat=timezone.now())
+        ).update(worker=worker(), heartbeat=timezone.now())
         if changed:
-            job.worker = WORKER
+            job.worker = worker()
             taken.append(job)
     return taken
 
@@ -93,7 +107,7 @@ def take_over_stale() -> list[ImageJob]:
 def let_go(job_ids: Iterable[Any]) -> None:
     """At the end of this process: the next one need not wait for the heartbeats to grow old."""
     long_ago = timezone.now() - 2 * STALE
-    ImageJob.objects.filter(pk__in=list(job_ids), worker=WORKER, state__in=ImageJob.OPEN).update(heartbeat=long_ago)
+    ImageJob.objects.filter(pk__in=list(job_ids), worker=worker(), state__in=ImageJob.OPEN).update(heartbeat=long_ago)
 
 
 def finish(job: ImageJob, state: str, *, error: dict[str, Any] | None = None) -> bool:

@@ -16,7 +16,9 @@ from imagegen.jobs import claims, worker
 from imagegen.jobs.shape import job_json
 from imagegen.jobs.watching import Watch
 from imagegen.models import ImageJob
+from providers import runtime
 from providers.errors import GatewayError
+from providers.relay.usage import UsageWriter
 
 logger = logging.getLogger(__name__)
 IDLE_SECONDS = 5.0  # between looks for jobs that others left behind
@@ -32,205 +34,227 @@ class _Held:
     thread: threading.Thread | None = None
 
 
-_lock = threading.Lock()
-_wake = threading.Event()
-_held: dict[Any, _Held] = {}
-_thread: threading.Thread | None = None
-_ending = threading.Event()
+class Dispatcher:
+    """The open jobs of this process, and the thread that looks after them."""
+
+    def __init__(self) -> None:
+        runtime.state(UsageWriter)  # a job that ends is recorded
+        self.lock = threading.Lock()
+        self.wake = threading.Event()
+        self.ending = threading.Event()
+        self.held: dict[Any, _Held] = {}
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        with self.lock:
+            if self.thread is None or not self.thread.is_alive():
+                self.ending.clear()
+                self.thread = threading.Thread(target=self._live, name="picture-jobs", daemon=True)
+                self.thread.start()
+
+    def start_and_wake(self) -> None:
+        self.start()
+        self.wake.set()
+
+    def hold(self, job: ImageJob) -> _Held:
+        with self.lock:
+            return self.held.setdefault(job.pk, _Held(Watch(job.pk, job.user_id), translation.get_language()))
+
+    def held_of(self, job_id: Any) -> _Held | None:
+        with self.lock:
+            return self.held.get(job_id)
+
+    def cancel(self, job: ImageJob) -> None:
+        """Ask for the end of an open job in whatever process; at once when it is ours or only waits."""
+        ImageJob.objects.filter(pk=job.pk, state__in=ImageJob.OPEN).update(cancel_requested=True)
+        held = self.held_of(job.pk)
+        if held and held.run:
+            held.run.cancel()
+        elif job.state == State.QUEUED and ImageJob.objects.filter(pk=job.pk, state=State.QUEUED).exists():
+            self._end_waiting(job)
+        self.wake.set()
+
+    def settle(self, timeout: float) -> None:
+        """Wait until no thread of ours works on a job any more."""
+        with self.lock:
+            threads = [held.thread for held in self.held.values() if held.thread]
+        for thread in threads:
+            thread.join(timeout)
+
+    def stop(self, timeout: float) -> None:
+        """Cancel what is drawn here, and wait until this thread and those that draw have ended."""
+        self._end()
+        with self.lock:
+            running = [held.run for held in self.held.values() if held.run]
+        for run in running:
+            run.cancel()
+        self.settle(timeout)
+        if self.thread is not None:
+            self.thread.join(timeout)
+        with self.lock:
+            self.held.clear()
+
+    def close(self) -> None:
+        """Let running work go, so that the next process picks it up or says why it cannot. Harmless when repeated."""
+        if self.ending.is_set():
+            return
+        self._end()
+        with self.lock:
+            ours = list(self.held)
+        if ours:
+            claims.let_go(ours)
+
+    def _end(self) -> None:
+        self.ending.set()
+        self.wake.set()
+
+    def _end_waiting(self, job: ImageJob) -> None:
+        if claims.finish(job, State.CANCELLED):
+            self._drop(job)
+
+    def _drop(self, job: ImageJob) -> None:
+        with self.lock:
+            held = self.held.pop(job.pk, None)
+        if held and not held.watch.ended.is_set():
+            job.refresh_from_db()
+            held.watch.end(job_json(job))
+
+    def _live(self) -> None:
+        while not self.ending.is_set():
+            try:
+                self._tick()
+            except Exception:  # the outermost edge of this thread: without it no job of this process would go on
+                logger.exception("Picture jobs cannot be looked after right now")
+            finally:
+                connections.close_all()
+            self._rest()
+            self.wake.clear()
+
+    def _rest(self) -> None:
+        """Until the next turn, or until somebody wants something: this process by waking us, another in the rows."""
+        with self.lock:
+            ours = list(self.held)
+        if not ours:
+            self.wake.wait(IDLE_SECONDS)
+            return
+        end = time.monotonic() + claims.HEARTBEAT_SECONDS
+        while time.monotonic() < end and not self.wake.wait(CANCEL_SECONDS):
+            try:
+                if claims.unwanted(ours):
+                    return
+            except DatabaseError:
+                return  # the next turn says so
+            finally:
+                connections.close_all()
+
+    def _tick(self) -> None:
+        with self.lock:
+            ours = list(self.held)
+        if ours:
+            for job_id in claims.beat(ours):
+                if job := ImageJob.objects.select_related("engine").filter(pk=job_id).first():
+                    self.cancel(job)
+        for job in claims.take_over_stale():
+            self._adopt(job)
+        with self.lock:
+            waiting = [job_id for job_id, held in self.held.items() if held.run is None]
+        while waiting and (job := claims.take_next(waiting)) is not None:
+            waiting.remove(job.pk)
+            self._run(job, resume=False)
+
+    def _run(self, job: ImageJob, *, resume: bool) -> None:
+        held = self.hold(job)
+        held.run = run = worker.make_run(job)
+
+        def live() -> None:
+            try:
+                worker.work(job, run, held.watch, resume=resume, language=held.language)
+            finally:
+                with self.lock:
+                    self.held.pop(job.pk, None)
+                self.wake.set()  # a place is free
+
+        held.watch.began()
+        held.thread = threading.Thread(target=live, name=f"picture-{job.pk}", daemon=True)
+        held.thread.start()
+
+    def _adopt(self, job: ImageJob) -> None:
+        """A job of a process that is gone: resumed, started, or failed in words."""
+        if job.state == State.QUEUED:
+            self.hold(job)
+            return
+        if job.upstream_id and job.engine is not None and rows.engine_of(job.engine).resumable:
+            self._run(job, resume=True)
+            if job.cancel_requested:
+                self.cancel(job)  # its engine still draws: it is taken up to be told
+            return
+        if job.cancel_requested:
+            self.hold(job)
+            self._end_waiting(job)
+            return
+        error = GatewayError(
+            _("The site was restarted while this picture was being made. Try again."),
+            code="interrupted",
+            retryable=True,
+        )
+        self.hold(job)
+        if claims.finish(job, State.FAILED, error=error.message_body()):
+            self._drop(job)
 
 
 def start() -> None:
     """Begin looking after jobs; safe to call again. A server does this once it serves."""
-    global _thread
-    with _lock:
-        if _thread is None or not _thread.is_alive():
-            _ending.clear()
-            _thread = threading.Thread(target=_live, name="picture-jobs", daemon=True)
-            _thread.start()
+    runtime.state(Dispatcher).start()
 
 
 def submit(job: ImageJob) -> Watch:
     """Look after this written job; it starts when its transaction has committed and a place is free."""
-    held = _hold(job)
-    transaction.on_commit(_start_and_wake)
+    dispatcher = runtime.state(Dispatcher)
+    held = dispatcher.hold(job)
+    transaction.on_commit(dispatcher.start_and_wake)
     return held.watch
-
-
-def _start_and_wake() -> None:
-    start()
-    _wake.set()
 
 
 def watch(job_id: Any) -> Watch | None:
     """The watch of an open job of this process; None when it has ended or another process runs it."""
-    with _lock:
-        held = _held.get(job_id)
+    held = runtime.state(Dispatcher).held_of(job_id)
     return held.watch if held else None
 
 
 def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
     """Wait until the job has ended, in whatever process, and return its row as it is then."""
+    ending = runtime.state(Dispatcher).ending
     deadline = None if timeout is None else time.monotonic() + timeout
     while job.is_open and (deadline is None or time.monotonic() < deadline):
         seen = watch(job.pk)
         if seen is not None:
             seen.ended.wait(1.0)
         else:
-            _ending.wait(0.3)
+            ending.wait(0.3)
         job.refresh_from_db()
     return job
 
 
 def cancel(job: ImageJob) -> None:
     """Ask for the end of an open job in whatever process; at once when it is ours or only waits."""
-    ImageJob.objects.filter(pk=job.pk, state__in=ImageJob.OPEN).update(cancel_requested=True)
-    with _lock:
-        held = _held.get(job.pk)
-    if held and held.run:
-        held.run.cancel()
-    elif job.state == State.QUEUED and ImageJob.objects.filter(pk=job.pk, state=State.QUEUED).exists():
-        _end_waiting(job)
-    _wake.set()
+    runtime.state(Dispatcher).cancel(job)
 
 
 def look() -> None:
     """Have the thread look around now rather than at its next turn."""
-    _wake.set()
+    runtime.state(Dispatcher).wake.set()
 
 
 def settle(timeout: float) -> None:
     """Wait until no thread of ours works on a job any more."""
-    with _lock:
-        threads = [held.thread for held in _held.values() if held.thread]
-    for thread in threads:
-        thread.join(timeout)
+    runtime.state(Dispatcher).settle(timeout)
 
 
 def stop(timeout: float) -> None:
-    """End the thread and wait for those that draw; `start` begins anew (tests)."""
-    global _thread
-    _ending.set()
-    _wake.set()
-    with _lock:
-        thread, _thread = _thread, None
-        running = [held.run for held in _held.values() if held.run]
-    for run in running:
-        run.cancel()
-    settle(timeout)
-    if thread is not None:
-        thread.join(timeout)
-    with _lock:
-        _held.clear()
+    """Cancel what is drawn here, and wait until every thread has ended."""
+    runtime.state(Dispatcher).stop(timeout)
 
 
 def shutdown() -> None:
     """The process ends: running work is let go, so that the next one picks it up or says why it cannot."""
-    _ending.set()
-    _wake.set()
-    with _lock:
-        ours = list(_held)
-    if ours:
-        claims.let_go(ours)
-
-
-def _hold(job: ImageJob) -> _Held:
-    with _lock:
-        return _held.setdefault(job.pk, _Held(Watch(job.pk, job.user_id), translation.get_language()))
-
-
-def _end_waiting(job: ImageJob) -> None:
-    if claims.finish(job, State.CANCELLED):
-        _drop(job)
-
-
-def _drop(job: ImageJob) -> None:
-    with _lock:
-        held = _held.pop(job.pk, None)
-    if held and not held.watch.ended.is_set():
-        job.refresh_from_db()
-        held.watch.end(job_json(job))
-
-
-def _live() -> None:
-    while not _ending.is_set():
-        try:
-            _tick()
-        except Exception:  # the outermost edge of this thread: without it no job of this process would go on
-            logger.exception("Picture jobs cannot be looked after right now")
-        finally:
-            connections.close_all()
-        _rest()
-        _wake.clear()
-
-
-def _rest() -> None:
-    """Until the next turn, or until somebody wants something: this process by waking us, another in the rows."""
-    with _lock:
-        ours = list(_held)
-    if not ours:
-        _wake.wait(IDLE_SECONDS)
-        return
-    end = time.monotonic() + claims.HEARTBEAT_SECONDS
-    while time.monotonic() < end and not _wake.wait(CANCEL_SECONDS):
-        try:
-            if claims.unwanted(ours):
-                return
-        except DatabaseError:
-            return  # the next turn says so
-        finally:
-            connections.close_all()
-
-
-def _tick() -> None:
-    with _lock:
-        ours = list(_held)
-    if ours:
-        for job_id in claims.beat(ours):
-            if job := ImageJob.objects.select_related("engine").filter(pk=job_id).first():
-                cancel(job)
-    for job in claims.take_over_stale():
-        _adopt(job)
-    with _lock:
-        waiting = [job_id for job_id, held in _held.items() if held.run is None]
-    while waiting and (job := claims.take_next(waiting)) is not None:
-        waiting.remove(job.pk)
-        _run(job, resume=False)
-
-
-def _run(job: ImageJob, *, resume: bool) -> None:
-    held = _hold(job)
-    held.run = run = worker.make_run(job)
-
-    def live() -> None:
-        try:
-            worker.work(job, run, held.watch, resume=resume, language=held.language)
-        finally:
-            with _lock:
-                _held.pop(job.pk, None)
-            _wake.set()  # a place is free
-
-    held.watch.began()
-    held.thread = threading.Thread(target=live, name=f"picture-{job.pk}", daemon=True)
-    held.thread.start()
-
-
-def _adopt(job: ImageJob) -> None:
-    """A job of a process that is gone: resumed, started, or failed in words."""
-    if job.state == State.QUEUED:
-        _hold(job)
-        return
-    if job.upstream_id and job.engine is not None and rows.engine_of(job.engine).resumable:
-        _run(job, resume=True)
-        if job.cancel_requested:
-            cancel(job)  # its engine still draws: it is taken up to be told
-        return
-    if job.cancel_requested:
-        _hold(job)
-        _end_waiting(job)
-        return
-    error = GatewayError(
-        _("The site was restarted while this picture was being made. Try again."), code="interrupted", retryable=True
-    )
-    _hold(job)
-    if claims.finish(job, State.FAILED, error=error.message_body()):
-        _drop(job)
+    runtime.state(Dispatcher).close()

@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from providers import runtime
 from providers.auth.base import AuthType, Field, Who
 from providers.errors import ConfigurationError
 
@@ -88,13 +89,9 @@ class Tokens:
             logger.warning("No Entra ID token: %s", error)
             raise _unavailable(str(error).strip().partition("\n")[0][:300]) from error
 
-    def forget(self) -> None:
-        """Drop tokens and credential (tests; after the machine's identity changed)."""
-        with self._lock:
-            self._kept.clear()
-            credential, self._credential = self._credential, None
-        if credential is not None:
-            credential.close()
+    def close(self) -> None:
+        if self._credential is not None:
+            self._credential.close()
 
 
 def _unavailable(words: str) -> ConfigurationError:
@@ -103,9 +100,6 @@ def _unavailable(words: str) -> ConfigurationError:
         code="entra_unavailable",
         provider=words,
     )
-
-
-TOKENS = Tokens()
 
 
 class AzureAd(AuthType):
@@ -123,11 +117,10 @@ class AzureAd(AuthType):
         ),
     )  # fmt: skip
     blocking = True
-    tokens: ClassVar[Tokens] = TOKENS
 
     def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:
         scope = str(options.get("scope") or SCOPE).strip()
-        return {"Authorization": f"Bearer {self.tokens.token(scope)}"}
+        return {"Authorization": f"Bearer {runtime.state(Tokens).token(scope)}"}
 
 
 class MicrosoftEntraId(AzureAd):

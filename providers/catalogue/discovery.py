@@ -10,16 +10,18 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from providers import auth, background, http, versioning
+from providers import auth, background, http, runtime, versioning
 from providers.catalogue import health, loading
 from providers.errors import GatewayError
 from providers.facts import Caller, ConnectionFacts
@@ -31,6 +33,7 @@ from providers.upstream.listing import Listed
 MIN_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds between two looks whether a list is old
 # Columns of a connection whose change moves models to other ids or replaces the list (`settle`).
 SETTLED_COLUMNS = frozenset({"prefix_id", "model_ids"})
+CLOSE_SECONDS = 1.0  # how long the end of a process waits for a run that was cancelled
 CHUNK = 500  # ids per query: SQLite takes 32766 variables, PostgreSQL plans long lists badly
 
 logger = logging.getLogger(__name__)
@@ -260,14 +263,24 @@ class _Run(threading.Thread):
         self.only_due = only_due
         self.only = only
         self.outcomes: dict[int, Outcome] = {}
+        self._unwanted = False
+        self._end: Callable[[], object] = lambda: None
 
     def run(self) -> None:
         try:
             chosen = background.submit(self._choose).result()
             if chosen:
                 asyncio.run(self._ask_all(chosen))
+        except asyncio.CancelledError:
+            pass  # by `cancel`
         except Exception:  # the outermost edge of this thread: whatever it is, the lists stay as they are
             logger.exception("The model lists could not be refreshed")
+
+    def cancel(self) -> None:
+        """End the run, from any thread: servers that have not answered keep their lists."""
+        self._unwanted = True
+        with suppress(RuntimeError):  # its loop has ended by itself
+            self._end()
 
     def _choose(self) -> list[ConnectionFacts]:
         rows = Connection.objects.filter(enabled=True)
@@ -279,6 +292,10 @@ class _Run(threading.Thread):
         return [loading.facts_of(row) for row in rows if row.model_ids or not _needs_user(row.auth_type)]
 
     async def _ask_all(self, chosen: list[ConnectionFacts]) -> None:
+        task = asyncio.current_task()
+        self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, cast("asyncio.Task[None]", task).cancel)
+        if self._unwanted:
+            return
         try:
             await asyncio.gather(*(self._ask_one(facts) for facts in chosen))
         finally:
@@ -316,10 +333,11 @@ def _needs_user(auth_type: str) -> bool:
     return auth_type in auth.AUTH_TYPES and auth.AUTH_TYPES[auth_type].needs_user
 
 
-class _Tender:
+class Refreshes:
     """This process's runs: one at a time, and when to look again whether a list is old."""
 
     def __init__(self) -> None:
+        runtime.state(background.Background)  # where a run reads and writes its rows
         self.lock = threading.Lock()
         self.run: _Run | None = None
         self.next_look = float("-inf")
@@ -339,8 +357,10 @@ class _Tender:
             self.run = run
             return run
 
-
-_tender = _Tender()
+    def close(self) -> None:
+        if self.run is not None:
+            self.run.cancel()
+            self.run.join(CLOSE_SECONDS)
 
 
 def refresh(*, only: Iterable[int] | None = None, timeout: float | None = None) -> dict[int, Outcome]:
@@ -348,27 +368,28 @@ def refresh(*, only: Iterable[int] | None = None, timeout: float | None = None) 
 
     The outcomes that are there by then; the rest goes on behind. For synchronous code outside of a transaction.
     """
-    run = _tender.start(only_due=False, only=only)
+    run = runtime.state(Refreshes).start(only_due=False, only=only)
     run.join(timeout)
     return dict(run.outcomes)
 
 
 def refresh_due(*, timeout: float) -> None:
     """Ask those whose list is old or missing, waiting `timeout` seconds at most (the start of a process)."""
-    _tender.start(only_due=True).join(timeout)
+    runtime.state(Refreshes).start(only_due=True).join(timeout)
 
 
 def tend() -> None:
     """Begin a refresh behind when it is time to see whether a list is old. Costs a comparison; waits for nothing."""
     moment = time.monotonic()
-    if moment < _tender.next_look:
+    refreshes = runtime.state(Refreshes)
+    if moment < refreshes.next_look:
         return
-    _tender.next_look = moment + min(MAX_PAUSE, max(MIN_PAUSE, (settings.MODELS_CACHE_TTL or MAX_PAUSE) / 10))
-    _tender.start(only_due=True)
+    refreshes.next_look = moment + min(MAX_PAUSE, max(MIN_PAUSE, (settings.MODELS_CACHE_TTL or MAX_PAUSE) / 10))
+    refreshes.start(only_due=True)
 
 
 def drain() -> None:
-    """Wait until the run that is under way is over (tests)."""
-    run = _tender.run
+    """Wait until the run that is under way is over."""
+    run = runtime.state(Refreshes).run
     if run is not None:
         run.join()

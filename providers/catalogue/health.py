@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from providers import background
+from providers import background, runtime
 from providers.errors import GatewayError
 from providers.models import Connection
 
@@ -31,8 +31,12 @@ class Circuit:
     ok_written: float = float("-inf")
 
 
-_circuits: dict[int, Circuit] = {}
-_lock = threading.Lock()
+class Circuits:
+    """The circuits of this process, by the connection's id."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[int, Circuit] = {}
+        self.lock = threading.Lock()
 
 
 def pause_after(failures: int) -> float:
@@ -41,7 +45,7 @@ def pause_after(failures: int) -> float:
 
 
 def is_resting(connection_id: int) -> bool:
-    circuit = _circuits.get(connection_id)
+    circuit = runtime.state(Circuits).by_id.get(connection_id)
     return circuit is not None and circuit.next_try > time.monotonic()
 
 
@@ -58,7 +62,7 @@ def record_failure(connection_id: int, error: BaseException) -> None:
 
 def answered(connection_id: int, milliseconds: float) -> None:
     """Remember an answer: the pause ends. Written behind, at most once a minute while all is well."""
-    circuit = _circuits.get(connection_id)
+    circuit = runtime.state(Circuits).by_id.get(connection_id)
     if circuit is not None and not circuit.failures and time.monotonic() - circuit.ok_written < OK_WRITE_SECONDS:
         return
     columns = _answer(connection_id, milliseconds)
@@ -71,8 +75,9 @@ def record_answer(connection_id: int, milliseconds: float) -> None:
 
 
 def _fail(connection_id: int, error: BaseException) -> dict[str, Any]:
-    with _lock:
-        circuit = _circuits.setdefault(connection_id, Circuit())
+    circuits = runtime.state(Circuits)
+    with circuits.lock:
+        circuit = circuits.by_id.setdefault(connection_id, Circuit())
         circuit.failures += 1
         pause = pause_after(circuit.failures)
         circuit.next_try = time.monotonic() + pause
@@ -88,8 +93,9 @@ def _fail(connection_id: int, error: BaseException) -> dict[str, Any]:
 
 
 def _answer(connection_id: int, milliseconds: float) -> dict[str, Any]:
-    with _lock:
-        circuit = _circuits.setdefault(connection_id, Circuit())
+    circuits = runtime.state(Circuits)
+    with circuits.lock:
+        circuit = circuits.by_id.setdefault(connection_id, Circuit())
         circuit.failures, circuit.next_try, circuit.ok_written = 0, 0.0, time.monotonic()
     now = timezone.now()
     return {
@@ -114,16 +120,11 @@ def in_words(error: BaseException) -> str:
     return type(error).__name__
 
 
-def forget() -> None:
-    """Forget every circuit."""
-    with _lock:
-        _circuits.clear()
-
-
 def reopen(connection_id: int) -> None:
     """Forget one circuit: its row was edited, so what failed before says nothing."""
-    with _lock:
-        _circuits.pop(connection_id, None)
+    circuits = runtime.state(Circuits)
+    with circuits.lock:
+        circuits.by_id.pop(connection_id, None)
 
 
 def state_of(row: Any) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils.translation import gettext as _
 
-from providers import background, versioning
+from providers import background, runtime, versioning
 from providers.catalogue import discovery, health, loading
 from providers.errors import ConfigurationError
 from providers.facts import Caller, ConnectionFacts, GatewayFacts, Route, Snapshot, Source, is_trusted
@@ -76,7 +76,9 @@ class _Look:
             return self.known
 
 
-class _State:
+class Snapshots:
+    """The newest snapshot, and the look at the version that is under way."""
+
     def __init__(self) -> None:
         self.current: Snapshot | None = None
         self.checked = float("-inf")
@@ -120,44 +122,43 @@ class _State:
         return known
 
 
-_state = _State()
-
-
 async def snapshot() -> Snapshot:
     """The configuration now. No thread hop while it is trusted. Raises ConfigurationError only before the first one."""
-    found = _state.fresh()
+    snapshots = runtime.state(Snapshots)
+    found = snapshots.fresh()
     if found is not None:
         return found
-    look = _state.ask()
+    look = snapshots.ask()
     answer = asyncio.wrap_future(look.future)
     answer.add_done_callback(_retrieve)
-    await asyncio.wait((answer,), timeout=_state.patience(look))
+    await asyncio.wait((answer,), timeout=snapshots.patience(look))
     if not answer.done() and look.newer:
         await asyncio.wait((answer,))
     if answer.done() or look.known is None:
         return answer.result()
-    return _state.give_up(look, look.known)
+    return snapshots.give_up(look, look.known)
 
 
 def snapshot_blocking() -> Snapshot:
     """The same for synchronous code. Inside a transaction it is read anew, with that one's changes, and not kept."""
     if connection.in_atomic_block:
         return loading.load_snapshot(loading.load_version())
-    found = _state.fresh()
+    snapshots = runtime.state(Snapshots)
+    found = snapshots.fresh()
     if found is not None:
         return found
-    look = _state.ask()
+    look = snapshots.ask()
     try:
-        return look.future.result(timeout=_state.patience(look))
+        return look.future.result(timeout=snapshots.patience(look))
     except FutureTimeout:
         if look.newer or look.known is None:
             return look.future.result()
-        return _state.give_up(look, look.known)
+        return snapshots.give_up(look, look.known)
 
 
 def forget() -> None:
     """Look at the version again before the next answer. Called after each change that this process commits."""
-    _state.forget()
+    runtime.state(Snapshots).forget()
 
 
 versioning.listen(forget)

@@ -8,7 +8,7 @@ AddressRefused, and nothing of the libraries' own; a status of 400 and above is 
 
 from providers.http.abort import Abort
 from providers.http.blocking import BlockingAnswer, fetch, request, stream_blocking
-from providers.http.local import register_local
+from providers.http.local import LocalServer, register_local
 from providers.http.policy import Limits, Reach, Tls
 from providers.http.sockets import Socket, websocket
 from providers.http.streaming import Answer, aclose, stream
@@ -18,6 +18,7 @@ __all__ = [
     "Answer",
     "BlockingAnswer",
     "Limits",
+    "LocalServer",
     "Reach",
     "Socket",
     "Tls",

@@ -6,15 +6,38 @@ port in place of the name. Such a name never leaves the machine (RFC 6761).
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
-_starts: dict[str, Callable[[], tuple[str, int]]] = {}
-_running: dict[str, tuple[str, int]] = {}
-_lock = threading.Lock()
+from providers import runtime
 
 
-def register_local(host: str, start: Callable[[], tuple[str, int]]) -> None:
-    """Let `http://{host}/…` lead to the server that `start` starts; it blocks and returns the address it listens on."""
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A server that listens. `stop` ends it from any thread."""
+
+    address: str
+    port: int
+    stop: Callable[[], None]
+
+
+_starts: dict[str, Callable[[], LocalServer]] = {}
+
+
+class LocalServers:
+    """The servers that have been started, by name."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, LocalServer] = {}
+        self.lock = threading.Lock()
+
+    def close(self) -> None:
+        for server in self.by_name.values():
+            server.stop()
+
+
+def register_local(host: str, start: Callable[[], LocalServer]) -> None:
+    """Let `http://{host}/…` lead to the server that `start` starts; it blocks until that listens."""
     if not host.endswith(".localhost"):
         raise ValueError("A local server's name ends in .localhost")
     _starts[host] = start
@@ -29,8 +52,9 @@ def locate(url: str) -> str:
     """The URL with the running server's address in it; starts the server when nobody has, so it may block."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    with _lock:
-        if host not in _running:
-            _running[host] = _starts[host]()
-        address, port = _running[host]
-    return urlunsplit(parts._replace(netloc=f"{address}:{port}"))
+    servers = runtime.state(LocalServers)
+    with servers.lock:
+        if host not in servers.by_name:
+            servers.by_name[host] = _starts[host]()
+        server = servers.by_name[host]
+    return urlunsplit(parts._replace(netloc=f"{server.address}:{server.port}"))

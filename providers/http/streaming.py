@@ -9,6 +9,7 @@ import io
 import socket
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from weakref import WeakKeyDictionary
 import aiohttp
 from yarl import URL
 
+from providers import runtime
 from providers.errors import GatewayError
 from providers.http import failures, local
 from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
@@ -24,6 +26,7 @@ from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
 LARGE_BODY = 2**18  # bytes; above this a body is written in pieces, so that the loop is not held up
 # A server that closes an idle connection just as we use it has not read the request; one that worked takes longer.
 STALE_SECONDS = 1.0
+CLOSE_SECONDS = 1.0  # how long the end of a process waits for a loop that goes on
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
 DEFAULT_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "webui"}
@@ -83,19 +86,33 @@ class _Pools:
             self.sessions.clear()
 
 
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
+class LoopPools:
+    """The pools of every running loop."""
+
+    def __init__(self) -> None:
+        self.by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
+
+    def close(self) -> None:
+        """Close the pools of the loops that go on."""
+        for loop, pools in list(self.by_loop.items()):
+            if loop.is_running():
+                with suppress(TimeoutError):
+                    asyncio.run_coroutine_threadsafe(pools.close(), loop).result(CLOSE_SECONDS)
+            elif not loop.is_closed():
+                loop.run_until_complete(pools.close())
 
 
 async def _session(loop: asyncio.AbstractEventLoop, reach: Reach) -> aiohttp.ClientSession:
-    pools = _pools.get(loop)
+    by_loop = runtime.state(LoopPools).by_loop
+    pools = by_loop.get(loop)
     if pools is None:
-        pools = _pools[loop] = _Pools()
+        pools = by_loop[loop] = _Pools()
     return pools.sessions.get(reach) or await pools.open(reach)
 
 
 async def aclose() -> None:
     """Close the running loop's pools. Loops that end through `asyncio.run` and its like do it by themselves."""
-    pools = _pools.pop(asyncio.get_running_loop(), None)
+    pools = runtime.state(LoopPools).by_loop.pop(asyncio.get_running_loop(), None)
     if pools is not None:
         await pools.close()
 

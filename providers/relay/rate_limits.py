@@ -12,10 +12,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from providers import runtime
 from providers.errors import RateLimited
 from providers.facts import Caller, LimitFacts
 
@@ -85,9 +87,9 @@ async def admit(caller: Caller, limits: Iterable[LimitFacts]) -> Admission | Non
     if not buckets:
         return None
     now = time.time()
-    counts = await _shared.count(buckets, now) if settings.REDIS_URL else None
+    counts = await runtime.state(RedisCounters).count(buckets, now) if settings.REDIS_URL else None
     if counts is None:
-        counts = _local.count(buckets, now)
+        counts = runtime.state(ProcessCounters).count(buckets, now)
     headers = _headers(buckets, counts, now)
     over = [bucket for bucket, used in zip(buckets, counts, strict=True) if _is_over(bucket, used)]
     if over:
@@ -106,9 +108,9 @@ def spend(admission: Admission | None, tokens: int) -> None:
     if not buckets:
         return
     now = time.time()
-    if settings.REDIS_URL and _shared.add_soon(buckets, tokens, now):
+    if settings.REDIS_URL and runtime.state(RedisCounters).add_soon(buckets, tokens, now):
         return
-    _local.add(buckets, tokens, now)
+    runtime.state(ProcessCounters).add(buckets, tokens, now)
 
 
 def _is_over(bucket: Bucket, used: int) -> bool:
@@ -153,7 +155,7 @@ def duration(seconds: float) -> str:
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-class _Local:
+class ProcessCounters:
     """Counters of this process; those of past windows go when a new minute begins."""
 
     def __init__(self) -> None:
@@ -189,16 +191,16 @@ class _Local:
             self.used = {key: one for key, one in self.used.items() if one[0] == int(now // key[2])}
 
 
-class _Shared:
+class RedisCounters:
     """Counters in Redis, one client per event loop."""
 
     def __init__(self) -> None:
-        self.clients: dict[int, Any] = {}
+        self.clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
         self.away_until = 0.0
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def count(self, buckets: list[Bucket], now: float) -> list[int] | None:
-        """As `_Local.count`; None while Redis is away."""
+        """As `ProcessCounters.count`; None while Redis is away."""
         if time.monotonic() < self.away_until:
             return None
         try:
@@ -228,7 +230,7 @@ class _Shared:
         return counts
 
     async def _take_back(self, buckets: list[Bucket], now: float) -> None:
-        """As in `_Local.count`: refusals shall not use up what is left."""
+        """As in `ProcessCounters.count`: refusals shall not use up what is left."""
         async with self._client().pipeline(transaction=False) as pipe:
             for bucket in buckets:
                 if bucket.counts == "requests":
@@ -257,12 +259,12 @@ class _Shared:
                 await pipe.execute()
         except Exception as error:
             self._note_away(error)
-            _local.add(buckets, tokens, now)
+            runtime.state(ProcessCounters).add(buckets, tokens, now)
 
     def _client(self) -> Any:
         from redis import asyncio as redis
 
-        loop = id(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
         if loop not in self.clients:
             self.clients[loop] = redis.from_url(settings.REDIS_URL)
         return self.clients[loop]
@@ -270,13 +272,3 @@ class _Shared:
     def _note_away(self, error: BaseException) -> None:
         logger.warning("Rate limits are counted per process for now: %s", error.__class__.__name__)
         self.away_until = time.monotonic() + REDIS_PAUSE
-
-
-_local = _Local()
-_shared = _Shared()
-
-
-def forget() -> None:
-    """Begin anew (tests)."""
-    global _local, _shared
-    _local, _shared = _Local(), _Shared()

@@ -1,10 +1,9 @@
 """What was used: every call that reached a provider becomes a row, written behind by one thread, in batches.
 
 `record` never blocks and never fails. The thread writes at most a second behind. While the database is away records
-wait, and those that no longer fit are counted in the log. `flush` writes what is left when the process ends.
+wait, and those that no longer fit are counted in the log. What is left is written when the process ends.
 """
 
-import atexit
 import logging
 import re
 import threading
@@ -15,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
+
+from providers import runtime
 
 BATCH_SECONDS = 0.5  # how long the thread gathers
 IDLE_SECONDS = 10.0  # how long it waits for more before it ends
@@ -54,19 +55,12 @@ COLUMNS = tuple(column.name for column in fields(Used))
 
 def record(used: Used) -> None:
     """Queue one call. Returns at once, from any thread or loop."""
-    _writer.add(used)
+    runtime.state(UsageWriter).add(used)
 
 
 def flush() -> None:
-    """Write what waits, in this thread (tests, the end of the process)."""
-    _writer.write()
-
-
-@atexit.register
-def close() -> None:
-    """`flush` for a process that ends."""
-    if _writer.waiting:
-        _writer.write_and_close()
+    """Write what waits, in this thread."""
+    runtime.state(UsageWriter).write()
 
 
 class Tail:
@@ -113,7 +107,7 @@ def _count(found: re.Match[bytes] | None) -> int:
     return min(int(found[1]), MAX_TOKENS) if found else 0
 
 
-class _Writer:
+class UsageWriter:
     """The queue and its thread, which starts with the first record (so after any fork) and ends when none is left."""
 
     def __init__(self) -> None:
@@ -122,6 +116,7 @@ class _Writer:
         self.thread: threading.Thread | None = None
         self.starting = threading.Lock()
         self.writing = threading.Lock()
+        self.closing = threading.Event()
 
     def add(self, used: Used) -> None:
         if len(self.waiting) >= QUEUE_ROWS:
@@ -139,7 +134,8 @@ class _Writer:
         try:
             idle = 0.0
             while idle < IDLE_SECONDS or not self._ends():
-                time.sleep(BATCH_SECONDS)
+                if self.closing.wait(BATCH_SECONDS):
+                    return
                 idle = 0.0 if self.waiting else idle + BATCH_SECONDS
                 self.write()
         finally:
@@ -152,11 +148,20 @@ class _Writer:
                 self.thread = threading.current_thread()
             return self.thread is None
 
-    def write_and_close(self) -> None:
+    def close(self) -> None:
+        """End the thread and write what is left, in this one."""
+        self.closing.set()
+        thread = self.thread
+        if thread is not None:
+            thread.join()
+        if not self.waiting:
+            return
+        was_open = connection.connection is not None
         try:
             self.write()
         finally:
-            connections.close_all()
+            if not was_open:
+                connection.close()
 
     def write(self) -> None:
         """Write all that waits. What a database that is away does not take stays for the next time."""
@@ -178,9 +183,6 @@ class _Writer:
             if self.lost:
                 logger.error("%s usage records were lost while the database was away", self.lost)
                 self.lost = 0
-
-
-_writer = _Writer()
 
 
 def _insert(batch: list[Used]) -> None:

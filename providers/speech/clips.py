@@ -24,7 +24,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from providers import catalogue, http
+from providers import catalogue, http, runtime
 from providers.errors import BadRequest, Conflict, GatewayError, NetworkError, NotFound, ProviderError, TooLarge
 from providers.facts import Caller, ConnectionFacts, Snapshot
 from providers.models import SpeechClip
@@ -205,7 +205,11 @@ class _Download:
             await self.moved.wait()
 
 
-_downloads: dict[tuple[int, str], _Download] = {}
+class Downloads:
+    """The downloads that are under way, by event loop and clip."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[tuple[int, str], _Download] = {}
 
 
 def _join(
@@ -217,11 +221,12 @@ def _join(
     """
     loop = asyncio.get_running_loop()
     place = (id(loop), key)
-    download = _downloads.get(place)
+    downloads = runtime.state(Downloads).by_key
+    download = downloads.get(place)
     if download is None:
-        download = _downloads[place] = _Download(_type_of(payload))
+        download = downloads[place] = _Download(_type_of(payload))
         download.task = loop.create_task(_fetch(download, key, one, caller, payload, cookies))
-        download.task.add_done_callback(lambda _task: _downloads.pop(place, None))
+        download.task.add_done_callback(lambda _task: downloads.pop(place, None))
     return download
 
 

@@ -17,7 +17,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from providers import background, http
+from providers import background, http, runtime
 from providers.errors import ConfigurationError, GatewayError, ProviderError
 from providers.fields import UNREADABLE
 from providers.upstream.error_bodies import provider_words
@@ -35,7 +35,9 @@ class _Remembered:
     until: float  # on the monotonic clock
 
 
-class _Memory:
+class OAuthTokens:
+    """The tokens and descriptions of this process; the locks make renewal single flight over its threads."""
+
     def __init__(self) -> None:
         self.tokens: dict[int, _Remembered] = {}
         self.locks: dict[int, threading.Lock] = {}
@@ -47,16 +49,14 @@ class _Memory:
             return self.locks.setdefault(user_id, threading.Lock())
 
 
-_memory = _Memory()
-
-
 def token_for(user_id: int) -> str:
     """A token that is valid for a while. Blocks; raises ConfigurationError, in words for the person, without one."""
-    known = _memory.tokens.get(user_id)
+    memory = runtime.state(OAuthTokens)
+    known = memory.tokens.get(user_id)
     if known is not None and known.until > time.monotonic():
         return known.token
-    with _memory.lock_for(user_id):
-        known = _memory.tokens.get(user_id)
+    with memory.lock_for(user_id):
+        known = memory.tokens.get(user_id)
         if known is not None and known.until > time.monotonic():
             return known.token
         row = background.run(lambda: _row_of(user_id))
@@ -65,13 +65,8 @@ def token_for(user_id: int) -> str:
             row = _renewed(row, user_id, still_valid=left > 0)
             left = _seconds_left(row)
         use = min(REMEMBER_SECONDS, max(0.0, left - RENEW_SECONDS))
-        _memory.tokens[user_id] = _Remembered(row.token, time.monotonic() + use)
+        memory.tokens[user_id] = _Remembered(row.token, time.monotonic() + use)
         return str(row.token)
-
-
-def forget() -> None:
-    """Forget every token and every provider's description."""
-    _memory.__init__()  # type: ignore[misc]
 
 
 def _row_of(user_id: int) -> Any:
@@ -158,7 +153,8 @@ def _description(app: Any) -> dict[str, Any]:
     url = str(app.settings["server_url"])
     if "/.well-known/" not in url:
         url = f"{url.rstrip('/')}/.well-known/openid-configuration"
-    read, config = _memory.configs.get(url, (float("-inf"), {}))
+    memory = runtime.state(OAuthTokens)
+    read, config = memory.configs.get(url, (float("-inf"), {}))
     if time.monotonic() - read > CONFIG_SECONDS:
         answer = http.request("GET", url, limits=LIMITS)
         config = answer.json() if answer.status < 400 else {}
@@ -166,7 +162,7 @@ def _description(app: Any) -> dict[str, Any]:
             raise ConfigurationError(
                 _("The single sign-on provider does not describe itself."), provider=provider_words(answer.content)
             )
-        _memory.configs[url] = (time.monotonic(), config)
+        memory.configs[url] = (time.monotonic(), config)
     return config
 
 

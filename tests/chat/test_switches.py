@@ -5,6 +5,7 @@ from asgiref.sync import async_to_sync
 
 from chat import switches
 from chat.models import ChatSettings
+from providers import runtime
 from providers.fields import UNREADABLE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,6 +40,6 @@ def test_the_key_is_in_no_log_and_an_unreadable_one_is_no_key(settings):
     ChatSettings.objects.create(pk=1, web_search_key="secret-key")
     assert "secret-key" not in repr(switches.current_blocking())
     settings.FIELD_ENCRYPTION_KEYS = ["5cQ3vYw0m2mHfTqUeXgYqEoWvQYw3m3m3m3m3m3m3m0="]
-    switches.forget()
+    runtime.replace()
     assert ChatSettings.load().web_search_key == UNREADABLE
     assert switches.current_blocking().web_search_key == ""

@@ -15,7 +15,7 @@ def register() -> None:
     http.register_local(HOST, _start)
 
 
-def _start() -> tuple[str, int]:
+def _start() -> http.LocalServer:
     from webui.demo import server
 
     return server.start()

@@ -7,13 +7,17 @@ import threading
 import time
 import uuid
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
+from providers.http import LocalServer
 from webui.demo.answers import Answer, answer_to
 
 MODEL = "demo"
 PIECE_SECONDS = 0.03  # slow enough to be seen arriving, quick enough not to bore
 READY_SECONDS = 10
+STOP_SECONDS = 1
 MAX_HEADER, MAX_BODY = 64 * 1024, 64 * 1024 * 1024
 logger = logging.getLogger(__name__)
 
@@ -27,21 +31,30 @@ class Refused(Exception):
         self.body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
 
 
-def start() -> tuple[str, int]:
-    """Start the server in a thread of its own and return where it listens. Blocks until it does."""
-    ready: dict[str, tuple[str, int]] = {}
-    listening = threading.Event()
+def start() -> LocalServer:
+    """Start the server in a thread of its own. Blocks until it listens."""
+    started: Future[LocalServer] = Future()
 
     async def serve() -> None:
         server = await asyncio.start_server(_connection, "127.0.0.1", 0, limit=MAX_HEADER)
-        ready["address"] = server.sockets[0].getsockname()[:2]
-        listening.set()
-        await server.serve_forever()
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    threading.Thread(target=lambda: asyncio.run(serve()), name="demo upstream", daemon=True).start()
-    if not listening.wait(READY_SECONDS):
-        raise RuntimeError("The demo upstream did not start.")
-    return ready["address"]
+        def stop() -> None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(stopped.set)
+            thread.join(STOP_SECONDS)
+
+        address, port = server.sockets[0].getsockname()[:2]
+        started.set_result(LocalServer(address, port, stop))
+        await stopped.wait()
+        server.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="demo upstream", daemon=True)
+    thread.start()
+    try:
+        return started.result(READY_SECONDS)
+    except TimeoutError as error:
+        raise RuntimeError("The demo upstream did not start.") from error
 
 
 async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

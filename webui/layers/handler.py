@@ -13,28 +13,38 @@ from typing import Any
 from asgiref.sync import ThreadSensitiveContext
 from django.core.handlers.asgi import ASGIHandler
 
+from providers import runtime
+
 KEPT = 32  # threads that wait for the next request; more are made where more requests are under way
 
-_idle: list[ThreadPoolExecutor] = []
+
+class RequestThreads:
+    """The threads that wait for a request."""
+
+    def __init__(self) -> None:
+        self.idle: list[ThreadPoolExecutor] = []
+
+    @contextmanager
+    def borrowed(self) -> Iterator[ThreadPoolExecutor]:
+        """asgiref waits for what runs in it, also where the request was cancelled: it comes back with nothing to do."""
+        thread = self.idle.pop() if self.idle else ThreadPoolExecutor(max_workers=1, thread_name_prefix="request")
+        try:
+            yield thread
+        finally:
+            if len(self.idle) < KEPT:
+                self.idle.append(thread)
+            else:
+                thread.shutdown(wait=False)
+
+    def close(self) -> None:
+        while self.idle:
+            self.idle.pop().shutdown(wait=False)
 
 
 class SiteHandler(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             raise ValueError(f"Django answers HTTP, not {scope['type']}")
-        with _borrowed_thread() as thread:
+        with runtime.state(RequestThreads).borrowed() as thread:
             async with ThreadSensitiveContext(executor=thread):
                 await self.handle(scope, receive, send)
-
-
-@contextmanager
-def _borrowed_thread() -> Iterator[ThreadPoolExecutor]:
-    """asgiref waits for what runs in it, also where the request was cancelled: it comes back with nothing to do."""
-    thread = _idle.pop() if _idle else ThreadPoolExecutor(max_workers=1, thread_name_prefix="request")
-    try:
-        yield thread
-    finally:
-        if len(_idle) < KEPT:
-            _idle.append(thread)
-        else:
-            thread.shutdown(wait=False)

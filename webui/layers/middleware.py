@@ -33,7 +33,7 @@ def strict_policy(host: str) -> str:
         "media-src": "'self' blob:",
         "connect-src": f"'self' {own}".strip(),  # older Safari does not count sockets as 'self'
         "font-src": "'self'",
-        "form-action": " ".join(["'self'", *_sign_in_origins()]),
+        "form-action": " ".join(["'self'", *_origins_of(settings.OPENID_PROVIDER_URL)]),
         "frame-ancestors": "'none'",
         "object-src": "'none'",
         "base-uri": "'self'",
@@ -41,12 +41,12 @@ def strict_policy(host: str) -> str:
     return "; ".join(f"{name} {value}" for name, value in sources.items())
 
 
-@lru_cache(maxsize=1)
-def _sign_in_origins() -> list[str]:
+@lru_cache(maxsize=4)
+def _origins_of(provider: str) -> list[str]:
     """A form that leads to the OpenID provider is redirected there, and form-action is held against that too."""
-    if not settings.OPENID_PROVIDER_URL:
+    if not provider:
         return []
-    parts = urlsplit(settings.OPENID_PROVIDER_URL)
+    parts = urlsplit(provider)
     return [f"{parts.scheme}://{parts.netloc}"]
 
 

@@ -7,8 +7,8 @@ collection, in DEBUG and in tests, files are served from where they lie and keep
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from fnmatch import fnmatch
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,16 @@ class SiteStaticFilesStorage(CompressedManifestStaticFilesStorage):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.manifest_strict = False
+        self.scripts_hash = ""
+
+    def post_process(self, *args: Any, **options: Any) -> Iterator[Any]:
+        self.scripts_hash = _scripts_hash()  # once per collection, not once per script
+        yield from super().post_process(*args, **options)
 
     def file_hash(self, name: str | None, content: Any = None) -> str | None:
         """Our modules share one hash: they import each other, in circles too, so none has a final hash of its own."""
         if name and fnmatch(name, SCRIPTS):
-            return _scripts_hash()
+            return self.scripts_hash or _scripts_hash()
         return super().file_hash(name, content)  # type: ignore[no-any-return]
 
     def stored_name(self, name: str) -> str:
@@ -62,7 +67,6 @@ def _sources() -> list[tuple[str, str]]:
     return [(name, storage.path(name)) for finder in finders.get_finders() for name, storage in finder.list(UNUSED)]
 
 
-@lru_cache(maxsize=1)
 def _scripts_hash() -> str:
     digest = hashlib.sha256()
     for name, path in sorted(_sources()):
@@ -86,7 +90,6 @@ def is_stale() -> bool:
 
 
 def collect() -> None:
-    _scripts_hash.cache_clear()
     shutil.rmtree(settings.STATIC_ROOT, ignore_errors=True)
     fingerprint = _fingerprint(_sources())
     call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=UNUSED)

@@ -54,9 +54,9 @@ def load() -> Any:
 
 def run(server: str, application: Any, sock: socket) -> None:
     """Serve on `sock` in this process until told to stop."""
-    from providers.relay import usage
+    from providers import runtime
 
     try:
         import_module(SERVERS[server].module).run(application, sock)
     finally:
-        usage.close()  # a worker ends without Python's own clean-up
+        runtime.close()  # a worker ends without Python's own clean-up

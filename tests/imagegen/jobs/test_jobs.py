@@ -11,6 +11,7 @@ from chat.files import stores
 from imagegen import jobs, services, workflow
 from imagegen.jobs import claims, dispatcher, shape
 from imagegen.models import ImageJob, ImageSettings
+from providers import runtime
 from providers.errors import BadRequest, Conflict, Forbidden, NotFound
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error
@@ -282,7 +283,7 @@ def test_a_cancelled_job_of_a_process_that_is_gone_stops_at_its_engine_too(alice
 
 def test_two_processes_cannot_take_one_job(alice, engine_row):
     job = ImageJob.objects.create(
-        user=alice, engine=engine_row, prompt="x", worker=claims.WORKER, heartbeat=timezone.now()
+        user=alice, engine=engine_row, prompt="x", worker=claims.worker(), heartbeat=timezone.now()
     )
     assert claims.take_next([job.pk]).pk == job.pk
     assert claims.take_next([job.pk]) is None
@@ -293,6 +294,6 @@ def test_texts_of_a_job_come_in_the_language_of_the_person_who_asked(alice, engi
     upstream.always(drawn(RED), path="/images/generations")
     with translation.override("zh-hans"):
         job = ask(alice)
-    held = dispatcher._held.get(job.pk)
+    held = runtime.state(dispatcher.Dispatcher).held_of(job.pk)
     assert held is None or held.language == "zh-hans"
     ended(job)

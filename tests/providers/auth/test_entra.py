@@ -9,7 +9,7 @@ import time
 import pytest
 
 from providers.auth import AUTH_TYPES, NOBODY
-from providers.auth.entra import FAILURE_SECONDS, SCOPE, TOKENS, Tokens
+from providers.auth.entra import FAILURE_SECONDS, SCOPE, Tokens
 from providers.catalogue.loading import facts_of
 from providers.errors import ConfigurationError
 from providers.models import Connection
@@ -27,9 +27,7 @@ def identity(upstream, monkeypatch):
     monkeypatch.setenv("IDENTITY_ENDPOINT", upstream.origin + ENDPOINT)
     monkeypatch.setenv("IDENTITY_HEADER", "the-header")
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "prod")  # not the tools of whoever runs the tests
-    TOKENS.forget()
-    yield upstream
-    TOKENS.forget()
+    return upstream
 
 
 def token(name="token-1", seconds=3600):

@@ -45,7 +45,6 @@ def test_nobody_is_a_clear_error():
 @pytest.fixture
 def provider(upstream, settings):
     """A provider of which only the token endpoint matters: the scripted server."""
-    oauth.forget()
     settings.SOCIALACCOUNT_PROVIDERS = {
         "openid_connect": {
             "APPS": [
@@ -60,8 +59,7 @@ def provider(upstream, settings):
         }
     }
     upstream.always(in_json({"token_endpoint": f"{upstream.origin}/token"}), path=DESCRIPTION)
-    yield upstream
-    oauth.forget()
+    return upstream
 
 
 def keep(user, *, seconds=3600, refresh="refresh-1", token="token-1"):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from providers import auth
+from providers import auth, runtime
 from providers.auth.base import AuthType, Field, Who
-from providers.auth.entra import TOKENS
+from providers.auth.entra import Tokens
 from providers.catalogue.loading import facts_of
 from providers.errors import ConfigurationError, GatewayError
 from providers.fields import UNREADABLE
@@ -24,7 +24,7 @@ everyone = pytest.mark.parametrize("auth_type", auth.AUTH_TYPES.values(), ids=au
 @pytest.fixture(autouse=True)
 def _no_cloud(monkeypatch):
     """No identity of the machine that runs the tests, and no search for one."""
-    monkeypatch.setattr(TOKENS, "token", lambda scope: "entra-token")
+    monkeypatch.setattr(runtime.state(Tokens), "token", lambda scope: "entra-token")
 
 
 @everyone
@@ -64,7 +64,7 @@ def test_it_does_not_change_what_it_is_given(auth_type):
 def test_it_keeps_secrets_out_of_repr_logs_and_errors(auth_type, caplog):
     caplog.set_level(logging.DEBUG)
     facts = facts_of(Connection(name="c", base_url="http://up.invalid/v1", auth_type=auth_type.name, secret=SECRET))
-    said = [repr(auth_type), repr(facts), str(facts), repr(WHO), repr(TOKENS)]
+    said = [repr(auth_type), repr(facts), str(facts), repr(WHO), repr(runtime.state(Tokens))]
     for who in (WHO, Who()):
         try:
             auth_type.headers(SECRET, {}, who)
@@ -99,12 +99,15 @@ def test_it_has_a_file_and_a_test_file_of_its_own_or_of_the_type_it_renames(auth
 
 
 def test_the_leaves_import_their_base_the_door_and_the_errors_alone():
-    allowed = {"providers.auth.base", "providers.errors", "providers.http"}
+    allowed = {"providers.auth.base", "providers.errors", "providers.http", "providers.runtime"}
     for path in Path(auth.__file__).parent.glob("*.py"):
         if path.name == "__init__.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names = []
+            if isinstance(node, ast.ImportFrom):
+                inside = [f"{node.module}.{alias.name}" for alias in node.names]
+                names = inside if node.module == "providers" else [node.module]
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             ours = {name for name in names if name and name.split(".")[0] in ("providers", "chat", "imagegen", "webui")}
             assert ours <= allowed, f"{path.name} imports {ours - allowed}"

@@ -12,7 +12,7 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from providers import background, catalogue, versioning
+from providers import background, catalogue, runtime, versioning
 from providers.catalogue import health, loading, snapshots
 from providers.errors import ConfigurationError
 from providers.models import ChatModel, ConfigVersion, Connection, GatewaySettings, ModelSource
@@ -35,8 +35,6 @@ def make_model(public_id, *connections, **fields):
 
 @pytest.fixture(autouse=True)
 def _clean():
-    catalogue.forget()
-    health.forget()
     yield
     background.drain()
 
@@ -218,7 +216,7 @@ async def test_without_any_snapshot_a_database_that_is_away_is_said_in_words(mon
         raise OperationalError("the database is away")
 
     monkeypatch.setattr(loading, "load_version", away)
-    monkeypatch.setattr(snapshots, "_state", snapshots._State())
+    await sync_to_async(runtime.replace)()
 
     with pytest.raises(ConfigurationError) as caught:
         await catalogue.snapshot()

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import requests
 
-from providers import http
+from providers import http, runtime
 from providers.errors import AddressRefused, ConfigurationError, NetworkError, ProviderError, UpstreamTimeout
 from providers.http import Limits, Reach, Tls, policy
 from tests.upstream import (
@@ -436,12 +436,15 @@ def local_server():
         server = HTTPServer(("127.0.0.1", 0), _Hello)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return server.server_address
 
-    yield start, servers
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+        def stop():
+            server.shutdown()
+            server.server_close()
+            servers.remove(server)
+
+        return http.LocalServer(*server.server_address, stop)
+
+    return start, servers
 
 
 async def test_a_server_of_this_process_starts_with_its_first_call(ask, local_server, request):
@@ -455,11 +458,13 @@ async def test_a_server_of_this_process_starts_with_its_first_call(ask, local_se
     assert len(servers) == 1
     with pytest.raises((AddressRefused, NetworkError)):
         await ask("GET", f"http://{host}/", limits=PATIENT, reach=Reach.PUBLIC)
+    await asyncio.to_thread(runtime.close)
+    assert servers == []
 
 
 def test_only_names_under_localhost_can_be_local():
     with pytest.raises(ValueError, match="localhost"):
-        http.register_local("models.example", lambda: ("127.0.0.1", 1))
+        http.register_local("models.example", lambda: http.LocalServer("127.0.0.1", 1, lambda: None))
 
 
 # --- its end ----------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ async def test_processes_that_share_a_redis_count_together(settings, redis_url):
     settings.REDIS_URL, settings.REDIS_PREFIX = redis_url, "limits-test"
     caller = Caller(7, "a@example.com", "A", "user")
     rules = [LimitFacts(1, "everyone", None, 3, 100, None, None)]
-    one, two = rate_limits._Shared(), rate_limits._Shared()
+    one, two = rate_limits.RedisCounters(), rate_limits.RedisCounters()
     buckets = rate_limits.buckets_for(caller, rules)
     counts = [await shared.count(buckets, 1_000_000.0) for shared in (one, two, one)]
     assert [count[0] for count in counts] == [1, 2, 3]

@@ -10,6 +10,7 @@ from django.db import OperationalError, connection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers import runtime
 from providers.models import ClientKey, UsageRecord
 from providers.relay import usage
 from providers.relay.usage import Used, tokens_in
@@ -186,21 +187,25 @@ def test_usage_that_is_no_usage_counts_nothing(site, connection, upstream, api_k
 # --- writing behind ---------------------------------------------------------------------------------------------------
 
 
+def writer():
+    return runtime.state(usage.UsageWriter)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_records_are_written_behind_without_anybody_asking(monkeypatch):
     monkeypatch.setattr(usage, "IDLE_SECONDS", 0.0)
     usage.record(Used(kind="chat", model="m1", status=200))
-    thread = usage._writer.thread
+    thread = writer().thread
     assert thread is not None
     thread.join(20)
     assert [one.model for one in UsageRecord.objects.all()] == ["m1"]
-    assert usage._writer.thread is None  # until the next record
+    assert writer().thread is None  # until the next record
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_thousand_records_are_a_few_statements(django_assert_max_num_queries):
     for number in range(1000):
-        usage._writer.waiting.append(Used(kind="chat", model=f"m{number}"))
+        writer().waiting.append(Used(kind="chat", model=f"m{number}"))
     with django_assert_max_num_queries(8):
         usage.flush()
     assert UsageRecord.objects.count() == 1000
@@ -212,7 +217,7 @@ def test_records_of_people_and_keys_that_are_gone_are_kept_without_them():
     alice = people.make_user("Alice")
     gone = people.make_user("Gone")
     for user in (alice, gone):
-        usage._writer.waiting.append(Used(kind="chat", user_id=user.pk, key_id=77, connection_id=88, model=user.name))
+        writer().waiting.append(Used(kind="chat", user_id=user.pk, key_id=77, connection_id=88, model=user.name))
     gone.delete()
     usage.flush()
     kept = {one.model: (one.user, one.key, one.connection) for one in UsageRecord.objects.all()}
@@ -232,7 +237,7 @@ class _Away:
 
 @pytest.mark.django_db(transaction=True)
 def test_records_wait_while_the_database_is_away(caplog):
-    usage._writer.waiting.extend(Used(kind="chat", model=f"m{number}") for number in range(3))
+    writer().waiting.extend(Used(kind="chat", model=f"m{number}") for number in range(3))
     with connection.execute_wrapper(_Away()), caplog.at_level(logging.WARNING, "providers.relay.usage"):
         usage.flush()
     assert "3 usage records wait" in caplog.text
@@ -253,7 +258,7 @@ def test_what_no_longer_fits_is_counted_in_the_log(caplog, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_record_that_can_never_be_written_does_not_stop_the_others(caplog):
-    usage._writer.waiting.append(Used(kind="chat", when=None))  # type: ignore[arg-type]
+    writer().waiting.append(Used(kind="chat", when=None))  # type: ignore[arg-type]
     usage.flush()
     usage.record(Used(kind="chat"))
     usage.flush()

@@ -17,9 +17,10 @@ URL = "http://demo.localhost/v1"
 
 @pytest.fixture(scope="module")
 def client():
-    host, port = server.start()
-    with openai.OpenAI(base_url=f"http://{host}:{port}/v1", api_key="none", max_retries=0) as client:
+    demo = server.start()
+    with openai.OpenAI(base_url=f"http://{demo.address}:{demo.port}/v1", api_key="none", max_retries=0) as client:
         yield client
+    demo.stop()
 
 
 def ask(client, text, **options):

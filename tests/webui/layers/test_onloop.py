@@ -7,7 +7,8 @@ from django.test import AsyncClient
 from django.utils.module_loading import import_string
 
 from tests import people
-from webui.layers import handler, onloop
+from webui.layers import onloop
+from webui.layers.handler import RequestThreads
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PASSWORD = "correct horse battery"
@@ -56,8 +57,9 @@ def test_a_call_with_a_session_needs_the_token():
 
 
 def test_requests_give_their_threads_back():
-    with handler._borrowed_thread() as one, handler._borrowed_thread() as other:
+    threads = RequestThreads()
+    with threads.borrowed() as one, threads.borrowed() as other:
         assert one is not other
 
-    with handler._borrowed_thread() as again:
+    with threads.borrowed() as again:
         assert again is one
