@@ -91,8 +91,8 @@ def connection_deleted(*, instance: Any, **_kwargs: Any) -> None:
 def row_deleting(*, instance: models.Model, origin: Any = None, **_kwargs: Any) -> None:
     if isinstance(origin, models.Model) and origin is not instance:
         return  # the origin's own signal counts
-    if isinstance(origin, versioning.ConfigQuerySet):
-        return  # counts itself, once
+    if isinstance(origin, versioning.ConfigQuerySet | versioning.QuietQuerySet):
+        return  # counts itself, once, or is not to be counted
     versioning.changed()
 
 

@@ -66,24 +66,20 @@ def exclusive() -> Iterator[None]:
         yield
 
 
+class QuietQuerySet(models.QuerySet[M]):
+    """Rows that are written without a count, because what is written is no configuration (health, use)."""
+
+
 class ConfigQuerySet(models.QuerySet[M]):
-    """Counts up on the bulk writes that send no signals. `quietly()` writes what is no configuration (health, use)."""
+    """Counts up on the bulk writes that send no signals."""
 
-    _quiet = False
-
-    def quietly(self) -> "ConfigQuerySet[M]":
-        clone = self._chain()  # type: ignore[attr-defined]
-        clone._quiet = True
-        return clone  # type: ignore[no-any-return]
-
-    def _clone(self) -> "ConfigQuerySet[M]":
-        clone = super()._clone()  # type: ignore[misc]
-        clone._quiet = self._quiet
-        return clone  # type: ignore[no-any-return]
+    def quietly(self) -> QuietQuerySet[M]:
+        """The same rows, whose writes are not counted."""
+        quiet: QuietQuerySet[M] = QuietQuerySet(self.model, using=self.db)
+        quiet.query = self.all().query
+        return quiet
 
     def _counted(self, write: Callable[[], R]) -> R:
-        if self._quiet:
-            return write()
         with transaction.atomic(using=self.db, savepoint=False):
             changed()
             return write()

@@ -13,6 +13,8 @@ from asgiref.sync import sync_to_async
 from django.core.files.base import File as DjangoFile
 from django.core.files.storage import storages
 
+from chat.files import _storages_private
+
 PIECE = 256 * 1024
 AZURE_SPAN = 2 * 1024 * 1024  # bytes of one request
 
@@ -74,7 +76,7 @@ def _read_s3(storage: Any, name: str, start: int, length: int | None) -> Iterato
 
     if length == 0:
         return
-    key = storage._normalize_name(name)
+    key = _storages_private.object_key(storage, name)
     span = f"bytes={start}-{'' if length is None else start + length - 1}"
     try:
         body = storage.bucket.Object(key).get(**({"Range": span} if start or length is not None else {}))["Body"]
@@ -89,7 +91,7 @@ def _read_s3(storage: Any, name: str, start: int, length: int | None) -> Iterato
 def _read_gcs(storage: Any, name: str, start: int, length: int | None) -> Iterator[bytes]:
     from google.cloud.exceptions import NotFound
 
-    blob = storage.bucket.blob(storage._normalize_name(name), chunk_size=4 * PIECE)
+    blob = storage.bucket.blob(_storages_private.object_key(storage, name), chunk_size=4 * PIECE)
     try:
         with blob.open("rb") as file:
             yield from _pieces(file, start, length)
@@ -100,7 +102,7 @@ def _read_gcs(storage: Any, name: str, start: int, length: int | None) -> Iterat
 def _read_azure(storage: Any, name: str, start: int, length: int | None) -> Iterator[bytes]:
     from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-    blob = storage.client.get_blob_client(storage._get_valid_path(name))
+    blob = storage.client.get_blob_client(_storages_private.blob_name(storage, name))
     left = length
     # Left alone, the library fetches the first 32 MB in one piece.
     while left is None or left > 0:

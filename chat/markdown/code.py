@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 from markdown_it.common.utils import escapeHtml
 from pygments import lexers
 from pygments.lexer import Lexer
-from pygments.token import Token, _TokenType
+from pygments.token import Token
 from pygments.util import ClassNotFound
 
 LONGEST = 60_000  # characters; longer code stays plain, since some lexers slow down on it
 
 # Pygments' token types, most general first; a type without an entry has its parent's class.
-CLASSES: dict[_TokenType, str] = {
+CLASSES: dict[Any, str] = {
     Token.Comment: "comment",
     Token.Comment.Preproc: "meta",
     Token.Keyword: "keyword",
@@ -55,8 +56,8 @@ def _lexer_for(language: str) -> Lexer | None:
         return None
 
 
-def _class_of(kind: _TokenType) -> str:
-    step: _TokenType | None = kind
+def _class_of(kind: Any) -> str:
+    step = kind
     while step is not None:
         if step in CLASSES:
             return CLASSES[step]

@@ -1,5 +1,7 @@
 """The messages of a temporary chat as HTML: its page holds them, and asks for their look."""
 
+from typing import cast
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -18,6 +20,6 @@ class DrawMessages(ChatView):
     def post(self, request: Request) -> HttpResponse:
         """These messages as the page of a stored chat shows them. Nothing is kept."""
         messages = services.drawable(request.user, messages_of(serializers.ToldChatSerializer, request))
-        asked: HttpRequest = request._request
+        asked = cast("HttpRequest", request)  # for all that templates ask, the framework's request answers as Django's
         with timezone.override(views.zone_of(asked)):
             return render(asked, "chat/_turns.html", {"thread": queries.Thread(queries.lone_turns(messages))})

@@ -191,8 +191,8 @@ class ConnectionForm(StoredKeyForm):
             elif not data.get(OPTION + declared.name):
                 self.add_error(OPTION + declared.name, _("This kind of authentication needs it."))
 
-    def _post_clean(self) -> None:
-        super()._post_clean()
+    def change_instance(self) -> None:
+        super().change_instance()
         data, row = self.cleaned_data, self.instance
         row.azure = row.kind == Connection.Kind.AZURE
         auth_type = auth.AUTH_TYPES.get(row.auth_type)

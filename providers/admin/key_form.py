@@ -7,10 +7,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanWidget
 
+from providers.admin._django_private import InstanceForm
 from providers.fields import UNREADABLE, hint_of
 
 
-class StoredKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+class StoredKeyForm(InstanceForm):
     """Base of the forms of rows with a key in the encrypted column `key_column`."""
 
     key_column: ClassVar[str] = "secret"
@@ -54,8 +55,7 @@ class StoredKeyForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("remove_key", _("Either a new key or none: not both."))
         return data
 
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
+    def change_instance(self) -> None:
         data, row = self.cleaned_data, self.instance
         if data.get("new_key") or data.get("remove_key"):
             setattr(row, self.key_column, data.get("new_key") or "")

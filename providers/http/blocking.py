@@ -17,12 +17,11 @@ import requests
 import urllib3
 from django.utils.translation import gettext_lazy as _
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from providers.errors import GatewayError, ProviderError
-from providers.http import failures, local
-from providers.http.abort import Abort, watch
-from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context, vet
+from providers.http import _urllib3_private, failures, local
+from providers.http.abort import Abort
+from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
@@ -32,79 +31,18 @@ MAX_REDIRECTS = 5
 FOLLOWED = {301, 302, 303, 307, 308}
 
 
-class _Watched(HTTPConnection):
-    """Tells the abort handle in force about its socket, once connected."""
-
-    def connect(self) -> None:
-        super().connect()
-        self.opened: Any = self.sock  # `sock` is taken away once the last byte of a request is sent
-        watch(self.opened)
-
-
-class _WatchedTls(_Watched, HTTPSConnection):
-    """The same with TLS."""
-
-
-class _Vetted(_Watched):
-    """Connects to an address that was judged, never to the name: what DNS says a moment later cannot matter."""
-
-    def _new_conn(self) -> socket.socket:
-        failure: OSError | None = None
-        for _family, _kind, _protocol, _name, address in socket.getaddrinfo(
-            self._dns_host, self.port, type=socket.SOCK_STREAM
-        ):
-            vet(str(address[0]))
-            try:
-                return socket.create_connection(
-                    (str(address[0]), int(address[1])), timeout=urllib3.Timeout.resolve_default_timeout(self.timeout)
-                )
-            except OSError as error:
-                failure = error
-        if isinstance(failure, TimeoutError):
-            raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from failure
-        raise urllib3.exceptions.NewConnectionError(self, "no address answers") from failure
-
-
-class _VettedTls(_Vetted, HTTPSConnection):
-    """The same below TLS; SNI and certificate still go by the name."""
-
-
-class _WatchedPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Watched
-
-
-class _TlsPool(urllib3.HTTPSConnectionPool):
-    """Without the warning about certificates that are not checked: an administrator chose that."""
-
-    def _validate_conn(self, conn: Any) -> None:
-        if conn.is_closed:
-            conn.connect()
-
-
-class _WatchedTlsPool(_TlsPool):
-    ConnectionCls = _WatchedTls
-
-
-class _VettedPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Vetted
-
-
-class _VettedTlsPool(_TlsPool):
-    ConnectionCls = _VettedTls
-
-
 class _Adapter(HTTPAdapter):
     """Requests' own adapter with our connections."""
 
-    pools: ClassVar[dict[str, type]] = {"http": _WatchedPool, "https": _WatchedTlsPool}
+    pools: ClassVar[dict[str, type]] = _urllib3_private.WATCHED_POOLS
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = self.pools
+        _urllib3_private.use_pools(self.poolmanager, self.pools)
 
 
 class _VettedAdapter(_Adapter):
-    pools: ClassVar[dict[str, type]] = {"http": _VettedPool, "https": _VettedTlsPool}
+    pools: ClassVar[dict[str, type]] = _urllib3_private.VETTED_POOLS
 
 
 class BlockingAnswer:
@@ -139,7 +77,7 @@ class BlockingAnswer:
             if left <= 0:
                 raise failures.timeout_error()
             patience = soonest(patience, left)
-        opened = getattr(raw.connection, "opened", None)
+        opened = _urllib3_private.socket_of(raw)
         if opened is not None:
             opened.settimeout(patience)
         piece: bytes = raw.read1(PIECE, decode_content=True)

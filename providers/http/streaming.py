@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,7 +19,7 @@ from yarl import URL
 
 from providers import runtime
 from providers.errors import GatewayError
-from providers.http import failures, local
+from providers.http import _aiohttp_private, failures, local
 from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
 
 LARGE_BODY = 2**18  # bytes; above this a body is written in pieces, so that the loop is not held up
@@ -30,17 +29,6 @@ CLOSE_SECONDS = 1.0  # how long the end of a process waits for a loop that goes 
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
 DEFAULT_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "webui"}
-
-# Whether the request under way got a connection of its own, not one out of the pool.
-_dialled: ContextVar[bool] = ContextVar("dialled", default=False)
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Remembers, for the request under way, that its connection was made for it."""
-
-    async def _create_connection(self, *args: Any, **options: Any) -> Any:
-        _dialled.set(True)
-        return await super()._create_connection(*args, **options)
 
 
 def _vetted_socket(info: tuple[Any, ...]) -> socket.socket:
@@ -52,8 +40,8 @@ def _vetted_socket(info: tuple[Any, ...]) -> socket.socket:
 
 def _connector(reach: Reach) -> aiohttp.TCPConnector:
     if reach is Reach.PUBLIC:
-        return _Connector(limit=0, socket_factory=_vetted_socket, happy_eyeballs_delay=None)
-    return _Connector(limit=0)
+        return _aiohttp_private.Connector(limit=0, socket_factory=_vetted_socket, happy_eyeballs_delay=None)
+    return _aiohttp_private.Connector(limit=0)
 
 
 class _Pools:
@@ -154,8 +142,7 @@ class Answer:
         try:
             piece: bytes = await content.readany()
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-            # aiohttp tells of a break before it hands out what had come ahead of it; no public call gets at the rest.
-            piece = b"" if self._timed_out else content._read_nowait(-1)
+            piece = b"" if self._timed_out else _aiohttp_private.read_rest(content)
             if not piece:
                 raise (failures.timeout_error() if self._timed_out else _translated(error)) from error
         if self._left is not None:
@@ -212,12 +199,7 @@ class stream:
         if self._reach is Reach.CONFIGURED and local.is_local(self._url):
             self._url = await asyncio.to_thread(local.locate, self._url)
         self._response = response = await _send(await _session(loop, self._reach), self._url, *self._request)
-        protocol = response.connection.protocol if response.connection is not None else None
-        if protocol is not None:
-            # The clock that runs still has the first byte's limit; bytes that come, or have come, set it to this one.
-            protocol.read_timeout = limits.idle
-            if response.content.total_bytes:
-                protocol.start_timeout()
+        _aiohttp_private.set_read_timeout(response, limits.idle)  # the clock that runs still has the first byte's limit
         answer = Answer(response, limits.max_bytes)
         if ends is not None:
             self._timer = loop.call_at(ends, answer._give_up)
@@ -241,7 +223,7 @@ async def _send(
 ) -> aiohttp.ClientResponse:
     """Send; again when a connection out of the pool turns out to be dead, for then nobody read the request."""
     while True:
-        _dialled.set(False)
+        _aiohttp_private.dialled.set(False)
         started = time.monotonic()
         try:
             return await session.request(
@@ -254,7 +236,7 @@ async def _send(
                 ssl=tls_context(tls),
             )
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if _dialled.get() or time.monotonic() - started > STALE_SECONDS:
+            if _aiohttp_private.dialled.get() or time.monotonic() - started > STALE_SECONDS:
                 raise _translated(error) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _translated(error) from error

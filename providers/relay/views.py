@@ -145,7 +145,7 @@ class Responses(RelayView):
 
 
 def body_of(request: Request) -> bytes:
-    body: bytes = request._request.body  # raises RequestDataTooBig where the length is declared
+    body: bytes = request.body  # raises RequestDataTooBig where the length is declared
     if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise error_responses.too_large()
     return body

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
@@ -91,7 +92,11 @@ def account_links(request: HttpRequest) -> list[dict[str, str]]:
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    registered = {model._meta.label: model_admin for model, model_admin in admin.site._registry.items()}
+    registered = {
+        model._meta.label: admin.site.get_model_admin(model)
+        for model in apps.get_models()
+        if admin.site.is_registered(model)
+    }
     named = {label for _title, entries in GROUPS for label, _icon in entries}
     groups: list[dict[str, Any]] = [
         {

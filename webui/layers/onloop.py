@@ -10,7 +10,9 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages import get_messages
 from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.messages.storage.base import BaseStorage
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -93,5 +95,5 @@ class Authentication(OnLoop, AuthenticationMiddleware):
 
 class Messages(OnLoop, MessageMiddleware):
     def waits(self, request: HttpRequest) -> bool:
-        messages = getattr(request, "_messages", None)
-        return messages is not None and (messages.used or messages.added_new)
+        messages = get_messages(request)  # a list where the request never came to its storage
+        return isinstance(messages, BaseStorage) and (messages.used or messages.added_new)

@@ -21,6 +21,8 @@ from servestatic.asgi import FileServerASGI
 from servestatic.base import ServeStaticBase
 from servestatic.storage import CompressedManifestStaticFilesStorage
 
+from webui.layers import _django_private
+
 # Files of installed packages that no page of ours loads; they would only cost start-up time and space.
 UNUSED = ["rest_framework", "redoc", "swagger-ui-standalone-preset.js", "xregexp.js", "gis", "*.map", "*.scss"]
 SCRIPTS = "js/*.js"
@@ -34,7 +36,7 @@ class SiteStaticFilesStorage(CompressedManifestStaticFilesStorage):
     # own list also follows source maps, which packages leave out.
     patterns = (
         ("*.css", (HashedFilesMixin.patterns[0][1][0], HashedFilesMixin.patterns[0][1][1])),
-        (SCRIPTS, HashedFilesMixin._js_module_import_aggregation_patterns[1]),  # type: ignore[attr-defined]
+        (SCRIPTS, _django_private.MODULE_IMPORTS),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -6,22 +6,16 @@ from typing import Any
 
 import uvicorn
 
-from webui.layers.shutdown import GRACE_SECONDS, close_running
+from webui.layers.shutdown import GRACE_SECONDS
 from webui.serving import background
-
-
-class SiteServer(uvicorn.Server):  # type: ignore[misc]
-    async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Tell the running replies while their sockets are still open, then close."""
-        await close_running()
-        await super().shutdown(sockets)
+from webui.serving._uvicorn_private import UvicornServer
 
 
 def run(application: Any, sock: socket) -> None:
     """Serve on `sock` until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         application,
-        lifespan="off",  # SiteServer.shutdown does the one thing it is for
+        lifespan="off",  # UvicornServer.shutdown does the one thing it is for
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -34,4 +28,4 @@ def run(application: Any, sock: socket) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     background.start()
-    SiteServer(config).run(sockets=[sock])
+    UvicornServer(config).run(sockets=[sock])

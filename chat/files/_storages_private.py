@@ -1,0 +1,20 @@
+"""What we take from django-storages that it does not document: the key under which a name is stored.
+
+`tests/test_private_names.py` fails when an upgrade moves one of these names.
+"""
+
+from typing import Any
+
+
+def object_key(storage: Any, name: str) -> str:
+    """S3 and Google Cloud Storage: the name below the configured location. `open()` knows it too, but asks the store
+    about the file first, which costs a call.
+    """
+    key: str = storage._normalize_name(name)
+    return key
+
+
+def blob_name(storage: Any, name: str) -> str:
+    """The same for Azure Blob Storage."""
+    key: str = storage._get_valid_path(name)
+    return key

@@ -1,0 +1,17 @@
+"""What we take from uvicorn that it does not document: the moment at which it begins to stop.
+
+`tests/test_private_names.py` fails when an upgrade moves one of these names.
+"""
+
+from socket import socket
+
+import uvicorn
+
+from webui.layers.shutdown import close_running
+
+
+class UvicornServer(uvicorn.Server):  # type: ignore[misc]
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Overridden, because uvicorn closes the sockets here: running replies are told while those are open."""
+        await close_running()
+        await super().shutdown(sockets)
