@@ -6,6 +6,7 @@ import threading
 from django.utils import translation
 
 from chat import loop
+from providers import runtime
 
 PATIENCE = 10
 
@@ -94,3 +95,21 @@ def test_a_thread_leaves_no_connection_open(db):
 
     assert asyncio.run(loop.in_thread(job)) == 0
     assert seen[0].connection is None
+
+
+def test_work_on_a_loop_of_our_own_ends_with_the_process():
+    begun, cleaned = threading.Event(), []
+
+    async def work():
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await loop.in_thread(cleaned.append, True)
+
+    loop.spawn(work, name="work")
+    assert begun.wait(PATIENCE)
+    runtime.close()
+
+    assert cleaned == [True]
+    assert "chat-loop" not in [thread.name for thread in threading.enumerate()]

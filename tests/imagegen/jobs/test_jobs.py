@@ -290,6 +290,13 @@ def test_two_processes_cannot_take_one_job(alice, engine_row):
     claims.finish(job, State.CANCELLED)
 
 
+def test_a_forked_process_signs_its_jobs_with_a_name_of_its_own():
+    ours = claims.worker()
+    assert claims.worker() == ours
+    runtime.replace()  # what a fork does
+    assert claims.worker() != ours
+
+
 def test_texts_of_a_job_come_in_the_language_of_the_person_who_asked(alice, engine_row, upstream):
     upstream.always(drawn(RED), path="/images/generations")
     with translation.override("zh-hans"):

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from providers import background, catalogue, services
+from providers import background, catalogue, runtime, services
 from providers.catalogue import discovery, health, loading
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.models import ChatModel, Connection, ModelSource
@@ -352,3 +352,16 @@ def test_a_person_who_asks_lends_a_credential_to_a_connection_that_needs_one(tra
     discovery.refresh_one(connection, by=caller_for_user(user))
 
     assert upstream.last.key.startswith("st-")
+
+
+def test_the_end_of_a_process_waits_for_no_silent_server(transactional_db, upstream):
+    gate = Gate()
+    upstream.script(in_json({"data": [{"id": "m1"}]}).with_(before=[gate]), path="/models")
+    make(upstream)
+    discovery.refresh(timeout=0.01)
+    gate.wait()
+
+    runtime.close()
+
+    assert "discovery" not in [thread.name for thread in threading.enumerate()]
+    gate.open()

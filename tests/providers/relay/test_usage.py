@@ -264,3 +264,12 @@ def test_a_record_that_can_never_be_written_does_not_stop_the_others(caplog):
     usage.flush()
     assert UsageRecord.objects.count() == 1
     assert "cannot be written" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_waits_is_written_when_the_process_ends():
+    usage.record(Used(kind="chat", model="m1", status=200))
+    thread = writer().thread
+    runtime.close()
+    assert not thread.is_alive()
+    assert [one.model for one in UsageRecord.objects.all()] == ["m1"]
