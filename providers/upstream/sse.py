@@ -38,7 +38,9 @@ class Splitter:
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """The frames that this piece completes."""
-        if self._after_cr and chunk:
+        if not chunk:
+            return []
+        if self._after_cr:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
         self._buffer += chunk

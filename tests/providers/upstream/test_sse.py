@@ -44,6 +44,10 @@ def test_where_the_pieces_are_cut_makes_no_difference(
     assert split(*pieces) == [Frame(event, text) for event, text in events]
 
 
+def test_an_empty_piece_between_cr_and_lf_ends_no_second_line() -> None:
+    assert split(b"event: x\r", b"", b"\ndata: one\r\n\r\n") == [Frame("x", "one")]
+
+
 def test_comments_unknown_fields_and_empty_events_are_no_frames() -> None:
     assert split(b": OPENROUTER PROCESSING\n\nid: 7\nretry: 10\n\nevent: lonely\n\ndata: x\n\n") == [Frame("", "x")]
 
