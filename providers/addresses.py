@@ -21,9 +21,3 @@ def validate_base_url(value: str) -> None:
         raise ValidationError(_("Write the key into its own field, not into the address."), "credentials")
     if parts.query or parts.fragment:
         raise ValidationError(_("The address ends before “?” and “#”."), "query")
-
-
-def clean_base_url(kind: str, value: str) -> str:
-    """Without spaces around and slashes behind; Ollama's OpenAI surface is at /v1, which people leave out."""
-    value = value.strip().rstrip("/")
-    return f"{value}/v1" if kind == "ollama" and value and not value.endswith("/v1") else value

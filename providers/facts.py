@@ -45,7 +45,6 @@ class ConnectionFacts:
     secret: str = field(repr=False)
     auth_type: str
     auth_options: Mapping[str, Any] = field(repr=False)
-    azure: bool
     api_version: str
     prefix_id: str
     tags: tuple[Any, ...]

@@ -13,8 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from providers import auth
 from providers.addresses import validate_base_url
 from providers.fields import EncryptedTextField, hint_of
+from providers.upstream import kinds
 from providers.versioning import ConfigQuerySet, ConfigVersion
 
 __all__ = [
@@ -37,10 +39,15 @@ KEY_PREFIX = "sk-"
 HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "next_try", "failures", "listed_at")
 
 
-def auth_type_choices() -> list[tuple[str, Any]]:
-    from providers import auth
+# Migrations name these two: choices that are callables need no migration for a new row of their table.
 
-    return [(name, auth_type.label) for name, auth_type in auth.AUTH_TYPES.items()]
+
+def kind_choices() -> list[tuple[str, Any]]:
+    return [(kind.name, kind.label) for kind in kinds.KINDS.values()]
+
+
+def auth_type_choices() -> list[tuple[str, Any]]:
+    return [(auth_type.name, auth_type.label) for auth_type in auth.AUTH_TYPES.values()]
 
 
 class Access(models.TextChoices):
@@ -59,13 +66,7 @@ class ModelAccess(models.TextChoices):
 class Connection(models.Model):
     """One OpenAI-compatible API: where it is, how we prove who we are, who may use what it offers."""
 
-    class Kind(models.TextChoices):
-        OPENAI = "openai", _("OpenAI or compatible")
-        AZURE = "azure", _("Azure OpenAI")
-        OPENROUTER = "openrouter", _("OpenRouter")
-        OLLAMA = "ollama", _("Ollama")
-
-    class Place(models.TextChoices):
+    class Location(models.TextChoices):
         EXTERNAL = "external", _("External")
         LOCAL = "local", _("Local")
 
@@ -76,7 +77,7 @@ class Connection(models.Model):
         ALL = "all", _("All, this site's session included")
 
     name = models.CharField(_("name"), max_length=100)
-    kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.OPENAI)
+    kind = models.CharField(_("kind"), max_length=20, choices=kind_choices, default=kinds.DEFAULT.name)
     base_url = models.CharField(
         _("base URL"),
         max_length=500,
@@ -89,10 +90,9 @@ class Connection(models.Model):
         default=0,
         help_text=_("When two connections offer the same model, the lower position serves it."),
     )
-    auth_type = models.CharField(_("authentication"), max_length=30, choices=auth_type_choices, default="bearer")
+    auth_type = models.CharField(_("authentication"), max_length=30, choices=auth_type_choices, default=auth.DEFAULT)
     secret = EncryptedTextField(_("API key"), blank=True)
     auth_options = models.JSONField(_("authentication options"), default=dict, blank=True)
-    azure = models.BooleanField(_("Azure rules"), default=False)
     api_version = models.CharField(_("API version"), max_length=40, blank=True)
     prefix_id = models.CharField(
         _("prefix"),
@@ -101,7 +101,7 @@ class Connection(models.Model):
         help_text=_("Put before model ids with a dot: “work” makes “work.gpt-6”."),
     )
     tags = models.JSONField(_("tags"), default=list, blank=True)
-    connection_type = models.CharField(_("place"), max_length=10, choices=Place, default=Place.EXTERNAL)
+    connection_type = models.CharField(_("place"), max_length=10, choices=Location, default=Location.EXTERNAL)
     headers = models.JSONField(_("headers"), default=dict, blank=True)
     model_ids = models.JSONField(
         _("model ids"), default=list, blank=True, help_text=_("When set, this is the list and nothing is discovered.")

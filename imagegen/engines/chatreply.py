@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,8 +23,9 @@ from imagegen.engines.merging import merged
 from imagegen.picture_request import AUTO, PictureRequest
 from providers import http
 from providers.errors import ContentRefused, ProviderError
+from providers.upstream import kinds
 
-DEFAULT_URL = "https://openrouter.ai/api/v1"
+DEFAULT_URL = kinds.OPENROUTER.example
 OWN = {"model", "messages", "stream", "modalities", "n", "tools", "prompt"}
 NEEDED = {"model", "messages"}
 IMAGE_PARAMS = {"aspect_ratio", "image_size"}  # go into image_config
@@ -137,8 +137,10 @@ class ChatReply(Engine):
         return [ModelChoice(str(one["id"]), str(one.get("name") or "")) for one in drawing or listed]
 
     def check(self, config: EngineConfig) -> str:
-        if (urlsplit(config.url or DEFAULT_URL).hostname or "").endswith("openrouter.ai"):
-            self.call(config, None, "GET", f"{config.url or DEFAULT_URL}/key")  # its list answers to any key
+        url = config.url or DEFAULT_URL
+        owner = kinds.at(url)
+        if owner is not None and owner.proof_path:  # its list answers to any key
+            self.call(config, None, "GET", f"{url}/{owner.proof_path}")
         listed = self._listed(config)
         counts = {"count": len(listed), "drawing": sum(map(_draws, listed))}
         return _("%(count)d models, %(drawing)d of them for pictures.") % counts

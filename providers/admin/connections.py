@@ -23,6 +23,7 @@ from providers.admin.history import HistoryAdmin
 from providers.catalogue import health
 from providers.errors import GatewayError
 from providers.models import Connection
+from providers.upstream import kinds
 
 
 def among(field: str, values: list[str]) -> str:
@@ -71,7 +72,7 @@ class ConnectionAdmin(HistoryAdmin):
     warn_unsaved_form = True
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
-        "api_version": "kind == 'azure'",
+        "api_version": among("kind", [kind.name for kind in kinds.KINDS.values() if kind.needs_api_version]),
         "groups": "access == 'groups'",
         "new_key": among("auth_type", types_with("secret")),
         "remove_key": among("auth_type", types_with("secret")),

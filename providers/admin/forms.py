@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
@@ -14,11 +15,13 @@ from unfold.widgets import (
 )
 
 from providers import auth, callers
-from providers.addresses import clean_base_url, validate_base_url
+from providers.addresses import validate_base_url
 from providers.admin.key_form import StoredKeyForm
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings
+from providers.upstream import kinds
 from providers.upstream.header_templates import format_headers, parse_headers
 
+_NOTES = [kind.note for kind in kinds.KINDS.values() if kind.note]
 OPTION = "option_"  # form fields of `auth_options` begin so
 
 
@@ -136,13 +139,8 @@ class ConnectionForm(StoredKeyForm):
         }
         help_texts = {  # noqa: RUF012
             "name": gettext_lazy("As people see it beside the model: “OpenAI”, “GPU server”."),
-            "base_url": gettext_lazy(
-                "https://api.openai.com/v1, https://openrouter.ai/api/v1, http://ollama:11434, "
-                "https://NAME.openai.azure.com/openai/v1 …"
-            ),
-            "kind": gettext_lazy(
-                "Ollama is also asked for sizes, OpenRouter is told this site's name, Azure has rules of its own."
-            ),
+            "base_url": f"{', '.join(kind.example for kind in kinds.KINDS.values())} …",
+            "kind": format_lazy(" ".join(["{}"] * len(_NOTES)), *_NOTES),
             "api_version": gettext_lazy("For addresses without /openai/v1, for example 2024-10-21."),
             "connection_type": gettext_lazy(
                 "For chats with local models the local task model works too: nothing leaves the house."
@@ -169,7 +167,7 @@ class ConnectionForm(StoredKeyForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean()
         if data.get("base_url"):
-            data["base_url"] = clean_base_url(data.get("kind", ""), data["base_url"])
+            data["base_url"] = kinds.clean_base_url(data.get("kind", ""), data["base_url"])
             try:
                 validate_base_url(data["base_url"])
             except ValidationError as error:
@@ -194,7 +192,6 @@ class ConnectionForm(StoredKeyForm):
     def change_instance(self) -> None:
         super().change_instance()
         data, row = self.cleaned_data, self.instance
-        row.azure = row.kind == Connection.Kind.AZURE
         auth_type = auth.AUTH_TYPES.get(row.auth_type)
         if auth_type is not None and any(name.startswith(OPTION) for name in self.fields):
             names = [declared.name for declared in auth_type.fields if declared.name != "secret"]

@@ -14,4 +14,20 @@ AUTH_TYPES: dict[str, AuthType] = {
     for auth_type in (Bearer(), NoAuth(), Session(), SystemOAuth(), AzureAd(), MicrosoftEntraId())
 }
 
-__all__ = ["AUTH_TYPES", "NOBODY", "AuthType", "Field", "Who"]
+DEFAULT, KEYLESS = Bearer.name, NoAuth.name  # of a new connection; of a server that takes everybody
+
+__all__ = [
+    "AUTH_TYPES",
+    "DEFAULT",
+    "KEYLESS",
+    "NOBODY",
+    "AuthType",
+    "Field",
+    "Who",
+    "needs_user",
+]
+
+
+def needs_user(name: str) -> bool:
+    """Whether this type proves who is signed in, so that it cannot be used in nobody's name."""
+    return name in AUTH_TYPES and AUTH_TYPES[name].needs_user

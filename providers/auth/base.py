@@ -43,6 +43,7 @@ class AuthType:
     fields: ClassVar[tuple[Field, ...]] = ()  # "secret" is the connection's encrypted key; others live in auth_options
     blocking: ClassVar[bool] = False
     needs_user: ClassVar[bool] = False  # cannot be used where nobody is signed in
+    presents_key: ClassVar[bool] = False  # sends the secret itself; a kind of connection may want it in another header
 
     def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:
         raise NotImplementedError

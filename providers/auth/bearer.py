@@ -1,4 +1,4 @@
-"""`Authorization: Bearer {key}`: what nearly every provider takes. An empty key sends no header (R17)."""
+"""`Authorization: Bearer {key}`: what nearly every provider takes. An empty key sends no header."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ from providers.auth.base import AuthType, Field, Who
 class Bearer(AuthType):
     name = "bearer"
     label = _("API key (Bearer)")
+    presents_key = True
     fields = (Field("secret", _("API key"), secret=True),)
 
     def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:

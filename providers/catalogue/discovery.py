@@ -26,7 +26,7 @@ from providers.catalogue import health, loading
 from providers.errors import GatewayError
 from providers.facts import Caller, ConnectionFacts
 from providers.models import ChatModel, Connection, ModelSource
-from providers.upstream import listing
+from providers.upstream import kinds, listing
 from providers.upstream.headers import headers_for, headers_for_blocking
 from providers.upstream.listing import Listed
 
@@ -204,7 +204,7 @@ def ask(row: Connection, *, by: Caller | None = None) -> list[Listed]:
 def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[Listed]:
     """Ask a server for its list, in this thread. Raises GatewayError."""
     headers = headers_for_blocking(facts, caller=by)
-    for url in listing.list_urls(facts):
+    for url in kinds.of(facts).list_urls(facts):
         answer = http.request("GET", url, headers=headers, limits=listing.limits_of(facts), tls=facts.tls)
         if answer.status != 404:
             break
@@ -226,11 +226,11 @@ def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.Bl
     """What a server says when asked for its models; a refused key first, where the list would not refuse it."""
     headers = headers_for_blocking(facts, caller=by)
     limits = listing.limits_of(facts)
-    for url in listing.proof_urls(facts):
+    if (url := kinds.proof_url(facts)) is not None:
         proof = http.request("GET", url, headers=headers, limits=limits, tls=facts.tls)
         if proof.status in (401, 403):
             return proof
-    for url in listing.probe_urls(facts):
+    for url in kinds.probe_urls(facts):
         answer = http.request("GET", url, headers=headers, limits=limits, tls=facts.tls)
         if answer.status != 404:
             break
@@ -240,7 +240,7 @@ def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.Bl
 async def fetch(facts: ConnectionFacts) -> list[Listed]:
     """The same for the event loop, in nobody's name."""
     headers = await headers_for(facts)
-    for url in listing.list_urls(facts):
+    for url in kinds.of(facts).list_urls(facts):
         async with http.stream("GET", url, headers=headers, limits=listing.limits_of(facts), tls=facts.tls) as answer:
             body = await answer.read()
         if answer.status != 404:
@@ -289,7 +289,7 @@ class _Run(threading.Thread):
         if self.only_due:
             rows = rows.filter(_is_due())
         # A type that proves a person needs one; such lists are read when an administrator asks for them.
-        return [loading.facts_of(row) for row in rows if row.model_ids or not _needs_user(row.auth_type)]
+        return [loading.facts_of(row) for row in rows if row.model_ids or not auth.needs_user(row.auth_type)]
 
     async def _ask_all(self, chosen: list[ConnectionFacts]) -> None:
         task = asyncio.current_task()
@@ -327,10 +327,6 @@ def _is_due() -> Q:
     ttl = settings.MODELS_CACHE_TTL
     old = Q(listed_at__lt=now - timedelta(seconds=ttl)) if ttl is not None else Q(pk=None)
     return (never | old) & (Q(next_try=None) | Q(next_try__lte=now))
-
-
-def _needs_user(auth_type: str) -> bool:
-    return auth_type in auth.AUTH_TYPES and auth.AUTH_TYPES[auth_type].needs_user
 
 
 class Refreshes:

@@ -10,11 +10,10 @@ from django.conf import settings
 from django.db import models
 
 from providers import auth
-from providers.addresses import clean_base_url
 from providers.facts import ConnectionFacts, GatewayFacts, LimitFacts, Route, Snapshot, Source
 from providers.http import Limits, Tls
 from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, RateLimit
-from providers.upstream import listing
+from providers.upstream import kinds, listing
 from providers.versioning import ConfigVersion
 
 logger = logging.getLogger(__name__)
@@ -60,11 +59,10 @@ def facts_of(row: Connection, *, group_ids: Iterable[int] = (), index: int = 0) 
         id=row.pk or 0,
         name=row.name,
         kind=row.kind,
-        base_url=clean_base_url(row.kind, row.base_url),
+        base_url=kinds.clean_base_url(row.kind, row.base_url),
         secret=row.secret,
         auth_type=row.auth_type,
         auth_options=dict(row.auth_options),
-        azure=row.azure,
         api_version=row.api_version,
         prefix_id=row.prefix_id,
         tags=tuple(row.tags),
@@ -90,8 +88,7 @@ def _cookies(row: Connection) -> str:
     """Types that send on who is signed in take the cookies along, all but our own, unless the row says otherwise."""
     if row.forward_cookies != Connection.Cookies.AUTO:
         return row.forward_cookies
-    auth_type = auth.AUTH_TYPES.get(row.auth_type)
-    return "others" if auth_type is not None and auth_type.needs_user else "none"
+    return "others" if auth.needs_user(row.auth_type) else "none"
 
 
 def _load_connections() -> dict[int, ConnectionFacts]:

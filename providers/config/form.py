@@ -15,14 +15,15 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from providers import auth, versioning
-from providers.addresses import clean_base_url, validate_base_url
+from providers.addresses import validate_base_url
 from providers.errors import BadRequest
 from providers.models import Connection, GatewaySettings
+from providers.upstream import kinds
 from providers.upstream.header_templates import check_headers
 
 MASK = "••••"
-DEFAULT_URL = "https://api.openai.com/v1"
-NAMES = {"api.openai.com": "OpenAI", "openrouter.ai": "OpenRouter"}
+DEFAULT_URL = kinds.DEFAULT.example
+BRANDS = {host: kind.brand for kind in kinds.KINDS.values() for host in kind.hosts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,12 @@ def _config_of(row: Connection) -> dict[str, Any]:
         "auth_type": row.auth_type,
         "headers": row.headers,
     }
-    return {**config, "azure": True, "api_version": row.api_version} if row.azure else config
+    kind = kinds.named(row.kind)
+    if kind.config_flag:
+        config[kind.config_flag] = True
+    if kind.needs_api_version:
+        config["api_version"] = row.api_version
+    return config
 
 
 # --- form → entries --------------------------------------------------------------------------------------------------
@@ -97,16 +103,14 @@ def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
     field = f"OPENAI_API_CONFIGS.{index}"
     if not isinstance(config, Mapping):
         raise _wrong(field, _("must be an object"))
-    azure = _flag(config, field, "azure", default=False)
-    kind = "azure" if azure else kind_of(url)
-    url = clean_base_url(kind, url)
+    kind = _kind(config, field, url)
+    url = kinds.clean_base_url(kind, url)
     try:
         validate_base_url(url)
     except ValidationError as error:
         raise _wrong(f"OPENAI_API_BASE_URLS.{index}", error.messages[0]) from error
     values: dict[str, Any] = {
         "kind": kind,
-        "azure": azure,
         "api_version": _text(config, field, "api_version", limit=40),
         "enabled": _flag(config, field, "enable", default=True),
         "prefix_id": _text(config, field, "prefix_id", limit=60),
@@ -121,22 +125,22 @@ def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
     return Entry(index, url, key, values)
 
 
-def kind_of(url: str) -> str:
-    """A guess at what kind of server this is, for defaults."""
-    host = urlsplit(url).hostname or ""
-    if host == "openrouter.ai" or host.endswith(".openrouter.ai"):
-        return "openrouter"
-    return "openai"
+def _kind(config: Mapping[str, Any], field: str, url: str) -> str:
+    """The kind that a flag of the settings names, else the one that the address belongs to, else the default."""
+    for kind in kinds.KINDS.values():
+        if kind.config_flag and _flag(config, field, kind.config_flag, default=False):
+            return kind.name
+    return (kinds.at(url) or kinds.DEFAULT).name
 
 
 def name_of(url: str, taken: Collection[str] = ()) -> str:
     """A name for a connection that was given none: its host, and as much more as tells it from those that are taken."""
     parts = urlsplit(url)
     host = parts.hostname or url
-    plain = NAMES.get(host, host)
+    plain = BRANDS.get(host, host)
     path = parts.path.removesuffix("/v1").rstrip("/")
     numbered = (f"{plain[:90]} {number}" for number in count(2))
-    longer = () if host in NAMES else (parts.netloc[:100], f"{parts.netloc}{path}"[:100])
+    longer = () if host in BRANDS else (parts.netloc[:100], f"{parts.netloc}{path}"[:100])
     return next(name for name in chain((plain[:100],), longer, numbered) if name and name not in taken)
 
 
@@ -165,7 +169,7 @@ def save(form: Mapping[str, Any]) -> list[int]:
 def stored_key(entry: Entry) -> str:
     """The key that a mask stands for. Raises BadRequest when none is stored for this address."""
     for row in connection_rows():
-        if row.secret and row.secret_hint == entry.key and clean_base_url(row.kind, row.base_url) == entry.url:
+        if row.secret and row.secret_hint == entry.key and kinds.clean_base_url(row.kind, row.base_url) == entry.url:
             return str(row.secret)
     raise BadRequest(_("This mask belongs to no key that is stored for this address; enter the key."), param="key")
 
@@ -202,7 +206,7 @@ def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Co
                 return
 
     def same_url(entry: Entry, row: Connection) -> bool:
-        return clean_base_url(row.kind, row.base_url) == entry.url
+        return kinds.clean_base_url(row.kind, row.base_url) == entry.url
 
     def same_key(entry: Entry, row: Connection) -> bool:
         return entry.key == (row.secret_hint if entry.has_mask else row.secret)
@@ -226,9 +230,10 @@ def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Co
 def _fill(row: Connection, entry: Entry) -> bool:
     """Write the row if anything differs; true when its models should be asked for anew."""
     values = {**entry.values, "base_url": entry.url, "position": entry.index}
-    if not row._state.adding and values["kind"] == "openai" and row.kind != "azure":
-        del values["kind"]  # the form does not know kinds: what an administrator chose stays
-        values["base_url"] = clean_base_url(row.kind, entry.url)
+    guessed = values["kind"] == kinds.DEFAULT.name
+    if guessed and not row._state.adding and not kinds.named(row.kind).config_flag:
+        del values["kind"]  # no flag stands for the kind that an administrator chose: it stays
+        values["base_url"] = kinds.clean_base_url(row.kind, entry.url)
     if not entry.has_mask:
         values["secret"] = entry.key
     changed = {name for name, value in values.items() if getattr(row, name) != value}
@@ -242,7 +247,7 @@ def _fill(row: Connection, entry: Entry) -> bool:
         name, messages = next(iter(error.message_dict.items()))
         raise _wrong(f"OPENAI_API_CONFIGS.{entry.index}.{name}", messages[0]) from error
     row.save()
-    asks = {"base_url", "secret", "auth_type", "headers", "azure", "api_version", "model_ids", "enabled", "kind"}
+    asks = {"base_url", "secret", "auth_type", "headers", "api_version", "model_ids", "enabled", "kind"}
     return bool(changed & asks) or row.listed_at is None
 
 
@@ -308,13 +313,13 @@ def _place(config: Mapping[str, Any], field: str) -> str:
     value = config.get("connection_type") or "external"
     if value == "internal":  # V12: an older word
         value = "local"
-    if value not in Connection.Place.values:
+    if value not in Connection.Location.values:
         raise _wrong(f"{field}.connection_type", _("must be “external” or “local”"))
     return str(value)
 
 
 def _auth_type(config: Mapping[str, Any], field: str) -> str:
-    value = config.get("auth_type") or "bearer"
+    value = config.get("auth_type") or auth.DEFAULT
     if value not in auth.AUTH_TYPES:
         raise _wrong(f"{field}.auth_type", _("must be one of %(names)s") % {"names": ", ".join(auth.AUTH_TYPES)})
     return str(value)

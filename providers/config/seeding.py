@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from providers import versioning
+from providers import auth, versioning
 from providers.catalogue import discovery
 from providers.config import form as config
 from providers.errors import BadRequest
@@ -79,8 +79,8 @@ def _seed_demo() -> None:
     Connection.objects.create(
         name="Demo",
         base_url=DEMO_URL,
-        auth_type="none",
-        connection_type=Connection.Place.LOCAL,
+        auth_type=auth.KEYLESS,
+        connection_type=Connection.Location.LOCAL,
         position=DEMO_POSITION,
         demo=True,
     )

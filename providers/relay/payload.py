@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from providers.errors import BadRequest
 from providers.facts import Caller, ConnectionFacts, Route, Source
-from providers.upstream import endpoints
+from providers.upstream import kinds
 
 Body = dict[str, Any]
 
@@ -24,19 +24,8 @@ _CHATS = re.compile(r"chat-latest|gpt-\d[\d.]*-chat", re.IGNORECASE)  # those of
 _REFUSES_DEVELOPER = re.compile(r"(?:^|[/.:@])o1-(?:mini|preview)", re.IGNORECASE)
 MAX_BIAS = 100
 
-# R41, with its misspelt `log_probs` put right, and what the classic surface has learnt since.
-AZURE_CHAT = frozenset(
-    """
-    messages model temperature role content contentPart contentPartImage enhancements dataSources data_sources n
-    stream stop max_tokens presence_penalty frequency_penalty logit_bias user function_call functions tools
-    tool_choice parallel_tool_calls top_p logprobs top_logprobs response_format seed max_completion_tokens
-    reasoning_effort verbosity modalities audio prediction store metadata service_tier safety_identifier
-    prompt_cache_key user_security_context
-    """.split()  # noqa: SIM905  forty words read better than forty quoted lines
-)
 # A preset's parameters are a chat's; these operations understand a few of them.
 PRESET_PARAMS = {"responses": frozenset({"temperature", "top_p"}), "embeddings": frozenset[str]()}
-STREAM_OPTIONS_SINCE = "2024-09-01"  # Azure's first version that takes stream_options
 
 
 class Target(NamedTuple):
@@ -160,9 +149,10 @@ def rename_limit(body: Body, target: Target) -> Body:
     """
     if "max_tokens" not in body and "max_completion_tokens" not in body:
         return body
-    if target.connection.kind != "ollama" and is_reasoning(target.upstream_id):
+    kind = kinds.of(target.connection)
+    if kind.has_reasoning_names and is_reasoning(target.upstream_id):
         old, new = "max_tokens", "max_completion_tokens"
-    elif not endpoints.is_official(target.connection):
+    elif not kind.has_openai_models(target.connection):
         old, new = "max_completion_tokens", "max_tokens"
     elif "max_tokens" in body and "max_completion_tokens" in body:
         return {name: value for name, value in body.items() if name != "max_tokens"}
@@ -181,7 +171,7 @@ def name_role(body: Body, target: Target) -> Body:
     Ollama's templates lose a `developer`'s text: there all of them speak as `system`.
     """
     messages = body["messages"]
-    if target.connection.kind == "ollama":
+    if not kinds.of(target.connection).has_developer_role:
         if not any(message.get("role") == "developer" for message in messages):
             return body
         renamed = [{**one, "role": "system"} if one.get("role") == "developer" else one for one in messages]
@@ -228,25 +218,18 @@ def _number(value: Any) -> float:
     return int(value) if float(value).is_integer() else value
 
 
-def fit_azure(body: Body, target: Target) -> Body:
-    """Azure's classic surface refuses what it does not know (R41); its reasoning models refuse a temperature."""
-    if not endpoints.is_azure_classic(target.connection):
+def drop_unknown(body: Body, target: Target) -> Body:
+    """Leave out what a server with a closed list of members refuses: its reasoning models refuse a temperature, too."""
+    allowed = kinds.of(target.connection).chat_parameters(target.connection)
+    if allowed is None:
         return body
-    allowed = set(AZURE_CHAT)
-    if _takes_stream_options(endpoints.api_version(target.connection)):
-        allowed.add("stream_options")
     if is_reasoning(target.upstream_id) and body.get("temperature", 1) != 1:
-        allowed.discard("temperature")
+        allowed -= {"temperature"}
     if body.keys() <= allowed:
         return body
     return {name: value for name, value in body.items() if name in allowed}
 
 
-def _takes_stream_options(version: str) -> bool:
-    """Versions are dates; `preview` and `latest` are newer than any."""
-    return version[:10] >= STREAM_OPTIONS_SINCE
-
-
 RULES: dict[str, tuple[Callable[[Body, Target], Body], ...]] = {
-    "chat": (rename_limit, name_role, read_bias, fit_azure),
+    "chat": (rename_limit, name_role, read_bias, drop_unknown),
 }

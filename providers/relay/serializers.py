@@ -6,10 +6,11 @@ from typing import Any
 from rest_framework import serializers
 
 from providers.facts import Route
+from providers.upstream import kinds
 
 
 def model_object(route: Route) -> dict[str, Any]:
-    """One model (R30): the provider's own members, ours over them, and every connection that stands behind it."""
+    """One model: the provider's own members, ours over them, and every connection that stands behind it."""
     first = route.sources[0]
     raw = first.raw
     created = raw.get("created")
@@ -19,7 +20,7 @@ def model_object(route: Route) -> dict[str, Any]:
         "name": route.name,
         "object": "model",
         "created": created if isinstance(created, int) else 0,
-        "owned_by": "ollama" if first.connection.kind == "ollama" else "openai",  # who it is called through (R49)
+        "owned_by": kinds.of(first.connection).owned_by,
         "openai": dict(raw),
         "connection_type": first.connection.connection_type,
         "urlIdx": first.connection.index,

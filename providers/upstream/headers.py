@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Mapping
 from functools import partial
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import jwt
 from django.conf import settings
@@ -18,9 +18,8 @@ from providers.auth import AUTH_TYPES, NOBODY, AuthType, Who
 from providers.errors import ConfigurationError
 from providers.facts import Caller, ConnectionFacts
 from providers.fields import UNREADABLE
-from providers.upstream import oauth
+from providers.upstream import kinds, oauth
 
-ATTRIBUTED_HOST = "openrouter.ai"
 JWT_SECONDS = 300
 # Printable ASCII stays as it is; what could end a header, or is read differently by servers, is quoted.
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
@@ -71,8 +70,8 @@ def _assemble(
     cookies: Mapping[str, str] | None,
 ) -> dict[str, str]:
     headers = {"Content-Type": "application/json", "Accept": "application/json", **proof}
-    if ATTRIBUTED_HOST in connection.base_url:
-        headers.update(_attribution(connection))
+    if (owner := kinds.at(connection.base_url)) is not None and owner.attribution:
+        headers.update(_attribution(owner))
     if caller is not None and settings.ENABLE_FORWARD_USER_INFO_HEADERS:
         headers.update(_person(caller, chat_id))
     if cookies and connection.forward_cookies != "none":
@@ -96,8 +95,9 @@ def _proof(auth_type: AuthType, connection: ConnectionFacts, who: Who) -> dict[s
     if connection.secret == UNREADABLE:
         raise ConfigurationError(_("The connection's key cannot be decrypted. Enter it again."), code="key_unreadable")
     headers = auth_type.headers(connection.secret, connection.auth_options, who)
-    if connection.azure and auth_type.name == "bearer" and connection.secret:
-        return {"api-key": connection.secret}  # both at once, with different contents, are refused
+    key_header = kinds.of(connection).key_header
+    if key_header and auth_type.presents_key and connection.secret:
+        return {key_header: connection.secret}
     return headers
 
 
@@ -134,12 +134,9 @@ def cookie_header(cookies: Mapping[str, str]) -> str:
 # --- who is asking ----------------------------------------------------------------------------------------------------
 
 
-def _attribution(connection: ConnectionFacts) -> dict[str, str]:
-    host = urlsplit(connection.base_url).hostname or ""
-    if host != ATTRIBUTED_HOST and not host.endswith(f".{ATTRIBUTED_HOST}"):
-        return {}
-    title = {"X-Title": plain(settings.SITE_NAME)}
-    return {"HTTP-Referer": settings.SITE_URL, **title} if settings.SITE_URL else title
+def _attribution(kind: kinds.Kind) -> dict[str, str]:
+    """What the provider is told about this site; settings that are empty are left out."""
+    return {name: plain(value) for name, setting in kind.attribution if (value := getattr(settings, setting))}
 
 
 def _person(caller: Caller, chat_id: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Which models a connection offers: where to ask, and how to read what comes back. Values in, values out; no rows.
+"""Which models a connection offers: how to read what its list says. Values in, values out; no rows.
 
 Shapes in the wild: `{"data": [...]}` (OpenAI and most), a bare list, `{"data": null}` for nothing (Ollama),
 `{"models": [...]}` (Ollama's own), plain texts instead of objects, error objects with status 200, HTML, the same id
@@ -9,23 +9,22 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from providers import http
-from providers.errors import ConfigurationError, ProviderError
+from providers.errors import ProviderError
 from providers.facts import ConnectionFacts
-from providers.upstream import endpoints
+from providers.upstream import kinds
 from providers.upstream.error_bodies import error_of, provider_words
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_MODELS = 20_000
 MAX_ID = 255  # characters; the width of the columns
 MAX_RAW = 16 * 1024  # bytes kept of one provider's object; a longer one keeps its plain members only
-# R28: what api.openai.com lists beside its chat models. They can be called, but nobody picks them in a chat.
+# What api.openai.com lists beside its chat models. They can be called, but nobody picks them in a chat.
 NOT_FOR_CHAT = ("babbage", "dall-e", "davinci", "embedding", "tts", "whisper")
 # OpenAI's list does not say which models call functions. gpt-4o and later and those that think do, but for the first
 # small ones, those of ChatGPT's own page, and those made for one thing.
@@ -45,41 +44,6 @@ class Listed:
     raw: Mapping[str, Any] = field(repr=False)
 
 
-def list_urls(facts: ConnectionFacts) -> list[str]:
-    """Where to ask, the next one when the one before is not there (404).
-
-    Raises ConfigurationError where a server has no such list (Azure's deployments).
-    """
-    if facts.azure:
-        return [_azure_url(facts)]
-    ordinary = f"{facts.base_url}/models"
-    if facts.kind == "ollama":  # its own list has names and details that /v1 leaves out
-        return [f"{facts.base_url.removesuffix('/v1')}/api/tags", ordinary]
-    return [ordinary]
-
-
-def probe_urls(facts: ConnectionFacts) -> list[str]:
-    """Where to ask whether a server answers: its list, and on Azure's classic surface the region's (R43)."""
-    if endpoints.is_azure_classic(facts):
-        root = facts.base_url.partition("/openai/deployments/")[0].removesuffix("/openai")
-        return [f"{root}/openai/models?api-version={quote(endpoints.api_version(facts), safe='')}"]
-    return list_urls(facts)
-
-
-def proof_urls(facts: ConnectionFacts) -> list[str]:
-    """Where to ask whether the key is good, for servers whose list answers without one (OpenRouter)."""
-    return [f"{facts.base_url}/key"] if facts.kind == "openrouter" else []
-
-
-def _azure_url(facts: ConnectionFacts) -> str:
-    if endpoints.is_azure_v1(facts):
-        version = f"?api-version={quote(facts.api_version, safe='')}" if facts.api_version else ""
-        return f"{facts.base_url}/models{version}"
-    raise ConfigurationError(
-        _("Azure does not list deployments. Write their names into “Model ids”."), code="model_ids_needed"
-    )
-
-
 def limits_of(facts: ConnectionFacts) -> http.Limits:
     """A list is one small answer: `AIOHTTP_CLIENT_TIMEOUT_MODEL_LIST` for the whole of it."""
     total = settings.MODEL_LIST_TIMEOUT
@@ -87,7 +51,7 @@ def limits_of(facts: ConnectionFacts) -> http.Limits:
 
 
 def static_list(model_ids: Iterable[str]) -> list[Listed]:
-    """The administrator's own list (R6)."""
+    """The administrator's own list."""
     return _unique(Listed(one, {"id": one, "object": "model", "owned_by": "openai"}) for one in model_ids)
 
 
@@ -196,14 +160,16 @@ def tools_of(raw: Mapping[str, Any]) -> bool | None:
 
 
 def is_known_to_call(facts: ConnectionFacts, upstream_id: str) -> bool:
-    """Whether a model of OpenAI's own or Azure's API calls functions, by its family."""
-    return bool(endpoints.is_official(facts) and _CALLS.search(upstream_id) and not _DOES_NOT.search(upstream_id))
+    """Whether a model calls functions by its family, where a name tells the family: at OpenAI's own and Azure's API."""
+    openai = kinds.of(facts).has_openai_models(facts)
+    return bool(openai and _CALLS.search(upstream_id) and not _DOES_NOT.search(upstream_id))
 
 
 def is_for_chat(facts: ConnectionFacts, upstream_id: str) -> bool:
-    """R28: false for the official API's models that are not for chats."""
-    official = not facts.azure and endpoints.is_official(facts)
-    return not (official and any(word in upstream_id for word in NOT_FOR_CHAT))
+    """False for the models in OpenAI's own list that are not for chats."""
+    kind = kinds.of(facts)
+    mixed = kind.has_openai_models(facts) and not kind.has_deployments
+    return not (mixed and any(word in upstream_id for word in NOT_FOR_CHAT))
 
 
 def is_for_speech(model_id: str) -> bool:

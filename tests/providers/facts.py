@@ -11,7 +11,7 @@ ALICE = Caller(user_id=7, email="alice@example.com", name="Alice", role="user")
 def connection_to(base_url: str = "https://models.example/v1", **changes: Any) -> ConnectionFacts:
     values: dict[str, Any] = {
         "id": 1, "name": "One", "kind": "openai", "base_url": base_url, "secret": "s",
-        "auth_type": "bearer", "auth_options": {}, "azure": False, "api_version": "", "prefix_id": "", "tags": (),
+        "auth_type": "bearer", "auth_options": {}, "api_version": "", "prefix_id": "", "tags": (),
         "connection_type": "external", "headers": {}, "forward_cookies": "none", "limits": Limits(), "tls": Tls(),
         "position": 0, "access": "public", "group_ids": frozenset(), "demo": False, "model_ids": (),
     }  # fmt: skip

@@ -147,8 +147,8 @@ def test_the_kind_sets_what_follows_from_it(save):
     )
     save(name="O", kind="ollama", base_url="http://ollama:11434", enabled=None)
     azure, ollama = Connection.objects.order_by("name")
-    assert (azure.azure, azure.base_url) == (True, "https://r.openai.azure.com")
-    assert (ollama.azure, ollama.base_url) == (False, "http://ollama:11434/v1")
+    assert (azure.kind, azure.base_url) == ("azure", "https://r.openai.azure.com")
+    assert (ollama.kind, ollama.base_url) == ("ollama", "http://ollama:11434/v1")
 
 
 @pytest.mark.parametrize(

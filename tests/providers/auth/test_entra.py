@@ -160,9 +160,7 @@ def test_a_machine_without_an_identity_is_told_so(identity):
 async def test_the_event_loop_goes_on_while_a_token_is_fetched(identity):
     gate = Gate()
     identity.script(token().with_(before=[gate]), path=ENDPOINT)
-    facts = facts_of(
-        Connection(name="c", base_url="http://up.invalid/v1", auth_type="azure_ad", azure=True, kind="azure")
-    )
+    facts = facts_of(Connection(name="c", base_url="http://up.invalid/v1", auth_type="azure_ad", kind="azure"))
 
     waiting = asyncio.ensure_future(headers_for(facts))
     await gate.arrived()  # the loop turns while the thread waits

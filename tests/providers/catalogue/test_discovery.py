@@ -249,7 +249,7 @@ def test_a_server_that_is_not_there_is_a_network_error(db):
 
 def test_azures_deployments_without_ids_are_said_to_need_them(db):
     with pytest.raises(ConfigurationError):
-        discovery.refresh_one(make("http://r.example", azure=True, kind="azure"))
+        discovery.refresh_one(make("http://r.example", kind="azure"))
 
 
 # --- many servers ---

@@ -143,7 +143,7 @@ def test_cookies_are_sent_on_as_the_connection_says(site, connection, upstream, 
 
 
 def test_azure_is_asked_as_its_own_client_would(post, connection, upstream):
-    change(connection, base_url=upstream.origin, azure=True, api_version="2024-10-21")
+    change(connection, base_url=upstream.origin, kind="azure", api_version="2024-10-21")
     ModelSource.objects.update(upstream_id="my gpt/4")
     upstream.answer("Blue.")
     assert post(temperature=0.5, unheard_of=1).status_code == 200

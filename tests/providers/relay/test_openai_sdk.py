@@ -217,7 +217,7 @@ async def test_the_asynchronous_client_works_alike(site, connection, api_key, up
 
 
 def test_azures_client_and_we_ask_azure_alike(site, connection, api_key, upstream):
-    Connection.objects.update(base_url=upstream.origin, azure=True, api_version="2024-10-21", secret="azure-key")
+    Connection.objects.update(base_url=upstream.origin, kind="azure", api_version="2024-10-21", secret="azure-key")
     ours = site.openai(api_key)
     azure = openai.AzureOpenAI(azure_endpoint=upstream.origin, api_key="azure-key", api_version="2024-10-21")
     with azure:

@@ -287,7 +287,7 @@ def test_r14_pipeline_models_get_to_know_the_person() -> None:
 
 # --- Azure (R41) ------------------------------------------------------------------------------------------------------
 
-AZURE: dict[str, Any] = {"azure": True, "base_url": "https://res.openai.azure.com"}
+AZURE: dict[str, Any] = {"kind": "azure", "base_url": "https://res.openai.azure.com"}
 
 
 def test_r41_azure_gets_only_what_it_knows() -> None:
@@ -311,7 +311,7 @@ def test_azures_reasoning_models_lose_a_temperature_that_is_not_one() -> None:
 
 
 def test_azures_newer_surface_takes_everything() -> None:
-    body = rewritten({"unheard_of": 1}, azure=True, base_url="https://res.openai.azure.com/openai/v1")
+    body = rewritten({"unheard_of": 1}, kind="azure", base_url="https://res.openai.azure.com/openai/v1")
     assert body["unheard_of"] == 1
 
 

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from providers.catalogue.loading import facts_of
-from providers.errors import ConfigurationError, ProviderError
+from providers.errors import ProviderError
 from providers.models import Connection
 from providers.upstream import listing
 from providers.upstream.error_bodies import error_of, provider_words
@@ -79,32 +79,6 @@ def test_a_huge_list_is_cut():
     assert len(read([{"id": str(number)} for number in range(listing.MAX_MODELS + 50)])) == listing.MAX_MODELS
 
 
-@pytest.mark.parametrize(
-    ("fields", "urls"),
-    [
-        ({}, ["http://up.example/v1/models"]),
-        ({"kind": "ollama"}, ["http://up.example/api/tags", "http://up.example/v1/models"]),
-        ({"kind": "ollama", "base_url": "http://o:11434"}, ["http://o:11434/api/tags", "http://o:11434/v1/models"]),
-        (
-            {"azure": True, "base_url": "https://r.openai.azure.com/openai/v1"},
-            ["https://r.openai.azure.com/openai/v1/models"],
-        ),
-        (
-            {"azure": True, "base_url": "https://r.openai.azure.com/openai/v1", "api_version": "preview"},
-            ["https://r.openai.azure.com/openai/v1/models?api-version=preview"],
-        ),
-    ],
-)
-def test_each_kind_is_asked_where_its_list_is(fields, urls):
-    assert listing.list_urls(facts(**fields)) == urls
-
-
-def test_azures_deployments_have_no_list_and_the_error_says_what_to_do():
-    with pytest.raises(ConfigurationError) as caught:
-        listing.list_urls(facts("https://r.openai.azure.com", azure=True, api_version="2024-10-21"))
-    assert "Model ids" in caught.value.message
-
-
 @pytest.mark.parametrize("word", listing.NOT_FOR_CHAT)
 def test_the_official_api_lists_models_that_are_not_for_chats(word):
     for host in ("api.openai.com", "eu.api.openai.com"):
@@ -171,7 +145,7 @@ def test_whether_a_model_calls_functions_is_read_where_the_provider_says_it(raw,
 )
 def test_the_families_that_call_functions_are_known_on_the_official_apis_alone(model, expected):
     assert listing.is_known_to_call(facts("https://api.openai.com/v1"), model) is expected
-    assert listing.is_known_to_call(facts("https://a.openai.azure.com/openai/v1", azure=True), model) is expected
+    assert listing.is_known_to_call(facts("https://a.openai.azure.com/openai/v1", kind="azure"), model) is expected
     assert not listing.is_known_to_call(facts("https://models.example/v1"), model)
 
 

@@ -1,0 +1,264 @@
+"""The table of kinds of connection: how servers of one kind differ from a plain OpenAI-compatible one.
+
+To add a kind: write its row here, put it into `KINDS`, and add its case to `tests/providers/upstream/test_kinds.py`;
+the contract test over the table checks the rest. No migration and no other change: nobody else compares the name of a
+kind. A kind that needs a new fact adds a field with a default, so that the other rows stay as they are.
+
+Sources: https://learn.microsoft.com/azure/ai-foundry/openai/reference (Azure's two surfaces),
+https://github.com/ollama/ollama/blob/main/docs/api.md, https://openrouter.ai/docs/api-reference/overview.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from providers.errors import ConfigurationError
+
+
+class Server(Protocol):
+    """What the table reads of a connection. `base_url` has no slash at its end; `api_version` may be empty."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def base_url(self) -> str: ...
+
+    @property
+    def api_version(self) -> str: ...
+
+
+# --- what holds where a row says nothing ------------------------------------------------------------------------------
+
+
+def _unchanged(url: str) -> str:
+    return url
+
+
+def _endpoint(server: Server, path: str, model: str, deployed: bool) -> str:
+    return f"{server.base_url}/{path}"
+
+
+def _model_list(server: Server) -> list[str]:
+    return [f"{server.base_url}/models"]
+
+
+def _is_at_openai(server: Server) -> bool:
+    return at(server.base_url) is OPENAI
+
+
+def _any_parameter(server: Server) -> frozenset[str] | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of connection. Addresses are absolute; functions take a `Server` and read nothing else."""
+
+    name: str  # stored in `Connection.kind`
+    label: Any
+    example: str  # a base URL, for the form
+    note: Any = ""  # a sentence for the form: what is particular about this kind
+    hosts: tuple[str, ...] = ()  # the provider's own; an address there, or at a subdomain, belongs to this kind
+    brand: str = ""  # the name of a new connection to one of `hosts`
+    config_flag: str = ""  # the member of the flat configuration that is true for this kind
+    needs_api_version: bool = False  # the form asks for `api_version`
+    owned_by: str = "openai"  # member of our model list: through which protocol the models are called
+
+    # How a key is presented, and who is told about this site.
+    key_header: str = ""  # carries a plain key alone; empty: `Authorization: Bearer`
+    attribution: tuple[tuple[str, str], ...] = ()  # (header, setting), sent to `hosts` alone
+
+    # Addresses.
+    clean_url: Callable[[str], str] = _unchanged  # base URL as written, without slash at its end → as stored
+    # (server, the operation's path, the model's id there, whether Azure has it below a deployment) → URL
+    endpoint: Callable[[Server, str, str, bool], str] = _endpoint
+    # The model list; the next URL is asked where the one before answers 404. Raises ConfigurationError without a list.
+    list_urls: Callable[[Server], list[str]] = _model_list
+    probe_urls: Callable[[Server], list[str]] | None = None  # "does it answer?"; None: as `list_urls`
+    proof_path: str = ""  # below the base URL: "is the key good?", where the model list answers without one
+
+    # Models and payloads.
+    has_openai_models: Callable[[Server], bool] = _is_at_openai  # takes OpenAI's newest parameters; names tell families
+    has_deployments: bool = False  # administrators name the models: the list holds none that is not meant for chats
+    has_reasoning_names: bool = True  # a model called o3 or gpt-5 is one; false: names are free
+    has_developer_role: bool = True  # false: messages of a `developer` become those of a `system`
+    chat_parameters: Callable[[Server], frozenset[str] | None] = _any_parameter  # all it takes; None: not limited
+
+
+# --- Azure ------------------------------------------------------------------------------------------------------------
+#
+# Two surfaces: the classic one has a deployment in the path and always a version; the newer one (`…/openai/v1`) is the
+# plain protocol, where `model` names the deployment.
+
+AZURE_DEFAULT_VERSION = "2023-03-15-preview"
+AZURE_STREAM_OPTIONS_SINCE = "2024-09-01"  # the first version that takes `stream_options`
+# The classic surface answers 400 to a member of a chat completion that it does not know.
+AZURE_CHAT_PARAMETERS = frozenset(
+    """
+    messages model temperature role content contentPart contentPartImage enhancements dataSources data_sources n
+    stream stop max_tokens presence_penalty frequency_penalty logit_bias user function_call functions tools
+    tool_choice parallel_tool_calls top_p logprobs top_logprobs response_format seed max_completion_tokens
+    reasoning_effort verbosity modalities audio prediction store metadata service_tier safety_identifier
+    prompt_cache_key user_security_context
+    """.split()  # noqa: SIM905  forty words read better than forty quoted lines
+)
+
+
+def _is_azure_classic(server: Server) -> bool:
+    return not server.base_url.endswith("/v1")
+
+
+def _azure_version(server: Server) -> str:
+    """The query, with the default version where the surface needs one."""
+    version = server.api_version or (AZURE_DEFAULT_VERSION if _is_azure_classic(server) else "")
+    return f"?api-version={quote(version, safe='')}" if version else ""
+
+
+def _azure_root(server: Server) -> str:
+    return server.base_url.partition("/openai/deployments/")[0].removesuffix("/openai") + "/openai"
+
+
+def _azure_endpoint(server: Server, path: str, model: str, deployed: bool) -> str:
+    base = server.base_url
+    if _is_azure_classic(server):
+        base = _azure_root(server)
+        if deployed:
+            # A base that names its deployment keeps it; the name is one path segment whatever it holds.
+            fixed = "/openai/deployments/" in server.base_url
+            base = server.base_url if fixed else f"{base}/deployments/{quote(model, safe='')}"
+    return f"{base}/{path}{_azure_version(server)}"
+
+
+def _azure_list(server: Server) -> list[str]:
+    if _is_azure_classic(server):
+        raise ConfigurationError(
+            _("Azure does not list deployments. Write their names into “Model ids”."), code="model_ids_needed"
+        )
+    return [f"{server.base_url}/models{_azure_version(server)}"]
+
+
+def _azure_probe(server: Server) -> list[str]:
+    """The classic surface lists what the region offers: no deployments, but an answer and a tried key."""
+    base = _azure_root(server) if _is_azure_classic(server) else server.base_url
+    return [f"{base}/models{_azure_version(server)}"]
+
+
+def _azure_chat_parameters(server: Server) -> frozenset[str] | None:
+    if not _is_azure_classic(server):
+        return None
+    version = server.api_version or AZURE_DEFAULT_VERSION  # a date, or `preview`, which sorts behind every date
+    if version[:10] >= AZURE_STREAM_OPTIONS_SINCE:
+        return AZURE_CHAT_PARAMETERS | {"stream_options"}
+    return AZURE_CHAT_PARAMETERS
+
+
+# --- Ollama and OpenRouter --------------------------------------------------------------------------------------------
+
+
+def _ollama_url(url: str) -> str:
+    """The OpenAI-compatible surface is at `/v1`, which people leave out."""
+    return url if url.endswith("/v1") or not url else f"{url}/v1"
+
+
+def _ollama_list(server: Server) -> list[str]:
+    """Its own list has names and details that `/v1` leaves out."""
+    return [f"{server.base_url.removesuffix('/v1')}/api/tags", *_model_list(server)]
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+OPENAI = Kind(
+    name="openai",
+    label=gettext_lazy("OpenAI or compatible"),
+    example="https://api.openai.com/v1",
+    hosts=("api.openai.com",),
+    brand="OpenAI",
+)
+AZURE = Kind(
+    name="azure",
+    label=gettext_lazy("Azure OpenAI"),
+    example="https://NAME.openai.azure.com/openai/v1",
+    note=gettext_lazy("Azure needs the names of your deployments."),
+    config_flag="azure",
+    needs_api_version=True,
+    key_header="api-key",  # a request with this and `Authorization` of different content is refused
+    endpoint=_azure_endpoint,
+    list_urls=_azure_list,
+    probe_urls=_azure_probe,
+    has_openai_models=lambda server: True,
+    has_deployments=True,
+    chat_parameters=_azure_chat_parameters,
+)
+OPENROUTER = Kind(
+    name="openrouter",
+    label=gettext_lazy("OpenRouter"),
+    example="https://openrouter.ai/api/v1",
+    note=gettext_lazy("OpenRouter is told this site's name."),
+    hosts=("openrouter.ai",),
+    brand="OpenRouter",
+    attribution=(("HTTP-Referer", "SITE_URL"), ("X-Title", "SITE_NAME")),
+    proof_path="key",
+)
+OLLAMA = Kind(
+    name="ollama",
+    label=gettext_lazy("Ollama"),
+    example="http://ollama:11434",
+    note=gettext_lazy("Ollama is also asked for the sizes of its models."),
+    owned_by="ollama",
+    clean_url=_ollama_url,
+    list_urls=_ollama_list,
+    has_reasoning_names=False,
+    has_developer_role=False,  # its templates lose the text of a developer
+)
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (OPENAI, AZURE, OPENROUTER, OLLAMA)}
+DEFAULT = OPENAI  # of a new connection, and of one whose kind is no longer in the table
+
+
+def named(name: str) -> Kind:
+    """The row of this name; the default one for a name that is not in the table."""
+    return KINDS.get(name, DEFAULT)
+
+
+def of(server: Server) -> Kind:
+    """The row of a connection."""
+    return KINDS.get(server.kind, DEFAULT)
+
+
+@lru_cache(maxsize=1024)
+def at(url: str) -> Kind | None:
+    """The kind whose provider this address belongs to, by its host; None for anybody else's."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return None
+    for kind in KINDS.values():
+        if any(host == known or host.endswith(f".{known}") for known in kind.hosts):
+            return kind
+    return None
+
+
+# --- addresses of a connection ----------------------------------------------------------------------------------------
+
+
+def clean_base_url(kind: str, url: str) -> str:
+    """A base URL as it is stored: no spaces around it, no slash at its end, completed as its kind needs it."""
+    return named(kind).clean_url(url.strip().rstrip("/"))
+
+
+def probe_urls(server: Server) -> list[str]:
+    """Where to ask whether a server answers and takes the key; the next URL where the one before answers 404."""
+    kind = of(server)
+    return (kind.probe_urls or kind.list_urls)(server)
+
+
+def proof_url(server: Server) -> str | None:
+    """Where to ask whether the key is good; None where the model list says so."""
+    path = of(server).proof_path
+    return f"{server.base_url}/{path}" if path else None

@@ -1,0 +1,260 @@
+"""The table of kinds: what every row promises, how each kind differs, and that nobody else compares their names."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection as database
+from django.db.migrations.executor import MigrationExecutor
+
+from imagegen.engines import ENGINES
+from providers import auth
+from providers.addresses import validate_base_url
+from providers.errors import ConfigurationError
+from providers.models import Connection
+from providers.upstream import kinds
+from providers.upstream.headers import headers_for_blocking
+from tests.fixtures.process import ROOT
+from tests.providers.facts import ALICE, connection_to
+
+AZURE = "https://res.openai.azure.com"
+SERVER = SimpleNamespace(kind="", base_url="https://models.example/v1", api_version="")
+every = pytest.mark.parametrize("kind", kinds.KINDS.values(), ids=kinds.KINDS)
+
+
+# --- what every row promises ------------------------------------------------------------------------------------------
+
+
+@every
+def test_it_says_what_it_is(kind: kinds.Kind) -> None:
+    assert kinds.KINDS[kind.name] is kinds.named(kind.name) is kinds.of(connection_to(kind=kind.name)) is kind
+    assert str(kind.label)
+    assert len(kind.name) <= Connection._meta.get_field("kind").max_length
+    validate_base_url(kind.clean_url(kind.example))
+
+
+@every
+def test_it_cannot_be_changed(kind: kinds.Kind) -> None:
+    with pytest.raises(FrozenInstanceError):
+        kind.name = "other"  # type: ignore[misc]
+
+
+@every
+def test_cleaning_an_address_twice_changes_nothing(kind: kinds.Kind) -> None:
+    for url in (kind.example, SERVER.base_url, AZURE, ""):
+        assert kind.clean_url(kind.clean_url(url)) == kind.clean_url(url)
+
+
+@every
+def test_it_gives_absolute_addresses(kind: kinds.Kind) -> None:
+    urls = [kind.endpoint(SERVER, "chat/completions", "m/1", deployed) for deployed in (True, False)]
+    urls += [*kind.list_urls(SERVER), *kinds.probe_urls(connection_to(kind=kind.name))]
+    if proof := kinds.proof_url(connection_to(kind=kind.name)):
+        urls.append(proof)
+    assert all(url.startswith("https://models.example/") for url in urls)
+    assert urls[0].partition("?")[0].endswith("/chat/completions")
+    assert kinds.probe_urls(connection_to(kind=kind.name))
+
+
+@every
+def test_its_own_hosts_and_their_subdomains_belong_to_it_and_no_others(kind: kinds.Kind) -> None:
+    for host in kind.hosts:
+        assert kinds.at(f"https://{host}/v1") is kinds.at(f"https://eu.{host}/v1") is kind
+        assert kinds.at(f"https://{host}.example/v1") is kinds.at(f"https://not{host}/v1") is None
+        assert kind.brand
+
+
+@every
+def test_its_attribution_names_settings(kind: kinds.Kind) -> None:
+    assert all(hasattr(settings, setting) for _header, setting in kind.attribution)
+
+
+@every
+def test_its_key_is_presented_in_one_header_alone(kind: kinds.Kind) -> None:
+    headers = headers_for_blocking(connection_to(kind=kind.name, secret="k-1"))
+    holding = {name for name, value in headers.items() if "k-1" in value}
+    assert holding == {kind.key_header or "Authorization"}
+
+
+def test_a_new_kind_needs_no_migration() -> None:
+    field = Connection._meta.get_field("kind")
+    assert [name for name, _label in field.choices] == list(kinds.KINDS)
+    assert callable(field.deconstruct()[3]["choices"])
+
+
+def test_a_kind_that_is_no_longer_there_is_a_plain_one() -> None:
+    assert kinds.of(connection_to(kind="gone")) is kinds.named("gone") is kinds.DEFAULT
+
+
+def test_an_address_that_is_none_belongs_to_nobody() -> None:
+    assert kinds.at("http://[broken") is kinds.at("") is None
+
+
+# --- each kind --------------------------------------------------------------------------------------------------------
+
+
+def endpoint(base_url: str, kind: str, *, path: str = "chat/completions", model: str = "gpt", **more: Any) -> str:
+    server = connection_to(kinds.clean_base_url(kind, base_url), kind=kind, **more)
+    return kinds.of(server).endpoint(server, path, model, path != "responses")
+
+
+@pytest.mark.parametrize("kind", ["openai", "openrouter"])
+@pytest.mark.parametrize("path", ["chat/completions", "embeddings", "responses", "audio/speech"])
+def test_plain_servers_are_asked_below_their_base(kind: str, path: str) -> None:
+    assert endpoint("https://models.example/v1", kind, path=path) == f"https://models.example/v1/{path}"
+
+
+@pytest.mark.parametrize("base_url", ["http://ollama:11434", "http://ollama:11434/v1", " http://ollama:11434/ "])
+def test_ollama_is_asked_at_v1_whether_its_address_says_so_or_not(base_url: str) -> None:
+    assert endpoint(base_url, "ollama") == "http://ollama:11434/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "path", "name", "address"),
+    [
+        (AZURE, "chat/completions", "gpt", f"{AZURE}/openai/deployments/gpt/chat/completions"),
+        (f"{AZURE}/openai", "chat/completions", "gpt", f"{AZURE}/openai/deployments/gpt/chat/completions"),
+        (AZURE, "chat/completions", "a b/1", f"{AZURE}/openai/deployments/a%20b%2F1/chat/completions"),
+        (AZURE, "embeddings", "e", f"{AZURE}/openai/deployments/e/embeddings"),
+        (AZURE, "audio/speech", "t", f"{AZURE}/openai/deployments/t/audio/speech"),
+        (AZURE, "responses", "gpt", f"{AZURE}/openai/responses"),
+        (
+            f"{AZURE}/openai/deployments/fixed",
+            "chat/completions",
+            "gpt",
+            f"{AZURE}/openai/deployments/fixed/chat/completions",
+        ),
+        (f"{AZURE}/openai/deployments/fixed", "responses", "gpt", f"{AZURE}/openai/responses"),
+        (f"{AZURE}/openai/v1", "chat/completions", "gpt", f"{AZURE}/openai/v1/chat/completions"),
+    ],
+)
+def test_azures_addresses_are_those_of_its_own_client(base_url: str, path: str, name: str, address: str) -> None:
+    asked = endpoint(base_url, "azure", path=path, model=name, api_version="2024-10-21")
+    assert asked == f"{address}?api-version=2024-10-21"
+
+
+def test_an_azure_connection_without_a_version_has_the_default_one() -> None:
+    assert endpoint(AZURE, "azure").endswith("/chat/completions?api-version=2023-03-15-preview")
+
+
+def test_azures_newer_surface_needs_no_version() -> None:
+    assert endpoint(f"{AZURE}/openai/v1", "azure") == f"{AZURE}/openai/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("kind", "base_url", "more", "urls"),
+    [
+        ("openai", "http://up.example/v1", {}, ["http://up.example/v1/models"]),
+        ("ollama", "http://o:11434/v1", {}, ["http://o:11434/api/tags", "http://o:11434/v1/models"]),
+        ("azure", f"{AZURE}/openai/v1", {}, [f"{AZURE}/openai/v1/models"]),
+        (
+            "azure",
+            f"{AZURE}/openai/v1",
+            {"api_version": "preview"},
+            [f"{AZURE}/openai/v1/models?api-version=preview"],
+        ),
+    ],
+)
+def test_each_kind_is_asked_where_its_list_is(kind: str, base_url: str, more: Any, urls: list[str]) -> None:
+    server = connection_to(base_url, kind=kind, **more)
+    assert kinds.of(server).list_urls(server) == kinds.probe_urls(server) == urls
+
+
+def test_azures_deployments_have_no_list_and_the_error_says_what_to_do() -> None:
+    server = connection_to(AZURE, kind="azure", api_version="2024-10-21")
+    with pytest.raises(ConfigurationError) as caught:
+        kinds.of(server).list_urls(server)
+    assert "Model ids" in caught.value.message
+    assert kinds.probe_urls(server) == [f"{AZURE}/openai/models?api-version=2024-10-21"]
+
+
+def test_openrouters_key_is_tried_where_the_list_needs_none() -> None:
+    server = connection_to(kinds.OPENROUTER.example, kind="openrouter")
+    assert kinds.proof_url(server) == "https://openrouter.ai/api/v1/key"
+    assert kinds.proof_url(connection_to(kind="openai")) is None
+
+
+def test_this_site_is_named_to_openrouter_at_its_own_address_alone(settings: Any) -> None:
+    settings.SITE_NAME, settings.SITE_URL = "Näme", "https://site.example"
+    told = headers_for_blocking(connection_to(kinds.OPENROUTER.example, kind="openai"), caller=ALICE)
+    assert (told["HTTP-Referer"], told["X-Title"]) == ("https://site.example", "N%C3%A4me")
+    assert "X-Title" not in headers_for_blocking(connection_to("https://proxy.example/v1", kind="openrouter"))
+    settings.SITE_URL = ""
+    assert "HTTP-Referer" not in headers_for_blocking(connection_to(kinds.OPENROUTER.example))
+
+
+# --- nobody else compares ---------------------------------------------------------------------------------------------
+
+OUTSIDE = [
+    path
+    for app in ("providers", "chat", "imagegen", "webui")
+    for path in sorted((ROOT / app).rglob("*.py"))
+    if "migrations" not in path.parts and path != ROOT / "providers/upstream/kinds.py"
+]
+IN_A_TEXT = re.compile(r"(?:kind|auth_type)\s*[!=]==?\s*['\"]")  # a condition for a script or a template
+
+
+def constants_in(*nodes: ast.AST) -> set[str]:
+    return {
+        one.value
+        for node in nodes
+        for one in ast.walk(node)
+        if isinstance(one, ast.Constant) and type(one.value) is str
+    }
+
+
+def decisions(path: Path) -> Iterator[tuple[ast.AST, set[str]]]:
+    """Every place that compares with texts, or looks something up by one, and these texts."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case ast.Compare():
+                yield node, constants_in(node)
+            case ast.MatchValue():
+                yield node, constants_in(node)
+            case ast.Subscript():
+                yield node, constants_in(node.slice)
+            case ast.Call(func=ast.Attribute(attr="get" | "startswith" | "endswith")):
+                yield node, constants_in(*node.args)
+
+
+def compared_in(path: Path) -> list[str]:
+    names = set(kinds.KINDS) | {host for kind in kinds.KINDS.values() for host in kind.hosts}
+    if path.is_relative_to(ROOT / "imagegen"):  # picture engines are another table, with options of their own
+        names -= set(ENGINES) | {field.name for engine in ENGINES.values() for field in engine.fields}
+    found = []
+    for node, texts in decisions(path):
+        about_auth = "auth_type" in ast.unparse(node)
+        if texts & names or (about_auth and texts & set(auth.AUTH_TYPES)):
+            found.append(ast.unparse(node))
+    return found + [text for text in constants_in(ast.parse(path.read_text())) if IN_A_TEXT.search(text)]
+
+
+def test_nobody_else_compares_the_name_of_a_kind_or_an_auth_type() -> None:
+    assert {path.relative_to(ROOT).as_posix(): found for path in OUTSIDE if (found := compared_in(path))} == {}
+
+
+# --- rows from before -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connections_that_followed_azures_rules_are_of_its_kind() -> None:
+    migration = import_module("providers.migrations.0011_azure_is_a_kind")
+    before, after = ("providers", "0010_kinds_are_a_table"), ("providers", "0011_azure_is_a_kind")
+    executor = MigrationExecutor(database)
+    executor.migrate([before])
+    try:
+        rows = executor.loader.project_state([before]).apps.get_model("providers", "Connection").objects
+        rows.create(name="A", base_url=AZURE, azure=True)
+        rows.create(name="O", base_url="https://models.example/v1")
+    finally:
+        executor = MigrationExecutor(database)
+        executor.migrate([after])
+    assert dict(Connection.objects.values_list("name", "kind")) == {"A": "azure", "O": "openai"}
+    assert migration.Migration.operations[0].reversible
