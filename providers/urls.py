@@ -1,30 +1,33 @@
-"""The gateway's addresses: once for OpenAI's clients (`base_url=…/v1`), once under the names of the reference texts.
+"""The gateway's addresses. Those of the operations come from their table.
 
-Azure's clients (`azure_endpoint=…`) put the model into the address too; what the body says counts.
+OpenAI's clients have `base_url=…/v1`, Azure's `azure_endpoint=…` (the model stands in the address too, and what the
+body says counts) or `base_url=…/openai/v1`; this site's own pages call `/openai`.
 """
 
-from django.urls import include, path, re_path
+import re
+from collections.abc import Iterator
+
+from django.urls import URLPattern, include, path, re_path
 
 from providers.relay import views
-from providers.speech import views as speech_views
+from providers.relay.operations import DEPLOYMENTS, OPERATIONS, Operation
 
-DEPLOYMENT = "^openai/deployments/.+"
+
+def routes_of(operation: Operation) -> Iterator[URLPattern]:
+    view = views.view_of(operation).as_view()
+    for url in operation.paths:
+        yield path(url.removeprefix("/"), view)
+    if operation.deployed:
+        yield re_path(f"^{DEPLOYMENTS.removeprefix('/')}/.+/{re.escape(operation.path)}$", view)
+
 
 urlpatterns = [
-    path("v1/chat/completions", views.ChatCompletions.as_view()),
-    path("v1/embeddings", views.Embeddings.as_view()),
-    path("v1/responses", views.Responses.as_view()),
+    *(route for operation in OPERATIONS.values() for route in routes_of(operation)),
     path("v1/models", views.Models.as_view()),
     path("v1/models/<path:model_id>", views.Model.as_view()),
-    path("openai/chat/completions", views.ChatCompletions.as_view()),
-    path("openai/embeddings", views.Embeddings.as_view()),
-    path("openai/responses", views.Responses.as_view()),
-    path("v1/audio/speech", speech_views.Speech.as_view()),
-    path("openai/audio/speech", speech_views.Speech.as_view()),
-    re_path(f"{DEPLOYMENT}/chat/completions$", views.ChatCompletions.as_view()),
-    re_path(f"{DEPLOYMENT}/embeddings$", views.Embeddings.as_view()),
-    re_path(f"{DEPLOYMENT}/audio/speech$", speech_views.Speech.as_view()),
     path("openai/models", views.Models.as_view()),
+    path("openai/v1/models", views.Models.as_view()),
+    path("openai/v1/models/<path:model_id>", views.Model.as_view()),
     path("api/models", views.SiteModels.as_view()),
     path("", include("providers.config.urls")),
 ]

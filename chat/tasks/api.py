@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chat import serializers, tasks
-from providers import relay
 from providers.authentication import caller_of
 from providers.facts import Caller
 
@@ -29,7 +28,6 @@ def completed(
 ) -> Response:
     """The task model's answer to what `tell` makes of the request's conversation. Raises GatewayError."""
     caller = caller_of(request)
-    relay.admit(caller)
     taken = serializers.TaskRequestSerializer(data=request.data)
     taken.is_valid(raise_exception=True)
     told = tell(caller, taken.validated_data["messages"])

@@ -1,11 +1,14 @@
-"""One call to a provider: the lane, the views, the rules for its payload, rate limits, usage."""
+"""Calls to providers. Entrances call `begin`, `call` or `complete`, which hold every rule: scope, check of the body,
+access, rate limits, usage. `ask_for` reads a request.
+"""
 
-from providers.relay.calls import Ask, Reply, admit, ask_for, begin, call, complete
+from providers.relay.asks import Ask, ask_for
+from providers.relay.calls import begin, call, complete
+from providers.relay.replies import Reply
 
 __all__ = [
     "Ask",
     "Reply",
-    "admit",
     "ask_for",
     "begin",
     "call",

@@ -1,8 +1,9 @@
 """The lane: programs with an API key reach the relay before Django builds a request.
 
-A plain ASGI application around another. It takes the three operations that carry the load and hands everything else on.
-It holds no rule of its own: who is calling, what a request must look like, where it goes and how errors read is said by
-`callers`, `relay` and `answers`; the views ask them too. The order is the views': first who, then how large, then what.
+A plain ASGI application around another. It takes the operations of the gateway and hands everything else on. It holds
+no rule of its own: who is calling, what a request must look like, where it goes and how errors read is decided by
+`callers`, `relay` and `error_responses`, as for the views. The order is the views': first who, then how large, then
+what.
 """
 
 import asyncio
@@ -16,21 +17,17 @@ from django.http import parse_cookie
 from providers import callers, error_responses, request_ids
 from providers.authentication import presented_key
 from providers.errors import GatewayError
-from providers.relay import calls
+from providers.relay import asks, calls
+from providers.relay.operations import OPERATIONS
+from providers.relay.replies import Reply
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-ROUTES: dict[str, calls.Operation] = {
-    "/v1/chat/completions": "chat",
-    "/openai/chat/completions": "chat",
-    "/v1/embeddings": "embeddings",
-    "/openai/embeddings": "embeddings",
-    "/v1/responses": "responses",
-    "/openai/responses": "responses",
-}
+# Path → name of the operation. Azure's paths of deployments, which hold a name, are left to Django.
+ROUTES = {path: row.name for row in OPERATIONS.values() if row.on_lane for path in row.paths}
 WATCH_AFTER = 0.25  # seconds; most calls are over by then and need nobody to watch whether their client is still there
 
 
@@ -60,18 +57,17 @@ class Gateway:
         return None
 
 
-async def _ask(
-    operation: calls.Operation, key: str | None, headers: Mapping[bytes, bytes], receive: Receive
-) -> calls.Ask:
+async def _ask(operation: str, key: str | None, headers: Mapping[bytes, bytes], receive: Receive) -> asks.Ask:
     if key is None:
         raise error_responses.anonymous()
     caller = await callers.caller_for_key(key)
     body = await _body(receive, headers)
     cookies = parse_cookie(headers[b"cookie"].decode("latin-1")) if b"cookie" in headers else {}
-    return calls.ask_for(operation, caller, body, cookies)
+    idempotency_key = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
+    return asks.ask_for(operation, caller, body, cookies, idempotency_key=idempotency_key)
 
 
-async def _exchange(ask: calls.Ask, path: str, send: Send) -> None:
+async def _exchange(ask: asks.Ask, path: str, send: Send) -> None:
     """Call and answer. Raises only once the status is sent: the server then breaks the connection off."""
     try:
         reply = await calls.begin(ask)
@@ -84,7 +80,7 @@ async def _exchange(ask: calls.Ask, path: str, send: Send) -> None:
     return None
 
 
-async def _pass_on(reply: calls.Reply, send: Send) -> None:
+async def _pass_on(reply: Reply, send: Send) -> None:
     await _start(send, reply.status, reply.headers)
     left = reply.length
     try:
@@ -106,16 +102,16 @@ async def _start(send: Send, status: int, headers: Iterable[tuple[str, str]]) ->
 
 
 async def _refuse(error: BaseException, path: str, send: Send) -> None:
-    found = error_responses.problem(error, path)
-    await _start(send, found.status, found.headers)
-    await send({"type": "http.response.body", "body": found.body})
+    problem = error_responses.problem(error, path)
+    await _start(send, problem.status, problem.headers)
+    await send({"type": "http.response.body", "body": problem.body})
 
 
 # --- the request ------------------------------------------------------------------------------------------------------
 
 
 class ClientLeft(Exception):
-    """Nobody is there any more to be answered."""
+    """The client closed its connection before its request was complete."""
 
 
 def _key(headers: Mapping[bytes, bytes]) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from providers.facts import Route
+from providers.speech import clips
 from providers.upstream import kinds
 
 
@@ -113,6 +114,16 @@ class EmbeddingsRequestSerializer(serializers.Serializer[Any]):
 
     model = serializers.CharField()
     input = serializers.JSONField(help_text="A text, a list of texts, or tokens")
+
+
+class SpeechRequestSerializer(serializers.Serializer[Any]):
+    """OpenAI's request. Every other member goes on to the provider as it is."""
+
+    model = serializers.CharField()
+    input = serializers.CharField(max_length=clips.MAX_INPUT)
+    voice = serializers.JSONField(required=False, help_text="A name, or an object with an id")
+    response_format = serializers.ChoiceField(choices=list(clips.TYPES), required=False)
+    speed = serializers.FloatField(required=False, min_value=0.25, max_value=4.0)
 
 
 class ResponsesRequestSerializer(serializers.Serializer[Any]):

@@ -64,17 +64,20 @@ def flush() -> None:
 
 
 class Tail:
-    """The last bytes of an answer, kept as the pieces they came in, and the tokens they tell of."""
+    """The end of an answer, as the pieces it came in: how many tokens it tells of, and how many bytes there were."""
 
-    __slots__ = ("_pieces", "_size")
+    __slots__ = ("_pieces", "_size", "received")
 
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
         self._size = 0
+        self.received = 0
 
     def add(self, piece: bytes) -> None:
+        size = len(piece)
         self._pieces.append(piece)
-        self._size += len(piece)
+        self._size += size
+        self.received += size
         while self._size - len(self._pieces[0]) >= TAIL_BYTES:
             self._size -= len(self._pieces.popleft())
 
@@ -86,6 +89,17 @@ class Tail:
     def end(self) -> bytes:
         """The last few bytes."""
         return b"".join(list(self._pieces)[-4:])[-4:]
+
+
+def count_tokens(tail: Tail) -> dict[str, int]:
+    """The columns of an answer whose end says how many tokens it used."""
+    told, answered = tail.tokens()
+    return {"tokens_in": told, "tokens_out": answered}
+
+
+def count_sound(tail: Tail) -> dict[str, int]:
+    """The columns of an answer that is a sound."""
+    return {"audio_bytes": tail.received}
 
 
 def tokens_in(tail: bytes) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The gateway for everyone whom the lane does not take: browsers with a session, and keys when the lane is off.
 
-The same calls, through the same functions, with the same answers as `gateway`; and the model lists.
+One view for each operation of the table, with the same calls and answers as the lane's; and the model lists.
 """
 
 from collections.abc import AsyncGenerator
@@ -13,7 +13,6 @@ from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
@@ -24,14 +23,13 @@ from providers.authentication import IsCaller, caller_of, presented_key, user_of
 from providers.catalogue import discovery
 from providers.errors import GatewayError
 from providers.facts import Caller
-from providers.relay import calls
+from providers.relay import asks, calls
+from providers.relay.operations import STREAMED, Operation
+from providers.relay.replies import Reply
 from providers.relay.serializers import (
-    ChatRequestSerializer,
-    EmbeddingsRequestSerializer,
     ModelListSerializer,
     ModelSerializer,
     OpenAIErrorSerializer,
-    ResponsesRequestSerializer,
     model_list,
     model_object,
 )
@@ -44,16 +42,14 @@ REFUSED: dict[Any, OpenApiResponse] = {
     404: OpenApiResponse(OpenAIErrorSerializer, description="No such model, or not for this caller"),
     503: OpenApiResponse(OpenAIErrorSerializer, description="Connections are switched off or not configured"),
 }
-RELAYED: dict[Any, OpenApiResponse] = {
-    **REFUSED,
-    (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, description="The provider's answer, unchanged"),
-    (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description="The same as it comes, with `stream`"),
+FAILED: dict[Any, OpenApiResponse] = {
     400: OpenApiResponse(OpenAIErrorSerializer, description="The request cannot be understood"),
     413: OpenApiResponse(OpenAIErrorSerializer, description="The body is too large"),
     429: OpenApiResponse(OpenAIErrorSerializer, description="Too much at once; see `Retry-After`"),
     502: OpenApiResponse(OpenAIErrorSerializer, description="`upstream_unreachable`: the provider does not answer"),
     504: OpenApiResponse(OpenAIErrorSerializer, description="`upstream_timeout`: the provider is too slow"),
 }
+RELAYED: dict[Any, OpenApiResponse] = {**REFUSED, **STREAMED, **FAILED}
 
 
 class AnyAccept(BaseContentNegotiation):
@@ -109,39 +105,35 @@ class LoopView(OpenAIView):
 
 
 class RelayView(LoopView):
-    operation: ClassVar[calls.Operation]
+    """One operation of the table; `view_of` makes the views."""
+
+    operation: ClassVar[Operation]
 
     async def post(self, request: Request) -> StreamingHttpResponse:
-        ask = calls.ask_for(self.operation, caller_of(request), body_of(request), request.COOKIES)
+        ask = asks.ask_for(
+            self.operation.name,
+            caller_of(request),
+            body_of(request),
+            request.COOKIES,
+            idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
+        )
         reply = await calls.begin(ask)
         return StreamingHttpResponse(pass_on(reply), status=reply.status, headers=dict(reply.headers))
 
 
-class ChatCompletions(RelayView):
-    operation = "chat"
+def view_of(operation: Operation) -> type[RelayView]:
+    """The view of an operation, with its description for the schema."""
 
-    @extend_schema(request=ChatRequestSerializer, responses=RELAYED)
-    async def post(self, request: Request) -> StreamingHttpResponse:
-        """Complete a chat."""
-        return await super().post(request)
+    @extend_schema(
+        description=operation.summary,
+        parameters=list(operation.parameters),
+        request={operation.media_type: operation.request},
+        responses={**REFUSED, **operation.answers, **FAILED},
+    )
+    async def post(self: RelayView, request: Request) -> StreamingHttpResponse:
+        return await RelayView.post(self, request)
 
-
-class Embeddings(RelayView):
-    operation = "embeddings"
-
-    @extend_schema(request=EmbeddingsRequestSerializer, responses=RELAYED)
-    async def post(self, request: Request) -> StreamingHttpResponse:
-        """Turn texts into vectors."""
-        return await super().post(request)
-
-
-class Responses(RelayView):
-    operation = "responses"
-
-    @extend_schema(request=ResponsesRequestSerializer, responses=RELAYED)
-    async def post(self, request: Request) -> StreamingHttpResponse:
-        """Make a response (OpenAI's newer protocol)."""
-        return await super().post(request)
+    return type(f"{operation.name.title()}Relay", (RelayView,), {"operation": operation, "post": post})
 
 
 def body_of(request: Request) -> bytes:
@@ -151,7 +143,7 @@ def body_of(request: Request) -> bytes:
     return body
 
 
-async def pass_on(reply: calls.Reply) -> AsyncGenerator[bytes, None]:
+async def pass_on(reply: Reply) -> AsyncGenerator[bytes, None]:
     """A client that leaves cancels this generator, which closes the call to the provider."""
     try:
         async for piece in reply.chunks():
@@ -197,7 +189,7 @@ class SiteModels(APIView):
 
 def _caller(request: Request) -> Caller:
     caller = caller_of(request)
-    calls.admit(caller)
+    asks.admit(caller)
     return caller
 
 

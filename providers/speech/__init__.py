@@ -1,7 +1,5 @@
-"""Text read aloud through a connection, with a cache of the sound."""
+"""Text read aloud: which connections can, the voice of this site's pages, and the store of what was spoken."""
 
-from providers.speech.clips import speak
+from providers.speech.voices import Voice, route_for, voice_for
 
-__all__ = [
-    "speak",
-]
+__all__ = ["Voice", "route_for", "voice_for"]

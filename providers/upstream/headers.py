@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Mapping
 from functools import partial
+from typing import TypedDict, Unpack
 from urllib.parse import quote
 
 import jwt
@@ -26,58 +27,43 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _VARIABLE = re.compile(r"\{\{\s*([A-Z_]+)\s*\}\}")
 
 
-async def headers_for(
-    connection: ConnectionFacts,
-    *,
-    caller: Caller | None = None,
-    chat_id: str = "",
-    message_id: str = "",
-    model_id: str = "",
-    cookies: Mapping[str, str] | None = None,
-) -> dict[str, str]:
+class Purpose(TypedDict, total=False):
+    """What a call is made for, as far as its headers say; all of it may be left out."""
+
+    accept: str
+    caller: Caller | None
+    chat_id: str
+    message_id: str
+    model_id: str
+    cookies: Mapping[str, str] | None  # the request's own, unfiltered
+
+
+async def headers_for(connection: ConnectionFacts, **purpose: Unpack[Purpose]) -> dict[str, str]:
     """The headers of one call. Raises ConfigurationError where the connection cannot prove who it is.
 
-    `cookies` are the request's own, unfiltered. Auth types that wait for something do so in a thread.
+    Auth types that wait for something do so in a thread.
     """
     auth_type = _auth_type(connection)
-    prove = partial(_proof, auth_type, connection, _who(auth_type, connection, caller, cookies))
-    proof = await asyncio.to_thread(prove) if auth_type.blocking else prove()
-    return _assemble(connection, proof, caller, chat_id, message_id, model_id, cookies)
+    prove = partial(_proof, auth_type, connection, purpose)
+    return _assemble(connection, await asyncio.to_thread(prove) if auth_type.blocking else prove(), purpose)
 
 
-def headers_for_blocking(
-    connection: ConnectionFacts,
-    *,
-    caller: Caller | None = None,
-    chat_id: str = "",
-    message_id: str = "",
-    model_id: str = "",
-    cookies: Mapping[str, str] | None = None,
-) -> dict[str, str]:
+def headers_for_blocking(connection: ConnectionFacts, **purpose: Unpack[Purpose]) -> dict[str, str]:
     """The same for threads."""
-    auth_type = _auth_type(connection)
-    proof = _proof(auth_type, connection, _who(auth_type, connection, caller, cookies))
-    return _assemble(connection, proof, caller, chat_id, message_id, model_id, cookies)
+    return _assemble(connection, _proof(_auth_type(connection), connection, purpose), purpose)
 
 
-def _assemble(
-    connection: ConnectionFacts,
-    proof: Mapping[str, str],
-    caller: Caller | None,
-    chat_id: str,
-    message_id: str,
-    model_id: str,
-    cookies: Mapping[str, str] | None,
-) -> dict[str, str]:
-    headers = {"Content-Type": "application/json", "Accept": "application/json", **proof}
+def _assemble(connection: ConnectionFacts, proof: Mapping[str, str], purpose: Purpose) -> dict[str, str]:
+    caller, cookies = purpose.get("caller"), purpose.get("cookies")
+    headers = {"Content-Type": "application/json", "Accept": purpose.get("accept", "application/json"), **proof}
     if (owner := kinds.at(connection.base_url)) is not None and owner.attribution:
         headers.update(_attribution(owner))
     if caller is not None and settings.ENABLE_FORWARD_USER_INFO_HEADERS:
-        headers.update(_person(caller, chat_id))
+        headers.update(_person(caller, purpose.get("chat_id", "")))
     if cookies and connection.forward_cookies != "none":
         headers["Cookie"] = cookie_header(allowed_cookies(cookies, connection.forward_cookies))
     if connection.headers:
-        _add_own(headers, connection.headers, _variables(caller, chat_id, message_id, model_id))
+        _add_own(headers, connection.headers, _variables(purpose))
     return headers
 
 
@@ -91,25 +77,24 @@ def _auth_type(connection: ConnectionFacts) -> AuthType:
         raise ConfigurationError(_("The connection's way of authentication is not known here.")) from error
 
 
-def _proof(auth_type: AuthType, connection: ConnectionFacts, who: Who) -> dict[str, str]:
+def _proof(auth_type: AuthType, connection: ConnectionFacts, purpose: Purpose) -> dict[str, str]:
     if connection.secret == UNREADABLE:
         raise ConfigurationError(_("The connection's key cannot be decrypted. Enter it again."), code="key_unreadable")
-    headers = auth_type.headers(connection.secret, connection.auth_options, who)
+    headers = auth_type.headers(connection.secret, connection.auth_options, _who(auth_type, connection, purpose))
     key_header = kinds.of(connection).key_header
     if key_header and auth_type.presents_key and connection.secret:
         return {key_header: connection.secret}
     return headers
 
 
-def _who(
-    auth_type: AuthType, connection: ConnectionFacts, caller: Caller | None, cookies: Mapping[str, str] | None
-) -> Who:
+def _who(auth_type: AuthType, connection: ConnectionFacts, purpose: Purpose) -> Who:
+    caller = purpose.get("caller")
     if caller is None or not auth_type.needs_user:
         return NOBODY
     return Who(
         user_id=caller.user_id,
         credential=caller.credential,
-        cookies=allowed_cookies(cookies or {}, connection.forward_cookies),
+        cookies=allowed_cookies(purpose.get("cookies") or {}, connection.forward_cookies),
         oauth_token=partial(oauth.token_for, caller.user_id),
     )
 
@@ -140,7 +125,7 @@ def _attribution(kind: kinds.Kind) -> dict[str, str]:
 
 
 def _person(caller: Caller, chat_id: str) -> dict[str, str]:
-    """The documented user headers (R24), or one token that says the same and cannot be forged."""
+    """The documented user headers, or one token that says the same and cannot be forged."""
     prefix = settings.FORWARD_USER_INFO_HEADER_PREFIX
     if settings.FORWARD_USER_INFO_HEADER_JWT_SECRET:
         headers = {f"{prefix}User-Jwt": _signed(caller)}
@@ -173,7 +158,8 @@ def _signed(caller: Caller) -> str:
 # --- the administrator's own ------------------------------------------------------------------------------------------
 
 
-def _variables(caller: Caller | None, chat_id: str, message_id: str, model_id: str) -> dict[str, str]:
+def _variables(purpose: Purpose) -> dict[str, str]:
+    caller = purpose.get("caller")
     person = (
         {
             "USER_ID": str(caller.user_id),
@@ -185,7 +171,8 @@ def _variables(caller: Caller | None, chat_id: str, message_id: str, model_id: s
         if caller is not None
         else {}
     )
-    return {**person, "CHAT_ID": chat_id, "MESSAGE_ID": message_id, "MODEL_ID": model_id}
+    ids = {name.upper(): str(purpose.get(name, "")) for name in ("chat_id", "message_id", "model_id")}
+    return {**person, **ids}
 
 
 KNOWN_VARIABLES = frozenset(
@@ -194,7 +181,7 @@ KNOWN_VARIABLES = frozenset(
 
 
 def _add_own(headers: dict[str, str], own: Mapping[str, str], variables: Mapping[str, str]) -> None:
-    """Put the connection's headers over ours, whatever the case of their names (R11); unknown variables stay."""
+    """Put the connection's headers over ours, whatever the case of their names; unknown variables stay."""
 
     def value_of(match: re.Match[str]) -> str:
         name = match[1]

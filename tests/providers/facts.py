@@ -2,9 +2,18 @@
 
 from typing import Any
 
+from hypothesis import strategies as st
+
 from providers.facts import Caller, ConnectionFacts, Route, Source
 from providers.http import Limits, Tls
+from providers.relay import payload
+from providers.relay.operations import OPERATIONS
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=10,
+)
 ALICE = Caller(user_id=7, email="alice@example.com", name="Alice", role="user")
 
 
@@ -26,3 +35,22 @@ def route_to(connection: ConnectionFacts, upstream_id: str = "m1", raw: Any = No
         "tags": (), "vision": None, "tools": None,
     }  # fmt: skip
     return Route(**{**values, **changes})
+
+
+def rewritten(
+    body: dict[str, Any],
+    *,
+    model: str = "m1",
+    base_url: str = "https://models.example/v1",
+    operation: str = "chat",
+    raw: Any = None,
+    route: dict[str, Any] | None = None,
+    **connection: Any,
+) -> dict[str, Any]:
+    """What a source gets of a request for its model."""
+    one = route_to(connection_to(base_url, **connection), model, raw, **(route or {}))
+    asked = {
+        "model": one.public_id,
+        **({"messages": [{"role": "user", "content": "hi"}]} if operation == "chat" else {}),
+    }
+    return payload.rewrite(OPERATIONS[operation], {**asked, **body}, route=one, source=one.sources[0], caller=ALICE)

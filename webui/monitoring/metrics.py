@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.values import ValueClass
 
+from providers.relay.operations import OPERATIONS, PREFIXES
+
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 own = CollectorRegistry()
 REQUESTS = Counter("webui_requests", "HTTP requests answered", ["area", "method", "status"], registry=own)
@@ -22,20 +24,9 @@ SECONDS = Histogram(
 OPEN_STATES = ("pending", "streaming")
 
 # A fixed set of areas: a path is chosen by the caller, and every label value is kept for ever.
-EXACT = {
-    f"{prefix}/{call}": call
-    for prefix in ("/v1", "/openai", "/api")
-    for call in (
-        "chat/completions",
-        "embeddings",
-        "responses",
-        "audio/speech",
-        "images/generations",
-        "images/edits",
-        "models",
-    )
-}
-PREFIXES = (
+CALLS = (*(operation.path for operation in OPERATIONS.values()), "images/generations", "images/edits", "models")
+EXACT = {f"{prefix}/{call}": call for prefix in (*PREFIXES, "/api") for call in CALLS}
+STARTS = (
     ("/static/", "static"),
     ("/api/v1/files", "files"),
     ("/api/v1/images", "images"),
@@ -53,8 +44,8 @@ def area_of(path: str) -> str:
     exact = EXACT.get(path)
     if exact:
         return exact
-    for prefix, area in PREFIXES:
-        if path.startswith(prefix):
+    for start, area in STARTS:
+        if path.startswith(start):
             return area
     return "pages"
 

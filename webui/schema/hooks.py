@@ -9,6 +9,8 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from providers.relay.operations import DEPLOYMENTS
+
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
     target_class = "providers.authentication.KeyAuthentication"
@@ -31,11 +33,12 @@ def without_twins(endpoints: list[Any], **options: Any) -> list[Any]:
 
     A path that is served with and without its last slash is described once; Azure's names of paths are not described.
     """
+    twins = (f"{DEPLOYMENTS}/", "/openai/v1/")
     seen = set()
     kept = []
     for path, path_regex, method, callback in endpoints:
         key = (path.rstrip("/"), method)
-        if key not in seen and not path.startswith("/openai/deployments/"):
+        if key not in seen and not path.startswith(twins):
             kept.append((path, path_regex, method, callback))
         seen.add(key)
     return kept

@@ -1,4 +1,4 @@
-"""Text to speech: routed, cached as a whole, fetched once (R44–R46; B6, B7, B8)."""
+"""Text to speech: routed, cached as a whole, fetched once."""
 
 import asyncio
 import threading
@@ -8,7 +8,7 @@ import pytest
 import requests
 from django.db import connections
 
-from providers import callers, speech
+from providers import callers, relay
 from providers.models import Connection, SpeechClip, UsageRecord
 from tests import people
 from tests.upstream import RESET, Gate, Reply, in_bytes, in_html
@@ -182,9 +182,9 @@ def test_no_thread_keeps_its_connection_to_the_database(connection, api_key, ups
 
     async def listen():
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-        found = await speech.speak(await callers.caller_for_key(api_key), SAY, idempotency_key="one")
-        async for _piece in found.pieces:
-            pass
+        caller = await callers.caller_for_key(api_key)
+        async with relay.call(relay.Ask("speech", caller, SAY, idempotency_key="one")) as reply:
+            assert await reply.read()
         return await asyncio.to_thread(lambda: connections["default"].connection)
 
     assert asyncio.run(listen()) is None

@@ -1,0 +1,42 @@
+"""A call as its caller means it, and how an entrance makes one of a request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from providers.errors import Forbidden
+from providers.facts import Caller
+from providers.relay import payload
+from providers.relay.operations import OPERATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One call. `operation` is a name of the table of operations; `payload["model"]` is a public id."""
+
+    operation: str
+    caller: Caller
+    payload: dict[str, Any] = field(repr=False)
+    raw: bytes | None = field(default=None, repr=False)  # the body as it came; goes on where no rule changes `payload`
+    chat_id: str = ""
+    message_id: str = ""
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    kind: str = ""  # for usage; the operation where empty
+    idempotency_key: str = ""  # for operations with a cache
+
+
+def ask_for(
+    operation: str, caller: Caller, body: bytes, cookies: Mapping[str, str], *, idempotency_key: str = ""
+) -> Ask:
+    """What every entrance makes of a request. Raises Forbidden before it looks at the body, and BadRequest."""
+    row = OPERATIONS[operation]
+    admit(caller, row.scope)
+    return Ask(operation, caller, payload.read(row, body), raw=body, cookies=cookies, idempotency_key=idempotency_key)
+
+
+def admit(caller: Caller, scope: str = "inference") -> None:
+    """Raises Forbidden where the caller's key was made for something else."""
+    if not caller.may(scope):
+        raise Forbidden(_("This API key was not made for calling models."), code="insufficient_scope")

@@ -1,0 +1,280 @@
+"""What a call is answered with: a provider's answer whose first byte is here, or one from a store."""
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from providers import catalogue, error_responses, event_streams, http
+from providers.errors import GatewayError, NetworkError, ProviderError
+from providers.facts import Route, Source
+from providers.relay import rate_limits, usage
+from providers.relay.asks import Ask
+from providers.relay.operations import Operation
+from providers.speech.clips import Clip
+from providers.upstream.error_bodies import error_of
+from providers.upstream.headers import plain
+
+# Of the provider's own headers, those that mean something to a client of ours. The rest ends here: what belongs to
+# the hop, cookies, server names. The length goes along because the bytes do, unchanged: whoever gets fewer knows it.
+PASSED = frozenset(
+    {
+        "content-type",
+        "content-encoding",
+        "content-length",
+        "retry-after",
+        "retry-after-ms",
+        "x-request-id",
+        "x-should-retry",
+    }
+)
+PASSED_FAMILIES = ("x-ratelimit-", "openai-")
+
+logger = logging.getLogger(__name__)
+
+
+class Reply:
+    """An answer that has begun. `headers` are those for the client, with lower-case names. Whoever got it closes it."""
+
+    __slots__ = ("connection", "connection_id", "headers", "public_id", "status")
+
+    public_id: str
+    connection: str  # its name; "" for an answer from a store
+    connection_id: int | None
+    status: int
+    headers: list[tuple[str, str]]
+
+    async def read_some(self) -> bytes:
+        """The next piece of the body, unchanged, as it comes; b"" at the end. Raises NetworkError, UpstreamTimeout."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """End the call, whether the body was read to its end or not, and record the usage."""
+        raise NotImplementedError
+
+    def last_words(self, error: GatewayError) -> bytes:
+        """What ends a body that was cut off, once its status is sent: bytes to send, or `error` is raised again."""
+        raise error
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body, once, as `read_some` gives it."""
+        while piece := await self.read_some():
+            yield piece
+
+    async def read(self) -> bytes:
+        """The whole body."""
+        return b"".join([piece async for piece in self.chunks()])
+
+    async def error(self) -> ProviderError:
+        """What an answer with a status of 400 and above says, as an error in the provider's words."""
+        return error_of(self.status, await self.read(), dict(self.headers))
+
+    @property
+    def length(self) -> int | None:
+        """The body's bytes, where the provider said how many."""
+        for name, value in self.headers:
+            if name == "content-length":
+                return int(value)
+        return None
+
+    def _limit(self, admission: rate_limits.Admission | None) -> None:
+        """Put our rate limits over the provider's: ours are what this client has to keep to."""
+        if admission is not None:
+            others = [pair for pair in self.headers if not pair[0].startswith("x-ratelimit-")]
+            self.headers = [*others, *admission.headers]
+
+
+class ProviderReply(Reply):
+    """A provider's answer. Made by `calls`, opened once."""
+
+    __slots__ = (
+        "_admission",
+        "_answer",
+        "_ask",
+        "_closed",
+        "_first",
+        "_first_byte_ms",
+        "_frames",
+        "_operation",
+        "_outcome",
+        "_started",
+        "_stream",
+        "_tail",
+    )
+
+    connection_id: int
+
+    def __init__(
+        self,
+        ask: Ask,
+        operation: Operation,
+        route: Route,
+        source: Source,
+        admission: rate_limits.Admission | None = None,
+    ) -> None:
+        self.public_id = route.public_id
+        self.connection = source.connection.name
+        self.connection_id = source.connection.id
+        self.status = 0
+        self.headers = []
+        self._ask = ask
+        self._operation = operation
+        self._admission = admission
+        self._frames = 0  # counted where a limit counts tokens, for answers that do not tell how many they used
+        self._first = b""
+        self._first_byte_ms: int | None = None
+        self._outcome = usage.CLIENT_LEFT  # until the answer is complete, or broken
+        self._closed = False
+        self._started = time.perf_counter()
+        self._tail = usage.Tail()
+
+    async def open(self, source: Source, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Send the request and wait for the first byte. Raises NetworkError and its children, closed already."""
+        connection = source.connection
+        patience = connection.limits if self._operation.streams(self._ask.payload) else _whole(connection.limits)
+        self._stream = http.stream("POST", url, headers=headers, body=body, limits=patience, tls=connection.tls)
+        try:
+            self._answer = answer = await self._stream.__aenter__()
+            self._first = await answer.read_some()
+            if not self._first and answer.status < 400:
+                raise NetworkError(_("The provider ended its answer before it began."), code="empty_answer")
+        except GatewayError as error:
+            self.fail(error)
+            await self.aclose()
+            raise
+        except BaseException:
+            await self.aclose()
+            raise
+        milliseconds = (time.perf_counter() - self._started) * 1000
+        self._first_byte_ms = round(milliseconds)
+        self.status = answer.status
+        if answer.status >= 400:
+            self._outcome = answer.status  # whether its words are read or not
+        self.headers = _passed(answer.headers)
+        self._limit(self._admission)
+        if answer.status >= 500:
+            await catalogue.note_failure(connection.id, error_of(answer.status, self._first, {}))
+        else:
+            await catalogue.note_success(connection.id, milliseconds)
+
+    async def read_some(self) -> bytes:
+        piece, self._first = self._first, b""
+        if not piece:
+            try:
+                piece = await self._answer.read_some()
+            except GatewayError as error:
+                self.fail(error)
+                logger.warning("An answer of %s was cut off: %s", self.connection, error)
+                await catalogue.note_failure(self.connection_id, error)
+                raise
+            if not piece:
+                self._outcome = self.status
+                return b""
+        self._tail.add(piece)
+        if self._admission is not None:
+            self._frames += piece.count(b"data:")
+        return piece
+
+    def fail(self, error: GatewayError) -> None:
+        """Have the usage record say that the answer ended in this error."""
+        self._outcome = error.status
+
+    @property
+    def _takes_a_frame(self) -> bool:
+        headers = dict(self.headers)
+        unaltered = headers.keys().isdisjoint(("content-encoding", "content-length"))
+        return unaltered and event_streams.is_one(headers.get("content-type", ""))
+
+    def last_words(self, error: GatewayError) -> bytes:
+        """In an event stream a last frame says what happened, and OpenAI's clients raise on it; but only after a
+        complete frame, for inside one it would be read as a part of it. Everywhere else the error is raised again, and
+        breaks the client's connection off.
+        """
+        if not self._takes_a_frame or not self._tail.end.endswith((b"\n\n", b"\r\r", b"\n\r\n")):
+            raise error
+        return b"data: " + error_responses.openai_body(error) + b"\n\n"
+
+    async def aclose(self) -> None:
+        """Close the connection to the provider (or give it back, when the answer is complete) and record the usage."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            await self._stream.__aexit__()
+        finally:
+            self._record()
+
+    def _record(self) -> None:
+        ask, counted = self._ask, self._operation.count(self._tail)
+        if self._admission is not None and "tokens_in" in counted:
+            # Roughly four bytes of a request and one frame of a stream to a token, where the provider tells nothing.
+            told = counted["tokens_in"] + counted["tokens_out"]
+            rate_limits.spend(self._admission, told or (len(ask.raw or b"") // 4 + self._frames if self._frames else 0))
+        usage.record(
+            usage.Used(
+                kind=ask.kind or ask.operation,
+                user_id=ask.caller.user_id,
+                key_id=ask.caller.key_id,
+                connection_id=self.connection_id,
+                model=self.public_id[:255],
+                status=self._outcome,
+                first_byte_ms=self._first_byte_ms,
+                duration_ms=round((time.perf_counter() - self._started) * 1000),
+                **counted,
+            )
+        )
+
+
+class CachedReply(Reply):
+    """An answer through the operation's cache: from the store, or a download that others may listen to as well."""
+
+    __slots__ = ("_clip",)
+
+    def __init__(self, ask: Ask, route: Route, clip: Clip, admission: rate_limits.Admission | None) -> None:
+        self.public_id, self.connection, self.connection_id = route.public_id, "", None
+        self.status, self.headers = clip.status, list(clip.headers)
+        if clip.length is not None and self.length is None:
+            self.headers.append(("content-length", str(clip.length)))
+        self._limit(admission)
+        self._clip = clip
+        if clip.stored:  # a download is recorded by the reply that it reads
+            usage.record(
+                usage.Used(
+                    kind=ask.kind or ask.operation,
+                    user_id=ask.caller.user_id,
+                    key_id=ask.caller.key_id,
+                    model=self.public_id[:255],
+                    audio_bytes=clip.length or 0,
+                    status=clip.status,
+                )
+            )
+
+    async def read_some(self) -> bytes:
+        return await anext(self._clip.pieces, b"")
+
+    async def aclose(self) -> None:
+        """Stop listening. The download goes on: others may listen, and what is paid for is stored."""
+        await self._clip.pieces.aclose()
+
+
+@lru_cache(maxsize=64)
+def _whole(limits: http.Limits) -> http.Limits:
+    """For an answer that comes in one piece the time between bytes is the time for all of it."""
+    if limits.first_byte is None or limits.idle is None:
+        return limits
+    return replace(limits, total=max(limits.first_byte, limits.idle))
+
+
+def _passed(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    passed: list[tuple[str, Any]] = []
+    for name, value in headers:
+        name = name.lower()
+        if name in PASSED or name.startswith(PASSED_FAMILIES):
+            passed.append((name, plain(value)))
+            if name == "content-type" and event_streams.is_one(value):
+                passed.extend(event_streams.UNBUFFERED)
+    return passed

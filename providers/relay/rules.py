@@ -1,0 +1,197 @@
+"""The rules for request bodies: what is checked before a call, and what changes on the way to a provider.
+
+Pure functions; none changes what it is given. A rule returns the very object it got when it has nothing to change, so
+that the relay can tell whether the caller's bytes may go on as they are. To add a rule: write the function, name it in
+the row of `providers.relay.operations` that needs it, and describe it in one test.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+from providers.errors import BadRequest
+from providers.facts import Caller, ConnectionFacts
+from providers.upstream import kinds
+
+Body = dict[str, Any]
+
+# A family that thinks: o1, o3, o4 … and gpt-5 and later, behind any prefix ("openai/", "work.", "us.openai.").
+_REASONING = re.compile(r"(?:^|[/.:@])(?:o\d+|gpt-(?P<major>\d+))(?!\w)", re.IGNORECASE)
+_CHATS = re.compile(r"chat-latest|gpt-\d[\d.]*-chat", re.IGNORECASE)  # those of ChatGPT's own page
+_REFUSES_DEVELOPER = re.compile(r"(?:^|[/.:@])o1-(?:mini|preview)", re.IGNORECASE)
+MAX_BIAS = 100
+
+
+class Target(NamedTuple):
+    """Where a body goes, as far as rules ask."""
+
+    upstream_id: str
+    connection: ConnectionFacts
+
+
+# --- checks: (body) -> None, raising BadRequest. The rest is the provider's to judge. ---------------------------------
+
+
+def check_model(body: Mapping[str, Any]) -> None:
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        wrong = "missing_required_parameter" if model is None else "invalid_type"
+        raise BadRequest(_("“model” must be the id of a model, as text."), code=wrong, param="model")
+
+
+def check_chat(body: Mapping[str, Any]) -> None:
+    check_model(body)
+    messages = body.get("messages")
+    if not messages or not isinstance(messages, list):
+        wrong = "missing_required_parameter" if not messages else "invalid_type"
+        raise BadRequest(_("“messages” must be a list with at least one message."), code=wrong, param="messages")
+    if not all(isinstance(message, dict) for message in messages):
+        raise BadRequest(_("Each of the “messages” must be an object."), code="invalid_type", param="messages")
+
+
+# --- presets and people -----------------------------------------------------------------------------------------------
+
+
+def with_params(body: Body, params: Mapping[str, Any], known: frozenset[str] | None) -> Body:
+    """A preset's parameters below the caller's own; `known`: those that the operation understands, None for all."""
+    defaults = {name: value for name, value in params.items() if name not in body and (known is None or name in known)}
+    return {**defaults, **body} if defaults else body
+
+
+def prompt_in_messages(body: Body, prompt: str) -> Body:
+    """A preset's system prompt in front of the caller's own, as a message."""
+    first, *others = body["messages"]
+    if first.get("role") not in ("system", "developer"):
+        return {**body, "messages": [{"role": "system", "content": prompt}, first, *others]}
+    content = first.get("content")
+    if isinstance(content, list):
+        joined: Any = [{"type": "text", "text": prompt}, *content]
+    else:
+        joined = f"{prompt}\n\n{content}" if content else prompt
+    return {**body, "messages": [{**first, "content": joined}, *others]}
+
+
+def prompt_in_instructions(body: Body, prompt: str) -> Body:
+    """The same for the responses protocol."""
+    given = body.get("instructions")
+    own = f"\n\n{given}" if isinstance(given, str) and given else ""
+    return {**body, "instructions": prompt + own}
+
+
+def without_prompt(body: Body, prompt: str) -> Body:
+    """For operations that have no place for a system prompt."""
+    return body
+
+
+def with_user(body: Body, caller: Caller) -> Body:
+    """Models of a pipelines server are told who is asking."""
+    user = {"name": caller.name, "id": str(caller.user_id), "email": caller.email, "role": caller.role}
+    return {**body, "user": user}
+
+
+# --- rules: (body, target) -> body ------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def is_reasoning(model: str) -> bool:
+    """Whether the name, behind any prefix, says o1, o3 … or gpt-5 and later; `…-chat-latest` does not think."""
+    if _CHATS.search(model):
+        return False
+    return any(match["major"] is None or _major(match["major"]) >= 5 for match in _REASONING.finditer(model))
+
+
+def _major(digits: str) -> int:
+    """Azure writes versions without their dot: gpt-35-turbo, gpt-41."""
+    return int(digits) if int(digits) < 30 else int(digits[0])
+
+
+def rename_limit(body: Body, target: Target) -> Body:
+    """`max_tokens` ↔ `max_completion_tokens`.
+
+    Reasoning models refuse the old name; OpenAI takes both for the others; compatible servers often know only the old
+    one and ignore the new, so they get the old. Ollama gets it whatever the model is called.
+    """
+    if "max_tokens" not in body and "max_completion_tokens" not in body:
+        return body
+    kind = kinds.of(target.connection)
+    if kind.has_reasoning_names and is_reasoning(target.upstream_id):
+        old, new = "max_tokens", "max_completion_tokens"
+    elif not kind.has_openai_models(target.connection):
+        old, new = "max_completion_tokens", "max_tokens"
+    elif "max_tokens" in body and "max_completion_tokens" in body:
+        return {name: value for name, value in body.items() if name != "max_tokens"}
+    else:
+        return body
+    if old not in body:
+        return body
+    # With both given, the newer name is the one that the caller means.
+    value = body.get("max_completion_tokens", body.get("max_tokens"))
+    return {**{name: kept for name, kept in body.items() if name != old}, new: value}
+
+
+def name_role(body: Body, target: Target) -> Body:
+    """Reasoning models take a first message from a `developer`, o1-mini and o1-preview from a `user`.
+
+    Ollama's templates lose a `developer`'s text: there all of them speak as `system`.
+    """
+    messages = body["messages"]
+    if not kinds.of(target.connection).has_developer_role:
+        if not any(message.get("role") == "developer" for message in messages):
+            return body
+        renamed = [{**one, "role": "system"} if one.get("role") == "developer" else one for one in messages]
+        return {**body, "messages": renamed}
+    if messages[0].get("role") != "system" or not is_reasoning(target.upstream_id):
+        return body
+    role = "user" if _REFUSES_DEVELOPER.search(target.upstream_id) else "developer"
+    return {**body, "messages": [{**messages[0], "role": role}, *messages[1:]]}
+
+
+def read_bias(body: Body, target: Target) -> Body:
+    """`logit_bias` as text (`"50256:-100, 11:5"`) or object, each value within ±100. Raises BadRequest."""
+    given = body.get("logit_bias")
+    if given is None or given == {}:
+        return body
+    try:
+        pairs = _pairs(given)
+        bias = {str(token): max(-MAX_BIAS, min(MAX_BIAS, value)) for token, value in pairs}
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise BadRequest(
+            _("“logit_bias” must be an object of numbers, or text such as “50256:-100, 11:5”."),
+            code="invalid_value",
+            param="logit_bias",
+        ) from error
+    return body if bias == given else {**body, "logit_bias": bias}
+
+
+def _pairs(given: Any) -> list[tuple[str, float]]:
+    if isinstance(given, str):
+        parts = [part.partition(":") for part in given.split(",") if part.strip()]
+        return [(_token(token), _number(value.strip())) for token, _colon, value in parts]
+    return [(token, _number(value)) for token, value in given.items()]
+
+
+def _token(text: str) -> str:
+    return str(int(text.strip()))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, str):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        raise ValueError(value)
+    return int(value) if float(value).is_integer() else value
+
+
+def drop_unknown(body: Body, target: Target) -> Body:
+    """Leave out what a server with a closed list of members refuses: its reasoning models refuse a temperature, too."""
+    allowed = kinds.of(target.connection).chat_parameters(target.connection)
+    if allowed is None:
+        return body
+    if is_reasoning(target.upstream_id) and body.get("temperature", 1) != 1:
+        allowed -= {"temperature"}
+    if body.keys() <= allowed:
+        return body
+    return {name: value for name, value in body.items() if name in allowed}

@@ -1,0 +1,163 @@
+"""Every entrance through which a model is called counts against limits and needs the scope, whoever calls the relay.
+
+The entrances are taken from the code: the rows of the table of operations at all their paths, and every other route
+whose request names a model (pictures have rules of their own). That no other code calls models is read off the sources.
+"""
+
+import ast
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+
+from chat.models import Message
+from providers import callers
+from providers.models import RateLimit
+from providers.relay.operations import DEPLOYMENTS, OPERATIONS, PREFIXES
+from tests import people
+from tests.chat.talk import Talker
+from tests.fixtures.process import ROOT
+from tests.providers.relay.test_operations import REQUESTS
+
+PATIENCE = 20
+SAMPLES: dict[str, Any] = {
+    "model": "m1",
+    "messages": [{"role": "user", "content": "What colour is the sky?"}],
+    "content": "What colour is the sky?",
+}
+
+
+@dataclass(frozen=True)
+class Entrance:
+    path: str
+    body: dict[str, Any]
+    views: bool = False  # without the lane
+
+    def __str__(self) -> str:
+        return f"{self.path} {'views' if self.views else 'site'}"
+
+
+def of_the_table() -> Iterator[Entrance]:
+    for operation in OPERATIONS.values():
+        for path in operation.paths:
+            yield Entrance(path, REQUESTS[operation.name])
+            yield Entrance(path, REQUESTS[operation.name], views=True)
+        if operation.deployed:
+            yield Entrance(f"{DEPLOYMENTS}/m1/{operation.path}", REQUESTS[operation.name])
+
+
+def of_other_routes() -> Iterator[Entrance]:
+    """Routes of the API's description that take a model, and no prompt for a picture."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    for path, methods in schema["paths"].items():
+        content = methods.get("post", {}).get("requestBody", {}).get("content", {})
+        if path.startswith(PREFIXES) or "application/json" not in content:
+            continue
+        described = content["application/json"]["schema"]
+        if "$ref" in described:
+            described = schema["components"]["schemas"][described["$ref"].rpartition("/")[2]]
+        members = described.get("properties", {}).keys()
+        if "model" in members and "prompt" not in members:
+            yield Entrance(path, {name: value for name, value in SAMPLES.items() if name in members})
+
+
+ENTRANCES = [*of_the_table(), *of_other_routes()]
+every = pytest.mark.parametrize("entrance", ENTRANCES, ids=str)
+
+
+@dataclass
+class World:
+    site: Any
+    upstream: Any
+    alice: Any
+    chat_id: str
+    messages: dict[str, str]  # the id of a message of each role
+
+    def post(self, entrance: Entrance, key: str) -> Any:
+        base = self.site.views_url if entrance.views else self.site.url
+        role = "user" if entrance.path.endswith("/edit") else "assistant"
+        path = entrance.path.replace("{chat_id}", self.chat_id).replace("{message_id}", self.messages[role])
+        answer = self.site.session(key=key).post(f"{base}{path}", json=entrance.body, timeout=PATIENCE)
+        self.settle()
+        return answer
+
+    def settle(self) -> None:
+        """Wait until no reply runs."""
+        end = time.monotonic() + PATIENCE
+        while Message.objects.filter(status__in=Message.RUNNING).exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+    @property
+    def calls(self) -> int:
+        return len([one for one in self.upstream.history if one.method == "POST"])
+
+    def refusal(self, answer: Any) -> str:
+        """The code with which it was refused: in the answer, or in the reply that it began."""
+        if answer.status_code >= 400:
+            error = answer.json()
+            return str((error.get("error") or error)["code"])
+        return str(Message.objects.filter(role="assistant").latest("created").error["code"])
+
+
+@pytest.fixture
+def world(site: Any, upstream: Any, connection: Any, alice: Any) -> World:
+    people.set_chat()
+    chat_id = Talker(site, key=people.make_key(alice)).start(title="Sky")["chat"]["id"]
+    world = World(site, upstream, alice, chat_id, {})
+    world.settle()
+    world.messages = {message.role: str(message.pk) for message in Message.objects.filter(chat=chat_id)}
+    return world
+
+
+def test_the_routes_that_take_a_model_are_found() -> None:
+    paths = {entrance.path for entrance in ENTRANCES}
+    assert {"/v1/chat/completions", "/api/chat/completions", "/api/v1/chats/{chat_id}/messages"} <= paths
+    assert any("/tasks/" in path for path in paths)
+
+
+@pytest.mark.django_db(transaction=True)
+@every
+def test_every_entrance_calls_a_model_and_counts_against_a_limit(entrance: Entrance, world: World) -> None:
+    key, before = people.make_key(world.alice), world.calls
+    assert world.post(entrance, key).ok
+    assert world.calls > before
+
+    RateLimit.objects.create(requests_minute=0)
+    before = world.calls
+    assert world.refusal(world.post(entrance, key)) == "rate_limit_exceeded"
+    assert world.calls == before
+
+
+@pytest.mark.django_db(transaction=True)
+@every
+def test_every_entrance_needs_the_scope(entrance: Entrance, world: World) -> None:
+    others = [scope for scope in callers.SCOPES if scope != "inference"]
+    before = world.calls
+    assert world.refusal(world.post(entrance, people.make_key(world.alice, scopes=others))) == "insufficient_scope"
+    assert world.calls == before
+
+
+# --- nobody else calls models -----------------------------------------------------------------------------------------
+
+RULES = {  # what belongs to the verbs of the relay, and the modules that may name it
+    ".endpoint": {"providers/relay/calls.py"},
+    "rate_limits.admit": {"providers/relay/calls.py"},
+    "rate_limits.spend": {"providers/relay/replies.py"},
+    "usage.record": {"providers/relay/replies.py"},
+}
+
+
+def test_the_rules_of_a_call_stand_in_the_relays_verbs_alone() -> None:
+    found: dict[str, set[str]] = {rule: set() for rule in RULES}
+    for app in ("providers", "chat", "webui"):
+        for path in (ROOT / app).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+                for rule in RULES:
+                    if called == rule or (rule.startswith(".") and called.endswith(rule)):
+                        found[rule].add(path.relative_to(ROOT).as_posix())
+    assert found == RULES

@@ -1,0 +1,173 @@
+"""The table of operations: what every row promises, and that every part of the gateway reads it."""
+
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+from django.urls import Resolver404, resolve
+from drf_spectacular.generators import SchemaGenerator
+
+from providers import callers
+from providers.errors import BadRequest
+from providers.models import UsageRecord
+from providers.relay import usage
+from providers.relay.lane import ROUTES
+from providers.relay.operations import DEPLOYMENTS, OPERATIONS, PREFIXES, Operation
+from providers.relay.views import RelayView
+from providers.upstream import kinds
+from tests.providers.facts import connection_to
+from tests.providers.relay.test_lane import send
+from webui.monitoring.metrics import area_of
+
+# A request that the scripted upstream answers, one for each row.
+REQUESTS: dict[str, dict[str, Any]] = {
+    "chat": {"model": "m1", "messages": [{"role": "user", "content": "hello"}]},
+    "embeddings": {"model": "m1", "input": "hello"},
+    "responses": {"model": "m1", "input": "hello"},
+    "speech": {"model": "m1", "input": "hello", "voice": "alloy"},
+}
+every = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+
+
+def views_path(operation: Operation) -> str:
+    return f"{DEPLOYMENTS}/my/model/{operation.path}"
+
+
+# --- what every row promises ------------------------------------------------------------------------------------------
+
+
+def test_every_operation_has_its_case_here() -> None:
+    assert REQUESTS.keys() == OPERATIONS.keys()
+
+
+@every
+def test_it_says_what_it_is(operation: Operation) -> None:
+    assert OPERATIONS[operation.name] is operation
+    assert len(operation.name) <= UsageRecord._meta.get_field("kind").max_length
+    assert not operation.path.startswith("/")
+    assert operation.summary.endswith(".")
+    assert operation.scope in callers.SCOPES
+    assert "model" in operation.request().fields
+    with pytest.raises(FrozenInstanceError):
+        operation.name = "other"  # type: ignore[misc]
+
+
+@every
+def test_its_check_takes_its_request_and_names_what_is_missing(operation: Operation) -> None:
+    operation.check(REQUESTS[operation.name])
+    for wrong in ({}, {"model": 7}, {"model": ""}):
+        with pytest.raises(BadRequest) as refused:
+            operation.check({**REQUESTS[operation.name], "model": None, **wrong})
+        assert refused.value.param == "model"
+
+
+@every
+def test_its_rules_leave_its_own_request_alone(operation: Operation) -> None:
+    from providers.relay import payload
+    from tests.providers.facts import ALICE, route_to
+
+    route, body = route_to(connection_to()), REQUESTS[operation.name]
+    assert payload.rewrite(operation, body, route=route, source=route.sources[0], caller=ALICE) is body
+
+
+@every
+def test_what_it_counts_are_columns_of_usage_records(operation: Operation) -> None:
+    counted = operation.count(usage.Tail())
+    assert counted
+    assert counted.keys() <= set(usage.COLUMNS)
+    assert set(counted.values()) == {0}
+
+
+@every
+@pytest.mark.parametrize("kind", kinds.KINDS)
+def test_every_kind_of_connection_has_an_address_for_it(operation: Operation, kind: str) -> None:
+    server = connection_to(kind=kind)
+    url = kinds.of(server).endpoint(server, operation.path, "m1", operation.deployed)
+    assert url.partition("?")[0] == f"https://models.example/v1/{operation.path}"
+
+
+# --- who reads the table ----------------------------------------------------------------------------------------------
+
+
+@every
+def test_the_url_conf_serves_it_at_all_its_paths(operation: Operation) -> None:
+    assert {f"{prefix}/{operation.path}" for prefix in ("/v1", "/openai", "/openai/v1")} == set(operation.paths)
+    for path in operation.paths:
+        view = resolve(path).func.cls
+        assert issubclass(view, RelayView)
+        assert view.operation is operation
+
+
+@every
+def test_azures_path_of_a_deployment_leads_to_it_where_azure_has_one(operation: Operation) -> None:
+    if operation.deployed:
+        assert resolve(views_path(operation)).func.cls.operation is operation
+    else:
+        with pytest.raises(Resolver404):
+            resolve(views_path(operation))
+
+
+@every
+def test_the_lane_takes_it_where_its_requests_are_json(operation: Operation) -> None:
+    assert operation.on_lane is (operation.media_type == "application/json")
+    taken = {path for path, name in ROUTES.items() if name == operation.name}
+    assert taken == (set(operation.paths) if operation.on_lane else set())
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+@every
+def test_the_schema_describes_it(operation: Operation, schema: Any) -> None:
+    for prefix in ("/v1", "/openai"):
+        described = schema["paths"][f"{prefix}/{operation.path}"]["post"]
+        assert described["description"] == operation.summary
+        assert list(described["requestBody"]["content"]) == [operation.media_type]
+        answers = {media for status, media in operation.answers if status == 200}
+        assert set(described["responses"]["200"]["content"]) == answers
+    assert not [path for path in schema["paths"] if path.startswith(("/openai/v1/", f"{DEPLOYMENTS}/"))]
+
+
+@every
+def test_the_metrics_count_it_by_its_path(operation: Operation) -> None:
+    assert {area_of(path) for path in operation.paths} == {operation.path}
+
+
+# --- the running site -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@every
+def test_lane_and_views_answer_it_alike_at_every_path(
+    operation: Operation, site: Any, upstream: Any, connection: Any, api_key: str, settings: Any
+) -> None:
+    import orjson
+
+    settings.SPEECH_CACHE_BYTES = 0
+    body, headers = orjson.dumps(REQUESTS[operation.name]), {"Authorization": f"Bearer {api_key}"}
+    bases = (site.url, site.views_url)
+    answers = [send(f"{base}{path}", body, headers) for path in operation.paths for base in bases]
+    if operation.deployed:
+        answers.append(send(f"{site.url}{views_path(operation)}", body, headers))
+    assert answers[0].status == 200
+    assert answers[0].complete
+    assert all(answer == answers[0] for answer in answers)
+
+    assert len(upstream.asked(f"/v1/{operation.path}", "POST")) == len(answers)
+    usage.flush()
+    records = UsageRecord.objects.filter(kind=operation.name, status=200, model="m1", connection=connection)
+    assert records.count() == len(answers)
+    assert all(sum(getattr(record, name) for name in operation.count(usage.Tail())) for record in records)
+
+
+@pytest.mark.django_db(transaction=True)
+@every
+def test_a_path_with_a_slash_at_its_end_is_none_of_ours(
+    operation: Operation, site: Any, connection: Any, api_key: str
+) -> None:
+    session = site.session(key=api_key)
+    for prefix in PREFIXES:
+        path = f"{prefix}/{operation.path}/"
+        assert session.post(f"{site.url}{path}", json=REQUESTS[operation.name], timeout=20).status_code == 404
