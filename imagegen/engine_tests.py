@@ -30,9 +30,8 @@ def check(row: ImageEngine) -> Tested:
     try:
         words = str(config.check(row)["detail"])
     except GatewayError as error:
-        words = f"{error.message} {error.provider}".strip()
-        health.update(last_checked=begun, last_error=words[:2000])
-        return Tested(False, words)
+        health.update(last_checked=begun, last_error=error.full_message[:2000])
+        return Tested(False, error.full_message)
     spent = round((timezone.now() - begun).total_seconds() * 1000)
     health.update(last_checked=begun, last_ok=begun, last_error="", last_duration_ms=spent)
     return Tested(True, words)

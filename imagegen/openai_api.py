@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
@@ -27,6 +27,7 @@ from imagegen import inputs, jobs, services
 from imagegen.api import IDEMPOTENCY_KEY, ImageView, keep_to_limits, wait
 from imagegen.models import ImageJob
 from imagegen.serializers import WishSerializer
+from providers import event_streams
 from providers.errors import BadRequest, GatewayError
 
 # Members that speak to us; every other one is the model's own parameter and goes on to it (quality, background, …).
@@ -136,9 +137,7 @@ def _stream(job: ImageJob, kind: str) -> HttpResponseBase:
     async def begin() -> AsyncIterator[bytes]:
         return _events(job, kind)
 
-    response = StreamingHttpResponse(async_to_sync(begin)(), content_type="text/event-stream")
-    response["Cache-Control"] = "no-cache"
-    return response
+    return event_streams.response(async_to_sync(begin)())
 
 
 async def _events(job: ImageJob, kind: str) -> AsyncIterator[bytes]:

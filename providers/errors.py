@@ -63,12 +63,20 @@ class GatewayError(Exception):
     def message(self) -> str:
         return str(self._message)
 
+    @property
+    def reason(self) -> str:
+        """Why it failed, in as few words as there are: the provider's own, else our sentence."""
+        return self.provider or self.message
+
+    @property
+    def full_message(self) -> str:
+        """Our sentence, with the provider's own words behind it where it does not hold them already."""
+        provider = self.provider.strip()
+        return f"{self.message} {provider}" if provider and provider not in self.message else self.message
+
     def openai_body(self) -> dict[str, Any]:
-        """OpenAI's error object (contracts/openai.md, section 2), with the provider's words behind ours."""
-        words = str(self.message)
-        if self.provider and self.provider not in words:
-            words = f"{words} {self.provider}"
-        return {"error": {"message": words, "type": self.type, "param": self.param, "code": self.code}}
+        """OpenAI's error object: https://platform.openai.com/docs/guides/error-codes"""
+        return {"error": {"message": self.full_message, "type": self.type, "param": self.param, "code": self.code}}
 
     def detail_body(self) -> dict[str, Any]:
         """`{"detail", "code"}`, with `provider` where the provider said something."""

@@ -16,7 +16,7 @@ from chat import pipeline, tools
 from chat.answers import reader as reading
 from chat.answers.calls import CallReader
 from chat.pipeline import Turn
-from providers import error_responses, relay
+from providers import error_responses, event_streams, relay
 from providers.errors import GatewayError
 from providers.relay.views import pass_on
 from providers.upstream import sse
@@ -279,7 +279,7 @@ def _parsed(text: str | bytes) -> Any:
 
 
 def _is_stream(reply: relay.Reply) -> bool:
-    return dict(reply.headers).get("content-type", "").lower().startswith("text/event-stream")
+    return event_streams.is_one(dict(reply.headers).get("content-type", ""))
 
 
 def _is_encoded(reply: relay.Reply) -> bool:

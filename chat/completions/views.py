@@ -24,12 +24,10 @@ from chat.completions import direct
 from chat.models import Message
 from chat.pipeline import Turn, attachments
 from chat.runs import Given
-from providers import relay
+from providers import event_streams, relay
 from providers.authentication import caller_of
 from providers.errors import BadRequest
 from providers.relay.views import RELAYED, LoopView, body_of
-
-STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 class ChatCompletions(LoopView):
@@ -149,9 +147,7 @@ def _spoken(turn: Turn, text: str) -> HttpResponseBase:
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": turn.payload["model"]}
     if turn.payload.get("stream"):
         frames = [b"data: %s\n\n" % orjson.dumps({**head, **chunk}) for chunk in _chunks(text)]
-        return StreamingHttpResponse(
-            _each([*frames, b"data: [DONE]\n\n"]), content_type="text/event-stream", headers=STREAM_HEADERS
-        )
+        return event_streams.response(_each([*frames, b"data: [DONE]\n\n"]))
     message = {"role": "assistant", "content": text}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     return Response({**head, "object": "chat.completion", "choices": [choice]})

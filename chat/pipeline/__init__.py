@@ -83,7 +83,7 @@ async def run(turn: Turn) -> None:
             await handler.handle(turn)
         except GatewayError as error:
             logger.warning("Handler %s gave up: %s", handler.name, error.message)
-            await _report(turn, error.provider or error.message)
+            await _report(turn, error.reason)
         except Exception:  # a handler may come from anywhere; the conversation goes on without it
             logger.exception("Handler %s failed", handler.name)
             await _report(turn, _("Something went wrong on this site."))

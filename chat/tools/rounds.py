@@ -108,10 +108,8 @@ class Rounds:
         try:
             told = await tool.run(self.turn, arguments)
         except GatewayError as error:
-            reason = error.provider or error.message
-            detail = reason if reason == error.message else f"{error.message} {reason}"
-            await self._tell(tool.failed_label or tool.label, error=True, detail=detail)
-            return f"That failed. The reason was: {reason}"
+            await self._tell(tool.failed_label or tool.label, error=True, detail=error.full_message)
+            return f"That failed. The reason was: {error.reason}"
         except Exception:  # a tool may come from anywhere; the conversation goes on without it
             logger.exception("Tool %s failed", name)
             detail = _("Something went wrong on this site.")

@@ -44,8 +44,7 @@ class WebSearchHandler(Handler):
 
     @staticmethod
     async def _say_why(turn: Turn, error: GatewayError) -> None:
-        reason = f"{error.message} {error.provider}".strip()
-        words = _("The web could not be searched: %s") % reason
+        words = _("The web could not be searched: %s") % error.full_message
         await turn.emit("status", {"description": words, "done": True, "error": True})
         turn.add_context(
             "The person asked this site to search the web first, and that failed, so there are no results. Answer from "

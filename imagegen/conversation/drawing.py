@@ -19,7 +19,6 @@ from chat.pipeline import Turn
 from imagegen import jobs, services
 from imagegen.jobs import Watch
 from imagegen.models import ImageJob
-from providers.errors import GatewayError
 from providers.facts import Caller
 
 
@@ -52,17 +51,6 @@ async def draw(
         await in_thread(services.forget_job, job)
     await turn.add_files([event_file(row) for row in found])
     return job, found
-
-
-def reason_of(error: GatewayError) -> str:
-    """Why nothing was drawn: the provider's own words where it said something."""
-    return error.provider or error.message
-
-
-def detail_of(error: GatewayError) -> str:
-    """The same for the person: our sentence, with the provider's words behind it."""
-    reason = reason_of(error)
-    return reason if reason == error.message else f"{error.message} {reason}"
 
 
 def event_file(row: File) -> Any:

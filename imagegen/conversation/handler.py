@@ -125,13 +125,13 @@ class ImageHandler(Handler):
                 "description": _("An error occurred while generating an image"),
                 "done": True,
                 "error": True,
-                "detail": drawing.detail_of(error),
+                "detail": error.full_message,
             },
         )
         what = "edit the picture" if editing else "make a picture"
         turn.add_context(
             f"The person asked this site to {what}, and that failed. No picture is shown. The reason was: "
-            f"{drawing.reason_of(error)} Tell them so in their own language and, if the reason suggests one, what they "
+            f"{error.reason} Tell them so in their own language and, if the reason suggests one, what they "
             "could do."
         )
 

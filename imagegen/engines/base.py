@@ -280,11 +280,11 @@ class Engine:
                 if request.n <= per_call:
                     raise
                 refused = refused or error
-                yield Notice(f"{error.message} {error.provider}".strip())
+                yield Notice(error.full_message)
             except GatewayError as error:
                 if not drawn:
                     raise
-                yield Notice(f"{error.message} {error.provider}".strip())
+                yield Notice(error.full_message)
                 return
             if request.n > per_call:
                 yield Progress(step=drawn, total=request.n, fraction=min(1.0, (start + count) / request.n))

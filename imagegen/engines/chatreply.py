@@ -16,14 +16,14 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import dialect, refusals, words
+from imagegen.engines import dialect, refusals
 from imagegen.engines.base import Engine, EngineConfig, Event, Field, Learned, ModelChoice, Picture, Run, Used
 from imagegen.engines.gemini import SHAPES
 from imagegen.engines.merging import merged
 from imagegen.picture_request import AUTO, PictureRequest
 from providers import http
 from providers.errors import ContentRefused, ProviderError
-from providers.upstream import kinds
+from providers.upstream import error_bodies, kinds, words
 
 DEFAULT_URL = kinds.OPENROUTER.example
 OWN = {"model", "messages", "stream", "modalities", "n", "tools", "prompt"}
@@ -197,7 +197,7 @@ class _Reply:
             )
         for choice in document.get("choices") or ():
             if error := choice.get("error"):
-                raise refusals.as_error(refusals.said_by(error))
+                raise refusals.as_error(error_bodies.of_value(error))
             ends = (choice.get("finish_reason"), choice.get("native_finish_reason"))
             self.reasons += [str(reason) for reason in ends if reason]
             self._take_message(choice.get("message") or choice.get("delta") or {})
@@ -242,7 +242,7 @@ class _Reply:
         if self.refusal or self._is_refused:
             reason = next((one for one in reversed(self.reasons) if _REFUSED_REASON.search(one)), "")
             told = f"{reason}: {told}" if reason and told else told or reason
-            return ContentRefused(_("The provider's safety rules refused this picture."), provider=told)
+            return ContentRefused(refusals.REFUSED, provider=told)
         if told:
             message = _("The model answered in words instead of a picture.")
             return ProviderError(message, code="no_picture", provider=told)

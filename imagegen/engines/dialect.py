@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from imagegen import embedded
 from imagegen.engines import refusals
 from imagegen.engines.base import Event, Learned, Notice
+from providers import event_streams
 from providers.errors import ProviderError
 from providers.http import BlockingAnswer
+from providers.upstream import error_bodies
 
 QUIET = {"response_format", "stream", "partial_images"}  # ours alone: nobody misses them in the picture
 STREAMING = {"stream", "partial_images"}
@@ -29,10 +31,10 @@ def asked_twice(
         if answer.status < 400:
             yield from read(answer)
             return
-        said = refusals.read(answer.content)
-        unknown = _droppable(answer.status, said, set(body) - needed)
+        refusal = error_bodies.read(answer.content)
+        unknown = _droppable(answer.status, refusal, set(body) - needed)
         if not unknown:
-            raise refusals.error_for(answer, said)
+            raise refusals.error_for(answer, refusal)
     for name in sorted(unknown):
         yield Learned(name)
         if name not in QUIET:
@@ -43,18 +45,19 @@ def asked_twice(
         yield from read(answer)
 
 
-def _droppable(status: int, said: refusals.Said, sent: set[str]) -> set[str]:
+def _droppable(status: int, refusal: error_bodies.ErrorBody, sent: set[str]) -> set[str]:
     if status not in (400, 422):
         return set()
-    unknown = refusals.unknown_parameters(said, sent)
-    if said.param in STREAMING & sent:
-        unknown = unknown | {said.param}  # "your organization must be verified to stream": pictures come without, too
+    unknown = error_bodies.unknown_parameters(refusal, sent)
+    if refusal.param in STREAMING & sent:
+        # "your organization must be verified to stream": pictures come without, too
+        unknown = unknown | {refusal.param}
     return unknown | (STREAMING & sent) if unknown & STREAMING else unknown
 
 
 def is_stream(answer: BlockingAnswer) -> bool:
     """Whether the server streams: those that do not know how answer plain JSON although asked."""
-    return answer.headers.get("content-type", "").startswith("text/event-stream")
+    return event_streams.is_one(answer.headers.get("content-type", ""))
 
 
 def document(answer: BlockingAnswer) -> Any:
@@ -66,12 +69,14 @@ def document(answer: BlockingAnswer) -> Any:
         value = embedded.loads(body)
     except ValueError as error:
         raise ProviderError(
-            _("The provider's answer is not JSON."), code="invalid_answer", provider=refusals.read(bytes(body)).message
+            _("The provider's answer is not JSON."),
+            code="invalid_answer",
+            provider=error_bodies.provider_words(bytes(body)),
         ) from error
     if not isinstance(value, dict):
         raise ProviderError(_("The provider's answer has another form than expected."), code="invalid_answer")
     if value.get("error"):
-        raise refusals.as_error(refusals.said_by(value["error"]))
+        raise refusals.as_error(error_bodies.of_value(value["error"]))
     return value
 
 
@@ -91,7 +96,7 @@ def frames(answer: BlockingAnswer) -> Iterator[dict[str, Any]]:
         if not isinstance(value, dict):
             continue
         if value.get("error") or value.get("type") == "error":
-            raise refusals.as_error(refusals.said_by(value.get("error") or value))
+            raise refusals.as_error(error_bodies.of_value(value.get("error") or value))
         yield value
 
 

@@ -14,12 +14,13 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import refusals, words
+from imagegen.engines import refusals
 from imagegen.engines.base import Engine, EngineConfig, Event, Field, ModelChoice, Notice, Picture, Run, Used
 from imagegen.engines.merging import merged
 from imagegen.picture_request import AUTO, InputPicture, PictureRequest
 from providers import http
 from providers.errors import BadRequest, ContentRefused, ProviderError
+from providers.upstream import error_bodies, words
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com/v1beta"
 GENERATE, PREDICT = "generateContent", "predict"
@@ -117,7 +118,7 @@ class Gemini(Engine):
         try:
             value = embedded.loads(answer.content)
         except ValueError as error:
-            provider = refusals.read(answer.content).message
+            provider = error_bodies.provider_words(answer.content)
             message = _("The provider's answer is not JSON.")
             raise ProviderError(message, code="invalid_answer", provider=provider) from error
         if isinstance(value, list) and value:
@@ -125,7 +126,7 @@ class Gemini(Engine):
         if not isinstance(value, dict):
             raise ProviderError(_("The provider's answer has another form than expected."), code="invalid_answer")
         if value.get("error"):
-            raise _as_error(refusals.said_by(value["error"]))
+            raise _as_error(error_bodies.of_value(value["error"]))
         return value
 
     def _method(self, config: EngineConfig, request: PictureRequest) -> str:
@@ -142,7 +143,7 @@ class Gemini(Engine):
         return super().headers(config)
 
     def error(self, answer: http.BlockingAnswer) -> ProviderError:
-        return _as_error(refusals.read(answer.content), answer)
+        return _as_error(error_bodies.read(answer.content), answer)
 
     # --- for the administrator ---
 
@@ -296,20 +297,20 @@ def _predictions(answer: dict[str, Any], request: PictureRequest) -> Iterator[Ev
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-def _as_error(said: refusals.Said, answer: http.BlockingAnswer | None = None) -> ProviderError:
+def _as_error(body: error_bodies.ErrorBody, answer: http.BlockingAnswer | None = None) -> ProviderError:
     """Google's classes of error: a bad key is a 400 there, and when to try again stands in the details."""
     status = answer.status if answer else 0
-    details = _objects((said.detail or {}).get("details"))
+    details = _objects((body.detail or {}).get("details"))
     reasons = {str(one.get("reason", "")) for one in details}
-    wait = refusals.wait_of(answer.headers) if answer else None
+    wait = error_bodies.wait_of(answer.headers) if answer else None
     for one in details:
         if match := re.fullmatch(r"([0-9.]+)s", str(one.get("retryDelay", ""))):
             wait = float(match[1])
     if "API_KEY_INVALID" in reasons:
-        message = _("The provider does not accept the key.")
-        return ProviderError(message, code="invalid_api_key", provider=said.message, status=status or 400)
-    error = refusals.as_error(said, status=status, wait=wait)
-    if error.status == 429 and (_is_exhausted(details) or "limit: 0" in said.message):
+        message = _("The provider does not accept the key (%(status)s).") % {"status": status or 400}
+        return ProviderError(message, code="invalid_api_key", provider=body.message, status=status or 400)
+    error = refusals.as_error(body, status=status, wait=wait)
+    if error.status == 429 and (_is_exhausted(details) or "limit: 0" in body.message):
         error.retryable = False
     return error
 
@@ -321,7 +322,7 @@ def _is_exhausted(details: list[dict[str, Any]]) -> bool:
 
 
 def _refused(reason: str, told: str) -> ContentRefused:
-    return ContentRefused(_("The provider's safety rules refused this picture."), provider=_told(reason, told))
+    return ContentRefused(refusals.REFUSED, provider=_told(reason, told))
 
 
 def _told(reason: str, told: str) -> str:

@@ -113,11 +113,8 @@ def write_row(connection_id: int, **columns: Any) -> None:
 
 
 def in_words(error: BaseException) -> str:
-    """What the health column says: our sentence, then the provider's own words. Never a trace, never a key."""
-    if isinstance(error, GatewayError):
-        provider = error.provider.strip()
-        return f"{error.message} {provider}"[:1000].strip() if provider else error.message[:1000]
-    return type(error).__name__
+    """What the health column says of an error. Never a trace, never a key."""
+    return error.full_message[:1000] if isinstance(error, GatewayError) else type(error).__name__
 
 
 def reopen(connection_id: int) -> None:

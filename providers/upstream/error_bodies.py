@@ -1,75 +1,245 @@
-"""What a provider says when it refuses: its own words out of any body, and the error that carries them.
+"""A provider's refusal as one of our errors: its words, its code, its status, and whether and when to try again.
 
-Bodies seen: `{"error": {"message"}}`, `{"error": "text"}`, `{"detail": "text" | [...]}`, `{"message"}` (API management
-layers), `{"errors": [...]}`, plain text, HTML pages of proxies, nothing at all.
+Bodies are read defensively. Seen: `{"error": {"message", "code", "type", "param"}}` (OpenAI), `{"error": "text"}`,
+`{"detail": "text" | [{"loc", "msg", "type"}]}` (FastAPI), `{"statusCode", "message"}` (API managers),
+`{"errors": [...]}`, `{"title"}` (RFC 9457), a list of one object (Google), `error.metadata.raw` (the provider behind
+OpenRouter), numbers as codes, plain text, HTML pages of proxies, nothing at all.
 """
 
-import html
+import email.utils
 import re
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from providers.errors import ProviderError
+from providers.errors import ContentRefused, ProviderError
+from providers.upstream import words
 
-MAX_WORDS = 500  # characters kept
-RETRYABLE = {408, 409, 425, 429}
-TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+MAX_PLAIN = 20_000  # bytes of a body that is no JSON
+REFUSED_CODES = {
+    "moderation_blocked",
+    "content_policy_violation",
+    "content_filter",
+    "contentfilter",
+    "responsibleaipolicyviolation",
+    "image_content_policy_violation",
+    "refusal",
+}
+REFUSED_TYPES = {"image_generation_user_error"}
+REFUSED_WORDS = re.compile(
+    r"safety system|safety_violations|content[ _]policy|moderation[ _]blocked|content filter", re.IGNORECASE
+)
+NO_MONEY_CODES = {
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    "payment_required",
+    "billing_hard_limit_reached",
+}
+RETRYABLE = {408, 409, 425, 429}  # and every status of 500 and above
+RETRYABLE_CODES = {  # where no status says it: in a started stream, or in a body that came with 200
+    "rate_limit_exceeded",
+    "rate_limit_error",
+    "slow_down",
+    "server_error",
+    "server_is_overloaded",
+    "service_unavailable_error",
+    "overloaded_error",
+    "provider_overloaded",
+    "provider_unavailable",
+    "server",
+    "timeout",
+}
+_UNKNOWN_CODES = {"unknown_parameter", "unsupported_parameter", "extra_forbidden"}
+_UNKNOWN_WORDS = re.compile(
+    r"unknown (?:parameter|argument|field)|unsupported (?:parameter|field)|UnsupportedParams"
+    r"|unrecogni[sz]ed (?:request )?(?:argument|parameter)|unexpected (?:field|keyword argument)"
+    r"|does not support (?:the )?param|extra (?:inputs|fields) (?:are )?not permitted",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TEXT_KEYS = ("error", "message", "detail", "errors", "msg", "title")  # where a sentence may stand, in any shape
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """What an error body says. `message` is one line; `code` is a text or empty: numbers only repeat the status."""
+
+    message: str
+    code: str = ""
+    type: str = ""
+    param: str = ""
+    detail: Mapping[str, Any] | None = None  # the whole error object, for members of one provider's own
+
+
+# --- reading ----------------------------------------------------------------------------------------------------------
+
+
+def read(body: bytes) -> ErrorBody:
+    """An error body of any shape; never raises."""
+    try:
+        value = orjson.loads(body)
+    except ValueError:
+        return ErrorBody(words.clean(body[:MAX_PLAIN].decode("utf-8", "replace")))
+    if isinstance(value, list):
+        value = value[0] if value else {}
+    return of_value((value.get("error") or value) if isinstance(value, dict) else value)
 
 
 def provider_words(body: bytes) -> str:
-    """The sentence in an error body, one line of at most `MAX_WORDS` characters; empty when there is none."""
-    try:
-        words = _words_in(orjson.loads(body))
-    except ValueError:
-        words = _plain(body)
-    return " ".join(words.split())[:MAX_WORDS]
+    """The sentence in an error body, one line; empty where there is none."""
+    return read(body).message
 
 
-def _words_in(value: Any) -> str:
+def of_value(error: Any) -> ErrorBody:
+    """The same for an `error` member that is parsed already: an object, or a text."""
+    if not isinstance(error, dict):
+        return ErrorBody(words.clean(_text(error)))
+    inner, metadata = error.get("innererror"), error.get("metadata")
+    codes = [_text(error.get("code")), _text(error.get("status"))]  # Google's class stands in `status`
+    if isinstance(inner, dict):
+        codes.append(_text(inner.get("code")))
+    code = next((one for one in codes if one and not one.lstrip("-").isdigit()), "")
+    message, param = _sentence_in(error.get("message")), _text(error.get("param"))
+    if isinstance(metadata, dict):  # OpenRouter's: its own class of error, and the words of the provider behind it
+        code = _text(metadata.get("error_type")) or code
+        if raw := metadata.get("raw"):
+            behind = read(raw.encode()) if isinstance(raw, str) else of_value(raw)
+            message = f"{message}: {behind.message}" if behind.message else message
+    if not message and isinstance(detail := error.get("detail") or error.get("errors"), list):
+        message, param, code = _from_entries(detail, code)
+    message = message or _sentence_in(error)
+    return ErrorBody(words.clean(message), code, _text(error.get("type")), param, error)
+
+
+def _from_entries(entries: list[Any], code: str) -> tuple[str, str, str]:
+    """FastAPI's list of {loc, msg, type}. The rejected input itself is not repeated."""
+    places = [(_last(one.get("loc")), one) for one in entries if isinstance(one, dict) and "msg" in one]
+    if not places:
+        return _sentence_in(entries), "", code
+    sentences = [f"{place}: {_text(one['msg'])}" if place else _text(one["msg"]) for place, one in places]
+    return "; ".join(sentences), places[0][0], code or _text(places[0][1].get("type"))
+
+
+def _last(loc: Any) -> str:
+    return _text(loc[-1]) if isinstance(loc, list) and loc else ""
+
+
+def _sentence_in(value: Any) -> str:
+    """The first sentence in a value of any shape; nothing where only numbers and names stand in it."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "; ".join(words for item in value[:5] if (words := _words_in(item)))
+        return "; ".join(text for item in value[:5] if (text := _sentence_in(item)))
     if isinstance(value, dict):
-        for key in ("error", "message", "detail", "errors", "msg", "title"):
-            if value.get(key):
-                return _words_in(value[key])
+        return next((text for key in _TEXT_KEYS if (text := _sentence_in(value.get(key)))), "")
     return ""
 
 
-def _plain(body: bytes) -> str:
-    text = body[:20_000].decode(errors="replace")
-    if "<html" in text.lower() or text.lstrip().startswith("<"):
-        title = TITLE.search(text)
-        return html.unescape(title.group(1)) if title else ""
-    return text
+def wait_of(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait: `retry-after-ms`, else `Retry-After` in seconds or as a date; None when neither makes sense."""
+    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        value = (headers.get(name) or headers.get(name.title()) or "").strip()
+        try:
+            seconds = float(value) * scale
+        except ValueError:
+            parsed = email.utils.parsedate_tz(value) if value else None
+            if parsed is None:
+                continue
+            seconds = email.utils.mktime_tz(parsed) - time.time()
+        if 0 <= seconds < 86_400 * 366:
+            return seconds
+    return None
 
 
-def error_of(status: int, body: bytes, headers: Mapping[str, str]) -> ProviderError:
-    """The error for an answer of 400 and above: its status, its words, and when to try again."""
-    words = provider_words(body)
-    if status in (401, 403):
-        message = _("The provider refused the key (%(status)s).")
-    elif status == 404:
-        message = _("The provider knows no such address (%(status)s).")
-    elif status == 429:
-        message = _("The provider asks to slow down (%(status)s).")
-    else:
-        message = _("The provider answered with an error (%(status)s).")
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def error_of(
+    status: int, body: bytes, headers: Mapping[str, str], *, refused: str | Promise | None = None
+) -> ProviderError:
+    """The error for an answer of 400 and above. `refused`: our sentence where its safety rules refuse the content."""
+    return as_error(read(body), status=status, wait=wait_of(headers), refused=refused)
+
+
+def as_error(
+    body: ErrorBody, *, status: int = 0, wait: float | None = None, refused: str | Promise | None = None
+) -> ProviderError:
+    """What a provider told, in an answer or in mid-stream (`status` 0: none was given), as our error."""
+    code, known = body.code, status or _status_in(body.detail)
+    status = known or 502
+    if is_content_refusal(body):
+        return ContentRefused(refused or _("The provider's safety rules refused this."), provider=body.message)
+    if code.lower() in NO_MONEY_CODES or body.type.lower() in NO_MONEY_CODES or (status == 402 and wait is None):
+        message = _("The account at the provider has no credit left.")
+        return ProviderError(message, code=code or "insufficient_quota", provider=body.message, status=status)
     return ProviderError(
-        message % {"status": status},
+        _sentence_for(status) % {"status": status},
+        code=code or _CODES.get(status, "provider_error"),
+        param=body.param or None,
+        provider=body.message,
+        retry_after=wait,
+        retryable=_is_passing(known, body) or (status == 402 and wait is not None),
         status=status,
-        provider=words,
-        retryable=status in RETRYABLE or status >= 500,
-        retry_after=_seconds(headers.get("retry-after") or headers.get("Retry-After")),
     )
 
 
-def _seconds(value: str | None) -> float | None:
-    try:
-        return float(value) if value else None
-    except ValueError:
-        return None
+def is_content_refusal(body: ErrorBody) -> bool:
+    """By code and type first; by the message only when neither says anything."""
+    if body.code.lower() in REFUSED_CODES or body.type.lower() in REFUSED_TYPES:
+        return True
+    metadata = (body.detail or {}).get("metadata")
+    if isinstance(metadata, dict) and (
+        _text(metadata.get("error_type")) in REFUSED_CODES or metadata.get("flagged_input")
+    ):
+        return True
+    return not body.code and bool(REFUSED_WORDS.search(body.message))
+
+
+def unknown_parameters(body: ErrorBody, sent: set[str]) -> set[str]:
+    """Which of the parameters that we sent the provider calls unknown or unsupported; none when it means otherwise."""
+    if body.code not in _UNKNOWN_CODES and not _UNKNOWN_WORDS.search(body.message):
+        return set()
+    if body.param.partition("[")[0] in sent:
+        return {body.param.partition("[")[0]}
+    return sent & set(_NAME.findall(body.message))
+
+
+def _is_passing(status: int, body: ErrorBody) -> bool:
+    if status:
+        return status in RETRYABLE or status >= 500
+    return bool({body.code, body.type} & RETRYABLE_CODES)
+
+
+def _status_in(detail: Mapping[str, Any] | None) -> int:
+    """A numeric code in an error object that came with HTTP 200 is the status it should have had."""
+    code = _text((detail or {}).get("code"))
+    return int(code) if re.fullmatch(r"[45]\d\d", code) else 0
+
+
+_CODES = {401: "invalid_api_key", 403: "permission_denied", 404: "not_found", 429: "rate_limit_exceeded"}
+
+
+def _sentence_for(status: int) -> str:
+    if status == 401:
+        return _("The provider does not accept the key (%(status)s).")
+    if status == 403:
+        return _("The provider does not allow this (%(status)s).")
+    if status == 404:
+        return _("The provider does not know this model or address (%(status)s).")
+    if status == 429:
+        return _("The provider asks to slow down (%(status)s).")
+    if status >= 500 or status == 408:
+        return _("The provider has a fault just now (%(status)s).")
+    return _("The provider refused the request (%(status)s).")
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else str(value)

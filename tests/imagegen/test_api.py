@@ -83,6 +83,7 @@ def test_the_official_sdk_streams_pictures_on_the_way_where_the_engine_has_some(
     gate = Gate()
     upstream.script(streamed(RED, BLUE, steps=[gate]), path="/images/generations")
     stream = site.openai(api_key).images.generate(model="gpt-image-2", prompt="a kite", stream=True, partial_images=1)
+    assert stream.response.headers["x-accel-buffering"] == "no"  # nginx would hold the pictures back
     kinds = []
     for event in stream:
         kinds.append(event.type)

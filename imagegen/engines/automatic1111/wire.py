@@ -9,12 +9,12 @@ import orjson
 from django.utils.translation import gettext as _
 
 from imagegen import embedded, pictures
-from imagegen.engines import refusals, words
 from imagegen.engines.base import EngineConfig, Event, Notice, Picture
 from imagegen.engines.merging import merged
 from imagegen.picture_request import PictureRequest
 from providers.errors import ProviderError
 from providers.http import BlockingAnswer
+from providers.upstream import error_bodies, words
 
 DEFAULT_STEPS = 25  # the server's own default is 50, twice what is sensible
 DEFAULT_SIDE = 512
@@ -200,7 +200,7 @@ def error_of(answer: BlockingAnswer) -> ProviderError:
         code=code,
         provider=said,
         retryable=retryable,
-        retry_after=refusals.wait_of(answer.headers),
+        retry_after=error_bodies.wait_of(answer.headers),
         status=answer.status,
     )
 

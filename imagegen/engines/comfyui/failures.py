@@ -8,9 +8,9 @@ import orjson
 from django.utils.translation import gettext as _
 
 from imagegen import workflow
-from imagegen.engines import refusals, words
 from providers.errors import ProviderError
 from providers.http import BlockingAnswer
+from providers.upstream import error_bodies, words
 
 OUT_OF_MEMORY = "out_of_memory"
 MOST_NODES = 5  # told in one error
@@ -20,12 +20,12 @@ def refusal(
     answer: BlockingAnswer, graph: workflow.Graph | None = None, nodes: Sequence[workflow.NodeValue] = ()
 ) -> ProviderError:
     """An answer of 400 and above. Bodies are empty for many of them, and plain text where the server stumbled."""
-    wait = refusals.wait_of(answer.headers)
+    wait = error_bodies.wait_of(answer.headers)
     body = _object(answer.content)
     if answer.status == 400 and body:
         return refused_workflow(body, graph or {}, nodes)
     code, sentence, retryable = _by_status(answer.status)
-    said = words.clean(answer.text) if not body else refusals.read(answer.content).message
+    said = words.clean(answer.text) if not body else error_bodies.provider_words(answer.content)
     return ProviderError(
         sentence, code=code, provider=said, retryable=retryable, retry_after=wait, status=answer.status
     )

@@ -7,7 +7,6 @@ from providers.catalogue.loading import facts_of
 from providers.errors import ProviderError
 from providers.models import Connection
 from providers.upstream import listing
-from providers.upstream.error_bodies import error_of, provider_words
 
 
 def read(value, status=200):
@@ -147,30 +146,3 @@ def test_the_families_that_call_functions_are_known_on_the_official_apis_alone(m
     assert listing.is_known_to_call(facts("https://api.openai.com/v1"), model) is expected
     assert listing.is_known_to_call(facts("https://a.openai.azure.com/openai/v1", kind="azure"), model) is expected
     assert not listing.is_known_to_call(facts("https://models.example/v1"), model)
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        (b'{"error": {"message": "Bad key", "code": "x"}}', "Bad key"),
-        (b'{"error": "model not found"}', "model not found"),
-        (b'{"detail": [{"loc": ["body"], "msg": "Field required"}]}', "Field required"),
-        (b'{"statusCode": 401, "message": "Access denied"}', "Access denied"),
-        (b"<!doctype html><html><head><title>502 &amp; more</title></head><body>x</body></html>", "502 & more"),
-        (b"<html>nothing</html>", ""),
-        (b"plain   text\nof two lines", "plain text of two lines"),
-        (b"", ""),
-        (b"[]", ""),
-        (b"\xff\xfe", "\ufffd\ufffd"),
-    ],
-)
-def test_the_providers_own_words_are_found_in_any_body(body, words):
-    assert provider_words(body) == words
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500, 503])
-def test_every_refusal_has_a_sentence_with_its_status(status):
-    error = error_of(status, b"", {"retry-after": "soon"})
-    assert str(status) in error.message
-    assert error.retry_after is None
-    assert error.retryable is (status == 429 or status >= 500)

@@ -1,5 +1,6 @@
 """A server's own words, fit to be shown: no traceback, no absolute path of that machine, no page of HTML."""
 
+import html
 import re
 
 LONGEST = 500  # characters
@@ -9,16 +10,16 @@ LONGEST = 500  # characters
 _POSIX_PATH = re.compile(r"(?<![\w:/.])/(?!v\d|api/|openai/|sdapi/)(?:[^\s/'\"<>|:]+/)+([^\s/'\"<>|:,;)\]]*)")
 _WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\(?:[^\\/'\"<>|:\r\n]+\\)+([^\\/\s'\"<>|:,;)\]]*)")
 _TRACEBACK = "Traceback (most recent call last)"
-_TITLE = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
 def clean(text: str) -> str:
     """One paragraph of at most 500 characters."""
     if _TRACEBACK in text:
         text = next((line for line in reversed(text.splitlines()) if line.strip()), "")
-    if text.lstrip().lower().startswith(("<html", "<!doctype")):
+    if text.lstrip().startswith("<") or "<html" in text.lower():
         title = _TITLE.search(text)
-        text = title[1] if title else ""
+        text = html.unescape(title[1]) if title else ""
     text = _WINDOWS_PATH.sub(r"…\\\1", _POSIX_PATH.sub(r"…/\1", text))
     text = " ".join(text.split())
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
