@@ -61,14 +61,3 @@ def draw(user: Any, row: ImageEngine, prompt: str) -> list[File]:
         jobs.cancel(job)
         raise UpstreamTimeout(_("The picture was not ready after %d seconds.") % PATIENCE)
     return services.finished_files(job)
-
-
-def state_of(row: ImageEngine) -> tuple[str, str]:
-    """`ok`, `failing`, `unknown` or `off`, and the same in words."""
-    if not row.enabled:
-        return "off", _("Switched off")
-    if row.last_error:
-        return "failing", _("Failing")
-    if row.last_ok is None:
-        return "unknown", _("Not tried yet")
-    return "ok", _("Answers")

@@ -4,6 +4,7 @@
 by putting a new one in front and saving the rows again (`manage.py rotate_secrets`).
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -39,6 +40,19 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
             return UNREADABLE
 
 
+MASK = "••••"
+
+
 def hint_of(secret: str) -> str:
-    """`••••abcd` of a stored key, or nothing when there is none."""
-    return f"••••{secret[-4:]}" if len(secret) >= 12 else "••••" if secret else ""
+    """The mask of a stored key: `••••abcd`, `••••` for a short one, nothing when there is none."""
+    return f"{MASK}{secret[-4:]}" if len(secret) >= 12 else MASK if secret else ""
+
+
+def secret_behind(mask: str, rows: Iterable[Any]) -> str:
+    """The `secret` of the first of these rows whose mask this is; empty where there is none."""
+    return next((row.secret for row in rows if row.secret and hint_of(row.secret) == mask), "")
+
+
+def is_mask(value: str) -> bool:
+    """Whether a form sent back the mask of a key instead of a key."""
+    return value.startswith(MASK)

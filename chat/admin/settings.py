@@ -16,12 +16,12 @@ from chat import switches
 from chat.admin.forms import ChatSettingsForm
 from chat.models import ChatSettings
 from chat.websearch import endpoint
-from providers.admin.history import HistoryAdmin
+from providers.admin.singleton import SingletonAdmin
 from providers.errors import GatewayError
 
 
 @admin.register(ChatSettings)
-class ChatSettingsAdmin(HistoryAdmin):
+class ChatSettingsAdmin(SingletonAdmin):
     form = ChatSettingsForm
     actions_detail = ("try_search",)
     warn_unsaved_form = True
@@ -41,15 +41,6 @@ class ChatSettingsAdmin(HistoryAdmin):
     def get_urls(self) -> Any:
         own = path("search/", self.admin_site.admin_view(self.search_view), name="chat_chatsettings_search")
         return [own, *super().get_urls()]
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return redirect("admin:chat_chatsettings_change", ChatSettings.load().pk)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @action(description=gettext_lazy("Test the search"), permissions=["change"], icon="travel_explore", url_path="try")
     def try_search(self, request: HttpRequest, object_id: str) -> HttpResponse:

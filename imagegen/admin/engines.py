@@ -3,13 +3,10 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.html import format_html
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -19,13 +16,9 @@ from imagegen import engine_tests
 from imagegen.admin import workflow_page
 from imagegen.admin.forms import DECLARED, OPTION, ImageEngineForm, kinds_with, option_fields
 from imagegen.models import ImageEngine
-from providers.admin.history import HistoryAdmin
+from providers.admin.filters import among
+from providers.admin.servers import ServerAdmin
 from providers.errors import GatewayError
-
-
-def among(field: str, values: list[str]) -> str:
-    """An expression for Unfold's conditional fields: shown while `field` has one of these values."""
-    return f"{values!r}.includes({field})"
 
 
 def _conditions() -> dict[str, str]:
@@ -36,8 +29,9 @@ def _conditions() -> dict[str, str]:
 
 
 @admin.register(ImageEngine)
-class ImageEngineAdmin(HistoryAdmin):
+class ImageEngineAdmin(ServerAdmin):
     form = ImageEngineForm
+    address_field = "url"
     list_display = ("label", "health_now", "kind", "purpose", "shown_model", "checked", "enabled", "position")
     list_display_links = ("label",)
     list_filter = ("enabled", ("kind", ChoicesDropdownFilter), ("purpose", ChoicesDropdownFilter))
@@ -86,29 +80,9 @@ class ImageEngineAdmin(HistoryAdmin):
 
     # --- list ---
 
-    @display(description=gettext_lazy("Name"), ordering="name", header=True)
-    def label(self, row: ImageEngine) -> list[Any]:
-        name = format_html('{} <span class="board-badge">{}</span>', row.name, _("Demo")) if row.demo else row.name
-        return [name, row.url]
-
-    @display(description=gettext_lazy("Health"))
-    def health_now(self, row: ImageEngine) -> str:
-        state, words = engine_tests.state_of(row)
-        error = format_html('<span class="health-error">{}</span>', row.last_error) if state == "failing" else ""
-        return format_html(
-            '<span class="health"><span class="board-dot is-{}" aria-hidden="true"></span><span>{}{}</span></span>',
-            state, words, error,
-        )  # fmt: skip
-
     @display(description=gettext_lazy("Model"), ordering="model")
     def shown_model(self, row: ImageEngine) -> str:
         return row.model or "–"
-
-    @display(description=gettext_lazy("Last check"), ordering="last_checked")
-    def checked(self, row: ImageEngine) -> str:
-        if row.last_checked is None:
-            return "–"
-        return _("%(time)s ago") % {"time": timesince(row.last_checked, depth=1)}
 
     # --- verbs ---
 
@@ -123,12 +97,10 @@ class ImageEngineAdmin(HistoryAdmin):
         url_path="check-row",
     )
     def test_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        if row is not None:
-            tested = engine_tests.check(row)
-            level = messages.SUCCESS if tested.ok else messages.ERROR
-            self.message_user(request, f"{row.name}: {tested.words}", level)
-        return redirect("admin:imagegen_imageengine_changelist")
+        return self.act_on(request, object_id, self._check, to_list=True)
+
+    def _check(self, request: HttpRequest, row: ImageEngine) -> None:
+        self.report(request, row, engine_tests.check(row))
 
     @action(description=gettext_lazy("Workflow"), permissions=["change"], icon="account_tree", url_path="to-workflow")
     def open_workflow(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -137,20 +109,6 @@ class ImageEngineAdmin(HistoryAdmin):
             self.message_user(request, _("Only ComfyUI has workflows."), messages.WARNING)
             return redirect("admin:imagegen_imageengine_change", object_id)
         return redirect("admin:imagegen_imageengine_workflow", object_id)
-
-    @admin.action(description=gettext_lazy("Switch on"), permissions=["change"])
-    def enable(self, request: HttpRequest, queryset: QuerySet[ImageEngine]) -> None:
-        self._switch(queryset, on=True)
-
-    @admin.action(description=gettext_lazy("Switch off"), permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: QuerySet[ImageEngine]) -> None:
-        self._switch(queryset, on=False)
-
-    @staticmethod
-    def _switch(queryset: QuerySet[ImageEngine], *, on: bool) -> None:
-        for row in queryset.exclude(enabled=on):  # one by one: each leaves its line in the history
-            row.enabled = on
-            row.save(update_fields=["enabled", "updated"])
 
     def draw_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Draw a small picture the way people's pictures are drawn, and show it or what went wrong."""

@@ -19,11 +19,12 @@ from imagegen import rows, workflow
 from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageSettings
 from imagegen.picture_request import normal_size
+from providers.config import checks
 from providers.errors import BadRequest, GatewayError
+from providers.fields import is_mask, secret_behind
 from providers.models import GatewaySettings
 
 Purpose = ImageEngine.Purpose
-MASK = "••••"
 SWITCHES = {
     "ENABLE_IMAGE_GENERATION": "enabled",
     "ENABLE_IMAGE_PROMPT_GENERATION": "prompt_generation",
@@ -44,16 +45,8 @@ class Key:
     read: Callable[[str, Any], Any]
 
 
-def text(name: str, value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise BadRequest(_("%s must be a text.") % name, param=name)
-    return value.strip()
-
-
 def address(name: str, value: Any) -> str:
-    url = text(name, value).rstrip("/")
+    url = checks.text(name, value).rstrip("/")
     if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
         raise BadRequest(_("%s must be an address that begins with http:// or https://.") % name, param=name)
     return url
@@ -61,7 +54,7 @@ def address(name: str, value: Any) -> str:
 
 def size(name: str, value: Any) -> str:
     try:
-        return normal_size(text(name, value))
+        return normal_size(checks.text(name, value))
     except BadRequest as error:
         raise BadRequest(f"{name}: {error.message}", param=name) from error
 
@@ -78,10 +71,7 @@ def steps(name: str, value: Any) -> int | None:
 
 
 def mapping(name: str, value: Any) -> dict[str, Any]:
-    value = _parsed(name, value)
-    if not isinstance(value, dict):
-        raise BadRequest(_("%s must be a JSON object.") % name, param=name)
-    return value
+    return dict(checks.mapping(name, _parsed(name, value)))
 
 
 def graph(name: str, value: Any) -> dict[str, Any]:
@@ -105,7 +95,7 @@ def nodes(name: str, value: Any) -> list[Any]:
 
 
 def method(name: str, value: Any) -> str:
-    chosen = text(name, value)
+    chosen = checks.text(name, value)
     if chosen not in ("", "predict", "generateContent"):
         raise BadRequest(_("%s must be predict, generateContent or empty.") % name, param=name)
     return chosen
@@ -124,32 +114,32 @@ def _parsed(name: str, value: Any, *, empty: Any = None) -> Any:
 
 GENERATE, EDIT = Purpose.GENERATE, Purpose.EDIT
 KEYS: dict[str, Key] = {
-    "IMAGE_GENERATION_MODEL": Key("", GENERATE, "model", text),
+    "IMAGE_GENERATION_MODEL": Key("", GENERATE, "model", checks.text),
     "IMAGE_SIZE": Key("", GENERATE, "size", size),
     "IMAGE_STEPS": Key("", GENERATE, "steps", steps),
     "IMAGES_OPENAI_API_BASE_URL": Key("openai", GENERATE, "url", address),
-    "IMAGES_OPENAI_API_KEY": Key("openai", GENERATE, "secret", text),
-    "IMAGES_OPENAI_API_VERSION": Key("openai", GENERATE, "version", text),
+    "IMAGES_OPENAI_API_KEY": Key("openai", GENERATE, "secret", checks.text),
+    "IMAGES_OPENAI_API_VERSION": Key("openai", GENERATE, "version", checks.text),
     "IMAGES_OPENAI_API_PARAMS": Key("openai", GENERATE, "params", mapping),
     "IMAGES_GEMINI_API_BASE_URL": Key("gemini", GENERATE, "url", address),
-    "IMAGES_GEMINI_API_KEY": Key("gemini", GENERATE, "secret", text),
+    "IMAGES_GEMINI_API_KEY": Key("gemini", GENERATE, "secret", checks.text),
     "IMAGES_GEMINI_ENDPOINT_METHOD": Key("gemini", GENERATE, "method", method),
     "AUTOMATIC1111_BASE_URL": Key("automatic1111", GENERATE, "url", address),
-    "AUTOMATIC1111_API_AUTH": Key("automatic1111", GENERATE, "secret", text),
+    "AUTOMATIC1111_API_AUTH": Key("automatic1111", GENERATE, "secret", checks.text),
     "AUTOMATIC1111_PARAMS": Key("automatic1111", GENERATE, "params", mapping),
     "COMFYUI_BASE_URL": Key("comfyui", GENERATE, "url", address),
-    "COMFYUI_API_KEY": Key("comfyui", GENERATE, "secret", text),
+    "COMFYUI_API_KEY": Key("comfyui", GENERATE, "secret", checks.text),
     "COMFYUI_WORKFLOW": Key("comfyui", GENERATE, "workflow", graph),
     "COMFYUI_WORKFLOW_NODES": Key("comfyui", GENERATE, "nodes", nodes),
-    "IMAGE_EDIT_MODEL": Key("", EDIT, "model", text),
+    "IMAGE_EDIT_MODEL": Key("", EDIT, "model", checks.text),
     "IMAGE_EDIT_SIZE": Key("", EDIT, "size", size),
     "IMAGES_EDIT_OPENAI_API_BASE_URL": Key("openai", EDIT, "url", address),
-    "IMAGES_EDIT_OPENAI_API_KEY": Key("openai", EDIT, "secret", text),
-    "IMAGES_EDIT_OPENAI_API_VERSION": Key("openai", EDIT, "version", text),
+    "IMAGES_EDIT_OPENAI_API_KEY": Key("openai", EDIT, "secret", checks.text),
+    "IMAGES_EDIT_OPENAI_API_VERSION": Key("openai", EDIT, "version", checks.text),
     "IMAGES_EDIT_GEMINI_API_BASE_URL": Key("gemini", EDIT, "url", address),
-    "IMAGES_EDIT_GEMINI_API_KEY": Key("gemini", EDIT, "secret", text),
+    "IMAGES_EDIT_GEMINI_API_KEY": Key("gemini", EDIT, "secret", checks.text),
     "IMAGES_EDIT_COMFYUI_BASE_URL": Key("comfyui", EDIT, "url", address),
-    "IMAGES_EDIT_COMFYUI_API_KEY": Key("comfyui", EDIT, "secret", text),
+    "IMAGES_EDIT_COMFYUI_API_KEY": Key("comfyui", EDIT, "secret", checks.text),
     "IMAGES_EDIT_COMFYUI_WORKFLOW": Key("comfyui", EDIT, "workflow", graph),
     "IMAGES_EDIT_COMFYUI_WORKFLOW_NODES": Key("comfyui", EDIT, "nodes", nodes),
 }
@@ -196,7 +186,7 @@ def update(form: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: KEYS[name].read(name, value) for name, value in given.items() if name in KEYS}
     flags = {name: _switch(name, given[name]) for name in SWITCHES if name in given}
     chosen = {name: _kind(name, given[name]) for name in ENGINES_IN_USE if name in given}
-    models = {name: text(name, given[name]) for name in TASKS if name in given}
+    models = {name: checks.text(name, given[name]) for name in TASKS if name in given}
     with transaction.atomic():
         switches = ImageSettings.load()
         for name, value in flags.items():
@@ -221,7 +211,7 @@ def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> None:
         key = KEYS[name]
         row = found.get(key.kind, key.purpose, exact=True)
         if row is None:
-            if value in ("", None, {}, []) or (key.column == "secret" and value.startswith(MASK)):
+            if value in ("", None, {}, []) or (key.column == "secret" and is_mask(value)):
                 continue
             row = found.make(key.kind, key.purpose)
         if key.column == "secret" and value and value in (row.secret_hint, _hint_of_sibling(found, key)):
@@ -229,8 +219,8 @@ def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> None:
                 row.secret = sibling.secret
                 touched[row.pk] = row
             continue
-        if key.column == "secret" and value.startswith(MASK):
-            raise BadRequest(_("%s is a mask, but not of the key that is kept: enter the key.") % name, param=name)
+        if key.column == "secret" and is_mask(value):
+            raise BadRequest(_("%s is a mask, but not of the stored key: enter the key itself.") % name, param=name)
         for one in [row, *found.twins(key, row)]:
             if getattr(one, key.column) != value:
                 setattr(one, key.column, value)
@@ -246,20 +236,15 @@ def _hint_of_sibling(found: "_Rows", key: Key) -> str:
 
 def _switch(name: str, value: Any) -> Any:
     if SWITCHES[name] == "prompt_template":
-        return text(name, value)
-    if not isinstance(value, bool):
-        raise BadRequest(_("%s must be true or false.") % name, param=name)
-    return value
+        return checks.text(name, value)
+    return checks.flag(name, value)
 
 
 def _kind(name: str, value: Any) -> str:
-    kind = text(name, value)
+    kind = checks.text(name, value)
     if kind == "" and name == "IMAGE_GENERATION_ENGINE":
         return "automatic1111"  # what an empty name has always meant (R53)
-    if kind and kind not in ENGINES:
-        message = _("%(name)s must be one of %(kinds)s.") % {"name": name, "kinds": ", ".join(ENGINES)}
-        raise BadRequest(message, param=name)
-    return kind
+    return checks.choice(name, kind, ENGINES) if kind else ""
 
 
 class _Rows:
@@ -325,18 +310,18 @@ def verify(form: Mapping[str, Any]) -> dict[str, Any]:
     row = ImageEngine(
         kind=kind,
         url=address("url", form.get("url")),
-        version=text("version", form.get("version")),
-        model=text("model", form.get("model")),
+        version=checks.text("version", form.get("version")),
+        model=checks.text("model", form.get("model")),
         method=method("method", form.get("method")),
         params=mapping("params", form.get("params")),
         workflow=graph("workflow", form.get("workflow")),
         nodes=nodes("nodes", form.get("nodes")),
         timeout=30,
     )
-    key = text("key", form.get("key"))
-    if key.startswith(MASK):
+    key = checks.text("key", form.get("key"))
+    if is_mask(key):
         saved = ImageEngine.objects.filter(kind=kind, url__in=[row.url, f"{row.url}/"])
-        key = next((one.secret for one in saved if one.secret_hint == key), "")
+        key = secret_behind(key, saved)
         if not key:
             raise BadRequest(_("This mask belongs to no engine at this address: enter the key."), param="key")
     row.secret = key

@@ -8,50 +8,39 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.timesince import timesince
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from providers import callers, services
+from providers.admin.filters import ConditionFilter, among
 from providers.admin.forms import OPTION, ConnectionForm, option_fields, types_with
-from providers.admin.history import HistoryAdmin
-from providers.catalogue import health
+from providers.admin.servers import ServerAdmin
+from providers.catalogue import discovery, health
 from providers.errors import GatewayError
 from providers.models import Connection
 from providers.upstream import kinds
 
 
-def among(field: str, values: list[str]) -> str:
-    """An expression for Unfold's conditional fields: shown while `field` has one of these values."""
-    return f"{values!r}.includes({field})"
-
-
-class HealthFilter(admin.SimpleListFilter):
+class HealthFilter(ConditionFilter):
     title = gettext_lazy("health")
     parameter_name = "health"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("ok", _("answers")), ("failing", _("failing")), ("unknown", _("not tried yet"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
-            case "ok":
-                return queryset.filter(last_error="", last_ok__isnull=False)
-            case "failing":
-                return queryset.exclude(last_error="")
-            case "unknown":
-                return queryset.filter(last_error="", last_ok=None)
-        return queryset
+    def conditions(self) -> dict[str, tuple[Any, Q]]:
+        fine = Q(last_error="")
+        return {
+            "ok": (_("answers"), fine & Q(last_ok__isnull=False)),
+            "failing": (_("failing"), ~fine),
+            "unknown": (_("not tried yet"), fine & Q(last_ok=None)),
+        }
 
 
 @admin.register(Connection)
-class ConnectionAdmin(HistoryAdmin):
+class ConnectionAdmin(ServerAdmin):
     form = ConnectionForm
+    address_field = "base_url"
     list_display = ("label", "health_now", "kind", "place", "model_count", "checked", "enabled", "place_in_order")
     list_display_links = ("label",)
     list_filter = (
@@ -110,21 +99,8 @@ class ConnectionAdmin(HistoryAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        asks = {
-            "base_url",
-            "kind",
-            "auth_type",
-            "new_key",
-            "remove_key",
-            "headers",
-            "model_ids",
-            "api_version",
-            "enabled",
-        }
         row = form.instance
-        if row.enabled and (
-            not change or asks & set(form.changed_data) or any(n.startswith(OPTION) for n in form.changed_data)
-        ):
+        if row.enabled and (not change or discovery.LISTED_COLUMNS & form.changed_columns):
             # After the commit: a slow provider must not hold the database.
             transaction.on_commit(lambda: self._refresh(request, Connection.objects.get(pk=row.pk)))
 
@@ -133,20 +109,6 @@ class ConnectionAdmin(HistoryAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         rows: QuerySet[Connection] = super().get_queryset(request)
         return rows.annotate(models_now=Count("sources", filter=Q(sources__listed=True)))
-
-    @display(description=gettext_lazy("Name"), ordering="name", header=True)
-    def label(self, row: Connection) -> list[Any]:
-        name = format_html('{} <span class="board-badge">{}</span>', row.name, _("Demo")) if row.demo else row.name
-        return [name, row.base_url]
-
-    @display(description=gettext_lazy("Health"))
-    def health_now(self, row: Connection) -> str:
-        state, words = health.state_of(row)
-        error = format_html('<span class="health-error">{}</span>', row.last_error) if state == "failing" else ""
-        return format_html(
-            '<span class="health"><span class="board-dot is-{}" aria-hidden="true"></span><span>{}{}</span></span>',
-            state, words, error,
-        )  # fmt: skip
 
     @display(description=gettext_lazy("Place"), ordering="connection_type")
     def place(self, row: Connection) -> str:
@@ -160,15 +122,6 @@ class ConnectionAdmin(HistoryAdmin):
     def place_in_order(self, row: Connection) -> str:
         return "–" if row.demo else str(row.position)
 
-    @display(description=gettext_lazy("Last check"), ordering="last_checked")
-    def checked(self, row: Connection) -> str:
-        if row.last_checked is None:
-            return "–"
-        when = date_format(localtime(row.last_checked), "DATETIME_FORMAT")
-        return format_html(
-            '<span title="{}">{}</span>', when, _("%(time)s ago") % {"time": timesince(row.last_checked, depth=1)}
-        )
-
     @staticmethod
     def _models_url(pk: Any) -> str:
         return f"{reverse('admin:providers_chatmodel_changelist')}?connection={pk}"
@@ -177,11 +130,11 @@ class ConnectionAdmin(HistoryAdmin):
 
     @action(description=gettext_lazy("Test connection"), permissions=["change"], icon="network_check", url_path="test")
     def test_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._do(request, object_id, self._test)
+        return self.act_on(request, object_id, self._test)
 
     @action(description=gettext_lazy("Refresh models"), permissions=["change"], icon="refresh", url_path="refresh")
     def refresh_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._do(request, object_id, self._refresh)
+        return self.act_on(request, object_id, self._refresh)
 
     @action(description=gettext_lazy("Show models"), permissions=["view"], icon="smart_toy", url_path="models")
     def show_models(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -191,59 +144,34 @@ class ConnectionAdmin(HistoryAdmin):
         description=gettext_lazy("Test connection"), permissions=["change"], icon="network_check", url_path="test-row"
     )
     def test_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._do(request, object_id, self._test, to_list=True)
+        return self.act_on(request, object_id, self._test, to_list=True)
 
     @action(description=gettext_lazy("Refresh models"), permissions=["change"], icon="refresh", url_path="refresh-row")
     def refresh_row(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._do(request, object_id, self._refresh, to_list=True)
+        return self.act_on(request, object_id, self._refresh, to_list=True)
 
     @admin.action(description=gettext_lazy("Test the chosen connections"), permissions=["change"])
     def test_chosen(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
         for row in queryset:
             self._test(request, row)
 
-    @admin.action(description=gettext_lazy("Switch on"), permissions=["change"])
-    def enable(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
-        self._switch(request, queryset, on=True)
-
-    @admin.action(description=gettext_lazy("Switch off"), permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: QuerySet[Connection]) -> None:
-        self._switch(request, queryset, on=False)
-
-    def _switch(self, request: HttpRequest, queryset: QuerySet[Connection], *, on: bool) -> None:
-        rows = [row for row in queryset if row.enabled is not on]
-        for row in rows:  # one by one: each leaves its line in the history
-            row.enabled = on
-            row.save(update_fields=["enabled", "updated"])
-        words = ngettext("%(n)s connection was changed.", "%(n)s connections were changed.", len(rows))
-        self.message_user(request, words % {"n": len(rows)}, messages.SUCCESS)
-
-    def _do(self, request: HttpRequest, object_id: str, verb: Any, *, to_list: bool = False) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        if row is not None:
-            verb(request, row)
-        if to_list or row is None:
-            return redirect("admin:providers_connection_changelist")
-        return redirect("admin:providers_connection_change", object_id)
-
     def _test(self, request: HttpRequest, row: Connection) -> None:
-        tested = services.test_connection(row, by=callers.caller_for_user(request.user))
-        self.message_user(request, f"{row.name}: {tested.words}", messages.SUCCESS if tested.ok else messages.ERROR)
+        self.report(request, row, services.test_connection(row, by=callers.caller_for_user(request.user)))
 
     def _refresh(self, request: HttpRequest, row: Connection) -> None:
         try:
-            found = services.refresh_models(row, by=callers.caller_for_user(request.user))
+            outcome = services.refresh_models(row, by=callers.caller_for_user(request.user))
         except GatewayError as error:
             self.message_user(request, f"{row.name}: {health.in_words(error)}", messages.ERROR)
             return
-        words = ngettext("%(n)s model", "%(n)s models", found.total) % {"n": found.total}
+        words = ngettext("%(n)s model", "%(n)s models", outcome.total) % {"n": outcome.total}
         changes = [
             text % {"n": count}
-            for text, count in ((_("%(n)s new"), found.added), (_("%(n)s no longer offered"), found.gone))
+            for text, count in ((_("%(n)s new"), outcome.added), (_("%(n)s no longer offered"), outcome.gone))
             if count
         ]
         self.message_user(
             request,
             f"{row.name}: {', '.join([words, *changes])}.",
-            messages.SUCCESS if found.total else messages.WARNING,
+            messages.SUCCESS if outcome.total else messages.WARNING,
         )

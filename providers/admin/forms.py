@@ -164,6 +164,9 @@ class ConnectionForm(StoredKeyForm):
         for name in [name for name in self.fields if name.startswith(OPTION)]:
             self.fields[name].initial = row.auth_options.get(name.removeprefix(OPTION), "")
 
+    def column_of(self, field: str) -> str:
+        return "auth_options" if field.startswith(OPTION) else super().column_of(field)
+
     def clean(self) -> dict[str, Any]:
         data = super().clean()
         if data.get("base_url"):

@@ -44,6 +44,14 @@ class StoredKeyForm(InstanceForm):
         if not stored:
             self.fields.pop("remove_key", None)
 
+    def column_of(self, field: str) -> str:
+        """The column of the row that a field of the form writes."""
+        return self.key_column if field in ("new_key", "remove_key") else field
+
+    @property
+    def changed_columns(self) -> set[str]:
+        return {self.column_of(field) for field in self.changed_data}
+
     @property
     def stored_key(self) -> str:
         key: str = getattr(self.instance, self.key_column)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -14,27 +14,22 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from providers import callers, services
+from providers.admin.filters import ConditionFilter
 from providers.admin.forms import ClientKeyForm
 from providers.models import ClientKey
 
 
-class StateFilter(admin.SimpleListFilter):
+class StateFilter(ConditionFilter):
     title = gettext_lazy("state")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("valid", _("valid")), ("expired", _("expired")), ("revoked", _("revoked"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        now = timezone.now()
-        match self.value():
-            case "valid":
-                return queryset.filter(revoked_at=None).exclude(expires_at__lte=now)
-            case "expired":
-                return queryset.filter(revoked_at=None, expires_at__lte=now)
-            case "revoked":
-                return queryset.exclude(revoked_at=None)
-        return queryset
+    def conditions(self) -> dict[str, tuple[Any, Q]]:
+        revoked, over = Q(revoked_at__isnull=False), Q(expires_at__lte=timezone.now())
+        return {
+            "valid": (_("valid"), ~revoked & ~over),
+            "expired": (_("expired"), ~revoked & over),
+            "revoked": (_("revoked"), revoked),
+        }
 
 
 @admin.register(ClientKey)

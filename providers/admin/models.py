@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.html import format_html, format_html_join
@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
 from providers.admin.access import AccessView
+from providers.admin.filters import ConditionFilter
 from providers.admin.forms import ChatModelForm
 from providers.admin.history import HistoryAdmin
 from providers.models import ChatModel, Connection, ModelAccess, ModelSource
@@ -35,23 +36,17 @@ class ConnectionFilter(DropdownFilter):  # type: ignore[misc]
         return queryset.filter(pk__in=ModelSource.objects.filter(connection=value, listed=True).values("model"))
 
 
-class OriginFilter(admin.SimpleListFilter):
+class OriginFilter(ConditionFilter):
     title = gettext_lazy("origin")
     parameter_name = "origin"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("offered", _("offered now")), ("preset", _("preset")), ("gone", _("no longer offered"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        offered = ModelSource.objects.filter(listed=True).values("model")
-        match self.value():
-            case "offered":
-                return queryset.filter(base=None, pk__in=offered)
-            case "preset":
-                return queryset.exclude(base=None)
-            case "gone":
-                return queryset.filter(base=None).exclude(pk__in=offered)
-        return queryset
+    def conditions(self) -> dict[str, tuple[Any, Q]]:
+        preset, offered = Q(base__isnull=False), Q(pk__in=ModelSource.objects.filter(listed=True).values("model"))
+        return {
+            "offered": (_("offered now"), ~preset & offered),
+            "preset": (_("preset"), preset),
+            "gone": (_("no longer offered"), ~preset & ~offered),
+        }
 
 
 class SourceInline(TabularInline):  # type: ignore[misc]

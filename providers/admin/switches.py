@@ -1,19 +1,15 @@
 """The gateway's settings: one row, so the list leads straight to it."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy
 
 from providers.admin.forms import GatewaySettingsForm
-from providers.admin.history import HistoryAdmin
+from providers.admin.singleton import SingletonAdmin
 from providers.models import GatewaySettings
 
 
 @admin.register(GatewaySettings)
-class GatewaySettingsAdmin(HistoryAdmin):
+class GatewaySettingsAdmin(SingletonAdmin):
     form = GatewaySettingsForm
     fieldsets = (
         (None, {"fields": ("enable_openai_api", "default_model")}),
@@ -32,12 +28,3 @@ class GatewaySettingsAdmin(HistoryAdmin):
             },
         ),
     )
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return redirect("admin:providers_gatewaysettings_change", GatewaySettings.load().pk)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,25 +17,22 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
+from providers.admin.filters import ConditionFilter
 from providers.models import UsageRecord
+from providers.relay import usage
 
 
-class OutcomeFilter(admin.SimpleListFilter):
+class OutcomeFilter(ConditionFilter):
     title = gettext_lazy("outcome")
     parameter_name = "outcome"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("ok", _("answered")), ("left", _("the caller left")), ("failed", _("failed"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        match self.value():
-            case "ok":
-                return queryset.filter(status__lt=400)
-            case "left":
-                return queryset.filter(status=499)
-            case "failed":
-                return queryset.filter(Q(status__gte=400) & ~Q(status=499))
-        return queryset
+    def conditions(self) -> dict[str, tuple[Any, Q]]:
+        left = Q(status=usage.CLIENT_LEFT)
+        return {
+            "ok": (_("answered"), Q(status__lt=400)),
+            "left": (_("the caller left"), left),
+            "failed": (_("failed"), Q(status__gte=400) & ~left),
+        }
 
 
 @admin.register(UsageRecord)

@@ -25,7 +25,7 @@ from providers import auth, background, http, runtime, versioning
 from providers.catalogue import health, loading
 from providers.errors import GatewayError
 from providers.facts import Caller, ConnectionFacts
-from providers.models import ChatModel, Connection, ModelSource
+from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
 from providers.upstream import kinds, listing
 from providers.upstream.headers import headers_for, headers_for_blocking
 from providers.upstream.listing import Listed
@@ -34,6 +34,15 @@ MIN_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds between two looks whether a list is 
 # Columns of a connection whose change moves models to other ids or replaces the list (`settle`).
 SETTLED_COLUMNS = frozenset({"prefix_id", "model_ids"})
 CLOSE_SECONDS = 1.0  # how long the end of a process waits for a run that was cancelled
+# Columns that say nothing about what a server lists. After a change of any other the server is asked again: a column
+# that is forgotten here costs one call, never a stale list.
+UNLISTED_COLUMNS = frozenset(
+    """
+    id name position prefix_id tags connection_type forward_cookies connect_timeout first_byte_timeout idle_timeout
+    access demo created updated
+    """.split()  # noqa: SIM905  names read better than quoted names
+) | {*HEALTH_FIELDS}
+LISTED_COLUMNS = frozenset(column.name for column in Connection._meta.concrete_fields) - UNLISTED_COLUMNS
 CHUNK = 500  # ids per query: SQLite takes 32766 variables, PostgreSQL plans long lists badly
 
 logger = logging.getLogger(__name__)

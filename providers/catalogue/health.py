@@ -125,11 +125,12 @@ def reopen(connection_id: int) -> None:
 
 
 def state_of(row: Any) -> tuple[str, str]:
-    """How a connection's row fares: a word for the style sheet (ok, failing, unknown, off), and words for people."""
+    """How a row with health columns fares: a word for the style sheet (ok, failing, unknown, off), words for people."""
     if not row.enabled:
         return "off", _("switched off")
     if row.last_error:
-        return "failing", ngettext("failing", "failing, %(n)s times in a row", row.failures) % {"n": row.failures}
+        failures = getattr(row, "failures", 1)  # counted where calls make them
+        return "failing", ngettext("failing", "failing, %(n)s times in a row", failures) % {"n": failures}
     if row.last_ok is None:
         return "unknown", _("not tried yet")
     if row.last_duration_ms:

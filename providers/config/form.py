@@ -16,12 +16,14 @@ from django.utils.translation import gettext as _
 
 from providers import auth, versioning
 from providers.addresses import validate_base_url
+from providers.catalogue import discovery
+from providers.config import checks
 from providers.errors import BadRequest
+from providers.fields import is_mask, secret_behind
 from providers.models import Connection, GatewaySettings
 from providers.upstream import kinds
 from providers.upstream.header_templates import check_headers
 
-MASK = "••••"
 DEFAULT_URL = kinds.DEFAULT.example
 BRANDS = {host: kind.brand for kind in kinds.KINDS.values() for host in kind.hosts}
 
@@ -37,7 +39,7 @@ class Entry:
 
     @property
     def has_mask(self) -> bool:
-        return self.key.startswith(MASK)
+        return is_mask(self.key)
 
 
 # --- rows → form -----------------------------------------------------------------------------------------------------
@@ -84,13 +86,11 @@ def _config_of(row: Connection) -> dict[str, Any]:
 def entries_of(form: Mapping[str, Any]) -> list[Entry]:
     """Check the whole form. Raises BadRequest that names the field (`OPENAI_API_CONFIGS.0.auth_type`).
 
-    Surplus keys are cut, missing ones are empty (R3); settings without a valid index are dropped (R4).
+    Surplus keys are cut, missing ones are empty; settings without a valid index are dropped.
     """
-    urls = _texts(form, "OPENAI_API_BASE_URLS")
-    keys = [key or "" for key in _texts(form, "OPENAI_API_KEYS", nullable=True)]
-    configs = form.get("OPENAI_API_CONFIGS")
-    if not isinstance(configs, Mapping):
-        raise _wrong("OPENAI_API_CONFIGS", _("must be an object"))
+    urls = _listed(form, "OPENAI_API_BASE_URLS", nullable=False)
+    keys = [key or "" for key in _listed(form, "OPENAI_API_KEYS", nullable=True)]
+    configs = checks.mapping("OPENAI_API_CONFIGS", form.get("OPENAI_API_CONFIGS"))
     keys = [*keys[: len(urls)], *[""] * (len(urls) - len(keys))]
     return [
         entry_of(index, url, key.strip(), configs.get(str(index)) or {})
@@ -101,36 +101,38 @@ def entries_of(form: Mapping[str, Any]) -> list[Entry]:
 def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
     """Check one connection's part. Raises BadRequest."""
     field = f"OPENAI_API_CONFIGS.{index}"
-    if not isinstance(config, Mapping):
-        raise _wrong(field, _("must be an object"))
-    kind = _kind(config, field, url)
-    url = kinds.clean_base_url(kind, url)
+    given = checks.mapping(field, config)
+
+    def member(name: str) -> tuple[str, Any]:
+        return f"{field}.{name}", given.get(name)
+
+    kind = next(
+        (
+            kind
+            for kind in kinds.KINDS.values()
+            if kind.config_flag and checks.flag(*member(kind.config_flag), default=False)
+        ),
+        kinds.at(url) or kinds.DEFAULT,
+    )
+    url = kinds.clean_base_url(kind.name, url)
     try:
         validate_base_url(url)
     except ValidationError as error:
-        raise _wrong(f"OPENAI_API_BASE_URLS.{index}", error.messages[0]) from error
+        raise checks.wrong(f"OPENAI_API_BASE_URLS.{index}", error.messages[0]) from error
     values: dict[str, Any] = {
-        "kind": kind,
-        "api_version": _text(config, field, "api_version", limit=40),
-        "enabled": _flag(config, field, "enable", default=True),
-        "prefix_id": _text(config, field, "prefix_id", limit=60),
-        "model_ids": _strings(config, field, "model_ids"),
-        "tags": _tags(config, field),
-        "connection_type": _place(config, field),
-        "auth_type": _auth_type(config, field),
-        "headers": _headers(config, field),
+        "kind": kind.name,
+        "api_version": checks.text(*member("api_version"), limit=40),
+        "enabled": checks.flag(*member("enable"), default=True),
+        "prefix_id": checks.text(*member("prefix_id"), limit=60),
+        "model_ids": checks.texts(*member("model_ids")),
+        "tags": _tags(*member("tags")),
+        "connection_type": _location(*member("connection_type")),
+        "auth_type": checks.choice(f"{field}.auth_type", given.get("auth_type") or auth.DEFAULT, auth.AUTH_TYPES),
+        "headers": _headers(*member("headers")),
     }
-    if config.get("name"):
-        values["name"] = _text(config, field, "name", limit=100)
+    if given.get("name"):
+        values["name"] = checks.text(*member("name"), limit=100)
     return Entry(index, url, key, values)
-
-
-def _kind(config: Mapping[str, Any], field: str, url: str) -> str:
-    """The kind that a flag of the settings names, else the one that the address belongs to, else the default."""
-    for kind in kinds.KINDS.values():
-        if kind.config_flag and _flag(config, field, kind.config_flag, default=False):
-            return kind.name
-    return (kinds.at(url) or kinds.DEFAULT).name
 
 
 def name_of(url: str, taken: Collection[str] = ()) -> str:
@@ -154,9 +156,8 @@ def save(form: Mapping[str, Any]) -> list[int]:
     Raises BadRequest, and then nothing was changed.
     """
     entries = entries_of(form)
-    switch = form.get("ENABLE_OPENAI_API")
-    if switch is not None and not isinstance(switch, bool):
-        raise _wrong("ENABLE_OPENAI_API", _("must be true or false"))
+    name = "ENABLE_OPENAI_API"
+    switch = checks.flag(name, form[name]) if form.get(name) is not None else None
     with versioning.exclusive():
         if switch is not None:
             settings_row = GatewaySettings.load()
@@ -168,9 +169,9 @@ def save(form: Mapping[str, Any]) -> list[int]:
 
 def stored_key(entry: Entry) -> str:
     """The key that a mask stands for. Raises BadRequest when none is stored for this address."""
-    for row in connection_rows():
-        if row.secret and row.secret_hint == entry.key and kinds.clean_base_url(row.kind, row.base_url) == entry.url:
-            return str(row.secret)
+    there = (row for row in connection_rows() if kinds.clean_base_url(row.kind, row.base_url) == entry.url)
+    if key := secret_behind(entry.key, there):
+        return key
     raise BadRequest(_("This mask belongs to no key that is stored for this address; enter the key."), param="key")
 
 
@@ -221,9 +222,8 @@ def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Co
             take(entry, fits)
     for entry in entries:
         if entry.has_mask and entry.index not in found:
-            raise _wrong(
-                f"OPENAI_API_KEYS.{entry.index}", _("is a mask for which no key is stored; enter the key itself")
-            )
+            name = f"OPENAI_API_KEYS.{entry.index}"
+            raise BadRequest(_("%s is a mask, but not of the stored key: enter the key itself.") % name, param=name)
     return found
 
 
@@ -245,99 +245,50 @@ def _fill(row: Connection, entry: Entry) -> bool:
         row.full_clean()
     except ValidationError as error:
         name, messages = next(iter(error.message_dict.items()))
-        raise _wrong(f"OPENAI_API_CONFIGS.{entry.index}.{name}", messages[0]) from error
+        raise checks.wrong(f"OPENAI_API_CONFIGS.{entry.index}.{name}", messages[0]) from error
     row.save()
-    asks = {"base_url", "secret", "auth_type", "headers", "api_version", "model_ids", "enabled", "kind"}
-    return bool(changed & asks) or row.listed_at is None
+    return bool(changed & discovery.LISTED_COLUMNS) or row.listed_at is None
 
 
-# --- checks ----------------------------------------------------------------------------------------------------------
+# --- members that are more than a text or a list ----------------------------------------------------------------------
 
 
-def _wrong(field: str, words: str) -> BadRequest:
-    return BadRequest(f"{field}: {words}", param=field)
-
-
-def _texts(form: Mapping[str, Any], name: str, *, nullable: bool = False) -> list[str]:
+def _listed(form: Mapping[str, Any], name: str, *, nullable: bool) -> list[Any]:
+    """A list whose order counts: no text is changed or left out."""
     value = form.get(name)
     if not isinstance(value, list):
-        raise _wrong(name, _("must be a list of texts"))
+        raise BadRequest(_("%s must be a list of texts.") % name, param=name)
     for index, item in enumerate(value):
         if not isinstance(item, str) and not (nullable and item is None):
-            raise _wrong(f"{name}.{index}", _("must be a text"))
+            raise BadRequest(_("%s must be a text.") % f"{name}.{index}", param=f"{name}.{index}")
     return value
 
 
-def _text(config: Mapping[str, Any], field: str, name: str, *, limit: int) -> str:
-    value = config.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise _wrong(f"{field}.{name}", _("must be a text"))
-    if len(value.strip()) > limit:
-        raise _wrong(f"{field}.{name}", _("must have at most %(n)s characters") % {"n": limit})
-    return value.strip()
-
-
-def _flag(config: Mapping[str, Any], field: str, name: str, *, default: bool) -> bool:
-    value = config.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise _wrong(f"{field}.{name}", _("must be true or false"))
-    return value
-
-
-def _strings(config: Mapping[str, Any], field: str, name: str) -> list[str]:
-    value = config.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
-        raise _wrong(f"{field}.{name}", _("must be a list of texts"))
-    return list(dict.fromkeys(item.strip() for item in value))
-
-
-def _tags(config: Mapping[str, Any], field: str) -> list[Any]:
-    """Texts, or objects with a name (R8)."""
-    value = config.get("tags")
+def _tags(name: str, value: Any) -> list[Any]:
+    """Texts, or objects with a name."""
     if value is None:
         return []
     for tag in value if isinstance(value, list) else [None]:
-        name = tag.get("name") if isinstance(tag, Mapping) else tag
-        if not isinstance(name, str) or not name.strip():
-            raise _wrong(f"{field}.tags", _("must be a list of names"))
+        label = tag.get("name") if isinstance(tag, Mapping) else tag
+        if not isinstance(label, str) or not label.strip():
+            raise BadRequest(_("%s must be a list of names.") % name, param=name)
     return list(value)
 
 
-def _place(config: Mapping[str, Any], field: str) -> str:
-    value = config.get("connection_type") or "external"
-    if value == "internal":  # V12: an older word
-        value = "local"
-    if value not in Connection.Location.values:
-        raise _wrong(f"{field}.connection_type", _("must be “external” or “local”"))
-    return str(value)
+def _location(name: str, value: Any) -> str:
+    if value == "internal":  # an older word
+        value = Connection.Location.LOCAL.value
+    return checks.choice(name, value or Connection.Location.EXTERNAL.value, Connection.Location.values)
 
 
-def _auth_type(config: Mapping[str, Any], field: str) -> str:
-    value = config.get("auth_type") or auth.DEFAULT
-    if value not in auth.AUTH_TYPES:
-        raise _wrong(f"{field}.auth_type", _("must be one of %(names)s") % {"names": ", ".join(auth.AUTH_TYPES)})
-    return str(value)
-
-
-def _headers(config: Mapping[str, Any], field: str) -> dict[str, str]:
-    value = config.get("headers")
-    if value is None or value == "":
-        return {}
-    if not isinstance(value, Mapping):
-        raise _wrong(f"{field}.headers", _("must be an object of texts"))
+def _headers(name: str, value: Any) -> dict[str, str]:
     headers = {}
-    for name, text in value.items():
-        if isinstance(text, bool | dict | list) or text is None or not isinstance(name, str):
-            raise _wrong(f"{field}.headers", _("must be an object of texts"))
-        headers[name.strip()] = str(text).strip()
+    for header, text in checks.mapping(name, {} if value in (None, "") else value).items():
+        if isinstance(text, bool | dict | list) or text is None or not isinstance(header, str):
+            raise BadRequest(_("%s must be an object of texts.") % name, param=name)
+        headers[header.strip()] = str(text).strip()
     try:
         check_headers(headers)
     except ValidationError as error:
-        raise _wrong(f"{field}.headers", error.messages[0]) from error
+        raise checks.wrong(name, error.messages[0]) from error
     return headers

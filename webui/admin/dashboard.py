@@ -12,12 +12,12 @@ from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat.pages import welcome
 from imagegen.models import ImageEngine
 from providers.callers import caller_for_user
+from providers.catalogue import health
 from providers.models import Connection, UsageRecord
 from webui.version import VERSION
 
@@ -69,13 +69,7 @@ def engine_lines() -> list[Line]:
 
 
 def _line(row: Any, detail: str) -> Line:
-    state = "off" if not row.enabled else "failing" if row.last_error else "ok" if row.last_ok else "unknown"
-    words = {
-        "off": _("switched off"),
-        "failing": _("failing"),
-        "ok": _("answers in %(ms)d ms") % {"ms": row.last_duration_ms} if row.last_duration_ms else _("answers"),
-        "unknown": _("not tried yet"),
-    }[state]
+    state, words = health.state_of(row)
     error = row.last_error if state == "failing" else ""
     detail = detail if detail != row.name else ""
     return Line(row.name, _change_url(row), state, words, error, row.last_checked, row.demo, detail)

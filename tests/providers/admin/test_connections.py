@@ -196,6 +196,28 @@ def test_reverting_keeps_the_key(root, save):
     assert root.get(f"{LIST}{row.pk}/history/{first.pk}/").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({"new_key": "sk-another-0123456789"}, True),
+        ({"remove_key": "on"}, True),
+        ({"headers": "X-Team: red"}, True),
+        ({"verify_tls": None}, True),
+        ({"auth_type": "azure_ad", OPTION + "scope": "https://ai.azure.com/.default"}, True),
+        ({"name": "Renamed", "tags": "fast", "position": "7", "access": "private"}, False),
+    ],
+)
+def test_an_edit_that_may_change_the_list_has_it_asked_for_again(
+    transactional_db, save, upstream, monkeypatch, changes, asked
+):
+    from providers.auth.entra import TOKENS
+
+    monkeypatch.setattr(TOKENS, "token", lambda scope: "entra-token")
+    row = Connection.objects.create(name="Up", base_url=upstream.url, secret=KEY, listed_at=timezone.now())
+    save(row, **changes)
+    assert bool(upstream.asked("/models")) is asked
+
+
 # --- the list ---
 
 

@@ -365,3 +365,10 @@ def test_the_end_of_a_process_waits_for_no_silent_server(transactional_db, upstr
 
     assert "discovery" not in [thread.name for thread in threading.enumerate()]
     gate.open()
+
+
+def test_the_columns_after_whose_change_a_server_is_asked_again_follow_from_the_model():
+    names = {column.name for column in Connection._meta.concrete_fields}
+    assert names >= discovery.UNLISTED_COLUMNS
+    assert names - discovery.UNLISTED_COLUMNS == discovery.LISTED_COLUMNS
+    assert {"base_url", "kind", "secret", "auth_options", "verify_tls", "ca_file"} <= discovery.LISTED_COLUMNS

@@ -1,0 +1,28 @@
+"""A filter of a list whose choices are conditions; and Unfold's expression for fields that depend on another one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+
+class ConditionFilter(admin.SimpleListFilter):
+    """Base of such filters: `title`, `parameter_name`, and `conditions`."""
+
+    def conditions(self) -> Mapping[str, tuple[Any, Q]]:
+        """The value in the address → (label, which rows)."""
+        raise NotImplementedError
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, label) for value, (label, _rows) in self.conditions().items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.conditions().get(self.value() or "")
+        return queryset.filter(chosen[1]) if chosen else queryset
+
+
+def among(field: str, values: list[str]) -> str:
+    """An expression for Unfold's conditional fields: shown while `field` has one of these values."""
+    return f"{values!r}.includes({field})"

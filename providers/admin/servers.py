@@ -1,0 +1,92 @@
+"""Rows that stand for a server (connections, picture engines): their columns in the list, and actions on them."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.decorators import display
+
+from providers.admin.history import HistoryAdmin
+from providers.catalogue import health
+
+
+class Tested(Protocol):
+    """What a test of a server found."""
+
+    @property
+    def ok(self) -> bool: ...
+
+    @property
+    def words(self) -> str: ...
+
+
+class ServerAdmin(HistoryAdmin):
+    """Base of their admins. The model has the health columns, `enabled`, `updated`, `demo`, and an address."""
+
+    address_field: ClassVar[str]
+
+    # --- columns ---
+
+    @display(description=gettext_lazy("Name"), ordering="name", header=True)
+    def label(self, row: Any) -> list[Any]:
+        name = format_html('{} <span class="board-badge">{}</span>', row.name, _("Demo")) if row.demo else row.name
+        return [name, getattr(row, self.address_field)]
+
+    @display(description=gettext_lazy("Health"))
+    def health_now(self, row: Any) -> str:
+        state, words = health.state_of(row)
+        error = format_html('<span class="health-error">{}</span>', row.last_error) if state == "failing" else ""
+        return format_html(
+            '<span class="health"><span class="board-dot is-{}" aria-hidden="true"></span><span>{}{}</span></span>',
+            state, words, error,
+        )  # fmt: skip
+
+    @display(description=gettext_lazy("Last check"), ordering="last_checked")
+    def checked(self, row: Any) -> str:
+        if row.last_checked is None:
+            return "–"
+        when = date_format(localtime(row.last_checked), "DATETIME_FORMAT")
+        return format_html(
+            '<span title="{}">{}</span>', when, _("%(time)s ago") % {"time": timesince(row.last_checked, depth=1)}
+        )
+
+    # --- actions ---
+
+    @admin.action(description=gettext_lazy("Switch on"), permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._switch(request, queryset, on=True)
+
+    @admin.action(description=gettext_lazy("Switch off"), permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._switch(request, queryset, on=False)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[Any], *, on: bool) -> None:
+        rows = [row for row in queryset if row.enabled is not on]
+        for row in rows:  # one by one: each leaves its line in the history
+            row.enabled = on
+            row.save(update_fields=["enabled", "updated"])
+        words = ngettext("%(n)s entry was changed.", "%(n)s entries were changed.", len(rows))
+        self.message_user(request, words % {"n": len(rows)}, messages.SUCCESS)
+
+    def act_on(
+        self, request: HttpRequest, object_id: str, verb: Callable[[HttpRequest, Any], None], *, to_list: bool = False
+    ) -> HttpResponse:
+        """Do something with one row, and go back to its page or to the list."""
+        row = self.get_object(request, object_id)
+        if row is not None:
+            verb(request, row)
+        page = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+        return redirect(f"{page}_changelist") if to_list or row is None else redirect(f"{page}_change", object_id)
+
+    def report(self, request: HttpRequest, row: Any, tested: Tested) -> None:
+        """Show what a test of this row found."""
+        self.message_user(request, f"{row.name}: {tested.words}", messages.SUCCESS if tested.ok else messages.ERROR)

@@ -1,0 +1,62 @@
+"""Checks of the values in a flat JSON form: a check takes the name and the value of a member and returns what to use.
+
+All raise BadRequest with the name as its `param`. A member that is left out comes as None.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from providers.errors import BadRequest
+
+
+def wrong(name: str, sentence: str) -> BadRequest:
+    """The error for a value that something else found wrong, in its words."""
+    return BadRequest(f"{name}: {sentence}", param=name)
+
+
+def text(name: str, value: Any, *, limit: int | None = None) -> str:
+    """A text without spaces around it; "" where it is left out."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadRequest(_("%s must be a text.") % name, param=name)
+    stripped = value.strip()
+    if limit is not None and len(stripped) > limit:
+        message = _("%(name)s must have at most %(n)s characters.") % {"name": name, "n": limit}
+        raise BadRequest(message, param=name)
+    return stripped
+
+
+def flag(name: str, value: Any, *, default: bool | None = None) -> bool:
+    """True or false; `default` where it is left out, if there is one."""
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, bool):
+        raise BadRequest(_("%s must be true or false.") % name, param=name)
+    return value
+
+
+def texts(name: str, value: Any) -> list[str]:
+    """A list of texts that are not empty, each once; [] where it is left out."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+        raise BadRequest(_("%s must be a list of texts.") % name, param=name)
+    return list(dict.fromkeys(item.strip() for item in value))
+
+
+def mapping(name: str, value: Any) -> Mapping[str, Any]:
+    """An object."""
+    if not isinstance(value, Mapping):
+        raise BadRequest(_("%s must be a JSON object.") % name, param=name)
+    return value
+
+
+def choice(name: str, value: Any, choices: Collection[str]) -> str:
+    """One of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        message = _("%(name)s must be one of %(choices)s.") % {"name": name, "choices": ", ".join(choices)}
+        raise BadRequest(message, param=name)
+    return value
