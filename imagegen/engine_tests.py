@@ -1,6 +1,5 @@
 """Trying an engine out: ask it, or have it draw a small picture through the real path."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
@@ -12,15 +11,10 @@ from imagegen.jobs import claims
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import PictureRequest
 from providers.errors import GatewayError, UpstreamTimeout
+from providers.services import Tested
 
 PATIENCE = 180.0  # seconds a test picture may take; a cold checkpoint loads for minutes
 SMALL = "512x512"
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    ok: bool
-    words: str
 
 
 def check(row: ImageEngine) -> Tested:

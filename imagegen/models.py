@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from providers.fields import EncryptedTextField, hint_of
-from providers.models import Access, Connection
+from providers.fields import EncryptedTextField
+from providers.models import Connection, ServerRow
 from providers.versioning import ConfigQuerySet
 
 HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "dropped")
@@ -24,7 +24,7 @@ def engine_kind_choices() -> list[tuple[str, Any]]:
     return [(name, engine.label) for name, engine in engines.ENGINES.items()]
 
 
-class ImageEngine(models.Model):
+class ImageEngine(ServerRow):
     """One way to draw: a kind, an address, a model and its defaults; several of one kind are several profiles."""
 
     class Purpose(models.TextChoices):
@@ -55,26 +55,13 @@ class ImageEngine(models.Model):
     capabilities = models.JSONField(_("abilities"), default=dict, blank=True)
     # Parameters that the upstream answered with "unknown"; written by runs, no edit by a person.
     dropped = models.JSONField(default=list, blank=True, editable=False)
-    headers = models.JSONField(_("headers"), default=dict, blank=True)
-    verify_tls = models.BooleanField(_("check TLS certificates"), default=True)
-    ca_file = models.CharField(_("CA file"), max_length=500, blank=True)
     timeout = models.FloatField(
         _("seconds a picture may take"), default=600, validators=[MinValueValidator(1), MaxValueValidator(7200)]
     )
     concurrency = models.PositiveIntegerField(_("pictures at once"), default=2, validators=[MinValueValidator(1)])
-    access = models.CharField(_("who may use it"), max_length=10, choices=Access, default=Access.PUBLIC)
-    groups = models.ManyToManyField(Group, verbose_name=_("groups"), blank=True, related_name="+")
-    demo = models.BooleanField(_("demo"), default=False, editable=False)
-    created = models.DateTimeField(auto_now_add=True)
-    updated = models.DateTimeField(auto_now=True)
-
-    last_ok = models.DateTimeField(null=True, blank=True, editable=False)
-    last_error = models.TextField(blank=True, editable=False)
-    last_checked = models.DateTimeField(null=True, blank=True, editable=False)
-    last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)
 
     # Without keys: a page of changes shows old values.
-    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=[groups])
+    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=["groups"])
     objects = ConfigQuerySet.as_manager()
 
     class Meta:
@@ -88,10 +75,6 @@ class ImageEngine(models.Model):
     def serves(self, *, editing: bool) -> bool:
         """Whether its purpose is to edit, or to draw."""
         return self.purpose in (self.Purpose.BOTH, self.Purpose.EDIT if editing else self.Purpose.GENERATE)
-
-    @property
-    def secret_hint(self) -> str:
-        return hint_of(self.secret)
 
 
 class ImageSettings(models.Model):

@@ -33,8 +33,8 @@ class BrowserAuthentication(SessionAuthentication):
     """The session cookie, with the CSRF token on every unsafe method."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        found = super().authenticate(request)
-        return (found[0], callers.caller_for_user(found[0])) if found else None
+        signed_in = super().authenticate(request)
+        return (signed_in[0], callers.caller_for_user(signed_in[0])) if signed_in else None
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'

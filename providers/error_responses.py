@@ -80,15 +80,15 @@ def openai_body(error: GatewayError) -> bytes:
 def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Django REST framework's exception handler."""
     path = context["request"].path
-    found = problem(error, path)
+    answer = problem(error, path)
     if isinstance(error, drf.MethodNotAllowed):
         allowed = context["view"].allowed_methods
-        found = Problem(found.status, (*found.headers, ("allow", ", ".join(allowed))), found.body)
-    return response_for(found)
+        answer = Problem(answer.status, (*answer.headers, ("allow", ", ".join(allowed))), answer.body)
+    return response_for(answer)
 
 
-def response_for(found: Problem) -> HttpResponse:
-    return HttpResponse(found.body, status=found.status, headers=dict(found.headers))
+def response_for(answer: Problem) -> HttpResponse:
+    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
 
 def known_error(error: BaseException) -> GatewayError | None:

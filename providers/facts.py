@@ -58,7 +58,7 @@ class ConnectionFacts:
     group_ids: frozenset[int]
     demo: bool
     model_ids: tuple[str, ...]
-    index: int = 0  # place among all connections: the `urlIdx` of the flat configuration and of the model list
+    index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
 
     def allows(self, caller: Caller) -> bool:
         """Whether this connection's own rule lets the caller in; models may say otherwise."""
@@ -177,12 +177,12 @@ class Snapshot:
         """Every route to list for this caller, by public id; empty while everything is off."""
         if not self.gateway.enable_openai_api:
             return []
-        found = []
+        routes = []
         for route in self.routes.values():
             sources = route.sources_for(caller) if route.for_chat else ()
             if sources:
-                found.append(route if sources is route.sources else replace(route, sources=sources))
-        return found
+                routes.append(route if sources is route.sources else replace(route, sources=sources))
+        return routes
 
 
 def is_trusted(caller: Caller) -> bool:

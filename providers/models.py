@@ -29,6 +29,7 @@ __all__ = [
     "ModelAccess",
     "ModelSource",
     "RateLimit",
+    "ServerRow",
     "SpeechClip",
     "UsageRecord",
     "key_digest",
@@ -63,7 +64,35 @@ class ModelAccess(models.TextChoices):
     PRIVATE = "private", _("Owner and administrators only")
 
 
-class Connection(models.Model):
+class ServerRow(models.Model):
+    """What rows that stand for a server have alike: how it is reached, who may use it, and how it fares."""
+
+    headers = models.JSONField(_("headers"), default=dict, blank=True)
+    verify_tls = models.BooleanField(_("check TLS certificates"), default=True)
+    ca_file = models.CharField(_("CA file"), max_length=500, blank=True)
+    access = models.CharField(_("who may use it"), max_length=10, choices=Access, default=Access.PUBLIC)
+    groups = models.ManyToManyField(Group, verbose_name=_("groups"), blank=True, related_name="+")
+    demo = models.BooleanField(_("demo"), default=False, editable=False)
+    created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
+
+    last_ok = models.DateTimeField(null=True, blank=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)
+    last_checked = models.DateTimeField(null=True, blank=True, editable=False)
+    last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)
+
+    secret: str  # the encrypted key, a column of each such row
+
+    class Meta:
+        abstract = True
+
+    @property
+    def secret_hint(self) -> str:
+        """The mask of the key."""
+        return hint_of(self.secret)
+
+
+class Connection(ServerRow):
     """One OpenAI-compatible API: where it is, how we prove who we are, who may use what it offers."""
 
     class Location(models.TextChoices):
@@ -102,13 +131,10 @@ class Connection(models.Model):
     )
     tags = models.JSONField(_("tags"), default=list, blank=True)
     connection_type = models.CharField(_("place"), max_length=10, choices=Location, default=Location.EXTERNAL)
-    headers = models.JSONField(_("headers"), default=dict, blank=True)
     model_ids = models.JSONField(
         _("model ids"), default=list, blank=True, help_text=_("When set, this is the list and nothing is discovered.")
     )
     forward_cookies = models.CharField(_("cookies sent on"), max_length=10, choices=Cookies, default=Cookies.AUTO)
-    verify_tls = models.BooleanField(_("check TLS certificates"), default=True)
-    ca_file = models.CharField(_("CA file"), max_length=500, blank=True)
     # None: as UPSTREAM_CONNECT_TIMEOUT, UPSTREAM_FIRST_BYTE_TIMEOUT and AIOHTTP_CLIENT_TIMEOUT say.
     connect_timeout = models.FloatField(
         _("seconds to connect"), null=True, blank=True, validators=[MinValueValidator(0.1)]
@@ -119,22 +145,13 @@ class Connection(models.Model):
     idle_timeout = models.FloatField(
         _("seconds between bytes"), null=True, blank=True, validators=[MinValueValidator(0.1)]
     )
-    access = models.CharField(_("who may use it"), max_length=10, choices=Access, default=Access.PUBLIC)
-    groups = models.ManyToManyField(Group, verbose_name=_("groups"), blank=True, related_name="+")
-    demo = models.BooleanField(_("demo"), default=False, editable=False)
-    created = models.DateTimeField(auto_now_add=True)
-    updated = models.DateTimeField(auto_now=True)
 
-    last_ok = models.DateTimeField(null=True, blank=True, editable=False)
-    last_error = models.TextField(blank=True, editable=False)
-    last_checked = models.DateTimeField(null=True, blank=True, editable=False)
-    last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)
     next_try = models.DateTimeField(null=True, blank=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)
     listed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # The key is not in the history; that it changed is, as the reason of the change.
-    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=[groups])
+    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=["groups"])
     objects = ConfigQuerySet.as_manager()
 
     class Meta:
@@ -144,10 +161,6 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def secret_hint(self) -> str:
-        return hint_of(self.secret)
 
 
 class ChatModel(models.Model):

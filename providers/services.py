@@ -26,7 +26,7 @@ PREFIX_LENGTH = 8  # characters of a key that stay readable: `sk-` and five more
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """What a test of a connection found, in words for an administrator."""
+    """What a test of a connection or a picture engine found, in words for an administrator."""
 
     ok: bool
     words: str
@@ -44,7 +44,7 @@ def test_connection(row: Connection, *, by: Caller | None = None) -> Tested:  # 
     """
     started = time.monotonic()
     try:
-        found = discovery.probe(loading.facts_of(row), by=by)
+        models = discovery.probe(loading.facts_of(row), by=by)
     except GatewayError as error:
         if row.pk:
             health.record_failure(row.pk, error)
@@ -52,14 +52,14 @@ def test_connection(row: Connection, *, by: Caller | None = None) -> Tested:  # 
     ms = round((time.monotonic() - started) * 1000)
     if row.pk:
         health.record_answer(row.pk, ms)
-    if found is None:
+    if models is None:
         return Tested(
             True, _("Answers in %(ms)s ms. It has no list of models, so the key was not tried.") % {"ms": ms}, ms=ms
         )
     words = ngettext(
-        "Answers in %(ms)s ms and lists %(n)s model.", "Answers in %(ms)s ms and lists %(n)s models.", found
+        "Answers in %(ms)s ms and lists %(n)s model.", "Answers in %(ms)s ms and lists %(n)s models.", models
     )
-    return Tested(True, words % {"ms": ms, "n": found}, models=found, ms=ms)
+    return Tested(True, words % {"ms": ms, "n": models}, models=models, ms=ms)
 
 
 def refresh_models(row: Connection, *, by: Caller | None = None) -> Outcome:

@@ -97,7 +97,7 @@ def option_fields() -> dict[str, forms.Field]:
 
 def types_with(field_name: str) -> list[str]:
     """The auth types that declare this value."""
-    return [name for name, one in auth.AUTH_TYPES.items() if any(field.name == field_name for field in one.fields)]
+    return [name for name, row in auth.AUTH_TYPES.items() if any(field.name == field_name for field in row.fields)]
 
 
 class ConnectionForm(StoredKeyForm):
@@ -328,6 +328,6 @@ class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]
                 label=self.fields[name].label,
                 help_text=self.fields[name].help_text,
                 required=False,
-                choices=[("", _("None")), *((one, one) for one in known)],
+                choices=[("", _("None")), *((model_id, model_id) for model_id in known)],
                 widget=UnfoldAdminSelectWidget,
             )

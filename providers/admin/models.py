@@ -127,7 +127,7 @@ class ChatModelAdmin(HistoryAdmin):
 
     @display(description=gettext_lazy("Model"), ordering="public_id", header=True)
     def label(self, row: ChatModel) -> list[str]:
-        name = row.name or next((found for one in row.sources.all() if (found := listing.name_of(one.raw))), "")
+        name = row.name or next((name for source in row.sources.all() if (name := listing.name_of(source.raw))), "")
         return [name or row.public_id, row.public_id if name else ""]
 
     @display(description=gettext_lazy("Offered by"))
@@ -138,7 +138,7 @@ class ChatModelAdmin(HistoryAdmin):
         if not offered:
             return format_html('<span class="health-error">{}</span>', _("no longer offered"))
         return format_html_join(
-            ", ", "{}{}", ((one.name, "" if one.enabled else f" ({_('switched off')})") for one in offered)
+            ", ", "{}{}", ((server.name, "" if server.enabled else f" ({_('switched off')})") for server in offered)
         )
 
     @display(

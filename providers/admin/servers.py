@@ -1,7 +1,7 @@
 """Rows that stand for a server (connections, picture engines): their columns in the list, and actions on them."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -17,16 +17,7 @@ from unfold.decorators import display
 
 from providers.admin.history import HistoryAdmin
 from providers.catalogue import health
-
-
-class Tested(Protocol):
-    """What a test of a server found."""
-
-    @property
-    def ok(self) -> bool: ...
-
-    @property
-    def words(self) -> str: ...
+from providers.services import Tested
 
 
 class ServerAdmin(HistoryAdmin):

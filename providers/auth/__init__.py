@@ -2,7 +2,7 @@
 `tests/providers/auth/test_<name>.py`; the contract test over this table checks the rest. No migration, no other change.
 """
 
-from providers.auth.base import NOBODY, AuthType, Field, Who
+from providers.auth.base import NOBODY, AuthField, AuthType, Who
 from providers.auth.bearer import Bearer
 from providers.auth.entra import AzureAd, MicrosoftEntraId
 from providers.auth.none import NoAuth
@@ -21,8 +21,8 @@ __all__ = [
     "DEFAULT",
     "KEYLESS",
     "NOBODY",
+    "AuthField",
     "AuthType",
-    "Field",
     "Who",
     "needs_user",
 ]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class AuthField:
     """One value that an auth type needs from the administrator; the admin form shows it for that type only."""
 
     name: str
@@ -40,7 +40,7 @@ class AuthType:
     name: ClassVar[str]
     label: ClassVar[Any]
     help: ClassVar[Any] = ""
-    fields: ClassVar[tuple[Field, ...]] = ()  # "secret" is the connection's encrypted key; others live in auth_options
+    fields: ClassVar[tuple[AuthField, ...]] = ()  # "secret": the encrypted key; others live in auth_options
     blocking: ClassVar[bool] = False
     needs_user: ClassVar[bool] = False  # cannot be used where nobody is signed in
     presents_key: ClassVar[bool] = False  # sends the secret itself; a kind of connection may want it in another header

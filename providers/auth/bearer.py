@@ -5,14 +5,14 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from providers.auth.base import AuthType, Field, Who
+from providers.auth.base import AuthField, AuthType, Who
 
 
 class Bearer(AuthType):
     name = "bearer"
     label = _("API key (Bearer)")
     presents_key = True
-    fields = (Field("secret", _("API key"), secret=True),)
+    fields = (AuthField("secret", _("API key"), secret=True),)
 
     def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:
         return {"Authorization": f"Bearer {secret}"} if secret else {}

@@ -1,4 +1,4 @@
-"""Microsoft Entra ID: a token of this machine's own identity (R21), found by `DefaultAzureCredential`.
+"""Microsoft Entra ID: a token of this machine's own identity, found by `DefaultAzureCredential`.
 
 That looks at environment variables, workload identity, managed identity and the Azure tools, in this order. A token
 lives about an hour and is kept here; renewal begins five minutes before the end, by one thread, while the others go on
@@ -15,7 +15,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from providers import runtime
-from providers.auth.base import AuthType, Field, Who
+from providers.auth.base import AuthField, AuthType, Who
 from providers.errors import ConfigurationError
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
@@ -109,7 +109,7 @@ class AzureAd(AuthType):
         "Uses this machine's managed identity or the AZURE_… variables. It needs the role Cognitive Services User."
     )
     fields = (
-        Field(
+        AuthField(
             "scope",
             _("Scope"),
             help=_("Leave empty for https://cognitiveservices.azure.com/.default; newer resources also take "
@@ -124,7 +124,7 @@ class AzureAd(AuthType):
 
 
 class MicrosoftEntraId(AzureAd):
-    """The newer name of the same type (R22)."""
+    """The newer name of the same type."""
 
     name = "microsoft_entra_id"
     label = _("Microsoft Entra ID (newer name)")

@@ -1,4 +1,4 @@
-"""No proof at all: servers on one's own network (R18)."""
+"""No proof at all: servers on one's own network."""
 
 from collections.abc import Mapping
 from typing import Any

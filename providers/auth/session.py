@@ -1,4 +1,4 @@
-"""Who is signed in here goes on to the provider: the caller's own credential (R19).
+"""Who is signed in here goes on to the provider: the caller's own credential.
 
 That is the API key which the caller presented, or, for a browser, a signed token that our own API accepts for some
 minutes. For services behind this site that ask it back who is calling. Cookies go along by the connection's rule.

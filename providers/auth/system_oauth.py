@@ -1,4 +1,4 @@
-"""The token that the person's OpenID provider gave at sign-in goes on to the provider (R20), renewed before it ends."""
+"""The token that the person's OpenID provider gave at sign-in goes on to the provider, renewed before it ends."""
 
 from collections.abc import Mapping
 from typing import Any

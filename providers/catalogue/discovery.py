@@ -96,7 +96,7 @@ def _write(
 ) -> tuple[Outcome, bool]:
     now = timezone.now()
     wanted = {item.upstream_id: public_id_of(prefix, item.upstream_id) for item in listed}
-    astray = [one for one in known.values() if one.model.public_id != public_id_of(prefix, one.upstream_id)]
+    astray = [row for row in known.values() if row.model.public_id != public_id_of(prefix, row.upstream_id)]
     missing_ids = {public_id for upstream_id, public_id in wanted.items() if upstream_id not in known}
     models = _models_for(missing_ids | {public_id_of(prefix, source.upstream_id) for source in astray})
 
@@ -138,7 +138,7 @@ def _write(
 
 def _models_for(public_ids: set[str]) -> dict[str, int]:
     """The model rows of these ids, made where there are none."""
-    found: dict[str, int] = {}
+    models: dict[str, int] = {}
     for some in _chunks(sorted(public_ids)):
         rows = ChatModel.objects.filter(public_id__in=some)
         there = dict(rows.values_list("public_id", "pk"))
@@ -146,8 +146,8 @@ def _models_for(public_ids: set[str]) -> dict[str, int]:
         if missing:
             ChatModel.objects.quietly().bulk_create(missing, ignore_conflicts=True)
             there = dict(rows.values_list("public_id", "pk"))
-        found |= there
-    return found
+        models |= there
+    return models
 
 
 def _differs(old: Any, new: Any) -> bool:

@@ -3,7 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from django.conf import settings
@@ -39,18 +39,12 @@ def load_snapshot(version: int) -> Snapshot:
 
 
 def _load_limits() -> tuple[LimitFacts, ...]:
-    return tuple(
-        LimitFacts(
-            id=row.pk,
-            target=row.target,
-            target_id=row.target_id,
-            requests_minute=row.requests_minute,
-            tokens_minute=row.tokens_minute,
-            requests_day=row.requests_day,
-            tokens_day=row.tokens_day,
-        )
-        for row in RateLimit.objects.filter(enabled=True)
-    )
+    return tuple(LimitFacts(**_columns(LimitFacts, row)) for row in RateLimit.objects.filter(enabled=True))
+
+
+def _columns(facts: type, row: models.Model) -> dict[str, Any]:
+    """The fields of facts that are attributes of a row by the same name."""
+    return {field.name: getattr(row, field.name) for field in fields(facts)}
 
 
 def facts_of(row: Connection, *, group_ids: Iterable[int] = (), index: int = 0) -> ConnectionFacts:
@@ -93,7 +87,7 @@ def _cookies(row: Connection) -> str:
 
 def _load_connections() -> dict[int, ConnectionFacts]:
     groups = _pairs(Connection.groups.through.objects, "connection_id", "group_id")
-    rows = enumerate(Connection.objects.order_by("demo", "position", "pk"))  # the demo has no place in the flat form
+    rows = enumerate(Connection.objects.order_by("demo", "position", "pk"))  # the flat form leaves the demo out
     return {row.pk: facts_of(row, group_ids=groups[row.pk], index=index) for index, row in rows if row.enabled}
 
 
@@ -141,8 +135,8 @@ def _tools(source: Source | None) -> bool | None:
         return None
     if source.connection.demo:
         return False
-    said = listing.tools_of(source.raw)
-    return said if said is not None else listing.is_known_to_call(source.connection, source.upstream_id) or None
+    listed = listing.tools_of(source.raw)
+    return listed if listed is not None else listing.is_known_to_call(source.connection, source.upstream_id) or None
 
 
 def _shown_name(source: Source | None) -> str:
@@ -195,7 +189,7 @@ def _inherited(preset: Route, base: Route) -> Route:
 
 
 def _load_sources(connections: dict[int, ConnectionFacts]) -> defaultdict[int, list[Source]]:
-    found: defaultdict[int, list[Source]] = defaultdict(list)
+    sources: defaultdict[int, list[Source]] = defaultdict(list)
     rows = (
         ModelSource.objects.filter(listed=True, connection__enabled=True)
         .order_by("connection__position", "connection_id", "pk")
@@ -204,32 +198,22 @@ def _load_sources(connections: dict[int, ConnectionFacts]) -> defaultdict[int, l
     for model_id, connection_id, upstream_id, raw in rows:
         connection = connections.get(connection_id)
         if connection is not None:
-            found[model_id].append(Source(connection, upstream_id, raw))
-    return found
+            sources[model_id].append(Source(connection, upstream_id, raw))
+    return sources
 
 
 def _load_gateway() -> GatewayFacts:
     row = GatewaySettings.objects.filter(pk=1).first()
-    if row is None:
-        return GatewayFacts(
-            enable_openai_api=settings.ENABLE_OPENAI_API,
-            task_model=settings.TASK_MODEL,
-            task_model_external=settings.TASK_MODEL_EXTERNAL,
-            speech_model=settings.SPEECH_MODEL,
-            speech_voice=settings.SPEECH_VOICE,
-        )
+    if row is not None:
+        return GatewayFacts(**_columns(GatewayFacts, row))
+    environment = {field.name: field.name.upper() for field in fields(GatewayFacts)}
     return GatewayFacts(
-        enable_openai_api=row.enable_openai_api,
-        task_model=row.task_model,
-        task_model_external=row.task_model_external,
-        default_model=row.default_model,
-        speech_model=row.speech_model,
-        speech_voice=row.speech_voice,
+        **{name: getattr(settings, setting) for name, setting in environment.items() if hasattr(settings, setting)}
     )
 
 
 def _pairs(rows: "models.Manager[Any]", one: str, other: str) -> defaultdict[int, list[int]]:
-    found: defaultdict[int, list[int]] = defaultdict(list)
+    pairs: defaultdict[int, list[int]] = defaultdict(list)
     for key, value in rows.values_list(one, other):
-        found[key].append(value)
-    return found
+        pairs[key].append(value)
+    return pairs

@@ -1,8 +1,8 @@
 """The flat form of the connections, as the reference texts know it, and the rows behind it.
 
 `{ENABLE_OPENAI_API, OPENAI_API_BASE_URLS, OPENAI_API_KEYS, OPENAI_API_CONFIGS}`: lists that belong together by index,
-and settings by index as text. The index is a connection's place (`urlIdx`). Keys go out as masks; a mask that comes
-back keeps the stored key. The demo connection stands apart and is never listed here. Saving is all or nothing.
+and settings by index as text. The index is a connection's position in the form (`urlIdx`). Keys go out as masks; a mask
+that comes back keeps the stored key. The demo connection is never listed here. Saving is all or nothing.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -152,8 +152,8 @@ def name_of(url: str, taken: Collection[str] = ()) -> str:
 def save(form: Mapping[str, Any]) -> list[int]:
     """Make the rows say what the form says, in one transaction; returns the ids of rows that are new or lead elsewhere.
 
-    Rows are recognised by their address, then by their mask, then by their place; what the form leaves out is deleted.
-    Raises BadRequest, and then nothing was changed.
+    Rows are recognised by address, then by mask, then by position; what the form leaves out is deleted. Raises
+    BadRequest, and then nothing was changed.
     """
     entries = entries_of(form)
     name = "ENABLE_OPENAI_API"
@@ -179,9 +179,9 @@ def write(entries: Sequence[Entry]) -> list[int]:
     """The rows for checked entries; for use inside `versioning.exclusive()`."""
     rows = list(connection_rows())
     matched = _match(entries, rows)
-    kept = {row.pk for row in matched.values()}
+    remaining = {row.pk for row in matched.values()}
     for row in rows:
-        if row.pk not in kept:
+        if row.pk not in remaining:
             row.delete()
     to_ask = []
     taken = {row.name for row in matched.values()} | {entry.values.get("name", "") for entry in entries}
@@ -195,15 +195,15 @@ def write(entries: Sequence[Entry]) -> list[int]:
 
 def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Connection]:
     free = dict(enumerate(rows))
-    found: dict[int, Connection] = {}
+    matched: dict[int, Connection] = {}
 
     def take(entry: Entry, fits: Any) -> None:
-        if entry.index in found:
+        if entry.index in matched:
             return
-        # The same place first, then the order of the rows.
-        for place in sorted(free, key=lambda place: (place != entry.index, place)):
-            if fits(entry, free[place]):
-                found[entry.index] = free.pop(place)
+        # The same position first, then the order of the rows.
+        for index in sorted(free, key=lambda index: (index != entry.index, index)):
+            if fits(entry, free[index]):
+                matched[entry.index] = free.pop(index)
                 return
 
     def same_url(entry: Entry, row: Connection) -> bool:
@@ -221,10 +221,10 @@ def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Co
         for entry in entries:
             take(entry, fits)
     for entry in entries:
-        if entry.has_mask and entry.index not in found:
+        if entry.has_mask and entry.index not in matched:
             name = f"OPENAI_API_KEYS.{entry.index}"
             raise BadRequest(_("%s is a mask, but not of the stored key: enter the key itself.") % name, param=name)
-    return found
+    return matched
 
 
 def _fill(row: Connection, entry: Entry) -> bool:

@@ -51,7 +51,7 @@ def _seed_connections() -> None:
 
 
 def environment_entries() -> list[config.Entry]:
-    """The connections that the environment names; none when none of its variables is set (R2)."""
+    """The connections that the environment names; none when none of its variables is set."""
     urls = [url or config.DEFAULT_URL for url in settings.OPENAI_API_BASE_URLS]
     keys = list(settings.OPENAI_API_KEYS) or ([settings.OPENAI_API_KEY] if settings.OPENAI_API_KEY else [])
     configs = settings.OPENAI_API_CONFIGS
@@ -60,7 +60,7 @@ def environment_entries() -> list[config.Entry]:
     form: dict[str, Any] = {
         "OPENAI_API_BASE_URLS": urls,
         "OPENAI_API_KEYS": keys,
-        # Settings by address are an older form of the same (R4).
+        # Settings by address are an older form of the same.
         "OPENAI_API_CONFIGS": {str(i): configs.get(str(i)) or configs.get(url) or {} for i, url in enumerate(urls)},
     }
     try:

@@ -5,8 +5,8 @@ from django.urls import path
 from providers.config import views
 
 urlpatterns = [
-    path("openai/config", views.Config.as_view()),
+    path("openai/config", views.FlatConfig.as_view()),
     path("openai/config/update", views.ConfigUpdate.as_view()),
-    path("openai/verify", views.Verify.as_view()),
+    path("openai/verify", views.VerifyConnection.as_view()),
     path("openai/models/<int:url_idx>", views.ConnectionModels.as_view()),
 ]

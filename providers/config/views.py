@@ -63,7 +63,7 @@ def administrator(request: Request) -> Caller:
     return caller
 
 
-class Config(AdminView):
+class FlatConfig(AdminView):
     @extend_schema(responses={200: FlatConfigSerializer, **REFUSED})
     def get(self, request: Request) -> HttpResponse:
         """The connections as a flat form, keys as masks."""
@@ -80,7 +80,7 @@ class ConfigUpdate(AdminView):
         return _json(config.read())
 
 
-class Verify(AdminView):
+class VerifyConnection(AdminView):
     @extend_schema(
         request=VerifySerializer,
         responses={
@@ -146,8 +146,8 @@ def _passed_on(answer: http.BlockingAnswer) -> HttpResponse:
     """The provider's refusal as it is, but never as a page that a browser would show as ours."""
     kind = answer.headers.get("content-type", "")
     safe = "application/json" if kind.startswith("application/json") else "text/plain; charset=utf-8"
-    kept = {name: answer.headers[name] for name in ("retry-after",) if name in answer.headers}
-    return HttpResponse(answer.content, status=answer.status, content_type=safe, headers=kept)
+    headers = {name: answer.headers[name] for name in ("retry-after",) if name in answer.headers}
+    return HttpResponse(answer.content, status=answer.status, content_type=safe, headers=headers)
 
 
 def _json(value: Any) -> HttpResponse:

@@ -8,6 +8,7 @@ AddressRefused, and nothing of the libraries' own; a status of 400 and above is 
 
 from providers.http.abort import Abort
 from providers.http.blocking import BlockingAnswer, fetch, request, stream_blocking
+from providers.http.bodies import PiecewiseBody
 from providers.http.local import LocalServer, register_local
 from providers.http.policy import Limits, Reach, Tls
 from providers.http.sockets import Socket, websocket
@@ -19,6 +20,7 @@ __all__ = [
     "BlockingAnswer",
     "Limits",
     "LocalServer",
+    "PiecewiseBody",
     "Reach",
     "Socket",
     "Tls",

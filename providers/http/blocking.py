@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict, Unpack
 from urllib.parse import urljoin
 
 import orjson
@@ -103,69 +103,41 @@ class BlockingAnswer:
             ) from error
 
 
-def request(
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    params: Mapping[str, Any] | None = None,
-    json: Any = None,
-    data: Any = None,
-    files: Any = None,
-    auth: tuple[str, str] | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    tls: Tls = DEFAULT_TLS,
-    reach: Reach = Reach.CONFIGURED,
-    trusted_origin: str = "",
-    abort: Abort | None = None,
-) -> BlockingAnswer:
-    """Send a request and read the whole answer. `trusted_origin` may be private even under Reach.PUBLIC.
+class CallOptions(TypedDict, total=False):
+    """What a blocking call may say besides its method and URL. Those of `BODY_OPTIONS` are as in requests."""
 
-    `abort` lets another thread end the call: its connection is shut and the call raises NetworkError.
+    headers: Mapping[str, str] | None
+    params: Mapping[str, Any] | None
+    json: Any
+    data: Any
+    files: Any
+    auth: tuple[str, str] | None
+    limits: Limits
+    tls: Tls
+    reach: Reach
+    trusted_origin: str  # may be private even under Reach.PUBLIC
+    abort: Abort | None  # lets another thread end the call: its connection is shut and the call raises NetworkError
+
+
+BODY_OPTIONS = ("params", "json", "data", "files", "auth")  # handed to requests as they are
+
+
+def request(method: str, url: str, **options: Unpack[CallOptions]) -> BlockingAnswer:
+    """Send a request and read the whole answer.
 
     Raises NetworkError, UpstreamTimeout, AddressRefused, ConfigurationError (CA file), ProviderError (too large).
     """
-    with stream_blocking(
-        method,
-        url,
-        headers=headers,
-        params=params,
-        json=json,
-        data=data,
-        files=files,
-        auth=auth,
-        limits=limits,
-        tls=tls,
-        reach=reach,
-        trusted_origin=trusted_origin,
-        abort=abort,
-    ) as answer:
+    with stream_blocking(method, url, **options) as answer:
         answer.content  # noqa: B018  read while the connection is open
         return answer
 
 
 @contextmanager
-def stream_blocking(
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    params: Mapping[str, Any] | None = None,
-    json: Any = None,
-    data: Any = None,
-    files: Any = None,
-    auth: tuple[str, str] | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    tls: Tls = DEFAULT_TLS,
-    reach: Reach = Reach.CONFIGURED,
-    trusted_origin: str = "",
-    abort: Abort | None = None,
-) -> Iterator[BlockingAnswer]:
+def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> Iterator[BlockingAnswer]:
     """As `request`, but the body is read by the caller; leaving the context closes the connection."""
-    if local.is_local(url) and reach is Reach.CONFIGURED:
-        url = local.locate(url)
-    if reach is Reach.PUBLIC and trusted_origin and origin(url) == origin(trusted_origin):
-        reach = Reach.CONFIGURED
+    limits, tls, abort = options.get("limits", DEFAULT_LIMITS), options.get("tls", DEFAULT_TLS), options.get("abort")
+    url, reach = local.destination(url, options.get("reach", Reach.CONFIGURED), options.get("trusted_origin", ""))
+    body: dict[str, Any] = {name: value for name, value in options.items() if name in BODY_OPTIONS}
     started = time.monotonic()
     with requests.Session() as session:
         session.trust_env = False
@@ -177,16 +149,12 @@ def stream_blocking(
                 response = session.request(
                     method,
                     url,
-                    headers={**DEFAULT_HEADERS, **(headers or {})},
-                    params=params,
-                    json=json,
-                    data=data,
-                    files=files,
-                    auth=auth,
+                    headers={**DEFAULT_HEADERS, **(options.get("headers") or {})},
                     timeout=(limits.connect, soonest(limits.first_byte, limits.total)),
                     verify=_verification(tls),
                     allow_redirects=False,
                     stream=True,
+                    **body,
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _translated(error) from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from providers import runtime
+from providers.http.policy import Reach, origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +59,12 @@ def locate(url: str) -> str:
             servers.by_name[host] = _starts[host]()
         server = servers.by_name[host]
     return urlunsplit(parts._replace(netloc=f"{server.address}:{server.port}"))
+
+
+def destination(url: str, reach: Reach, trusted_origin: str) -> tuple[str, Reach]:
+    """Where a blocking call goes, and how far it may reach: what is at `trusted_origin` counts as configured."""
+    if reach is Reach.CONFIGURED and is_local(url):
+        return locate(url), reach
+    if reach is Reach.PUBLIC and trusted_origin and origin(url) == origin(trusted_origin):
+        return url, Reach.CONFIGURED
+    return url, reach

@@ -73,10 +73,7 @@ def websocket(
     as_http = urlunsplit(parts._replace(scheme={"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)))
     if not origin(as_http):
         raise failures.unusable_address()
-    if local.is_local(as_http) and reach is Reach.CONFIGURED:
-        as_http = local.locate(as_http)
-    if reach is Reach.PUBLIC and trusted_origin and origin(as_http) == origin(trusted_origin):
-        reach = Reach.CONFIGURED
+    as_http, reach = local.destination(as_http, reach, trusted_origin)
     if abort and abort.fired:
         raise failures.network_error(failures.BROKEN)
     parts = urlsplit(as_http)
@@ -125,11 +122,11 @@ def _connected(host: str, port: int, reach: Reach, timeout: float | None) -> soc
 
 
 def _context(tls: Tls) -> ssl.SSLContext:
-    found = tls_context(tls)
-    if isinstance(found, ssl.SSLContext):
-        return found
+    verification = tls_context(tls)
+    if isinstance(verification, ssl.SSLContext):
+        return verification
     context = ssl.create_default_context()
-    if found is False:
+    if verification is False:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

@@ -20,6 +20,7 @@ from yarl import URL
 from providers import runtime
 from providers.errors import GatewayError
 from providers.http import _aiohttp_private, failures, local
+from providers.http.bodies import PiecewiseBody
 from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
 
 LARGE_BODY = 2**18  # bytes; above this a body is written in pieces, so that the loop is not held up
@@ -121,7 +122,7 @@ def _timeout(limits: Limits) -> aiohttp.ClientTimeout:
     )
 
 
-class Answer:
+class Answer(PiecewiseBody):
     """What a server said: status and headers at once, the body as it comes.
 
     Reading raises NetworkError when the body is cut, UpstreamTimeout when it stalls, ProviderError when too large.
@@ -150,15 +151,6 @@ class Answer:
             if self._left < 0:
                 raise failures.too_large()
         return piece
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body, once, in the pieces that have arrived whenever somebody asks."""
-        while piece := await self.read_some():
-            yield piece
-
-    async def read(self) -> bytes:
-        """The whole body."""
-        return b"".join([piece async for piece in self.chunks()])
 
     def _give_up(self) -> None:
         self._timed_out = True

@@ -18,7 +18,7 @@ from rest_framework import serializers
 
 from providers.facts import Caller, Route, Snapshot, Source
 from providers.relay import rules, usage
-from providers.relay.rules import Body, Target
+from providers.relay.rules import Body, Destination
 from providers.relay.serializers import (
     ChatRequestSerializer,
     EmbeddingsRequestSerializer,
@@ -95,7 +95,7 @@ class Operation:
 
     # The body.
     check: Callable[[Mapping[str, Any]], None] = rules.check_model
-    rewrites: tuple[Callable[[Body, Target], Body], ...] = ()
+    rewrites: tuple[Callable[[Body, Destination], Body], ...] = ()
     preset_params: frozenset[str] | None = frozenset()  # those of a preset that it understands; None: all
     add_prompt: Callable[[Body, str], Body] = rules.without_prompt  # a preset's system prompt
     streams: Callable[[Mapping[str, Any]], bool] = _wants_stream  # the answer comes in pieces, each with its own limit

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from providers.errors import BadRequest
 from providers.facts import Caller, Route, Source
 from providers.relay.operations import Operation
-from providers.relay.rules import Body, Target, with_params, with_user
+from providers.relay.rules import Body, Destination, with_params, with_user
 
 
 def read(operation: Operation, body: bytes) -> Body:
@@ -34,9 +34,9 @@ def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source
         body = {**body, "model": source.upstream_id}
     if source.raw.get("pipeline"):
         body = with_user(body, caller)
-    target = Target(source.upstream_id, source.connection)
+    destination = Destination(source.upstream_id, source.connection)
     for rule in operation.rewrites:
-        body = rule(body, target)
+        body = rule(body, destination)
     return body
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -37,8 +37,11 @@ PASSED_FAMILIES = ("x-ratelimit-", "openai-")
 logger = logging.getLogger(__name__)
 
 
-class Reply:
-    """An answer that has begun. `headers` are those for the client, with lower-case names. Whoever got it closes it."""
+class Reply(http.PiecewiseBody):
+    """An answer that has begun. `headers` are those for the client, with lower-case names. Whoever got it closes it.
+
+    Reading raises NetworkError and UpstreamTimeout where the body is cut off.
+    """
 
     __slots__ = ("connection", "connection_id", "headers", "public_id", "status")
 
@@ -48,10 +51,6 @@ class Reply:
     status: int
     headers: list[tuple[str, str]]
 
-    async def read_some(self) -> bytes:
-        """The next piece of the body, unchanged, as it comes; b"" at the end. Raises NetworkError, UpstreamTimeout."""
-        raise NotImplementedError
-
     async def aclose(self) -> None:
         """End the call, whether the body was read to its end or not, and record the usage."""
         raise NotImplementedError
@@ -59,15 +58,6 @@ class Reply:
     def last_words(self, error: GatewayError) -> bytes:
         """What ends a body that was cut off, once its status is sent: bytes to send, or `error` is raised again."""
         raise error
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body, once, as `read_some` gives it."""
-        while piece := await self.read_some():
-            yield piece
-
-    async def read(self) -> bytes:
-        """The whole body."""
-        return b"".join([piece async for piece in self.chunks()])
 
     async def error(self) -> ProviderError:
         """What an answer with a status of 400 and above says, as an error in the provider's words."""
@@ -212,8 +202,8 @@ class ProviderReply(Reply):
         ask, counted = self._ask, self._operation.count(self._tail)
         if self._admission is not None and "tokens_in" in counted:
             # Roughly four bytes of a request and one frame of a stream to a token, where the provider tells nothing.
-            told = counted["tokens_in"] + counted["tokens_out"]
-            rate_limits.spend(self._admission, told or (len(ask.raw or b"") // 4 + self._frames if self._frames else 0))
+            estimate = len(ask.raw or b"") // 4 + self._frames if self._frames else 0
+            rate_limits.spend(self._admission, counted["tokens_in"] + counted["tokens_out"] or estimate)
         usage.record(
             usage.Used(
                 kind=ask.kind or ask.operation,

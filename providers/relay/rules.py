@@ -25,7 +25,7 @@ _REFUSES_DEVELOPER = re.compile(r"(?:^|[/.:@])o1-(?:mini|preview)", re.IGNORECAS
 MAX_BIAS = 100
 
 
-class Target(NamedTuple):
+class Destination(NamedTuple):
     """Where a body goes, as far as rules ask."""
 
     upstream_id: str
@@ -92,7 +92,7 @@ def with_user(body: Body, caller: Caller) -> Body:
     return {**body, "user": user}
 
 
-# --- rules: (body, target) -> body ------------------------------------------------------------------------------------
+# --- rules: (body, destination) -> body -------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=4096)
@@ -108,7 +108,7 @@ def _major(digits: str) -> int:
     return int(digits) if int(digits) < 30 else int(digits[0])
 
 
-def rename_limit(body: Body, target: Target) -> Body:
+def rename_limit(body: Body, destination: Destination) -> Body:
     """`max_tokens` ↔ `max_completion_tokens`.
 
     Reasoning models refuse the old name; OpenAI takes both for the others; compatible servers often know only the old
@@ -116,10 +116,10 @@ def rename_limit(body: Body, target: Target) -> Body:
     """
     if "max_tokens" not in body and "max_completion_tokens" not in body:
         return body
-    kind = kinds.of(target.connection)
-    if kind.has_reasoning_names and is_reasoning(target.upstream_id):
+    kind = kinds.of(destination.connection)
+    if kind.has_reasoning_names and is_reasoning(destination.upstream_id):
         old, new = "max_tokens", "max_completion_tokens"
-    elif not kind.has_openai_models(target.connection):
+    elif not kind.has_openai_models(destination.connection):
         old, new = "max_completion_tokens", "max_tokens"
     elif "max_tokens" in body and "max_completion_tokens" in body:
         return {name: value for name, value in body.items() if name != "max_tokens"}
@@ -129,27 +129,30 @@ def rename_limit(body: Body, target: Target) -> Body:
         return body
     # With both given, the newer name is the one that the caller means.
     value = body.get("max_completion_tokens", body.get("max_tokens"))
-    return {**{name: kept for name, kept in body.items() if name != old}, new: value}
+    return {**{name: item for name, item in body.items() if name != old}, new: value}
 
 
-def name_role(body: Body, target: Target) -> Body:
+def name_role(body: Body, destination: Destination) -> Body:
     """Reasoning models take a first message from a `developer`, o1-mini and o1-preview from a `user`.
 
     Ollama's templates lose a `developer`'s text: there all of them speak as `system`.
     """
     messages = body["messages"]
-    if not kinds.of(target.connection).has_developer_role:
+    if not kinds.of(destination.connection).has_developer_role:
         if not any(message.get("role") == "developer" for message in messages):
             return body
-        renamed = [{**one, "role": "system"} if one.get("role") == "developer" else one for one in messages]
-        return {**body, "messages": renamed}
-    if messages[0].get("role") != "system" or not is_reasoning(target.upstream_id):
+        return {**body, "messages": [_as_system(message) for message in messages]}
+    if messages[0].get("role") != "system" or not is_reasoning(destination.upstream_id):
         return body
-    role = "user" if _REFUSES_DEVELOPER.search(target.upstream_id) else "developer"
+    role = "user" if _REFUSES_DEVELOPER.search(destination.upstream_id) else "developer"
     return {**body, "messages": [{**messages[0], "role": role}, *messages[1:]]}
 
 
-def read_bias(body: Body, target: Target) -> Body:
+def _as_system(message: Body) -> Body:
+    return {**message, "role": "system"} if message.get("role") == "developer" else message
+
+
+def read_bias(body: Body, destination: Destination) -> Body:
     """`logit_bias` as text (`"50256:-100, 11:5"`) or object, each value within ±100. Raises BadRequest."""
     given = body.get("logit_bias")
     if given is None or given == {}:
@@ -185,12 +188,12 @@ def _number(value: Any) -> float:
     return int(value) if float(value).is_integer() else value
 
 
-def drop_unknown(body: Body, target: Target) -> Body:
+def drop_unknown(body: Body, destination: Destination) -> Body:
     """Leave out what a server with a closed list of members refuses: its reasoning models refuse a temperature, too."""
-    allowed = kinds.of(target.connection).chat_parameters(target.connection)
+    allowed = kinds.of(destination.connection).chat_parameters(destination.connection)
     if allowed is None:
         return body
-    if is_reasoning(target.upstream_id) and body.get("temperature", 1) != 1:
+    if is_reasoning(destination.upstream_id) and body.get("temperature", 1) != 1:
         allowed -= {"temperature"}
     if body.keys() <= allowed:
         return body

@@ -43,13 +43,13 @@ def model_list(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _tags(tags: Iterable[Any]) -> list[dict[str, Any]]:
-    """Tags as `{"name"}`, each once; plain texts are taken too (R8)."""
-    found: dict[str, dict[str, Any]] = {}
+    """Tags as `{"name"}`, each once; plain texts are taken too."""
+    named: dict[str, dict[str, Any]] = {}
     for tag in tags:
         shape = dict(tag) if isinstance(tag, Mapping) else {"name": str(tag)}
         if shape.get("name"):
-            found.setdefault(str(shape["name"]), shape)
-    return list(found.values())
+            named.setdefault(str(shape["name"]), shape)
+    return list(named.values())
 
 
 # --- For the schema ---------------------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def of_value(error: Any) -> ErrorBody:
     codes = [_text(error.get("code")), _text(error.get("status"))]  # Google's class stands in `status`
     if isinstance(inner, dict):
         codes.append(_text(inner.get("code")))
-    code = next((one for one in codes if one and not one.lstrip("-").isdigit()), "")
+    code = next((text for text in codes if text and not text.lstrip("-").isdigit()), "")
     message, param = _sentence_in(error.get("message")), _text(error.get("param"))
     if isinstance(metadata, dict):  # OpenRouter's: its own class of error, and the words of the provider behind it
         code = _text(metadata.get("error_type")) or code
@@ -121,11 +121,11 @@ def of_value(error: Any) -> ErrorBody:
 
 def _from_entries(entries: list[Any], code: str) -> tuple[str, str, str]:
     """FastAPI's list of {loc, msg, type}. The rejected input itself is not repeated."""
-    places = [(_last(one.get("loc")), one) for one in entries if isinstance(one, dict) and "msg" in one]
-    if not places:
+    located = [(_last(entry.get("loc")), entry) for entry in entries if isinstance(entry, dict) and "msg" in entry]
+    if not located:
         return _sentence_in(entries), "", code
-    sentences = [f"{place}: {_text(one['msg'])}" if place else _text(one["msg"]) for place, one in places]
-    return "; ".join(sentences), places[0][0], code or _text(places[0][1].get("type"))
+    sentences = [f"{name}: {_text(entry['msg'])}" if name else _text(entry["msg"]) for name, entry in located]
+    return "; ".join(sentences), located[0][0], code or _text(located[0][1].get("type"))
 
 
 def _last(loc: Any) -> str:

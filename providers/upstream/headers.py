@@ -27,7 +27,7 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _VARIABLE = re.compile(r"\{\{\s*([A-Z_]+)\s*\}\}")
 
 
-class Purpose(TypedDict, total=False):
+class CallPurpose(TypedDict, total=False):
     """What a call is made for, as far as its headers say; all of it may be left out."""
 
     accept: str
@@ -38,7 +38,7 @@ class Purpose(TypedDict, total=False):
     cookies: Mapping[str, str] | None  # the request's own, unfiltered
 
 
-async def headers_for(connection: ConnectionFacts, **purpose: Unpack[Purpose]) -> dict[str, str]:
+async def headers_for(connection: ConnectionFacts, **purpose: Unpack[CallPurpose]) -> dict[str, str]:
     """The headers of one call. Raises ConfigurationError where the connection cannot prove who it is.
 
     Auth types that wait for something do so in a thread.
@@ -48,12 +48,12 @@ async def headers_for(connection: ConnectionFacts, **purpose: Unpack[Purpose]) -
     return _assemble(connection, await asyncio.to_thread(prove) if auth_type.blocking else prove(), purpose)
 
 
-def headers_for_blocking(connection: ConnectionFacts, **purpose: Unpack[Purpose]) -> dict[str, str]:
+def headers_for_blocking(connection: ConnectionFacts, **purpose: Unpack[CallPurpose]) -> dict[str, str]:
     """The same for threads."""
     return _assemble(connection, _proof(_auth_type(connection), connection, purpose), purpose)
 
 
-def _assemble(connection: ConnectionFacts, proof: Mapping[str, str], purpose: Purpose) -> dict[str, str]:
+def _assemble(connection: ConnectionFacts, proof: Mapping[str, str], purpose: CallPurpose) -> dict[str, str]:
     caller, cookies = purpose.get("caller"), purpose.get("cookies")
     headers = {"Content-Type": "application/json", "Accept": purpose.get("accept", "application/json"), **proof}
     if (owner := kinds.at(connection.base_url)) is not None and owner.attribution:
@@ -77,7 +77,7 @@ def _auth_type(connection: ConnectionFacts) -> AuthType:
         raise ConfigurationError(_("The connection's way of authentication is not known here.")) from error
 
 
-def _proof(auth_type: AuthType, connection: ConnectionFacts, purpose: Purpose) -> dict[str, str]:
+def _proof(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPurpose) -> dict[str, str]:
     if connection.secret == UNREADABLE:
         raise ConfigurationError(_("The connection's key cannot be decrypted. Enter it again."), code="key_unreadable")
     headers = auth_type.headers(connection.secret, connection.auth_options, _who(auth_type, connection, purpose))
@@ -87,7 +87,7 @@ def _proof(auth_type: AuthType, connection: ConnectionFacts, purpose: Purpose) -
     return headers
 
 
-def _who(auth_type: AuthType, connection: ConnectionFacts, purpose: Purpose) -> Who:
+def _who(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPurpose) -> Who:
     caller = purpose.get("caller")
     if caller is None or not auth_type.needs_user:
         return NOBODY
@@ -119,7 +119,7 @@ def cookie_header(cookies: Mapping[str, str]) -> str:
 # --- who is asking ----------------------------------------------------------------------------------------------------
 
 
-def _attribution(kind: kinds.Kind) -> dict[str, str]:
+def _attribution(kind: kinds.ConnectionKind) -> dict[str, str]:
     """What the provider is told about this site; settings that are empty are left out."""
     return {name: plain(value) for name, setting in kind.attribution if (value := getattr(settings, setting))}
 
@@ -158,7 +158,7 @@ def _signed(caller: Caller) -> str:
 # --- the administrator's own ------------------------------------------------------------------------------------------
 
 
-def _variables(purpose: Purpose) -> dict[str, str]:
+def _variables(purpose: CallPurpose) -> dict[str, str]:
     caller = purpose.get("caller")
     person = (
         {

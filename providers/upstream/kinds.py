@@ -57,7 +57,7 @@ def _any_parameter(server: Server) -> frozenset[str] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ConnectionKind:
     """One kind of connection. Addresses are absolute; functions take a `Server` and read nothing else."""
 
     name: str  # stored in `Connection.kind`
@@ -173,14 +173,14 @@ def _ollama_list(server: Server) -> list[str]:
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
-OPENAI = Kind(
+OPENAI = ConnectionKind(
     name="openai",
     label=gettext_lazy("OpenAI or compatible"),
     example="https://api.openai.com/v1",
     hosts=("api.openai.com",),
     brand="OpenAI",
 )
-AZURE = Kind(
+AZURE = ConnectionKind(
     name="azure",
     label=gettext_lazy("Azure OpenAI"),
     example="https://NAME.openai.azure.com/openai/v1",
@@ -195,7 +195,7 @@ AZURE = Kind(
     has_deployments=True,
     chat_parameters=_azure_chat_parameters,
 )
-OPENROUTER = Kind(
+OPENROUTER = ConnectionKind(
     name="openrouter",
     label=gettext_lazy("OpenRouter"),
     example="https://openrouter.ai/api/v1",
@@ -205,7 +205,7 @@ OPENROUTER = Kind(
     attribution=(("HTTP-Referer", "SITE_URL"), ("X-Title", "SITE_NAME")),
     proof_path="key",
 )
-OLLAMA = Kind(
+OLLAMA = ConnectionKind(
     name="ollama",
     label=gettext_lazy("Ollama"),
     example="http://ollama:11434",
@@ -217,22 +217,22 @@ OLLAMA = Kind(
     has_developer_role=False,  # its templates lose the text of a developer
 )
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (OPENAI, AZURE, OPENROUTER, OLLAMA)}
+KINDS: dict[str, ConnectionKind] = {kind.name: kind for kind in (OPENAI, AZURE, OPENROUTER, OLLAMA)}
 DEFAULT = OPENAI  # of a new connection, and of one whose kind is no longer in the table
 
 
-def named(name: str) -> Kind:
+def named(name: str) -> ConnectionKind:
     """The row of this name; the default one for a name that is not in the table."""
     return KINDS.get(name, DEFAULT)
 
 
-def of(server: Server) -> Kind:
+def of(server: Server) -> ConnectionKind:
     """The row of a connection."""
     return KINDS.get(server.kind, DEFAULT)
 
 
 @lru_cache(maxsize=1024)
-def at(url: str) -> Kind | None:
+def at(url: str) -> ConnectionKind | None:
     """The kind whose provider this address belongs to, by its host; None for anybody else's."""
     try:
         host = urlsplit(url).hostname or ""

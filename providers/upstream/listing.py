@@ -52,7 +52,7 @@ def limits_of(facts: ConnectionFacts) -> http.Limits:
 
 def static_list(model_ids: Iterable[str]) -> list[Listed]:
     """The administrator's own list."""
-    return _unique(Listed(one, {"id": one, "object": "model", "owned_by": "openai"}) for one in model_ids)
+    return _unique(Listed(name, {"id": name, "object": "model", "owned_by": "openai"}) for name in model_ids)
 
 
 def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[Listed]:
@@ -72,7 +72,7 @@ def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[List
         return []
     if not isinstance(items, list):
         raise _no_list(status, body)
-    return _unique(found for item in items if (found := _read_item(item)) is not None)[:MAX_MODELS]
+    return _unique(listed for item in items if (listed := _read_item(item)) is not None)[:MAX_MODELS]
 
 
 def _no_list(status: int, body: bytes) -> ProviderError:

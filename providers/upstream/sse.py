@@ -44,32 +44,32 @@ class Splitter:
             self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
         self._buffer += chunk
-        found: list[Frame] = []
+        complete: list[Frame] = []
         start = 0
         for match in _LINE_END.finditer(self._buffer, self._searched):
-            self._line(bytes(self._buffer[start : match.start()]), found)
+            self._line(bytes(self._buffer[start : match.start()]), complete)
             start = match.end()
         self._after_cr = start > 0 and start == len(self._buffer) and self._buffer[-1] == 0x0D
         del self._buffer[:start]
         self._searched = len(self._buffer)
-        return found
+        return complete
 
     def close(self) -> list[Frame]:
         """The frame that the end of the stream completes: some servers leave out the last blank line."""
-        found: list[Frame] = []
-        self._line(bytes(self._buffer), found)
-        self._line(b"", found)
+        complete: list[Frame] = []
+        self._line(bytes(self._buffer), complete)
+        self._line(b"", complete)
         self._buffer.clear()
         self._searched = 0
-        return found
+        return complete
 
-    def _line(self, line: bytes, found: list[Frame]) -> None:
+    def _line(self, line: bytes, complete: list[Frame]) -> None:
         if not self._begun:
             self._begun = True
             line = line.removeprefix(BOM)
         if not line:
             if self._data:
-                found.append(Frame(self._event, b"\n".join(self._data).decode(errors="replace")))
+                complete.append(Frame(self._event, b"\n".join(self._data).decode(errors="replace")))
             self._event, self._data = "", []
             return
         name, _colon, value = line.partition(b":")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from providers import auth, runtime
-from providers.auth.base import AuthType, Field, Who
+from providers.auth.base import AuthField, AuthType, Who
 from providers.auth.entra import Tokens
 from providers.catalogue.loading import facts_of
 from providers.errors import ConfigurationError, GatewayError
@@ -41,7 +41,7 @@ def test_it_declares_its_values_and_only_the_encrypted_one_is_secret(auth_type):
     names = [field.name for field in auth_type.fields]
     assert len(names) == len(set(names))
     for field in auth_type.fields:
-        assert isinstance(field, Field)
+        assert isinstance(field, AuthField)
         assert str(field.label)
         assert field.secret is (field.name == "secret"), "values in auth_options are stored as they are"
 

@@ -33,7 +33,7 @@ every = pytest.mark.parametrize("kind", kinds.KINDS.values(), ids=kinds.KINDS)
 
 
 @every
-def test_it_says_what_it_is(kind: kinds.Kind) -> None:
+def test_it_says_what_it_is(kind: kinds.ConnectionKind) -> None:
     assert kinds.KINDS[kind.name] is kinds.named(kind.name) is kinds.of(connection_to(kind=kind.name)) is kind
     assert str(kind.label)
     assert len(kind.name) <= Connection._meta.get_field("kind").max_length
@@ -41,19 +41,19 @@ def test_it_says_what_it_is(kind: kinds.Kind) -> None:
 
 
 @every
-def test_it_cannot_be_changed(kind: kinds.Kind) -> None:
+def test_it_cannot_be_changed(kind: kinds.ConnectionKind) -> None:
     with pytest.raises(FrozenInstanceError):
         kind.name = "other"  # type: ignore[misc]
 
 
 @every
-def test_cleaning_an_address_twice_changes_nothing(kind: kinds.Kind) -> None:
+def test_cleaning_an_address_twice_changes_nothing(kind: kinds.ConnectionKind) -> None:
     for url in (kind.example, SERVER.base_url, AZURE, ""):
         assert kind.clean_url(kind.clean_url(url)) == kind.clean_url(url)
 
 
 @every
-def test_it_gives_absolute_addresses(kind: kinds.Kind) -> None:
+def test_it_gives_absolute_addresses(kind: kinds.ConnectionKind) -> None:
     urls = [kind.endpoint(SERVER, "chat/completions", "m/1", deployed) for deployed in (True, False)]
     urls += [*kind.list_urls(SERVER), *kinds.probe_urls(connection_to(kind=kind.name))]
     if proof := kinds.proof_url(connection_to(kind=kind.name)):
@@ -64,7 +64,7 @@ def test_it_gives_absolute_addresses(kind: kinds.Kind) -> None:
 
 
 @every
-def test_its_own_hosts_and_their_subdomains_belong_to_it_and_no_others(kind: kinds.Kind) -> None:
+def test_its_own_hosts_and_their_subdomains_belong_to_it_and_no_others(kind: kinds.ConnectionKind) -> None:
     for host in kind.hosts:
         assert kinds.at(f"https://{host}/v1") is kinds.at(f"https://eu.{host}/v1") is kind
         assert kinds.at(f"https://{host}.example/v1") is kinds.at(f"https://not{host}/v1") is None
@@ -72,12 +72,12 @@ def test_its_own_hosts_and_their_subdomains_belong_to_it_and_no_others(kind: kin
 
 
 @every
-def test_its_attribution_names_settings(kind: kinds.Kind) -> None:
+def test_its_attribution_names_settings(kind: kinds.ConnectionKind) -> None:
     assert all(hasattr(settings, setting) for _header, setting in kind.attribution)
 
 
 @every
-def test_its_key_is_presented_in_one_header_alone(kind: kinds.Kind) -> None:
+def test_its_key_is_presented_in_one_header_alone(kind: kinds.ConnectionKind) -> None:
     headers = headers_for_blocking(connection_to(kind=kind.name, secret="k-1"))
     holding = {name for name, value in headers.items() if "k-1" in value}
     assert holding == {kind.key_header or "Authorization"}
