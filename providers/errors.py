@@ -75,7 +75,7 @@ class GatewayError(Exception):
         return f"{self.message} {provider}" if provider and provider not in self.message else self.message
 
     def openai_body(self) -> dict[str, Any]:
-        """OpenAI's error object: https://platform.openai.com/docs/guides/error-codes"""
+        """OpenAI's error object; docs/upstreams/openai.md, “Errors”."""
         return {"error": {"message": self.full_message, "type": self.type, "param": self.param, "code": self.code}}
 
     def detail_body(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ passed through: write its row below, put it into `OPERATIONS`, and add its case 
 `tests/providers/relay/test_operations.py`; the contract test over the table checks the rest. An operation that needs a
 new fact adds a field with a default, so that the other rows stay as they are.
 
-Source: https://platform.openai.com/docs/api-reference
+Source: docs/upstreams/openai.md
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -37,7 +37,7 @@ from providers.errors import (
 from providers.facts import Caller, Source
 from providers.models import SpeechClip
 
-MAX_INPUT = 4096  # characters: https://platform.openai.com/docs/api-reference/audio/createSpeech
+MAX_INPUT = 4096  # characters; docs/upstreams/openai.md, “Speech”
 MAX_CLIP = 64 * 2**20  # bytes of one answer; 4,096 characters as WAV are about 15 MB
 TOUCH_SECONDS = 60  # a clip's last use is written at most this often
 IDEMPOTENCY_SECONDS = 24 * 3600

@@ -4,8 +4,8 @@ To add a kind: write its row here, put it into `KINDS`, and add its case to `tes
 the contract test over the table checks the rest. No migration and no other change: nobody else compares the name of a
 kind. A kind that needs a new fact adds a field with a default, so that the other rows stay as they are.
 
-Sources: https://learn.microsoft.com/azure/ai-foundry/openai/reference (Azure's two surfaces),
-https://github.com/ollama/ollama/blob/main/docs/api.md, https://openrouter.ai/docs/api-reference/overview.
+Sources: docs/upstreams/openai.md, docs/upstreams/azure-openai.md, docs/upstreams/openrouter.md and
+docs/upstreams/ollama.md.
 """
 
 from collections.abc import Callable

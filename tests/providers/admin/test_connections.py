@@ -5,8 +5,9 @@ from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from providers import auth
+from providers import auth, runtime
 from providers.admin.forms import OPTION, ConnectionForm
+from providers.auth.entra import Tokens
 from providers.catalogue import discovery
 from providers.models import Connection
 from providers.upstream import listing
@@ -210,9 +211,7 @@ def test_reverting_keeps_the_key(root, save):
 def test_an_edit_that_may_change_the_list_has_it_asked_for_again(
     transactional_db, save, upstream, monkeypatch, changes, asked
 ):
-    from providers.auth.entra import TOKENS
-
-    monkeypatch.setattr(TOKENS, "token", lambda scope: "entra-token")
+    monkeypatch.setattr(runtime.state(Tokens), "token", lambda scope: "entra-token")
     row = Connection.objects.create(name="Up", base_url=upstream.url, secret=KEY, listed_at=timezone.now())
     save(row, **changes)
     assert bool(upstream.asked("/models")) is asked
