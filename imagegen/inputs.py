@@ -42,7 +42,7 @@ def files_of(user: Any, named: object, *, param: str = "image") -> list[File]:
 def file_from_bytes(user: Any, content: bytes, *, name: str = "", param: str = "image") -> File:
     """A picture that was uploaded with the request. Raises BadRequest, TooLarge."""
     accepted = pictures.accept(content, name=name)
-    return files.accept(user, accepted.content, name=name, link=files.upload_link())
+    return files.accept(user, accepted.content, name=name, context=files.upload_context())
 
 
 def own_id(name: str) -> str:

@@ -1,10 +1,10 @@
 """Files: what is taken, how it is read and scaled, where it is stored, who gets it."""
 
 from chat.files.rows import (
-    ALONE,
+    NO_CONTEXT,
     UNDO,
     UPLOAD_DAYS,
-    Link,
+    FileContext,
     accept,
     attach,
     collect,
@@ -15,19 +15,19 @@ from chat.files.rows import (
     picture_for_model,
     remove,
     sniff,
+    temporary_context,
     temporary_end,
-    temporary_link,
     thumbnail,
     to_attach,
-    upload_link,
+    upload_context,
     used_bytes,
 )
 
 __all__ = [
-    "ALONE",
+    "NO_CONTEXT",
     "UNDO",
     "UPLOAD_DAYS",
-    "Link",
+    "FileContext",
     "accept",
     "attach",
     "collect",
@@ -38,10 +38,10 @@ __all__ = [
     "picture_for_model",
     "remove",
     "sniff",
+    "temporary_context",
     "temporary_end",
-    "temporary_link",
     "thumbnail",
     "to_attach",
-    "upload_link",
+    "upload_context",
     "used_bytes",
 ]

@@ -63,8 +63,8 @@ EXTENSIONS = {"text/plain": ".txt", "text/markdown": ".md", "image/jpeg": ".jpg"
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """What a new file belongs to, and what is known of its making."""
+class FileContext:
+    """What a new file belongs to (chat, message, session), when it expires, and how it was made."""
 
     chat: Chat | None = None
     message: Message | None = None
@@ -73,7 +73,7 @@ class Link:
     expires_at: datetime | None = None
 
 
-ALONE = Link()
+NO_CONTEXT = FileContext()
 
 
 def sniff(head: bytes, name: str = "") -> str:
@@ -97,7 +97,7 @@ def sniff(head: bytes, name: str = "") -> str:
     return "application/octet-stream"
 
 
-def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", link: Link = ALONE) -> File:
+def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", context: FileContext = NO_CONTEXT) -> File:
     """Store somebody's file and return its row. Raises BadRequest (empty), TooLarge (one file, or the owner's
     quota).
     """
@@ -124,11 +124,11 @@ def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", link: 
         sha256=digest.hexdigest(),
         width=width,
         height=height,
-        chat=link.chat,
-        message=link.message,
-        session_id=link.session_id,
-        provenance=dict(link.provenance or {}),
-        expires_at=link.expires_at,
+        chat=context.chat,
+        message=context.message,
+        session_id=context.session_id,
+        provenance=dict(context.provenance or {}),
+        expires_at=context.expires_at,
     )
     return _save(row, file)
 
@@ -152,7 +152,7 @@ def _save(row: File, file: DjangoFile) -> File:
     return row
 
 
-def copy_for(owner: Person, row: File, *, link: Link = ALONE) -> File:
+def copy_for(owner: Person, row: File, *, context: FileContext = NO_CONTEXT) -> File:
     """A row of this person's own for bytes that are stored already; how they were made stays with the first owner.
 
     Raises TooLarge (the owner's quota), NotFound when the row has gone meanwhile.
@@ -163,8 +163,8 @@ def copy_for(owner: Person, row: File, *, link: Link = ALONE) -> File:
             raise NotFound(_("This file is not there."), code="file_not_found")
         copy.pk, copy._state.adding = uuid.uuid4(), True
         copy.owner_id, copy.created = owner.pk, timezone.now()
-        copy.chat, copy.message, copy.session_id = link.chat, link.message, link.session_id
-        copy.provenance, copy.expires_at = dict(link.provenance or {}), link.expires_at
+        copy.chat, copy.message, copy.session_id = context.chat, context.message, context.session_id
+        copy.provenance, copy.expires_at = dict(context.provenance or {}), context.expires_at
         if not File.objects.filter(owner_id=owner.pk, storage_name=copy.storage_name).exists():
             _check_quota(copy)
         copy.save()
@@ -191,9 +191,9 @@ def _held_bytes(rows: QuerySet[File]) -> int:
     return sum(size for _name, size in rows.order_by().values_list("storage_name", "size").distinct())
 
 
-def upload_link() -> Link:
+def upload_context() -> FileContext:
     """For an upload that waits for its message: it goes by itself when the message never comes."""
-    return Link(expires_at=timezone.now() + timedelta(days=UPLOAD_DAYS))
+    return FileContext(expires_at=timezone.now() + timedelta(days=UPLOAD_DAYS))
 
 
 def temporary_end() -> datetime:
@@ -201,9 +201,9 @@ def temporary_end() -> datetime:
     return timezone.now() + timedelta(hours=settings.TEMPORARY_FILE_HOURS)
 
 
-def temporary_link(session_id: str = "") -> Link:
+def temporary_context(session_id: str = "") -> FileContext:
     """For an upload in a temporary chat, which no message will ever hold."""
-    return Link(session_id=session_id[:100], expires_at=temporary_end())
+    return FileContext(session_id=session_id[:100], expires_at=temporary_end())
 
 
 def to_attach(owner: Person, row: File) -> File:

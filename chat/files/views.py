@@ -116,17 +116,17 @@ class FileList(FileView):
         keep = request.POST.get("keep") in ("1", "true")
         if upload is None:
             raise BadRequest(_("Send the file as the form field “file”."), param="file")
-        row = files.accept(request.user, upload, name=upload.name or "", link=_link_of(request, keep=keep))
+        row = files.accept(request.user, upload, name=upload.name or "", context=_context_of(request, keep=keep))
         return Response(files.file_json(row), status=status.HTTP_201_CREATED)
 
 
-def _link_of(request: Request, *, keep: bool) -> files.Link:
+def _context_of(request: Request, *, keep: bool) -> files.FileContext:
     """An upload for a message waits a week for it; `keep` makes a file that stays, `temporary` one that does not."""
     if keep:
-        return files.ALONE
+        return files.NO_CONTEXT
     if request.POST.get("temporary") in ("1", "true"):
-        return files.temporary_link(request.POST.get("session_id", ""))
-    return files.upload_link()
+        return files.temporary_context(request.POST.get("session_id", ""))
+    return files.upload_context()
 
 
 class FileDetail(FileView):

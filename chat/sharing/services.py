@@ -91,12 +91,12 @@ def _copied(turn: SharedTurn, chat: Chat, reader: Person) -> Message:
         status_history=turn.steps,
         created=said.created,
     )
-    link = files.Link(chat=chat, message=message)
+    context = files.FileContext(chat=chat, message=message)
     for fact in turn.files:
         row = File.objects.filter(pk=fact["id"]).first()
         if row is None:
             continue  # deleted a moment ago
-        copy = files.copy_for(reader, row, link=link)
+        copy = files.copy_for(reader, row, context=context)
         message.files.append({**fact, **files.file_json(copy)})
         message.content = message.content.replace(fact["id"], str(copy.pk))
     if turn.files:

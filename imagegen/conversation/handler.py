@@ -235,14 +235,14 @@ def _keep(turn: Turn, url: str) -> File | None:
         if not sniff(content):
             return None
         answer = drawing.answer_of(turn)
-        link = files.Link(
+        context = files.FileContext(
             chat=answer.chat if answer else None,
             message=answer,
             session_id=str(turn.session_id or ""),
             provenance={"model": str(turn.payload.get("model", "")), "by": "chat model"},
             expires_at=turn.files_expire_at,
         )
-        row = files.accept(drawing.user_of(turn.caller), content, name="picture", link=link)
+        row = files.accept(drawing.user_of(turn.caller), content, name="picture", context=context)
     except (GatewayError, binascii.Error):
         return None
     return row if row.is_picture else None

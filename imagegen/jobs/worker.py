@@ -112,7 +112,7 @@ def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
 
 def _stored(picture: Picture, job: ImageJob) -> File:
     """The drawn picture as a file. A picture that we do not open is the engine's fault, not the caller's."""
-    link = files.Link(
+    context = files.FileContext(
         chat=job.chat,
         message=job.message,
         session_id=job.session_id,
@@ -120,7 +120,7 @@ def _stored(picture: Picture, job: ImageJob) -> File:
         expires_at=job.expires_at,
     )
     try:
-        return files.accept(job.user, picture.content, name=_file_name(job), link=link)
+        return files.accept(job.user, picture.content, name=_file_name(job), context=context)
     except TooLarge as error:
         if error.code != "picture_too_large":
             raise

@@ -110,8 +110,8 @@ def chat(open_page, provider, easel, alice):
 def shown_before(alice, connection, store):  # noqa: F811
     """A chat in which Alice showed one picture and was shown another."""
     chat = Chat.objects.create(user=alice, title="A boat")
-    link = files.Link(chat=chat)
-    mine, drawn = (files.accept(alice, png(64, 48, shade=shade), name="boat.png", link=link) for shade in (0, 90))
+    context = files.FileContext(chat=chat)
+    mine, drawn = (files.accept(alice, png(64, 48, shade=shade), name="boat.png", context=context) for shade in (0, 90))
     question = Message.objects.create(chat=chat, role="user", content="This boat", files=[files.file_json(mine)])
     answer = Message(chat=chat, parent=question, role="assistant", content="In blue.", model="m1")
     answer.files = [files.file_json(drawn)]

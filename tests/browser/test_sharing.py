@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from chat import files
-from chat.files import Link
+from chat.files import FileContext
 from chat.models import Chat, Message, Share
 from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import HERE, violations
@@ -17,7 +17,7 @@ from tests.chat.files.test_rows import png
 def chat(alice, connection):
     chat = Chat.objects.create(user=alice, title="Whales")
     asked = Message.objects.create(chat=chat, role="user", content="What sings?")
-    row = files.accept(alice, png(300, 200, "teal"), name="whale.png", link=Link(chat=chat, message=asked))
+    row = files.accept(alice, png(300, 200, "teal"), name="whale.png", context=FileContext(chat=chat, message=asked))
     asked.files = [files.file_json(row)]
     asked.save()
     told = (HERE / "everything.md").read_text()

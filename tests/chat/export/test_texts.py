@@ -10,7 +10,7 @@ from django.test import Client
 
 from chat import export, files
 from chat.export import archive
-from chat.files import Link, stores
+from chat.files import FileContext, stores
 from chat.models import Chat, Message
 from tests import people
 from tests.chat.files.test_rows import body, png
@@ -35,7 +35,7 @@ def add(chat, role, content, *, parent=None, names=()):
     for name in names:
         width = Message.objects.count() + 8
         held = png(width, 8) if name.endswith(".png") else f"The words of {name} and {message.pk}".encode()
-        row = files.accept(chat.user, held, name=name, link=Link(chat=chat, message=message))
+        row = files.accept(chat.user, held, name=name, context=FileContext(chat=chat, message=message))
         message.files.append(files.file_json(row))
     message.save()
     return message
@@ -115,7 +115,7 @@ def test_a_file_whose_bytes_are_gone_is_left_out_and_the_rest_is_whole(chat, ali
 
 
 def test_other_peoples_files_are_in_no_archive(chat, alice, bob):
-    theirs = files.accept(bob, png(50, 50), name="theirs.png", link=Link(chat=chat))
+    theirs = files.accept(bob, png(50, 50), name="theirs.png", context=FileContext(chat=chat))
     chat.leaf.files += [files.file_json(theirs), {"id": "nonsense", "url": "https://elsewhere.example/x.png"}, "odd"]
     chat.leaf.files.pop()
     chat.leaf.save()
@@ -152,7 +152,7 @@ def test_an_archive_takes_a_constant_number_of_queries(chat, alice):
 
 
 def test_a_large_file_is_never_in_memory_as_a_whole(chat, alice):
-    files.accept(alice, bytes(5_000_000), name="large.bin", link=Link(chat=chat))
+    files.accept(alice, bytes(5_000_000), name="large.bin", context=FileContext(chat=chat))
     largest = max(len(piece) for piece in archive.pieces(chat))
     assert largest <= stores.PIECE + 1000
 

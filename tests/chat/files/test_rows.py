@@ -126,7 +126,7 @@ def test_the_same_bytes_of_one_owner_are_stored_once_and_go_with_the_last_row(al
 def test_a_deleted_chat_takes_its_files_and_thumbnails_along(alice, store):
     chat = Chat.objects.create(user=alice)
     message = Message.objects.create(chat=chat, role="user")
-    row = files.accept(alice, png(600, 600), link=files.Link(chat=chat, message=message))
+    row = files.accept(alice, png(600, 600), context=files.FileContext(chat=chat, message=message))
     files.thumbnail(row, 100)
     chat.delete()
     assert not File.objects.exists()
@@ -209,7 +209,7 @@ def test_an_upload_waits_a_week_for_its_message_and_is_collected_when_none_comes
 def test_an_attached_upload_stays(db, alice):
     chat = Chat.objects.create(user=alice)
     message = Message.objects.create(chat=chat, role="user")
-    row = files.accept(alice, b"hello", link=files.upload_link())
+    row = files.accept(alice, b"hello", context=files.upload_context())
     files.attach([row], message)
     assert files.collect(now=timezone.now() + timedelta(days=365)).expired == 0
     row.refresh_from_db()
@@ -238,7 +238,7 @@ def test_a_file_can_be_deleted_by_its_owner_alone(db, alice, bob):
 def test_a_deletion_can_be_undone_for_an_hour_and_nobody_sees_the_file_meanwhile(alice, bob, admin, store):
     chat = Chat.objects.create(user=alice)
     message = Message.objects.create(chat=chat, role="user")
-    row = files.accept(alice, png(), link=files.Link(chat=chat, message=message))
+    row = files.accept(alice, png(), context=files.FileContext(chat=chat, message=message))
     address, owner = f"/api/v1/files/{row.pk}", client_of(alice)
     assert owner.post(f"{address}/restore").status_code == 404
     owner.delete(address)
@@ -258,7 +258,7 @@ def test_a_deletion_can_be_undone_for_an_hour_and_nobody_sees_the_file_meanwhile
 @pytest.mark.parametrize("way", ["collected", "another one is deleted", "its chat goes"])
 def test_a_deletion_is_for_good_after_that(alice, store, way):
     chat = Chat.objects.create(user=alice)
-    row, other = (files.accept(alice, content, link=files.Link(chat=chat)) for content in (png(), b"other"))
+    row, other = (files.accept(alice, content, context=files.FileContext(chat=chat)) for content in (png(), b"other"))
     files.remove(row)
     File.everything.filter(pk=row.pk).update(deleted_at=timezone.now() - 2 * files.UNDO)
     if way == "collected":
@@ -288,7 +288,7 @@ def test_an_upload_for_a_temporary_chat_goes_after_a_day(alice, store):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_file_that_is_sent_again_stays_where_it_was(alice, admin, connection, store):
-    chats, held = [], files.accept(alice, png(), link=files.upload_link())
+    chats, held = [], files.accept(alice, png(), context=files.upload_context())
     for person in (alice, alice, admin):
         wish = asking.Wish(Asker(callers.caller_for_user(person)))
         chats.append(asking.start_chat(wish, content="This one", files=[held.pk]).chat)
@@ -303,7 +303,7 @@ def test_a_file_that_is_sent_again_stays_where_it_was(alice, admin, connection, 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_picture_of_ones_own_that_is_sent_is_not_given_up(alice, connection, store):
-    drawn = files.accept(alice, png(), link=files.Link(provenance={"engine": "Placeholder"}))
+    drawn = files.accept(alice, png(), context=files.FileContext(provenance={"engine": "Placeholder"}))
     wish = asking.Wish(Asker(callers.caller_for_user(alice)))
     asking.start_chat(wish, content="This one", files=[drawn.pk]).chat.delete()
     drawn.refresh_from_db()
@@ -313,8 +313,10 @@ def test_a_picture_of_ones_own_that_is_sent_is_not_given_up(alice, connection, s
 @pytest.mark.django_db
 def test_what_a_message_holds_is_not_taken_back_with_an_attachment(alice):
     chat = Chat.objects.create(user=alice)
-    sent = files.accept(alice, b"sent", link=files.Link(message=Message.objects.create(chat=chat, role="user")))
-    unsent = files.accept(alice, b"unsent", link=files.upload_link())
+    sent = files.accept(
+        alice, b"sent", context=files.FileContext(message=Message.objects.create(chat=chat, role="user"))
+    )
+    unsent = files.accept(alice, b"unsent", context=files.upload_context())
     for row in (sent, unsent):
         assert client_of(alice).delete(f"/api/v1/files/{row.pk}?unsent=1").status_code == 204
     assert list(File.objects.all()) == [sent]

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from chat import files, sharing
-from chat.files import Link, stores
+from chat.files import FileContext, stores
 from chat.models import Chat, ChatSettings, File, Message, Share
 from tests import people
 from tests.chat.files.test_rows import body, png
@@ -69,8 +69,8 @@ class Scene:
     def add(self, role, content, parent, **fields):
         message = Message.objects.create(chat=self.chat, parent=parent, role=role, content=content, **fields)
         colour = len(self.pictures)
-        link = Link(chat=self.chat, message=message, provenance={"engine": "Secret engine", "prompt": "p"})
-        row = files.accept(self.owner, png(8, 8 + colour), name=f"{content[:5]}.png", link=link)
+        context = FileContext(chat=self.chat, message=message, provenance={"engine": "Secret engine", "prompt": "p"})
+        row = files.accept(self.owner, png(8, 8 + colour), name=f"{content[:5]}.png", context=context)
         message.files = [files.file_json(row)]
         message.save()
         self.pictures[message.pk] = row
@@ -346,9 +346,9 @@ def test_a_forged_file_id_opens_nothing(scene, alice, bob):
     carol = people.make_user("Carol")
     elsewhere = Chat.objects.create(user=alice)
     loose, others, unshared = (
-        files.accept(who, png(20 + number, 9), link=link)
-        for number, (who, link) in enumerate(
-            [(alice, files.ALONE), (carol, Link(chat=scene.chat)), (alice, Link(chat=elsewhere))]
+        files.accept(who, png(20 + number, 9), context=context)
+        for number, (who, context) in enumerate(
+            [(alice, files.NO_CONTEXT), (carol, FileContext(chat=scene.chat)), (alice, FileContext(chat=elsewhere))]
         )
     )
     scene.second.files += [files.file_json(row) for row in (loose, others, unshared)]

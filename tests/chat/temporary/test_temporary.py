@@ -204,7 +204,7 @@ def test_without_all_three_ids_it_streams_at_once(talker, upstream):
 
 
 def test_files_of_its_messages_reach_the_model_and_an_empty_answer_does_not(talker, upstream, alice):
-    note = files.accept(alice, b"It is noon.", name="note.txt", link=files.temporary_link())
+    note = files.accept(alice, b"It is noon.", name="note.txt", context=files.temporary_context())
     gone = {"id": str(uuid.uuid4())}
     messages = [
         {"role": "user", "content": "Read this", "files": [{"id": str(note.pk)}, gone]},
@@ -265,9 +265,9 @@ def test_a_strangers_file_is_not_drawn(talker, bob):
 
 
 def test_in_the_end_it_can_be_kept(talker, alice, bob):
-    picture = files.accept(alice, b"a note", name="note.txt", link=files.temporary_link("s1"))
-    theirs = files.accept(bob, b"secret", link=files.temporary_link())
-    inline = files.accept(alice, b"inline", link=files.temporary_link())
+    picture = files.accept(alice, b"a note", name="note.txt", context=files.temporary_context("s1"))
+    theirs = files.accept(bob, b"secret", context=files.temporary_context())
+    inline = files.accept(alice, b"inline", context=files.temporary_context())
     last = {**TOLD[0], "content": f"Look: ![it]({inline.url})"}
     told = [{**TOLD[0], "files": [{"id": str(picture.pk)}, {"id": str(theirs.pk)}]}, TOLD[1], last]
     tab = talker.listen()
@@ -295,8 +295,8 @@ def test_in_the_end_it_can_be_kept(talker, alice, bob):
 
 def test_a_file_that_belongs_elsewhere_stays_there_when_it_is_kept(talker, alice):
     """Else it would go with whichever chat is deleted first."""
-    own = files.accept(alice, b"drawn in the studio", link=files.Link(provenance={"engine": "Demo"}))
-    made = files.accept(alice, b"made in the chat", link=files.temporary_link("s1"))
+    own = files.accept(alice, b"drawn in the studio", context=files.FileContext(provenance={"engine": "Demo"}))
+    made = files.accept(alice, b"made in the chat", context=files.temporary_context("s1"))
     told = [{**TOLD[0], "files": [{"id": str(own.pk)}]}, {**TOLD[1], "content": f"![it]({made.url})"}]
 
     first, second = (
