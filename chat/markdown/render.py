@@ -1,8 +1,8 @@
 """Markdown of models → HTML that is safe to show.
 
-The browser renders the same text while it streams (static/js/markdown.js), with the same engine and the same rules, so
-that nothing jumps when the saved answer takes over; tests/browser compares the two over one set of examples. A rule
-changed here is changed there.
+The browser renders the same text while it streams (static/js/chat/markdown/render.js), with the same engine and the
+same rules, so that nothing jumps when the saved answer takes over; tests/browser compares the two over one set of
+examples. A rule changed here is changed there.
 
 Models write for readers, not for browsers: of raw HTML only a few bare inline tags count, pictures come from this site
 alone (a remote one would tell its server who reads), headings start below the page's own, and links leave the page.

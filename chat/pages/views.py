@@ -74,7 +74,7 @@ def thread_part(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
 @page
 def message_part(request: HttpRequest, chat_id: UUID, message_id: UUID) -> HttpResponseBase:
     message = access.message_for(request.user, message_id, chat_id=chat_id)
-    return render(request, "chat/_message.html", {"chat": message.chat, "turn": queries.turn(message)})
+    return render(request, "chat/messages/_message.html", {"chat": message.chat, "turn": queries.turn(message)})
 
 
 @page
@@ -87,7 +87,8 @@ def models_part(request: HttpRequest) -> HttpResponseBase:
     """The models this person may use, as options of the picker."""
     caller = callers.caller_for_user(request.user)
     routes = catalogue.snapshot_blocking().routes_for(caller)
-    return render(request, "chat/_models.html", {"routes": sorted(routes, key=lambda route: route.public_id.lower())})
+    ordered = sorted(routes, key=lambda route: route.public_id.lower())
+    return render(request, "chat/composer/_models.html", {"routes": ordered})
 
 
 def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = False) -> HttpResponseBase:

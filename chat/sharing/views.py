@@ -21,9 +21,9 @@ def share_part(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
     try:
         share = access.own_share_for(request.user, chat_id)
     except NotFound:
-        return render(request, "chat/_share.html", context)
+        return render(request, "chat/sharing/_dialog.html", context)
     address = services.address_of(share, origin_of(request))
-    return render(request, "chat/_share.html", {**context, "share": share, "address": address})
+    return render(request, "chat/sharing/_dialog.html", {**context, "share": share, "address": address})
 
 
 @page
@@ -47,4 +47,4 @@ def _shared_page(request: HttpRequest, share_id: UUID, *, refused: str = "") -> 
     number = request.GET.get("page", "")[:6]
     thread = queries.shared_thread(share, number=max(1, int(number)) if number.isdecimal() else 1)
     context = {"share": share, "chat": share.chat, "thread": thread, "refused": refused}
-    return render(request, "chat/shared.html", context, status=413 if refused else 200)
+    return render(request, "chat/sharing/page.html", context, status=413 if refused else 200)

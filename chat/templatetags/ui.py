@@ -19,10 +19,10 @@ from chat.websearch import endpoint
 register = template.Library()
 # What the chat page imports: named in the page, so that the browser fetches all at once instead of link by link.
 CHAT_MODULES = (
-    *("actions", "api", "attachments", "clipboard", "code", "composer", "follow-ups", "keys", "markdown", "maths"),
-    "options",
-    *("picker", "replies", "scroll", "share", "sidebar", "socket", "sources", "status", "text", "theme", "thread"),
-    "toast",
+    *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "keys", "options", "picker")),
+    *(f"chat/{name}" for name in ("replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
+    *(f"chat/markdown/{name}" for name in ("code", "maths", "render")),
+    *(f"common/{name}" for name in ("api", "clipboard", "socket", "text", "theme", "toast")),
 )
 register.filter("markdown", markdown.to_html)
 

@@ -62,8 +62,8 @@ class Wish:
 class ImageHandler(Handler):
     name = FEATURE
     toggle = Toggle(label=gettext_lazy("Picture"), icon="image")
-    page_part = "images/_in_chat.html"
-    page_script = "chat-pictures"
+    page_part = "images/_conversation.html"
+    page_script = "images/conversation"
 
     def may_use(self, caller: Caller) -> bool:
         """The one gate of `access`: switched on, and permitted to this person."""

@@ -16,8 +16,10 @@ from imagegen.pages import choices
 
 register = template.Library()
 MODULES = (
-    *("images", "images-form", "images-gallery", "images-inputs", "images-jobs", "images-mask", "images-view"),
-    *("api", "clipboard", "picture-view", "share", "sidebar", "socket", "text", "theme", "toast"),
+    *(f"images/{name}" for name in ("form", "gallery", "gallery-view", "inputs", "jobs", "mask", "page")),
+    "images/picture-view",
+    *("chat/share", "chat/sidebar"),
+    *(f"common/{name}" for name in ("api", "clipboard", "socket", "text", "theme", "toast")),
 )
 RATIO_STEPS = 8  # the style sheet knows the shapes 3/8 to 24/8
 

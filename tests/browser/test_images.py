@@ -121,7 +121,7 @@ def test_a_picture_is_drawn_before_ones_eyes_looked_at_and_deleted(open_page, al
     expect(images.view).to_be_hidden()
 
     images.show()
-    images.page.evaluate("import('/static/js/toast.js').then((notes) => notes.toast('Above the dialog'))")
+    images.page.evaluate("import('/static/js/common/toast.js').then((notes) => notes.toast('Above the dialog'))")
     expect(images.page.locator("#toasts:popover-open")).to_contain_text("Above the dialog")
     images.press("Delete")
     expect(images.view).to_be_hidden()

@@ -8,7 +8,7 @@ from tests.chat.markdown import examples
 # Both renderings as the browser reads them, without the colours of code (two libraries, one palette).
 COMPARE = """
 async ([texts, rendered]) => {
-  const markdown = await import("/static/js/markdown.js");
+  const markdown = await import("/static/js/chat/markdown/render.js");
   await markdown.ready();
   const plain = (root) => {
     for (const span of root.querySelectorAll("[class^='hljs-']")) span.replaceWith(...span.childNodes);
@@ -31,7 +31,7 @@ async ([texts, rendered]) => {
 # Piece by piece, as a stream does; afterwards the blocks must be those of one rendering of the whole.
 STREAM = """
 async ([texts, sizes]) => {
-  const markdown = await import("/static/js/markdown.js");
+  const markdown = await import("/static/js/chat/markdown/render.js");
   await markdown.ready();
   const wrong = [];
   for (const text of texts) {
@@ -81,7 +81,7 @@ def test_hostile_text_does_nothing_while_it_streams(chat_page):
 
 DRAW = """
 async (text) => {
-  const { draw, ready } = await import("/static/js/markdown.js");
+  const { draw, ready } = await import("/static/js/chat/markdown/render.js");
   await ready();
   const box = document.createElement("div");
   box.id = "box";

@@ -28,7 +28,7 @@ def loaded(open_page, connection, alice):
     page.goto(f"/c/{chat.pk}")
     page.wait_for_selector(".katex")
     page.wait_for_function(
-        "() => import('/static/js/markdown.js').then((markdown) => markdown.ready()).then(() => true)"
+        "() => import('/static/js/chat/markdown/render.js').then((markdown) => markdown.ready()).then(() => true)"
     )
     page.wait_for_load_state("networkidle")
     return {
@@ -46,6 +46,7 @@ def test_a_chat_page_stays_light(loaded):
 
 
 def test_every_module_is_named_in_the_page(loaded):
-    modules = {Path(address).stem for address in loaded if "/static/js/" in address}
+    addresses = [address for address in loaded if "/static/js/" in address]
+    modules = {address.partition("/static/js/")[2].removesuffix(".js") for address in addresses}
     of_handlers = {handler.page_script for handler in pipeline.handlers() if handler.page_script}
-    assert modules - {"app"} - of_handlers == set(CHAT_MODULES)
+    assert modules - {"chat/page"} - of_handlers == set(CHAT_MODULES)

@@ -71,11 +71,11 @@ def logo(request: HttpRequest) -> str:
 
 
 def style(request: HttpRequest) -> str:
-    return static("css/admin.css")
+    return static("css/pages/admin.css")
 
 
 def script(request: HttpRequest) -> str:
-    return static("js/admin.js")
+    return static("js/pages/admin.js")
 
 
 def theme(request: HttpRequest) -> str | None:

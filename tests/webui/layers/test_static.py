@@ -34,7 +34,7 @@ def hashed(site, name: str) -> str:
 
 
 def test_pages_name_hashed_files_that_never_change(collected):
-    answer = requests.get(hashed(collected, "css/base.css"), timeout=10)
+    answer = requests.get(hashed(collected, "css/common/base.css"), timeout=10)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/css")
     assert "immutable" in answer.headers["Cache-Control"]
@@ -42,7 +42,7 @@ def test_pages_name_hashed_files_that_never_change(collected):
 
 
 def test_files_travel_compressed_to_who_can_read_it(collected):
-    address = hashed(collected, "css/base.css")
+    address = hashed(collected, "css/common/base.css")
     with requests.get(address, headers={"Accept-Encoding": "gzip"}, stream=True, timeout=10) as answer:
         packed = answer.raw.read()
         assert answer.headers["Content-Encoding"] == "gzip"
@@ -55,16 +55,16 @@ def test_files_travel_compressed_to_who_can_read_it(collected):
 
 
 def test_modules_import_each_other_by_their_hashed_names(collected):
-    text = requests.get(hashed(collected, "js/account.js"), timeout=10).text
-    imports = re.findall(r'from\s*"(\./[^"]+)"', text)
+    text = requests.get(hashed(collected, "js/pages/account.js"), timeout=10).text
+    imports = re.findall(r'from\s*"(\.\./[^"]+)"', text)
     assert imports
     for name in imports:
         assert re.search(r"\.[0-9a-f]{12}\.js$", name)
-        assert requests.get(f"{collected.url}/static/js/{name[2:]}", timeout=10).status_code == 200
+        assert requests.get(f"{collected.url}/static/js/{name[3:]}", timeout=10).status_code == 200
 
 
 def test_a_file_that_did_not_change_is_not_sent_again(collected):
-    address = hashed(collected, "css/base.css")
+    address = hashed(collected, "css/common/base.css")
     etag = requests.get(address, timeout=10).headers["ETag"]
     assert requests.get(address, headers={"If-None-Match": etag}, timeout=10).status_code == 304
 
@@ -122,9 +122,9 @@ def test_every_page_of_the_admin_names_only_files_that_were_collected(collected)
 def test_debug_serves_them_from_where_they_lie(server_process):
     site = server_process(env={"DEBUG": "true", "WEBUI_DEMO": "false"}).start()
     page = requests.get(f"{site.url}/accounts/login/", timeout=10).text
-    assert '"/static/css/base.css"' in page
-    answer = requests.get(f"{site.url}/static/css/base.css", timeout=10)
-    assert answer.content == (ROOT / "static/css/base.css").read_bytes()
+    assert '"/static/css/common/base.css"' in page
+    answer = requests.get(f"{site.url}/static/css/common/base.css", timeout=10)
+    assert answer.content == (ROOT / "static/css/common/base.css").read_bytes()
     assert not (site.data_dir / "static").exists()
 
 
@@ -139,7 +139,8 @@ def test_a_request_that_begins_in_the_context_of_an_ended_one_gets_its_file():
         async def send(message):
             sent.append(message)
 
-        scope = {"type": "http", "path": "/static/css/base.css", "method": "GET", "query_string": b"", "headers": []}
+        path = "/static/css/common/base.css"
+        scope = {"type": "http", "path": path, "method": "GET", "query_string": b"", "headers": []}
         await asyncio.get_running_loop().create_task(StaticFiles(None)(scope, None, send), context=ended)
         return sent[0]["status"]
 

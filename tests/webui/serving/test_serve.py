@@ -87,7 +87,7 @@ def test_the_console_says_where_the_site_is_and_then_keeps_quiet(server_process)
 
 def test_pages_of_a_first_start_name_hashed_files(server_process):
     site = server_process(env={**ADMIN, "WEBUI_DEMO": "false"}).start()
-    assert "/static/css/base.css" not in requests.get(f"{site.url}/accounts/login/", timeout=10).text
+    assert "/static/css/common/base.css" not in requests.get(f"{site.url}/accounts/login/", timeout=10).text
 
 
 @pytest.mark.parametrize("server", SERVERS)
