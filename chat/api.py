@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chat import access, asking, export, search, serializers, services
+from chat import access, exchanges, export, search, serializers, services
 from chat.export import archive
 from chat.files import stores
 from chat.models import Chat
@@ -42,9 +42,9 @@ def asker_of(request: Request) -> Asker:
     return Asker(caller_of(request), dict(request.COOKIES))
 
 
-def wish_of(request: Request, data: dict[str, Any]) -> asking.Wish:
+def wish_of(request: Request, data: dict[str, Any]) -> exchanges.Wish:
     """How this request wants to be answered; `data` is what a WishSerializer took."""
-    return asking.Wish(asker_of(request), model=data["model"], features=data["features"], params=data["params"])
+    return exchanges.Wish(asker_of(request), model=data["model"], features=data["features"], params=data["params"])
 
 
 class ChatPages(CursorPagination):
@@ -87,7 +87,7 @@ class ChatList(ChatView):
         if not data["content"].strip() and not data["files"]:
             chat = services.create_chat(caller_of(request), model=data["model"], title=data["title"])
             return Response({"chat": serializers.ChatSerializer(chat).data}, status.HTTP_201_CREATED)
-        exchange = asking.start_chat(
+        exchange = exchanges.start_chat(
             wish_of(request, data),
             content=data["content"],
             files=data["files"],
@@ -191,7 +191,7 @@ class MessageList(ChatView):
         taken.is_valid(raise_exception=True)
         data = taken.validated_data
         parent = access.message_for(request.user, data["parent"], chat_id=chat.pk) if data["parent"] else None
-        exchange = asking.add_message(
+        exchange = exchanges.add_message(
             chat,
             wish_of(request, data),
             content=data["content"],
@@ -224,7 +224,7 @@ class Regenerate(ChatView):
         taken = serializers.RegenerateSerializer(data=request.data)
         taken.is_valid(raise_exception=True)
         data = taken.validated_data
-        answer = asking.regenerate(message, wish_of(request, data), message_id=data["id"])
+        answer = exchanges.regenerate(message, wish_of(request, data), message_id=data["id"])
         return Response({"message": serializers.MessageSerializer(answer).data}, status.HTTP_202_ACCEPTED)
 
 
@@ -240,7 +240,7 @@ class EditMessage(ChatView):
         taken = serializers.EditMessageSerializer(data=request.data)
         taken.is_valid(raise_exception=True)
         data = taken.validated_data
-        exchange = asking.edit_message(
+        exchange = exchanges.edit_message(
             message, wish_of(request, data), content=data["content"], files=data["files"], message_id=data["id"]
         )
         return Response(_exchange(exchange), status.HTTP_202_ACCEPTED)
@@ -279,7 +279,7 @@ class Preferences(APIView):
         return Response(services.set_preferences(caller_of(request).user_id, taken.validated_data))
 
 
-def _exchange(exchange: asking.Exchange) -> dict[str, Any]:
+def _exchange(exchange: exchanges.Exchange) -> dict[str, Any]:
     return {
         "user_message": serializers.MessageSerializer(exchange.question).data,
         "message": serializers.MessageSerializer(exchange.answer).data,

@@ -1,4 +1,4 @@
-"""The verbs of conversations; those that ask for an answer are in `asking`. Other tabs are told after the commit."""
+"""The verbs of conversations; those that ask for an answer are in `exchanges`. Other tabs are told after the commit."""
 
 import uuid
 from collections.abc import Mapping

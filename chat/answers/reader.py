@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from chat.answers import responses
 from chat.answers.calls import CallReader
 from chat.answers.pictures import Inline, InlineSplitter
-from chat.answers.thinking import ThinkSplitter
+from chat.answers.reasoning import ThinkSplitter
 from providers.errors import ContentRefused, GatewayError, ProviderError
 from providers.upstream import sse
 from providers.upstream.error_bodies import provider_words

@@ -18,7 +18,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chat import access, asking, events, serializers, services, temporary
+from chat import access, events, exchanges, serializers, services, temporary
 from chat.api import NOT_FOUND, ChatView, asker_of
 from chat.completions import direct
 from chat.models import Message
@@ -113,11 +113,11 @@ def _find_files(request: Request, ours: dict[str, Any], payload: dict[str, Any])
 def _in_background(request: Request, ours: dict[str, Any], payload: dict[str, Any]) -> uuid.UUID:
     """The id of the reply, in a stored chat or in a temporary one."""
     message_id = access.named_uuid(ours["id"])
-    wish = asking.Wish(asker_of(request), model=payload["model"], features=ours["features"])
+    wish = exchanges.Wish(asker_of(request), model=payload["model"], features=ours["features"])
     given = Given({**ours["params"], **payload}, session_id=ours["session_id"][:100], files=tuple(ours["files"]))
     if temporary.is_temporary(ours["chat_id"]):
         return temporary.answer(ours["chat_id"], message_id, wish, given=given, files=ours["files"])
-    return asking.answer_into(access.chat_for(request.user, ours["chat_id"]), message_id, wish, given=given).pk
+    return exchanges.answer_into(access.chat_for(request.user, ours["chat_id"]), message_id, wish, given=given).pk
 
 
 def _told_apart(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

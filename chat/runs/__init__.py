@@ -2,10 +2,8 @@
 
 reply.py     the life of one reply, from its pending row to its last event
 draft.py     what there is of it so far, and what the sockets were told
-reading.py   the upstream's answer as pieces, with everything real servers do differently
-responses.py one in the form of the Responses API, as the chunks of a chat
-saving.py    its row: read at the start, saved while it grows, settled when nobody runs it any more
-unkept.py    that of a temporary chat, which has no row
+store.py     its row: read at the start, saved while it grows, settled when nobody runs it any more
+temporary.py that of a temporary chat, which has no row
 control.py   start, stop and resume from any process; what happens when the process ends
 """
 
@@ -22,7 +20,7 @@ from chat.runs.control import (
     stop_own,
 )
 from chat.runs.reply import Asker, Given
-from chat.runs.saving import STALE_SECONDS
+from chat.runs.store import STALE_SECONDS
 
 __all__ = [
     "STALE_SECONDS",

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from chat import access, events, loop, tasks
 from chat.models import Message
-from chat.runs import saving, unkept
+from chat.runs import store, temporary
 from chat.runs.draft import snapshot_of
 from chat.runs.reply import Asker, Given, Reply
 from providers import runtime
@@ -49,10 +49,10 @@ def start(answer: Message, *, asker: Asker, given: Given | None = None) -> None:
 
     With `given` the model gets this body; otherwise the branch that leads to the answer.
     """
-    start_at(saving.Row(answer.pk, answer.chat_id), asker=asker, given=given)
+    start_at(store.Row(answer.pk, answer.chat_id), asker=asker, given=given)
 
 
-def start_at(place: saving.Place, *, asker: Asker, given: Given | None = None) -> None:
+def start_at(place: store.Place, *, asker: Asker, given: Given | None = None) -> None:
     """The same, wherever the reply is kept."""
     tasks.give_up_follow_ups(place.chat_id)
     reply = Reply(place, asker, loop.current(), given)
@@ -65,7 +65,7 @@ def stop(message_id: uuid.UUID) -> None:
     reply = runtime.state(Replies).running.get(message_id)
     if reply is not None:
         reply.loop.call_soon_threadsafe(reply.stop)
-    elif saving.mark_stopped(message_id):
+    elif store.mark_stopped(message_id):
         loop.spawn(lambda: _ask_owner(message_id, {"type": "stop"}), name=f"stop of {message_id}")
 
 
@@ -74,7 +74,7 @@ def stop_own(user_id: int, message_id: uuid.UUID) -> bool:
     reply = runtime.state(Replies).running.get(message_id)
     if reply is not None and reply.user_id == user_id:
         stop(message_id)
-    elif unkept.owner_of(message_id) == user_id:
+    elif temporary.owner_of(message_id) == user_id:
         loop.spawn(lambda: _tell_owner(message_id, {"type": "stop"}), name=f"stop of {message_id}")
     else:
         return False
@@ -95,7 +95,7 @@ def knows(message_id: uuid.UUID) -> bool:
 
 def is_strangers(reply_id: uuid.UUID, user_id: int) -> bool:
     """Whether a temporary reply of this id is somebody else's, in whatever process."""
-    return unkept.owner_of(reply_id) not in (None, user_id)
+    return temporary.owner_of(reply_id) not in (None, user_id)
 
 
 async def resume(user: access.Person, message_id: object, *, channel: str) -> None:
@@ -111,7 +111,7 @@ async def resume(user: access.Person, message_id: object, *, channel: str) -> No
         message = await loop.in_thread(_read, user, message_id)
     except NotFound:
         unkept_id = access.as_uuid(message_id)
-        if await loop.in_thread(unkept.owner_of, unkept_id) != user.pk:
+        if await loop.in_thread(temporary.owner_of, unkept_id) != user.pk:
             raise
         await _tell_owner(unkept_id, {"type": "snapshot", "to": channel})
         return
@@ -127,7 +127,7 @@ def _running_ids() -> Collection[uuid.UUID]:
 
 def settle(messages: QuerySet[Message]) -> None:
     """Those of `messages` that nobody runs any more become `interrupted`, and their people are told."""
-    for message in saving.interrupt_lost(messages, alive=_running_ids()):
+    for message in store.interrupt_lost(messages, alive=_running_ids()):
         transaction.on_commit(partial(loop.spawn, partial(_tell_people, message), name=f"settling of {message.pk}"))
 
 
@@ -195,7 +195,7 @@ async def _ask_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
 
 async def _watch(message_id: uuid.UUID) -> None:
     try:
-        await asyncio.sleep(saving.STALE_SECONDS + 1)
+        await asyncio.sleep(store.STALE_SECONDS + 1)
         message = await loop.in_thread(_read_settled, message_id)
     finally:
         runtime.state(Replies).watched.discard(message_id)
@@ -221,11 +221,11 @@ def _packed(message: Message) -> str:
 
 def _read(user: access.Person, message_id: object) -> Message:
     message = access.message_for(user, message_id)
-    saving.interrupt_lost(Message.objects.filter(pk=message.pk), alive=_running_ids())
+    store.interrupt_lost(Message.objects.filter(pk=message.pk), alive=_running_ids())
     return access.message_for(user, message.pk)
 
 
 def _read_settled(message_id: uuid.UUID) -> Message | None:
     rows = Message.objects.filter(pk=message_id)
-    saving.interrupt_lost(rows, alive=_running_ids())
+    store.interrupt_lost(rows, alive=_running_ids())
     return rows.select_related("chat").first()

@@ -16,7 +16,7 @@ from chat.answers import reader
 from chat.loop import in_thread
 from chat.models import Message
 from chat.pipeline import Turn, attachments
-from chat.runs import saving
+from chat.runs import store
 from chat.runs.draft import Draft
 from providers import relay
 from providers.errors import GatewayError, ProviderError
@@ -51,7 +51,7 @@ class Reply:
     """One answer while it grows. Lives on one event loop; `stop` and `interrupt` must be called there."""
 
     def __init__(
-        self, place: saving.Place, asker: Asker, loop: asyncio.AbstractEventLoop, given: Given | None = None
+        self, place: store.Place, asker: Asker, loop: asyncio.AbstractEventLoop, given: Given | None = None
     ) -> None:
         self.place = place
         self.id = place.id
@@ -286,7 +286,7 @@ class Reply:
                 return
 
 
-def _with_files(given: Given, job: saving.Job) -> dict[str, Any]:
+def _with_files(given: Given, job: store.Job) -> dict[str, Any]:
     """A program's body, its messages with the files that came with it or stand in the chat."""
     messages = list(given.payload["messages"])
     attachments.lend(messages, job.messages)

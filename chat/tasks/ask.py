@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
-from chat.answers.thinking import without_thinking
+from chat.answers.reasoning import without_thinking
 from providers import catalogue, relay
 from providers.errors import GatewayError, NotFound
 from providers.facts import Caller, Route, Snapshot

@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 
 from chat import access, choice, files, history, runs, services, switches, tasks
 from chat.access import Person
-from chat.asking import Wish
+from chat.exchanges import Wish
 from chat.models import Chat, File, Message
 from chat.runs import Given
-from chat.runs.saving import Job
-from chat.runs.unkept import Nowhere
+from chat.runs.store import Job
+from chat.runs.temporary import Nowhere
 from providers.errors import BadRequest, Conflict, Forbidden
 from providers.facts import Caller
 

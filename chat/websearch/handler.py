@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from chat import switches
 from chat.pipeline.base import Handler, Toggle
 from chat.pipeline.turn import Turn
-from chat.websearch import endpoint, wording
+from chat.websearch import endpoint
 from chat.websearch.endpoint import Result
+from chat.websearch.query import query_for
 from providers.errors import GatewayError
 from providers.facts import Caller
 
@@ -27,7 +28,7 @@ class WebSearchHandler(Handler):
 
     async def handle(self, turn: Turn) -> None:
         await turn.emit("status", {"description": _("Choosing what to search for"), "done": False})
-        query = await wording.query_for(turn.caller, str(turn.payload["model"]), turn.messages)
+        query = await query_for(turn.caller, str(turn.payload["model"]), turn.messages)
         if not query:
             await turn.emit("status", {"description": _("There were no words to search for"), "done": True})
             return

@@ -7,7 +7,7 @@ import pytest
 from chat import files
 from chat.files import stores
 from chat.models import Chat, ChatSettings, File, Message
-from chat.runs.unkept import Nowhere
+from chat.runs.temporary import Nowhere
 from tests.chat.talk import Talker
 from tests.chat.test_processes import RemoteSite, environment  # noqa: F401  a fixture
 from tests.upstream import Gate

@@ -1,5 +1,5 @@
 """Where a reply is kept: mostly its row, read at the start, saved while it grows and at the end, settled when nobody
-runs it any more. (That of a temporary chat is kept nowhere: see unkept.py.)
+runs it any more. (That of a temporary chat is kept nowhere: see temporary.py.)
 
 All times are the database's, so that clocks of several machines need not agree. Blocking: call it in a thread.
 """

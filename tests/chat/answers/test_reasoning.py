@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.answers.thinking import ThinkSplitter, without_thinking
+from chat.answers.reasoning import ThinkSplitter, without_thinking
 
 
 def split(*pieces):

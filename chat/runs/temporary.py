@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.cache import cache
 
-from chat.runs.saving import Job
+from chat.runs.store import Job
 from providers.facts import Caller
 
 LINGER = 120.0  # seconds that the end of a reply can still be asked for
