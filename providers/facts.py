@@ -134,15 +134,13 @@ class GatewayFacts:
 
 @dataclass(frozen=True, slots=True)
 class LimitFacts:
-    """One row of `RateLimit`; None means no limit."""
+    """One row of `RateLimit`. `numbers` maps its columns (`providers.relay.rate_limits.RULES`) to how much is
+    allowed; None means no limit."""
 
     id: int
     target: str  # everyone, user, group, key
     target_id: int | None
-    requests_minute: int | None
-    tokens_minute: int | None
-    requests_day: int | None
-    tokens_day: int | None
+    numbers: Mapping[str, int | None]
 
 
 @dataclass(frozen=True, slots=True)

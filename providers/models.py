@@ -323,6 +323,15 @@ class RateLimit(models.Model):
         if self.target != self.Target.EVERYONE and not chosen[self.target]:
             raise ValidationError({self.target: _("Choose whom this limit is for.")})
 
+    @classmethod
+    def numbers(cls) -> tuple[str, ...]:
+        """The columns that say how much: each has its row in `providers.relay.rate_limits.RULES`."""
+        return tuple(
+            field.name
+            for field in cls._meta.concrete_fields
+            if isinstance(field, models.PositiveIntegerField | models.PositiveBigIntegerField)
+        )
+
     @property
     def target_id(self) -> int | None:
         """Of the person, group or key that is meant; None for everybody."""

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import flatten_fieldsets
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -75,7 +76,7 @@ class ConnectionAdmin(ServerAdmin):
         basics: list[Any] = ["name", "kind", "base_url", ("enabled", "connection_type"), "tags"]
         if obj is not None:
             basics[:0] = ["health_now", ("checked", "model_count")]
-        return (
+        fieldsets: Any = (
             (gettext_lazy("Basics"), {"fields": basics}),
             (
                 gettext_lazy("Authentication"),
@@ -96,6 +97,10 @@ class ConnectionAdmin(ServerAdmin):
                 },
             ),
         )
+        # A column that no line above names stands at the end.
+        named = {*flatten_fieldsets(fieldsets), "new_key", "remove_key"}
+        fieldsets[-1][1]["fields"] += [name for name in self.form.base_fields if name not in named]
+        return fieldsets
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

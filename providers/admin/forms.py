@@ -129,11 +129,7 @@ class ConnectionForm(StoredKeyForm):
 
     class Meta:
         model = Connection
-        fields = (
-            "name", "kind", "base_url", "enabled", "position", "auth_type", "api_version", "prefix_id", "tags",
-            "connection_type", "headers", "model_ids", "forward_cookies", "verify_tls", "ca_file", "connect_timeout",
-            "first_byte_timeout", "idle_timeout", "access", "groups",
-        )  # fmt: skip
+        exclude = ("secret", "auth_options")  # written through `new_key` and the option fields
         widgets = {  # noqa: RUF012  Django's own way to say it
             "base_url": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "inputmode": "url"}),
         }

@@ -13,7 +13,7 @@ from providers.models import RateLimit
 
 @admin.register(RateLimit)
 class RateLimitAdmin(HistoryAdmin):
-    list_display = ("whom", "requests_minute", "tokens_minute", "requests_day", "tokens_day", "enabled")
+    list_display = ("whom", *RateLimit.numbers(), "enabled")
     list_display_links = ("whom",)
     list_filter = (("target", ChoicesDropdownFilter), "enabled")
     list_filter_submit = True
@@ -30,7 +30,7 @@ class RateLimitAdmin(HistoryAdmin):
         (
             gettext_lazy("How much"),
             {
-                "fields": (("requests_minute", "requests_day"), ("tokens_minute", "tokens_day")),
+                "fields": RateLimit.numbers(),
                 "description": gettext_lazy(
                     "An empty number is no limit. Where several limits concern one call, the tightest decides. "
                     "Minutes and days are those of UTC."

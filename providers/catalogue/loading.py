@@ -39,43 +39,37 @@ def load_snapshot(version: int) -> Snapshot:
 
 
 def _load_limits() -> tuple[LimitFacts, ...]:
-    return tuple(LimitFacts(**_columns(LimitFacts, row)) for row in RateLimit.objects.filter(enabled=True))
+    return tuple(
+        LimitFacts(**_columns(LimitFacts, row, numbers={name: getattr(row, name) for name in RateLimit.numbers()}))
+        for row in RateLimit.objects.filter(enabled=True)
+    )
 
 
-def _columns(facts: type, row: models.Model) -> dict[str, Any]:
-    """The fields of facts that are attributes of a row by the same name."""
-    return {field.name: getattr(row, field.name) for field in fields(facts)}
+def _columns(facts: type, row: models.Model, **made: Any) -> dict[str, Any]:
+    """The fields of facts: those given as `made`, the others from the row's attributes of the same names."""
+    return {field.name: getattr(row, field.name) for field in fields(facts) if field.name not in made} | made
 
 
 def facts_of(row: Connection, *, group_ids: Iterable[int] = (), index: int = 0) -> ConnectionFacts:
     """A connection's row as a frozen value; also for rows that are not saved (verify)."""
-    return ConnectionFacts(
-        id=row.pk or 0,
-        name=row.name,
-        kind=row.kind,
-        base_url=kinds.clean_base_url(row.kind, row.base_url),
-        secret=row.secret,
-        auth_type=row.auth_type,
-        auth_options=dict(row.auth_options),
-        api_version=row.api_version,
-        prefix_id=row.prefix_id,
-        tags=tuple(row.tags),
-        connection_type=row.connection_type,
-        headers=dict(row.headers),
-        forward_cookies=_cookies(row),
-        limits=Limits(
+    made = {
+        "id": row.pk or 0,
+        "base_url": kinds.clean_base_url(row.kind, row.base_url),
+        "auth_options": dict(row.auth_options),
+        "tags": tuple(row.tags),
+        "headers": dict(row.headers),
+        "forward_cookies": _cookies(row),
+        "limits": Limits(
             connect=row.connect_timeout or settings.UPSTREAM_CONNECT_TIMEOUT,
             first_byte=row.first_byte_timeout or settings.UPSTREAM_FIRST_BYTE_TIMEOUT,
             idle=row.idle_timeout or settings.UPSTREAM_TIMEOUT,
         ),
-        tls=Tls(verify=row.verify_tls and settings.UPSTREAM_VERIFY_TLS, ca_file=row.ca_file),
-        position=row.position,
-        access=row.access,
-        group_ids=frozenset(group_ids),
-        demo=row.demo,
-        model_ids=tuple(row.model_ids),
-        index=index,
-    )
+        "tls": Tls(verify=row.verify_tls and settings.UPSTREAM_VERIFY_TLS, ca_file=row.ca_file),
+        "group_ids": frozenset(group_ids),
+        "model_ids": tuple(row.model_ids),
+        "index": index,
+    }
+    return ConnectionFacts(**_columns(ConnectionFacts, row, **made))
 
 
 def _cookies(row: Connection) -> str:

@@ -22,10 +22,30 @@ from providers.errors import RateLimited
 from providers.facts import Caller, LimitFacts
 
 MINUTE, DAY = 60, 86_400
+COUNTED = {"requests": _("requests"), "tokens": _("tokens")}
+WINDOWS = {MINUTE: _("minute"), DAY: _("day")}
 REDIS_SECONDS = 0.25  # a Redis that takes longer is passed over
 REDIS_PAUSE = 5.0  # and left alone for this long
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a number of a rate limit bounds. `name` is its column of `providers.models.RateLimit`."""
+
+    name: str
+    counts: str  # requests or tokens
+    seconds: int
+
+
+# One row per column, see `RateLimit.numbers`. How to add one: docs/adding.md, “A rule of rate limits”.
+RULES = (
+    Rule("requests_minute", "requests", MINUTE),
+    Rule("tokens_minute", "tokens", MINUTE),
+    Rule("requests_day", "requests", DAY),
+    Rule("tokens_day", "tokens", DAY),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +90,10 @@ def buckets_for(caller: Caller, limits: Iterable[LimitFacts]) -> list[Bucket]:
             name = f"key:{caller.key_id}:{one.id}"
         else:
             continue
-        for counts, seconds, limit in (
-            ("requests", MINUTE, one.requests_minute),
-            ("tokens", MINUTE, one.tokens_minute),
-            ("requests", DAY, one.requests_day),
-            ("tokens", DAY, one.tokens_day),
-        ):
+        for rule in RULES:
+            limit = one.numbers[rule.name]
             if limit is not None:
-                found.append(Bucket(name, counts, seconds, limit))
+                found.append(Bucket(name, rule.counts, rule.seconds, limit))
     return found
 
 
@@ -119,9 +135,7 @@ def _is_over(bucket: Bucket, used: int) -> bool:
 
 
 def _sentence(bucket: Bucket) -> Any:
-    window = _("minute") if bucket.seconds == MINUTE else _("day")
-    what = _("requests") if bucket.counts == "requests" else _("tokens")
-    values = {"limit": bucket.limit, "what": what, "window": window}
+    values = {"limit": bucket.limit, "what": COUNTED[bucket.counts], "window": WINDOWS[bucket.seconds]}
     return _("The limit of %(limit)d %(what)s per %(window)s is reached.") % values
 
 

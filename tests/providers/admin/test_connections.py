@@ -1,6 +1,8 @@
 """Connections in the admin: the form with its write-only key, the list, the buttons."""
 
 import pytest
+from django.contrib.admin import site as staff_site
+from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 from django.utils import timezone
@@ -323,3 +325,13 @@ def test_connections_for_groups_are_saved_with_their_groups(save):
     red = Group.objects.create(name="red")
     save(access="groups", groups=[red.pk], enabled=None)
     assert list(Connection.objects.get().groups.all()) == [red]
+
+
+def test_every_column_that_people_may_edit_stands_in_the_form_once(rf, admin):
+    request = rf.get("/")
+    request.user = admin
+    shown = flatten_fieldsets(staff_site.get_model_admin(Connection).get_fieldsets(request))
+    columns = {field.name for field in Connection._meta.get_fields() if getattr(field, "editable", False)}
+    columns -= {"id", "secret", "auth_options"}  # the key and the options of an auth type have fields of their own
+    assert columns <= set(shown)
+    assert len(set(shown)) == len(shown)

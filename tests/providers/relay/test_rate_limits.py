@@ -16,6 +16,17 @@ PATIENCE = 20
 BODY = {"model": "m1", "messages": [{"role": "user", "content": "hello"}]}
 
 
+def limits(**numbers):
+    """What a row of `RateLimit` bounds; what is not named has no limit."""
+    return dict.fromkeys(RateLimit.numbers()) | numbers
+
+
+def test_every_number_of_a_rate_limit_has_its_rule():
+    assert {rule.name for rule in rate_limits.RULES} == set(RateLimit.numbers())
+    assert all(rule.counts in rate_limits.COUNTED for rule in rate_limits.RULES)
+    assert all(rule.seconds in rate_limits.WINDOWS for rule in rate_limits.RULES)
+
+
 @pytest.fixture(params=["lane", "views"])
 def ask(request, site, connection):
     base = site.url if request.param == "lane" else site.views_url
@@ -120,7 +131,7 @@ async def test_processes_that_share_a_redis_count_together(settings, redis_url):
 
     settings.REDIS_URL, settings.REDIS_PREFIX = redis_url, "limits-test"
     caller = Caller(7, "a@example.com", "A", "user")
-    rules = [LimitFacts(1, "everyone", None, 3, 100, None, None)]
+    rules = [LimitFacts(1, "everyone", None, limits(requests_minute=3, tokens_minute=100))]
     one, two = rate_limits.RedisCounters(), rate_limits.RedisCounters()
     buckets = rate_limits.buckets_for(caller, rules)
     counts = [await shared.count(buckets, 1_000_000.0) for shared in (one, two, one)]
@@ -139,7 +150,7 @@ async def test_a_redis_that_is_away_costs_nobody_a_request(settings):
 
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     caller = Caller(7, "a@example.com", "A", "user")
-    admitted = await rate_limits.admit(caller, [LimitFacts(1, "everyone", None, 3, None, None, None)])
+    admitted = await rate_limits.admit(caller, [LimitFacts(1, "everyone", None, limits(requests_minute=3))])
     assert admitted is not None
     assert dict(admitted.headers)["x-ratelimit-remaining-requests"] == "2"
 
