@@ -1,7 +1,7 @@
 """Errors as the outside sees them: OpenAI's shape where its clients call, `{"detail", "code"}` elsewhere.
 
-The lane and the views answer through `problem`, so they cannot differ. OpenAI-shaped answers are in English whoever
-asks: programs read them, and the lane knows no language.
+The lane and the views both answer through `error_response`, so they cannot differ. OpenAI-shaped errors are in English
+whatever language a browser asks for: programs read them, and the lane knows no language.
 """
 
 import logging
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ErrorResponse:
     """An error, ready to be sent. `headers` have lower-case names, content type and length among them."""
 
     status: int
@@ -50,7 +50,7 @@ class Problem:
     body: bytes
 
 
-def problem(error: BaseException, path: str) -> Problem:
+def error_response(error: BaseException, path: str) -> ErrorResponse:
     """The answer to a request for `path` that ended in `error`; one that is no error of ours is logged, and a 500."""
     with translation.override("en" if is_openai(path) else translation.get_language()):
         known = known_error(error)
@@ -64,7 +64,7 @@ def problem(error: BaseException, path: str) -> Problem:
         headers.append(("www-authenticate", CHALLENGE))
     if known.retry_after is not None:
         headers.append(("retry-after", str(math.ceil(known.retry_after))))
-    return Problem(known.status, (*headers, *known.headers), body)
+    return ErrorResponse(known.status, (*headers, *known.headers), body)
 
 
 def is_openai(path: str) -> bool:
@@ -80,15 +80,15 @@ def openai_body(error: GatewayError) -> bytes:
 def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Django REST framework's exception handler."""
     path = context["request"].path
-    answer = problem(error, path)
+    response = error_response(error, path)
     if isinstance(error, drf.MethodNotAllowed):
         allowed = context["view"].allowed_methods
-        answer = Problem(answer.status, (*answer.headers, ("allow", ", ".join(allowed))), answer.body)
-    return response_for(answer)
+        response = ErrorResponse(response.status, (*response.headers, ("allow", ", ".join(allowed))), response.body)
+    return django_response(response)
 
 
-def response_for(answer: Problem) -> HttpResponse:
-    return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+def django_response(response: ErrorResponse) -> HttpResponse:
+    return HttpResponse(response.body, status=response.status, headers=dict(response.headers))
 
 
 def known_error(error: BaseException) -> GatewayError | None:

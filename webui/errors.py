@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from providers.error_responses import problem, response_for
+from providers.error_responses import django_response, error_response
 from providers.errors import Forbidden, GatewayError, NotFound
 
 API_PATHS = ("/api/", "/openai/", "/v1/")
@@ -31,7 +31,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _answer(request: HttpRequest, error: GatewayError, template: str, **context: Any) -> HttpResponse:
     if request.path.startswith(API_PATHS):
-        return response_for(problem(error, request.path))
+        return django_response(error_response(error, request.path))
     if error.status >= 500:  # whatever failed may be what the context processors need
         from django.template import loader
 

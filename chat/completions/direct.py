@@ -64,7 +64,7 @@ async def begin(turn: Turn) -> Answer | None:
 # --- without tools ----------------------------------------------------------------------------------------------------
 
 
-async def _watched(turn: Turn, reply: relay.Reply) -> AsyncIterator[bytes]:
+async def _watched(turn: Turn, reply: relay.RelayResponse) -> AsyncIterator[bytes]:
     """The very bytes; pictures among them are kept, and told before the piece that completes them goes on."""
     splitter, streamed, held = sse.Splitter(), _is_stream(reply), list[bytes]()
     async with aclosing(pass_on(reply)) as pieces:
@@ -89,7 +89,7 @@ async def _keep_pictures(turn: Turn, text: str) -> None:
 # --- with tools, in one piece -----------------------------------------------------------------------------------------
 
 
-async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.Reply) -> Answer:
+async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -> Answer:
     said: list[str] = []
     while True:
         try:
@@ -134,7 +134,7 @@ def _as_one(answer: dict[str, Any], texts: list[str]) -> None:
 # --- with tools, as a stream ------------------------------------------------------------------------------------------
 
 
-async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.Reply) -> AsyncGenerator[bytes, None]:
+async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -> AsyncGenerator[bytes, None]:
     """A client that leaves cancels this generator, and with it the tool that runs and the call to the provider."""
     view = View(rounds)
     try:
@@ -239,7 +239,7 @@ class View:
             yield b"data: [DONE]\n\n"
 
 
-async def _frames(reply: relay.Reply) -> AsyncIterator[sse.Frame]:
+async def _frames(reply: relay.RelayResponse) -> AsyncIterator[sse.Frame]:
     """The frames of a stream; of a server that suddenly does not stream, its answer as one."""
     if _is_stream(reply):
         async for frame in sse.frames(reply.chunks()):
@@ -278,11 +278,11 @@ def _parsed(text: str | bytes) -> Any:
         return None
 
 
-def _is_stream(reply: relay.Reply) -> bool:
+def _is_stream(reply: relay.RelayResponse) -> bool:
     return event_streams.is_one(dict(reply.headers).get("content-type", ""))
 
 
-def _is_encoded(reply: relay.Reply) -> bool:
+def _is_encoded(reply: relay.RelayResponse) -> bool:
     return "content-encoding" in dict(reply.headers)
 
 

@@ -38,7 +38,7 @@ class ChatCompletions(LoopView):
     )
     async def post(self, request: Request) -> HttpResponseBase:
         """Complete a chat with all that this site adds; in the background with `chat_id`, `id` and `session_id`."""
-        ask = relay.ask_for("chat", caller_of(request), body_of(request), request.COOKIES)
+        ask = relay.read_request("chat", caller_of(request), body_of(request), request.COOKIES)
         ours, payload = _told_apart(ask.payload)
         if ours["files"] or any("files" in message for message in payload["messages"]):
             await sync_to_async(_find_files)(request, ours, payload)

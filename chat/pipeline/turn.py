@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from chat.events import EventType, FileData, plain
 from providers.facts import Caller
-from providers.relay import Ask
+from providers.relay import RelayRequest
 
 
 class Sink(Protocol):
@@ -76,9 +76,9 @@ class Turn:
         """End the turn without calling the model."""
         self.finished = True
 
-    def ask(self, payload: dict[str, Any]) -> Ask:
+    def ask(self, payload: dict[str, Any]) -> RelayRequest:
         """The relay's request for this turn: the files of its messages were for us."""
-        return Ask(
+        return RelayRequest(
             operation="chat",
             caller=self.caller,
             payload={**payload, "messages": [_without_files(one) for one in payload["messages"]]},

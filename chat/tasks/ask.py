@@ -32,7 +32,7 @@ async def complete(caller: Caller, model: str, messages: list[dict[str, Any]], *
     try:
         async with asyncio.timeout(TASK_SECONDS):
             return await relay.complete(
-                relay.Ask(operation="chat", caller=caller, payload=payload, raw=None, kind="task")
+                relay.RelayRequest(operation="chat", caller=caller, payload=payload, raw=None, kind="task")
             )
     except TimeoutError as error:
         raise GatewayError("The task model took too long.", code="task_timeout") from error

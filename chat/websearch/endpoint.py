@@ -117,7 +117,7 @@ def plain(text: str, limit: int) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 
-def _refusal(answer: http.Answer, body: bytes, *, keyed: bool) -> ProviderError:
+def _refusal(answer: http.StreamedResponse, body: bytes, *, keyed: bool) -> ProviderError:
     if answer.status < 400:
         place = next((value for name, value in answer.headers if name.lower() == "location"), "")
         message = _("The search sends callers on to another address. Enter that one.")

@@ -235,7 +235,7 @@ class Engine:
         *,
         headers: Mapping[str, str] | None = None,
         **body: Any,
-    ) -> http.BlockingAnswer:
+    ) -> http.BlockingResponse:
         """One call to the upstream with the config's headers, limits and TLS, aborted when the run is cancelled.
 
         `body` is the door's `params`, `json`, `data`, `files`. Raises the `error` of an answer of 400 and above,
@@ -312,7 +312,7 @@ class Engine:
             raise
         run.check()
 
-    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+    def error(self, answer: http.BlockingResponse) -> ProviderError:
         """The provider's refusal as one of our errors, with its words. Subclasses read their provider's dialect."""
         raise NotImplementedError
 

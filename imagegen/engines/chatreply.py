@@ -116,7 +116,7 @@ class ChatReply(Engine):
         url, headers = f"{config.url or DEFAULT_URL}/chat/completions", self.headers(config)
 
         @contextmanager
-        def send(body: Mapping[str, Any]) -> Iterator[http.BlockingAnswer]:
+        def send(body: Mapping[str, Any]) -> Iterator[http.BlockingResponse]:
             with (
                 self.calling(config, run) as options,
                 http.stream_blocking("POST", url, headers=headers, json=body, **options) as answer,
@@ -125,7 +125,7 @@ class ChatReply(Engine):
 
         return send
 
-    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+    def error(self, answer: http.BlockingResponse) -> ProviderError:
         return refusals.error_for(answer)
 
     # --- for the administrator ---
@@ -172,7 +172,7 @@ class _Reply:
         self.used: Used | None = None
         self.facts: dict[str, Any] = {}
 
-    def read(self, answer: http.BlockingAnswer) -> Iterator[Event]:
+    def read(self, answer: http.BlockingResponse) -> Iterator[Event]:
         for document in dialect.frames(answer) if dialect.is_stream(answer) else [dialect.document(answer)]:
             self._take(document)
         self._take_text()

@@ -11,17 +11,17 @@ from imagegen.engines import refusals
 from imagegen.engines.base import Event, Learned, Notice
 from providers import event_streams
 from providers.errors import ProviderError
-from providers.http import BlockingAnswer
+from providers.http import BlockingResponse
 from providers.upstream import error_bodies
 
 QUIET = {"response_format", "stream", "partial_images"}  # ours alone: nobody misses them in the picture
 STREAMING = {"stream", "partial_images"}
 
-Sending = Callable[[Mapping[str, Any]], AbstractContextManager[BlockingAnswer]]
+Sending = Callable[[Mapping[str, Any]], AbstractContextManager[BlockingResponse]]
 
 
 def asked_twice(
-    send: Sending, body: dict[str, Any], needed: set[str], read: Callable[[BlockingAnswer], Iterator[Event]]
+    send: Sending, body: dict[str, Any], needed: set[str], read: Callable[[BlockingResponse], Iterator[Event]]
 ) -> Iterator[Event]:
     """Send `body` and read the answer; when a 400 calls a parameter unknown that is not `needed`, once more without it.
 
@@ -55,12 +55,12 @@ def _droppable(status: int, refusal: error_bodies.ErrorBody, sent: set[str]) -> 
     return unknown | (STREAMING & sent) if unknown & STREAMING else unknown
 
 
-def is_stream(answer: BlockingAnswer) -> bool:
+def is_stream(answer: BlockingResponse) -> bool:
     """Whether the server streams: those that do not know how answer plain JSON although asked."""
     return event_streams.is_one(answer.headers.get("content-type", ""))
 
 
-def document(answer: BlockingAnswer) -> Any:
+def document(answer: BlockingResponse) -> Any:
     """The answer's JSON with its pictures taken out as bytes. ProviderError (`invalid_answer`) for anything else."""
     body = bytearray()
     for chunk in answer.iter_bytes():
@@ -80,7 +80,7 @@ def document(answer: BlockingAnswer) -> Any:
     return value
 
 
-def frames(answer: BlockingAnswer) -> Iterator[dict[str, Any]]:
+def frames(answer: BlockingResponse) -> Iterator[dict[str, Any]]:
     """The JSON objects of a stream until its end or `[DONE]`, pictures taken out as bytes, of any length.
 
     Raises the provider's error for a frame that holds one, and ProviderError (`invalid_answer`) for garbage.

@@ -142,7 +142,7 @@ class Gemini(Engine):
             return {**config.headers, "x-goog-api-key": config.secret}  # never in the URL: URLs are logged
         return super().headers(config)
 
-    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+    def error(self, answer: http.BlockingResponse) -> ProviderError:
         return _as_error(error_bodies.read(answer.content), answer)
 
     # --- for the administrator ---
@@ -297,7 +297,7 @@ def _predictions(answer: dict[str, Any], request: PictureRequest) -> Iterator[Ev
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-def _as_error(body: error_bodies.ErrorBody, answer: http.BlockingAnswer | None = None) -> ProviderError:
+def _as_error(body: error_bodies.ErrorBody, answer: http.BlockingResponse | None = None) -> ProviderError:
     """Google's classes of error: a bad key is a 400 there, and when to try again stands in the details."""
     status = answer.status if answer else 0
     details = _objects((body.detail or {}).get("details"))

@@ -134,7 +134,7 @@ class OpenAI(Engine):
         headers = self.headers(config)
 
         @contextmanager
-        def send(body: Mapping[str, Any]) -> Iterator[http.BlockingAnswer]:
+        def send(body: Mapping[str, Any]) -> Iterator[http.BlockingResponse]:
             content = self._multipart(config, can, request, body) if request.is_edit else {"json": body}
             with (
                 self.calling(config, run) as options,
@@ -158,7 +158,7 @@ class OpenAI(Engine):
 
     # --- reading ---
 
-    def _read(self, config: EngineConfig, run: Run, answer: http.BlockingAnswer) -> Iterator[Event]:
+    def _read(self, config: EngineConfig, run: Run, answer: http.BlockingResponse) -> Iterator[Event]:
         if dialect.is_stream(answer):
             yield from self._read_stream(answer, run)
             return
@@ -169,7 +169,7 @@ class OpenAI(Engine):
             if content := self._content(config, run, entry):
                 yield _picture(content, document, entry)
 
-    def _read_stream(self, answer: http.BlockingAnswer, run: Run) -> Iterator[Event]:
+    def _read_stream(self, answer: http.BlockingResponse, run: Run) -> Iterator[Event]:
         complete, shown = False, 0
         for frame in dialect.frames(answer):
             run.check()
@@ -199,7 +199,7 @@ class OpenAI(Engine):
         url = entry.get("url")
         return self.download(config, run, url) if isinstance(url, str) and url else None
 
-    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+    def error(self, answer: http.BlockingResponse) -> ProviderError:
         return refusals.error_for(answer)
 
     # --- addresses and keys ---

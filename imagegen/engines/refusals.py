@@ -3,14 +3,14 @@
 from django.utils.translation import gettext_lazy as _
 
 from providers.errors import ProviderError
-from providers.http import BlockingAnswer
+from providers.http import BlockingResponse
 from providers.upstream import error_bodies
 from providers.upstream.error_bodies import ErrorBody
 
 REFUSED = _("The provider's safety rules refused this picture.")
 
 
-def error_for(answer: BlockingAnswer, body: ErrorBody | None = None) -> ProviderError:
+def error_for(answer: BlockingResponse, body: ErrorBody | None = None) -> ProviderError:
     """An answer of 400 and above as our error; `body`: its body, where it was read already."""
     body = body or error_bodies.read(answer.content)
     return as_error(body, status=answer.status, wait=error_bodies.wait_of(answer.headers))

@@ -80,7 +80,7 @@ class Tally:
 
     def record(self, job: ImageJob, *, duration: float) -> None:
         usage.record(
-            usage.Used(
+            usage.CallUsage(
                 kind="image",
                 user_id=job.user_id,
                 connection_id=job.engine.connection_id if job.engine else None,

@@ -6,12 +6,12 @@ from providers.auth.base import NOBODY, AuthField, AuthType, Who
 from providers.auth.bearer import Bearer
 from providers.auth.entra import AzureAd, MicrosoftEntraId
 from providers.auth.none import NoAuth
-from providers.auth.session import Session
+from providers.auth.session import SessionAuth
 from providers.auth.system_oauth import SystemOAuth
 
 AUTH_TYPES: dict[str, AuthType] = {
     auth_type.name: auth_type
-    for auth_type in (Bearer(), NoAuth(), Session(), SystemOAuth(), AzureAd(), MicrosoftEntraId())
+    for auth_type in (Bearer(), NoAuth(), SessionAuth(), SystemOAuth(), AzureAd(), MicrosoftEntraId())
 }
 
 DEFAULT, KEYLESS = Bearer.name, NoAuth.name  # of a new connection; of a server that takes everybody

@@ -13,7 +13,7 @@ from providers.auth.base import AuthType, Who
 from providers.errors import ConfigurationError
 
 
-class Session(AuthType):
+class SessionAuth(AuthType):
     name = "session"
     label = _("The caller's own credential")
     help = _(

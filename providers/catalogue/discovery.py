@@ -231,7 +231,7 @@ def probe(facts: ConnectionFacts, *, by: Caller | None = None) -> int | None:
     return len(listing.read_list(answer.status, answer.content, answer.headers))
 
 
-def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingAnswer:
+def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingResponse:
     """What a server says when asked for its models; a refused key first, where the list would not refuse it."""
     headers = headers_for_blocking(facts, caller=by)
     limits = listing.limits_of(facts)

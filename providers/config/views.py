@@ -142,7 +142,7 @@ def _object(request: Request) -> dict[str, Any]:
     return request.data
 
 
-def _passed_on(answer: http.BlockingAnswer) -> HttpResponse:
+def _passed_on(answer: http.BlockingResponse) -> HttpResponse:
     """The provider's refusal as it is, but never as a page that a browser would show as ours."""
     kind = answer.headers.get("content-type", "")
     safe = "application/json" if kind.startswith("application/json") else "text/plain; charset=utf-8"

@@ -7,22 +7,22 @@ AddressRefused, and nothing of the libraries' own; a status of 400 and above is 
 """
 
 from providers.http.abort import Abort
-from providers.http.blocking import BlockingAnswer, fetch, request, stream_blocking
+from providers.http.blocking import BlockingResponse, fetch, request, stream_blocking
 from providers.http.bodies import PiecewiseBody
 from providers.http.local import LocalServer, register_local
 from providers.http.policy import Limits, Reach, Tls
 from providers.http.sockets import Socket, websocket
-from providers.http.streaming import Answer, aclose, stream
+from providers.http.streaming import StreamedResponse, aclose, stream
 
 __all__ = [
     "Abort",
-    "Answer",
-    "BlockingAnswer",
+    "BlockingResponse",
     "Limits",
     "LocalServer",
     "PiecewiseBody",
     "Reach",
     "Socket",
+    "StreamedResponse",
     "Tls",
     "aclose",
     "fetch",

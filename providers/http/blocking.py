@@ -45,7 +45,7 @@ class _VettedAdapter(_Adapter):
     pools: ClassVar[dict[str, type]] = _urllib3_private.VETTED_POOLS
 
 
-class BlockingAnswer:
+class BlockingResponse:
     """What a server said. `headers` has lower-case names. The body comes through `content` or, once, `iter_bytes`."""
 
     def __init__(self, response: requests.Response, limits: Limits, started: float) -> None:
@@ -122,7 +122,7 @@ class CallOptions(TypedDict, total=False):
 BODY_OPTIONS = ("params", "json", "data", "files", "auth")  # handed to requests as they are
 
 
-def request(method: str, url: str, **options: Unpack[CallOptions]) -> BlockingAnswer:
+def request(method: str, url: str, **options: Unpack[CallOptions]) -> BlockingResponse:
     """Send a request and read the whole answer.
 
     Raises NetworkError, UpstreamTimeout, AddressRefused, ConfigurationError (CA file), ProviderError (too large).
@@ -133,7 +133,7 @@ def request(method: str, url: str, **options: Unpack[CallOptions]) -> BlockingAn
 
 
 @contextmanager
-def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> Iterator[BlockingAnswer]:
+def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> Iterator[BlockingResponse]:
     """As `request`, but the body is read by the caller; leaving the context closes the connection."""
     limits, tls, abort = options.get("limits", DEFAULT_LIMITS), options.get("tls", DEFAULT_TLS), options.get("abort")
     url, reach = local.destination(url, options.get("reach", Reach.CONFIGURED), options.get("trusted_origin", ""))
@@ -159,7 +159,7 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _translated(error) from error
         with response:
-            yield BlockingAnswer(response, limits, started)
+            yield BlockingResponse(response, limits, started)
 
 
 def fetch(

@@ -122,7 +122,7 @@ def _timeout(limits: Limits) -> aiohttp.ClientTimeout:
     )
 
 
-class Answer(PiecewiseBody):
+class StreamedResponse(PiecewiseBody):
     """What a server said: status and headers at once, the body as it comes.
 
     Reading raises NetworkError when the body is cut, UpstreamTimeout when it stalls, ProviderError when too large.
@@ -184,7 +184,7 @@ class stream:
         self._response: aiohttp.ClientResponse | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    async def __aenter__(self) -> Answer:
+    async def __aenter__(self) -> StreamedResponse:
         limits = self._limits
         loop = asyncio.get_running_loop()
         ends = None if limits.total is None else loop.time() + limits.total
@@ -192,7 +192,7 @@ class stream:
             self._url = await asyncio.to_thread(local.locate, self._url)
         self._response = response = await _send(await _session(loop, self._reach), self._url, *self._request)
         _aiohttp_private.set_read_timeout(response, limits.idle)  # the clock that runs still has the first byte's limit
-        answer = Answer(response, limits.max_bytes)
+        answer = StreamedResponse(response, limits.max_bytes)
         if ends is not None:
             self._timer = loop.call_at(ends, answer._give_up)
         return answer

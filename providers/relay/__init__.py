@@ -1,16 +1,16 @@
 """Calls to providers. Entrances call `begin`, `call` or `complete`, which hold every rule: scope, check of the body,
-access, rate limits, usage. `ask_for` reads a request.
+access, rate limits, usage. `read_request` reads a body.
 """
 
-from providers.relay.asks import Ask, ask_for
 from providers.relay.calls import begin, call, complete
-from providers.relay.replies import Reply
+from providers.relay.relay_request import RelayRequest, read_request
+from providers.relay.relay_response import RelayResponse
 
 __all__ = [
-    "Ask",
-    "Reply",
-    "ask_for",
+    "RelayRequest",
+    "RelayResponse",
     "begin",
     "call",
     "complete",
+    "read_request",
 ]

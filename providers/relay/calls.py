@@ -19,9 +19,9 @@ from providers import catalogue
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.facts import Route, Source
 from providers.relay import payload, rate_limits, routing
-from providers.relay.asks import Ask, admit
 from providers.relay.operations import OPERATIONS, Operation
-from providers.relay.replies import CachedReply, ProviderReply, Reply
+from providers.relay.relay_request import RelayRequest, admit
+from providers.relay.relay_response import CachedResponse, ProviderResponse, RelayResponse
 from providers.upstream import kinds
 from providers.upstream.error_bodies import error_of
 from providers.upstream.headers import headers_for
@@ -29,56 +29,56 @@ from providers.upstream.headers import headers_for
 logger = logging.getLogger(__name__)
 
 
-async def begin(ask: Ask) -> Reply:
-    """Start a call and wait for the first byte of an answer; whoever gets the reply must `aclose` it.
+async def begin(request: RelayRequest) -> RelayResponse:
+    """Start a call and wait for the first byte of an answer; whoever gets the response must `aclose` it.
 
     Raises Forbidden (`insufficient_scope`), BadRequest, NotFound (`model_not_found`), Conflict, RateLimited,
-    ConfigurationError, NetworkError and its children. A status of 400 and above from the provider is a reply like any
-    other.
+    ConfigurationError, NetworkError and its children. A status of 400 and above from the provider is a
+    response like any other.
     """
-    operation = OPERATIONS[ask.operation]
-    admit(ask.caller, operation.scope)
-    operation.check(ask.payload)
+    operation = OPERATIONS[request.operation]
+    admit(request.caller, operation.scope)
+    operation.check(request.payload)
     if operation.cache is not None:
-        await operation.cache.check(ask.caller, ask.payload, ask.idempotency_key)
+        await operation.cache.check(request.caller, request.payload, request.idempotency_key)
     snapshot = await catalogue.snapshot()
-    route = operation.route(snapshot, ask.caller, ask.payload["model"])
-    admission = await rate_limits.admit(ask.caller, snapshot.limits) if snapshot.limits else None
+    route = operation.route(snapshot, request.caller, request.payload["model"])
+    admission = await rate_limits.admit(request.caller, snapshot.limits) if snapshot.limits else None
     sources = routing.in_order(route.sources)
     if operation.cache is not None:
-        fetch = partial(_fetch, ask, operation, route, admission)
-        clip = await operation.cache.answer(ask.payload, sources, fetch, operation.passed_over)
-        return CachedReply(ask, route, clip, admission)
+        fetch = partial(_fetch, request, operation, route, admission)
+        clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over)
+        return CachedResponse(request, route, clip, admission)
     *earlier, last = sources
     for source in earlier:
         try:
-            reply = await _fetch(ask, operation, route, admission, source)
+            response = await _fetch(request, operation, route, admission, source)
         except (NetworkError, ConfigurationError) as error:
             logger.warning("%s failed for %s, trying the next: %s", source.connection.name, route.public_id, error)
             continue
-        if not operation.passed_over(reply.status):
-            return reply
-        logger.warning("%s answered %s for %s, trying the next", reply.connection, reply.status, route.public_id)
-        await reply.aclose()
-    return await _fetch(ask, operation, route, admission, last)
+        if not operation.passed_over(response.status):
+            return response
+        logger.warning("%s answered %s for %s, trying the next", response.connection, response.status, route.public_id)
+        await response.aclose()
+    return await _fetch(request, operation, route, admission, last)
 
 
 @asynccontextmanager
-async def call(ask: Ask) -> AsyncIterator[Reply]:
+async def call(request: RelayRequest) -> AsyncIterator[RelayResponse]:
     """`begin`, closed when the context is left."""
-    reply = await begin(ask)
+    response = await begin(request)
     try:
-        yield reply
+        yield response
     finally:
-        await reply.aclose()
+        await response.aclose()
 
 
-async def complete(ask: Ask) -> dict[str, Any]:
+async def complete(request: RelayRequest) -> dict[str, Any]:
     """The answer to a call that does not stream. Raises as `begin`, and ProviderError with the provider's own words."""
-    async with call(ask) as reply:
-        if reply.status >= 400:
-            raise await reply.error()
-        body = await reply.read()
+    async with call(request) as response:
+        if response.status >= 400:
+            raise await response.error()
+        body = await response.read()
     try:
         answer = orjson.loads(body)
     except ValueError:
@@ -91,26 +91,26 @@ async def complete(ask: Ask) -> dict[str, Any]:
 
 
 async def _fetch(
-    ask: Ask, operation: Operation, route: Route, admission: rate_limits.Admission | None, source: Source
-) -> ProviderReply:
+    request: RelayRequest, operation: Operation, route: Route, admission: rate_limits.Admission | None, source: Source
+) -> ProviderResponse:
     """The answer of one source. Raises NetworkError and its children, ConfigurationError, BadRequest."""
     connection = source.connection
-    body = payload.rewrite(operation, ask.payload, route=route, source=source, caller=ask.caller)
-    unchanged = body is ask.payload and ask.raw is not None
+    body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
+    unchanged = request.raw if body is request.payload else None  # the bytes as they came
     headers = await headers_for(
         connection,
         accept=operation.accept,
-        caller=ask.caller,
-        chat_id=ask.chat_id,
-        message_id=ask.message_id,
+        caller=request.caller,
+        chat_id=request.chat_id,
+        message_id=request.message_id,
         model_id=route.public_id,
-        cookies=ask.cookies,
+        cookies=request.cookies,
     )
     url = kinds.of(connection).endpoint(connection, operation.path, source.upstream_id, operation.deployed)
-    reply = ProviderReply(ask, operation, route, source, admission)
+    response = ProviderResponse(request, operation, route, source, admission)
     try:
-        await reply.open(source, url, headers, ask.raw if unchanged and ask.raw is not None else payload.encode(body))
+        await response.open(source, url, headers, payload.encode(body) if unchanged is None else unchanged)
     except NetworkError as error:
         await catalogue.note_failure(connection.id, error)
         raise
-    return reply
+    return response

@@ -17,9 +17,10 @@ from django.http import parse_cookie
 from providers import callers, error_responses, request_ids
 from providers.authentication import presented_key
 from providers.errors import GatewayError
-from providers.relay import asks, calls
+from providers.relay import calls
 from providers.relay.operations import OPERATIONS
-from providers.relay.replies import Reply
+from providers.relay.relay_request import RelayRequest, read_request
+from providers.relay.relay_response import RelayResponse
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -47,49 +48,51 @@ class Gateway:
             return await self.inner(scope, receive, send)
         request_ids.current.set(request_ids.take(headers.get(b"x-request-id", b"").decode("latin-1")))
         try:
-            ask = await _ask(operation, key, headers, receive)
+            request = await _read_request(operation, key, headers, receive)
         except ClientLeft:
             return None
         except Exception as error:  # the outermost edge: whatever it was is logged and answered
             return await _refuse(error, scope["path"], send)
         with _Watch(receive):
-            await _exchange(ask, scope["path"], send)
+            await _exchange(request, scope["path"], send)
         return None
 
 
-async def _ask(operation: str, key: str | None, headers: Mapping[bytes, bytes], receive: Receive) -> asks.Ask:
+async def _read_request(
+    operation: str, key: str | None, headers: Mapping[bytes, bytes], receive: Receive
+) -> RelayRequest:
     if key is None:
         raise error_responses.anonymous()
     caller = await callers.caller_for_key(key)
     body = await _body(receive, headers)
     cookies = parse_cookie(headers[b"cookie"].decode("latin-1")) if b"cookie" in headers else {}
     idempotency_key = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
-    return asks.ask_for(operation, caller, body, cookies, idempotency_key=idempotency_key)
+    return read_request(operation, caller, body, cookies, idempotency_key=idempotency_key)
 
 
-async def _exchange(ask: asks.Ask, path: str, send: Send) -> None:
+async def _exchange(request: RelayRequest, path: str, send: Send) -> None:
     """Call and answer. Raises only once the status is sent: the server then breaks the connection off."""
     try:
-        reply = await calls.begin(ask)
+        response = await calls.begin(request)
     except Exception as error:  # as above
         return await _refuse(error, path, send)
     try:
-        await _pass_on(reply, send)
+        await _pass_on(response, send)
     finally:
-        await reply.aclose()
+        await response.aclose()
     return None
 
 
-async def _pass_on(reply: Reply, send: Send) -> None:
-    await _start(send, reply.status, reply.headers)
-    left = reply.length
+async def _pass_on(response: RelayResponse, send: Send) -> None:
+    await _start(send, response.status, response.headers)
+    left = response.length
     try:
-        while piece := await reply.read_some():
+        while piece := await response.read_some():
             if left is not None:
                 left -= len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": left != 0})
     except GatewayError as error:
-        await send({"type": "http.response.body", "body": reply.last_words(error), "more_body": True})
+        await send({"type": "http.response.body", "body": response.last_words(error), "more_body": True})
     if left != 0:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -102,7 +105,7 @@ async def _start(send: Send, status: int, headers: Iterable[tuple[str, str]]) ->
 
 
 async def _refuse(error: BaseException, path: str, send: Send) -> None:
-    problem = error_responses.problem(error, path)
+    problem = error_responses.error_response(error, path)
     await _start(send, problem.status, problem.headers)
     await send({"type": "http.response.body", "body": problem.body})
 

@@ -32,7 +32,7 @@ _ANSWERED = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,18})\s*[,}]
 
 
 @dataclass(slots=True)
-class Used:
+class CallUsage:
     """One call, as `UsageRecord` keeps it. Its fields are the columns."""
 
     kind: str  # chat, embeddings, responses, speech, image, task
@@ -50,12 +50,12 @@ class Used:
     when: float = field(default_factory=time.time)  # seconds since the epoch
 
 
-COLUMNS = tuple(column.name for column in fields(Used))
+COLUMNS = tuple(column.name for column in fields(CallUsage))
 
 
-def record(used: Used) -> None:
+def record(usage: CallUsage) -> None:
     """Queue one call. Returns at once, from any thread or loop."""
-    runtime.state(UsageWriter).add(used)
+    runtime.state(UsageWriter).add(usage)
 
 
 def flush() -> None:
@@ -125,18 +125,18 @@ class UsageWriter:
     """The queue and its thread, which starts with the first record (so after any fork) and ends when none is left."""
 
     def __init__(self) -> None:
-        self.waiting: deque[Used] = deque()
+        self.waiting: deque[CallUsage] = deque()
         self.lost = 0
         self.thread: threading.Thread | None = None
         self.starting = threading.Lock()
         self.writing = threading.Lock()
         self.closing = threading.Event()
 
-    def add(self, used: Used) -> None:
+    def add(self, usage: CallUsage) -> None:
         if len(self.waiting) >= QUEUE_ROWS:
             self.lost += 1
             return
-        self.waiting.append(used)
+        self.waiting.append(usage)
         if self.thread is None:
             with self.starting:
                 if self.thread is None:
@@ -199,19 +199,19 @@ class UsageWriter:
                 self.lost = 0
 
 
-def _insert(batch: list[Used]) -> None:
+def _insert(batch: list[CallUsage]) -> None:
     try:
-        _write_rows([_row(used) for used in batch])
+        _write_rows([_row(usage) for usage in batch])
     except IntegrityError:
         _detach(batch)
-        _write_rows([_row(used) for used in batch])
+        _write_rows([_row(usage) for usage in batch])
 
 
-def _row(used: Used) -> tuple[Any, ...]:
+def _row(usage: CallUsage) -> tuple[Any, ...]:
     return tuple(
-        connection.ops.adapt_datetimefield_value(datetime.fromtimestamp(used.when, UTC))
+        connection.ops.adapt_datetimefield_value(datetime.fromtimestamp(usage.when, UTC))
         if name == "when"
-        else getattr(used, name)
+        else getattr(usage, name)
         for name in COLUMNS
     )
 
@@ -228,15 +228,15 @@ def _write_rows(rows: list[tuple[Any, ...]]) -> None:
         cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608  names of our columns
 
 
-def _detach(batch: list[Used]) -> None:
+def _detach(batch: list[CallUsage]) -> None:
     """Somebody or something was deleted while its records waited: they are kept without it."""
     from django.contrib.auth import get_user_model
 
     from providers.models import ClientKey, Connection
 
     for name, model in (("user_id", get_user_model()), ("key_id", ClientKey), ("connection_id", Connection)):
-        wanted = {getattr(used, name) for used in batch} - {None}
+        wanted = {getattr(usage, name) for usage in batch} - {None}
         there = set(model._default_manager.filter(pk__in=wanted).values_list("pk", flat=True))
-        for used in batch:
-            if getattr(used, name) not in there:
-                setattr(used, name, None)
+        for usage in batch:
+            if getattr(usage, name) not in there:
+                setattr(usage, name, None)

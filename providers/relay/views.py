@@ -23,9 +23,10 @@ from providers.authentication import IsCaller, caller_of, presented_key, user_of
 from providers.catalogue import discovery
 from providers.errors import GatewayError
 from providers.facts import Caller
-from providers.relay import asks, calls
+from providers.relay import calls
 from providers.relay.operations import STREAMED, Operation
-from providers.relay.replies import Reply
+from providers.relay.relay_request import admit, read_request
+from providers.relay.relay_response import RelayResponse
 from providers.relay.serializers import (
     ModelListSerializer,
     ModelSerializer,
@@ -110,15 +111,15 @@ class RelayView(LoopView):
     operation: ClassVar[Operation]
 
     async def post(self, request: Request) -> StreamingHttpResponse:
-        ask = asks.ask_for(
+        relay_request = read_request(
             self.operation.name,
             caller_of(request),
             body_of(request),
             request.COOKIES,
             idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
         )
-        reply = await calls.begin(ask)
-        return StreamingHttpResponse(pass_on(reply), status=reply.status, headers=dict(reply.headers))
+        response = await calls.begin(relay_request)
+        return StreamingHttpResponse(pass_on(response), status=response.status, headers=dict(response.headers))
 
 
 def view_of(operation: Operation) -> type[RelayView]:
@@ -143,15 +144,15 @@ def body_of(request: Request) -> bytes:
     return body
 
 
-async def pass_on(reply: Reply) -> AsyncGenerator[bytes, None]:
+async def pass_on(response: RelayResponse) -> AsyncGenerator[bytes, None]:
     """A client that leaves cancels this generator, which closes the call to the provider."""
     try:
-        async for piece in reply.chunks():
+        async for piece in response.chunks():
             yield piece
     except GatewayError as error:
-        yield reply.last_words(error)
+        yield response.last_words(error)
     finally:
-        await reply.aclose()
+        await response.aclose()
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
@@ -189,7 +190,7 @@ class SiteModels(APIView):
 
 def _caller(request: Request) -> Caller:
     caller = caller_of(request)
-    asks.admit(caller)
+    admit(caller)
     return caller
 
 

@@ -26,7 +26,7 @@ CHART_HEIGHT = 100  # units of the drawing, scaled by the style sheet
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ServerStatus:
     """One connection or engine: its state as a word for the style sheet and as words for people."""
 
     name: str
@@ -56,7 +56,7 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return context
 
 
-def connection_lines() -> list[Line]:
+def connection_lines() -> list[ServerStatus]:
     rows: Any = Connection.objects.annotate(models_now=Count("sources", filter=Q(sources__listed=True)))
     return [
         _line(row, ngettext("%(count)d model", "%(count)d models", row.models_now) % {"count": row.models_now})
@@ -64,15 +64,15 @@ def connection_lines() -> list[Line]:
     ]
 
 
-def engine_lines() -> list[Line]:
+def engine_lines() -> list[ServerStatus]:
     return [_line(row, str(row.get_kind_display())) for row in ImageEngine.objects.all()]
 
 
-def _line(row: Any, detail: str) -> Line:
+def _line(row: Any, detail: str) -> ServerStatus:
     state, words = health.state_of(row)
     error = row.last_error if state == "failing" else ""
     detail = detail if detail != row.name else ""
-    return Line(row.name, _change_url(row), state, words, error, row.last_checked, row.demo, detail)
+    return ServerStatus(row.name, _change_url(row), state, words, error, row.last_checked, row.demo, detail)
 
 
 def _change_url(row: Model) -> str:

@@ -37,7 +37,7 @@ ATTACHED = re.compile(r'<file name="[^"]*">.*?</file>|\[(?:The person attached|T
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DemoAnswer:
     text: str
     asked: str  # everything that was sent, for the count of tokens
     reasoning: str = ""
@@ -55,7 +55,7 @@ class Answer:
         return {"prompt_tokens": sent, "completion_tokens": written, "total_tokens": sent + written}
 
 
-def answer_to(messages: list[Any]) -> Answer:
+def answer_to(messages: list[Any]) -> DemoAnswer:
     """The answer to a conversation in OpenAI's form; odd shapes are read as far as they can be."""
     asked = [_words(message) for message in messages if isinstance(message, dict)]
     users = [_words(message) for message in messages if isinstance(message, dict) and message.get("role") == "user"]
@@ -66,7 +66,7 @@ def answer_to(messages: list[Any]) -> Answer:
     if any(DRAWN in words for words in asked):
         subject = "drawn"
     body = text_of(language, subject).replace("{asked}", _quote(last)).replace("{site}", links.absolute(""))
-    return Answer(
+    return DemoAnswer(
         text=f"{body}\n\n{text_of(language, '_note')}",
         asked=" ".join(asked),
         reasoning=text_of(language, "_thinking") if THINKS.search(lower) else "",

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from providers.http import LocalServer
-from webui.demo.answers import Answer, answer_to
+from webui.demo.answers import DemoAnswer, answer_to
 
 MODEL = "demo"
 PIECE_SECONDS = 0.03  # slow enough to be seen arriving, quick enough not to bore
@@ -113,7 +113,7 @@ def _payload(body: bytes) -> dict[str, Any]:
     return payload
 
 
-def _completion(answer: Answer) -> dict[str, Any]:
+def _completion(answer: DemoAnswer) -> dict[str, Any]:
     message = {"role": "assistant", "content": answer.text}
     return {
         "id": f"chatcmpl-demo-{uuid.uuid4().hex[:12]}",
@@ -125,7 +125,7 @@ def _completion(answer: Answer) -> dict[str, Any]:
     }
 
 
-async def _frames(answer: Answer, *, include_usage: bool) -> AsyncIterator[bytes]:
+async def _frames(answer: DemoAnswer, *, include_usage: bool) -> AsyncIterator[bytes]:
     """Server-sent events, about one every PIECE_SECONDS."""
     shared = {
         "id": f"chatcmpl-demo-{uuid.uuid4().hex[:12]}",

@@ -144,7 +144,7 @@ class Automatic1111(Engine):
                 raise
 
     def _watch(
-        self, config: EngineConfig, task: str, posting: "Future[http.BlockingAnswer]", run: Run
+        self, config: EngineConfig, task: str, posting: "Future[http.BlockingResponse]", run: Run
     ) -> Iterator[Progress]:
         best, preview_id = 0.0, -1
         while not wait([posting], timeout=self.poll_seconds).done:
@@ -273,10 +273,10 @@ class Automatic1111(Engine):
             raise ConfigurationError(_("The key of this engine is written as user:password."))
         return {**config.headers, "Authorization": f"Basic {base64.b64encode(config.secret.encode()).decode()}"}
 
-    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+    def error(self, answer: http.BlockingResponse) -> ProviderError:
         return wire.error_of(answer)
 
-    def _quick(self, config: EngineConfig, method: str, path: str, **body: Any) -> http.BlockingAnswer:
+    def _quick(self, config: EngineConfig, method: str, path: str, **body: Any) -> http.BlockingResponse:
         return self.call(replace(config, limits=QUICK), None, method, config.url + path, **body)
 
 

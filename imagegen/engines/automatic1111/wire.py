@@ -13,7 +13,7 @@ from imagegen.engines.base import EngineConfig, Event, Notice, Picture
 from imagegen.engines.merging import merged
 from imagegen.picture_request import PictureRequest
 from providers.errors import ProviderError
-from providers.http import BlockingAnswer
+from providers.http import BlockingResponse
 from providers.upstream import error_bodies, words
 
 DEFAULT_STEPS = 25  # the server's own default is 50, twice what is sensible
@@ -140,7 +140,7 @@ def number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def decoded(answer: BlockingAnswer) -> dict[str, Any]:
+def decoded(answer: BlockingResponse) -> dict[str, Any]:
     """The answer of a drawing call, its pictures as bytes. ProviderError (`invalid_answer`) for anything else."""
     try:
         value = embedded.loads(answer.content)
@@ -192,7 +192,7 @@ def _info(answer: dict[str, Any]) -> dict[str, Any]:
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-def error_of(answer: BlockingAnswer) -> ProviderError:
+def error_of(answer: BlockingResponse) -> ProviderError:
     kind, said = _said(answer)
     code, sentence, retryable = _judged(answer.status, kind, said)
     return ProviderError(
@@ -205,7 +205,7 @@ def error_of(answer: BlockingAnswer) -> ProviderError:
     )
 
 
-def _said(answer: BlockingAnswer) -> tuple[str, str]:
+def _said(answer: BlockingResponse) -> tuple[str, str]:
     """The error's class and the server's words, out of the bodies of A, of Forge, of FastAPI, and of proxies.
 
     Of a 422 only the places and the reasons: its `input` is what somebody wrote.

@@ -294,7 +294,7 @@ class ComfyUI(Engine):
             raise ConfigurationError(told, code="invalid_workflow")
         return _("ComfyUI %(version)s answers, and the workflow fits it.") % {"version": version}
 
-    def error(self, answer: http.BlockingAnswer) -> ProviderError:
+    def error(self, answer: http.BlockingResponse) -> ProviderError:
         return failures.refusal(answer)
 
 

@@ -50,7 +50,7 @@ class Client:
         self.config = config
         self.run = run
 
-    def _call(self, method: str, path: str, limits: http.Limits = QUICK, **body: Any) -> http.BlockingAnswer:
+    def _call(self, method: str, path: str, limits: http.Limits = QUICK, **body: Any) -> http.BlockingResponse:
         config = replace(self.config, limits=limits)
         return self.engine.call(config, self.run, method, self.config.url + path, **body)
 

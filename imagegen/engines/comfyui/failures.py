@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from imagegen import workflow
 from providers.errors import ProviderError
-from providers.http import BlockingAnswer
+from providers.http import BlockingResponse
 from providers.upstream import error_bodies, words
 
 OUT_OF_MEMORY = "out_of_memory"
@@ -17,7 +17,7 @@ MOST_NODES = 5  # told in one error
 
 
 def refusal(
-    answer: BlockingAnswer, graph: workflow.Graph | None = None, nodes: Sequence[workflow.NodeValue] = ()
+    answer: BlockingResponse, graph: workflow.Graph | None = None, nodes: Sequence[workflow.NodeValue] = ()
 ) -> ProviderError:
     """An answer of 400 and above. Bodies are empty for many of them, and plain text where the server stumbled."""
     wait = error_bodies.wait_of(answer.headers)

@@ -203,8 +203,8 @@ def test_a_body_of_unknown_length_is_refused_once_it_is_too_large(
 
 @pytest.fixture
 def ask(connection, alice, transactional_db):
-    def make(**more: Any) -> relay.Ask:
-        return relay.Ask(
+    def make(**more: Any) -> relay.RelayRequest:
+        return relay.RelayRequest(
             "chat", callers.caller_for_user(alice), {"model": "m1", "messages": MESSAGES, **more}, kind="task"
         )
 

@@ -146,8 +146,8 @@ def test_every_entrance_needs_the_scope(entrance: Entrance, world: World) -> Non
 RULES = {  # what belongs to the verbs of the relay, and the modules that may name it
     ".endpoint": {"providers/relay/calls.py"},
     "rate_limits.admit": {"providers/relay/calls.py"},
-    "rate_limits.spend": {"providers/relay/replies.py"},
-    "usage.record": {"providers/relay/replies.py"},
+    "rate_limits.spend": {"providers/relay/relay_response.py"},
+    "usage.record": {"providers/relay/relay_response.py"},
 }
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from providers import runtime
 from providers.models import ClientKey, UsageRecord
 from providers.relay import usage
-from providers.relay.usage import Used, tokens_in
+from providers.relay.usage import CallUsage, tokens_in
 from tests import people
 from tests.upstream import DROP, Reply, in_json, oddities
 from tests.upstream import openai as oai
@@ -194,7 +194,7 @@ def writer():
 @pytest.mark.django_db(transaction=True)
 def test_records_are_written_behind_without_anybody_asking(monkeypatch):
     monkeypatch.setattr(usage, "IDLE_SECONDS", 0.0)
-    usage.record(Used(kind="chat", model="m1", status=200))
+    usage.record(CallUsage(kind="chat", model="m1", status=200))
     thread = writer().thread
     assert thread is not None
     thread.join(20)
@@ -205,7 +205,7 @@ def test_records_are_written_behind_without_anybody_asking(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_thousand_records_are_a_few_statements(django_assert_max_num_queries):
     for number in range(1000):
-        writer().waiting.append(Used(kind="chat", model=f"m{number}"))
+        writer().waiting.append(CallUsage(kind="chat", model=f"m{number}"))
     with django_assert_max_num_queries(8):
         usage.flush()
     assert UsageRecord.objects.count() == 1000
@@ -217,7 +217,7 @@ def test_records_of_people_and_keys_that_are_gone_are_kept_without_them():
     alice = people.make_user("Alice")
     gone = people.make_user("Gone")
     for user in (alice, gone):
-        writer().waiting.append(Used(kind="chat", user_id=user.pk, key_id=77, connection_id=88, model=user.name))
+        writer().waiting.append(CallUsage(kind="chat", user_id=user.pk, key_id=77, connection_id=88, model=user.name))
     gone.delete()
     usage.flush()
     kept = {one.model: (one.user, one.key, one.connection) for one in UsageRecord.objects.all()}
@@ -237,7 +237,7 @@ class _Away:
 
 @pytest.mark.django_db(transaction=True)
 def test_records_wait_while_the_database_is_away(caplog):
-    writer().waiting.extend(Used(kind="chat", model=f"m{number}") for number in range(3))
+    writer().waiting.extend(CallUsage(kind="chat", model=f"m{number}") for number in range(3))
     with connection.execute_wrapper(_Away()), caplog.at_level(logging.WARNING, "providers.relay.usage"):
         usage.flush()
     assert "3 usage records wait" in caplog.text
@@ -249,7 +249,7 @@ def test_records_wait_while_the_database_is_away(caplog):
 def test_what_no_longer_fits_is_counted_in_the_log(caplog, monkeypatch):
     monkeypatch.setattr(usage, "QUEUE_ROWS", 5)
     for _ in range(8):
-        usage.record(Used(kind="chat"))
+        usage.record(CallUsage(kind="chat"))
     with caplog.at_level(logging.ERROR, "providers.relay.usage"):
         usage.flush()
     assert UsageRecord.objects.count() == 5
@@ -258,9 +258,9 @@ def test_what_no_longer_fits_is_counted_in_the_log(caplog, monkeypatch):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_record_that_can_never_be_written_does_not_stop_the_others(caplog):
-    writer().waiting.append(Used(kind="chat", when=None))  # type: ignore[arg-type]
+    writer().waiting.append(CallUsage(kind="chat", when=None))  # type: ignore[arg-type]
     usage.flush()
-    usage.record(Used(kind="chat"))
+    usage.record(CallUsage(kind="chat"))
     usage.flush()
     assert UsageRecord.objects.count() == 1
     assert "cannot be written" in caplog.text
@@ -268,7 +268,7 @@ def test_a_record_that_can_never_be_written_does_not_stop_the_others(caplog):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_waits_is_written_when_the_process_ends():
-    usage.record(Used(kind="chat", model="m1", status=200))
+    usage.record(CallUsage(kind="chat", model="m1", status=200))
     thread = writer().thread
     runtime.close()
     assert not thread.is_alive()

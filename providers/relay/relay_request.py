@@ -1,4 +1,4 @@
-"""A call as its caller means it, and how an entrance makes one of a request."""
+"""A request to a model as its caller means it, and how an entrance reads one from a body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from providers.relay.operations import OPERATIONS
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One call. `operation` is a name of the table of operations; `payload["model"]` is a public id."""
+class RelayRequest:
+    """One request. `operation` is a name of the table of operations; `payload["model"]` is a public id."""
 
     operation: str
     caller: Caller
@@ -27,13 +27,15 @@ class Ask:
     idempotency_key: str = ""  # for operations with a cache
 
 
-def ask_for(
+def read_request(
     operation: str, caller: Caller, body: bytes, cookies: Mapping[str, str], *, idempotency_key: str = ""
-) -> Ask:
-    """What every entrance makes of a request. Raises Forbidden before it looks at the body, and BadRequest."""
+) -> RelayRequest:
+    """The request in a body, for every entrance. Raises Forbidden before it looks at the body, and BadRequest."""
     row = OPERATIONS[operation]
     admit(caller, row.scope)
-    return Ask(operation, caller, payload.read(row, body), raw=body, cookies=cookies, idempotency_key=idempotency_key)
+    return RelayRequest(
+        operation, caller, payload.read(row, body), raw=body, cookies=cookies, idempotency_key=idempotency_key
+    )
 
 
 def admit(caller: Caller, scope: str = "inference") -> None:

@@ -13,8 +13,8 @@ from providers import catalogue, error_responses, event_streams, http
 from providers.errors import GatewayError, NetworkError, ProviderError
 from providers.facts import Route, Source
 from providers.relay import rate_limits, usage
-from providers.relay.asks import Ask
 from providers.relay.operations import Operation
+from providers.relay.relay_request import RelayRequest
 from providers.speech.clips import Clip
 from providers.upstream.error_bodies import error_of
 from providers.upstream.headers import plain
@@ -37,7 +37,7 @@ PASSED_FAMILIES = ("x-ratelimit-", "openai-")
 logger = logging.getLogger(__name__)
 
 
-class Reply(http.PiecewiseBody):
+class RelayResponse(http.PiecewiseBody):
     """An answer that has begun. `headers` are those for the client, with lower-case names. Whoever got it closes it.
 
     Reading raises NetworkError and UpstreamTimeout where the body is cut off.
@@ -78,19 +78,19 @@ class Reply(http.PiecewiseBody):
             self.headers = [*others, *admission.headers]
 
 
-class ProviderReply(Reply):
+class ProviderResponse(RelayResponse):
     """A provider's answer. Made by `calls`, opened once."""
 
     __slots__ = (
         "_admission",
         "_answer",
-        "_ask",
         "_closed",
         "_first",
         "_first_byte_ms",
         "_frames",
         "_operation",
         "_outcome",
+        "_request",
         "_started",
         "_stream",
         "_tail",
@@ -100,7 +100,7 @@ class ProviderReply(Reply):
 
     def __init__(
         self,
-        ask: Ask,
+        request: RelayRequest,
         operation: Operation,
         route: Route,
         source: Source,
@@ -111,7 +111,7 @@ class ProviderReply(Reply):
         self.connection_id = source.connection.id
         self.status = 0
         self.headers = []
-        self._ask = ask
+        self._request = request
         self._operation = operation
         self._admission = admission
         self._frames = 0  # counted where a limit counts tokens, for answers that do not tell how many they used
@@ -125,7 +125,7 @@ class ProviderReply(Reply):
     async def open(self, source: Source, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """Send the request and wait for the first byte. Raises NetworkError and its children, closed already."""
         connection = source.connection
-        patience = connection.limits if self._operation.streams(self._ask.payload) else _whole(connection.limits)
+        patience = connection.limits if self._operation.streams(self._request.payload) else _whole(connection.limits)
         self._stream = http.stream("POST", url, headers=headers, body=body, limits=patience, tls=connection.tls)
         try:
             self._answer = answer = await self._stream.__aenter__()
@@ -199,16 +199,16 @@ class ProviderReply(Reply):
             self._record()
 
     def _record(self) -> None:
-        ask, counted = self._ask, self._operation.count(self._tail)
+        request, counted = self._request, self._operation.count(self._tail)
         if self._admission is not None and "tokens_in" in counted:
             # Roughly four bytes of a request and one frame of a stream to a token, where the provider tells nothing.
-            estimate = len(ask.raw or b"") // 4 + self._frames if self._frames else 0
+            estimate = len(request.raw or b"") // 4 + self._frames if self._frames else 0
             rate_limits.spend(self._admission, counted["tokens_in"] + counted["tokens_out"] or estimate)
         usage.record(
-            usage.Used(
-                kind=ask.kind or ask.operation,
-                user_id=ask.caller.user_id,
-                key_id=ask.caller.key_id,
+            usage.CallUsage(
+                kind=request.kind or request.operation,
+                user_id=request.caller.user_id,
+                key_id=request.caller.key_id,
                 connection_id=self.connection_id,
                 model=self.public_id[:255],
                 status=self._outcome,
@@ -219,24 +219,26 @@ class ProviderReply(Reply):
         )
 
 
-class CachedReply(Reply):
+class CachedResponse(RelayResponse):
     """An answer through the operation's cache: from the store, or a download that others may listen to as well."""
 
     __slots__ = ("_clip",)
 
-    def __init__(self, ask: Ask, route: Route, clip: Clip, admission: rate_limits.Admission | None) -> None:
+    def __init__(
+        self, request: RelayRequest, route: Route, clip: Clip, admission: rate_limits.Admission | None
+    ) -> None:
         self.public_id, self.connection, self.connection_id = route.public_id, "", None
         self.status, self.headers = clip.status, list(clip.headers)
         if clip.length is not None and self.length is None:
             self.headers.append(("content-length", str(clip.length)))
         self._limit(admission)
         self._clip = clip
-        if clip.stored:  # a download is recorded by the reply that it reads
+        if clip.stored:  # a download is recorded by the response that it reads
             usage.record(
-                usage.Used(
-                    kind=ask.kind or ask.operation,
-                    user_id=ask.caller.user_id,
-                    key_id=ask.caller.key_id,
+                usage.CallUsage(
+                    kind=request.kind or request.operation,
+                    user_id=request.caller.user_id,
+                    key_id=request.caller.key_id,
                     model=self.public_id[:255],
                     audio_bytes=clip.length or 0,
                     status=clip.status,
