@@ -97,7 +97,7 @@ class ImageSettings(models.Model):
     after_picture = models.CharField(
         _("after a picture"), max_length=10, choices=AfterPicture, default=AfterPicture.REPLY
     )
-    # R64: off for everybody but administrators and these groups when any are named.
+    # Where groups are named, only they and administrators draw; docs/upstreams/compatibility.md, “Image permission”.
     groups = models.ManyToManyField(Group, verbose_name=_("only these groups"), blank=True, related_name="+")
     per_user = models.PositiveIntegerField(
         _("pictures at once per person"), default=2, validators=[MinValueValidator(1)]

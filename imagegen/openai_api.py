@@ -1,5 +1,5 @@
-"""The entrance for the official OpenAI SDKs: `/v1/images/generations` and `/v1/images/edits` (contracts/openai.md,
-section 4).
+"""The entrance for the official OpenAI SDKs: `/v1/images/generations` and `/v1/images/edits`.
+See docs/upstreams/openai.md, “Image generation” and “Image stream”.
 
 Answers hold `b64_json` unless `response_format: url` was asked for; with `stream: true` partial pictures come as
 events while the engine has any, then one `completed` event per picture.

@@ -13,13 +13,11 @@ from django.utils.translation import gettext as _
 
 from providers.errors import BadRequest
 
-MAX_PROMPT = (
-    32_000  # characters; the largest prompt that any provider of today takes (contracts of OpenAI's image models)
-)
+MAX_PROMPT = 32_000  # characters; the longest that a provider takes: docs/upstreams/openai.md, “Image generation”
 MAX_PICTURES = 10  # per request
 MAX_INPUTS = 16  # input pictures per request
 MAX_STEPS = 500
-MAX_PREVIEWS = 3  # contracts/openai.md
+MAX_PREVIEWS = 3  # `partial_images` in docs/upstreams/openai.md, “Image generation”
 MAX_SEED = 2**64 - 1
 MIN_SIDE, MAX_SIDE, MAX_PIXELS = 16, 8192, 2**25  # pixels
 

@@ -1,6 +1,9 @@
-"""What the written pages name is there: files, links, headings; and so is what comments cite below `docs`."""
+"""What the written pages name is there: files, links, headings; and so is what comments cite."""
 
+import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -20,6 +23,18 @@ FILE = re.compile(
     r"[\w.-]+(?:/[\w.-]+)+\.(?:py|md|js|css|html|json|toml|lock|ya?ml|conf|sh|po|mo|txt|png|svg)|\.[\w.-]+/[\w.-]+\.\w+"
 )
 CITED = re.compile(r"(?<![\w./-])(docs/[\w./-]*\w\.\w+)`?((?:(?:,| and) “[^”]+”)*)")
+APP_FILE = re.compile(
+    r"(?<![\w./<>{}*-])((?:benchmarks|chat|deploy|imagegen|providers|static|templates|tests|webui)/[\w./-]*\w\.[a-z]+)\b"
+)
+# Sources that nobody has: numbers of rules, and the folder in which they once stood.
+UNKNOWN_SOURCE = re.compile(r"(?<![\w-])(?<!noqa: )[BPRV]\d{1,3}(?![\w%])|\bcontracts?/")
+COMMENT = {
+    ".js": re.compile(r"/\*.*?\*/|(?<![:\w])//[^\n]*", re.DOTALL),
+    ".css": re.compile(r"/\*.*?\*/", re.DOTALL),
+    ".html": re.compile(r"\{#.*?#\}|<!--.*?-->|\{% comment.*?endcomment %\}", re.DOTALL),
+    ".json": re.compile(r'"(?:source|comment|note)s?": *"[^"]*"'),
+}
+HASH_COMMENT = re.compile(r"(?m)(?:^|(?<=\s))#[^\n]*")  # of every other file
 LINE_END = re.compile(r"\n[ \t]*(?:#|//|\*)?[ \t]*")  # with the mark of a comment that goes on in the next line
 DOCS = "docs"  # in examples of what is not there, which would be found as citations otherwise
 LONGEST = 120  # characters of a line of prose
@@ -85,6 +100,27 @@ def code_files() -> Iterator[Path]:
                 yield path
 
 
+def comments(path: Path) -> str:
+    """The comments of a file, and the docstrings where it is Python."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return "\n".join(match[0] for match in COMMENT.get(path.suffix, HASH_COMMENT).finditer(text))
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = (node for node in ast.walk(ast.parse(text)) if isinstance(node, documented))
+    return "\n".join(
+        [
+            *(token.string for token in tokens if token.type == tokenize.COMMENT),
+            *(text for node in nodes if (text := ast.get_docstring(node))),
+        ]
+    )
+
+
+def unknown_sources(text: str) -> list[str]:
+    """What comments cite that is not there: numbers of rules that nobody has, and files of ours."""
+    return UNKNOWN_SOURCE.findall(text) + [path for path in APP_FILE.findall(text) if not (ROOT / path).exists()]
+
+
 def prose(text: str) -> Iterator[str]:
     """The lines of a page without code and tables."""
     in_code = False
@@ -103,6 +139,27 @@ def test_what_a_page_names_is_there(page):
 def test_what_the_code_cites_below_docs_is_there():
     wrong = {path: found for path in code_files() if (found := missing_citations(path.read_text(encoding="utf-8")))}
     assert wrong == {}
+
+
+def test_comments_cite_only_what_a_reader_can_open():
+    wrong = {path: cited for path in code_files() if (cited := unknown_sources(comments(path)))}
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["as it always was (R53)", "R65–R78", "see V14: both", f"{'contract'}s/openai.md", "`providers/no_such_file.py`"],
+)
+def test_a_comment_that_cites_what_nobody_has_fails(text):
+    assert unknown_sources(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["RFC 9110", "UTF-8", "`providers/<name>.py`", "`providers/fields.py`", "https://x.org/chat/no.html"],
+)
+def test_a_comment_that_cites_what_is_there_passes(text):
+    assert unknown_sources(text) == []
 
 
 @pytest.mark.parametrize(

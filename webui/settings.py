@@ -336,7 +336,7 @@ CHAT_TOOLS: list[str] = [
 FILE_MAX_BYTES = env.whole("FILE_MAX_BYTES", 50 * 1024 * 1024)  # of one file
 FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files together; 0 = no limit
 TEMPORARY_FILE_HOURS = env.whole("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
-# What the empty page offers, and what it asks of administrators (see chat/welcome.py).
+# What the empty page offers, and what it asks of administrators (see chat/pages/welcome.py).
 STARTERS = ["chat.pages.welcome.text_starters"]
 CHECKLIST = ["chat.pages.welcome.provider_connected", "chat.pages.welcome.people_invited"]
 METRICS_TOKEN = env.text("METRICS_TOKEN")  # when set, /metrics asks for it as a Bearer token

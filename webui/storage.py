@@ -1,4 +1,5 @@
-"""Where files lie: Django's storage options for `STORAGE_PROVIDER`, from the variables the providers' users know (R99).
+"""Django's storage options for `STORAGE_PROVIDER`, from the variables that users of these stores know.
+See docs/upstreams/compatibility.md, “Storage”.
 
 Each backend comes from django-storages and is imported only when chosen; a missing extra stops the start and names it.
 """

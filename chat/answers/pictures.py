@@ -1,6 +1,7 @@
 """Pictures in the middle of a text: `![a cat](data:image/png;base64,…)`, told apart from the words while they stream.
 
-Such a text would be saved, sent and rendered with megabytes in it (R84). Short ones stay: they are somebody's icon.
+Such a text would be saved, sent and rendered with megabytes in it. Short ones stay: they are icons.
+See docs/upstreams/compatibility.md, “Images in model replies”.
 """
 
 import re

@@ -55,8 +55,10 @@ def words_of(answer: dict[str, Any]) -> str:
 
 
 def task_route(snapshot: Snapshot, caller: Caller, model: str) -> Route:
-    """The model that does small jobs for `model` (V11): TASK_MODEL for one of a local connection, TASK_MODEL_EXTERNAL
-    for the others; the model itself when that is not set or not the caller's. Raises NotFound when it is not either.
+    """The model that does small jobs for `model`: TASK_MODEL for one of a local connection, TASK_MODEL_EXTERNAL for
+    the others; the model itself when that is not set or not the caller's. Raises NotFound when it is not either.
+
+    See docs/upstreams/compatibility.md, “Task models”.
     """
     own = snapshot.route_for(caller, model)
     wanted = snapshot.gateway.task_model if own.is_local else snapshot.gateway.task_model_external

@@ -1,4 +1,5 @@
-"""The flat IMAGE_* form and the rows behind it, in both directions (R51–R63).
+"""The flat IMAGE_* form and the rows behind it, in both directions.
+See docs/upstreams/compatibility.md, “Image settings”.
 
 The form knows one set of values per engine kind and purpose; rows may be many. A key of kind K speaks of the default
 engine when that is of kind K, else of the first row of that kind. Reading never makes a row; writing makes one when a
@@ -32,7 +33,7 @@ SWITCHES = {
     "IMAGE_PROMPT_GENERATION_PROMPT_TEMPLATE": "prompt_template",
 }
 TASKS = {"TASK_MODEL": "task_model", "TASK_MODEL_EXTERNAL": "task_model_external"}
-ALIASES = {"IMAGES_OPENAI_PARAMS": "IMAGES_OPENAI_API_PARAMS"}  # V14: both names are read
+ALIASES = {"IMAGES_OPENAI_PARAMS": "IMAGES_OPENAI_API_PARAMS"}  # both names are in use
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +244,7 @@ def _switch(name: str, value: Any) -> Any:
 def _kind(name: str, value: Any) -> str:
     kind = checks.text(name, value)
     if kind == "" and name == "IMAGE_GENERATION_ENGINE":
-        return "automatic1111"  # what an empty name has always meant (R53)
+        return "automatic1111"  # what an empty name has always meant
     return checks.choice(name, kind, ENGINES) if kind else ""
 
 

@@ -55,7 +55,10 @@ def remove_demo() -> None:
 
 
 def _form() -> dict[str, Any]:
-    """The flat form as the environment gives it, with the fallbacks of R57 and R58; empty when nothing is set."""
+    """The flat form as the environment gives it; empty when nothing is set.
+
+    Addresses and keys that are not set fall back on others: see docs/upstreams/compatibility.md, “Image settings”.
+    """
     form: dict[str, Any] = dict(settings.IMAGE_CONFIG)
     if not form:
         return {}
@@ -76,7 +79,7 @@ def _form() -> dict[str, Any]:
 
 
 def _means_openai(form: dict[str, Any], purpose: str, own: str) -> bool:
-    """OpenAI's engine is meant unless another is named (R53, R61), once anything is said of it or a key is there."""
+    """OpenAI's engine is meant unless another is named, once anything is said of it or a key is there."""
     if f"IMAGE_{purpose}_MODEL" in form or any(name.startswith(own) for name in form):
         return True
     return form.get(f"ENABLE_IMAGE_{purpose}") is True and bool(_connection_key(_openai_url()))

@@ -1,4 +1,4 @@
-"""Pictures inside the conversation: one entry of `settings.CHAT_PIPELINE` (R65–R78).
+"""Pictures inside the conversation: one entry of `settings.CHAT_PIPELINE`.
 
 With the feature switched on, the last thing the person said is drawn, or what they showed is edited, before the model
 answers; the model is told what came of it. Nothing that goes wrong here ends the conversation.
@@ -28,7 +28,8 @@ from providers.facts import Caller
 
 FEATURE = "image_generation"
 MODES = ("auto", "create", "edit")
-SETS = 2  # of how many messages, the newest first, pictures are edited (R70)
+# Pictures of so many messages are edited, the newest; docs/upstreams/compatibility.md, “Images in the conversation”.
+SETS = 2
 MODE = Option(
     "mode",
     gettext_lazy("What to do"),
@@ -214,7 +215,7 @@ def _first_text(message: Mapping[str, Any]) -> str:
 
 
 def _pictures_shown(user: Any, turn: Turn, branch: Sequence[Message]) -> list[File]:
-    """All pictures of the newest two messages that have some, in their order (R70); files of type `file` count too."""
+    """All pictures of the newest two messages that have some, in their order; files of type `file` count too."""
     found: list[File] = []
     for names in drawing.pictures_shown(turn, branch)[: -SETS - 1 : -1]:
         for name in names:

@@ -1,4 +1,5 @@
-"""From what somebody said to what an engine draws best: the task model writes the prompt (R72, P24, P26).
+"""From what somebody said to what an engine draws best: the task model writes the prompt.
+See docs/upstreams/compatibility.md, “Image prompts”.
 
 Whatever goes wrong, the person's own words are drawn. Thinking is skipped, and of all the model says the last
 balanced JSON object counts.

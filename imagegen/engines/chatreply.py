@@ -1,5 +1,5 @@
-"""Chat models that draw in their replies: OpenRouter, and every connection that answers `message.images`
-(contracts/openrouter.md).
+"""Chat models that draw in their replies: OpenRouter, and every connection that answers `message.images`.
+See docs/upstreams/openrouter.md, “Images in replies”.
 
 One wish is one chat message; there is no number of pictures, so more pictures are more calls. The reply is streamed
 where the server streams: closing a stream is what stops the work, and the bill, at many providers.

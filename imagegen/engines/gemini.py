@@ -1,4 +1,5 @@
-"""Google's Gemini API and proxies that speak it: `generateContent`, and `predict` for Imagen (contracts/gemini.md).
+"""Google's Gemini API and proxies that speak it: `generateContent`, and `predict` for Imagen.
+See docs/upstreams/gemini.md.
 
 The API version stays as it was configured in the address. Refusals come with HTTP 200 and are spread over four members;
 all of them are read. There is no mask, no negative prompt and no number of pictures: more pictures are more calls.

@@ -1,4 +1,5 @@
-"""OpenAI's image API and everything that speaks it: Azure, LiteLLM, LocalAI, … (contracts/openai.md, azure-openai.md).
+"""OpenAI's image API and everything that speaks it: Azure, LiteLLM, LocalAI, …
+See docs/upstreams/openai.md, “Image generation” and “Image edits”, and docs/upstreams/azure-openai.md, “Images”.
 
 One slow call draws or edits. Where the model can, the answer is streamed and brings pictures on the way. Models differ
 in the parameters that they take: `models.json` knows today's; what a server calls unknown is left out and remembered.

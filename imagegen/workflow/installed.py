@@ -60,7 +60,7 @@ class Installed:
         return tuple(choice for choice in (found.choices or ()) if isinstance(choice, str)) if found else ()
 
     def model_choices(self, class_type: str, input_name: str = "") -> tuple[str, ...]:
-        """The models a loader offers: of the named input, else of its first required input with `_name` in it (R95)."""
+        """The models a loader offers: of the named input, else of its first required input with `_name` in it."""
         if input_name and (named := self.choices(class_type, input_name)):
             return named
         node_class = self.get(class_type)

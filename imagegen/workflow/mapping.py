@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from imagegen.workflow.graph import Graph, link_of, refused
 
-# Value types, and the input they are written to when the map names none (R93). A type that is not here is a mistake; no
-# type at all writes the literal `value`.
+# Value types, and the input they are written to when the map names none. A type that is not here is a mistake; no type
+# at all writes the literal `value`; docs/upstreams/compatibility.md, “ComfyUI node map”.
 DEFAULT_KEYS = {
     "model": "ckpt_name",
     "prompt": "text",

@@ -212,7 +212,7 @@ class TestWithTools:
 
 
 class TestPicturesOfTheModel:
-    """R83: any type, however large; the answer's bytes pass through unchanged."""
+    """Any type, however large; the answer's bytes pass through unchanged."""
 
     @pytest.fixture(autouse=True)
     def _without_tools(self, talker):

@@ -1,4 +1,4 @@
-"""The same behaviour on every store that STORAGE_PROVIDER can name, over real sockets (R99, B32)."""
+"""The same behaviour on every store that STORAGE_PROVIDER can name, over real sockets."""
 
 import os
 import uuid

@@ -1,4 +1,4 @@
-"""`POST /api/v1/tasks/image_prompt/completions` (R72)."""
+"""`POST /api/v1/tasks/image_prompt/completions`."""
 
 import json
 

@@ -40,7 +40,7 @@ def refusal(config, reply, upstream) -> ProviderError:
 @pytest.mark.parametrize(
     ("reply", "status", "code", "retryable", "wait"),
     [
-        # OpenAI (contracts/openai.md, section 2)
+        # docs/upstreams/openai.md, “Errors”
         (openai(401, "invalid_api_key"), 401, "invalid_api_key", False, None),
         (openai(401, None), 401, "invalid_api_key", False, None),
         (openai(403, None), 403, "permission_denied", False, None),

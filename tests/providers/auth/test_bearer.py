@@ -1,4 +1,4 @@
-"""`Authorization: Bearer {key}` (R17)."""
+"""`Authorization: Bearer {key}`."""
 
 from providers.auth import AUTH_TYPES, NOBODY
 

@@ -1,4 +1,4 @@
-"""Microsoft Entra ID: the real azure-identity library against a managed-identity endpoint on loopback (R21, R22)."""
+"""Microsoft Entra ID: the real azure-identity library against a managed-identity endpoint on loopback."""
 
 import asyncio
 import subprocess

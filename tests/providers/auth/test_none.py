@@ -1,4 +1,4 @@
-"""No proof at all (R18)."""
+"""No proof at all."""
 
 from providers.auth import AUTH_TYPES, NOBODY, Who
 

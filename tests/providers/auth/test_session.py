@@ -1,4 +1,4 @@
-"""The caller's own credential goes on (R19)."""
+"""The caller's own credential goes on."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The person's OpenID Connect token goes on (R20): kept at sign-in, renewed before its end, once."""
+"""The person's OpenID Connect token goes on: kept at sign-in, renewed before its end, once."""
 
 import json
 import threading
