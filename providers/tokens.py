@@ -6,9 +6,10 @@ migrations they stay the text columns that they are in the database.
 
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from django.db import models
 
-from providers.fields import EncryptedTextField
+from providers.fields import EncryptedTextField, fernet
 
 COLUMNS = ("token", "token_secret")
 
@@ -19,6 +20,24 @@ class SealedTextField(EncryptedTextField):
     def deconstruct(self) -> Any:
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.TextField", args, kwargs
+
+
+def is_token(model: type[models.Model]) -> bool:
+    """Whether a row of this model is such a token."""
+    return model._meta.label == "socialaccount.SocialToken"
+
+
+def sealed(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a token that is not in its table yet, with the secret ones encrypted."""
+    return values | {name: fernet().encrypt(values[name].encode()).decode() for name in COLUMNS if values.get(name)}
+
+
+def opened(values: dict[str, Any]) -> dict[str, Any]:
+    """The reverse. Raises ValueError when no key decrypts them."""
+    try:
+        return values | {name: fernet().decrypt(values[name]).decode() for name in COLUMNS if values.get(name)}
+    except (InvalidToken, TypeError) as error:
+        raise ValueError("A kept sign-in cannot be read") from error
 
 
 def seal() -> None:

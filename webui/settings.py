@@ -183,12 +183,16 @@ OAUTH_CLIENT_SECRET = env.text("OAUTH_CLIENT_SECRET")
 OAUTH_PROVIDER_NAME = env.text("OAUTH_PROVIDER_NAME", "SSO")
 OAUTH_SCOPES = env.text("OAUTH_SCOPES", "openid email profile")
 ENABLE_OAUTH_SIGNUP = env.flag("ENABLE_OAUTH_SIGNUP", True)
+# Whether a verified address alone opens the account that has it here; else its password does, once.
+OAUTH_MERGE_ACCOUNTS_BY_EMAIL = env.flag("OAUTH_MERGE_ACCOUNTS_BY_EMAIL", False)
+# Whether the text "true" verifies an address as well as JSON's own true does.
+OAUTH_EMAIL_VERIFIED_AS_TEXT = env.flag("OAUTH_EMAIL_VERIFIED_AS_TEXT", False)
 SOCIALACCOUNT_STORE_TOKENS = True
-# A configured provider that says it verified an address may open the account of that address.
-SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = OAUTH_MERGE_ACCOUNTS_BY_EMAIL
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if OPENID_PROVIDER_URL:
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
+        "provider_class": "webui.accounts.openid.SiteOpenIDProvider",
         "OAUTH_PKCE_ENABLED": True,
         "APPS": [
             {

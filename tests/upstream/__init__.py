@@ -27,8 +27,8 @@ In a test, with the `upstream` fixture (fresh server, script and history each ti
 What is not scripted gets a sensible answer (a chat echoes). Ways in which real servers differ stand in `oddities.py`;
 `tls.py` makes a certificate for `Upstream(tls=…)`; `unused_port()`, `silent_listener()` and `full_listener()` are
 addresses that refuse, never answer, and never connect.
-`upstream.automatic1111`, `upstream.comfyui` and `upstream.search` speak theirs at `upstream.origin`; their files say
-how to steer them.
+`upstream.automatic1111`, `upstream.comfyui`, `upstream.openid` and `upstream.search` speak theirs at
+`upstream.origin`; their files say how to steer them.
 Paths: `/v1/…` under any prefix (OpenRouter's list at `/api/v1/models`), Azure's `/openai/deployments/{d}/…` and
 `/openai/v1/…`, Ollama's `/api/tags`. By hand: `python -m tests.upstream --port 9999`.
 
@@ -46,6 +46,7 @@ from tests.upstream.comfyui import ComfyUI
 from tests.upstream.core import Part, Protocol, Received, Upstream, full_listener, silent_listener, unused_port
 from tests.upstream.gemini import Gemini
 from tests.upstream.openai import OpenAI
+from tests.upstream.openid import OpenId
 from tests.upstream.replies import (
     DROP,
     END,
@@ -75,6 +76,7 @@ PROTOCOLS: dict[str, Callable[[Upstream], Protocol]] = {
     "gemini": Gemini,
     "comfyui": ComfyUI,
     "search": Search,
+    "openid": OpenId,
     "openai": OpenAI,
 }
 

@@ -3,12 +3,16 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.providers.base.constants import AuthProcess
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 
-from webui.accounts import links
+from providers import tokens
+from webui.accounts import linking, links
 from webui.accounts.cookies import remember_language, remember_theme
 
 # Pages that say for themselves that one is signed in or out now.
@@ -42,6 +46,24 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Who the configured provider lets in gets an account, unless ENABLE_OAUTH_SIGNUP says otherwise."""
         return bool(settings.ENABLE_OAUTH_SIGNUP)
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """An account that is here already is opened by its password once, unless the setting has done so."""
+        if sociallogin.is_existing or sociallogin.state.get("process") != AuthProcess.LOGIN:
+            return
+        if linking.account_of(sociallogin) is not None:
+            linking.keep(request, sociallogin)
+            raise ImmediateHttpResponse(redirect("account_link"))
+
+    def serialize_instance(self, instance: Any) -> dict[str, Any]:
+        """A sign-in that waits for something stands in the session: its tokens are encrypted there too."""
+        values: dict[str, Any] = super().serialize_instance(instance)
+        return tokens.sealed(values) if tokens.is_token(type(instance)) else values
+
+    def deserialize_instance(self, model: Any, data: Any) -> Any:
+        if tokens.is_token(model) and isinstance(data, dict):
+            data = tokens.opened(data)
+        return super().deserialize_instance(model, data)
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: dict[str, Any]) -> Any:
         user = super().populate_user(request, sociallogin, data)

@@ -3,10 +3,12 @@
 from typing import Any, ClassVar
 
 from allauth.account import forms as allauth_forms
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from webui.models import User
@@ -77,6 +79,26 @@ class KeyForm(forms.Form):
         widget=forms.TextInput({"placeholder": _("For example “notebook” or “backup script”"), "autocomplete": "off"}),
     )
     lifetime = forms.ChoiceField(label=_("Valid"), choices=LIFETIMES, required=False)
+
+
+class LinkForm(forms.Form):
+    """The password of an account, tried as at sign-in and counted with what is tried there."""
+
+    password = forms.CharField(
+        label=_("Password"), strip=False, widget=forms.PasswordInput({"autocomplete": "current-password"})
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request, self.user = request, user
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        adapter = get_adapter(self.request)
+        known = adapter.authenticate(self.request, email=self.user.email, password=password)
+        if known is None or known.pk != self.user.pk:
+            raise adapter.validation_error("incorrect_password")
+        return password
 
 
 LABELS = {

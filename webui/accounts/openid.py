@@ -1,24 +1,172 @@
-"""The two pages between this site and an OpenID provider: a provider that is away is an answer, not a crash."""
+"""Sign-in through an OpenID provider: what is sent to it, what its answer has to prove, and the two pages between.
+
+A provider that is away, or whose answer proves nothing, is a page with words, not a crash.
+"""
 
 import logging
+import secrets
 from collections.abc import Callable
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any
 
-from allauth.socialaccount.providers.openid_connect import views
-from django.http import HttpRequest
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from allauth.utils import get_request_param
+from django.conf import settings
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.crypto import salted_hmac
 
-View = Callable[..., HttpResponseBase]
+from webui.accounts import id_tokens
+
+View = Callable[[HttpRequest, str], HttpResponseBase]
 logger = logging.getLogger(__name__)
 
+ADDRESSES = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")  # what a provider has to say of itself
+# What is read of a person, and kept: texts; what a provider adds is neither needed nor bounded.
+CLAIMS = ("email", "name", "given_name", "family_name", "preferred_username")
+LONGEST = 500  # characters of such a text
 
-def _said(view: View) -> View:
-    @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+
+class SiteOpenIDAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
+    """What is asked of the provider. Raises OAuth2Error for an answer that proves nothing, OSError for none."""
+
+    @cached_property
+    def openid_config(self) -> dict[str, Any]:
+        """The provider's description of itself, asked for once per request."""
+        provider = self.get_provider()
+        config = _document(provider.server_url)
+        config.update(provider.app.settings.get("openid_configuration_overrides", {}))
+        missing = [name for name in ADDRESSES if not isinstance(config.get(name), str)]
+        if missing:
+            raise OAuth2Error(f"The provider's description lacks {', '.join(missing)}")
+        return config
+
+    def get_access_token_data(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         try:
-            return view(request, *args, **kwargs)
+            answer = dict(super().get_access_token_data(*args, **kwargs))
+            answer["access_token"] = str(answer["access_token"])
+            answer["refresh_token"] = str(answer.get("refresh_token") or "")
+            answer["expires_in"] = min(int(answer.get("expires_in") or 0), 10**9) or None
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise OAuth2Error("The token endpoint's answer cannot be read") from error
+        return answer
+
+    def complete_login(self, request: HttpRequest, app: Any, token: Any, **kwargs: Any) -> Any:
+        config = self.openid_config
+        try:
+            signed = id_tokens.verified_claims(
+                kwargs["response"].get("id_token"),
+                _document(config["jwks_uri"]),
+                issuer=config["issuer"],
+                client_id=app.client_id,
+                nonce=nonce_of(str(get_request_param(request, "state"))),
+            )
+        except id_tokens.IdTokenRefused as error:
+            raise OAuth2Error(f"The ID token is refused: {error}") from error
+        told: dict[str, Any] = {}
+        if config.get("userinfo_endpoint") and app.settings.get("fetch_userinfo", True):
+            told = _document(config["userinfo_endpoint"], token=token.token)
+            if told.get("sub") != signed["sub"]:
+                raise OAuth2Error("The userinfo is about another person than the ID token")
+        return self.get_provider().sociallogin_from_response(request, {"id_token": signed, "userinfo": told})
+
+
+class SiteOpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
+    """What is sent to the provider, and what is believed of what it says of a person."""
+
+    oauth2_adapter_class = SiteOpenIDAdapter
+
+    def redirect(self, request: HttpRequest, process: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        state_id = secrets.token_urlsafe(24)
+        kwargs["auth_params"] = {**self.get_auth_params(), "nonce": nonce_of(state_id)}
+        response: HttpResponseBase = super().redirect(request, process, *args, state_id=state_id, **kwargs)
+        return response
+
+    def get_scope_from_request(self, request: HttpRequest) -> list[str]:
+        """The configured ones: an address that somebody made up does not widen what is asked for."""
+        return [str(scope) for scope in self.get_scope()]
+
+    def extract_uid(self, data: dict[str, Any]) -> str:
+        return str(data["id_token"]["sub"])
+
+    def extract_extra_data(self, data: dict[str, Any]) -> dict[str, Any]:
+        signed = data["id_token"]
+        return {"id_token": {"iss": signed["iss"], "sub": signed["sub"]}, "userinfo": _person(data)}
+
+    def extract_common_fields(self, data: dict[str, Any]) -> dict[str, Any]:
+        person = _person(data)
+        names = {
+            "username": "preferred_username",
+            "name": "name",
+            "first_name": "given_name",
+            "last_name": "family_name",
+            "email": "email",
+        }
+        return {name: person.get(claim) for name, claim in names.items()}
+
+    def extract_email_addresses(self, data: dict[str, Any]) -> list[Any]:
+        email = _person(data).get("email")
+        if not email:
+            return []
+        return [EmailAddress(email=email, verified=_says_verified(data, email), primary=True)]
+
+
+def nonce_of(state_id: str) -> str:
+    """The nonce of the sign-in that has this state: nobody else can make it, and no row has to keep it."""
+    return salted_hmac("webui.accounts.openid.nonce", state_id, algorithm="sha256").hexdigest()
+
+
+def _person(data: dict[str, Any]) -> dict[str, str]:
+    """The claims about a person that are texts; the userinfo's win over the ID token's."""
+    merged = {**data["id_token"], **data["userinfo"]}
+    texts = {name: merged[name] for name in CLAIMS if isinstance(merged.get(name), str)}
+    return {name: text[:LONGEST].replace("\0", "") for name, text in texts.items()}
+
+
+def _says_verified(data: dict[str, Any], email: str) -> bool:
+    """Whether the provider says that this very address is verified: with JSON's `true`, and nothing that looks so."""
+    for claims in (data["userinfo"], data["id_token"]):
+        if claims.get("email") == email and "email_verified" in claims:
+            value = claims["email_verified"]
+            return value is True or (settings.OAUTH_EMAIL_VERIFIED_AS_TEXT and value == "true")
+    return False
+
+
+def _document(url: str, *, token: str = "") -> dict[str, Any]:
+    """The JSON object at an address of the provider. Raises OAuth2Error when there is none."""
+    headers = {"Accept": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    with get_adapter().get_requests_session() as session:
+        answer = session.get(url, headers=headers)
+        answer.raise_for_status()
+        try:
+            value = answer.json()
+        except ValueError as error:
+            raise OAuth2Error("The provider's answer is not JSON") from error
+    if not isinstance(value, dict):
+        raise OAuth2Error("The provider's answer is no JSON object")
+    return value
+
+
+# --- the pages ---
+
+
+def _answered(view: View) -> View:
+    @wraps(view)
+    def answer(request: HttpRequest, provider_id: str) -> HttpResponseBase:
+        try:
+            return view(request, provider_id)
+        except SocialApp.DoesNotExist as error:
+            raise Http404 from error
+        except OAuth2Error as error:
+            logger.warning("The OpenID provider does not describe itself: %s", error)
+            return render(request, "socialaccount/authentication_error.html", status=502)
         except OSError as error:  # what the HTTP library's errors are, whatever went wrong on the way
             logger.warning("The OpenID provider could not be asked: %s", type(error).__name__)
             return render(request, "socialaccount/authentication_error.html", {"unreachable": True}, status=502)
@@ -26,5 +174,15 @@ def _said(view: View) -> View:
     return answer
 
 
-login = _said(views.login)
-callback = _said(views.callback)
+@_answered
+def login(request: HttpRequest, provider_id: str) -> HttpResponseBase:
+    view: Any = OAuth2LoginView.adapter_view(SiteOpenIDAdapter(request, provider_id))
+    response: HttpResponseBase = view(request)
+    return response
+
+
+@_answered
+def callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
+    view: Any = OAuth2CallbackView.adapter_view(SiteOpenIDAdapter(request, provider_id))
+    response: HttpResponseBase = view(request)
+    return response

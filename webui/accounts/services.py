@@ -1,5 +1,6 @@
 """What is done to accounts, whoever asks: a page, the admin or a command."""
 
+from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -24,6 +25,16 @@ def create_account(email: str, *, name: str = "", password: str | None = None, a
         raise Conflict(_("There is an account with the e-mail address %(email)s already.") % {"email": email})
     create = User.objects.create_superuser if admin else User.objects.create_user
     return create(email, password, name=name)
+
+
+def account_with(email: str) -> User | None:
+    """The account that is signed in to with this address, however it is written."""
+    user = User.objects.filter(email__iexact=email).first()
+    if user is None:
+        rows = EmailAddress.objects.filter(email__iexact=email).order_by("-verified")
+        address = rows.select_related("user").first()
+        user = address.user if address else None
+    return user
 
 
 def complaints_about(password: str, *, email: str, name: str = "") -> list[str]:

@@ -1,12 +1,14 @@
 """The account pages that we use of django-allauth's, and our own. What is not listed does not exist."""
 
+from typing import Any
+
 from allauth.account import views as allauth_views
 from django.conf import settings
 from django.urls import include, path, re_path
 
 from webui.accounts import views
 
-accounts = [
+accounts: list[Any] = [
     path("login/", allauth_views.login, name="account_login"),
     path("logout/", allauth_views.logout, name="account_logout"),
     path("inactive/", allauth_views.account_inactive, name="account_inactive"),
@@ -25,13 +27,7 @@ accounts = [
     ),
 ]
 if settings.OPENID_PROVIDER_URL:
-    from webui.accounts import openid
-
-    accounts += [
-        path("3rdparty/", include("allauth.socialaccount.urls")),
-        path("oidc/<str:provider_id>/login/", openid.login, name="openid_connect_login"),
-        path("oidc/<str:provider_id>/login/callback/", openid.callback, name="openid_connect_callback"),
-    ]
+    accounts.append(path("", include("webui.accounts.openid_urls")))
 
 urlpatterns = [
     path("accounts/", include(accounts)),

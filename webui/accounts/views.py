@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from allauth.account.utils import perform_login
 from allauth.account.views import PasswordChangeView, PasswordResetView, PasswordSetView
 from django.conf import settings
 from django.contrib import messages
@@ -22,10 +23,10 @@ from django.views.i18n import set_language as django_set_language
 
 from chat.services import set_preferences
 from providers import services as provider_services
-from providers.errors import NotFound
-from webui.accounts import queries, setup
+from providers.errors import Conflict, NotFound
+from webui.accounts import linking, queries, setup
 from webui.accounts.cookies import remember_language, remember_theme
-from webui.accounts.forms import KeyForm, ProfileForm, SetupForm
+from webui.accounts.forms import KeyForm, LinkForm, ProfileForm, SetupForm
 
 
 @never_cache
@@ -48,6 +49,31 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         return redirect("/")
     return render(request, "setup/first_administrator.html", {"form": form})
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def link(request: HttpRequest) -> HttpResponseBase:
+    """Ask for the password of the account that a sign-in through a provider is to open from now on."""
+    sign_in = linking.kept(request)
+    user = linking.account_of(sign_in) if sign_in else None
+    if user is None:
+        return redirect("account_login")
+    form = LinkForm(request.POST or None, request=request, user=user)
+    if request.method != "POST" or not form.is_valid():
+        return render(request, "socialaccount/link.html", {"form": form, "email": user.email})
+    if not user.is_active:
+        linking.drop(request)
+        return redirect("account_inactive")
+    try:
+        linking.join(request, sign_in, user)
+    except Conflict:
+        return redirect("account_login")
+    response: HttpResponseBase = perform_login(
+        request, user, redirect_url=sign_in.get_redirect_url(request), signal_kwargs={"sociallogin": sign_in}
+    )
+    return response
 
 
 @login_required

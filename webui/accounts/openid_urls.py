@@ -1,0 +1,12 @@
+"""The pages of sign-in through an OpenID provider, there only where one is configured."""
+
+from django.urls import include, path
+
+from webui.accounts import openid, views
+
+urlpatterns = [
+    path("3rdparty/", include("allauth.socialaccount.urls")),
+    path("oidc/<str:provider_id>/login/", openid.login, name="openid_connect_login"),
+    path("oidc/<str:provider_id>/login/callback/", openid.callback, name="openid_connect_callback"),
+    path("link/", views.link, name="account_link"),
+]
