@@ -16,7 +16,7 @@ from chat import access, exchanges, export, search, serializers, services
 from chat.export import archive
 from chat.files import stores
 from chat.models import Chat
-from chat.runs import Asker
+from chat.pipeline import CompletionRequest
 from providers.authentication import caller_of
 
 NOT_FOUND = OpenApiResponse(serializers.ProblemSerializer, description="Not there, or not yours")
@@ -37,14 +37,15 @@ class ChatView(APIView):
         return access.chat_for(request.user, chat_id)
 
 
-def asker_of(request: Request) -> Asker:
-    """In whose name the model is called for this request."""
-    return Asker(caller_of(request), dict(request.COOKIES))
-
-
-def wish_of(request: Request, data: dict[str, Any]) -> exchanges.Wish:
-    """How this request wants to be answered; `data` is what a WishSerializer took."""
-    return exchanges.Wish(asker_of(request), model=data["model"], features=data["features"], params=data["params"])
+def completion_request(request: Request, data: dict[str, Any]) -> CompletionRequest:
+    """How this request is to be answered; `data` was checked by a CompletionOptionsSerializer."""
+    return CompletionRequest(
+        caller_of(request),
+        dict(request.COOKIES),
+        model=data["model"],
+        features=data["features"],
+        params=data["params"],
+    )
 
 
 class ChatPages(CursorPagination):
@@ -88,7 +89,7 @@ class ChatList(ChatView):
             chat = services.create_chat(caller_of(request), model=data["model"], title=data["title"])
             return Response({"chat": serializers.ChatSerializer(chat).data}, status.HTTP_201_CREATED)
         exchange = exchanges.start_chat(
-            wish_of(request, data),
+            completion_request(request, data),
             content=data["content"],
             files=data["files"],
             title=data["title"],
@@ -193,7 +194,7 @@ class MessageList(ChatView):
         parent = access.message_for(request.user, data["parent"], chat_id=chat.pk) if data["parent"] else None
         exchange = exchanges.add_message(
             chat,
-            wish_of(request, data),
+            completion_request(request, data),
             content=data["content"],
             parent=parent,
             files=data["files"],
@@ -224,7 +225,7 @@ class Regenerate(ChatView):
         taken = serializers.RegenerateSerializer(data=request.data)
         taken.is_valid(raise_exception=True)
         data = taken.validated_data
-        answer = exchanges.regenerate(message, wish_of(request, data), message_id=data["id"])
+        answer = exchanges.regenerate(message, completion_request(request, data), message_id=data["id"])
         return Response({"message": serializers.MessageSerializer(answer).data}, status.HTTP_202_ACCEPTED)
 
 
@@ -241,7 +242,11 @@ class EditMessage(ChatView):
         taken.is_valid(raise_exception=True)
         data = taken.validated_data
         exchange = exchanges.edit_message(
-            message, wish_of(request, data), content=data["content"], files=data["files"], message_id=data["id"]
+            message,
+            completion_request(request, data),
+            content=data["content"],
+            files=data["files"],
+            message_id=data["id"],
         )
         return Response(_exchange(exchange), status.HTTP_202_ACCEPTED)
 

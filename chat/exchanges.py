@@ -4,8 +4,8 @@ The model is chosen before the transaction begins: its choice may load the confi
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from chat import access, choice, history, runs, services, tasks
 from chat import files as chat_files
 from chat.models import Chat, Message
-from chat.runs import Asker, Given
+from chat.pipeline import CompletionRequest
 from chat.runs.draft import Draft
 from providers.errors import BadRequest, Conflict, NotFound
 
@@ -29,44 +29,35 @@ class Exchange(NamedTuple):
     answer: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Who asks, and how to be answered: model ("" = the usual one), feature toggles, parameters of the request."""
-
-    asker: Asker
-    model: str = ""
-    features: Mapping[str, Any] = field(default_factory=dict)
-    params: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def user_id(self) -> int:
-        return self.asker.caller.user_id
-
-
 def start_chat(
-    wish: Wish, *, content: str, files: Sequence[object] = (), title: str = "", message_id: uuid.UUID | None = None
+    request: CompletionRequest,
+    *,
+    content: str,
+    files: Sequence[object] = (),
+    title: str = "",
+    message_id: uuid.UUID | None = None,
 ) -> Exchange:
     """A chat with its first message. Asked again with the same `message_id`, it returns what the first time made.
 
     Raises NotFound (model, file), ConfigurationError (no model at all), Conflict (`id_taken`).
     """
-    if repeated := _repeated(wish, message_id):
+    if repeated := _repeated(request, message_id):
         return repeated
-    order = _order(wish)
+    request = _with_model(request)
     with transaction.atomic():
         chat = Chat.objects.create(
-            user_id=wish.user_id, title=title or tasks.first_words(content), title_is_own=bool(title)
+            user_id=request.user_id, title=title or tasks.first_words(content), title_is_own=bool(title)
         )
         question = _question(chat, None, content, files=files, message_id=message_id)
         if not chat.title and question.files:  # nothing was said with the file
             chat.title = tasks.first_words(question.files[0]["name"])
         services.tell(chat, "chat:list", {})
-        return Exchange(chat, question, order.answer(chat, question))
+        return Exchange(chat, question, _new_answer(request, chat, question))
 
 
 def add_message(
     chat: Chat,
-    wish: Wish,
+    request: CompletionRequest,
     *,
     content: str,
     parent: Message | None = None,
@@ -77,9 +68,9 @@ def add_message(
 
     Raises as `start_chat`, and Conflict (`reply_running`) while the message above is still being answered.
     """
-    if repeated := _repeated(wish, message_id):
+    if repeated := _repeated(request, message_id):
         return repeated
-    order = _order(wish, chat_model=chat.model)
+    request = _with_model(request, chat_model=chat.model)
     services.settle_stale(chat)
     with transaction.atomic():
         chat = _locked(chat)
@@ -91,12 +82,12 @@ def add_message(
         question = _question(chat, parent, content, files=files, message_id=message_id)
         if not chat.title and question.files:
             chat.title = tasks.first_words(question.files[0]["name"])
-        return Exchange(chat, question, order.answer(chat, question))
+        return Exchange(chat, question, _new_answer(request, chat, question))
 
 
 def edit_message(
     message: Message,
-    wish: Wish,
+    request: CompletionRequest,
     *,
     content: str,
     files: Sequence[object] | None = None,
@@ -108,107 +99,106 @@ def edit_message(
     """
     if message.role != Message.Role.USER:
         raise BadRequest(_("Only your own messages can be edited."), code="not_editable")
-    if repeated := _repeated(wish, message_id):
+    if repeated := _repeated(request, message_id):
         return repeated
-    order = _order(_as_before(wish, message.children.order_by("created").last()), chat_model=message.chat.model)
+    request = _as_before(request, message.children.order_by("created").last())
+    request = _with_model(request, chat_model=message.chat.model)
     with transaction.atomic():
         chat = _locked(message.chat)
-        kept = message.files if files is None else ()
-        question = _question(chat, message.parent, content, files=files or (), kept=kept, message_id=message_id)
-        return Exchange(chat, question, order.answer(chat, question))
+        earlier = message.files if files is None else ()
+        question = _question(chat, message.parent, content, files=files or (), earlier=earlier, message_id=message_id)
+        return Exchange(chat, question, _new_answer(request, chat, question))
 
 
-def regenerate(message: Message, wish: Wish, *, message_id: uuid.UUID | None = None) -> Message:
+def regenerate(message: Message, request: CompletionRequest, *, message_id: uuid.UUID | None = None) -> Message:
     """Another answer beside `message` (or below it, when it is a person's); the earlier ones stay as branches.
 
     Raises as `start_chat`, and Conflict (`reply_running`) while one of them is still growing.
     """
     if message_id and (repeated := Message.objects.select_related("chat").filter(pk=message_id).first()):
-        return _theirs(repeated, wish)
+        return _own(repeated, request)
     is_question = message.role == Message.Role.USER
     question = message if is_question else message.parent
     if question is None:
         raise BadRequest(_("There is no question that this message answers."), code="no_question")
-    order = _order(_as_before(wish, None if is_question else message), chat_model=message.chat.model)
+    request = _as_before(request, None if is_question else message)
+    request = _with_model(request, chat_model=message.chat.model)
     services.settle_stale(message.chat)
     with transaction.atomic():
         chat = _locked(message.chat)
         for sibling in question.children.filter(status__in=Message.RUNNING):
             _refuse_while_running(sibling)
-        return order.answer(chat, question, message_id=message_id)
+        return _new_answer(request, chat, question, message_id=message_id)
 
 
-def answer_into(chat: Chat, message_id: uuid.UUID, wish: Wish, *, given: Given) -> Message:
+def answer_into(chat: Chat, message_id: uuid.UUID, request: CompletionRequest) -> Message:
     """A program's own request as a reply in a chat; returns the answer.
 
     `message_id` names an answer of the chat (its reply is made anew), a question (which gets another answer), or
-    nothing yet: then the last thing the request's user says becomes a question, and the answer gets this id. Raises
+    nothing yet: then the last message of the request's user becomes a question, and the answer gets this id. Raises
     NotFound when it names a message elsewhere, Conflict (`reply_running`).
     """
-    order = _order(wish, given=given)
+    request = _with_model(request)
     services.settle_stale(chat)
     with transaction.atomic():
         chat = _locked(chat)
-        found = Message.objects.filter(pk=message_id).first()
-        if found is None:
-            question = _asked_in(chat, given.payload["messages"], files=given.files)
-            return order.answer(chat, question, message_id=message_id)
-        if found.chat_id != chat.pk:
+        message = Message.objects.filter(pk=message_id).first()
+        if message is None:
+            question = _last_question(chat, request)
+            return _new_answer(request, chat, question, message_id=message_id)
+        if message.chat_id != chat.pk:
             raise NotFound(_("This message is not there."), code="message_not_found")
-        if found.role == Message.Role.USER:
-            return order.answer(chat, found)
-        _refuse_while_running(found)
+        if message.role == Message.Role.USER:
+            return _new_answer(request, chat, message)
+        _refuse_while_running(message)
         for name, value in Draft().row().items():
-            setattr(found, name, value)
-        return order.place(chat, found)
+            setattr(message, name, value)
+        return _start(request, chat, message)
 
 
 # --- Inside -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A wish whose model is known."""
-
-    wish: Wish
-    model: str
-    given: Given | None = None
-
-    def answer(self, chat: Chat, question: Message, *, message_id: uuid.UUID | None = None) -> Message:
-        """A new answer to a question; its reply starts."""
-        answer = Message(id=message_id or uuid.uuid4(), chat=chat, parent=question, role=Message.Role.ASSISTANT)
-        return self.place(chat, answer)
-
-    def place(self, chat: Chat, answer: Message) -> Message:
-        """Save an answer that waits for its reply, show its branch, and start the reply once that is committed."""
-        wish = self.wish
-        answer.status, answer.model, answer.saved = Message.Status.PENDING, self.model, timezone.now()
-        answer.options = {"features": dict(wish.features), "params": dict(wish.params)}
-        answer.follow_ups = []
-        answer.save()
-        chat.leaf, chat.model, chat.updated = answer, self.model, timezone.now()
-        chat.save(update_fields=["leaf", "model", "title", "updated"])
-        services.tell(chat, "chat:messages", {"chat_id": str(chat.pk)})
-        transaction.on_commit(partial(runs.start, answer, asker=wish.asker, given=self.given))
-        return answer
+def _new_answer(
+    request: CompletionRequest, chat: Chat, question: Message, *, message_id: uuid.UUID | None = None
+) -> Message:
+    """A new answer to a question; its reply starts."""
+    answer = Message(id=message_id or uuid.uuid4(), chat=chat, parent=question, role=Message.Role.ASSISTANT)
+    return _start(request, chat, answer)
 
 
-def _order(wish: Wish, *, chat_model: str = "", given: Given | None = None) -> _Order:
-    model = choice.model_for(wish.asker.caller, wish.model, chat_model=chat_model)
-    if wish.model and given is None:  # picked by a person, not named by a program
-        services.set_preferences(wish.user_id, {"model": model})
-    return _Order(wish, model, given)
+def _start(request: CompletionRequest, chat: Chat, answer: Message) -> Message:
+    """Save an answer that waits for its reply, show its branch, and start the reply once that is committed."""
+    answer.status, answer.model, answer.saved = Message.Status.PENDING, request.model, timezone.now()
+    # What a program set for itself does not hold for a person who asks again.
+    params = {} if request.has_messages else dict(request.params)
+    answer.options = {"features": dict(request.features), "params": params}
+    answer.follow_ups = []
+    answer.save()
+    chat.leaf, chat.model, chat.updated = answer, request.model, timezone.now()
+    chat.save(update_fields=["leaf", "model", "title", "updated"])
+    services.tell(chat, "chat:messages", {"chat_id": str(chat.pk)})
+    transaction.on_commit(partial(runs.start, answer, request))
+    return answer
 
 
-def _as_before(wish: Wish, earlier: Message | None) -> Wish:
-    """What the wish leaves open as it was for an earlier answer."""
+def _with_model(request: CompletionRequest, *, chat_model: str = "") -> CompletionRequest:
+    """The request with the model that is to answer. A person's choice is remembered, a program's is not."""
+    model = choice.model_for(request.caller, request.model, chat_model=chat_model)
+    if request.model and not request.has_messages:
+        services.set_preferences(request.user_id, {"model": model})
+    return replace(request, model=model)
+
+
+def _as_before(request: CompletionRequest, earlier: Message | None) -> CompletionRequest:
+    """What the request leaves open as it was for an earlier answer."""
     if earlier is None:
-        return wish
-    return Wish(
-        wish.asker,
-        model=wish.model or earlier.model,
-        features=wish.features or earlier.options.get("features", {}),
-        params=wish.params or earlier.options.get("params", {}),
+        return request
+    return replace(
+        request,
+        model=request.model or earlier.model,
+        features=request.features or earlier.options.get("features", {}),
+        params=request.params or earlier.options.get("params", {}),
     )
 
 
@@ -218,7 +208,7 @@ def _question(
     content: str,
     *,
     files: Sequence[object] = (),
-    kept: Sequence[dict[str, Any]] = (),
+    earlier: Sequence[dict[str, Any]] = (),
     message_id: uuid.UUID | None = None,
 ) -> Message:
     rows = [chat_files.to_attach(chat.user, access.own_file_for(chat.user, file_id)) for file_id in files]
@@ -228,22 +218,21 @@ def _question(
         parent=parent,
         role=Message.Role.USER,
         content=content,
-        files=[*kept, *({**chat_files.file_json(row), "expires_at": None} for row in rows)],  # attached below
+        files=[*earlier, *({**chat_files.file_json(row), "expires_at": None} for row in rows)],  # attached below
     )
     if rows:
         chat_files.attach(rows, question)
     return question
 
 
-def _asked_in(chat: Chat, messages: Sequence[Mapping[str, Any]], *, files: Sequence[Mapping[str, Any]] = ()) -> Message:
+def _last_question(chat: Chat, request: CompletionRequest) -> Message:
     """The question that a program's request ends with: the chat's last message if it says the same, else a new one."""
-    last: Mapping[str, Any] = next((one for one in reversed(messages) if one.get("role") == Message.Role.USER), {})
-    content = history.text_of(last.get("content"))
+    content = history.last_question(request.messages or ())
     if chat.leaf is not None and chat.leaf.role == Message.Role.USER and chat.leaf.content == content:
         return chat.leaf
     if not chat.title:
         chat.title = tasks.first_words(content)
-    return _question(chat, chat.leaf, content, files=[file["id"] for file in files if file.get("id")])
+    return _question(chat, chat.leaf, content, files=[file["id"] for file in request.files if file.get("id")])
 
 
 def _locked(chat: Chat) -> Chat:
@@ -259,21 +248,21 @@ def _refuse_while_running(message: Message) -> None:
         raise Conflict(_("This message is still being answered. Stop it first, or wait."), code="reply_running")
 
 
-def _repeated(wish: Wish, message_id: uuid.UUID | None) -> Exchange | None:
+def _repeated(request: CompletionRequest, message_id: uuid.UUID | None) -> Exchange | None:
     """What an earlier, equal request made; raises Conflict when the id belongs to something else."""
     if message_id is None:
         return None
     question = Message.objects.select_related("chat").filter(pk=message_id).first()
     if question is None:
         return None
-    answer = _theirs(question, wish).children.order_by("created").last()
+    answer = _own(question, request).children.order_by("created").last()
     if answer is None:
         raise _taken()
     return Exchange(question.chat, question, answer)
 
 
-def _theirs(message: Message, wish: Wish) -> Message:
-    if message.chat.user_id != wish.user_id:
+def _own(message: Message, request: CompletionRequest) -> Message:
+    if message.chat.user_id != request.user_id:
         raise _taken()
     return message
 

@@ -53,6 +53,7 @@ def text_of(content: Any) -> str:
     return "\n".join(part["text"] for part in parts if isinstance(part, dict) and isinstance(part.get("text"), str))
 
 
-def question_of(messages: Sequence[Mapping[str, Any]]) -> str:
-    """The text of the last thing the person said, in OpenAI messages."""
-    return next((text_of(one.get("content")) for one in reversed(messages) if one.get("role") == "user"), "")
+def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The text of the last message of the user's, in OpenAI messages; empty when there is none."""
+    asked = (message.get("content") for message in reversed(messages) if message.get("role") == "user")
+    return text_of(next(asked, None))

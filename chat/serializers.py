@@ -125,8 +125,8 @@ class ProblemSerializer(serializers.Serializer[Any]):
 # --- What is taken ----------------------------------------------------------------------------------------------------
 
 
-class WishSerializer(serializers.Serializer[Any]):
-    """How to answer: another model than the usual one, feature toggles, parameters of the request."""
+class CompletionOptionsSerializer(serializers.Serializer[Any]):
+    """How to answer: with another model than the usual one, with which features switched on and which parameters."""
 
     model = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
     features = serializers.DictField(required=False, default=dict)
@@ -144,7 +144,7 @@ class FilesField(serializers.ListField):
         return [str(file.get("id", "")) for file in super().to_internal_value(data)]
 
 
-class ContentSerializer(WishSerializer):
+class ContentSerializer(CompletionOptionsSerializer):
     """`id` may be chosen by the client: the same request sent twice then makes one message."""
 
     id = serializers.UUIDField(required=False, default=None)
@@ -247,7 +247,7 @@ class KeptChatSerializer(serializers.Serializer[Any]):
     chat = ChatSerializer()
 
 
-class RegenerateSerializer(WishSerializer):
+class RegenerateSerializer(CompletionOptionsSerializer):
     id = serializers.UUIDField(required=False, default=None)
 
 

@@ -27,7 +27,7 @@ OF_THE_BODY = ("content-length", "content-encoding")  # headers that are true of
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DirectResponse:
     """What the client gets."""
 
     status: int
@@ -35,26 +35,28 @@ class Answer:
     body: AsyncIterator[bytes]
 
 
-async def begin(turn: Turn) -> Answer | None:
+async def begin(turn: Turn) -> DirectResponse | None:
     """The answer to a turn; None when a handler finished it. Raises as `relay.begin`."""
     await pipeline.run(turn)
     if turn.finished:
         return None
     rounds = await tools.begin(turn)
-    reply = await relay.begin(turn.ask(rounds.payload))
+    reply = await relay.begin(turn.relay_request(rounds.payload))
     try:
         if rounds.offers and reply.status >= 400:
             body = await reply.read()
             await reply.aclose()
             if not rounds.gives_up(error_of(reply.status, body, {})):
-                return Answer(reply.status, dict(reply.headers), _once(body))
-            reply = await relay.begin(turn.ask(rounds.payload))
+                return DirectResponse(reply.status, dict(reply.headers), _once(body))
+            reply = await relay.begin(turn.relay_request(rounds.payload))
         if not rounds.offers or _is_encoded(reply):
             watched = turn.message_id and reply.status < 400 and not _is_encoded(reply)
-            return Answer(reply.status, dict(reply.headers), _watched(turn, reply) if watched else pass_on(reply))
+            return DirectResponse(
+                reply.status, dict(reply.headers), _watched(turn, reply) if watched else pass_on(reply)
+            )
         if _is_stream(reply):
             headers = {name: value for name, value in reply.headers if name not in OF_THE_BODY}
-            return Answer(reply.status, headers, _streamed(turn, rounds, reply))
+            return DirectResponse(reply.status, headers, _streamed(turn, rounds, reply))
         return await _whole(turn, rounds, reply)
     except BaseException:
         await reply.aclose()
@@ -89,7 +91,7 @@ async def _keep_pictures(turn: Turn, text: str) -> None:
 # --- with tools, in one piece -----------------------------------------------------------------------------------------
 
 
-async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -> Answer:
+async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -> DirectResponse:
     said: list[str] = []
     while True:
         try:
@@ -106,13 +108,13 @@ async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -
         if reply.status < 400 and rounds.offers and reader.end() and await rounds.run(reader.message(text)):
             said.append(text)
             payload = {name: value for name, value in rounds.payload.items() if name != "stream_options"}
-            reply = await relay.begin(turn.ask({**payload, "stream": False}))
+            reply = await relay.begin(turn.relay_request({**payload, "stream": False}))
             continue
         if message and (said or reader.calls):
             _as_one(answer, [*said, text])
             body = orjson.dumps(answer)
         headers = {name: value for name, value in reply.headers if name != "content-length"}
-        return Answer(reply.status, headers, _once(body))
+        return DirectResponse(reply.status, headers, _once(body))
 
 
 def _message_of(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -153,7 +155,7 @@ async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse
                     yield comment
             if not running.result():
                 break
-            reply = await relay.begin(turn.ask(rounds.payload))
+            reply = await relay.begin(turn.relay_request(rounds.payload))
             if reply.status >= 400:
                 raise await reply.error()
         for data in view.end():

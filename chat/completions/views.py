@@ -7,6 +7,7 @@ The body holds OpenAI's members and ours, which no provider sees: `chat_id`, `id
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -19,15 +20,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat import access, events, exchanges, serializers, services, temporary
-from chat.api import NOT_FOUND, ChatView, asker_of
+from chat.api import NOT_FOUND, ChatView
 from chat.completions import direct
 from chat.models import Message
-from chat.pipeline import Turn, attachments
-from chat.runs import Given
+from chat.pipeline import CompletionRequest, Turn, attachments
 from providers import event_streams, relay
 from providers.authentication import caller_of
 from providers.errors import BadRequest
 from providers.relay.views import RELAYED, LoopView, body_of
+
+# Members of the body that are ours, with their forms.
+OURS: dict[str, type] = {"chat_id": str, "id": str, "session_id": str, "features": dict, "files": list, "params": dict}
+SESSION_CHARACTERS = 100  # the column's length
 
 
 class ChatCompletions(LoopView):
@@ -38,27 +42,18 @@ class ChatCompletions(LoopView):
     )
     async def post(self, request: Request) -> HttpResponseBase:
         """Complete a chat with all that this site adds; in the background with `chat_id`, `id` and `session_id`."""
-        ask = relay.read_request("chat", caller_of(request), body_of(request), request.COOKIES)
-        ours, payload = _told_apart(ask.payload)
-        if ours["files"] or any("files" in message for message in payload["messages"]):
-            await sync_to_async(_find_files)(request, ours, payload)
-        if ours["chat_id"] and ours["id"] and ours["session_id"]:
-            task_id = await sync_to_async(_in_background)(request, ours, payload)
+        relayed = relay.read_request("chat", caller_of(request), body_of(request), request.COOKIES)
+        completion = completion_request(relayed)
+        if completion.files or any("files" in message for message in completion.messages or ()):
+            completion = await sync_to_async(_with_files)(request.user, completion)
+        if completion.chat_id and completion.message_id and completion.session_id:
+            task_id = await sync_to_async(_in_background)(request.user, completion)
             return Response({"status": True, "task_id": str(task_id)})
-        attachments.place(payload["messages"], ours["files"])
-        sink = Direct(ask.caller.user_id, ours["chat_id"], ours["id"])
-        turn = Turn(
-            caller=ask.caller,
-            payload={**ours["params"], **payload},
-            sink=sink,
-            chat_id=ours["chat_id"],
-            message_id=ours["id"],
-            session_id=ours["session_id"],
-            features=ours["features"],
-            files=ours["files"],
-            files_expire_at=temporary.files_end(ours["chat_id"]),
-            cookies=ask.cookies,
-        )
+        messages = list(completion.messages or ())
+        attachments.place(messages, completion.files)
+        expiry = temporary.files_end(completion.chat_id)
+        sink = DirectSink(completion)
+        turn = Turn(replace(completion, messages=messages, files_expire_at=expiry), sink)
         answer = await direct.begin(turn)
         if answer is not None:
             return StreamingHttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
@@ -87,56 +82,59 @@ class ChatTasks(ChatView):
         return Response({"task_ids": [str(message_id) for message_id in running]})
 
 
-class Direct:
+class DirectSink:
     """Where the events of a request without a stored answer go: to the person's sockets, when it names a message."""
 
-    def __init__(self, user_id: int, chat_id: str, message_id: str) -> None:
-        self.user_id, self.chat_id, self.message_id = user_id, chat_id, message_id
-        self.text = ""  # said by handlers
+    def __init__(self, request: CompletionRequest) -> None:
+        self.request = request
+        self.text = ""  # written by handlers
 
     async def emit(self, type: events.EventType, data: Any) -> None:
         if type == "message":
             self.text += data["content"]
         elif type == "replace":
             self.text = data["content"]
-        if self.message_id:
-            await events.emit(self.user_id, type=type, data=data, chat_id=self.chat_id, message_id=self.message_id)
+        if message_id := self.request.message_id:
+            user_id, chat_id = self.request.user_id, self.request.chat_id
+            await events.emit(user_id, type=type, data=data, chat_id=chat_id, message_id=message_id)
 
 
-def _find_files(request: Request, ours: dict[str, Any], payload: dict[str, Any]) -> None:
-    """What the request and its messages call files becomes files that this person may see, or NotFound."""
-    payload["messages"] = list(payload["messages"])
-    attachments.resolve(request.user, payload["messages"])
-    ours["files"] = attachments.named(request.user, ours["files"])
-
-
-def _in_background(request: Request, ours: dict[str, Any], payload: dict[str, Any]) -> uuid.UUID:
-    """The id of the reply, in a stored chat or in a temporary one."""
-    message_id = access.named_uuid(ours["id"])
-    wish = exchanges.Wish(asker_of(request), model=payload["model"], features=ours["features"])
-    given = Given({**ours["params"], **payload}, session_id=ours["session_id"][:100], files=tuple(ours["files"]))
-    if temporary.is_temporary(ours["chat_id"]):
-        return temporary.answer(ours["chat_id"], message_id, wish, given=given, files=ours["files"])
-    return exchanges.answer_into(access.chat_for(request.user, ours["chat_id"]), message_id, wish, given=given).pk
-
-
-def _told_apart(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Our members and OpenAI's. Raises BadRequest for one of ours in the wrong form."""
+def completion_request(relayed: relay.RelayRequest) -> CompletionRequest:
+    """What the checked body asks for. Raises BadRequest for a member of ours that has the wrong form."""
     ours: dict[str, Any] = {}
-    forms: dict[str, type] = {
-        "chat_id": str,
-        "id": str,
-        "session_id": str,
-        "features": dict,
-        "files": list,
-        "params": dict,
-    }
-    for name, form in forms.items():
-        value = body.get(name)
+    for name, form in OURS.items():
+        value = relayed.payload.get(name)
         if value is not None and not isinstance(value, form):
             raise BadRequest(_("“%(name)s” has the wrong form.") % {"name": name}, code="invalid_type", param=name)
         ours[name] = form() if value is None else value
-    return ours, {name: value for name, value in body.items() if name not in forms}
+    openai = {name: value for name, value in relayed.payload.items() if name not in OURS}
+    return CompletionRequest(
+        relayed.caller,
+        relayed.cookies,
+        model=openai.pop("model"),
+        messages=openai.pop("messages"),
+        params={**ours["params"], **openai},
+        features=ours["features"],
+        files=ours["files"],
+        chat_id=ours["chat_id"],
+        message_id=ours["id"],
+        session_id=ours["session_id"][:SESSION_CHARACTERS],
+    )
+
+
+def _with_files(user: Any, request: CompletionRequest) -> CompletionRequest:
+    """The request, its files looked up and those of its messages. Raises NotFound for what the person may not see."""
+    messages = list(request.messages or ())
+    attachments.resolve(user, messages)
+    return replace(request, messages=messages, files=attachments.named(user, request.files))
+
+
+def _in_background(user: Any, request: CompletionRequest) -> uuid.UUID:
+    """The id of the reply, in a stored chat or in a temporary one."""
+    message_id = access.named_uuid(request.message_id)
+    if temporary.is_temporary(request.chat_id):
+        return temporary.answer(message_id, request)
+    return exchanges.answer_into(access.chat_for(user, request.chat_id), message_id, request).pk
 
 
 # --- An answer without a model ----------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ class MemoryHandler(Handler):
         wish = turn.features.get(self.name, False if temporary.is_temporary(turn.chat_id) else None)
         if (wish is not None and not wish) or not turn.caller.may("chats") or not (await switches.current()).memory:
             return
-        question = history.question_of(turn.messages)
+        question = history.last_question(turn.messages)
         facts = await in_thread(services.recall, turn.caller.user_id, question, only_if_used=wish is None)
         if not facts:
             return

@@ -35,12 +35,14 @@ from chat.events import FileData
 from chat.loop import in_thread
 from chat.pipeline import attachments
 from chat.pipeline.base import Choice, Handler, Option, Toggle
+from chat.pipeline.completion_request import CompletionRequest
 from chat.pipeline.turn import Turn
 from providers.errors import GatewayError
 from providers.facts import Caller
 
 __all__ = [
     "Choice",
+    "CompletionRequest",
     "Handler",
     "Option",
     "Toggle",

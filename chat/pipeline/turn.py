@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chat.events import EventType, FileData, plain
+from chat.pipeline.completion_request import CompletionRequest
 from providers.facts import Caller
 from providers.relay import RelayRequest
 
@@ -18,25 +19,53 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Turn:
-    """`payload` is the OpenAI body as it will be sent (`model`, `messages`, parameters); handlers may change it.
+    """A request on its way to the model, and where its events go.
 
-    `chat_id` and `message_id` are empty for a request without a stored chat; `files` are those of the last question.
-    `files_expire_at` is for files that are made in this turn: None lets them stay, a temporary chat's have an end.
+    `payload` is the OpenAI body as it will be sent (`model`, `messages`, parameters); handlers may change it. What was
+    asked for does not change: `request`, most of whose members can be read from the turn itself.
     """
 
-    caller: Caller
-    payload: dict[str, Any]
+    request: CompletionRequest
     sink: Sink
-    chat_id: str = ""
-    message_id: str = ""
-    session_id: str = ""
-    features: Mapping[str, Any] = field(default_factory=dict)
-    files: Sequence[Mapping[str, Any]] = ()
-    files_expire_at: datetime | None = None
-    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
-    shown: Sequence[Sequence[Mapping[str, Any]]] = ()  # the messages' `files`, once they are no more in the messages
+    payload: dict[str, Any] = field(init=False, repr=False)
+    shown: Sequence[Sequence[Mapping[str, Any]]] = ()  # `files` of the messages, after `attach` took them off
     answer_files: list[FileData] = field(default_factory=list)
     finished: bool = False
+
+    def __post_init__(self) -> None:
+        messages = list(self.request.messages or ())
+        self.payload = {**self.request.params, "messages": messages, "model": self.request.model}
+
+    @property
+    def caller(self) -> Caller:
+        return self.request.caller
+
+    @property
+    def chat_id(self) -> str:
+        """Empty for a request without a chat, as are `message_id` and `session_id`."""
+        return self.request.chat_id
+
+    @property
+    def message_id(self) -> str:
+        return self.request.message_id
+
+    @property
+    def session_id(self) -> str:
+        return self.request.session_id
+
+    @property
+    def features(self) -> Mapping[str, Any]:
+        return self.request.features
+
+    @property
+    def files(self) -> Sequence[Mapping[str, Any]]:
+        """The files of the last question."""
+        return self.request.files
+
+    @property
+    def files_expire_at(self) -> datetime | None:
+        """When files that are made in this turn expire; None: they stay."""
+        return self.request.files_expire_at
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -76,7 +105,7 @@ class Turn:
         """End the turn without calling the model."""
         self.finished = True
 
-    def ask(self, payload: dict[str, Any]) -> RelayRequest:
+    def relay_request(self, payload: dict[str, Any]) -> RelayRequest:
         """The relay's request for this turn: the files of its messages were for us."""
         return RelayRequest(
             operation="chat",
@@ -85,7 +114,7 @@ class Turn:
             raw=None,
             chat_id=self.chat_id,
             message_id=self.message_id,
-            cookies=self.cookies,
+            cookies=self.request.cookies,
         )
 
 

@@ -2,8 +2,8 @@
 
 reply.py     the life of one reply, from its pending row to its last event
 draft.py     what there is of it so far, and what the sockets were told
-store.py     its row: read at the start, saved while it grows, settled when nobody runs it any more
-temporary.py that of a temporary chat, which has no row
+store.py     where it is stored: its row, read at the start, saved while it grows, settled when no process runs it
+temporary.py the store of a temporary chat, which has no rows
 control.py   start, stop and resume from any process; what happens when the process ends
 """
 
@@ -15,17 +15,14 @@ from chat.runs.control import (
     settle,
     shutdown,
     start,
-    start_at,
+    start_in,
     stop,
     stop_own,
 )
-from chat.runs.reply import Asker, Given
 from chat.runs.store import STALE_SECONDS
 
 __all__ = [
     "STALE_SECONDS",
-    "Asker",
-    "Given",
     "is_strangers",
     "knows",
     "resume",
@@ -33,7 +30,7 @@ __all__ = [
     "settle",
     "shutdown",
     "start",
-    "start_at",
+    "start_in",
     "stop",
     "stop_own",
 ]

@@ -16,9 +16,10 @@ from django.db.models import QuerySet
 
 from chat import access, events, loop, tasks
 from chat.models import Message
+from chat.pipeline import CompletionRequest
 from chat.runs import store, temporary
 from chat.runs.draft import snapshot_of
-from chat.runs.reply import Asker, Given, Reply
+from chat.runs.reply import RunningReply
 from providers import runtime
 from providers.errors import NotFound
 
@@ -29,7 +30,7 @@ class Replies:
     """The replies of this process, by message."""
 
     def __init__(self) -> None:
-        self.running: dict[uuid.UUID, Reply] = {}
+        self.running: dict[uuid.UUID, RunningReply] = {}
         self.watched: set[uuid.UUID] = set()  # of others: looked at again when their heartbeat should have come
 
     def close(self) -> None:
@@ -39,23 +40,23 @@ class Replies:
                 continue
             reply.draft.status = Message.Status.INTERRUPTED
             try:
-                reply.place.end(reply.draft.row())
+                reply.store.save_end(reply.draft.row())
             except Exception:  # the process is going: the row is settled by whoever looks at it next
                 logger.warning("Reply %s could not be marked as interrupted", reply.id, exc_info=True)
 
 
-def start(answer: Message, *, asker: Asker, given: Given | None = None) -> None:
+def start(answer: Message, request: CompletionRequest) -> None:
     """Run the reply of a pending answer as a task of this process; from synchronous or asynchronous code.
 
-    With `given` the model gets this body; otherwise the branch that leads to the answer.
+    The model gets the messages of the request; without any, the branch that leads to the answer.
     """
-    start_at(store.Row(answer.pk, answer.chat_id), asker=asker, given=given)
+    start_in(store.RowStore(answer.pk, answer.chat_id), request)
 
 
-def start_at(place: store.Place, *, asker: Asker, given: Given | None = None) -> None:
-    """The same, wherever the reply is kept."""
-    tasks.give_up_follow_ups(place.chat_id)
-    reply = Reply(place, asker, loop.current(), given)
+def start_in(reply_store: store.ReplyStore, request: CompletionRequest) -> None:
+    """The same, wherever the reply is stored."""
+    tasks.give_up_follow_ups(reply_store.chat_id)
+    reply = RunningReply(reply_store, request, loop.current())
     runtime.state(Replies).running[reply.id] = reply
     loop.spawn(lambda: _run(reply), name=f"reply {reply.id}", on=reply.loop)
 
@@ -84,8 +85,11 @@ def stop_own(user_id: int, message_id: uuid.UUID) -> bool:
 def running_in(user_id: int, chat_id: str) -> list[uuid.UUID]:
     """The replies of a person's temporary chat that run in this process."""
     running = list(runtime.state(Replies).running.values())
-    mine = [one for one in running if one.user_id == user_id and one.chat_id == chat_id]
-    return [one.id for one in mine if not one.draft.is_over]
+    return [
+        reply.id
+        for reply in running
+        if reply.user_id == user_id and reply.chat_id == chat_id and not reply.draft.is_over
+    ]
 
 
 def knows(message_id: uuid.UUID) -> bool:
@@ -110,10 +114,10 @@ async def resume(user: access.Person, message_id: object, *, channel: str) -> No
     try:
         message = await loop.in_thread(_read, user, message_id)
     except NotFound:
-        unkept_id = access.as_uuid(message_id)
-        if await loop.in_thread(temporary.owner_of, unkept_id) != user.pk:
+        reply_id = access.as_uuid(message_id)
+        if await loop.in_thread(temporary.owner_of, reply_id) != user.pk:
             raise
-        await _tell_owner(unkept_id, {"type": "snapshot", "to": channel})
+        await _tell_owner(reply_id, {"type": "snapshot", "to": channel})
         return
     if message.is_running:
         await _ask_owner(message.pk, {"type": "snapshot", "to": channel})
@@ -139,20 +143,20 @@ async def shutdown() -> None:
 # --- Inside -----------------------------------------------------------------------------------------------------------
 
 
-async def _run(reply: Reply) -> None:
+async def _run(reply: RunningReply) -> None:
     listener = asyncio.create_task(_listen(reply))
     try:
         await reply.live()
-        await asyncio.sleep(reply.place.linger)
+        await asyncio.sleep(reply.store.linger)
     finally:
         runtime.state(Replies).running.pop(reply.id, None)
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)
     if reply.draft.status == Message.Status.DONE:
-        await reply.place.afterwards(reply.asker.caller)
+        await reply.store.after_end(reply.request.caller)
 
 
-async def _listen(reply: Reply) -> None:
+async def _listen(reply: RunningReply) -> None:
     """Do what other processes ask of this reply: `{"type": "stop"}`, `{"type": "snapshot", "to": channel}`."""
     layer = get_channel_layer()
     try:

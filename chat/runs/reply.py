@@ -1,11 +1,9 @@
-"""The life of one reply: its job is read, the pipeline runs, the model answers, pieces are told and saved, it ends."""
+"""The life of one reply: its messages are read, the pipeline runs, the model answers, what comes is sent and saved."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -15,12 +13,11 @@ from chat import events, pipeline, tools
 from chat.answers import reader
 from chat.loop import in_thread
 from chat.models import Message
-from chat.pipeline import Turn, attachments
-from chat.runs import store
+from chat.pipeline import CompletionRequest, Turn
 from chat.runs.draft import Draft
+from chat.runs.store import ReplyStore
 from providers import relay
 from providers.errors import GatewayError, ProviderError
-from providers.facts import Caller
 
 GATHER_SECONDS = 0.04  # pieces that come within this time go out as one event
 SAVE_SECONDS = 1.0  # the row is saved, and its heartbeat felt, this often
@@ -30,35 +27,15 @@ logger = logging.getLogger(__name__)
 Status = Message.Status
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """In whose name the model is called, and the cookies of the request, for connections that forward them."""
-
-    caller: Caller
-    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a program asks for itself: an OpenAI body instead of the stored branch."""
-
-    payload: dict[str, Any] = field(repr=False)
-    session_id: str = ""
-    files: tuple[dict[str, Any], ...] = ()
-
-
-class Reply:
+class RunningReply:
     """One answer while it grows. Lives on one event loop; `stop` and `interrupt` must be called there."""
 
-    def __init__(
-        self, place: store.Place, asker: Asker, loop: asyncio.AbstractEventLoop, given: Given | None = None
-    ) -> None:
-        self.place = place
-        self.id = place.id
-        self.chat_id = place.chat_id
-        self.user_id = asker.caller.user_id
-        self.asker = asker
-        self.given = given
+    def __init__(self, store: ReplyStore, request: CompletionRequest, loop: asyncio.AbstractEventLoop) -> None:
+        self.store = store
+        self.id = store.id
+        self.chat_id = store.chat_id
+        self.request = request
+        self.user_id = request.user_id
         self.draft = Draft()
         self.loop = loop
         self._task: asyncio.Task[Any] | None = None  # set once it lives
@@ -125,23 +102,11 @@ class Reply:
         await self._end(status, error)
 
     async def _answer(self) -> None:
-        job = await in_thread(self.place.load)
-        if job is None:
+        request = await in_thread(self.store.load, self.request)
+        if request is None:
             self._stopped = True
             return
-        payload = _with_files(self.given, job) if self.given else {"messages": job.messages}
-        turn = Turn(
-            caller=self.asker.caller,
-            cookies=self.asker.cookies,
-            chat_id=str(self.chat_id),
-            message_id=str(self.id),
-            session_id=self.given.session_id if self.given else "",
-            payload={**job.params, **payload, "model": job.model},
-            features=job.features,
-            files=job.files,
-            files_expire_at=job.files_expire_at,
-            sink=self,
-        )
+        turn = Turn(request, sink=self)
         await pipeline.run(turn)
         if not turn.finished:
             await self._call_model(turn)
@@ -166,7 +131,7 @@ class Reply:
 
     async def _hear_once(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
         payload = {**rounds.payload, "stream": True, "stream_options": {"include_usage": True}}
-        async with relay.call(turn.ask(payload)) as upstream:
+        async with relay.call(turn.relay_request(payload)) as upstream:
             self.draft.connection = upstream.connection
             if upstream.status >= 400:
                 raise await upstream.error()
@@ -258,7 +223,7 @@ class Reply:
             row = self.draft.row()
             changed = {name: value for name, value in row.items() if saved.get(name) != value}
             try:
-                alive = await in_thread(self.place.grow, {**changed, "status": row["status"]})
+                alive = await in_thread(self.store.save, {**changed, "status": row["status"]})
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("Reply %s could not be saved for now: %s", self.id, error)
                 continue
@@ -276,7 +241,7 @@ class Reply:
     async def _save_at_the_end(self) -> None:
         for wait in (*LAST_SAVE_WAITS, None):
             try:
-                await in_thread(self.place.end, self.draft.row())
+                await in_thread(self.store.save_end, self.draft.row())
             except (DatabaseError, InterfaceError):
                 if wait is None:  # the row stays as it was last saved and is settled as interrupted later
                     logger.exception("The end of reply %s could not be saved", self.id)
@@ -284,11 +249,3 @@ class Reply:
                 await asyncio.sleep(wait)
             else:
                 return
-
-
-def _with_files(given: Given, job: store.Job) -> dict[str, Any]:
-    """A program's body, its messages with the files that came with it or stand in the chat."""
-    messages = list(given.payload["messages"])
-    attachments.lend(messages, job.messages)
-    attachments.place(messages, [*job.files, *given.files])
-    return {**given.payload, "messages": messages}

@@ -1,13 +1,13 @@
-"""Where a reply is kept: mostly its row, read at the start, saved while it grows and at the end, settled when nobody
-runs it any more. (That of a temporary chat is kept nowhere: see temporary.py.)
+"""Where a running reply is stored. Mostly that is the row of its message, read at the start and saved while it grows; a
+row that no process runs any more is settled as interrupted. A temporary chat has no rows: see temporary.py.
 
 All times are the database's, so that clocks of several machines need not agree. Blocking: call it in a thread.
 """
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Protocol
 
 from django.db.models import QuerySet
@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from chat import history, tasks
 from chat.models import Message
+from chat.pipeline import CompletionRequest, attachments
 from providers.facts import Caller
 
 STALE_SECONDS = 8  # without a heartbeat for this long, a running row has lost its process
@@ -22,20 +23,8 @@ STALE_SECONDS = 8  # without a heartbeat for this long, a running row has lost i
 Status = Message.Status
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a reply needs to know at its start."""
-
-    model: str
-    messages: list[dict[str, Any]]  # OpenAI messages: the branch down to the question
-    files: list[dict[str, Any]]  # of the question
-    features: dict[str, Any] = field(default_factory=dict)
-    params: dict[str, Any] = field(default_factory=dict)
-    files_expire_at: datetime | None = None  # of files that are made for the answer; None: they stay
-
-
-class Place(Protocol):
-    """Where one reply is kept; `linger` is for how many seconds its process can still tell its end."""
+class ReplyStore(Protocol):
+    """Where one reply is stored. Its process can tell for `linger` seconds after the end how the reply ended."""
 
     @property
     def id(self) -> uuid.UUID: ...
@@ -44,51 +33,51 @@ class Place(Protocol):
     @property
     def linger(self) -> float: ...
 
-    def load(self) -> Job | None:
-        """What is to be answered; None when it is gone, or somebody stopped it before it began."""
+    def load(self, request: CompletionRequest) -> CompletionRequest | None:
+        """The request with the messages that the model gets; None when its answer was deleted or stopped before."""
 
-    def grow(self, columns: dict[str, Any]) -> bool:
-        """Save what changed. False when the reply should end: somebody stopped it, or it is gone."""
+    def save(self, columns: dict[str, Any]) -> bool:
+        """Save what changed. False when the reply should end: it was stopped or deleted."""
 
-    def end(self, columns: dict[str, Any]) -> None:
+    def save_end(self, columns: dict[str, Any]) -> None:
         """The last save."""
 
-    async def afterwards(self, caller: Caller) -> None:
+    async def after_end(self, caller: Caller) -> None:
         """What follows an answer that is done. Never raises GatewayError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """The row of a stored chat's answer."""
+class RowStore:
+    """The row of an answer in a stored chat."""
 
     id: uuid.UUID
     chat_id: uuid.UUID
     linger: float = 0.0  # afterwards the row tells
 
-    def load(self) -> Job | None:
+    def load(self, request: CompletionRequest) -> CompletionRequest | None:
         answer = Message.objects.filter(pk=self.id).exclude(status=Status.STOPPED).first()
         if answer is None:
             return None
         branch = history.branch_above(answer)
-        question = branch[-1] if branch else None
-        return Job(
-            model=answer.model,
-            messages=history.as_openai(branch),
-            files=question.files if question else [],
-            features=answer.options.get("features", {}),
-            params=answer.options.get("params", {}),
-        )
+        files = branch[-1].files if branch else []
+        messages = history.as_openai(branch)
+        if request.messages is not None:
+            own = list(request.messages)
+            attachments.lend(own, messages)
+            attachments.place(own, [*files, *request.files])
+            messages = own
+        return replace(request, chat_id=str(self.chat_id), message_id=str(self.id), messages=messages, files=files)
 
-    def grow(self, columns: dict[str, Any]) -> bool:
+    def save(self, columns: dict[str, Any]) -> bool:
         """With the heartbeat: a row that was taken for lost while its process was merely slow comes back to life."""
         rows = Message.objects.filter(pk=self.id).exclude(status=Status.STOPPED)
         return bool(rows.update(saved=Now(), **_storable(columns)))
 
-    def end(self, columns: dict[str, Any]) -> None:
+    def save_end(self, columns: dict[str, Any]) -> None:
         """Whatever the row said."""
         Message.objects.filter(pk=self.id).update(saved=Now(), **_storable(columns))
 
-    async def afterwards(self, caller: Caller) -> None:
+    async def after_end(self, caller: Caller) -> None:
         await tasks.after_reply(self.chat_id, self.id, caller)
 
 
@@ -101,12 +90,12 @@ def mark_stopped(message_id: uuid.UUID) -> bool:
 def interrupt_lost(messages: QuerySet[Message], *, alive: Collection[uuid.UUID] = ()) -> list[Message]:
     """Mark the running ones without a heartbeat as interrupted, and return them; `alive` are known to be running."""
     lost = messages.filter(status__in=Message.RUNNING, saved__lt=Now() - timedelta(seconds=STALE_SECONDS))
-    found = [message for message in lost.select_related("chat") if message.pk not in alive]
-    if found:
-        lost.filter(pk__in=[message.pk for message in found]).update(status=Status.INTERRUPTED)
-        for message in found:
+    interrupted = [message for message in lost.select_related("chat") if message.pk not in alive]
+    if interrupted:
+        lost.filter(pk__in=[message.pk for message in interrupted]).update(status=Status.INTERRUPTED)
+        for message in interrupted:
             message.status = Status.INTERRUPTED
-    return found
+    return interrupted
 
 
 def _storable(value: Any) -> Any:
@@ -114,5 +103,5 @@ def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if isinstance(value, dict):
-        return {key: _storable(one) for key, one in value.items()}
-    return [_storable(one) for one in value] if isinstance(value, list) else value
+        return {key: _storable(member) for key, member in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list) else value

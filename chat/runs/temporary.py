@@ -1,5 +1,5 @@
-"""Replies of temporary chats: no row says anything of them. Their process knows them, and for a short time after their
-end too, so that a tab that was away hears how it ended; whose they are stands in the shared cache, for other processes.
+"""Replies of temporary chats, which have no row. The process that runs such a reply knows it until shortly after its
+end, so that a tab that was away learns how it ended. Whose it is stands in the shared cache, for other processes.
 """
 
 import time
@@ -8,46 +8,46 @@ from typing import Any
 
 from django.core.cache import cache
 
-from chat.runs.store import Job
+from chat.pipeline import CompletionRequest
 from providers.facts import Caller
 
 LINGER = 120.0  # seconds that the end of a reply can still be asked for
-NOTED = 150.0  # how long a note of whose it is stands without being renewed
-RENEWED = 30.0
+OWNER_SECONDS = 150.0  # how long the cache holds the owner unless that is renewed
+RENEWED = 30.0  # seconds
 
 
-class Nowhere:
-    """Where such a reply is kept. What is to be answered comes with the request."""
+class TemporaryStore:
+    """The store of such a reply: it keeps the owner alone. The request has all messages already."""
 
     linger = LINGER
 
-    def __init__(self, reply_id: uuid.UUID, chat_id: str, owner_id: int, job: Job) -> None:
+    def __init__(self, reply_id: uuid.UUID, chat_id: str, owner_id: int) -> None:
         self.id, self.chat_id = reply_id, chat_id
-        self._owner_id, self._job = owner_id, job
-        self._noted = 0.0
-        self._note()
+        self._owner_id = owner_id
+        self._renewed = 0.0
+        self._renew()
 
-    def load(self) -> Job:
-        return self._job
+    def load(self, request: CompletionRequest) -> CompletionRequest:
+        return request
 
-    def grow(self, columns: dict[str, Any]) -> bool:
-        if time.monotonic() - self._noted > RENEWED:
-            self._note()
+    def save(self, columns: dict[str, Any]) -> bool:
+        if time.monotonic() - self._renewed > RENEWED:
+            self._renew()
         return True
 
-    def end(self, columns: dict[str, Any]) -> None:
-        self._note()
+    def save_end(self, columns: dict[str, Any]) -> None:
+        self._renew()
 
-    async def afterwards(self, caller: Caller) -> None:
+    async def after_end(self, caller: Caller) -> None:
         """Nothing: there is no chat to be named."""
 
-    def _note(self) -> None:
-        cache.set(_key(self.id), self._owner_id, NOTED)
-        self._noted = time.monotonic()
+    def _renew(self) -> None:
+        cache.set(_key(self.id), self._owner_id, OWNER_SECONDS)
+        self._renewed = time.monotonic()
 
 
 def owner_of(reply_id: uuid.UUID) -> int | None:
-    """Whose reply this is, in whatever process it runs or has just ended; None when nobody's. Blocking."""
+    """Whose reply this is, whichever process runs it or ran it a moment ago; None for an unknown id. Blocking."""
     owner_id: int | None = cache.get(_key(reply_id))
     return owner_id
 

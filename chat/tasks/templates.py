@@ -34,12 +34,6 @@ def fill(template: str, messages: Sequence[Mapping[str, Any]], prompt: str = "",
     return _PLACE.sub(value, template)
 
 
-def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
-    """What a person said last."""
-    asked = (one.get("content") for one in reversed(messages) if one.get("role") == "user")
-    return text_of(next(asked, ""))
-
-
 def excerpts(messages: Sequence[Mapping[str, Any]], *, characters: int) -> list[dict[str, Any]]:
     """The messages' texts, each cut to its beginning."""
     return [{"role": one.get("role", ""), "content": text_of(one.get("content"))[:characters]} for one in messages]

@@ -17,11 +17,9 @@ from django.utils.translation import gettext as _
 
 from chat import access, choice, files, history, runs, services, switches, tasks
 from chat.access import Person
-from chat.exchanges import Wish
 from chat.models import Chat, File, Message
-from chat.runs import Given
-from chat.runs.store import Job
-from chat.runs.temporary import Nowhere
+from chat.pipeline import CompletionRequest, attachments
+from chat.runs.temporary import TemporaryStore
 from providers.errors import BadRequest, Conflict, Forbidden
 from providers.facts import Caller
 
@@ -43,23 +41,25 @@ def files_end(chat_id: str) -> datetime | None:
     return files.temporary_end() if is_temporary(chat_id) else None
 
 
-def answer(chat_id: str, message_id: uuid.UUID, wish: Wish, *, given: Given, files: Sequence[Any] = ()) -> uuid.UUID:
-    """Begin the answer to what `given` says last; returns its id. The same request sent again changes nothing.
+def answer(message_id: uuid.UUID, request: CompletionRequest) -> uuid.UUID:
+    """Begin the answer to a request's messages; returns its id. The same request sent again changes nothing.
 
     Raises Forbidden (switched off), BadRequest (the chat's id), NotFound (model), Conflict (`id_taken`).
     """
     if not switches.current_blocking().temporary_chats:
         raise Forbidden(_("Temporary chats are switched off on this site."), code="temporary_chats_off")
-    if not _ID.fullmatch(chat_id):
+    if not _ID.fullmatch(request.chat_id):
         raise BadRequest(_("The id of this temporary chat has the wrong form."), code="invalid_id", param="chat_id")
-    given = replace(given, payload={**given.payload, "messages": _messages(given)})
-    job = _job(wish, given, files)
-    if message_id in runs.running_in(wish.user_id, chat_id):
+    messages = _as_stored(request.messages or ())
+    attachments.place(messages, request.files)
+    model = choice.model_for(request.caller, request.model)
+    request = replace(request, model=model, messages=messages, files_expire_at=files.temporary_end())
+    if message_id in runs.running_in(request.user_id, request.chat_id):
         return message_id
-    is_known = runs.knows(message_id) or runs.is_strangers(message_id, wish.user_id)
+    is_known = runs.knows(message_id) or runs.is_strangers(message_id, request.user_id)
     if is_known or Message.objects.filter(pk=message_id).exists():
         raise Conflict(_("This message id is taken."), code="id_taken")
-    runs.start_at(Nowhere(message_id, chat_id, wish.user_id, job), asker=wish.asker, given=given)
+    runs.start_in(TemporaryStore(message_id, request.chat_id, request.user_id), request)
     return message_id
 
 
@@ -114,24 +114,13 @@ def _rows(user: Person, file_ids: Sequence[object]) -> list[File]:
     return [found[key] for key in keys if key in found]
 
 
-def _messages(given: Given) -> list[dict[str, Any]]:
-    """The request's messages in the form of a stored branch's; as they are where any says more than words and files."""
-    messages: list[dict[str, Any]] = given.payload["messages"]
+def _as_stored(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A request's messages in the form of a stored branch's; as they are where one holds more than text and files."""
     if not all(one.keys() <= {"role", "content", "files"} and _is_plain(one) for one in messages):
-        return messages
-    told = [Message(role=one["role"], content=one["content"], files=one.get("files") or []) for one in messages]
-    return history.as_openai(told)
+        return list(messages)
+    branch = [Message(role=one["role"], content=one["content"], files=one.get("files") or []) for one in messages]
+    return history.as_openai(branch)
 
 
 def _is_plain(message: Mapping[str, Any]) -> bool:
     return message.get("role") in Message.Role.values and isinstance(message.get("content"), str)
-
-
-def _job(wish: Wish, given: Given, attached: Sequence[Any]) -> Job:
-    return Job(
-        model=choice.model_for(wish.asker.caller, wish.model),
-        messages=given.payload["messages"],
-        files=[one for one in attached if isinstance(one, dict)],
-        features=dict(wish.features),
-        files_expire_at=files.temporary_end(),
-    )

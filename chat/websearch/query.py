@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from chat import tasks
 from chat.answers import json_in_text
-from chat.history import question_of, text_of
+from chat.history import last_question, text_of
 from chat.websearch.endpoint import MAX_QUERY
 from providers import catalogue
 from providers.errors import GatewayError
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 async def query_for(caller: Caller, model: str, messages: Sequence[Mapping[str, Any]]) -> str:
     """The words for one search; empty when the person said none."""
-    own = " ".join(question_of(messages).split())[:MAX_QUERY]
+    own = " ".join(last_question(messages).split())[:MAX_QUERY]
     if not own:
         return ""
     try:

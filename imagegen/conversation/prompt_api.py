@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from chat.history import last_question
 from chat.tasks.api import TASK, completed
-from chat.tasks.templates import last_question
 from imagegen.conversation import prompt
 from imagegen.models import ImageSettings
 from providers.facts import Caller

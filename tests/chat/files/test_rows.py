@@ -14,7 +14,7 @@ from PIL import Image
 from chat import exchanges, files
 from chat.files import stores
 from chat.models import Chat, File, Message
-from chat.runs import Asker
+from chat.pipeline import CompletionRequest
 from providers import callers
 from providers.errors import BadRequest, TooLarge
 
@@ -290,8 +290,8 @@ def test_an_upload_for_a_temporary_chat_goes_after_a_day(alice, store):
 def test_a_file_that_is_sent_again_stays_where_it_was(alice, admin, connection, store):
     chats, held = [], files.accept(alice, png(), context=files.upload_context())
     for person in (alice, alice, admin):
-        wish = exchanges.Wish(Asker(callers.caller_for_user(person)))
-        chats.append(exchanges.start_chat(wish, content="This one", files=[held.pk]).chat)
+        request = CompletionRequest(callers.caller_for_user(person))
+        chats.append(exchanges.start_chat(request, content="This one", files=[held.pk]).chat)
     rows = [chat.file_rows.get() for chat in chats]
     assert rows[0] == held
     assert [row.owner for row in rows] == [alice, alice, admin]
@@ -304,8 +304,8 @@ def test_a_file_that_is_sent_again_stays_where_it_was(alice, admin, connection, 
 @pytest.mark.django_db(transaction=True)
 def test_a_picture_of_ones_own_that_is_sent_is_not_given_up(alice, connection, store):
     drawn = files.accept(alice, png(), context=files.FileContext(provenance={"engine": "Placeholder"}))
-    wish = exchanges.Wish(Asker(callers.caller_for_user(alice)))
-    exchanges.start_chat(wish, content="This one", files=[drawn.pk]).chat.delete()
+    request = CompletionRequest(callers.caller_for_user(alice))
+    exchanges.start_chat(request, content="This one", files=[drawn.pk]).chat.delete()
     drawn.refresh_from_db()
     assert stores.read(drawn.storage_name) == png()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from chat import pipeline
-from chat.pipeline import Handler, Turn
+from chat.pipeline import CompletionRequest, Handler, Turn
 from providers.callers import caller_for_user
 from tests.chat.handlers import Weather
 from tests.chat.talk import Talker
@@ -173,7 +173,7 @@ class TestATurn:
     @pytest.fixture
     def turn(self, alice):
         messages = [{"role": "user", "content": "x"}]
-        return Turn(caller=caller_for_user(alice), payload={"model": "m1", "messages": messages}, sink=Kept())
+        return Turn(CompletionRequest(caller_for_user(alice), model="m1", messages=messages), Kept())
 
     def test_context_goes_before_the_words_of_the_system_message(self, turn):
         turn.payload["messages"] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "x"}]

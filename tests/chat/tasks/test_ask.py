@@ -5,7 +5,8 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.tasks.templates import fill, last_question
+from chat.history import last_question
+from chat.tasks.templates import fill
 from providers.models import ChatModel, GatewaySettings
 from tests import people
 from tests.chat.talk import Talker

@@ -7,7 +7,7 @@ import pytest
 from chat import files
 from chat.files import stores
 from chat.models import Chat, ChatSettings, File, Message
-from chat.runs.temporary import Nowhere
+from chat.runs.temporary import TemporaryStore
 from tests.chat.talk import Talker
 from tests.chat.test_processes import RemoteSite, environment  # noqa: F401  a fixture
 from tests.upstream import Gate
@@ -160,7 +160,7 @@ def test_the_same_request_sent_twice_makes_one_answer(talker, upstream):
 def test_the_id_of_a_strangers_answer_in_another_process_is_taken(talker, site, bob, upstream, alice):
     """Whoever is noted as its owner is shown how it stands."""
     elsewhere = uuid.uuid4()
-    Nowhere(elsewhere, "local:theirs", alice.pk, job=None)
+    TemporaryStore(elsewhere, "local:theirs", alice.pk)
     body = {**QUESTION, "chat_id": "local:one", "id": str(elsewhere), "session_id": "s1"}
     refused = Talker(site, bob).send("POST", ADDRESS, body, status=409)
     assert refused["error"]["code"] == "id_taken"

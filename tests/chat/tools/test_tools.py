@@ -8,7 +8,7 @@ import pytest
 
 from chat import tools
 from chat.answers.calls import CallReader, arguments_in
-from chat.pipeline import Turn
+from chat.pipeline import CompletionRequest, Turn
 from chat.tools import Rounds
 from providers.callers import caller_for_user
 
@@ -28,8 +28,8 @@ class Silent:
 
 @pytest.fixture
 def turn(alice):
-    payload = {"model": "m1", "messages": [{"role": "user", "content": "Hi"}]}
-    return Turn(caller=caller_for_user(alice), payload=payload, sink=Silent())
+    messages = [{"role": "user", "content": "Hi"}]
+    return Turn(CompletionRequest(caller_for_user(alice), model="m1", messages=messages), Silent())
 
 
 def asked(name, arguments):
