@@ -89,9 +89,11 @@ def measure(url: str, size: int, folder: Path) -> None:
 
     from imagegen import jobs, services
     from imagegen.models import ImageEngine, ImageJob, ImageSettings
+    from providers.callers import caller_for_user
 
     call_command("migrate", verbosity=0)
     user = get_user_model()._default_manager.create_user("bench@example.com")  # type: ignore[attr-defined]
+    caller = caller_for_user(user)
     ImageEngine.objects.create(
         name="Bench", kind="openai", url=url, model="gpt-image-2", concurrency=AT_ONCE, options={"partial_images": 0}
     )
@@ -103,7 +105,8 @@ def measure(url: str, size: int, folder: Path) -> None:
         assert len(requests.post(f"{url}/images/generations", json={"prompt": "x"}, timeout=60).content) > size
 
     def ours() -> None:
-        job = services.request_images(user, {"prompt": f"x {time.perf_counter()}"})[0]
+        values = {"prompt": f"x {time.perf_counter()}"}
+        job = services.request_images(services.JobRequest(caller=caller, values=values))[0]
         assert jobs.wait_for(job, timeout=60).state == ImageJob.State.SUCCEEDED, job.error
 
     ours(), bare()  # imports, connections

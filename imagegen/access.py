@@ -1,4 +1,4 @@
-"""Who may draw, with which engine, and whose a job is. One gate for every way in: page, API, chat."""
+"""Who may draw, with which engine, and whose a job is: one answer for the pages, the API, chats and the admin."""
 
 import uuid
 from collections.abc import Sequence
@@ -9,51 +9,72 @@ from django.utils.translation import gettext as _
 
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from providers.errors import Forbidden, NotFound
+from providers.facts import Caller
 from providers.models import Access
 
+SCOPE = "images"  # what an API key must have been made for, see `callers.SCOPES`
 
-def check_may_draw(user: Any, *, editing: bool = False) -> ImageSettings:
-    """The settings, when this person may draw (or edit) now. Raises Forbidden: switched off, or not theirs to use."""
+
+def check_scope(caller: Caller) -> None:
+    """Raises Forbidden where the caller's key was made for something else."""
+    if not caller.may(SCOPE):
+        raise Forbidden(_("This API key was not made for pictures."), code="insufficient_scope")
+
+
+def check_may_draw(caller: Caller, *, editing: bool = False) -> ImageSettings:
+    """The picture settings, when this caller may draw (or edit) now.
+
+    Raises Forbidden: the key is for something else, pictures are switched off, or the person is in none of the groups.
+    """
+    check_scope(caller)
     switches = ImageSettings.load()
     if not switches.enabled:
         raise Forbidden(_("Drawing is switched off here."), code="images_disabled")
     if editing and not switches.edit_enabled:
         raise Forbidden(_("Editing pictures is switched off here."), code="image_edit_disabled")
-    if not user.is_superuser:
+    if not caller.is_admin:
         allowed = set(switches.groups.values_list("pk", flat=True))
-        if allowed and not user.groups.filter(pk__in=allowed).exists():
+        if allowed and allowed.isdisjoint(caller.group_ids):
             raise Forbidden(_("Your account may not draw pictures."), code="images_not_permitted")
     return switches
 
 
-def may_draw(user: Any, *, editing: bool = False) -> bool:
+def check_may_test(caller: Caller) -> None:
+    """Raises Forbidden for everybody but administrators: they try an engine before anybody may use it."""
+    check_scope(caller)
+    if not caller.is_admin:
+        raise Forbidden(_("Only administrators test picture engines."))
+
+
+def may_draw(caller: Caller, *, editing: bool = False) -> bool:
+    """Whether `check_may_draw` lets this caller in."""
     try:
-        check_may_draw(user, editing=editing)
+        check_may_draw(caller, editing=editing)
     except Forbidden:
         return False
     return True
 
 
-def engines_for(user: Any, *, editing: bool | None = None) -> list[ImageEngine]:
-    """The enabled engines that this person may use, in order; for one purpose when asked."""
+def engines_for(caller: Caller, *, editing: bool | None = None) -> list[ImageEngine]:
+    """The enabled engines that this caller may use, by position; `editing`: only those that edit, or that draw."""
     rows = ImageEngine.objects.filter(enabled=True)
-    if not user.is_superuser:
-        mine = Q(access=Access.PUBLIC) | Q(access=Access.GROUPS, groups__in=user.groups.all())
-        rows = rows.filter(mine).distinct()
+    if not caller.is_admin:
+        permitted = Q(access=Access.PUBLIC) | Q(access=Access.GROUPS, groups__in=caller.group_ids)
+        rows = rows.filter(permitted).distinct()
     return [row for row in rows if editing is None or row.serves(editing=editing)]
 
 
-def engine_for(user: Any, switches: ImageSettings, *, name: str = "", editing: bool = False) -> ImageEngine:
-    """The engine that is named (name, id or kind), else the default one, else the first that they may use.
+def engine_for(caller: Caller, switches: ImageSettings, *, name: str = "", editing: bool = False) -> ImageEngine:
+    """The engine that is named (name, id or kind), else the default one, else the first that the caller may use.
 
-    Raises NotFound when it is not there or not theirs: both answer alike.
+    Raises NotFound for an engine that does not exist and for one that the caller may not use: both answer alike.
     """
-    mine = engines_for(user, editing=editing)
+    engines = engines_for(caller, editing=editing)
     if name:
-        chosen = _named(mine, name)
+        chosen = _named(engines, name)
     else:
         default = switches.edit_engine_id if editing else switches.engine_id
-        chosen = next((row for row in mine if row.pk == default), mine[0] if mine else None)
+        chosen = next((row for row in engines if row.pk == default), engines[0] if engines else None)
     if chosen is None:
         message = _("There is no such picture engine.") if name else _("No picture engine is set up for this yet.")
         raise NotFound(message, code="engine_not_found", param="engine" if name else None)
@@ -61,28 +82,26 @@ def engine_for(user: Any, switches: ImageSettings, *, name: str = "", editing: b
 
 
 def _named(rows: Sequence[ImageEngine], name: str) -> ImageEngine | None:
-    for matches in (
-        lambda row: row.name == name,
-        lambda row: str(row.pk) == name,
-        lambda row: row.kind == name,
-    ):
-        if found := next((row for row in rows if matches(row)), None):
-            return found
+    """By name, else by id, else by kind: a name may look like the other two."""
+    for value_of in (lambda row: row.name, lambda row: str(row.pk), lambda row: row.kind):
+        for row in rows:
+            if value_of(row) == name:
+                return row
     return None
 
 
-def job_for(user: Any, job_id: object) -> ImageJob:
-    """The person's job; any job for an administrator. Raises NotFound."""
+def job_for(caller: Caller, job_id: object) -> ImageJob:
+    """The caller's job; any job for an administrator. Raises NotFound."""
     try:
         key = job_id if isinstance(job_id, uuid.UUID) else uuid.UUID(str(job_id))
     except ValueError:
         raise _no_job() from None
-    jobs = ImageJob.objects.select_related("engine").filter(pk=key)
-    job = (jobs if user.is_superuser else jobs.filter(user_id=user.pk)).first()
+    jobs: Any = ImageJob.objects.select_related("engine").filter(pk=key)
+    job = (jobs if caller.is_admin else jobs.filter(user_id=caller.user_id)).first()
     if job is None:
         raise _no_job()
-    return job
+    return job  # type: ignore[no-any-return]
 
 
 def _no_job() -> NotFound:
-    return NotFound(_("This job is not there."), code="job_not_found")
+    return NotFound(_("This job does not exist."), code="job_not_found")

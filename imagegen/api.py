@@ -1,8 +1,8 @@
 """Pictures as JSON: make and wait, edit and wait, or as a job to watch, cancel and retry."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.pagination import CursorPagination
@@ -13,13 +13,11 @@ from rest_framework.views import APIView
 
 from chat.files import file_json
 from chat.files.views import FileSerializer
-from imagegen import access, inputs, jobs, rows, serializers, services
+from imagegen import access, jobs, rows, serializers, services
 from imagegen.jobs import shape
 from imagegen.models import ImageJob
-from providers import catalogue
 from providers.authentication import caller_of
 from providers.errors import UpstreamTimeout
-from providers.relay import rate_limits
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeated request returns the first job"
@@ -27,32 +25,34 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 
 class MayUseImages(BasePermission):
-    """A key that was made for something else draws nothing."""
+    """Whose key was made for something else sees no jobs and no engines either. Raises Forbidden."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return caller_of(request).may("images")
+        access.check_scope(caller_of(request))
+        return True
 
 
 class ImageView(APIView):
     permission_classes = (IsAuthenticated, MayUseImages)
 
 
-def ask(request: Request, values: dict[str, Any]) -> tuple[ImageJob, bool]:
-    """The job for a validated body; with `image` it is an edit."""
-    keep_to_limits(request)
+def start(request: Request, values: Mapping[str, Any]) -> ImageJob:
+    """The job for a validated body; with `image` it is an edit. Raises as `services.request_images`."""
     given = {name: value for name, value in values.items() if value not in (None, "")}
-    images = inputs.files_of(request.user, given.pop("image")) if given.get("image") else []
-    mask_name = given.pop("mask", None)
-    mask = inputs.files_of(request.user, mask_name, param="mask")[0] if mask_name else None
-    key = request.headers.get("Idempotency-Key", "").strip()
-    return services.request_images(request.user, given, images=images, mask=mask, idempotency_key=key)
+    image, mask = given.pop("image", ()), given.pop("mask", None)
+    return services.request_images(
+        services.JobRequest(
+            caller=caller_of(request),
+            values=given,
+            images=image if isinstance(image, list | tuple) else [image],
+            mask=mask,
+            idempotency_key=idempotency_key(request),
+        )
+    )[0]
 
 
-def keep_to_limits(request: Request) -> None:
-    """Count a request for pictures against the caller's rate limits. Raises RateLimited."""
-    found = catalogue.snapshot_blocking().limits
-    if found:
-        async_to_sync(rate_limits.admit)(caller_of(request), found)
+def idempotency_key(request: Request) -> str:
+    return request.headers.get("Idempotency-Key", "").strip()
 
 
 def wait(job: ImageJob) -> ImageJob:
@@ -75,7 +75,7 @@ class Generations(ImageView):
     def post(self, request: Request) -> Response:
         taken = self.serializer_class(data=request.data)
         taken.is_valid(raise_exception=True)
-        job, _new = ask(request, dict(taken.validated_data))
+        job = start(request, taken.validated_data)
         found = services.finished_files(wait(job))
         return Response([file_json(row) for row in found], headers={"X-Job-Id": str(job.pk)})
 
@@ -101,8 +101,9 @@ class ImageModels(ImageView):
         responses=serializers.ImageModelSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
-        switches = access.check_may_draw(request.user)
-        engine = access.engine_for(request.user, switches, name=request.query_params.get("engine", ""))
+        caller = caller_of(request)
+        switches = access.check_may_draw(caller)
+        engine = access.engine_for(caller, switches, name=request.query_params.get("engine", ""))
         choices = rows.engine_of(engine).models(rows.config_of(engine))
         return Response([{"id": choice.id, "name": choice.name or choice.id} for choice in choices])
 
@@ -111,8 +112,8 @@ class Engines(ImageView):
     @extend_schema(operation_id="images_engines", responses=serializers.EngineSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The engines that the caller may use."""
-        access.check_may_draw(request.user)
-        return Response([shape.engine_json(row) for row in access.engines_for(request.user)])
+        access.check_may_draw(caller_of(request))
+        return Response([shape.engine_json(row) for row in access.engines_for(caller_of(request))])
 
 
 class JobPages(CursorPagination):
@@ -157,7 +158,7 @@ class JobList(ImageView):
     def post(self, request: Request) -> Response:
         taken = serializers.JobWishSerializer(data=request.data)
         taken.is_valid(raise_exception=True)
-        job, _new = ask(request, dict(taken.validated_data))
+        job = start(request, taken.validated_data)
         location = {"Location": f"/api/v1/images/jobs/{job.pk}"}
         return Response(shape.job_json(job), status=status.HTTP_202_ACCEPTED, headers=location)
 
@@ -165,13 +166,13 @@ class JobList(ImageView):
 class JobDetail(ImageView):
     @extend_schema(operation_id="image_jobs_read", responses=serializers.JobSerializer)
     def get(self, request: Request, job_id: str) -> Response:
-        return Response(shape.job_json(access.job_for(request.user, job_id)))
+        return Response(shape.job_json(access.job_for(caller_of(request), job_id)))
 
 
 class CancelJob(ImageView):
     @extend_schema(operation_id="image_jobs_cancel", request=None, responses={202: serializers.JobSerializer})
     def post(self, request: Request, job_id: str) -> Response:
-        job = access.job_for(request.user, job_id)
+        job = access.job_for(caller_of(request), job_id)
         services.cancel_job(job)
         job.refresh_from_db()
         return Response(shape.job_json(job), status=status.HTTP_202_ACCEPTED)
@@ -180,5 +181,5 @@ class CancelJob(ImageView):
 class RetryJob(ImageView):
     @extend_schema(operation_id="image_jobs_retry", request=None, responses={202: serializers.JobSerializer})
     def post(self, request: Request, job_id: str) -> Response:
-        job = services.retry_job(request.user, access.job_for(request.user, job_id))
+        job = services.retry_job(caller_of(request), access.job_for(caller_of(request), job_id))
         return Response(shape.job_json(job), status=status.HTTP_202_ACCEPTED)

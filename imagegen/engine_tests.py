@@ -1,16 +1,13 @@
 """Trying an engine out: ask it, or have it draw a small picture through the real path."""
 
-from typing import Any
-
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chat.models import File
-from imagegen import config, inputs, jobs, rows, services
-from imagegen.jobs import claims
-from imagegen.models import ImageEngine, ImageJob
-from imagegen.picture_request import PictureRequest
+from imagegen import config, jobs, rows, services
+from imagegen.models import ImageEngine
 from providers.errors import GatewayError, UpstreamTimeout
+from providers.facts import Caller
 from providers.services import Tested
 
 PATIENCE = 180.0  # seconds a test picture may take; a cold checkpoint loads for minutes
@@ -31,26 +28,15 @@ def check(row: ImageEngine) -> Tested:
     return Tested(True, words)
 
 
-def draw(user: Any, row: ImageEngine, prompt: str) -> list[File]:
+def draw(caller: Caller, row: ImageEngine, prompt: str) -> list[File]:
     """A small picture by this very engine, switched on or not, as a job of this administrator's.
 
     Raises what went wrong.
     """
     engine, values = rows.engine_of(row), rows.config_of(row)
-    wish = PictureRequest(prompt=prompt)
-    if not engine.capabilities(values).size_problem(SMALL):
-        wish = wish.but(size=SMALL)
-    wish = engine.prepare(values, wish)
-    job = ImageJob.objects.create(
-        user=user,
-        engine=row,
-        prompt=wish.prompt,
-        request=wish.values(),
-        input_order=inputs.ids_of([]),
-        worker=claims.worker(),
-        heartbeat=timezone.now(),
-    )
-    jobs.submit(job)
+    size = "" if engine.capabilities(values).size_problem(SMALL) else SMALL
+    request = services.JobRequest(caller=caller, values={"prompt": prompt, "size": size}, tested_engine=row)
+    job, _new = services.request_images(request)
     if jobs.wait_for(job, timeout=PATIENCE).is_open:
         jobs.cancel(job)
         raise UpstreamTimeout(_("The picture was not ready after %d seconds.") % PATIENCE)

@@ -23,11 +23,12 @@ from rest_framework.request import Request
 from chat.files import stores
 from chat.loop import in_thread
 from chat.models import File
-from imagegen import inputs, jobs, services
-from imagegen.api import IDEMPOTENCY_KEY, ImageView, keep_to_limits, wait
+from imagegen import jobs, services
+from imagegen.api import IDEMPOTENCY_KEY, ImageView, idempotency_key, wait
 from imagegen.models import ImageJob
 from imagegen.serializers import WishSerializer
 from providers import event_streams
+from providers.authentication import caller_of
 from providers.errors import BadRequest, GatewayError
 
 # Members that speak to us; every other one is the model's own parameter and goes on to it (quality, background, …).
@@ -43,24 +44,26 @@ class OpenAIGenerations(ImageView):
         operation_id="openai_images_generate", parameters=[IDEMPOTENCY_KEY], request=WishSerializer, responses=dict
     )
     def post(self, request: Request) -> HttpResponseBase:
-        keep_to_limits(request)
         body = _body(request)
         images, mask = self.inputs(request, body)
         streaming, form = _flag(body.get("stream")), _form(body)
         job, _new = services.request_images(
-            request.user,
-            {**_values(body), "previews": body.get("partial_images") or 0 if streaming else 0},
-            images=images,
-            mask=mask,
-            idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
+            services.JobRequest(
+                caller=caller_of(request),
+                values={**_values(body), "previews": body.get("partial_images") or 0 if streaming else 0},
+                images=images,
+                mask=mask,
+                idempotency_key=idempotency_key(request),
+            )
         )
         if streaming:
             return _stream(job, self.kind)
-        found = services.finished_files(wait(job))
-        answer = {"created": int(job.created.timestamp()), "data": [_datum(row, form, request) for row in found]}
+        files = services.finished_files(wait(job))
+        answer = {"created": int(job.created.timestamp()), "data": [_datum(row, form, request) for row in files]}
         return HttpResponse(orjson.dumps(answer), content_type="application/json")
 
-    def inputs(self, request: Request, body: dict[str, Any]) -> tuple[list[File], File | None]:
+    def inputs(self, request: Request, body: dict[str, Any]) -> tuple[list[object], object]:
+        """Input pictures and mask, as `inputs.files_of` takes them."""
         return [], None
 
 
@@ -78,22 +81,16 @@ class OpenAIEdits(OpenAIGenerations):
         response: HttpResponseBase = super().post(request)
         return response
 
-    def inputs(self, request: Request, body: dict[str, Any]) -> tuple[list[File], File | None]:
+    def inputs(self, request: Request, body: dict[str, Any]) -> tuple[list[object], object]:
         """Parts named `image` or `image[]`, repeated, in any order; or the JSON form's `images` of URLs."""
-        user = request.user
-        uploads = [*request.FILES.getlist("image"), *request.FILES.getlist("image[]")]
-        images = [inputs.file_from_bytes(user, upload.read(), name=upload.name or "") for upload in uploads]
+        images: list[object] = [*request.FILES.getlist("image"), *request.FILES.getlist("image[]")]
         if not images:
-            named = body.get("images") or body.get("image")
-            names = [_named(one) for one in (named if isinstance(named, list) else [named])] if named else []
-            if not names:
-                raise BadRequest(_("Send at least one picture to edit."), param="image")
-            images = inputs.files_of(user, names)
-        if upload := request.FILES.get("mask"):
-            return images, inputs.file_from_bytes(user, upload.read(), name=upload.name or "", param="mask")
-        if mask := body.get("mask"):
-            return images, inputs.files_of(user, _named(mask), param="mask")[0]
-        return images, None
+            given = body.get("images") or body.get("image") or []
+            images = [_named(one) for one in (given if isinstance(given, list) else [given])]
+        if not images:
+            raise BadRequest(_("Send at least one picture to edit."), param="image")
+        mask = request.FILES.get("mask") or (_named(body["mask"]) if body.get("mask") else None)
+        return images, mask
 
 
 def _named(one: object) -> str:

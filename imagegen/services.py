@@ -1,8 +1,8 @@
-"""The verbs of picture making: ask, cancel, retry; used alike by the page, the API, the chat and the admin."""
+"""The verbs of picture jobs: request, cancel, retry; used alike by the pages, the API, chats, tools and the admin."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,89 +11,118 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat.models import Chat, File, Message
+from chat import files
+from chat.models import File
 from imagegen import access, inputs, jobs, rows
 from imagegen.jobs import claims
-from imagegen.models import ImageJob
+from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import PictureRequest
+from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError
+from providers.facts import Caller
+from providers.relay import rate_limits
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
-OWN_VALUES = ("original_prompt",)  # kept with the request though no engine reads them
-ERRORS = {one.blame: one for one in (CallerError, ProviderError, NetworkError)}  # of failed jobs, by who is to blame
+KEPT_VALUES = ("original_prompt",)  # stored with the request though no engine reads them
+ERRORS = {error.blame: error for error in (CallerError, ProviderError, NetworkError)}  # of failed jobs, by blame
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the pictures belong, besides their owner."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """What a caller asks for, from whichever entrance it came. With `images` it is an edit.
 
-    chat: Chat | None = None
-    message: Message | None = None
-    session_id: str = ""
-    expires_at: datetime | None = None  # of pictures for a temporary chat
-
-
-NOWHERE = Place()
-
-
-def request_images(
-    user: Any,
-    values: Mapping[str, Any],
-    *,
-    images: Sequence[File] = (),
-    mask: File | None = None,
-    place: Place = NOWHERE,
-    idempotency_key: str = "",
-) -> tuple[ImageJob, bool]:
-    """Write the job and set it going; returns it and whether it is new (a repeated key returns the first job).
-
-    With `images` it is an edit. Everything that can be known before drawing is refused here: Forbidden, NotFound
-    (engine), BadRequest (what the engine cannot express), ConfigurationError, Conflict (the key was used for another
-    request).
+    `values` are the members of `PictureRequest` as they came, `engine` (a name, an id or a kind) and `original_prompt`.
+    `images` and `mask` are what `inputs.files_of` takes: rows, uploads or names. `context` is for the files that come
+    of it; they and the job go at its `expires_at`. `tested_engine` is an engine that an administrator tries.
     """
-    editing = bool(images)
-    switches = access.check_may_draw(user, editing=editing)
-    digest = _digest(values, images, mask)
-    if idempotency_key and (first := _first_job(user, idempotency_key, digest)):
+
+    caller: Caller
+    values: Mapping[str, Any]
+    images: Sequence[object] = field(default=(), repr=False)
+    mask: object = field(default=None, repr=False)
+    context: files.FileContext = files.NO_CONTEXT
+    idempotency_key: str = ""
+    tested_engine: ImageEngine | None = None
+
+
+def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
+    """Write the job and start it; returns it and whether it is new (a repeated key returns the first job).
+
+    No other function makes jobs. It holds every rule that can be known before an engine draws: the key's scope and the
+    person's permission (Forbidden), rate limits (RateLimited), the input pictures and the mask (NotFound, TooLarge,
+    BadRequest), the engine (NotFound), what the engine can express (BadRequest, ConfigurationError), how many jobs a
+    person may have open (Conflict), room for another file (TooLarge), and that an idempotency key stands for one
+    request (Conflict).
+
+    A `tested_engine` is for administrators alone. It may be switched off, and drawing may be switched off for
+    everybody: engines are tried before people may use them. All other rules hold for it too.
+    """
+    caller, editing = request.caller, bool(request.images)
+    engine = request.tested_engine
+    if engine is not None:
+        access.check_may_test(caller)
+    else:
+        switches = access.check_may_draw(caller, editing=editing)
+    rate_limits.admit_blocking(caller)
+    user = user_of(caller)
+    images = inputs.files_of(user, request.images)
+    mask = inputs.files_of(user, [request.mask], param="mask")[0] if request.mask else None
+    digest = _digest(request.values, images, mask)
+    key = request.idempotency_key
+    if key and (first := _first_job(caller, key, digest)):
         return first, False
-    engine = access.engine_for(user, switches, name=str(values.get("engine") or ""), editing=editing)
-    wish = PictureRequest.from_values(
-        values,
-        images=tuple(inputs.picture_of(row) for row in images),
-        mask=inputs.picture_of(mask) if mask else None,
+    if engine is None:
+        engine = access.engine_for(caller, switches, name=str(request.values.get("engine") or ""), editing=editing)
+    pictures = tuple(inputs.picture_of(row) for row in images)
+    drawing = PictureRequest.from_values(
+        request.values, images=pictures, mask=inputs.mask_for(mask, pictures) if mask else None
     )
-    wish = rows.engine_of(engine).prepare(rows.config_of(engine), wish)
-    if ImageJob.objects.filter(user_id=user.pk, state__in=ImageJob.OPEN).count() >= MAX_OPEN_PER_USER:
+    drawing = rows.engine_of(engine).prepare(rows.config_of(engine), drawing)
+    if ImageJob.objects.filter(user_id=caller.user_id, state__in=ImageJob.OPEN).count() >= MAX_OPEN_PER_USER:
         raise Conflict(_("You have %d pictures waiting already. Let some finish first.") % MAX_OPEN_PER_USER)
-    kept = wish.values() | {name: values[name] for name in OWN_VALUES if isinstance(values.get(name), str)}
+    files.check_room(caller.user_id)
     try:
-        with transaction.atomic():
-            job = ImageJob.objects.create(
-                user_id=user.pk,
-                engine=engine,
-                prompt=wish.prompt,
-                request=kept,
-                mask=mask,
-                input_order=inputs.ids_of(images),
-                chat=place.chat,
-                message=place.message,
-                session_id=place.session_id,
-                expires_at=place.expires_at,
-                idempotency_key=idempotency_key[:200],
-                request_digest=digest,
-                worker=claims.worker(),
-                heartbeat=timezone.now(),
-            )
-            job.inputs.set(images)
-            if place.expires_at is None:
-                _let_stay([*images, *([mask] if mask else [])])
-            jobs.submit(job)
+        return _write(request, engine, drawing, images, mask, digest), True
     except IntegrityError:  # the same key arrived twice at once
-        first = _first_job(user, idempotency_key, digest)
+        first = _first_job(caller, key, digest)
         if first is None:
             raise
         return first, False
-    return job, True
+
+
+def _write(
+    request: JobRequest,
+    engine: ImageEngine,
+    drawing: PictureRequest,
+    images: Sequence[File],
+    mask: File | None,
+    digest: str,
+) -> ImageJob:
+    """The row of a job, given to this process once it is committed."""
+    context = request.context
+    kept = {name: value for name in KEPT_VALUES if isinstance(value := request.values.get(name), str)}
+    with transaction.atomic():
+        job = ImageJob.objects.create(
+            user_id=request.caller.user_id,
+            engine=engine,
+            prompt=drawing.prompt,
+            request=drawing.values() | kept,
+            mask=mask,
+            input_order=inputs.ids_of(images),
+            chat=context.chat,
+            message=context.message,
+            session_id=context.session_id,
+            expires_at=context.expires_at,
+            idempotency_key=request.idempotency_key[:200],
+            request_digest=digest,
+            worker=claims.worker(),
+            heartbeat=timezone.now(),
+        )
+        job.inputs.set(images)
+        if context.expires_at is None:
+            _keep([*images, *([mask] if mask else [])])
+        jobs.submit(job)
+    return job
 
 
 def cancel_job(job: ImageJob) -> None:
@@ -103,27 +132,36 @@ def cancel_job(job: ImageJob) -> None:
     jobs.cancel(job)
 
 
-def retry_job(user: Any, job: ImageJob) -> ImageJob:
-    """The same wish once more, as a new job. Raises Conflict while the first is open, and what a new request raises."""
+def retry_job(caller: Caller, job: ImageJob) -> ImageJob:
+    """The same request once more, as a new job of the caller's.
+
+    Raises Conflict while the first is open, BadRequest when an input has been deleted, and as `request_images`, whose
+    rules hold for a retry as for any other request.
+    """
     if job.is_open:
         raise Conflict(_("This job is still under way."), code="job_open")
-    kept = {str(row.pk): row for row in job.inputs.all()}
-    if len(kept) < len(set(job.input_order)):
+    inputs_by_id = {str(row.pk): row for row in job.inputs.all()}
+    if len(inputs_by_id) < len(set(job.input_order)):
         raise BadRequest(_("An input picture of this job was deleted."), code="input_gone", param="image")
-    values = {**job.request, "engine": str(job.engine_id) if job.engine_id else ""}
-    place = Place(chat=job.chat, message=job.message, session_id=job.session_id, expires_at=job.expires_at)
-    images = [kept[key] for key in job.input_order]
-    return request_images(user, values, images=images, mask=job.mask, place=place)[0]
+    return request_images(
+        JobRequest(
+            caller=caller,
+            values={**job.request, "engine": str(job.engine_id) if job.engine_id else ""},
+            images=[inputs_by_id[key] for key in job.input_order],
+            mask=job.mask,
+            context=inputs.context_of(job),
+        )
+    )[0]
 
 
 def forget_job(job: ImageJob) -> None:
-    """A job of a temporary chat has ended and its pictures are shown: its wish is nobody's any more."""
+    """Delete a job of a temporary chat once it has ended and its pictures are shown; the files stay until their end."""
     if job.expires_at is not None:
         ImageJob.objects.filter(pk=job.pk).exclude(state__in=ImageJob.OPEN).delete()
 
 
 def purge_jobs(*, now: datetime) -> None:
-    """The same for jobs of temporary chats that nobody waited for, once their time is over."""
+    """Delete jobs of temporary chats that have ended and whose time is over: nobody waited for their pictures."""
     ImageJob.objects.filter(expires_at__lt=now).exclude(state__in=ImageJob.OPEN).delete()
 
 
@@ -138,29 +176,30 @@ def finished_files(job: ImageJob) -> list[File]:
 
 def error_of(job: ImageJob) -> GatewayError:
     """The error that a failed job ended with, as it was raised."""
-    kept = job.error or {}
-    return ERRORS.get(kept.get("blame", ""), GatewayError)(
-        kept.get("message") or _("The picture could not be made."),
-        code=kept.get("code"),
-        provider=kept.get("provider", ""),
-        retryable=bool(kept.get("retryable")),
-        retry_after=kept.get("retry_after"),
-        status=kept.get("status") or 502,
+    body = job.error or {}
+    return ERRORS.get(body.get("blame", ""), GatewayError)(
+        body.get("message") or _("The picture could not be made."),
+        code=body.get("code"),
+        provider=body.get("provider", ""),
+        retryable=bool(body.get("retryable")),
+        retry_after=body.get("retry_after"),
+        status=body.get("status") or 502,
     )
 
 
-def _let_stay(needed: Sequence[File]) -> None:
-    """What a job was drawn from stays as long as its owner wants: a retry must not find half of it."""
-    File.objects.filter(pk__in=[row.pk for row in needed], expires_at__isnull=False).update(expires_at=None)
+def _keep(inputs_of_job: Sequence[File]) -> None:
+    """Uploads that a job was drawn from stay until their owner deletes them: a retry needs all of them."""
+    File.objects.filter(pk__in=[row.pk for row in inputs_of_job], expires_at__isnull=False).update(expires_at=None)
 
 
-def _first_job(user: Any, key: str, digest: str) -> ImageJob | None:
-    job = ImageJob.objects.select_related("engine").filter(user_id=user.pk, idempotency_key=key[:200]).first()
+def _first_job(caller: Caller, key: str, digest: str) -> ImageJob | None:
+    job = ImageJob.objects.select_related("engine").filter(user_id=caller.user_id, idempotency_key=key[:200]).first()
     if job is not None and job.request_digest != digest:
         raise Conflict(_("This Idempotency-Key was used for another request."), code="idempotency_key_reused")
     return job
 
 
 def _digest(values: Mapping[str, Any], images: Sequence[File], mask: File | None) -> str:
-    said = {**values, "image": [row.sha256 for row in images], "mask": mask.sha256 if mask else None}
-    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    """What an idempotency key stands for: the values and the bytes of the inputs."""
+    request = {**values, "image": [row.sha256 for row in images], "mask": mask.sha256 if mask else None}
+    return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()

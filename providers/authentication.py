@@ -68,10 +68,13 @@ def presented_key(authorization: str, api_key: str = "") -> str | None:
 
 
 def caller_of(request: Any) -> Caller:
-    """The caller of a DRF or Django request that somebody is signed in to; raises Unauthenticated otherwise."""
+    """The caller of a DRF or Django request that somebody is signed in to, looked up once; raises Unauthenticated
+    otherwise.
+    """
     auth = getattr(request, "auth", None)
     if isinstance(auth, Caller):
         return auth
     if not request.user.is_authenticated:
         raise Unauthenticated(_("Sign in, or send an API key."))
-    return callers.caller_for_user(request.user)
+    request.auth = caller = callers.caller_for_user(request.user)
+    return caller

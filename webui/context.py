@@ -18,8 +18,9 @@ def site(request: HttpRequest) -> dict[str, Any]:
 
 def _may_draw(request: HttpRequest) -> bool:
     from imagegen import access
+    from providers.authentication import caller_of
 
-    return request.user.is_authenticated and access.may_draw(request.user)
+    return request.user.is_authenticated and access.may_draw(caller_of(request))
 
 
 def _setup_needed() -> bool:

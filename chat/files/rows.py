@@ -141,7 +141,7 @@ def _save(row: File, file: DjangoFile) -> File:
             row.storage_name = twin.storage_name
             row.save()
             return row
-    _check_quota(row)
+    _make_room(row)
     name = f"{row.sha256[:2]}/{row.sha256}-{secrets.token_hex(4)}{_extension(row.content_type)}"
     row.storage_name = stores.write(name, file)
     try:
@@ -166,20 +166,25 @@ def copy_for(owner: Person, row: File, *, context: FileContext = NO_CONTEXT) -> 
         copy.chat, copy.message, copy.session_id = context.chat, context.message, context.session_id
         copy.provenance, copy.expires_at = dict(context.provenance or {}), context.expires_at
         if not File.objects.filter(owner_id=owner.pk, storage_name=copy.storage_name).exists():
-            _check_quota(copy)
+            _make_room(copy)
         copy.save()
     return copy
 
 
-def _check_quota(row: File) -> None:
-    if settings.FILE_QUOTA_BYTES:
-        room = settings.FILE_QUOTA_BYTES - row.size
-        if used_bytes(row.owner_id) > room:
-            limit = settings.FILE_QUOTA_BYTES // 1_000_000
-            message = _("Your files have reached the limit of %d MB. Delete some, then try again.") % limit
-            raise TooLarge(message, code="quota_exceeded", param="file")
-        if _held_bytes(File.everything.filter(owner_id=row.owner_id)) > room:
-            File.everything.filter(owner_id=row.owner_id, deleted_at__isnull=False).delete()  # no room for an undo
+def check_room(owner_id: int, size: int = 1) -> None:
+    """Raises TooLarge where this person's quota leaves no room for so many bytes more."""
+    if settings.FILE_QUOTA_BYTES and used_bytes(owner_id) > settings.FILE_QUOTA_BYTES - size:
+        limit = settings.FILE_QUOTA_BYTES // 1_000_000
+        message = _("Your files have reached the limit of %d MB. Delete some, then try again.") % limit
+        raise TooLarge(message, code="quota_exceeded", param="file")
+
+
+def _make_room(row: File) -> None:
+    """Raises TooLarge where there is none; what was deleted and could be had back goes when its bytes are needed."""
+    check_room(row.owner_id, row.size)
+    everything = File.everything.filter(owner_id=row.owner_id)
+    if settings.FILE_QUOTA_BYTES and _held_bytes(everything) > settings.FILE_QUOTA_BYTES - row.size:
+        everything.filter(deleted_at__isnull=False).delete()
 
 
 def used_bytes(owner_id: int) -> int:

@@ -18,7 +18,8 @@ from chat import access, choice, pipeline, serializers, services, switches
 from chat.models import Chat
 from chat.pages import queries, welcome
 from chat.temporary import new_chat_id
-from providers import callers, catalogue
+from providers import catalogue
+from providers.authentication import caller_of
 from providers.errors import NotFound
 from providers.speech import voices
 
@@ -85,14 +86,14 @@ def sidebar_part(request: HttpRequest) -> HttpResponseBase:
 @page
 def models_part(request: HttpRequest) -> HttpResponseBase:
     """The models this person may use, as options of the picker."""
-    caller = callers.caller_for_user(request.user)
+    caller = caller_of(request)
     routes = catalogue.snapshot_blocking().routes_for(caller)
     ordered = sorted(routes, key=lambda route: route.public_id.lower())
     return render(request, "chat/composer/_models.html", {"routes": ordered})
 
 
 def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = False) -> HttpResponseBase:
-    caller = callers.caller_for_user(request.user)
+    caller = caller_of(request)
     snapshot = catalogue.snapshot_blocking()
     allowed = {route.public_id: route for route in snapshot.routes_for(caller)}
     model = allowed.get(chat.model if chat else "") or allowed.get(choice.default_model(caller))

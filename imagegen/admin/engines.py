@@ -18,6 +18,7 @@ from imagegen.admin.forms import DECLARED, OPTION, ImageEngineForm, kinds_with, 
 from imagegen.models import ImageEngine
 from providers.admin.filters import among
 from providers.admin.servers import ServerAdmin
+from providers.authentication import caller_of
 from providers.errors import GatewayError
 
 
@@ -124,7 +125,7 @@ class ImageEngineAdmin(ServerAdmin):
         }
         if request.method == "POST":
             try:
-                context["drawn"] = engine_tests.draw(request.user, row, context["prompt"])
+                context["drawn"] = engine_tests.draw(caller_of(request), row, context["prompt"])
             except GatewayError as error:
                 context["failure"] = error
         return TemplateResponse(request, "admin/imagegen/imageengine/draw.html", context)

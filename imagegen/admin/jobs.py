@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 
 from imagegen import services
 from imagegen.models import ImageJob
+from providers.callers import caller_for_user
 from providers.errors import GatewayError
 
 LABELS = {"queued": "info", "running": "info", "succeeded": "success", "failed": "danger", "cancelled": "warning"}
@@ -109,5 +110,5 @@ class ImageJobAdmin(ModelAdmin):  # type: ignore[misc]
 
     @staticmethod
     def _retry(job: ImageJob) -> str:
-        services.retry_job(job.user, job)
-        return _("The same wish was put into the queue again.")
+        services.retry_job(caller_for_user(job.user), job)  # in the name of the person whose job it is
+        return _("The same request is in the queue again.")

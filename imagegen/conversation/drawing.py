@@ -1,6 +1,6 @@
-"""A wish of the conversation becomes a job, its moves status lines, its pictures files of the answer.
+"""Drawing inside a turn: the job's progress becomes status lines, its pictures become files of the answer.
 
-The one way in which a conversation draws, whether its person switched pictures on (`handler`) or its model called a
+Both ways in which a conversation draws come here: its person switched pictures on (`handler`), or its model called a
 tool (`tools`).
 """
 
@@ -8,49 +8,43 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 
 from chat import access as chat_access
-from chat import files
+from chat import files, history
 from chat.loop import in_thread
 from chat.models import File, Message
 from chat.pipeline import Turn
 from imagegen import jobs, services
 from imagegen.jobs import Watch
 from imagegen.models import ImageJob
-from providers.facts import Caller
 
 
-async def draw(
-    turn: Turn,
-    user: Any,
-    values: Mapping[str, Any],
-    *,
-    images: Sequence[File] = (),
-    mask: File | None = None,
-    place: services.Place = services.NOWHERE,
-) -> tuple[ImageJob, list[File]]:
-    """Draw (with `images`: edit), tell the progress, show the pictures; returns the job and its pictures.
+async def draw(turn: Turn, request: services.JobRequest) -> tuple[ImageJob, list[File]]:
+    """Draw or edit, tell the progress, show the pictures; returns the job and its pictures.
 
     Raises what `services.request_images` and the engine raise. A turn that is stopped stops the engine too.
     """
-    asking = asyncio.ensure_future(
-        in_thread(services.request_images, user, values, images=images, mask=mask, place=place)
-    )
+    requesting = asyncio.ensure_future(in_thread(services.request_images, request))
     try:
-        job, _new = await asyncio.shield(asking)
+        job, _new = await asyncio.shield(requesting)
         await _watch(turn, job)
     except asyncio.CancelledError:
-        await asyncio.shield(_cancel(asking))
+        await asyncio.shield(_cancel(requesting))
         raise
     job = await in_thread(jobs.wait_for, job)
     try:
-        found = await in_thread(services.finished_files, job)
+        drawn = await in_thread(services.finished_files, job)
     finally:
         await in_thread(services.forget_job, job)
-    await turn.add_files([event_file(row) for row in found])
-    return job, found
+    await turn.add_files([event_file(row) for row in drawn])
+    return job, drawn
+
+
+def last_words(turn: Turn) -> str:
+    """The last text of the person's: a message that only shows pictures says nothing of what is to be drawn."""
+    asked = (message.get("content") for message in reversed(turn.messages) if message["role"] == "user")
+    return next((text for content in asked if (text := history.text_of(content).strip())), "")
 
 
 def event_file(row: File) -> Any:
@@ -66,19 +60,15 @@ def event_file(row: File) -> Any:
 # --- in a thread ------------------------------------------------------------------------------------------------------
 
 
-def user_of(caller: Caller) -> Any:
-    return get_user_model()._default_manager.get(pk=caller.user_id)
-
-
 def answer_of(turn: Turn) -> Message | None:
     """The stored answer that the turn belongs to, when it names one of its own person's."""
     theirs = Message.objects.select_related("chat").filter(chat__user_id=turn.caller.user_id)
     return theirs.filter(pk=chat_access.as_uuid(turn.message_id)).first()
 
 
-def place_of(turn: Turn, answer: Message | None) -> services.Place:
-    """Where what is drawn belongs."""
-    return services.Place(
+def context_of(turn: Turn, answer: Message | None) -> files.FileContext:
+    """What the files that are made in this turn belong to."""
+    return files.FileContext(
         chat=answer.chat if answer else None,
         message=answer,
         session_id=str(turn.session_id or ""),
@@ -109,11 +99,11 @@ def _name(entry: Mapping[str, Any]) -> str:
     return str(entry.get("url") or entry.get("id") or "")
 
 
-async def _cancel(asking: "asyncio.Future[tuple[ImageJob, bool]]") -> None:
+async def _cancel(requesting: "asyncio.Future[tuple[ImageJob, bool]]") -> None:
     """End a job, also one that is only being written."""
-    await asyncio.wait((asking,))
-    if not asking.cancelled() and asking.exception() is None:
-        await in_thread(jobs.cancel, asking.result()[0])
+    await asyncio.wait((requesting,))
+    if not requesting.cancelled() and requesting.exception() is None:
+        await in_thread(jobs.cancel, requesting.result()[0])
 
 
 # --- watching ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ answers; the model is told what came of it. Nothing that goes wrong here ends th
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -19,10 +19,12 @@ from chat.files.pictures import sniff
 from chat.loop import in_thread
 from chat.models import File, Message
 from chat.pipeline import Choice, Handler, Option, Toggle, Turn
-from imagegen import access, inputs, rows, services
+from imagegen import access, inputs, rows
 from imagegen.conversation import drawing, prompt
 from imagegen.models import ImageJob, ImageSettings
+from imagegen.services import JobRequest
 from providers import http
+from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Forbidden, GatewayError
 from providers.facts import Caller
 
@@ -42,24 +44,6 @@ MODE = Option(
 FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120, max_bytes=inputs.MAX_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What this turn wants drawn, read from the conversation."""
-
-    words: str
-    messages: Sequence[Mapping[str, Any]]
-    pictures: tuple[File, ...]
-    mask: File | None
-    engine: str
-    place: services.Place
-    switches: ImageSettings
-    user: Any
-
-    @property
-    def editing(self) -> bool:
-        return bool(self.pictures)
-
-
 class ImageHandler(Handler):
     name = FEATURE
     toggle = Toggle(label=gettext_lazy("Picture"), icon="image")
@@ -67,19 +51,15 @@ class ImageHandler(Handler):
     page_script = "images/conversation"
 
     def may_use(self, caller: Caller) -> bool:
-        """The one gate of `access`: switched on, and permitted to this person."""
-        return caller.may("images") and access.may_draw(drawing.user_of(caller))
+        return access.may_draw(caller)
 
     def toggle_for(self, caller: Caller) -> Toggle | None:
         """With the mode where pictures may be edited, and the engine where there are several."""
-        if not caller.may("images"):
-            return None
-        user = drawing.user_of(caller)
         try:
-            switches = access.check_may_draw(user)
+            switches = access.check_may_draw(caller)
         except Forbidden:
             return None
-        options, engines = [], access.engines_for(user)
+        options, engines = [], access.engines_for(caller)
         if switches.edit_enabled and any(row.serves(editing=True) for row in engines):
             options.append(MODE)
         if len(engines) > 1:
@@ -91,35 +71,22 @@ class ImageHandler(Handler):
         await turn.emit("status", {"description": _("Creating image"), "done": False})
         editing = False
         try:
-            wish = await in_thread(_read, turn)
-            editing = wish.editing
-            job = await self._draw(turn, wish)
+            request, switches = await in_thread(_read, turn)
+            editing = bool(request.images)
+            if switches.prompt_generation and not editing:
+                request = await _improved(turn, request, template=switches.prompt_template)
+            job, _files = await drawing.draw(turn, request)
         except GatewayError as error:
-            await self._say_why(turn, error, editing=editing)
+            await self._report(turn, error, editing=editing)
             return
         await turn.emit("status", {"description": _("Image created"), "done": True, "prompt": job.prompt})
         turn.add_context(_context(job, editing=editing))
-        if wish.switches.after_picture == ImageSettings.AfterPicture.PICTURE:
+        if switches.after_picture == ImageSettings.AfterPicture.PICTURE:
             turn.finish()
 
-    async def _draw(self, turn: Turn, wish: Wish) -> ImageJob:
-        words = wish.words
-        if wish.switches.prompt_generation and not wish.editing:
-            words = await prompt.improve(
-                turn.caller,
-                str(turn.payload["model"]),
-                wish.messages,
-                wish.words,
-                template=wish.switches.prompt_template,
-            )
-        values = {"prompt": words, "engine": wish.engine, "original_prompt": wish.words if words != wish.words else ""}
-        job, _files = await drawing.draw(
-            turn, wish.user, values, images=wish.pictures, mask=wish.mask, place=wish.place
-        )
-        return job
-
     @staticmethod
-    async def _say_why(turn: Turn, error: GatewayError, *, editing: bool) -> None:
+    async def _report(turn: Turn, error: GatewayError, *, editing: bool) -> None:
+        """Tell the person in a status line, and the model in its context, why there is no picture."""
         await turn.emit(
             "status",
             {
@@ -148,6 +115,15 @@ class ImageHandler(Handler):
         return None if row is None else drawing.event_file(row)
 
 
+async def _improved(turn: Turn, request: JobRequest, *, template: str) -> JobRequest:
+    """The request with the prompt that the task model makes of the conversation."""
+    said = request.values["prompt"]
+    messages = [message for message in turn.messages if message["role"] in ("user", "assistant")]
+    better = await prompt.improve(turn.caller, str(turn.payload["model"]), messages, said, template=template)
+    original = said if said != better else ""
+    return replace(request, values={**request.values, "prompt": better, "original_prompt": original})
+
+
 def _context(job: ImageJob, *, editing: bool) -> str:
     done = "edited the picture that the person showed" if editing else "made the picture that the person asked for"
     return (
@@ -160,70 +136,60 @@ def _context(job: ImageJob, *, editing: bool) -> str:
 # --- in a thread ------------------------------------------------------------------------------------------------------
 
 
-def _read(turn: Turn) -> Wish:
-    """What is wanted. Raises Forbidden (the gate), BadRequest (nothing said, nothing to edit)."""
-    user = drawing.user_of(turn.caller)
-    if not turn.caller.may("images"):
-        raise Forbidden(_("This API key was not made for pictures."), code="insufficient_scope")
+def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
+    """What the turn asks for, and the settings. Raises Forbidden, BadRequest (no picture to edit), NotFound."""
     asked = turn.features.get(FEATURE)
     options: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
     mode = str(options.get("mode") or "auto")
     if mode not in MODES:
         raise BadRequest(_("The mode must be auto, create or edit."), param="features")
-    switches = access.check_may_draw(user, editing=mode == "edit")
+    switches = access.check_may_draw(turn.caller, editing=mode == "edit")
     answer = drawing.answer_of(turn)
-    branch = history.branch_above(answer) if answer else []
-    named = None if mode == "create" else options.get("image") or options.get("images")
     engine = str(options.get("engine") or "")
-    pictures: list[File] = []
-    if named:
-        pictures = inputs.files_of(user, named)
-    elif mode == "edit" or (mode == "auto" and switches.edit_enabled and access.engines_for(user, editing=True)):
-        pictures = _pictures_shown(user, turn, branch)
-        if pictures:
-            pictures = pictures[: _most_inputs(user, switches, engine)]
-    if mode == "edit" and not pictures:
+    images: Sequence[object] = ()
+    if mode != "create" and (named := options.get("image") or options.get("images")):
+        images = named if isinstance(named, list) else [named]
+    elif mode == "edit" or (mode == "auto" and switches.edit_enabled and access.engines_for(turn.caller, editing=True)):
+        images = _pictures_shown(turn, history.branch_above(answer) if answer else [])
+        if images:
+            images = images[: _most_inputs(turn.caller, switches, engine)]
+    if mode == "edit" and not images:
         raise BadRequest(_("There is no picture in this conversation that could be edited."), code="no_picture")
-    mask = inputs.files_of(user, options["mask"], param="mask")[0] if options.get("mask") and pictures else None
-    words = next((text for one in reversed(turn.messages) if one["role"] == "user" and (text := _first_text(one))), "")
-    return Wish(
-        words=words,
-        messages=[one for one in turn.messages if one["role"] in ("user", "assistant")],
-        pictures=tuple(pictures),
-        mask=mask,
-        engine=_engine_named(user, engine, editing=bool(pictures)),
-        place=drawing.place_of(turn, answer),
-        switches=switches,
-        user=user,
+    request = JobRequest(
+        caller=turn.caller,
+        values={
+            "prompt": drawing.last_words(turn),
+            "engine": _engine_named(turn.caller, engine, editing=bool(images)),
+        },
+        images=images,
+        mask=options.get("mask") if images else None,
+        context=drawing.context_of(turn, answer),
     )
+    return request, switches
 
 
-def _engine_named(user: Any, name: str, *, editing: bool) -> str:
-    """The engine that was chosen; the usual one takes the place of one that only serves the other purpose."""
-    chosen = next((row for row in access.engines_for(user) if str(row.pk) == name), None) if name else None
+def _engine_named(caller: Caller, name: str, *, editing: bool) -> str:
+    """The chosen engine's name; empty, which means the default one, where the chosen one does not serve the purpose."""
+    chosen = next((row for row in access.engines_for(caller) if str(row.pk) == name), None) if name else None
     return "" if chosen and not chosen.serves(editing=editing) else name
 
 
-def _most_inputs(user: Any, switches: ImageSettings, engine: str) -> int:
-    """How many pictures the editing engine takes: those that nobody named are no more than that, the newest first."""
-    row = access.engine_for(user, switches, name=_engine_named(user, engine, editing=True), editing=True)
+def _most_inputs(caller: Caller, switches: ImageSettings, engine: str) -> int:
+    """How many pictures the editing engine takes: of those that nobody named, only so many are edited, newest first."""
+    row = access.engine_for(caller, switches, name=_engine_named(caller, engine, editing=True), editing=True)
     return rows.engine_of(row).capabilities(rows.config_of(row), "").max_inputs
 
 
-def _first_text(message: Mapping[str, Any]) -> str:
-    return history.text_of(message.get("content")).strip()
-
-
-def _pictures_shown(user: Any, turn: Turn, branch: Sequence[Message]) -> list[File]:
-    """All pictures of the newest two messages that have some, in their order; files of type `file` count too."""
-    found: list[File] = []
+def _pictures_shown(turn: Turn, branch: Sequence[Message]) -> list[File]:
+    """All pictures of the newest `SETS` messages that have some, the newest message's first."""
+    user, images = user_of(turn.caller), list[File]()
     for names in drawing.pictures_shown(turn, branch)[: -SETS - 1 : -1]:
         for name in names:
             try:
-                found += inputs.files_of(user, name)
+                images += inputs.files_of(user, [name])
             except CallerError:
                 continue  # deleted since, or not theirs: what is left is edited
-    return found
+    return images
 
 
 def _keep(turn: Turn, url: str) -> File | None:
@@ -243,7 +209,7 @@ def _keep(turn: Turn, url: str) -> File | None:
             provenance={"model": str(turn.payload.get("model", "")), "by": "chat model"},
             expires_at=turn.files_expire_at,
         )
-        row = files.accept(drawing.user_of(turn.caller), content, name="picture", context=context)
+        row = files.accept(user_of(turn.caller), content, name="picture", context=context)
     except (GatewayError, binascii.Error):
         return None
     return row if row.is_picture else None

@@ -6,20 +6,20 @@ Where the toggle is on, `handler` has drawn before the model is called, and thes
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from chat import history
+from chat import files, history
 from chat.loop import in_thread
 from chat.models import File
 from chat.pipeline import Turn
 from chat.tools import Tool
-from imagegen import access, inputs, services
+from imagegen import access, inputs
 from imagegen.conversation import drawing
 from imagegen.conversation.handler import FEATURE
 from imagegen.models import ImageJob
 from imagegen.picture_request import MAX_PROMPT
+from imagegen.services import JobRequest
 from providers import runtime
 from providers.catalogue.versioned import Versioned
 from providers.errors import BadRequest
@@ -40,16 +40,17 @@ class _Drawing(Tool):
     feature = FEATURE
 
     def may_use(self, caller: Caller) -> bool:
-        """The one gate of `access`, and an engine that serves the purpose; known until the configuration changes."""
-        key = (caller.user_id, self.editing)
-        return caller.may("images") and runtime.state(DrawingRights).value_blocking(key, lambda: _may_draw(*key))
+        """The person's permission, and an engine that serves the purpose; remembered for one configuration."""
+        key = (caller.user_id, caller.scopes, self.editing)
+        return runtime.state(DrawingRights).value_blocking(key, lambda: _may_draw(caller, editing=self.editing))
 
-    async def draw(self, turn: Turn, arguments: Mapping[str, Any], names: Sequence[str]) -> str:
+    async def draw(self, turn: Turn, arguments: Mapping[str, Any], images: Sequence[str]) -> str:
         values = {name: arguments.get(name) for name in ("prompt", "size", "n", "negative_prompt")}
-        values["original_prompt"] = _words(turn)
-        user, place, images = await in_thread(_prepare, turn, names)
-        job, found = await drawing.draw(turn, user, values, images=images, place=place)
-        return _told(job, found, editing=self.editing)
+        values["original_prompt"] = drawing.last_words(turn)[:MAX_PROMPT]
+        context = await in_thread(_context, turn)
+        request = JobRequest(caller=turn.caller, values=values, images=images, context=context)
+        job, drawn = await drawing.draw(turn, request)
+        return _result(job, drawn, editing=self.editing)
 
 
 class GenerateImage(_Drawing):
@@ -106,20 +107,15 @@ class EditImage(_Drawing):
         return await self.draw(turn, arguments, [name])
 
 
-def _told(job: ImageJob, found: Sequence[File], *, editing: bool) -> str:
-    ids = ", ".join(str(row.pk) for row in found)
-    what = "The picture was changed" if editing else "The picture was made" if len(found) == 1 else "They were made"
+def _result(job: ImageJob, drawn: Sequence[File], *, editing: bool) -> str:
+    """What the model is told."""
+    ids = ", ".join(str(row.pk) for row in drawn)
+    what = "The picture was changed" if editing else "The picture was made" if len(drawn) == 1 else "They were made"
     return (
         f"{what} and the person sees it already, above your answer. Its id: {ids}. It was drawn from this prompt: "
         f"{job.prompt}\nSay something short and fitting in the person's language. Do not repeat the prompt, and add no "
         "links or pictures of your own."
     )
-
-
-def _words(turn: Turn) -> str:
-    """What the person said, kept beside what the model made of it."""
-    said = (history.text_of(one.get("content")).strip() for one in reversed(turn.messages) if one["role"] == "user")
-    return next((words for words in said if words), "")[:MAX_PROMPT]
 
 
 def _is_number(text: str) -> bool:
@@ -129,23 +125,19 @@ def _is_number(text: str) -> bool:
 # --- in a thread ------------------------------------------------------------------------------------------------------
 
 
-class DrawingRights(Versioned[tuple[int, bool], bool]):
-    """Who may draw and who may edit, by the user's id and whether it is an edit.
+class DrawingRights(Versioned[tuple[int, frozenset[str], bool], bool]):
+    """Who may draw and who may edit: by the user's id, the scopes of the key, and whether it is an edit.
 
     Asked before every answer of a model that can call functions: the queries would cost more than all the rest.
     """
 
 
-def _may_draw(user_id: int, editing: bool) -> bool:
-    user = get_user_model()._default_manager.get(pk=user_id)
-    return access.may_draw(user, editing=editing) and bool(access.engines_for(user, editing=editing))
+def _may_draw(caller: Caller, *, editing: bool) -> bool:
+    return access.may_draw(caller, editing=editing) and bool(access.engines_for(caller, editing=editing))
 
 
-def _prepare(turn: Turn, names: Sequence[str]) -> tuple[Any, services.Place, list[File]]:
-    """Who draws, where it belongs, and the pictures that are named. Raises NotFound, BadRequest."""
-    user = drawing.user_of(turn.caller)
-    images = inputs.files_of(user, list(names)) if names else []
-    return user, drawing.place_of(turn, drawing.answer_of(turn)), images
+def _context(turn: Turn) -> files.FileContext:
+    return drawing.context_of(turn, drawing.answer_of(turn))
 
 
 def _chosen(turn: Turn, wanted: object) -> str:

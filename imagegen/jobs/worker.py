@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.db import connections
@@ -105,20 +106,15 @@ def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
             return
     else:
         drawn = 0
-    request = PictureRequest.from_values(job.request, images=inputs.pictures_of(job), mask=inputs.mask_of(job))
+    images, mask = inputs.of_job(job)
+    request = PictureRequest.from_values(job.request, images=images, mask=mask)
     seed = None if request.seed is None else (request.seed + drawn) % (MAX_SEED + 1)
     yield from engine.generate(config, request.but(n=request.n - drawn, seed=seed), run)
 
 
 def _stored(picture: Picture, job: ImageJob) -> File:
     """The drawn picture as a file. A picture that we do not open is the engine's fault, not the caller's."""
-    context = files.FileContext(
-        chat=job.chat,
-        message=job.message,
-        session_id=job.session_id,
-        provenance=_provenance(job, picture),
-        expires_at=job.expires_at,
-    )
+    context = replace(inputs.context_of(job), provenance=_provenance(job, picture))
     try:
         return files.accept(job.user, picture.content, name=_file_name(job), context=context)
     except TooLarge as error:

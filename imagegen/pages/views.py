@@ -14,6 +14,7 @@ from imagegen import access
 from imagegen.models import ImageSettings
 from imagegen.pages import choices, queries
 from imagegen.pages.queries import Filters
+from providers.authentication import caller_of
 from providers.errors import Forbidden, NotFound
 
 
@@ -50,10 +51,10 @@ def jobs_part(request: HttpRequest) -> HttpResponseBase:
 def abilities(request: HttpRequest) -> HttpResponseBase:
     """What can be said to `?engine=` and `?model=`, as JSON for the form."""
     try:
-        switches = access.check_may_draw(request.user)
+        switches = access.check_may_draw(caller_of(request))
     except Forbidden as error:
         return JsonResponse(error.detail_body(), status=error.status)
-    engine = access.engine_for(request.user, switches, name=request.GET.get("engine", ""))
+    engine = access.engine_for(caller_of(request), switches, name=request.GET.get("engine", ""))
     found = choices.engine_choice(
         engine, editing=switches.edit_enabled, model=request.GET.get("model", "").strip()[:255]
     )
@@ -63,7 +64,7 @@ def abilities(request: HttpRequest) -> HttpResponseBase:
 def _images_page(request: HttpRequest, opened: File | None = None) -> HttpResponseBase:
     context: dict[str, Any] = {"on_images": True, "words": "", "chats": chat_queries.chat_list(request.user)}
     try:
-        switches = access.check_may_draw(request.user)
+        switches = access.check_may_draw(caller_of(request))
     except Forbidden as error:
         is_admin = request.user.is_superuser
         status = 200 if is_admin else error.status
@@ -84,7 +85,7 @@ def _images_page(request: HttpRequest, opened: File | None = None) -> HttpRespon
 
 
 def _engines(request: HttpRequest, switches: ImageSettings) -> list[dict[str, Any]]:
-    found = choices.engine_choices(access.engines_for(request.user), editing=switches.edit_enabled)
+    found = choices.engine_choices(access.engines_for(caller_of(request)), editing=switches.edit_enabled)
     return [one for one in found if one["draws"] or one["inputs"]]
 
 
@@ -110,5 +111,5 @@ def _opened(request: HttpRequest, row: File) -> dict[str, Any]:
         "facts": queries.facts(row),
         "inputs": queries.inputs_of(row),
         "wish": queries.wish_behind(row),
-        "may_edit": access.may_draw(request.user, editing=True),
+        "may_edit": access.may_draw(caller_of(request), editing=True),
     }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils.html import format_html_join, json_script
 from django.utils.safestring import SafeString
@@ -13,6 +14,7 @@ from chat.models import File
 from imagegen import access
 from imagegen.models import ImageJob
 from imagegen.pages import choices
+from providers.authentication import caller_of
 
 register = template.Library()
 MODULES = (
@@ -131,11 +133,12 @@ def picture_texts() -> SafeString:
 
 
 @register.simple_tag
-def takes_masks(user: Any) -> bool:
+def takes_masks(request: HttpRequest) -> bool:
     """Whether an engine that edits for this person takes a mask: without one there is no brush."""
-    if not access.may_draw(user, editing=True):
+    caller = caller_of(request)
+    if not access.may_draw(caller, editing=True):
         return False
-    return any(one["mask"] for one in choices.engine_choices(access.engines_for(user, editing=True), editing=True))
+    return any(one["mask"] for one in choices.engine_choices(access.engines_for(caller, editing=True), editing=True))
 
 
 @register.simple_tag

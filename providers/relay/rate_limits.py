@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from providers import runtime
+from providers import catalogue, runtime
 from providers.errors import RateLimited
 from providers.facts import Caller, LimitFacts
 
@@ -104,6 +105,21 @@ async def admit(caller: Caller, limits: Iterable[LimitFacts]) -> Admission | Non
         return None
     now = time.time()
     counts = await runtime.state(RedisCounters).count(buckets, now) if settings.REDIS_URL else None
+    return _admission(buckets, counts, now)
+
+
+def admit_blocking(caller: Caller) -> Admission | None:
+    """`admit` by the limits of the configuration, for verbs that run in a thread."""
+    buckets = buckets_for(caller, catalogue.snapshot_blocking().limits)
+    if not buckets:
+        return None
+    now = time.time()
+    counts = async_to_sync(runtime.state(RedisCounters).count)(buckets, now) if settings.REDIS_URL else None
+    return _admission(buckets, counts, now)
+
+
+def _admission(buckets: list[Bucket], counts: list[int] | None, now: float) -> Admission:
+    """What the counts of a request come to; without counts this process counts by itself."""
     if counts is None:
         counts = runtime.state(ProcessCounters).count(buckets, now)
     headers = _headers(buckets, counts, now)

@@ -2,13 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from imagegen import services
 from imagegen.engines.base import Engine, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, Used
+from imagegen.models import ImageJob
 from imagegen.picture_request import InputPicture, PictureRequest
 from imagegen.pictures import accept
+from providers.callers import caller_for_user
 from tests.upstream import Gate
 from tests.upstream.pictures import png
 
@@ -49,6 +52,11 @@ def draw(engine: Engine, config: EngineConfig, run: Run | None = None, **wish: A
     """Draw `wish` (a PictureRequest's members; the prompt is a red kite) to the end."""
     request = PictureRequest(**{"prompt": "a red kite", **wish})
     return Drawing(list(engine.generate(config, request, run or Run(id="job-1"))))
+
+
+def request_images(user: Any, values: Mapping[str, Any], **members: Any) -> tuple[ImageJob, bool]:
+    """The job of this person's request, and whether it is new; `members` are those of a `JobRequest`."""
+    return services.request_images(services.JobRequest(caller=caller_for_user(user), values=values, **members))
 
 
 def picture(width: int = 64, height: int = 64, **options: Any) -> InputPicture:

@@ -7,6 +7,7 @@ from django.test import Client
 
 from imagegen import workflow
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
+from tests.imagegen.drawing import request_images
 from tests.upstream.openai import error
 from tests.upstream.openai_images import drawn
 from tests.upstream.pictures import png
@@ -134,10 +135,10 @@ def test_a_node_can_be_mapped_by_hand(browser_of, make_engine, upstream):
 
 
 def test_a_job_is_cancelled_and_retried_from_the_list(browser_of, alice, engine_row, upstream):
-    from imagegen import jobs, services
+    from imagegen import jobs
 
     upstream.always(error(500, "ill"), path="/images/generations")
-    job = jobs.wait_for(services.request_images(alice, {"prompt": "x"})[0], timeout=20)
+    job = jobs.wait_for(request_images(alice, {"prompt": "x"})[0], timeout=20)
     upstream.always(drawn(png(8, 8)), path="/images/generations")
     browser_of.get(f"/admin/imagegen/imagejob/{job.pk}/retry/")
     again = ImageJob.objects.exclude(pk=job.pk).get()

@@ -12,7 +12,9 @@ from imagegen import jobs, services, workflow
 from imagegen.jobs import claims, dispatcher, shape
 from imagegen.models import ImageJob, ImageSettings
 from providers import runtime
+from providers.callers import caller_for_user
 from providers.errors import BadRequest, Conflict, Forbidden, NotFound
+from tests.imagegen.drawing import request_images
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error
 from tests.upstream.openai_images import drawn, streamed
@@ -25,7 +27,7 @@ RED, BLUE = png(8, 8), png(8, 8, shade=90)
 
 
 def ask(user, **values):
-    return services.request_images(user, {"prompt": "a red kite", **values})[0]
+    return request_images(user, {"prompt": "a red kite", **values})[0]
 
 
 def ended(job):
@@ -68,7 +70,7 @@ def test_a_failed_job_can_be_retried_as_a_new_one(alice, engine_row, upstream):
     failed = ended(ask(alice, size="1024x1024", seed=None))
     upstream.always(drawn(RED), path="/images/generations")
 
-    again = ended(services.retry_job(alice, failed))
+    again = ended(services.retry_job(caller_for_user(alice), failed))
 
     assert again.state == State.SUCCEEDED
     assert again.pk != failed.pk
@@ -80,7 +82,7 @@ def test_an_open_job_cannot_be_retried_and_an_ended_one_not_cancelled(alice, eng
     upstream.script(Reply(before=[gate]), drawn(RED))
     job = ask(alice)
     with pytest.raises(Conflict):
-        services.retry_job(alice, job)
+        services.retry_job(caller_for_user(alice), job)
     services.cancel_job(job)
     with pytest.raises(Conflict):
         services.cancel_job(ended(job))
@@ -186,14 +188,14 @@ def test_the_same_idempotency_key_returns_the_first_job_and_draws_once(alice, bo
     upstream.always(drawn(RED), path="/images/generations")
     wish = {"prompt": "a red kite"}
 
-    first, new = services.request_images(alice, wish, idempotency_key="k1")
-    again, new_again = services.request_images(alice, wish, idempotency_key="k1")
-    others, new_of_others = services.request_images(bob, wish, idempotency_key="k1")
+    first, new = request_images(alice, wish, idempotency_key="k1")
+    again, new_again = request_images(alice, wish, idempotency_key="k1")
+    others, new_of_others = request_images(bob, wish, idempotency_key="k1")
 
     assert (new, new_again, new_of_others) == (True, False, True)
     assert first.pk == again.pk != others.pk
     with pytest.raises(Conflict):
-        services.request_images(alice, {"prompt": "something else"}, idempotency_key="k1")
+        request_images(alice, {"prompt": "something else"}, idempotency_key="k1")
     ended(first)
     ended(others)
     assert len(upstream.asked("/images/generations")) == 2
@@ -205,7 +207,7 @@ def test_an_edit_sends_the_named_pictures_and_remembers_them(alice, engine_row, 
     upstream.script(drawn(BLUE))
     source = inputs.file_from_bytes(alice, RED, name="kite.png")
 
-    job = services.request_images(alice, {"prompt": "make it blue"}, images=[source])[0]
+    job = request_images(alice, {"prompt": "make it blue"}, images=[source])[0]
 
     assert ended(job).state == State.SUCCEEDED
     assert upstream.last.path == "/v1/images/edits"
