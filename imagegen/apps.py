@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from providers.checkup import Finding, Subject
+    from providers.checkup import CheckReport, CheckSubject
 
 
 class ImagegenConfig(AppConfig):
@@ -33,18 +33,18 @@ def _purge_jobs(sender: Any, now: "datetime", **more: Any) -> None:
     services.purge_jobs(now=now)
 
 
-def engine_subjects() -> "Iterator[Subject]":
+def engine_subjects() -> "Iterator[CheckSubject]":
     """Every engine that is switched on, for `check_connections`."""
     from imagegen.models import ImageEngine
-    from providers.checkup import Subject
+    from providers.checkup import CheckSubject
 
     for row in ImageEngine.objects.filter(enabled=True):
-        yield Subject(row.name, partial(_examine, row))
+        yield CheckSubject(row.name, partial(_examine, row))
 
 
-def _examine(row: Any) -> "Finding":
+def _examine(row: Any) -> "CheckReport":
     from imagegen import engine_tests
-    from providers.checkup import Finding
+    from providers.checkup import CheckReport
 
-    tested = engine_tests.check(row)
-    return Finding(row.name, tested.ok, tested.words)
+    result = engine_tests.check(row)
+    return CheckReport(row.name, result.ok, result.message)

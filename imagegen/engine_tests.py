@@ -8,13 +8,13 @@ from imagegen import config, jobs, rows, services
 from imagegen.models import ImageEngine
 from providers.errors import GatewayError, UpstreamTimeout
 from providers.facts import Caller
-from providers.services import Tested
+from providers.services import CheckResult
 
 PATIENCE = 180.0  # seconds a test picture may take; a cold checkpoint loads for minutes
 SMALL = "512x512"
 
 
-def check(row: ImageEngine) -> Tested:
+def check(row: ImageEngine) -> CheckResult:
     """Ask the upstream whether address and key are right; what it says stands on the row."""
     begun = timezone.now()
     health = ImageEngine.objects.quietly().filter(pk=row.pk)
@@ -22,10 +22,10 @@ def check(row: ImageEngine) -> Tested:
         words = str(config.check(row)["detail"])
     except GatewayError as error:
         health.update(last_checked=begun, last_error=error.full_message[:2000])
-        return Tested(False, error.full_message)
+        return CheckResult(False, error.full_message)
     spent = round((timezone.now() - begun).total_seconds() * 1000)
     health.update(last_checked=begun, last_ok=begun, last_error="", last_duration_ms=spent)
-    return Tested(True, words)
+    return CheckResult(True, words)
 
 
 def draw(caller: Caller, row: ImageEngine, prompt: str) -> list[File]:

@@ -1,4 +1,4 @@
-"""What a base URL may look like. Container names (`http://ollama:11434/v1`) are as good as domains."""
+"""The check of base URLs. Container names (`http://ollama:11434/v1`) are allowed as domains are."""
 
 from urllib.parse import urlsplit
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 def validate_base_url(value: str) -> None:
-    """Raise ValidationError unless this is an http(s) address with a host and without a user, query or fragment."""
+    """Raise ValidationError unless the value is an http(s) address with a host and without user, query and fragment."""
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0

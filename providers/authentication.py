@@ -1,4 +1,4 @@
-"""Who may come in through Django REST framework: a key in a header, or a session. `request.auth` is the Caller."""
+"""Authentication for Django REST framework: an API key in a header, or a session. `request.auth` is the Caller."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class KeyAuthentication(BaseAuthentication):
         return user_of(caller), caller
 
     def authenticate_header(self, request: Request) -> str:
-        """The first authentication class decides: anonymous is 401, not 403."""
+        """With this header an anonymous request gets a 401, without it a 403."""
         return 'Bearer realm="api"'
 
 
@@ -33,22 +33,22 @@ class BrowserAuthentication(SessionAuthentication):
     """The session cookie, with the CSRF token on every unsafe method."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        signed_in = super().authenticate(request)
-        return (signed_in[0], callers.caller_for_user(signed_in[0])) if signed_in else None
+        session = super().authenticate(request)
+        return (session[0], callers.caller_for_user(session[0])) if session else None
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'
 
 
 class IsCaller(BasePermission):
-    """Whoever has a caller: unlike IsAuthenticated it leaves the person in the database, where calls need none."""
+    """Allows requests that have a Caller. Unlike IsAuthenticated it does not look up the person's row."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return isinstance(request.auth, Caller)
 
 
 def user_of(caller: Caller) -> Any:
-    """The person behind a caller, looked up when somebody asks. It raises Unauthenticated then for one who has left."""
+    """The person of a caller, looked up at first use; raises Unauthenticated then if the account is not active."""
 
     def load() -> Any:
         user = get_user_model()._default_manager.filter(pk=caller.user_id, is_active=True).first()
@@ -60,7 +60,7 @@ def user_of(caller: Caller) -> Any:
 
 
 def presented_key(authorization: str, api_key: str = "") -> str | None:
-    """The key in the two headers, or None when neither is a Bearer credential nor a key."""
+    """The API key in the headers `Authorization` or `api-key`; None where neither holds one."""
     scheme, _space, key = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return key.strip()
@@ -68,9 +68,7 @@ def presented_key(authorization: str, api_key: str = "") -> str | None:
 
 
 def caller_of(request: Any) -> Caller:
-    """The caller of a DRF or Django request that somebody is signed in to, looked up once; raises Unauthenticated
-    otherwise.
-    """
+    """The caller of a DRF or Django request, looked up once. Raises Unauthenticated for an anonymous one."""
     auth = getattr(request, "auth", None)
     if isinstance(auth, Caller):
         return auth

@@ -1,7 +1,7 @@
-"""One thread for the small reads and writes that a running event loop needs from the database.
+"""One thread for the short database reads and writes of event loops. Its jobs run one after the other.
 
-The thread has a connection of its own. On PostgreSQL each job gives it back to the pool; on SQLite it stays open,
-because opening one costs five times what a look at the version does. `drain` closes it. Jobs run one after the other.
+The thread has a database connection of its own. On PostgreSQL each job returns it to the pool. On SQLite it stays open,
+because opening one takes five times as long as reading the configuration version; `drain` closes it.
 """
 
 import logging
@@ -20,25 +20,25 @@ logger = logging.getLogger(__name__)
 
 
 class Background:
-    """The thread and its queue."""
+    """The thread with its queue."""
 
     def __init__(self) -> None:
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="configuration")
 
     def close(self) -> None:
-        """Return when everything queued is done; the thread leaves no connection behind."""
+        """Wait until every queued job is done, and close the thread's database connection."""
         with suppress(RuntimeError):  # the interpreter ends: its threads have done what was queued
             self.thread.submit(connections.close_all)
         self.thread.shutdown()
 
 
 def submit(job: Callable[[], T]) -> "Future[T]":
-    """Queue `job` and return its future; what it raises is in the future, and in the log only if nobody asks."""
+    """Queue a job and return its future, which holds what the job returns or raises."""
     return runtime.state(Background).thread.submit(_run, job)
 
 
 def write(job: Callable[[], object], *, what: str) -> None:
-    """Queue a write that nobody waits for. A database that is away costs this write, never a request."""
+    """Queue a write that no request waits for. If it fails, the log says so; `what` names what was not written."""
 
     def logged(future: "Future[object]") -> None:
         error = future.exception()
@@ -49,22 +49,22 @@ def write(job: Callable[[], object], *, what: str) -> None:
 
 
 def run(job: Callable[[], T]) -> T:
-    """Do `job` in the thread and wait; inside a transaction here and now, so that it sees what that has written."""
+    """Run a job in the thread and wait for it. Inside a transaction it runs here, and sees that transaction's rows."""
     return job() if connection.in_atomic_block else submit(job).result()
 
 
 def drain() -> None:
-    """Wait until everything queued so far is done, and leave no connection behind."""
+    """Wait until every job queued so far is done, and close the thread's database connection."""
     runtime.state(Background).thread.submit(connections.close_all).result()
 
 
 def _run(job: Callable[[], T]) -> T:
-    kept = connection.vendor == "sqlite"
+    stays_open = connection.vendor == "sqlite"
     try:
         return job()
     except Exception:
-        kept = False
+        stays_open = False
         raise
     finally:
-        if not kept:
+        if not stays_open:
             connections.close_all()

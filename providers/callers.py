@@ -1,9 +1,8 @@
-"""Who is calling: from an API key, or from a signed-in user. Known keys are answered from memory until rows change."""
+"""The caller behind an API key or a signed-in user. Keys that were seen are answered from memory until rows change."""
 
 import threading
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -19,31 +18,32 @@ from providers import background, runtime
 from providers.catalogue.versioned import Versioned
 from providers.errors import ConfigurationError, Unauthenticated
 from providers.facts import Caller
+from providers.models import KEY_PREFIX, ClientKey, key_digest
 
 __all__ = ["SCOPES", "Caller", "caller_for_key", "caller_for_key_blocking", "caller_for_user", "session_token"]
 
-# What a key may be made for; an empty list on the key means all of it.
+# The scopes of an API key; a key with an empty list has all of them.
 SCOPES = {
     "inference": gettext_lazy("Chat, embeddings, speech and the model list"),
     "images": gettext_lazy("Pictures"),
     "chats": gettext_lazy("Conversations and files"),
     "admin": gettext_lazy("Settings (administrators)"),
 }
-CACHE_SIZE = 10_000  # callers kept per process
-LAST_USED_SECONDS = 60.0
+CACHE_SIZE = 10_000  # callers per process
+LAST_USED_SECONDS = 60.0  # a key's last use is written at most this often
 TOKEN_PREFIX = "st-"  # noqa: S105  a mark, not a secret
 TOKEN_SECONDS = 600  # how long the token that stands for a browser session is accepted
 TOKEN_SALT = "providers.session-token"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownCaller:
     caller: Caller
     expires_at: float | None  # seconds since the epoch
 
 
-class CallerMemory(Versioned[str, _Known]):
-    """Callers by the digest of their key."""
+class CallerMemory(Versioned[str, _KnownCaller]):
+    """Callers by the digest of their API key."""
 
     size = CACHE_SIZE
 
@@ -55,27 +55,25 @@ async def caller_for_key(key: str) -> Caller:
 
 
 def caller_for_key_blocking(key: str) -> Caller:
-    """The same for synchronous code. Inside a transaction it reads that transaction's rows and keeps nothing."""
+    """The same for synchronous code. Inside a transaction it reads that transaction's rows and caches nothing."""
     digest = _digest(key)
     return _use(runtime.state(CallerMemory).value_blocking(digest, lambda: _load(key, digest)))
 
 
 def caller_for_user(user: Any) -> Caller:
-    """The caller that a signed-in user is; one query for the groups. Its credential is a token that our API accepts."""
+    """The caller for a signed-in user; one query for the groups. Its credential is a token that our API accepts."""
     return _caller(user, credential=session_token(user))
 
 
 def session_token(user: Any) -> str:
-    """A signed token for `TOKEN_SECONDS` that stands for this user; it ends early when the password changes."""
+    """A signed token for this user, valid for `TOKEN_SECONDS` or until the password changes."""
     value = {"user": user.pk, "proof": user.get_session_auth_hash()[:16], "until": int(time.time()) + TOKEN_SECONDS}
     return TOKEN_PREFIX + signing.dumps(value, salt=TOKEN_SALT)
 
 
 @lru_cache(maxsize=CACHE_SIZE)
 def _digest(key: str) -> str:
-    """What the memory knows a key by. Raises Unauthenticated for what cannot be a key; that is not remembered."""
-    from providers.models import KEY_PREFIX, key_digest
-
+    """The digest by which a caller is cached. Raises Unauthenticated for text that cannot be a key."""
     if not key:
         raise Unauthenticated(_("No API key was sent."))
     if not key.startswith((KEY_PREFIX, TOKEN_PREFIX)):
@@ -87,8 +85,8 @@ def _unknown() -> Unauthenticated:
     return Unauthenticated(_("Incorrect API key provided."))
 
 
-def _load(key: str, digest: str) -> _Known:
-    """Two queries. Raises Unauthenticated, or ConfigurationError when the database is away."""
+def _load(key: str, digest: str) -> _KnownCaller:
+    """Read a caller with two queries. Raises Unauthenticated, and ConfigurationError without a database."""
     try:
         return _load_token(key) if key.startswith(TOKEN_PREFIX) else _load_key(key, digest)
     except (DatabaseError, InterfaceError) as error:
@@ -97,9 +95,7 @@ def _load(key: str, digest: str) -> _Known:
         ) from error
 
 
-def _load_key(key: str, digest: str) -> _Known:
-    from providers.models import ClientKey
-
+def _load_key(key: str, digest: str) -> _KnownCaller:
     row = ClientKey.objects.select_related("user").filter(digest=digest).first()
     if row is None:
         raise _unknown()
@@ -108,10 +104,10 @@ def _load_key(key: str, digest: str) -> _Known:
     if not row.user.is_active:
         raise Unauthenticated(_("This account is not active."))
     caller = _caller(row.user, key_id=row.pk, scopes=frozenset(row.scopes), credential=key)
-    return _Known(caller, _seconds(row.expires_at))
+    return _KnownCaller(caller, row.expires_at.timestamp() if row.expires_at else None)
 
 
-def _load_token(key: str) -> _Known:
+def _load_token(key: str) -> _KnownCaller:
     try:
         value = signing.loads(key.removeprefix(TOKEN_PREFIX), salt=TOKEN_SALT, max_age=TOKEN_SECONDS)
     except signing.BadSignature as error:
@@ -119,8 +115,8 @@ def _load_token(key: str) -> _Known:
     user = get_user_model()._default_manager.filter(pk=value["user"], is_active=True).first()
     if user is None or not constant_time_compare(user.get_session_auth_hash()[:16], value["proof"]):
         raise _unknown()
-    # Whoever holds the token (a provider with `session` authentication) may call models in the user's name, no more.
-    return _Known(_caller(user, scopes=frozenset({"inference"}), credential=key), float(value["until"]))
+    # The token is sent to providers with `session` authentication: it allows calling models and nothing else.
+    return _KnownCaller(_caller(user, scopes=frozenset({"inference"}), credential=key), float(value["until"]))
 
 
 def _caller(
@@ -140,11 +136,7 @@ def _caller(
     )
 
 
-def _seconds(moment: datetime | None) -> float | None:
-    return moment.timestamp() if moment is not None else None
-
-
-def _use(known: _Known) -> Caller:
+def _use(known: _KnownCaller) -> Caller:
     if known.expires_at is not None and known.expires_at <= time.time():
         raise Unauthenticated(_("This API key has expired."))
     if known.caller.key_id is not None:
@@ -153,7 +145,7 @@ def _use(known: _Known) -> Caller:
 
 
 class KeyUses:
-    """Writes `last_used` behind, at most once a minute per key, all waiting keys in one statement."""
+    """Writes `last_used` in the background: at most once a minute per key, all waiting keys in one statement."""
 
     def __init__(self) -> None:
         self.noted: dict[int, float] = {}
@@ -161,21 +153,19 @@ class KeyUses:
         self.lock = threading.Lock()
 
     def note(self, key_id: int) -> None:
-        moment = time.monotonic()
-        if moment - self.noted.get(key_id, float("-inf")) < LAST_USED_SECONDS:
+        now = time.monotonic()
+        if now - self.noted.get(key_id, float("-inf")) < LAST_USED_SECONDS:
             return
         with self.lock:
             if len(self.noted) >= CACHE_SIZE:
                 self.noted.clear()
-            self.noted[key_id] = moment
+            self.noted[key_id] = now
             first = not self.waiting
             self.waiting.add(key_id)
         if first:
             background.write(self._flush, what="when keys were last used")
 
     def _flush(self) -> None:
-        from providers.models import ClientKey
-
         with self.lock:
             ids, self.waiting = self.waiting, set()
         ClientKey.objects.quietly().filter(pk__in=ids).update(last_used=timezone.now())

@@ -1,50 +1,51 @@
-"""Everything that `check_connections` tests. Rooms above add their own kinds: `checkup.register(subjects_function)`."""
+"""The list of what `manage.py check_connections` checks. Other apps add to it: `checkup.register(list_function)`."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+
+from providers.models import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckReport:
+    """The result of checking one subject; `message` is for administrators."""
+
     name: str
     ok: bool
-    words: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """One thing to test. `examine` blocks, may be called in any thread, and raises nothing of ours."""
+class CheckSubject:
+    """One server to check. `check` blocks, may be called in any thread, and raises no GatewayError."""
 
     name: str
-    examine: Callable[[], Finding]
+    check: Callable[[], CheckReport]
 
 
-def connection_subjects() -> list[Subject]:
-    from providers.models import Connection  # late: apps register before anything else is needed
-
+def connection_subjects() -> list[CheckSubject]:
     return [_subject(row) for row in Connection.objects.filter(enabled=True)]
 
 
-def _subject(row: Any) -> Subject:
-    def examine() -> Finding:
-        from providers import services
+def _subject(row: Connection) -> CheckSubject:
+    def check() -> CheckReport:
+        from providers import services  # late: it loads the HTTP libraries, which most commands never need
 
-        tested = services.test_connection(row)
-        return Finding(row.name, tested.ok, tested.words)
+        result = services.check_connection(row)
+        return CheckReport(row.name, result.ok, result.message)
 
-    return Subject(row.name, examine)
-
-
-_kinds: list[Callable[[], Iterable[Subject]]] = [connection_subjects]
+    return CheckSubject(row.name, check)
 
 
-def register(subjects_of_a_kind: Callable[[], Iterable[Subject]]) -> None:
-    """Have these tested too; called from an app's `ready()`."""
-    if subjects_of_a_kind not in _kinds:
-        _kinds.append(subjects_of_a_kind)
+_lists: list[Callable[[], Iterable[CheckSubject]]] = [connection_subjects]
 
 
-def subjects() -> list[Subject]:
-    """Everything to test now, connections first."""
-    return [subject for kind in _kinds for subject in kind()]
+def register(list_subjects: Callable[[], Iterable[CheckSubject]]) -> None:
+    """Check these subjects too; called in an app's `ready()`."""
+    if list_subjects not in _lists:
+        _lists.append(list_subjects)
+
+
+def subjects() -> list[CheckSubject]:
+    """Everything to check now, connections first."""
+    return [subject for list_subjects in _lists for subject in list_subjects()]

@@ -1,4 +1,4 @@
-"""Errors as the outside sees them: OpenAI's shape where its clients call, `{"detail", "code"}` elsewhere.
+"""Error responses: in OpenAI's shape on the paths of its clients, `{"detail", "code"}` elsewhere.
 
 The lane and the views both answer through `error_response`, so they cannot differ. OpenAI-shaped errors are in English
 whatever language a browser asks for: programs read them, and the lane knows no language.
@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """An error, ready to be sent. `headers` have lower-case names, content type and length among them."""
+    """An error response, ready to be sent. `headers` have lower-case names; content type and length are among them."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -51,20 +51,20 @@ class ErrorResponse:
 
 
 def error_response(error: BaseException, path: str) -> ErrorResponse:
-    """The answer to a request for `path` that ended in `error`; one that is no error of ours is logged, and a 500."""
+    """The response to a request for `path` that failed with `error`. An unexpected error is logged: a 500."""
     with translation.override("en" if is_openai(path) else translation.get_language()):
-        known = known_error(error)
-        if known is None:
+        ours = gateway_error(error)
+        if ours is None:
             logger.error("A request for %s failed", path, exc_info=error)
-            known = GatewayError(_("Something went wrong on this site."))
-        shape = known.openai_body() if is_openai(path) else {**known.detail_body(), **_fields(error)}
+            ours = GatewayError(_("Something went wrong on this site."))
+        shape = ours.openai_body() if is_openai(path) else {**ours.detail_body(), **_fields(error)}
         body = orjson.dumps(shape)
     headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
-    if known.status == 401:
+    if ours.status == 401:
         headers.append(("www-authenticate", CHALLENGE))
-    if known.retry_after is not None:
-        headers.append(("retry-after", str(math.ceil(known.retry_after))))
-    return ErrorResponse(known.status, (*headers, *known.headers), body)
+    if ours.retry_after is not None:
+        headers.append(("retry-after", str(math.ceil(ours.retry_after))))
+    return ErrorResponse(ours.status, (*headers, *ours.headers), body)
 
 
 def is_openai(path: str) -> bool:
@@ -91,8 +91,8 @@ def django_response(response: ErrorResponse) -> HttpResponse:
     return HttpResponse(response.body, status=response.status, headers=dict(response.headers))
 
 
-def known_error(error: BaseException) -> GatewayError | None:
-    """The error in our words; None where it is a fault of ours."""
+def gateway_error(error: BaseException) -> GatewayError | None:
+    """The GatewayError for an exception of ours, Django's or Django REST framework's; None for an unexpected one."""
     match error:
         case GatewayError():
             return error
@@ -131,7 +131,7 @@ def _plain(error: BaseException) -> str:
 
 
 def _fields(error: BaseException) -> dict[str, Any]:
-    """What is wrong with which field, for forms."""
+    """The errors by field, for forms."""
     if isinstance(error, drf.ValidationError) and isinstance(error.detail, dict):
         return {"errors": _texts(error.detail)}
     return {}
@@ -146,7 +146,7 @@ def _texts(detail: Any) -> Any:
 
 
 def _sentence(detail: Any) -> str:
-    """The first thing that is wrong, with the name of its field."""
+    """The first error, with the name of its field."""
     if isinstance(detail, dict):
         name, value = next(iter(detail.items()))
         return _sentence(value) if name == "non_field_errors" else f"{name}: {_sentence(value)}"

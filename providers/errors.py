@@ -1,23 +1,23 @@
-"""What can go wrong between a caller and a provider, and whose fault it is.
+"""The tree of errors: what can go wrong between a caller and a provider, and who is to blame.
 
     GatewayError                 every error of ours: a status, a code, a sentence for people
-    ├── CallerError              the request is wrong; the caller can mend it
+    ├── CallerError              the request is wrong; the caller can correct it
     │   ├── BadRequest           400  cannot be understood or expressed
     │   ├── Unauthenticated      401  no key, or none that we know
     │   ├── Forbidden            403  known, but not allowed
-    │   ├── NotFound             404  not there, or not theirs: both answer alike
-    │   ├── Conflict             409  the thing is in another state
+    │   ├── NotFound             404  not there, or not theirs; the answer is the same
+    │   ├── Conflict             409  not possible in its present state
     │   ├── TooLarge             413  more bytes than we take
     │   └── RateLimited          429  too much at once; `retry_after` says when
     ├── ConfigurationError       503  an administrator has to change something
     ├── ProviderError            the provider answered with an error; its status and words are kept
     │   └── ContentRefused       the provider's safety rules refused it; trying again does not help
     └── NetworkError             502  no answer from the provider
-        ├── UpstreamTimeout      504  an answer that took too long
-        └── AddressRefused       400  an address that we do not call
+        ├── UpstreamTimeout      504  the answer took too long
+        └── AddressRefused       400  this site does not call the address
 
-`message` is safe to show and may be lazily translated: it is put into words for whoever reads it. `provider` holds the
-provider's own words; private detail goes to the log, never into an error.
+`message` is safe to show. It may be lazily translated, and then is in the reader's language. `provider` holds the
+provider's own words. Private detail goes to the log, never into an error.
 """
 
 from typing import Any, ClassVar
@@ -51,7 +51,7 @@ class GatewayError(Exception):
         self.param = param
         self.provider = provider
         self.retry_after = retry_after
-        self.headers = headers  # that go with the answer, names in lower case
+        self.headers = headers  # of the response, names in lower case
         if code is not None:
             self.code = code
         if retryable is not None:
@@ -65,12 +65,12 @@ class GatewayError(Exception):
 
     @property
     def reason(self) -> str:
-        """Why it failed, in as few words as there are: the provider's own, else our sentence."""
+        """Why it failed, in short: the provider's own words, else our sentence."""
         return self.provider or self.message
 
     @property
     def full_message(self) -> str:
-        """Our sentence, with the provider's own words behind it where it does not hold them already."""
+        """Our sentence, then the provider's own words unless the sentence contains them."""
         provider = self.provider.strip()
         return f"{self.message} {provider}" if provider and provider not in self.message else self.message
 
@@ -79,12 +79,12 @@ class GatewayError(Exception):
         return {"error": {"message": self.full_message, "type": self.type, "param": self.param, "code": self.code}}
 
     def detail_body(self) -> dict[str, Any]:
-        """`{"detail", "code"}`, with `provider` where the provider said something."""
+        """`{"detail", "code"}`, with the provider's words in `provider` where there are any."""
         body: dict[str, Any] = {"detail": self.message, "code": self.code}
         return {**body, "provider": self.provider} if self.provider else body
 
     def message_body(self) -> dict[str, Any]:
-        """What a failed answer keeps and a page shows."""
+        """The error as a failed message stores it and a page shows it."""
         return {
             "message": self.message,
             "code": self.code,
@@ -144,7 +144,7 @@ class ConfigurationError(GatewayError):
 
 
 class ProviderError(GatewayError):
-    """`status` is the provider's own; `retryable` follows it unless the adapter knows better."""
+    """`status` is the provider's own; `retryable` follows from it unless given."""
 
     status = 502
     code = "provider_error"

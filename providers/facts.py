@@ -1,4 +1,7 @@
-"""What the fast path knows: frozen values made from the configuration rows, and the rule of who may use what."""
+"""Frozen values made from the configuration rows, and the rule of who may use which model.
+
+The fast path reads these values, never a row.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -30,7 +33,7 @@ class Caller:
         return self.role == "admin"
 
     def may(self, scope: str) -> bool:
-        """Whether the key in use was made for this (see `callers.SCOPES`)."""
+        """Whether the key in use has this scope (see `callers.SCOPES`)."""
         return not self.scopes or scope in self.scopes
 
 
@@ -69,7 +72,7 @@ class ConnectionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One connection that offers a model, the model's id there, and the provider's own object about it."""
+    """One connection that offers a model: the model's id there, and the provider's own object that describes it."""
 
     connection: ConnectionFacts
     upstream_id: str
@@ -78,7 +81,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One public model id and what stands behind it. Presets (`base_id`) carry their base's sources."""
+    """One public model id and its sources. A preset (`base_id`) has the sources of its base."""
 
     public_id: str
     name: str
@@ -93,12 +96,12 @@ class Route:
     user_ids: frozenset[int]
     tags: tuple[Any, ...]
     vision: bool | None
-    tools: bool | None = None  # whether it calls functions; None = not known, and then it is offered none
-    for_chat: bool = True  # false for what the official API lists beside its chat models: callable, not shown
+    tools: bool | None = None  # whether it calls functions; None = not known: no tools are offered to it
+    for_chat: bool = True  # false for other models of the official API: they can be called but are not listed
 
     @property
     def is_local(self) -> bool:
-        """Whether the model runs on our own machines, by the configuration: its first connection says so."""
+        """Whether the model runs on our own machines, by the setting of its first connection."""
         return self.sources[0].connection.connection_type == "local"
 
     @property
@@ -107,7 +110,7 @@ class Route:
         return all(source.connection.demo for source in self.sources)
 
     def sources_for(self, caller: Caller) -> tuple[Source, ...]:
-        """The sources that this caller may use, in order of position; none when the model is not theirs."""
+        """The sources that this caller may use, in order of position; none without access to the model."""
         if self.access == "public" or caller.user_id == self.owner_id or is_trusted(caller):
             return self.sources
         if self.access == "inherit":
@@ -122,7 +125,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class GatewayFacts:
-    """The switches of the gateway as a whole."""
+    """The settings of the gateway as a whole."""
 
     enable_openai_api: bool = True
     task_model: str = ""
@@ -157,7 +160,7 @@ class Snapshot:
     def route_for(self, caller: Caller, public_id: str) -> Route:
         """The route with the sources that this caller may use, in order of position.
 
-        Raises NotFound (`model_not_found`) for unknown and forbidden alike, ConfigurationError while everything is off.
+        Raises NotFound (`model_not_found`) for unknown and forbidden alike, ConfigurationError while it is off.
         """
         if not self.gateway.enable_openai_api:
             raise ConfigurationError(_("The connections are switched off."), code="connections_disabled")
@@ -172,7 +175,7 @@ class Snapshot:
         return route if sources is route.sources else replace(route, sources=sources)
 
     def routes_for(self, caller: Caller) -> list[Route]:
-        """Every route to list for this caller, by public id; empty while everything is off."""
+        """Every route to list for this caller, by public id; empty while the gateway is off."""
         if not self.gateway.enable_openai_api:
             return []
         routes = []

@@ -1,7 +1,7 @@
-"""A text column that is encrypted at rest.
+"""A text column that is encrypted at rest, and the mask of a secret.
 
-`settings.FIELD_ENCRYPTION_KEYS` lists Fernet keys, newest first: the first encrypts, all decrypt, so a key is rotated
-by putting a new one in front and saving the rows again (`manage.py rotate_secrets`).
+`settings.FIELD_ENCRYPTION_KEYS` lists Fernet keys, newest first: the first encrypts, all decrypt. To rotate, put a new
+key in front and run `manage.py rotate_secrets`.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import models
 
-UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # what a value becomes when no key decrypts it; never sent anywhere
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands for a value that no key decrypts; never sent anywhere
 
 
 @lru_cache(maxsize=4)
@@ -44,15 +44,15 @@ MASK = "••••"
 
 
 def hint_of(secret: str) -> str:
-    """The mask of a stored key: `••••abcd`, `••••` for a short one, nothing when there is none."""
+    """The mask of a stored key: `••••abcd`, `••••` for a short key, empty without a key."""
     return f"{MASK}{secret[-4:]}" if len(secret) >= 12 else MASK if secret else ""
 
 
 def secret_behind(mask: str, rows: Iterable[Any]) -> str:
-    """The `secret` of the first of these rows whose mask this is; empty where there is none."""
+    """The secret of the first row that has this mask; empty where none has."""
     return next((row.secret for row in rows if row.secret and hint_of(row.secret) == mask), "")
 
 
 def is_mask(value: str) -> bool:
-    """Whether a form sent back the mask of a key instead of a key."""
+    """Whether a form sent the mask of a key instead of a key."""
     return value.startswith(MASK)

@@ -1,4 +1,4 @@
-"""Connections, the models they offer, the keys that may call them, and what was used."""
+"""Rows of the gateway: connections, models, API keys, rate limits, speech clips, usage records."""
 
 import hashlib
 import secrets
@@ -36,11 +36,11 @@ __all__ = [
 ]
 
 KEY_PREFIX = "sk-"
-# Columns that processes write about a row's health; they are no configuration: no history, no new version.
+# Columns about a connection's health. They are no configuration: a change makes no history and no new version.
 HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "next_try", "failures", "listed_at")
 
 
-# Migrations name these two: choices that are callables need no migration for a new row of their table.
+# Choices as callables: a new kind or auth type needs no migration. Migrations name these two functions.
 
 
 def kind_choices() -> list[tuple[str, Any]]:
@@ -65,7 +65,7 @@ class ModelAccess(models.TextChoices):
 
 
 class ServerRow(models.Model):
-    """What rows that stand for a server have alike: how it is reached, who may use it, and how it fares."""
+    """Columns that every row about a server has: how it is reached, who may use it, its health."""
 
     headers = models.JSONField(_("headers"), default=dict, blank=True)
     verify_tls = models.BooleanField(_("check TLS certificates"), default=True)
@@ -81,14 +81,14 @@ class ServerRow(models.Model):
     last_checked = models.DateTimeField(null=True, blank=True, editable=False)
     last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)
 
-    secret: str  # the encrypted key, a column of each such row
+    secret: str  # the encrypted key; each subclass declares the column
 
     class Meta:
         abstract = True
 
     @property
     def secret_hint(self) -> str:
-        """The mask of the key."""
+        """The masked key, as pages and forms show it."""
         return hint_of(self.secret)
 
 
@@ -150,7 +150,7 @@ class Connection(ServerRow):
     failures = models.PositiveIntegerField(default=0, editable=False)
     listed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    # The key is not in the history; that it changed is, as the reason of the change.
+    # The key itself is not in the history. A change of it is: as the reason of a change.
     history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=["groups"])
     objects = ConfigQuerySet.as_manager()
 
@@ -164,7 +164,7 @@ class Connection(ServerRow):
 
 
 class ChatModel(models.Model):
-    """A model people can pick: discovered (it has sources) or a preset (it has a base)."""
+    """A model that people can choose: either discovered (it has sources) or a preset (it has a base)."""
 
     public_id = models.CharField(_("id"), max_length=255, unique=True)
     name = models.CharField(_("name"), max_length=255, blank=True)
@@ -199,7 +199,7 @@ class ChatModel(models.Model):
 
 
 class ModelSource(models.Model):
-    """One connection that offers a model, and the model's id there. Discovery writes these; nothing parses ids."""
+    """One connection that offers a model, and the model's id there. Discovery writes these rows."""
 
     model = models.ForeignKey(ChatModel, models.CASCADE, related_name="sources")
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="sources")
@@ -223,12 +223,12 @@ class ModelSource(models.Model):
 
 
 def key_digest(key: str) -> str:
-    """SHA-256 in hex. Keys are 256 random bits, so a plain hash is enough and can be looked up."""
+    """SHA-256 of a key, in hex. Keys have 256 random bits: a hash without salt is safe, and it can be looked up."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 class ClientKey(models.Model):
-    """A key with which a program calls this site. The key itself is shown once and never kept."""
+    """An API key with which a program calls this site. Only its digest is stored: the key is shown once."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="client_keys", verbose_name=_("user")
@@ -258,7 +258,7 @@ class ClientKey(models.Model):
 
 
 class GatewaySettings(models.Model):
-    """One row (pk 1): switches of the gateway as a whole."""
+    """The settings of the gateway as a whole: one row, with pk 1."""
 
     enable_openai_api = models.BooleanField(_("connections may be used"), default=True)
     task_model = models.CharField(_("task model for local models"), max_length=255, blank=True)
@@ -283,7 +283,7 @@ class GatewaySettings(models.Model):
 
 
 class RateLimit(models.Model):
-    """How much somebody may use in a minute and in a day; an empty number is no limit."""
+    """A rate limit: requests and tokens per minute and per day. An empty number is no limit."""
 
     class Target(models.TextChoices):
         EVERYONE = "everyone", _("Each person")
@@ -315,8 +315,8 @@ class RateLimit(models.Model):
         verbose_name_plural = _("rate limits")
 
     def __str__(self) -> str:
-        whom = self.user or self.group or self.key or self.get_target_display()
-        return f"{self.name}: {whom}" if self.name else str(whom)
+        target = self.user or self.group or self.key or self.get_target_display()
+        return f"{self.name}: {target}" if self.name else str(target)
 
     def clean(self) -> None:
         chosen = {"user": self.user_id, "group": self.group_id, "key": self.key_id}
@@ -334,13 +334,13 @@ class RateLimit(models.Model):
 
     @property
     def target_id(self) -> int | None:
-        """Of the person, group or key that is meant; None for everybody."""
+        """The id of the person, group or key that the limit is for; None for everybody."""
         chosen: dict[str, int | None] = {"user": self.user_id, "group": self.group_id, "key": self.key_id}
         return chosen.get(self.target)
 
 
 class SpeechClip(models.Model):
-    """A spoken text whose sound is stored as a whole (`providers.speech`)."""
+    """The stored audio of a speech request (`providers.speech`)."""
 
     key = models.CharField(max_length=64, unique=True)  # SHA-256 of request, connection and model
     storage_name = models.CharField(max_length=200)
@@ -357,19 +357,19 @@ class SpeechClip(models.Model):
 
 
 class UsageRecord(models.Model):
-    """One call that reached a provider, or failed to."""
+    """One call to a provider, whether it was reached or not."""
 
     when = models.DateTimeField(default=timezone.now, db_index=True)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     key = models.ForeignKey(ClientKey, models.SET_NULL, null=True, blank=True, related_name="+")
     connection = models.ForeignKey(Connection, models.SET_NULL, null=True, blank=True, related_name="+")
-    model = models.CharField(max_length=255, blank=True)  # public id, kept when the model goes
+    model = models.CharField(max_length=255, blank=True)  # public id; stays when the model is deleted
     kind = models.CharField(max_length=20)  # chat, embeddings, responses, speech, image, task
     tokens_in = models.PositiveIntegerField(default=0)
     tokens_out = models.PositiveIntegerField(default=0)
     images = models.PositiveIntegerField(default=0)
     audio_bytes = models.PositiveBigIntegerField(default=0)
-    status = models.PositiveSmallIntegerField(default=0)  # HTTP status; 499 = the caller left
+    status = models.PositiveSmallIntegerField(default=0)  # HTTP status; 499 = the client disconnected
     first_byte_ms = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(default=0)
 

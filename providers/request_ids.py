@@ -1,14 +1,14 @@
-"""The id of the request that is being answered: in its log lines and in the headers of its answer."""
+"""The id of the current request, for its log lines and the headers of its response."""
 
 import re
 import secrets
 from contextvars import ContextVar
 
-current: ContextVar[str] = ContextVar("request_id", default="")  # empty outside of a request
+current: ContextVar[str] = ContextVar("request_id", default="")  # empty outside a request
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{8,100}")
 
 
-def take(given: str) -> str:
-    """The id that a client or a proxy gave, where it can stand in a log; else a new one."""
-    return given if given and _SANE.fullmatch(given) else secrets.token_hex(8)
+def take(sent: str) -> str:
+    """The id that a client or proxy sent, where it is safe to log; else a new one."""
+    return sent if _SANE.fullmatch(sent) else secrets.token_hex(8)

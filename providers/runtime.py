@@ -1,9 +1,9 @@
-"""What this process knows and does that is in no row: one runtime object, which holds all state of the process.
+"""All state of this process in one runtime object: caches, threads, counters, whatever is in no row.
 
 A state class has a constructor without arguments and, where something has to end with the process, `close()`. Its one
-instance is made at its first use: `runtime.state(Circuits)`. Nobody keeps that instance anywhere else, because the
-runtime is replaced whole: in a forked process, and in tests. Tables and listeners that are registered at import are
-constants and stay in their modules.
+instance is made at the first use: `runtime.state(Circuits)`. Do not keep that instance anywhere else: a forked process
+and each test replace the runtime as a whole. Tables and listeners that are registered at import are constants and stay
+in their modules.
 """
 
 import atexit
@@ -14,35 +14,35 @@ from typing import Any, TypeVar
 
 S = TypeVar("S")
 
-PASSES = 3  # of closing: work that ends late asks for states that were closed before it
+PASSES = 3  # of `close`: work that ends late may make a state again that was closed before
 
 logger = logging.getLogger(__name__)
 
 
 class Runtime:
-    """The states of one process, by class, in the order in which they were made."""
+    """The states of one process by their class, in the order in which they were made."""
 
     def __init__(self) -> None:
         self._states: dict[type, Any] = {}
-        self._lock = threading.RLock()  # a constructor asks for the states that its own state needs until it is closed
+        self._lock = threading.RLock()  # reentrant: a constructor may ask for other states
 
     def state(self, kind: type[S]) -> S:
-        """The instance of this class, from any thread. Constructors run under a lock: they wait for no thread."""
-        made = self._states.get(kind)
-        return made if made is not None else self._make(kind)
+        """The instance of a state class, from any thread. Constructors run under a lock: they wait for no thread."""
+        instance = self._states.get(kind)
+        return instance if instance is not None else self._make(kind)
 
     def _make(self, kind: type[S]) -> S:
         with self._lock:
-            made: S | None = self._states.get(kind)
-            if made is None:
-                made = kind()
-                self._states[kind] = made
-            return made
+            instance: S | None = self._states.get(kind)
+            if instance is None:
+                instance = kind()
+                self._states[kind] = instance
+            return instance
 
     def close(self) -> None:
-        """Close every state, the newest first. Blocks, so never on an event loop; raises nothing.
+        """Close every state, the newest first. Blocks: never call it on an event loop. Raises nothing.
 
-        A state that is asked for afterwards is made anew, and closed by the next call.
+        A state that is used afterwards is made anew, and closed by the next call.
         """
         for _pass in range(PASSES):
             for kind in reversed(list(self._states)):
@@ -51,12 +51,12 @@ class Runtime:
                     continue
                 try:
                     close()
-                except Exception:  # one state's failure must not keep the others from writing what they hold
+                except Exception:  # the other states still have to write what they hold
                     logger.exception("%s could not be closed", kind.__name__)
 
 
 _current = Runtime()
-_inherited: list[Runtime] = []  # of the process that forked this one
+_inherited: list[Runtime] = []  # the runtimes of the processes that this one was forked from
 
 
 def state(kind: type[S]) -> S:
@@ -65,21 +65,21 @@ def state(kind: type[S]) -> S:
 
 
 def close() -> None:
-    """Close what this process holds: a server has stopped, or the interpreter ends. Raises nothing."""
+    """Close the state of this process when a server has stopped or the interpreter ends. Raises nothing."""
     _current.close()
 
 
 def replace() -> None:
-    """Close the runtime and put an empty one in its place (tests)."""
+    """Close the runtime and replace it with an empty one (for tests)."""
     global _current
     _current.close()
     _current = Runtime()
 
 
 def _begin_anew() -> None:
-    """In a forked process: the threads are not there, locks may be held for ever, and connections are the parent's.
+    """Start with an empty runtime in a forked process: it has none of the threads, and locks may be held for ever.
 
-    The parent's runtime is kept alive, because its objects would close those connections when they are collected.
+    A reference to the parent's runtime stays: collected, its objects would close connections that the parent uses.
     """
     global _current
     _inherited.append(_current)

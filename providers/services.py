@@ -1,4 +1,4 @@
-"""What can be done with connections, models and keys; the admin, the API and the commands all call these."""
+"""The verbs for connections, models and API keys. The administration, the API and the commands call these."""
 
 import time
 from collections.abc import Iterable
@@ -25,22 +25,22 @@ PREFIX_LENGTH = 8  # characters of a key that stay readable: `sk-` and five more
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
-    """What a test of a connection or a picture engine found, in words for an administrator."""
+class CheckResult:
+    """The result of checking a connection or an image engine. `message` is for administrators."""
 
     ok: bool
-    words: str
-    models: int | None = None  # how many it lists; None where it lists nothing that could be counted
+    message: str
+    models: int | None = None  # how many models it lists; None without a list
     ms: int = 0
 
 
 # --- connections -----------------------------------------------------------------------------------------------------
 
 
-def test_connection(row: Connection, *, by: Caller | None = None) -> Tested:  # noqa: PT028  no test
-    """Call the provider as a listing would, write the row's health, keep no models. Never raises GatewayError.
+def check_connection(row: Connection, *, by: Caller | None = None) -> CheckResult:
+    """Ask the provider for its models, write the row's health, store no models. Never raises GatewayError.
 
-    `by`: in whose name, for connections that send on who is signed in.
+    `by`: the caller whose credential is sent, for auth types that need one.
     """
     started = time.monotonic()
     try:
@@ -48,29 +48,29 @@ def test_connection(row: Connection, *, by: Caller | None = None) -> Tested:  # 
     except GatewayError as error:
         if row.pk:
             health.record_failure(row.pk, error)
-        return Tested(False, health.in_words(error))
+        return CheckResult(False, health.in_words(error))
     ms = round((time.monotonic() - started) * 1000)
     if row.pk:
         health.record_answer(row.pk, ms)
     if models is None:
-        return Tested(
+        return CheckResult(
             True, _("Answers in %(ms)s ms. It has no list of models, so the key was not tried.") % {"ms": ms}, ms=ms
         )
-    words = ngettext(
+    message = ngettext(
         "Answers in %(ms)s ms and lists %(n)s model.", "Answers in %(ms)s ms and lists %(n)s models.", models
     )
-    return Tested(True, words % {"ms": ms, "n": models}, models=models, ms=ms)
+    return CheckResult(True, message % {"ms": ms, "n": models}, models=models, ms=ms)
 
 
 def refresh_models(row: Connection, *, by: Caller | None = None) -> Outcome:
-    """Ask the provider for its models now and write them. Raises GatewayError; the row's health says the same."""
+    """Ask the provider for its models now and store them. Raises GatewayError, which the row's health shows too."""
     return discovery.refresh_one(row, by=by)
 
 
 def update_connections(rows: QuerySet[Connection], **values: Any) -> int:
-    """Write these columns of all these connections, and keep their models in step. Returns the number of rows.
+    """Write columns of several connections and update their models. Returns the number of connections.
 
-    A plain `update` of a prefix or of static ids would leave the models under their old ids.
+    A plain `update` of a prefix or of model ids would leave the models under their old ids.
     """
     with versioning.exclusive():
         ids = list(rows.values_list("pk", flat=True))
@@ -82,7 +82,7 @@ def update_connections(rows: QuerySet[Connection], **values: Any) -> int:
 
 
 def remove_demo() -> int:
-    """Take the demo connection and its models away; returns how many there were. The next start leaves it away."""
+    """Delete the demo connections and their models; returns how many there were. No later start makes them again."""
     count = 0
     with versioning.exclusive():
         for row in Connection.objects.filter(demo=True):
@@ -97,9 +97,12 @@ def remove_demo() -> int:
 def issue_key(
     user: Any, *, name: str = "", expires_at: datetime | None = None, scopes: Iterable[str] = ()
 ) -> tuple[ClientKey, str]:
-    """Make a key for this person: the row, and the key itself, which is nowhere else and cannot be shown again."""
-    wanted = sorted(set(scopes))
-    unknown = [scope for scope in wanted if scope not in callers.SCOPES]
+    """Make an API key for a person. Returns its row and the key, which is stored nowhere and cannot be shown again.
+
+    Raises BadRequest for an unknown scope and an expiry in the past.
+    """
+    chosen = sorted(set(scopes))
+    unknown = [scope for scope in chosen if scope not in callers.SCOPES]
     if unknown:
         raise BadRequest(_("There is no scope “%(scope)s”.") % {"scope": unknown[0]}, param="scopes")
     if expires_at is not None and expires_at <= timezone.now():
@@ -111,13 +114,13 @@ def issue_key(
         prefix=key[:PREFIX_LENGTH],
         digest=key_digest(key),
         expires_at=expires_at,
-        scopes=wanted,
+        scopes=chosen,
     )
     return row, key
 
 
 def revoke_key(row: ClientKey) -> None:
-    """End a key for good; calls with it are refused within a second everywhere."""
+    """Revoke a key for good; every process refuses it within a second."""
     if row.revoked_at is None:
         row.revoked_at = timezone.now()
         row.save(update_fields=["revoked_at"])
@@ -129,7 +132,7 @@ def revoke_key(row: ClientKey) -> None:
 def rotate_secrets() -> tuple[int, list[str]]:
     """Encrypt every stored secret with the newest key of FIELD_ENCRYPTION_KEYS.
 
-    Returns how many were written, and the names of the rows whose secret no key decrypts; those stay as they are.
+    Returns how many were written, and the rows whose secret no key decrypts. Those stay as they are.
     """
     written, unreadable = 0, []
     for model in apps.get_models():
@@ -145,6 +148,6 @@ def rotate_secrets() -> tuple[int, list[str]]:
 
 
 def _rows(model: type[models.Model]) -> Any:
-    """All rows, for a write that is no change of configuration."""
+    """All rows of a model, for a write that makes no new version of the configuration."""
     rows = model._default_manager.all()
     return rows.quietly() if hasattr(rows, "quietly") else rows

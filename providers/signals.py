@@ -1,8 +1,7 @@
-"""Every change of a configuration row counts the version up, whoever makes it: admin, API, shell, bootstrap.
+"""Signal handlers: every change of a configuration row counts the version up, in the administration, API and shell.
 
-Bulk writes send no signals and are counted by `versioning.ConfigQuerySet`. Columns that say how a row fares (health,
-last use, last login) are no configuration. Rows that go because another row goes are counted once, with that other
-row.
+Bulk writes send no signals; `versioning.ConfigQuerySet` counts them. Columns about health, last use and last login are
+no configuration. A cascade of deletions counts once, with the row that was deleted first.
 """
 
 from typing import Any
@@ -36,7 +35,7 @@ def connect() -> None:
 
 
 def count_changes_of(*rows: type[models.Model]) -> None:
-    """Count every save and deletion of these rows; other rooms call it for configuration of their own."""
+    """Count every save and deletion of these models. Other apps call this for configuration rows of their own."""
     for model in rows:
         pre_save.connect(row_saving, sender=model, dispatch_uid=f"config-saving-{model.__name__}")
         post_save.connect(row_saved, sender=model, dispatch_uid=f"config-saved-{model.__name__}")
@@ -44,7 +43,7 @@ def count_changes_of(*rows: type[models.Model]) -> None:
 
 
 def count_members_of(*throughs: type[models.Model]) -> None:
-    """The same for who is in which list."""
+    """Count every change of these many-to-many relations."""
     for through in throughs:
         m2m_changed.connect(members_changed, sender=through, dispatch_uid=f"config-members-{through.__name__}")
 
@@ -57,7 +56,7 @@ def row_saving(
 
 
 def count(instance: Any, *, changes: bool) -> None:
-    """Count a change that is about to be written: now, in its transaction, or once it is written."""
+    """Count a change before it is written where a transaction runs, else after it (`row_saved`)."""
     in_transaction = transaction.get_connection().in_atomic_block
     if changes and in_transaction:
         versioning.changed()
@@ -72,7 +71,7 @@ def row_saved(*, instance: Any, **_kwargs: Any) -> None:
 def connection_saved(
     *, instance: Connection, update_fields: frozenset[str] | None = None, raw: bool = False, **_kwargs: Any
 ) -> None:
-    from providers.catalogue import discovery  # late: it brings the HTTP libraries, which most commands never need
+    from providers.catalogue import discovery  # late: it loads the HTTP libraries, which most commands never need
 
     if not raw and (update_fields is None or update_fields & discovery.SETTLED_COLUMNS):
         discovery.settle(instance)
@@ -90,9 +89,9 @@ def connection_deleted(*, instance: Any, **_kwargs: Any) -> None:
 
 def row_deleting(*, instance: models.Model, origin: Any = None, **_kwargs: Any) -> None:
     if isinstance(origin, models.Model) and origin is not instance:
-        return  # the origin's own signal counts
+        return  # a cascade: counted with the row that was deleted first
     if isinstance(origin, versioning.ConfigQuerySet | versioning.QuietQuerySet):
-        return  # counts itself, once, or is not to be counted
+        return  # the queryset counts once, or not at all
     versioning.changed()
 
 
@@ -104,7 +103,7 @@ def members_changed(*, action: str, **_kwargs: Any) -> None:
 def user_saving(
     sender: type[models.Model], *, instance: Any, update_fields: frozenset[str] | None = None, **_kwargs: Any
 ) -> None:
-    """Note whether something that callers carry is about to change; a sign-in and a preference are not."""
+    """Note whether a column that a Caller holds is about to change. The last sign-in and preferences are none."""
     if instance._state.adding or (update_fields is not None and update_fields.isdisjoint(versioning.USER_COLUMNS)):
         instance._to_count = False
         return

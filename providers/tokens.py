@@ -1,7 +1,7 @@
-"""The tokens of people's single sign-on, encrypted at rest.
+"""Encryption at rest for the tokens of people's single sign-on.
 
-django-allauth keeps them as plain text, in a model that is not ours. Its two columns are made encrypted ones here; to
-migrations they stay the text columns that they are in the database.
+django-allauth stores them as plain text, in a model of its own. Its two columns become encrypted ones here; migrations
+still see text columns, which they are in the database.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ COLUMNS = ("token", "token_secret")
 
 
 class SealedTextField(EncryptedTextField):
-    """An EncryptedTextField that tells migrations of a TextField: the table belongs to another app."""
+    """An EncryptedTextField that is a TextField to migrations, because the table belongs to another app."""
 
     def deconstruct(self) -> Any:
         name, _path, args, kwargs = super().deconstruct()
@@ -41,7 +41,7 @@ def opened(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def seal() -> None:
-    """Encrypt what is written from now on; once, when the apps are ready. Migration 0009 encrypts what was there."""
+    """Encrypt tokens from now on. Called once, when the apps are ready. Migration 0009 encrypts older tokens."""
     from allauth.socialaccount.models import SocialToken
 
     for name in COLUMNS:

@@ -1,7 +1,7 @@
-"""The gateway's addresses. Those of the operations come from their table.
+"""The gateway's addresses. Those of the operations come from the table of operations.
 
-OpenAI's clients have `base_url=…/v1`, Azure's `azure_endpoint=…` (the model stands in the address too, and what the
-body says counts) or `base_url=…/openai/v1`; this site's own pages call `/openai`.
+OpenAI's clients are given `base_url=…/v1`, Azure's `azure_endpoint=…` or `base_url=…/openai/v1`; this site's own pages
+call `/openai`. With `azure_endpoint` the address has a model too, but the model in the body counts.
 """
 
 import re

@@ -1,8 +1,8 @@
-"""The version of the configuration: one row that every change of a configuration row counts up.
+"""The version of the configuration: one row, counted up by every change of a configuration row.
 
-Within a transaction it is counted before the rows are written, so that all writers lock it first and none waits for
-another in a circle. The row changes in the transaction of the edit itself, so a process that sees the new number sees
-the new rows too, on any database, with or without Redis. `catalogue` compares it at most every `CONFIG_CHECK_SECONDS`.
+A transaction counts it before it writes the rows: all writers lock it first, so they cannot deadlock. The number
+changes in the transaction of the edit, so a process that reads the new number reads the new rows too, on any database,
+with or without Redis. `providers.catalogue` reads it at most every `CONFIG_CHECK_SECONDS`.
 """
 
 import time
@@ -18,7 +18,7 @@ Listener = Callable[[], None]
 M = TypeVar("M", bound=models.Model)
 R = TypeVar("R")
 
-# Columns of an account that callers carry. Others (last login, preferences) are no configuration.
+# Columns of an account that a Caller holds. Others (last login, preferences) are no configuration.
 USER_COLUMNS = frozenset({"is_active", "is_superuser", "email", "name", "password"})
 
 
@@ -26,7 +26,7 @@ _listeners: list[Listener] = []
 
 
 class ConfigVersion(models.Model):
-    """One row (pk 1)."""
+    """The one row, with pk 1."""
 
     number = models.BigIntegerField(default=1)
 
@@ -35,31 +35,31 @@ class ConfigVersion(models.Model):
 
 
 def listen(listener: Listener) -> None:
-    """Have `listener` called in this process after each committed change. Modules that cache configuration do this."""
+    """Call this function in this process after each committed change. For modules that cache configuration."""
     _listeners.append(listener)
 
 
 def bump() -> None:
-    """Tell every process that configuration changed."""
+    """Count the version up, which tells every process that the configuration changed."""
     if not ConfigVersion.objects.filter(pk=1).update(number=F("number") + 1):
-        # A first number that no earlier row can have had: a process that remembers one sees the difference.
+        # The first number differs from those of any earlier row, so that a process with an old number sees a change.
         ConfigVersion.objects.get_or_create(pk=1, defaults={"number": time.time_ns() // 1000})
 
 
 def changed() -> None:
-    """Count up, and tell this process's listeners once the change is committed."""
+    """Count the version up, and call this process's listeners once the change is committed."""
     bump()
-    transaction.on_commit(_tell)
+    transaction.on_commit(_call_listeners)
 
 
-def _tell() -> None:
+def _call_listeners() -> None:
     for listener in _listeners:
         listener()
 
 
 @contextmanager
 def exclusive() -> Iterator[None]:
-    """A transaction that no other writer of several configuration rows runs beside: no deadlock, no half of each."""
+    """A transaction for writing several configuration rows. Only one runs at a time: no deadlock, no mixed result."""
     with transaction.atomic():
         ConfigVersion.objects.get_or_create(pk=1, defaults={"number": time.time_ns() // 1000})
         ConfigVersion.objects.select_for_update().get(pk=1)
@@ -67,17 +67,17 @@ def exclusive() -> Iterator[None]:
 
 
 class QuietQuerySet(models.QuerySet[M]):
-    """Rows that are written without a count, because what is written is no configuration (health, use)."""
+    """A queryset whose writes do not count the version up: health and last use are no configuration."""
 
 
 class ConfigQuerySet(models.QuerySet[M]):
-    """Counts up on the bulk writes that send no signals."""
+    """A queryset whose bulk writes count the version up, because they send no signals."""
 
     def quietly(self) -> QuietQuerySet[M]:
-        """The same rows, whose writes are not counted."""
-        quiet: QuietQuerySet[M] = QuietQuerySet(self.model, using=self.db)
-        quiet.query = self.all().query
-        return quiet
+        """The same rows in a queryset that does not count."""
+        queryset: QuietQuerySet[M] = QuietQuerySet(self.model, using=self.db)
+        queryset.query = self.all().query
+        return queryset
 
     def _counted(self, write: Callable[[], R]) -> R:
         with transaction.atomic(using=self.db, savepoint=False):

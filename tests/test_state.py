@@ -32,7 +32,7 @@ ALLOWED = {
         "_inherited": "keeps the parent's runtime alive in a forked process",
     },
     "providers/versioning.py": {"_listeners": "registered when modules are imported"},
-    "providers/checkup.py": {"_kinds": "registered while the apps start"},
+    "providers/checkup.py": {"_lists": "registered while the apps start"},
     "providers/http/local.py": {"_starts": "registered while the apps start"},
     "webui/env.py": {"env": "the environment as the settings read it, once, at import"},
     "webui/asgi.py": {

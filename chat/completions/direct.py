@@ -281,7 +281,7 @@ def _parsed(text: str | bytes) -> Any:
 
 
 def _is_stream(reply: relay.RelayResponse) -> bool:
-    return event_streams.is_one(dict(reply.headers).get("content-type", ""))
+    return event_streams.is_event_stream(dict(reply.headers).get("content-type", ""))
 
 
 def _is_encoded(reply: relay.RelayResponse) -> bool:

@@ -57,7 +57,7 @@ def _droppable(status: int, refusal: error_bodies.ErrorBody, sent: set[str]) -> 
 
 def is_stream(answer: BlockingResponse) -> bool:
     """Whether the server streams: those that do not know how answer plain JSON although asked."""
-    return event_streams.is_one(answer.headers.get("content-type", ""))
+    return event_streams.is_event_stream(answer.headers.get("content-type", ""))
 
 
 def document(answer: BlockingResponse) -> Any:

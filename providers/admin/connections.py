@@ -161,7 +161,7 @@ class ConnectionAdmin(ServerAdmin):
             self._test(request, row)
 
     def _test(self, request: HttpRequest, row: Connection) -> None:
-        self.report(request, row, services.test_connection(row, by=callers.caller_for_user(request.user)))
+        self.report(request, row, services.check_connection(row, by=callers.caller_for_user(request.user)))
 
     def _refresh(self, request: HttpRequest, row: Connection) -> None:
         try:

@@ -17,7 +17,7 @@ from unfold.decorators import display
 
 from providers.admin.history import HistoryAdmin
 from providers.catalogue import health
-from providers.services import Tested
+from providers.services import CheckResult
 
 
 class ServerAdmin(HistoryAdmin):
@@ -78,6 +78,6 @@ class ServerAdmin(HistoryAdmin):
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}"
         return redirect(f"{page}_changelist") if to_list or row is None else redirect(f"{page}_change", object_id)
 
-    def report(self, request: HttpRequest, row: Any, tested: Tested) -> None:
-        """Show what a test of this row found."""
-        self.message_user(request, f"{row.name}: {tested.words}", messages.SUCCESS if tested.ok else messages.ERROR)
+    def report(self, request: HttpRequest, row: Any, result: CheckResult) -> None:
+        """Show the result of checking a row."""
+        self.message_user(request, f"{row.name}: {result.message}", messages.SUCCESS if result.ok else messages.ERROR)

@@ -177,7 +177,7 @@ class ProviderResponse(RelayResponse):
     def _takes_a_frame(self) -> bool:
         headers = dict(self.headers)
         unaltered = headers.keys().isdisjoint(("content-encoding", "content-length"))
-        return unaltered and event_streams.is_one(headers.get("content-type", ""))
+        return unaltered and event_streams.is_event_stream(headers.get("content-type", ""))
 
     def last_words(self, error: GatewayError) -> bytes:
         """In an event stream a last frame says what happened, and OpenAI's clients raise on it; but only after a
@@ -267,6 +267,6 @@ def _passed(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         name = name.lower()
         if name in PASSED or name.startswith(PASSED_FAMILIES):
             passed.append((name, plain(value)))
-            if name == "content-type" and event_streams.is_one(value):
+            if name == "content-type" and event_streams.is_event_stream(value):
                 passed.extend(event_streams.UNBUFFERED)
     return passed

@@ -152,7 +152,7 @@ class Clips:
 
 
 def _headers(content_type: str, outcome: str) -> tuple[tuple[str, str], ...]:
-    unbuffered = event_streams.UNBUFFERED if event_streams.is_one(content_type) else ()
+    unbuffered = event_streams.UNBUFFERED if event_streams.is_event_stream(content_type) else ()
     return (("content-type", content_type), ("x-cache", outcome), *unbuffered)
 
 

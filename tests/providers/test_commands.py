@@ -78,12 +78,12 @@ def test_a_refused_key_is_a_failure_in_the_providers_words(transactional_db, con
 
 
 def test_without_connections_there_is_nothing_to_test(transactional_db):
-    assert "nothing to test" in run("check_connections")
+    assert "nothing to check" in run("check_connections")
 
 
-def test_rooms_above_add_what_they_want_tested(transactional_db, monkeypatch):
-    monkeypatch.setattr(checkup, "_kinds", [checkup.connection_subjects])
-    checkup.register(lambda: [checkup.Subject("engine", lambda: checkup.Finding("engine", True, "draws"))])
+def test_other_apps_add_what_is_checked(transactional_db, monkeypatch):
+    monkeypatch.setattr(checkup, "_lists", [checkup.connection_subjects])
+    checkup.register(lambda: [checkup.CheckSubject("engine", lambda: checkup.CheckReport("engine", True, "draws"))])
     assert "engine  draws" in run("check_connections")
 
 

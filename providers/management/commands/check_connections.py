@@ -1,4 +1,4 @@
-"""`manage.py check_connections`: test every enabled connection and picture engine; exit code 1 if one fails."""
+"""`manage.py check_connections`: check every enabled connection and image engine; exit code 1 if one fails."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,33 +7,33 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from providers import checkup
-from providers.checkup import Finding
+from providers.checkup import CheckReport
 
 
 class Command(BaseCommand):
-    help = "Test every enabled connection and every picture engine. The exit code is 1 if one fails."
+    help = "Check every enabled connection and every image engine. The exit code is 1 if one fails."
 
     def handle(self, **options: Any) -> None:
         subjects = checkup.subjects()
         if not subjects:
-            self.stdout.write("There is nothing to test: no connection is enabled.")
+            self.stdout.write("There is nothing to check: no connection is enabled.")
             return
         with ThreadPoolExecutor(max_workers=8) as pool:
-            findings = list(pool.map(_examine, subjects))
-        self._print(findings)
-        failed = sum(not finding.ok for finding in findings)
+            reports = list(pool.map(_check, subjects))
+        self._print(reports)
+        failed = sum(not report.ok for report in reports)
         if failed:
-            raise CommandError(f"{failed} of {len(findings)} failed.")
+            raise CommandError(f"{failed} of {len(reports)} failed.")
 
-    def _print(self, findings: list[Finding]) -> None:
-        width = max(len(finding.name) for finding in findings)
-        for finding in findings:
-            mark = self.style.SUCCESS("ok    ") if finding.ok else self.style.ERROR("FAILED")
-            self.stdout.write(f"{mark}  {finding.name:<{width}}  {finding.words}")
+    def _print(self, reports: list[CheckReport]) -> None:
+        width = max(len(report.name) for report in reports)
+        for report in reports:
+            mark = self.style.SUCCESS("ok    ") if report.ok else self.style.ERROR("FAILED")
+            self.stdout.write(f"{mark}  {report.name:<{width}}  {report.message}")
 
 
-def _examine(subject: checkup.Subject) -> Finding:
+def _check(subject: checkup.CheckSubject) -> CheckReport:
     try:
-        return subject.examine()
+        return subject.check()
     finally:
         connections.close_all()
