@@ -1,14 +1,14 @@
 // What one can do with a message: copy, edit, answer again, look at another version.
 import { post, tellRefusal } from "../common/api.js";
 import { copyText } from "../common/clipboard.js";
-import { codeActions } from "./markdown/code.js";
+import { t } from "../common/text.js";
+import { toast } from "../common/toast.js";
 import * as composer from "./composer.js";
 import * as followUps from "./follow-ups.js";
+import { codeActions } from "./markdown/code.js";
 import * as picker from "./picker.js";
 import * as scroll from "./scroll.js";
-import { t } from "../common/text.js";
 import * as thread from "./thread.js";
-import { toast } from "../common/toast.js";
 
 const actions = {
   copy: (button, message) => copyText(textOf(message), button),
@@ -16,7 +16,10 @@ const actions = {
   edit: (_button, message) => edit(message),
   "cancel-edit": (_button, message) => endEdit(message),
   "read-aloud": (_button, message) =>
-    import("./speak.js").then((speak) => speak.toggle(message), () => toast(t("noAnswer"))), // no network: no module
+    import("./speak.js").then(
+      (speak) => speak.toggle(message),
+      () => toast(t("noAnswer")),
+    ), // no network: no module
   regenerate: (_button, message) => answerAgain(message, { model: picker.model() }),
   branch: (button, message) => page(button, message),
   ask: (button) => followUps.ask(button.textContent),
@@ -46,7 +49,9 @@ export function start() {
 }
 
 const textOf = (message) =>
-  message.querySelector("template[data-source]")?.content.textContent ?? message.querySelector("[data-text]")?.textContent ?? "";
+  message.querySelector("template[data-source]")?.content.textContent ??
+  message.querySelector("[data-text]")?.textContent ??
+  "";
 
 /** Ask for a change of the thread, then show it; → whether it worked. */
 async function change(path, toEnd, body) {
@@ -88,7 +93,8 @@ async function send(form) {
   if (!content.trim() || form.inert) return;
   form.inert = true; // once is enough
   const wish = { content, model: picker.model() };
-  const done = await (thread.ownChat()?.edit(message, wish) ?? change(`/messages/${message.dataset.message}/edit`, true, wish));
+  const done = await (thread.ownChat()?.edit(message, wish) ??
+    change(`/messages/${message.dataset.message}/edit`, true, wish));
   form.inert = false;
   if (done) endEdit(message);
 }

@@ -1,10 +1,10 @@
 // Files on their way into a message: picked, dropped, pasted or taken with the camera. They are uploaded at once and wait
 // with their chat until it is sent: neither a reload nor a look at another chat loses them.
 import { remove as erase, token } from "../common/api.js";
-import * as picker from "./picker.js";
-import * as thread from "./thread.js";
 import { t } from "../common/text.js";
 import { announce, toast } from "../common/toast.js";
+import * as picker from "./picker.js";
+import * as thread from "./thread.js";
 
 const AT_ONCE = 3; // uploads; the others wait, so that the page's own requests find a connection
 const READABLE = /^(?:image\/|text\/|application\/(?:pdf|json)$)/;
@@ -19,7 +19,10 @@ let changed = () => {};
 function list(name = key()) {
   if (!lists.has(name)) {
     const kept = JSON.parse(sessionStorage.getItem(name) ?? "[]");
-    lists.set(name, kept.map((data) => ({ ...factsOf(data), key: name, state: "done" })));
+    lists.set(
+      name,
+      kept.map((data) => ({ ...factsOf(data), key: name, state: "done" })),
+    );
   }
   return lists.get(name);
 }
@@ -27,7 +30,9 @@ function list(name = key()) {
 const factsOf = (data) => ({ name: data.name, size: data.size, type: data.content_type, data });
 
 function remember(name) {
-  const done = list(name).filter((one) => one.state === "done").map((one) => one.data);
+  const done = list(name)
+    .filter((one) => one.state === "done")
+    .map((one) => one.data);
   if (done.length && !name.includes(LOCAL)) sessionStorage.setItem(name, JSON.stringify(done));
   else sessionStorage.removeItem(name);
 }
@@ -98,7 +103,9 @@ export function start(onChange) {
     dropping(false);
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    const items = [...event.dataTransfer.items].filter((item) => item.kind === "file" && !item.webkitGetAsEntry?.()?.isDirectory);
+    const items = [...event.dataTransfer.items].filter(
+      (item) => item.kind === "file" && !item.webkitGetAsEntry?.()?.isDirectory,
+    );
     add(items.map((item) => item.getAsFile()));
   });
 }
@@ -232,7 +239,8 @@ function draw(entry) {
   element.dataset.state = state;
   part("name").textContent = part("name").title = name;
   const percent = Math.round(100 * (entry.progress ?? 0));
-  part("note").textContent = { waiting: t("waiting"), uploading: `${percent} %`, failed: entry.error }[state] ?? sizeOf(size);
+  part("note").textContent =
+    { waiting: t("waiting"), uploading: `${percent} %`, failed: entry.error }[state] ?? sizeOf(size);
   const bar = element.querySelector("progress");
   bar.hidden = state !== "uploading";
   bar.value = percent;
@@ -251,14 +259,19 @@ function picture(entry, image) {
   image.src = source(entry);
 }
 
-const source = (entry) => (entry.file ? (entry.preview ??= URL.createObjectURL(entry.file)) : `${entry.data.url}?w=256`);
+const source = (entry) =>
+  entry.file ? (entry.preview ??= URL.createObjectURL(entry.file)) : `${entry.data.url}?w=256`;
 
 /** Elements that stand for files while their message is being sent. */
 export const shadows = (files) =>
   files.map((entry) => {
     const isPicture = entry.type.startsWith("image/");
-    const element = Object.assign(document.createElement("span"), { className: isPicture ? "picture" : "attached-file" });
-    element.append(isPicture ? Object.assign(document.createElement("img"), { src: source(entry), alt: entry.name }) : entry.name);
+    const element = Object.assign(document.createElement("span"), {
+      className: isPicture ? "picture" : "attached-file",
+    });
+    element.append(
+      isPicture ? Object.assign(document.createElement("img"), { src: source(entry), alt: entry.name }) : entry.name,
+    );
     return element;
   });
 

@@ -1,11 +1,11 @@
 // Where one writes. What is written is kept per chat until the server has it: no reload and no failure loses it.
 import { ApiError, post, tellRefusal } from "../common/api.js";
+import { t } from "../common/text.js";
+import { toast } from "../common/toast.js";
 import * as attachments from "./attachments.js";
 import * as picker from "./picker.js";
 import * as scroll from "./scroll.js";
 import * as thread from "./thread.js";
-import { t } from "../common/text.js";
-import { toast } from "../common/toast.js";
 
 const area = () => document.getElementById("message");
 const button = () => document.getElementById("send");
@@ -78,7 +78,9 @@ export function start() {
 
 /** What the pressed chips ask for. */
 const features = (which = "*") =>
-  chips().filter((chip) => chip.matches(which) && chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.feature);
+  chips()
+    .filter((chip) => chip.matches(which) && chip.getAttribute("aria-pressed") === "true")
+    .map((chip) => chip.dataset.feature);
 
 /** An input method is at work: Enter belongs to it. Safari says so by key code only. */
 export const isComposing = (event) => event.isComposing || event.keyCode === 229;
@@ -127,7 +129,9 @@ export async function stop() {
 }
 
 function deliver(message) {
-  return thread.ownChat()?.ask(message) ?? post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", message);
+  return (
+    thread.ownChat()?.ask(message) ?? post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", message)
+  );
 }
 
 function openNew(chat) {

@@ -1,6 +1,7 @@
 // What one might ask next, below the last answer: written by the server into the page, or told while it is open.
-import * as composer from "./composer.js";
+
 import { on } from "../common/socket.js";
+import * as composer from "./composer.js";
 import * as thread from "./thread.js";
 
 const told = new Map(); // message id → texts, until the server's own version of the message has them

@@ -23,7 +23,8 @@ function pressed(event) {
   const key = event.key.toLowerCase();
   if (command && !event.shiftKey && key === "k") sidebar.focusSearch();
   else if (command && event.shiftKey && key === "o") document.querySelector(".new-chat").click();
-  else if (key === "escape" && !document.querySelector("dialog[open], :popover-open") && !picker.isOpen()) return composer.stop();
+  else if (key === "escape" && !document.querySelector("dialog[open], :popover-open") && !picker.isOpen())
+    return composer.stop();
   else if (key === "?" && !isWriting(event.target) && !dialog().open) dialog().showModal();
   else return;
   event.preventDefault();

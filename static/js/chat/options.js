@@ -37,6 +37,8 @@ function show() {
   for (const place of document.querySelectorAll("[data-options]")) {
     const chosen = radios(place).filter((one) => one.checked);
     const said = chosen.filter((one) => one.value);
-    place.querySelector("[data-part='chosen']").textContent = (said.length ? said : chosen.slice(0, 1)).map((one) => one.dataset.label).join(" · ");
+    place.querySelector("[data-part='chosen']").textContent = (said.length ? said : chosen.slice(0, 1))
+      .map((one) => one.dataset.label)
+      .join(" · ");
   }
 }

@@ -1,4 +1,9 @@
 // The chat page: puts its parts together.
+
+import * as socket from "../common/socket.js";
+import { t } from "../common/text.js";
+import { watchTheme } from "../common/theme.js";
+import { toast } from "../common/toast.js";
 import * as actions from "./actions.js";
 import * as composer from "./composer.js";
 import * as followUps from "./follow-ups.js";
@@ -9,11 +14,7 @@ import * as picker from "./picker.js";
 import * as replies from "./replies.js";
 import * as scroll from "./scroll.js";
 import * as sidebar from "./sidebar.js";
-import * as socket from "../common/socket.js";
-import { t } from "../common/text.js";
-import { watchTheme } from "../common/theme.js";
 import * as thread from "./thread.js";
-import { toast } from "../common/toast.js";
 
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 document.cookie = `timezone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;

@@ -22,7 +22,13 @@ export function start() {
   document.addEventListener("input", (event) => event.target === search() && filter());
   document.addEventListener("keydown", (event) => event.target === search() && press(event));
   document.addEventListener("focusout", (event) => {
-    if (isOpen() && by("picker").contains(event.target) && event.relatedTarget && !by("picker").contains(event.relatedTarget)) close();
+    if (
+      isOpen() &&
+      by("picker").contains(event.target) &&
+      event.relatedTarget &&
+      !by("picker").contains(event.relatedTarget)
+    )
+      close();
   });
 }
 

@@ -1,10 +1,11 @@
 // Replies that are being written: their numbered events become one text, shown where its message stands. A gap in the numbers,
 // a new socket or a message that was already growing when we came asks the server for the whole (`resume`).
-import * as markdown from "./markdown/render.js";
+
 import { on, send } from "../common/socket.js";
+import { t } from "../common/text.js";
+import * as markdown from "./markdown/render.js";
 import { showSources } from "./sources.js";
 import { showFiles, showStatus } from "./status.js";
-import { t } from "../common/text.js";
 
 const replies = new Map(); // message id → reply
 const ended = new Set(); // ids whose end was seen; a late event of theirs starts nothing
@@ -55,7 +56,17 @@ export function expect(id, chatId) {
 }
 
 function start(id, chatId) {
-  const reply = { id, chatId, seq: 0, content: "", reasoning: "", steps: [], files: [], waiting: false, drawing: false };
+  const reply = {
+    id,
+    chatId,
+    seq: 0,
+    content: "",
+    reasoning: "",
+    steps: [],
+    files: [],
+    waiting: false,
+    drawing: false,
+  };
   replies.set(id, reply);
   whenChanged();
   return reply;
@@ -100,7 +111,8 @@ function think(reply, text) {
 }
 
 function say(reply, text) {
-  if (reply.thinkingSince) reply.thoughtFor ??= Math.max(1, Math.round((performance.now() - reply.thinkingSince) / 1000));
+  if (reply.thinkingSince)
+    reply.thoughtFor ??= Math.max(1, Math.round((performance.now() - reply.thinkingSince) / 1000));
   reply.content += text;
 }
 

@@ -17,7 +17,8 @@ export function watch(scrollBox, content, latest) {
   const resizes = new ResizeObserver(() => (following ? toEnd() : showButton()));
   resizes.observe(content);
   resizes.observe(box);
-  if (content.querySelector("#welcome")) following = false; // a greeting is read from its head
+  if (content.querySelector("#welcome"))
+    following = false; // a greeting is read from its head
   else toEnd();
 }
 

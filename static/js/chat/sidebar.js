@@ -1,11 +1,11 @@
 // The list of chats: where we are, rename, delete with a way back, the drawer on small screens.
 import { part, patch, post, remove, tellRefusal } from "../common/api.js";
 import { on } from "../common/socket.js";
+import { t } from "../common/text.js";
+import { toast } from "../common/toast.js";
 import * as replies from "./replies.js";
 import { openShare } from "./share.js";
 import * as thread from "./thread.js";
-import { t } from "../common/text.js";
-import { toast } from "../common/toast.js";
 
 const YEAR = 60 * 60 * 24 * 365;
 const narrow = matchMedia("(max-width: 48rem)");

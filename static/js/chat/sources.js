@@ -6,13 +6,15 @@ export function showSources(article, steps) {
   const box = document.getElementById("sources-template").content.firstElementChild.cloneNode(true);
   const list = box.querySelector("ol");
   const item = list.firstElementChild;
-  list.replaceChildren(...sources.map(({ url, title }) => {
-    const shown = item.cloneNode(true);
-    const link = shown.querySelector("a");
-    Object.assign(link, { href: url, title: url });
-    link.querySelector("span").textContent = title;
-    link.querySelector("small").textContent = new URL(url).host.replace(/^www\./, "");
-    return shown;
-  }));
+  list.replaceChildren(
+    ...sources.map(({ url, title }) => {
+      const shown = item.cloneNode(true);
+      const link = shown.querySelector("a");
+      Object.assign(link, { href: url, title: url });
+      link.querySelector("span").textContent = title;
+      link.querySelector("small").textContent = new URL(url).host.replace(/^www\./, "");
+      return shown;
+    }),
+  );
   article.querySelector("[data-part='body']").after(box);
 }

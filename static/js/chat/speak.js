@@ -10,7 +10,11 @@ const SILENT = ".code, .math, .task-box, img";
 const BLOCKS = "p, li, h2, h3, h4, h5, h6, blockquote, tr, hr, .table";
 const BREAK = "\u2029";
 const WIDE = /[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]/g; // takes about three times as long as a Latin letter
-const SCRIPTS = [[/[\u3040-\u30ff]/g, "ja"], [/[\uac00-\ud7af]/g, "ko"], [/[\u4e00-\u9fff]/g, "zh-CN"]];
+const SCRIPTS = [
+  [/[\u3040-\u30ff]/g, "ja"],
+  [/[\uac00-\ud7af]/g, "ko"],
+  [/[\u4e00-\u9fff]/g, "zh-CN"],
+];
 const NOT_CONFIGURED = ["speech_not_configured", "connections_disabled"];
 
 const player = new Audio();
@@ -78,7 +82,8 @@ async function read(id, body) {
 export function wordsOf(body) {
   const copy = body.cloneNode(true);
   for (const part of copy.querySelectorAll(SILENT)) part.remove();
-  for (const link of copy.querySelectorAll("a")) if (/^https?:/.test(link.textContent)) link.textContent = link.hostname;
+  for (const link of copy.querySelectorAll("a"))
+    if (/^https?:/.test(link.textContent)) link.textContent = link.hostname;
   for (const cell of copy.querySelectorAll(":is(td, th):not(:last-child)")) cell.append(", ");
   for (const block of copy.querySelectorAll(BLOCKS)) {
     block.before(BREAK);
@@ -89,7 +94,8 @@ export function wordsOf(body) {
 }
 
 /** A heading or a list item ends like a sentence: a voice pauses there. */
-const ended = (text) => (/[\p{L}\p{N}\p{Pe}\p{Pf}"'%]$/u.test(text) ? text + (/[\u3040-\u9fff]$/.test(text) ? "。" : ".") : text);
+const ended = (text) =>
+  /[\p{L}\p{N}\p{Pe}\p{Pf}"'%]$/u.test(text) ? text + (/[\u3040-\u9fff]$/.test(text) ? "。" : ".") : text;
 
 /** Sentences, short ones together. */
 export function partsOf(blocks, language) {

@@ -6,11 +6,20 @@ export function showStatus(element, history, over) {
   const step = history.filter((one) => !one.notice).at(-1);
   const line = element.querySelector(".now");
   if (!over) {
-    showLines(element, "made-notice", history.filter((one) => one.notice));
-    showLines(element, "failed", history.filter((one) => one.error));
+    showLines(
+      element,
+      "made-notice",
+      history.filter((one) => one.notice),
+    );
+    showLines(
+      element,
+      "failed",
+      history.filter((one) => one.error),
+    );
   }
   if (over || !step || step.done) return line?.remove();
-  const now = line ?? element.appendChild(document.getElementById("status-template").content.firstElementChild.cloneNode(true));
+  const now =
+    line ?? element.appendChild(document.getElementById("status-template").content.firstElementChild.cloneNode(true));
   const words = [step.description];
   if (step.queue) words.push(t("queue", { n: step.queue }));
   if (step.total) words.push(t("steps", { step: step.step ?? 0, total: step.total }));
@@ -53,7 +62,13 @@ export function showFiles(article, files) {
 }
 
 function fileLink(file) {
-  return Object.assign(document.createElement("a"), { href: file.url, target: "_blank", rel: "noopener", className: "file", textContent: file.name });
+  return Object.assign(document.createElement("a"), {
+    href: file.url,
+    target: "_blank",
+    rel: "noopener",
+    className: "file",
+    textContent: file.name,
+  });
 }
 
 function figure(file) {

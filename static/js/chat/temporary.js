@@ -1,12 +1,12 @@
 // A chat that this page alone keeps: each request brings the whole conversation, the server draws its messages as it draws
 // stored ones, and a reload forgets them.
 import { ApiError, part, post, tellRefusal } from "../common/api.js";
-import * as replies from "./replies.js";
-import * as scroll from "./scroll.js";
 import { on } from "../common/socket.js";
-import * as thread from "./thread.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
+import * as replies from "./replies.js";
+import * as scroll from "./scroll.js";
+import * as thread from "./thread.js";
 
 const STEPS = 50; // of one answer that are kept
 let chatId;
@@ -115,7 +115,16 @@ async function finish({ id, content, reasoning, thoughtFor, files, steps, status
   const last = (step, at) => step.done || steps[at + 1]?.description !== step.description;
   const status_history = steps.filter(last).slice(-STEPS);
   const reasoning_ms = thoughtFor && 1000 * thoughtFor;
-  Object.assign(turn, { content, reasoning, reasoning_ms, files, status: status ?? "done", error, usage, status_history });
+  Object.assign(turn, {
+    content,
+    reasoning,
+    reasoning_ms,
+    files,
+    status: status ?? "done",
+    error,
+    usage,
+    status_history,
+  });
   await Promise.all([turn.placed, drawn]);
   await draw([turn]);
 }

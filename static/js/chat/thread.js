@@ -1,11 +1,11 @@
 // The messages of the shown branch. Whatever changes them (sending, editing, another tab, a lost connection), one function
 // brings the page up to date: it asks for the end of the thread and changes what differs.
 import { part } from "../common/api.js";
+import { t } from "../common/text.js";
+import { announce } from "../common/toast.js";
 import * as markdown from "./markdown/render.js";
 import * as replies from "./replies.js";
 import * as scroll from "./scroll.js";
-import { announce } from "../common/toast.js";
-import { t } from "../common/text.js";
 
 const RUNNING = ["pending", "streaming"];
 const ANNOUNCED = 1000; // characters of an answer that are read out

@@ -1,8 +1,9 @@
 // The pictures of a conversation: shown large with how they were made; "edit this" makes one the subject of the next message,
 // and a brush says where it may change.
-import { tellRefusal, upload } from "../common/api.js";
+
 import * as composer from "../chat/composer.js";
 import { runningId } from "../chat/thread.js";
+import { tellRefusal, upload } from "../common/api.js";
 
 const SHOWN = "#thread .picture[data-url^='/api/v1/files/']"; // stored here: what handlers show from elsewhere stays a link
 const FEATURE = "image_generation";
@@ -108,7 +109,7 @@ document.addEventListener("click", (event) => {
   }
   const button = target.closest("[data-action]");
   actions[button?.dataset.action]?.(button);
-  if (edited && target.closest("[data-feature]") === chip()) edited.pressed = "false", leave();
+  if (edited && target.closest("[data-feature]") === chip()) (edited.pressed = "false"), leave();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !edited || event.defaultPrevented || composer.isComposing(event)) return;
@@ -116,5 +117,6 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("message:sent", leave);
 document.addEventListener("htmx:afterSwap", ({ target }) => target.id === "main" && leave());
-for (const type of ["thread:changed", "thread:files", "htmx:load", "htmx:historyRestore"]) document.addEventListener(type, dress);
+for (const type of ["thread:changed", "thread:files", "htmx:load", "htmx:historyRestore"])
+  document.addEventListener(type, dress);
 dress();

@@ -1,9 +1,9 @@
 // What to draw, with which engine: the form offers only what the chosen engine and model can express.
 import { ApiError, part, post } from "../common/api.js";
+import { t } from "../common/text.js";
+import { announce } from "../common/toast.js";
 import * as inputs from "./inputs.js";
 import * as jobs from "./jobs.js";
-import { announce } from "../common/toast.js";
-import { t } from "../common/text.js";
 
 const by = (id) => document.getElementById(id);
 const draw = by("draw");
@@ -38,7 +38,9 @@ export function start() {
 
 const engine = () => engines.find((one) => one.id === Number(by("engine").value));
 const editor = () =>
-  engines.find((one) => one.id === Number(draw.dataset.editor) && fits(one)) ?? engines.find((one) => fits(one)) ?? engines.find((one) => one.inputs);
+  engines.find((one) => one.id === Number(draw.dataset.editor) && fits(one)) ??
+  engines.find((one) => fits(one)) ??
+  engines.find((one) => one.inputs);
 const fits = (one) => (inputs.count() ? one.inputs >= inputs.count() : one.draws);
 
 function choose(id) {
@@ -77,7 +79,8 @@ function tell() {
   const editing = inputs.count() > 0;
   by("draw-button").querySelector("[data-part='label']").textContent = t(editing ? "edit" : "draw");
   by("prompt").placeholder = t(editing ? "describeEdit" : "describe");
-  for (const option of by("engine").options) option.disabled = !fits(engines.find((one) => one.id === Number(option.value)));
+  for (const option of by("engine").options)
+    option.disabled = !fits(engines.find((one) => one.id === Number(option.value)));
 }
 
 /** Input pictures came or went: an engine that cannot edit gives way to one that can, and back. */
@@ -98,7 +101,8 @@ async function offerModels() {
   if (!by("more-options").open || !abilities.has_models || offered === engine().id) return;
   offered = engine().id;
   const told = await part(`/api/v1/images/models?engine=${offered}`).catch(() => "[]"); // one can still write its name
-  if (offered === engine().id) by("models").replaceChildren(...JSON.parse(told).map(({ id, name }) => new Option(name, id)));
+  if (offered === engine().id)
+    by("models").replaceChildren(...JSON.parse(told).map(({ id, name }) => new Option(name, id)));
 }
 
 // --- Shape and count -----------------------------------------------------------------------------------------------------
@@ -123,9 +127,16 @@ function shapeOf({ value, word, shape = "", width, height }) {
   label.querySelector("[data-part='word']").textContent = width && shape ? shape : word;
   label.title = [width && shape ? word : shape, width ? `${width} × ${height}` : ""].filter(Boolean).join(" · ");
   if (width) {
-    label.querySelector("input").setAttribute("aria-label", [word, shape, `${width} × ${height}`].filter(Boolean).join(", "));
+    label
+      .querySelector("input")
+      .setAttribute("aria-label", [word, shape, `${width} × ${height}`].filter(Boolean).join(", "));
     const scale = 18 / Math.max(width, height);
-    const box = { width: width * scale, height: height * scale, x: 12 - (width * scale) / 2, y: 12 - (height * scale) / 2 };
+    const box = {
+      width: width * scale,
+      height: height * scale,
+      x: 12 - (width * scale) / 2,
+      y: 12 - (height * scale) / 2,
+    };
     for (const [name, number] of Object.entries(box)) label.querySelector("rect").setAttribute(name, number.toFixed(1));
   } else label.querySelector("svg").remove();
   return label;
@@ -202,7 +213,8 @@ export function fill(wish) {
   by("negative").value = wish.negative_prompt ?? "";
   by("steps").value = wish.steps ?? "";
   by("model").value = wish.model && wish.model !== abilities.model ? wish.model : "";
-  const known = by("shapes").querySelector(`input[value="${wish.size ?? ""}"]`) ?? by("shapes").querySelector("input[value='own']");
+  const known =
+    by("shapes").querySelector(`input[value="${wish.size ?? ""}"]`) ?? by("shapes").querySelector("input[value='own']");
   if (known) known.checked = true;
   if (known?.value === "own") [by("own-width").value, by("own-height").value] = wish.size.split("x");
   showOwnSize();

@@ -1,11 +1,11 @@
 // A picture of the gallery, large, and what can be done with it. Its address is its own, so it can be shared and left by "back".
 import { post, remove, tellRefusal } from "../common/api.js";
+import { t } from "../common/text.js";
+import { toast } from "../common/toast.js";
 import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import * as inputs from "./inputs.js";
 import * as view from "./picture-view.js";
-import { t } from "../common/text.js";
-import { toast } from "../common/toast.js";
 
 const holder = document.getElementById("view-part");
 const place = (id) => `/images/${id}`;

@@ -1,7 +1,7 @@
 // The person's pictures: filters, more of them as one scrolls, and what is new at the head.
 import { part } from "../common/api.js";
-import { toast } from "../common/toast.js";
 import { t } from "../common/text.js";
+import { toast } from "../common/toast.js";
 
 const list = document.getElementById("gallery");
 const filters = document.getElementById("filters");

@@ -1,8 +1,8 @@
 // The pictures that are handed in: picked, dropped, pasted or taken from the gallery; the first one may have a mask.
 import { tellRefusal, upload } from "../common/api.js";
-import { paint } from "./mask.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
+import { paint } from "./mask.js";
 
 const list = () => document.getElementById("inputs");
 const pictures = []; // {id, url, name, strokes?, mask?: Blob}
@@ -30,7 +30,10 @@ export function start(onChange) {
   });
   const page = document.getElementById("content");
   for (const type of ["dragenter", "dragover"]) page.addEventListener(type, (event) => dragged(event, draw));
-  page.addEventListener("dragleave", (event) => page.contains(event.relatedTarget) || draw.classList.remove("dropping"));
+  page.addEventListener(
+    "dragleave",
+    (event) => page.contains(event.relatedTarget) || draw.classList.remove("dropping"),
+  );
   page.addEventListener("drop", (event) => {
     if (!event.dataTransfer.types.includes("Files")) return;
     event.preventDefault();
@@ -136,7 +139,10 @@ function clicked(event) {
   const action = event.target.closest("[data-action]")?.dataset.action;
   const id = event.target.closest("[data-input]")?.dataset.input;
   if (action === "remove-input") {
-    pictures.splice(pictures.findIndex((one) => one.id === id), 1);
+    pictures.splice(
+      pictures.findIndex((one) => one.id === id),
+      1,
+    );
     show();
     changed();
     (list().querySelector(".input-remove") ?? document.getElementById("add-input")).focus();

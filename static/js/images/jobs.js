@@ -1,9 +1,9 @@
 // What is being drawn: live cards that end as pictures or as an explanation. The server draws the cards, also after a reload.
 import { part, post, tellRefusal } from "../common/api.js";
-import * as gallery from "./gallery.js";
 import { on } from "../common/socket.js";
 import { t } from "../common/text.js";
 import { announce } from "../common/toast.js";
+import * as gallery from "./gallery.js";
 
 const OPEN = ["queued", "running"];
 const SILENT = 4000; // milliseconds without a word after which a card is asked about
@@ -55,8 +55,12 @@ async function merge() {
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
   const hidden = dismissed();
-  const items = [...fresh.content.querySelectorAll(".job")].filter(({ dataset: { job } }) => !hidden.includes(job) && !over.has(job));
-  const gone = [...list.querySelectorAll(".job")].filter((item) => !items.some(({ dataset: { job } }) => job === item.dataset.job));
+  const items = [...fresh.content.querySelectorAll(".job")].filter(
+    ({ dataset: { job } }) => !hidden.includes(job) && !over.has(job),
+  );
+  const gone = [...list.querySelectorAll(".job")].filter(
+    (item) => !items.some(({ dataset: { job } }) => job === item.dataset.job),
+  );
   let above;
   for (const item of items) {
     const shown = card(item.dataset.job);

@@ -63,7 +63,10 @@ const width = () => Math.max(2, (brush.valueAsNumber / 300) * longer());
 
 function placeOf(event) {
   const box = canvas.getBoundingClientRect();
-  return [((event.clientX - box.left) / box.width) * canvas.width, ((event.clientY - box.top) / box.height) * canvas.height];
+  return [
+    ((event.clientX - box.left) / box.width) * canvas.width,
+    ((event.clientY - box.top) / box.height) * canvas.height,
+  ];
 }
 
 function begin(event) {
@@ -91,7 +94,10 @@ function pressed(event) {
   const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
   if (step) {
     const far = KEY_STEP * longer();
-    spot = [Math.min(canvas.width, Math.max(0, spot[0] + step[0] * far)), Math.min(canvas.height, Math.max(0, spot[1] + step[1] * far))];
+    spot = [
+      Math.min(canvas.width, Math.max(0, spot[0] + step[0] * far)),
+      Math.min(canvas.height, Math.max(0, spot[1] + step[1] * far)),
+    ];
   } else if (event.key === " ") add({ erase: erasing, width: width(), points: [spot] });
   else if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey)) actions["mask-undo"]();
   else return;

@@ -1,11 +1,12 @@
 // The page of pictures: puts its parts together. Links of the sidebar are plain links here, there is no htmx.
-import * as form from "./form.js";
-import * as gallery from "./gallery.js";
-import * as jobs from "./jobs.js";
-import * as view from "./gallery-view.js";
+
 import * as sidebar from "../chat/sidebar.js";
 import * as socket from "../common/socket.js";
 import { watchTheme } from "../common/theme.js";
+import * as form from "./form.js";
+import * as gallery from "./gallery.js";
+import * as view from "./gallery-view.js";
+import * as jobs from "./jobs.js";
 
 const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 const isWriting = (target) => target.matches("input:not([type='radio'], [type='range']), textarea, select");

@@ -42,7 +42,10 @@ export async function show(id) {
 /** What stands in the dialog becomes a real one: modal, fitted, with its neighbours. */
 export function open() {
   setZoom(0);
-  for (const [action, step] of [["previous-picture", -1], ["next-picture", 1]]) {
+  for (const [action, step] of [
+    ["previous-picture", -1],
+    ["next-picture", 1],
+  ]) {
     dialog.querySelector(`[data-action="${action}"]`).disabled = !page.neighbour(shown(), step);
   }
   page.opened(holder);

@@ -72,7 +72,10 @@ export function draw(element, text) {
     element.append(DOMPurify.sanitize(html, CLEAN).firstElementChild ?? document.createElement("p"));
     decorate(element.lastElementChild);
   }
-  drawn.set(element, blocks.map(({ key }) => key));
+  drawn.set(
+    element,
+    blocks.map(({ key }) => key),
+  );
 }
 
 /** Top-level blocks, each with the text it came from: what was drawn from the same text need not be drawn again. */
@@ -221,7 +224,10 @@ function rules(md) {
       const source = tokens[index].attrGet("src") ?? "";
       const alt = escapeHtml(renderer.renderInlineAsText(tokens[index].children ?? [], options, env));
       if (OWN_PICTURE.test(source)) return `<img src="${escapeHtml(source)}" alt="${alt}" loading="lazy">`;
-      return `${link([["href", source], ["class", "image-link"]])}${alt || escapeHtml(source)}</a>`;
+      return `${link([
+        ["href", source],
+        ["class", "image-link"],
+      ])}${alt || escapeHtml(source)}</a>`;
     },
   };
 }
