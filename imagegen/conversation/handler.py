@@ -20,7 +20,7 @@ from chat.loop import in_thread
 from chat.models import File, Message
 from chat.pipeline import Choice, Handler, Option, Toggle, Turn
 from imagegen import access, inputs, rows
-from imagegen.conversation import drawing, prompt
+from imagegen.conversation import prompt, turn_jobs
 from imagegen.models import ImageJob, ImageSettings
 from imagegen.services import JobRequest
 from providers import http
@@ -75,7 +75,7 @@ class ImageHandler(Handler):
             editing = bool(request.images)
             if switches.prompt_generation and not editing:
                 request = await _improved(turn, request, template=switches.prompt_template)
-            job, _files = await drawing.draw(turn, request)
+            job, _files = await turn_jobs.draw(turn, request)
         except GatewayError as error:
             await self._report(turn, error, editing=editing)
             return
@@ -107,12 +107,12 @@ class ImageHandler(Handler):
         """Store pictures that the chat model itself sent, and show them with its answer."""
         kept = [row for url in urls if (row := await in_thread(_keep, turn, url)) is not None]
         if kept:
-            await turn.add_files([drawing.event_file(row) for row in kept])
+            await turn.add_files([turn_jobs.event_file(row) for row in kept])
         return bool(kept)
 
     async def keep_picture(self, turn: Turn, url: str) -> FileData | None:
         row = await in_thread(_keep, turn, url)
-        return None if row is None else drawing.event_file(row)
+        return None if row is None else turn_jobs.event_file(row)
 
 
 async def _improved(turn: Turn, request: JobRequest, *, template: str) -> JobRequest:
@@ -144,7 +144,7 @@ def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
     if mode not in MODES:
         raise BadRequest(_("The mode must be auto, create or edit."), param="features")
     switches = access.check_may_draw(turn.caller, editing=mode == "edit")
-    answer = drawing.answer_of(turn)
+    answer = turn_jobs.answer_of(turn)
     engine = str(options.get("engine") or "")
     images: Sequence[object] = ()
     if mode != "create" and (named := options.get("image") or options.get("images")):
@@ -158,12 +158,12 @@ def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
     request = JobRequest(
         caller=turn.caller,
         values={
-            "prompt": drawing.last_words(turn),
+            "prompt": turn_jobs.last_words(turn),
             "engine": _engine_named(turn.caller, engine, editing=bool(images)),
         },
         images=images,
         mask=options.get("mask") if images else None,
-        context=drawing.context_of(turn, answer),
+        context=turn_jobs.context_of(turn, answer),
     )
     return request, switches
 
@@ -183,7 +183,7 @@ def _most_inputs(caller: Caller, switches: ImageSettings, engine: str) -> int:
 def _pictures_shown(turn: Turn, branch: Sequence[Message]) -> list[File]:
     """All pictures of the newest `SETS` messages that have some, the newest message's first."""
     user, images = user_of(turn.caller), list[File]()
-    for names in drawing.pictures_shown(turn, branch)[: -SETS - 1 : -1]:
+    for names in turn_jobs.pictures_shown(turn, branch)[: -SETS - 1 : -1]:
         for name in names:
             try:
                 images += inputs.files_of(user, [name])
@@ -201,7 +201,7 @@ def _keep(turn: Turn, url: str) -> File | None:
             content, _type = http.fetch(url, limits=FETCH, reach=http.Reach.PUBLIC)
         if not sniff(content):
             return None
-        answer = drawing.answer_of(turn)
+        answer = turn_jobs.answer_of(turn)
         context = files.FileContext(
             chat=answer.chat if answer else None,
             message=answer,

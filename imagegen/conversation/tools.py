@@ -15,7 +15,7 @@ from chat.models import File
 from chat.pipeline import Turn
 from chat.tools import Tool
 from imagegen import access, inputs
-from imagegen.conversation import drawing
+from imagegen.conversation import turn_jobs
 from imagegen.conversation.handler import FEATURE
 from imagegen.models import ImageJob
 from imagegen.picture_request import MAX_PROMPT
@@ -46,10 +46,10 @@ class _Drawing(Tool):
 
     async def draw(self, turn: Turn, arguments: Mapping[str, Any], images: Sequence[str]) -> str:
         values = {name: arguments.get(name) for name in ("prompt", "size", "n", "negative_prompt")}
-        values["original_prompt"] = drawing.last_words(turn)[:MAX_PROMPT]
+        values["original_prompt"] = turn_jobs.last_words(turn)[:MAX_PROMPT]
         context = await in_thread(_context, turn)
         request = JobRequest(caller=turn.caller, values=values, images=images, context=context)
-        job, drawn = await drawing.draw(turn, request)
+        job, drawn = await turn_jobs.draw(turn, request)
         return _result(job, drawn, editing=self.editing)
 
 
@@ -137,7 +137,7 @@ def _may_draw(caller: Caller, *, editing: bool) -> bool:
 
 
 def _context(turn: Turn) -> files.FileContext:
-    return drawing.context_of(turn, drawing.answer_of(turn))
+    return turn_jobs.context_of(turn, turn_jobs.answer_of(turn))
 
 
 def _chosen(turn: Turn, wanted: object) -> str:
@@ -172,9 +172,9 @@ def _stands_in_words(turn: Turn, address: str) -> bool:
 
 def _names(turn: Turn) -> list[str]:
     """Every picture of the conversation, the oldest first: of its messages, of this answer."""
-    answer = drawing.answer_of(turn)
+    answer = turn_jobs.answer_of(turn)
     branch = history.branch_above(answer) if answer else []
-    names = [name for one in drawing.pictures_shown(turn, branch) for name in one]
+    names = [name for one in turn_jobs.pictures_shown(turn, branch) for name in one]
     if not names:  # a program's messages, not ours
         names = [url for message in turn.messages for url in _parts(message)]
     return [*names, *(str(file["url"]) for file in reversed(turn.answer_files) if file.get("type") == "image")]

@@ -19,7 +19,7 @@ from imagegen.capabilities import Capabilities
 from imagegen.engines import dialect, refusals
 from imagegen.engines.base import Engine, EngineConfig, Event, Field, Learned, ModelChoice, Picture, Run, Used
 from imagegen.engines.gemini import SHAPES
-from imagegen.engines.merging import merged
+from imagegen.engines.params import merged
 from imagegen.picture_request import AUTO, PictureRequest
 from providers import http
 from providers.errors import ContentRefused, ProviderError

@@ -17,7 +17,7 @@ from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import refusals
 from imagegen.engines.base import Engine, EngineConfig, Event, Field, ModelChoice, Notice, Picture, Run, Used
-from imagegen.engines.merging import merged
+from imagegen.engines.params import merged
 from imagegen.picture_request import AUTO, InputPicture, PictureRequest
 from providers import http
 from providers.errors import BadRequest, ContentRefused, ProviderError

@@ -21,7 +21,7 @@ from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import dialect, refusals
 from imagegen.engines.base import Engine, EngineConfig, Event, Field, Learned, ModelChoice, Picture, Progress, Run, Used
-from imagegen.engines.merging import merged
+from imagegen.engines.params import merged
 from imagegen.picture_request import InputPicture, PictureRequest
 from providers import http
 from providers.errors import BadRequest, ProviderError

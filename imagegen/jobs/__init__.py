@@ -11,6 +11,6 @@ dies.
 """
 
 from imagegen.jobs.dispatcher import cancel, shutdown, start, submit, wait_for, watch
-from imagegen.jobs.watching import Watch
+from imagegen.jobs.feed import Watch
 
 __all__ = ["Watch", "cancel", "shutdown", "start", "submit", "wait_for", "watch"]

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from imagegen import rows
 from imagegen.engines.base import Run
 from imagegen.jobs import claims, worker
+from imagegen.jobs.feed import Watch
 from imagegen.jobs.shape import job_json
-from imagegen.jobs.watching import Watch
 from imagegen.models import ImageJob
 from providers import runtime
 from providers.errors import GatewayError

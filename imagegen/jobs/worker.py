@@ -15,8 +15,8 @@ from chat.models import File
 from imagegen import inputs, rows
 from imagegen.engines.base import Cancelled, Event, Learned, Notice, Picture, Progress, Run, Used
 from imagegen.jobs import claims
+from imagegen.jobs.feed import Watch
 from imagegen.jobs.shape import job_json
-from imagegen.jobs.watching import Watch
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import MAX_SEED, PictureRequest
 from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge

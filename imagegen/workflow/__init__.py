@@ -6,11 +6,11 @@ problems = workflow.check(graph, nodes, workflow.Installed(object_info))
 filled = workflow.fill(graph, nodes, {"prompt": "a boat", "seed": 7})
 """
 
-from imagegen.workflow.checking import Problem, check
+from imagegen.workflow.checks import Problem, check
 from imagegen.workflow.graph import Graph, Link, Node, link_of, links, parse, title, upstream
-from imagegen.workflow.guessing import guess_nodes, mask_is_in_picture, output_nodes
+from imagegen.workflow.guesses import guess_nodes, mask_is_in_picture, output_nodes
 from imagegen.workflow.installed import Installed
-from imagegen.workflow.mapping import (
+from imagegen.workflow.node_map import (
     DEFAULT_KEYS,
     NodeValue,
     current_value,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from imagegen import embedded, pictures
 from imagegen.engines.base import EngineConfig, Event, Notice, Picture
-from imagegen.engines.merging import merged
+from imagegen.engines.params import merged
 from imagegen.picture_request import PictureRequest
 from providers.errors import ProviderError
 from providers.http import BlockingResponse

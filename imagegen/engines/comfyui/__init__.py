@@ -21,10 +21,10 @@ from imagegen.capabilities import Capabilities
 from imagegen.engines.base import Engine, EngineConfig, Event, Field, ModelChoice, Notice, Picture, Run
 from imagegen.engines.comfyui import failures, plan, results
 from imagegen.engines.comfyui.client import Client
-from imagegen.engines.comfyui.line import Line
+from imagegen.engines.comfyui.event_socket import Line
 from imagegen.engines.comfyui.plan import Plan
-from imagegen.engines.comfyui.waiting import wait
-from imagegen.engines.comfyui.watching import Watch
+from imagegen.engines.comfyui.prompt_end import wait
+from imagegen.engines.comfyui.prompt_state import Watch
 from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import ConfigurationError, GatewayError, ProviderError

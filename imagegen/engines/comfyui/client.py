@@ -14,7 +14,7 @@ from imagegen import workflow
 from imagegen.engines.base import EngineConfig, Run
 from imagegen.engines.comfyui import failures
 from imagegen.engines.comfyui.results import File
-from imagegen.engines.merging import merged
+from imagegen.engines.params import merged
 from imagegen.picture_request import InputPicture
 from imagegen.pictures import EXTENSIONS
 from providers import http

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from imagegen import workflow
 from imagegen.engines.base import Progress
 from imagegen.engines.comfyui.failures import dropped_outputs, refused_workflow
+from imagegen.engines.comfyui.prompt_state import Watch
 from imagegen.engines.comfyui.results import failure, files, without_graph
-from imagegen.engines.comfyui.watching import Watch
 from tests.imagegen.graphs import node
 from tests.upstream.pictures import png
 

@@ -10,7 +10,7 @@ from typing import Any
 from imagegen.workflow import stock
 from imagegen.workflow.graph import Graph, in_order, link_of, links, upstream
 from imagegen.workflow.installed import Installed
-from imagegen.workflow.mapping import NodeValue
+from imagegen.workflow.node_map import NodeValue
 
 Place = tuple[str, str]  # node id, input name
 

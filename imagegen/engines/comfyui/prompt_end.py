@@ -8,8 +8,8 @@ from typing import Any
 from imagegen.engines.base import Progress, Run
 from imagegen.engines.comfyui import failures
 from imagegen.engines.comfyui.client import Client
-from imagegen.engines.comfyui.line import Line
-from imagegen.engines.comfyui.watching import Watch
+from imagegen.engines.comfyui.event_socket import Line
+from imagegen.engines.comfyui.prompt_state import Watch
 from providers.errors import GatewayError
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import Self
 
 from imagegen.engines.base import Run
 from imagegen.engines.comfyui.client import Client
-from imagegen.engines.comfyui.watching import HELLO
+from imagegen.engines.comfyui.prompt_state import HELLO
 from providers.errors import GatewayError
 from providers.http import Socket
 

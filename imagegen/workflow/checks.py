@@ -10,10 +10,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from imagegen.workflow import guessing, stock
+from imagegen.workflow import guesses, stock
 from imagegen.workflow.graph import Graph, cycle, in_order, link_of, title, upstream
 from imagegen.workflow.installed import WIDGET_TYPES, Input, Installed
-from imagegen.workflow.mapping import NodeValue, kinds, mapped
+from imagegen.workflow.node_map import NodeValue, kinds, mapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def check(graph: Graph, nodes: Sequence[NodeValue] = (), installed: Installed | 
     As on the server, classes are looked at in all nodes, inputs only in those that an output depends on.
     """
     problems = _classes(graph, installed)
-    outputs = guessing.output_nodes(graph, installed)
+    outputs = guesses.output_nodes(graph, installed)
     if not outputs and not problems:
         problems.append(Problem("prompt_no_outputs", _("No node saves or shows a picture: add Save Image.")))
     if circle := cycle(graph):
@@ -168,7 +168,7 @@ def _map(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) 
 
 def _uncovered_pictures(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) -> list[Problem]:
     covered = {node_id for kind in ("image", "mask") for node_id, _key in mapped(nodes, kind)}
-    live = upstream(graph, guessing.output_nodes(graph, installed))
+    live = upstream(graph, guesses.output_nodes(graph, installed))
     message = _("%(node)s loads a fixed file from the server: the node map gives it no picture.")
     return [
         _problem(graph, node_id, "image", "picture_not_mapped", message, fatal=False)
