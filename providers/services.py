@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from providers import callers, versioning
-from providers.catalogue import discovery, health, loading
+from providers.catalogue import discovery, health, snapshot_loader
 from providers.catalogue.discovery import Outcome
 from providers.errors import BadRequest, GatewayError
 from providers.facts import Caller
@@ -44,7 +44,7 @@ def check_connection(row: Connection, *, by: Caller | None = None) -> CheckResul
     """
     started = time.monotonic()
     try:
-        models = discovery.probe(loading.facts_of(row), by=by)
+        models = discovery.probe(snapshot_loader.facts_of(row), by=by)
     except GatewayError as error:
         if row.pk:
             health.record_failure(row.pk, error)

@@ -1,10 +1,10 @@
 """This room in the admin, one file per list."""
 
 from providers.admin.connections import ConnectionAdmin
+from providers.admin.gateway_settings import GatewaySettingsAdmin
 from providers.admin.keys import ClientKeyAdmin
-from providers.admin.limits import RateLimitAdmin
 from providers.admin.models import ChatModelAdmin
-from providers.admin.switches import GatewaySettingsAdmin
+from providers.admin.rate_limits import RateLimitAdmin
 from providers.admin.usage import UsageRecordAdmin
 
 __all__ = [

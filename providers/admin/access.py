@@ -9,7 +9,7 @@ from django.views.generic import FormView
 from unfold.views import UnfoldModelAdminViewMixin
 from unfold.widgets import UnfoldAdminSelect2Widget
 
-from providers.admin import verdicts as access
+from providers.admin import access_decisions as access
 
 
 class PersonForm(forms.Form):

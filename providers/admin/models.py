@@ -19,7 +19,7 @@ from providers.admin.filters import ConditionFilter
 from providers.admin.forms import ChatModelForm
 from providers.admin.history import HistoryAdmin
 from providers.models import ChatModel, Connection, ModelAccess, ModelSource
-from providers.upstream import listing
+from providers.upstream import model_lists
 
 
 class ConnectionFilter(DropdownFilter):  # type: ignore[misc]
@@ -127,7 +127,7 @@ class ChatModelAdmin(HistoryAdmin):
 
     @display(description=gettext_lazy("Model"), ordering="public_id", header=True)
     def label(self, row: ChatModel) -> list[str]:
-        name = row.name or next((name for source in row.sources.all() if (name := listing.name_of(source.raw))), "")
+        name = row.name or next((name for source in row.sources.all() if (name := model_lists.name_of(source.raw))), "")
         return [name or row.public_id, row.public_id if name else ""]
 
     @display(description=gettext_lazy("Offered by"))

@@ -22,13 +22,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from providers import auth, background, http, runtime, versioning
-from providers.catalogue import health, loading
+from providers.catalogue import health, snapshot_loader
 from providers.errors import GatewayError
 from providers.facts import Caller, ConnectionFacts
 from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
-from providers.upstream import kinds, listing
+from providers.upstream import kinds, model_lists
 from providers.upstream.headers import headers_for, headers_for_blocking
-from providers.upstream.listing import Listed
+from providers.upstream.model_lists import Listed
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds between two looks whether a list is old
 # Columns of a connection whose change moves models to other ids or replaces the list (`settle`).
@@ -84,7 +84,7 @@ def store(connection_id: int, listed: Sequence[Listed] | None, *, keep_raw: bool
         }
         if listed is None:
             listed = [Listed(source.upstream_id, source.raw) for source in known.values() if source.listed]
-        listed = [item for item in listed if len(public_id_of(prefix, item.upstream_id)) <= listing.MAX_ID]
+        listed = [item for item in listed if len(public_id_of(prefix, item.upstream_id)) <= model_lists.MAX_ID]
         outcome, changed = _write(connection_id, prefix, known, listed, keep_raw=keep_raw)
         if changed:
             versioning.changed()
@@ -173,7 +173,7 @@ def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
 def settle(row: Connection) -> None:
     """After an edit: models move to a new prefix, and static ids become rows, both without any network."""
     if row.model_ids:
-        store(row.pk, listing.static_list(row.model_ids), keep_raw=True)
+        store(row.pk, model_lists.static_list(row.model_ids), keep_raw=True)
     elif any(
         public_id != public_id_of(row.prefix_id, upstream_id)
         for upstream_id, public_id in row.sources.values_list("upstream_id", "model__public_id")
@@ -206,18 +206,18 @@ def refresh_one(row: Connection, *, by: Caller | None = None) -> Outcome:
 def ask(row: Connection, *, by: Caller | None = None) -> list[Listed]:
     """The list as it is now, nothing written; for rows that are not saved, too. Raises GatewayError."""
     if row.model_ids:
-        return listing.static_list(row.model_ids)
-    return fetch_blocking(loading.facts_of(row), by=by)
+        return model_lists.static_list(row.model_ids)
+    return fetch_blocking(snapshot_loader.facts_of(row), by=by)
 
 
 def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[Listed]:
     """Ask a server for its list, in this thread. Raises GatewayError."""
     headers = headers_for_blocking(facts, caller=by)
     for url in kinds.of(facts).list_urls(facts):
-        answer = http.request("GET", url, headers=headers, limits=listing.limits_of(facts), tls=facts.tls)
+        answer = http.request("GET", url, headers=headers, limits=model_lists.limits_of(facts), tls=facts.tls)
         if answer.status != 404:
             break
-    return listing.read_list(answer.status, answer.content, answer.headers)
+    return model_lists.read_list(answer.status, answer.content, answer.headers)
 
 
 def probe(facts: ConnectionFacts, *, by: Caller | None = None) -> int | None:
@@ -228,13 +228,13 @@ def probe(facts: ConnectionFacts, *, by: Caller | None = None) -> int | None:
     answer = probe_answer(facts, by=by)
     if facts.model_ids and answer.status in (404, 405):
         return None
-    return len(listing.read_list(answer.status, answer.content, answer.headers))
+    return len(model_lists.read_list(answer.status, answer.content, answer.headers))
 
 
 def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingResponse:
     """What a server says when asked for its models; a refused key first, where the list would not refuse it."""
     headers = headers_for_blocking(facts, caller=by)
-    limits = listing.limits_of(facts)
+    limits = model_lists.limits_of(facts)
     if (url := kinds.proof_url(facts)) is not None:
         proof = http.request("GET", url, headers=headers, limits=limits, tls=facts.tls)
         if proof.status in (401, 403):
@@ -250,11 +250,13 @@ async def fetch(facts: ConnectionFacts) -> list[Listed]:
     """The same for the event loop, in nobody's name."""
     headers = await headers_for(facts)
     for url in kinds.of(facts).list_urls(facts):
-        async with http.stream("GET", url, headers=headers, limits=listing.limits_of(facts), tls=facts.tls) as answer:
+        async with http.stream(
+            "GET", url, headers=headers, limits=model_lists.limits_of(facts), tls=facts.tls
+        ) as answer:
             body = await answer.read()
         if answer.status != 404:
             break
-    return listing.read_list(answer.status, body, {name.lower(): value for name, value in answer.headers})
+    return model_lists.read_list(answer.status, body, {name.lower(): value for name, value in answer.headers})
 
 
 def _note_listed(connection_id: int) -> None:
@@ -298,7 +300,7 @@ class _Run(threading.Thread):
         if self.only_due:
             rows = rows.filter(_is_due())
         # A type that proves a person needs one; such lists are read when an administrator asks for them.
-        return [loading.facts_of(row) for row in rows if row.model_ids or not auth.needs_user(row.auth_type)]
+        return [snapshot_loader.facts_of(row) for row in rows if row.model_ids or not auth.needs_user(row.auth_type)]
 
     async def _ask_all(self, chosen: list[ConnectionFacts]) -> None:
         task = asyncio.current_task()
@@ -313,7 +315,7 @@ class _Run(threading.Thread):
     async def _ask_one(self, facts: ConnectionFacts) -> None:
         started = time.monotonic()
         try:
-            listed = listing.static_list(facts.model_ids) if facts.model_ids else await fetch(facts)
+            listed = model_lists.static_list(facts.model_ids) if facts.model_ids else await fetch(facts)
         except GatewayError as error:
             health.failed(facts.id, error)
             self.outcomes[facts.id] = Outcome(facts.id, error=error)

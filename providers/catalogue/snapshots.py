@@ -19,7 +19,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils.translation import gettext as _
 
 from providers import background, runtime, versioning
-from providers.catalogue import discovery, health, loading
+from providers.catalogue import discovery, health, snapshot_loader
 from providers.errors import ConfigurationError
 from providers.facts import Caller, ConnectionFacts, GatewayFacts, Route, Snapshot, Source, is_trusted
 
@@ -61,11 +61,11 @@ class _Look:
 
     def _read(self) -> Snapshot:
         try:
-            version = loading.load_version()
+            version = snapshot_loader.load_version()
             if self.known is not None and version == self.known.version:
                 return self.known
             self.newer = True
-            return loading.load_snapshot(version)
+            return snapshot_loader.load_snapshot(version)
         except (DatabaseError, InterfaceError) as error:
             self.newer, self.lost = False, True
             if self.known is None:
@@ -142,7 +142,7 @@ async def snapshot() -> Snapshot:
 def snapshot_blocking() -> Snapshot:
     """The same for synchronous code. Inside a transaction it is read anew, with that one's changes, and not kept."""
     if connection.in_atomic_block:
-        return loading.load_snapshot(loading.load_version())
+        return snapshot_loader.load_snapshot(snapshot_loader.load_version())
     snapshots = runtime.state(Snapshots)
     found = snapshots.fresh()
     if found is not None:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from providers import catalogue, http, services
 from providers.authentication import caller_of
-from providers.catalogue import discovery, health, loading
+from providers.catalogue import discovery, health, snapshot_loader
 from providers.config import form as config
 from providers.errors import BadRequest, Forbidden, GatewayError, NotFound, ProviderError
 from providers.facts import Caller
@@ -93,7 +93,7 @@ class VerifyConnection(AdminView):
     def post(self, request: Request) -> HttpResponse:
         """Ask a provider for its models without saving anything; its own status and body, whatever they are."""
         row = _unsaved(_object(request))
-        answer = discovery.probe_answer(loading.facts_of(row), by=caller_of(request))
+        answer = discovery.probe_answer(snapshot_loader.facts_of(row), by=caller_of(request))
         if answer.status < 400:
             return _json(answer.json())
         return _passed_on(answer)

@@ -133,14 +133,14 @@ async def test_a_new_role_and_a_new_group_are_seen_by_the_next_call(key):
 
 
 async def test_a_database_that_is_away_keeps_known_keys_and_says_so_for_new_ones(key, monkeypatch):
-    from providers.catalogue import loading
+    from providers.catalogue import snapshot_loader
 
     await caller(key)
 
     def away(*args):
         raise OperationalError("away")
 
-    monkeypatch.setattr(loading, "load_version", away)
+    monkeypatch.setattr(snapshot_loader, "load_version", away)
     monkeypatch.setattr(callers, "_load_key", away)
     assert (await caller(key)).name == "Alice"
     with pytest.raises(ConfigurationError) as caught:
@@ -149,7 +149,7 @@ async def test_a_database_that_is_away_keeps_known_keys_and_says_so_for_new_ones
 
 
 async def test_last_use_is_written_behind_once_a_minute_and_changes_no_version(key):
-    from providers.catalogue.loading import load_version
+    from providers.catalogue.snapshot_loader import load_version
 
     before = await sync_to_async(load_version)()
     for _ in range(5):

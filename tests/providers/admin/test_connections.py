@@ -12,7 +12,7 @@ from providers.admin.forms import OPTION, ConnectionForm
 from providers.auth.entra import Tokens
 from providers.catalogue import discovery
 from providers.models import Connection
-from providers.upstream import listing
+from providers.upstream import model_lists
 from tests.people import make_user
 from tests.queries import assert_queries_do_not_grow
 from tests.upstream import in_json
@@ -249,7 +249,7 @@ def test_the_list_does_not_query_more_when_it_grows(root):
             row = Connection.objects.create(
                 name=f"c{number}", base_url="http://up.invalid/v1", listed_at=timezone.now()
             )
-            discovery.store(row.pk, listing.static_list([f"{number}-a", f"{number}-b"]))
+            discovery.store(row.pk, model_lists.static_list([f"{number}-a", f"{number}-b"]))
 
     grow()
     assert_queries_do_not_grow(lambda: root.get(LIST), grow)
@@ -259,7 +259,7 @@ def test_the_change_page_does_not_query_more_with_more_models(root):
     row = Connection.objects.create(name="c", base_url="http://up.invalid/v1", listed_at=timezone.now())
 
     def grow():
-        discovery.store(row.pk, listing.static_list([f"m{number}" for number in range(50)]))
+        discovery.store(row.pk, model_lists.static_list([f"m{number}" for number in range(50)]))
 
     assert_queries_do_not_grow(lambda: root.get(f"{LIST}{row.pk}/change/"), grow)
 

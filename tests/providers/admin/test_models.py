@@ -9,7 +9,7 @@ from django.utils import timezone
 from providers import callers, catalogue, services
 from providers.catalogue import discovery
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings, UsageRecord
-from providers.upstream import listing
+from providers.upstream import model_lists
 from tests.people import make_user
 from tests.queries import assert_queries_do_not_grow
 
@@ -25,7 +25,7 @@ def root(client, admin):
 
 def connection(name="Up", *ids, **fields):
     row = Connection.objects.create(name=name, base_url="http://up.invalid/v1", listed_at=timezone.now(), **fields)
-    discovery.store(row.pk, listing.static_list(ids))
+    discovery.store(row.pk, model_lists.static_list(ids))
     return row
 
 
@@ -38,7 +38,7 @@ def act(root, name, *rows):
 
 def test_the_list_says_who_offers_a_model_and_who_may_use_it(root):
     one, two = connection("One", "shared", "gone"), connection("Two", "shared", enabled=False)
-    discovery.store(one.pk, listing.static_list(["shared"]))
+    discovery.store(one.pk, model_lists.static_list(["shared"]))
     ChatModel.objects.create(public_id="preset", name="Helper", base=ChatModel.objects.get(public_id="shared"))
     page = root.get(MODELS).content.decode()
     assert "One, Two (switched off)" in page
@@ -64,14 +64,14 @@ def test_many_models_are_changed_at_once_with_a_line_in_the_history_of_each(root
     connection("Up", "a", "b", "c")
     ChatModel.objects.update(access="groups", enabled=not value if field == "enabled" else True)
     a, b, c = ChatModel.objects.all()
-    before = catalogue.loading.load_version()
+    before = catalogue.snapshot_loader.load_version()
 
     page = act(root, name, a, b)
 
     assert [str(m) for m in page.context["messages"]] == ["2 models were changed."]
     assert [getattr(row, field) == value for row in ChatModel.objects.all()] == [True, True, False]
     assert (a.history.count(), a.history.first().history_user, c.history.count()) == (1, admin, 0)
-    assert catalogue.loading.load_version() > before
+    assert catalogue.snapshot_loader.load_version() > before
 
 
 def test_a_thousand_models_are_changed_in_few_queries(root, django_assert_max_num_queries):

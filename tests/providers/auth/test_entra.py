@@ -10,7 +10,7 @@ import pytest
 
 from providers.auth import AUTH_TYPES, NOBODY
 from providers.auth.entra import FAILURE_SECONDS, SCOPE, Tokens
-from providers.catalogue.loading import facts_of
+from providers.catalogue.snapshot_loader import facts_of
 from providers.errors import ConfigurationError
 from providers.models import Connection
 from providers.upstream.headers import headers_for

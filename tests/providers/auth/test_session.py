@@ -4,7 +4,7 @@ import pytest
 
 from providers import callers
 from providers.auth import AUTH_TYPES, NOBODY, Who
-from providers.catalogue.loading import facts_of
+from providers.catalogue.snapshot_loader import facts_of
 from providers.errors import ConfigurationError
 from providers.models import Connection
 from providers.upstream.headers import headers_for_blocking

@@ -10,7 +10,7 @@ import pytest
 from providers import auth, runtime
 from providers.auth.base import AuthField, AuthType, Who
 from providers.auth.entra import Tokens
-from providers.catalogue.loading import facts_of
+from providers.catalogue.snapshot_loader import facts_of
 from providers.errors import ConfigurationError, GatewayError
 from providers.fields import UNREADABLE
 from providers.models import Connection

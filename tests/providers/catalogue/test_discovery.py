@@ -8,10 +8,10 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from providers import background, catalogue, runtime, services
-from providers.catalogue import discovery, health, loading
+from providers.catalogue import discovery, health, snapshot_loader
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.models import ChatModel, Connection, ModelSource
-from providers.upstream import listing
+from providers.upstream import model_lists
 from tests.upstream import Gate, in_html, in_json, silent_listener, unused_port
 
 
@@ -27,7 +27,7 @@ def make(upstream, name="c", **fields):
 
 
 def offer(connection, *ids):
-    return discovery.store(connection.pk, listing.static_list(ids))
+    return discovery.store(connection.pk, model_lists.static_list(ids))
 
 
 # --- rows ---
@@ -67,22 +67,22 @@ def test_a_model_that_is_no_longer_listed_is_marked_and_comes_back_with_its_sett
 def test_the_same_list_again_changes_no_version(db):
     connection = make("http://up.example/v1")
     raw = {"id": "a", "created": 1}
-    discovery.store(connection.pk, [listing.Listed("a", raw)])
-    before = loading.load_version()
+    discovery.store(connection.pk, [model_lists.Listed("a", raw)])
+    before = snapshot_loader.load_version()
 
-    discovery.store(connection.pk, [listing.Listed("a", raw | {"created": 2})])
+    discovery.store(connection.pk, [model_lists.Listed("a", raw | {"created": 2})])
 
-    assert loading.load_version() == before
+    assert snapshot_loader.load_version() == before
 
 
 def test_a_new_detail_of_a_model_is_kept_and_counts(db):
     connection = make("http://up.example/v1")
-    discovery.store(connection.pk, [listing.Listed("a", {"id": "a"})])
-    before = loading.load_version()
+    discovery.store(connection.pk, [model_lists.Listed("a", {"id": "a"})])
+    before = snapshot_loader.load_version()
 
-    discovery.store(connection.pk, [listing.Listed("a", {"id": "a", "name": "Model A"})])
+    discovery.store(connection.pk, [model_lists.Listed("a", {"id": "a", "name": "Model A"})])
 
-    assert loading.load_version() == before + 1
+    assert snapshot_loader.load_version() == before + 1
     assert catalogue.snapshot_blocking().routes["a"].name == "Model A"
 
 
@@ -106,7 +106,7 @@ def test_static_ids_written_in_bulk_are_the_list_too(db):
 
 def test_static_ids_keep_the_details_that_were_discovered(db):
     connection = make("http://up.example/v1")
-    discovery.store(connection.pk, [listing.Listed("a", {"id": "a", "name": "Model A"})])
+    discovery.store(connection.pk, [model_lists.Listed("a", {"id": "a", "name": "Model A"})])
 
     connection.model_ids = ["a"]
     connection.save()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from providers.catalogue import discovery
 from providers.models import Connection
-from providers.upstream import listing
+from providers.upstream import model_lists
 from tests.people import make_key, make_user
 from tests.queries import assert_queries_do_not_grow
 from tests.upstream import silent_listener, unused_port
@@ -83,7 +83,7 @@ def test_a_thousand_models_of_dead_hosts_are_listed_without_delay_and_in_constan
                 name=f"c{number}", base_url=f"http://127.0.0.1:{port}/v1", access=("public", "groups")[number % 2]
             )
             row.groups.add(red)
-            discovery.store(row.pk, listing.static_list(f"m{number}-{n}" for n in range(100)))
+            discovery.store(row.pk, model_lists.static_list(f"m{number}-{n}" for n in range(100)))
         Connection.objects.quietly().update(listed_at=long_ago)
         session = site.session(key=make_key(alice))
         session.get(f"{site.url}/v1/models")  # the first look; it also begins the refresh
@@ -100,6 +100,6 @@ def test_a_thousand_models_of_dead_hosts_are_listed_without_delay_and_in_constan
 
         def grow():
             row = Connection.objects.create(name="more", base_url="http://more.invalid/v1", listed_at=timezone.now())
-            discovery.store(row.pk, listing.static_list(f"more-{n}" for n in range(200)))
+            discovery.store(row.pk, model_lists.static_list(f"more-{n}" for n in range(200)))
 
         assert_queries_do_not_grow(lambda: client.get("/v1/models"), grow)

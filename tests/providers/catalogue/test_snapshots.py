@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from providers import background, catalogue, runtime, versioning
-from providers.catalogue import health, loading, snapshots
+from providers.catalogue import health, snapshot_loader, snapshots
 from providers.errors import ConfigurationError
 from providers.models import ChatModel, ConfigVersion, Connection, GatewaySettings, ModelSource
 from providers.relay import routing
@@ -141,10 +141,10 @@ def test_the_number_of_queries_does_not_grow_with_rows(django_assert_num_queries
 
     build(1)
     with django_assert_num_queries(9):
-        loading.load_snapshot(loading.load_version())
+        snapshot_loader.load_snapshot(snapshot_loader.load_version())
     build(15)
     with django_assert_num_queries(9):
-        loading.load_snapshot(loading.load_version())
+        snapshot_loader.load_snapshot(snapshot_loader.load_version())
 
 
 async def test_many_requests_at_once_make_one_look(settings, monkeypatch):
@@ -152,10 +152,10 @@ async def test_many_requests_at_once_make_one_look(settings, monkeypatch):
     await sync_to_async(make_model)("m", await sync_to_async(make_connection)())
     catalogue.forget()
     threads = set()
-    load = loading.load_version
+    load = snapshot_loader.load_version
     looks = []
     monkeypatch.setattr(
-        loading, "load_version", lambda: (looks.append(1), threads.add(threading.current_thread()), load())[2]
+        snapshot_loader, "load_version", lambda: (looks.append(1), threads.add(threading.current_thread()), load())[2]
     )
 
     found = await asyncio.gather(*(catalogue.snapshot() for _ in range(50)))
@@ -184,7 +184,7 @@ async def test_a_database_that_is_away_costs_freshness_and_no_request(settings, 
     def away():
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr(loading, "load_version", away)
+    monkeypatch.setattr(snapshot_loader, "load_version", away)
     assert await catalogue.snapshot() is before
     assert await sync_to_async(catalogue.snapshot_blocking)() is before
     monkeypatch.undo()
@@ -201,8 +201,8 @@ async def test_a_database_that_hangs_holds_one_request_for_a_moment_and_then_non
     await sync_to_async(make_model)("m", await sync_to_async(make_connection)())
     before = await catalogue.snapshot()
     back = threading.Event()
-    load = loading.load_version
-    monkeypatch.setattr(loading, "load_version", lambda: (back.wait(10), load())[1])
+    load = snapshot_loader.load_version
+    monkeypatch.setattr(snapshot_loader, "load_version", lambda: (back.wait(10), load())[1])
     try:
         assert await asyncio.wait_for(catalogue.snapshot(), 5) is before
         for _ in range(20):
@@ -215,7 +215,7 @@ async def test_without_any_snapshot_a_database_that_is_away_is_said_in_words(mon
     def away():
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr(loading, "load_version", away)
+    monkeypatch.setattr(snapshot_loader, "load_version", away)
     await sync_to_async(runtime.replace)()
 
     with pytest.raises(ConfigurationError) as caught:
@@ -255,47 +255,47 @@ def test_every_change_of_configuration_moves_the_version(edit):
     Group.objects.create(name="g")
     get_user_model().objects.create_user("a@example.org")
     make_model("m", make_connection())
-    before = loading.load_version()
+    before = snapshot_loader.load_version()
 
     edit()
 
-    assert loading.load_version() > before
+    assert snapshot_loader.load_version() > before
 
 
 def test_a_user_who_is_deactivated_moves_the_version_and_a_sign_in_does_not():
     user = get_user_model().objects.create_user("a@example.org", "x")
     versioning.bump()
-    before = loading.load_version()
+    before = snapshot_loader.load_version()
     user.preferences = {"theme": "dark"}
     user.save()
     user.save(update_fields=["last_login"])
-    assert loading.load_version() == before
+    assert snapshot_loader.load_version() == before
 
     user.is_active = False
     user.save()
 
-    assert loading.load_version() > before
+    assert snapshot_loader.load_version() > before
 
 
 def test_health_is_no_configuration():
     connection = make_connection()
-    before = loading.load_version()
+    before = snapshot_loader.load_version()
 
     Connection.objects.quietly().filter(pk=connection.pk).update(failures=3)
     connection.save(update_fields=["failures", "last_error"])
 
-    assert loading.load_version() == before
+    assert snapshot_loader.load_version() == before
 
 
 def test_deleting_a_connection_counts_once_however_many_models_go_with_it(django_assert_max_num_queries):
     connection = make_connection()
     for number in range(20):
         make_model(f"m{number}", connection)
-    before = loading.load_version()
+    before = snapshot_loader.load_version()
 
     connection.delete()
 
-    assert loading.load_version() == before + 1
+    assert snapshot_loader.load_version() == before + 1
 
 
 def test_a_call_tries_a_resting_connection_last(caller_of):

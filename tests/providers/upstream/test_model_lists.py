@@ -3,15 +3,15 @@
 import orjson
 import pytest
 
-from providers.catalogue.loading import facts_of
+from providers.catalogue.snapshot_loader import facts_of
 from providers.errors import ProviderError
 from providers.models import Connection
-from providers.upstream import listing
+from providers.upstream import model_lists
 
 
 def read(value, status=200):
     body = value if isinstance(value, bytes) else orjson.dumps(value)
-    return [item.upstream_id for item in listing.read_list(status, body, {})]
+    return [item.upstream_id for item in model_lists.read_list(status, body, {})]
 
 
 def facts(base_url="http://up.example/v1", **fields):
@@ -58,32 +58,32 @@ def test_what_is_no_list_is_an_error_and_never_an_empty_list(body):
 
 def test_a_refusal_keeps_its_status_its_words_and_when_to_try_again():
     with pytest.raises(ProviderError) as caught:
-        listing.read_list(429, b'{"error": {"message": "Slow down."}}', {"retry-after": "7"})
+        model_lists.read_list(429, b'{"error": {"message": "Slow down."}}', {"retry-after": "7"})
     error = caught.value
     assert (error.status, error.provider, error.retry_after, error.retryable) == (429, "Slow down.", 7.0, True)
 
 
 def test_a_name_that_is_null_is_left_out():
-    (item,) = listing.read_list(200, b'{"data": [{"id": "a", "name": null}]}', {})
+    (item,) = model_lists.read_list(200, b'{"data": [{"id": "a", "name": null}]}', {})
     assert "name" not in item.raw
 
 
 def test_a_huge_object_keeps_its_plain_members():
     huge = {"id": "a", "name": "A", "created": 1, "template": "x" * 50_000, "nested": {"y": "z" * 50_000}}
-    (item,) = listing.read_list(200, orjson.dumps({"data": [huge]}), {})
+    (item,) = model_lists.read_list(200, orjson.dumps({"data": [huge]}), {})
     assert item.raw == {"id": "a", "name": "A", "created": 1}
 
 
 def test_a_huge_list_is_cut():
-    assert len(read([{"id": str(number)} for number in range(listing.MAX_MODELS + 50)])) == listing.MAX_MODELS
+    assert len(read([{"id": str(number)} for number in range(model_lists.MAX_MODELS + 50)])) == model_lists.MAX_MODELS
 
 
-@pytest.mark.parametrize("word", listing.NOT_FOR_CHAT)
+@pytest.mark.parametrize("word", model_lists.NOT_FOR_CHAT)
 def test_the_official_api_lists_models_that_are_not_for_chats(word):
     for host in ("api.openai.com", "eu.api.openai.com"):
-        assert not listing.is_for_chat(facts(f"https://{host}/v1"), f"x-{word}-1")
-    assert listing.is_for_chat(facts("https://api.openai.com.example/v1"), f"x-{word}-1")
-    assert listing.is_for_chat(facts("https://api.openai.com/v1"), "gpt-6")
+        assert not model_lists.is_for_chat(facts(f"https://{host}/v1"), f"x-{word}-1")
+    assert model_lists.is_for_chat(facts("https://api.openai.com.example/v1"), f"x-{word}-1")
+    assert model_lists.is_for_chat(facts("https://api.openai.com/v1"), "gpt-6")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_official_api_lists_models_that_are_not_for_chats(word):
     ],
 )
 def test_whether_a_model_sees_is_read_where_the_provider_says_it(raw, expected):
-    assert listing.vision_of(raw) is expected
+    assert model_lists.vision_of(raw) is expected
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_whether_a_model_sees_is_read_where_the_provider_says_it(raw, expected):
     ],
 )
 def test_whether_a_model_calls_functions_is_read_where_the_provider_says_it(raw, expected):
-    assert listing.tools_of(raw) is expected
+    assert model_lists.tools_of(raw) is expected
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,6 @@ def test_whether_a_model_calls_functions_is_read_where_the_provider_says_it(raw,
     ],
 )
 def test_the_families_that_call_functions_are_known_on_the_official_apis_alone(model, expected):
-    assert listing.is_known_to_call(facts("https://api.openai.com/v1"), model) is expected
-    assert listing.is_known_to_call(facts("https://a.openai.azure.com/openai/v1", kind="azure"), model) is expected
-    assert not listing.is_known_to_call(facts("https://models.example/v1"), model)
+    assert model_lists.is_known_to_call(facts("https://api.openai.com/v1"), model) is expected
+    assert model_lists.is_known_to_call(facts("https://a.openai.azure.com/openai/v1", kind="azure"), model) is expected
+    assert not model_lists.is_known_to_call(facts("https://models.example/v1"), model)

@@ -13,7 +13,7 @@ from providers import auth
 from providers.facts import ConnectionFacts, GatewayFacts, LimitFacts, Route, Snapshot, Source
 from providers.http import Limits, Tls
 from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, RateLimit
-from providers.upstream import kinds, listing
+from providers.upstream import kinds, model_lists
 from providers.versioning import ConfigVersion
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def load_snapshot(version: int) -> Snapshot:
         connections=connections,
         gateway=_load_gateway(),
         limits=_load_limits(),
-        speaking=tuple(route for name, route in sorted(routes.items()) if listing.is_for_speech(name)),
+        speaking=tuple(route for name, route in sorted(routes.items()) if model_lists.is_for_speech(name)),
     )
 
 
@@ -107,7 +107,7 @@ def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int],
     return Route(
         public_id=row.public_id,
         name=row.name or _shown_name(first) or row.public_id,
-        description=row.description or listing.description_of(raw),
+        description=row.description or model_lists.description_of(raw),
         sources=sources,
         base_id=None,
         params=dict(row.params),
@@ -117,9 +117,9 @@ def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int],
         group_ids=frozenset(group_ids),
         user_ids=frozenset(user_ids),
         tags=tuple(row.tags),
-        vision=listing.vision_of(raw) if row.vision is None else row.vision,
+        vision=model_lists.vision_of(raw) if row.vision is None else row.vision,
         tools=_tools(first) if row.tools is None else row.tools,
-        for_chat=not sources or any(listing.is_for_chat(s.connection, s.upstream_id) for s in sources),
+        for_chat=not sources or any(model_lists.is_for_chat(s.connection, s.upstream_id) for s in sources),
     )
 
 
@@ -129,13 +129,13 @@ def _tools(source: Source | None) -> bool | None:
         return None
     if source.connection.demo:
         return False
-    listed = listing.tools_of(source.raw)
-    return listed if listed is not None else listing.is_known_to_call(source.connection, source.upstream_id) or None
+    listed = model_lists.tools_of(source.raw)
+    return listed if listed is not None else model_lists.is_known_to_call(source.connection, source.upstream_id) or None
 
 
 def _shown_name(source: Source | None) -> str:
     """The provider's name, with the connection's prefix behind so that two of the same name can be told apart."""
-    name = listing.name_of(source.raw) if source else ""
+    name = model_lists.name_of(source.raw) if source else ""
     return f"{name} ({source.connection.prefix_id})" if source and name and source.connection.prefix_id else name
 
 
