@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from chat.file_addresses import content_address
 from providers.fields import EncryptedTextField
 from providers.versioning import ConfigQuerySet
 
@@ -139,7 +140,7 @@ class File(models.Model):
 
     @property
     def url(self) -> str:
-        return f"/api/v1/files/{self.pk}/content"
+        return content_address(self.pk)
 
     @property
     def is_picture(self) -> bool:

@@ -5,7 +5,6 @@ http(s) URL that everybody could open. Whatever it was, it becomes a `File` of t
 again after a restart.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from chat import access as chat_access
 from chat import files
+from chat.file_addresses import named_id
 from chat.files import stores
 from chat.models import File
 from imagegen import pictures
@@ -24,8 +24,6 @@ from providers.errors import BadRequest, GatewayError
 
 MAX_BYTES = 50 * 2**20  # of one input picture: what OpenAI takes, the largest that any provider does
 FETCH_LIMITS = http.Limits(connect=10, first_byte=20, idle=20, total=60, max_bytes=MAX_BYTES)
-_FILE_URL = re.compile(r"(?:https?://[^/]+)?/api/v1/files/([0-9a-fA-F-]{36})(?:/content)?/?(?:\?.*)?")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
 def files_of(user: Any, given: Sequence[object], *, param: str = "image") -> list[File]:
@@ -46,8 +44,7 @@ def file_from_bytes(user: Any, content: bytes, *, name: str = "") -> File:
 
 def own_id(name: str) -> str:
     """The id of the file of this site that a name stands for; empty for any other."""
-    own = _FILE_URL.fullmatch(name)
-    file_id = own[1] if own else name if _UUID.fullmatch(name) else ""
+    file_id = named_id(name)
     return str(chat_access.as_uuid(file_id)) if file_id else ""
 
 

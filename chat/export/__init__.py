@@ -1,9 +1,8 @@
 """A chat leaves the site: as Markdown, as JSON, as a ZIP archive with its files."""
 
-from chat.export.texts import FILE_URL, as_markdown, disposition
+from chat.export.texts import as_markdown, disposition
 
 __all__ = [
-    "FILE_URL",
     "as_markdown",
     "disposition",
 ]

@@ -17,7 +17,7 @@ from django.db.models import Q, prefetch_related_objects
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
 
-from chat import access
+from chat import access, file_addresses
 from chat.export import texts
 from chat.files import stores
 from chat.models import Chat, File
@@ -70,10 +70,9 @@ def _written(chat: Chat, rows: list[File]) -> Iterator[bytes]:
     taken: set[str] = set()
     paths: dict[str, str] = {}
 
-    def place(url: str) -> str:
-        found = texts.FILE_URL.match(url)
-        path = paths.get(found[1].lower()) if found else None
-        return quote(path) if path else texts.on_site(url)
+    def relocate(address: str) -> str:
+        path = paths.get(file_addresses.named_id(address).lower())
+        return quote(path) if path else texts.on_site(address)
 
     with zipfile.ZipFile(outlet, "w") as archive:
         for row in rows:
@@ -88,9 +87,9 @@ def _written(chat: Chat, rows: list[File]) -> Iterator[bytes]:
                     entry.write(piece)
                     yield from outlet.take()
         now = timezone.now()
-        whole = JSONRenderer().render(texts.as_json(chat, place=place), "application/json; indent=2")
+        whole = JSONRenderer().render(texts.as_json(chat, relocate=relocate), "application/json; indent=2")
         archive.writestr(_entry("chat.json", now, "application/json"), whole)
-        archive.writestr(_entry("chat.md", now, "text/markdown"), texts.as_markdown(chat, place=place))
+        archive.writestr(_entry("chat.md", now, "text/markdown"), texts.as_markdown(chat, relocate=relocate))
     yield from outlet.take()
 
 

@@ -1,10 +1,15 @@
+"""The routes of files. How the address of a file's content looks, `chat.file_addresses` says."""
+
 from django.urls import path
 
+from chat.file_addresses import ROOT, content_address
 from chat.files import views
 
+FILES = ROOT.lstrip("/")
+
 urlpatterns = [
-    path("api/v1/files/", views.FileList.as_view(), name="file-list"),
-    path("api/v1/files/<str:file_id>", views.FileDetail.as_view(), name="file-detail"),
-    path("api/v1/files/<str:file_id>/restore", views.RestoreFile.as_view(), name="file-restore"),
-    path("api/v1/files/<str:file_id>/content", views.FileContent.as_view(), name="file-content"),
+    path(FILES, views.FileList.as_view(), name="file-list"),
+    path(f"{FILES}<str:file_id>", views.FileDetail.as_view(), name="file-detail"),
+    path(f"{FILES}<str:file_id>/restore", views.RestoreFile.as_view(), name="file-restore"),
+    path(content_address("<str:file_id>").lstrip("/"), views.FileContent.as_view(), name="file-content"),
 ]

@@ -26,13 +26,12 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
 
+from chat import file_addresses
 from chat.markdown import code as highlighting
 from providers import runtime
 
 BARE_TAG = re.compile(r"</?(?:br|del|ins|kbd|mark|sub|sup)\s*/?>", re.IGNORECASE)
-OWN_PICTURE = re.compile(
-    r"/api/v1/files/[\w-]+(?:/content)?(?:\?[\w=&-]*)?$|data:image/(?:png|jpeg|gif|webp);base64,", re.ASCII
-)
+OWN_PICTURE = re.compile(rf"{file_addresses.PATH}$|data:image/(?:png|jpeg|gif|webp);base64,", re.ASCII)
 ADDRESS = re.compile(r"https?:|mailto:|/(?![/\\])", re.IGNORECASE)  # elsewhere, or a page of this site
 TASK = re.compile(r"\[([ xX])\] ")
 ALIGNMENT = re.compile(r"text-align:(left|center|right)")

@@ -2,18 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chat import access, search, tree
 from chat.access import Person
 from chat.models import Chat, File, Message, Share
+from chat.pages import cursors
 from providers import catalogue
 
 SHARED_SIZE = 50  # messages a shared chat shows at once: it is read from its beginning
@@ -24,8 +25,8 @@ SNIPPET = 80  # characters of a message that a search shows
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A message where it stands: `branches` are its alternatives and itself, oldest first."""
+class ThreadEntry:
+    """A message of the thread; `branches` are the ids of its alternatives and its own, oldest first."""
 
     message: Message
     branches: tuple[UUID, ...]
@@ -46,17 +47,17 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A stretch of the shown branch; `earlier` names its first message when there are older ones above it."""
+    """A stretch of the shown branch; `earlier` is the id of its first message when there are older ones above it."""
 
-    turns: list[Turn]
+    entries: list[ThreadEntry]
     earlier: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SharedTurn:
-    """A message as readers of a shared chat see it; `files` are those that are its owner's to show.
+class SharedEntry:
+    """A message of a shared thread. `files` are those that readers may see: of this chat, and its owner's.
 
-    Of the steps of its making `steps` keeps the pages that an answer names as its sources.
+    `steps` are the status lines that name sources; the others concern the owner alone.
     """
 
     message: Message
@@ -67,35 +68,35 @@ class SharedTurn:
 
 @dataclass(frozen=True, slots=True)
 class SharedThread:
-    """A stretch of a shared branch; `earlier` and `later` are the numbers of the pages around it, 0 where none is."""
+    """A page of a shared branch; `earlier` and `later` are the numbers of the pages around it, 0 for none."""
 
-    turns: list[SharedTurn]
+    entries: list[SharedEntry]
     earlier: int = 0
     later: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A chat in the sidebar, with the words that a search found in it."""
+class SidebarRow:
+    """A chat in the sidebar, with the part of a message that a search matched."""
 
     chat: Chat
     snippet: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """Chats of one part of the past; `continued` when the page before it already showed its heading."""
+class SidebarSection:
+    """Chats of one stretch of time; `continued` when the page before this one showed its heading already."""
 
     label: str
-    found: list[Found]
+    rows: list[SidebarRow]
     continued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class ChatList:
+class SidebarPage:
     """A page of the sidebar; `cursor` asks for the next one, empty at the end."""
 
-    days: list[Day]
+    sections: list[SidebarSection]
     cursor: str = ""
 
 
@@ -106,31 +107,33 @@ def thread(chat: Chat, *, before: UUID | None = None) -> Thread:
     if before is not None:
         branch = branch[: next((index for index, message in enumerate(branch) if message.pk == before), 0)]
     shown = branch[-THREAD_SIZE:]
-    turns = _turns(outline, shown)
-    return Thread(turns, earlier=shown[0].pk if len(branch) > len(shown) else None)
+    return Thread(_entries(outline, shown), earlier=shown[0].pk if len(branch) > len(shown) else None)
 
 
-def turn(message: Message) -> Turn:
-    """One message where it stands. One query."""
+def entry(message: Message) -> ThreadEntry:
+    """One message with its alternatives. One query."""
     siblings = message.chat.messages.filter(parent_id=message.parent_id, role=message.role).order_by("created", "pk")
     name = _model_names().get(message.model, message.model)
-    return Turn(message, tuple(siblings.values_list("pk", flat=True)), name)
+    return ThreadEntry(message, tuple(siblings.values_list("pk", flat=True)), name)
 
 
-def lone_turns(messages: Iterable[Message]) -> list[Turn]:
+def lone_entries(messages: Iterable[Message]) -> list[ThreadEntry]:
     """Messages without alternatives, which need not be stored. No query."""
     names = _model_names()
-    return [Turn(message, (message.pk,), names.get(message.model, message.model)) for message in messages]
+    return [ThreadEntry(message, (message.pk,), names.get(message.model, message.model)) for message in messages]
 
 
-def _turns(outline: Iterable[Message], shown: list[Message]) -> list[Turn]:
+def _entries(outline: Iterable[Message], shown: list[Message]) -> list[ThreadEntry]:
     alternatives: dict[tuple[UUID | None, str], list[UUID]] = {}
     for message in outline:
         alternatives.setdefault((message.parent_id, message.role), []).append(message.pk)
     rows = Message.objects.in_bulk([message.pk for message in shown])
     present = [rows[message.pk] for message in shown if message.pk in rows]
     names = _model_names()
-    return [Turn(row, tuple(alternatives[row.parent_id, row.role]), names.get(row.model, row.model)) for row in present]
+    return [
+        ThreadEntry(row, tuple(alternatives[row.parent_id, row.role]), names.get(row.model, row.model))
+        for row in present
+    ]
 
 
 def shared_thread(share: Share, *, number: int = 1) -> SharedThread:
@@ -138,36 +141,40 @@ def shared_thread(share: Share, *, number: int = 1) -> SharedThread:
     messages = access.readable(share)
     start = (number - 1) * SHARED_SIZE
     shown = messages[start : start + SHARED_SIZE]
-    more = start + SHARED_SIZE < len(messages)
-    return SharedThread(shared_turns(share, shown), earlier=number - 1, later=number + 1 if more else 0)
+    has_more = start + SHARED_SIZE < len(messages)
+    return SharedThread(shared_entries(share, shown), earlier=number - 1, later=number + 1 if has_more else 0)
 
 
-def shared_turns(share: Share, messages: list[Message]) -> list[SharedTurn]:
-    """Some of what readers see. Two queries."""
+def shared_entries(share: Share, messages: list[Message]) -> list[SharedEntry]:
+    """These messages as readers see them. Two queries."""
     rows = Message.objects.defer(*OWNERS_ONLY).in_bulk([message.pk for message in messages])
     present = [rows[message.pk] for message in messages if message.pk in rows]
-    named = {access.as_uuid(pk) for message in present for pk in access.listed_files(message)}
-    # Whatever else a message names is not its owner's, or not of this chat, and would not be served.
-    held = File.objects.filter(chat_id=share.chat_id, owner_id=share.chat.user_id, pk__in=named)
-    known = {str(pk) for pk in held.values_list("pk", flat=True)}
+    listed = {access.as_uuid(pk) for message in present for pk in access.listed_files(message)}
+    # Other files that a message lists are not its owner's, or not of this chat, and would not be served.
+    servable = File.objects.filter(chat_id=share.chat_id, owner_id=share.chat.user_id, pk__in=listed)
+    file_ids = {str(pk) for pk in servable.values_list("pk", flat=True)}
     names = _model_names()
     return [
-        SharedTurn(
+        SharedEntry(
             message,
             names.get(message.model, message.model),
-            [_fact(file) for file in message.files if isinstance(file, dict) and str(file.get("id")) in known],
+            [_without_provenance(file) for file in message.files if _is_listed(file, file_ids)],
             [{"description": "", "done": True, "sources": step["sources"]} for step in _steps_with_sources(message)],
         )
         for message in present
     ]
 
 
+def _is_listed(file: Any, file_ids: set[str]) -> bool:
+    return isinstance(file, dict) and str(file.get("id")) in file_ids
+
+
 def _steps_with_sources(message: Message) -> list[dict[str, Any]]:
     return [step for step in message.status_history if isinstance(step, dict) and step.get("sources")]
 
 
-def _fact(file: dict[str, Any]) -> dict[str, Any]:
-    """A file without how it was made: by which engine is its owner's to know."""
+def _without_provenance(file: dict[str, Any]) -> dict[str, Any]:
+    """How a picture was made, and by which engine, concerns its owner alone."""
     return {name: value for name, value in file.items() if name != "provenance"}
 
 
@@ -175,38 +182,19 @@ def _model_names() -> dict[str, str]:
     return {public_id: route.name or public_id for public_id, route in catalogue.snapshot_blocking().routes.items()}
 
 
-def chat_list(user: Person, *, words: str = "", cursor: str = "") -> ChatList:
-    """The person's chats, newest first; with `words`, those whose title or messages hold them. One query."""
-    chats = search.chats_of(user, words).select_related("share").order_by("-updated", "-pk")
+def sidebar_page(user: Person, *, words: str = "", cursor: str = "") -> SidebarPage:
+    """The person's chats, newest first; with `words`, those whose title or messages contain them. One query."""
+    chats = search.chats_of(user, words).select_related("share")
     if words:
-        said = Message.objects.filter(chat=OuterRef("pk"), content__icontains=words).order_by("-created")
-        chats = chats.annotate(said=Subquery(said.values("content")[:1]))
-    if place := _place(cursor):
-        updated, pk = place
-        chats = chats.filter(Q(updated__lt=updated) | Q(updated=updated, pk__lt=pk))
-    rows = list(chats[: LIST_SIZE + 1])
-    shown = rows[:LIST_SIZE]
-    found = [Found(chat, _snippet(getattr(chat, "said", None) or "", words)) for chat in shown]
-    today = timezone.localdate()
-    seen = _day_label(timezone.localtime(place[0]).date(), today) if place else ""
-    days = [
-        Day(label, list(group), continued=label == seen)
-        for label, group in groupby(
-            found, key=lambda one: _day_label(timezone.localtime(one.chat.updated).date(), today)
-        )
-    ]
-    more = len(rows) > len(shown)
-    return ChatList(days, cursor=f"{shown[-1].updated.isoformat()}_{shown[-1].pk}" if more else "")
-
-
-def _place(cursor: str) -> tuple[datetime, UUID] | None:
-    """Where a page ended; None for no cursor, or one that is not ours."""
-    updated, _between, pk = cursor.rpartition("_")
-    try:
-        moment = datetime.fromisoformat(updated)
-        return (moment, UUID(pk)) if timezone.is_aware(moment) else None
-    except ValueError:
-        return None
+        matches = Message.objects.filter(chat=OuterRef("pk"), content__icontains=words).order_by("-created")
+        chats = chats.annotate(match=Subquery(matches.values("content")[:1]))
+    shown, next_cursor = cursors.page_of(chats, cursor, by="updated", size=LIST_SIZE)
+    rows = [SidebarRow(chat, _snippet(getattr(chat, "match", None) or "", words)) for chat in shown]
+    today, end = timezone.localdate(), cursors.parsed(cursor)
+    shown_label = _day_label(timezone.localtime(end[0]).date(), today) if end else ""
+    grouped = groupby(rows, key=lambda row: _day_label(timezone.localtime(row.chat.updated).date(), today))
+    sections = [SidebarSection(label, list(group), continued=label == shown_label) for label, group in grouped]
+    return SidebarPage(sections, next_cursor)
 
 
 def _snippet(content: str, words: str) -> str:

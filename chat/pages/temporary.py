@@ -22,4 +22,4 @@ class DrawMessages(ChatView):
         messages = services.drawable(request.user, messages_of(serializers.ToldChatSerializer, request))
         asked = cast("HttpRequest", request)  # for all that templates ask, the framework's request answers as Django's
         with timezone.override(views.zone_of(asked)):
-            return render(asked, "chat/_turns.html", {"thread": queries.Thread(queries.lone_turns(messages))})
+            return render(asked, "chat/_turns.html", {"thread": queries.Thread(queries.lone_entries(messages))})

@@ -75,7 +75,7 @@ def thread_part(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
 @page
 def message_part(request: HttpRequest, chat_id: UUID, message_id: UUID) -> HttpResponseBase:
     message = access.message_for(request.user, message_id, chat_id=chat_id)
-    return render(request, "chat/messages/_message.html", {"chat": message.chat, "turn": queries.turn(message)})
+    return render(request, "chat/messages/_message.html", {"chat": message.chat, "entry": queries.entry(message)})
 
 
 @page
@@ -126,7 +126,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
 def _sidebar(request: HttpRequest) -> dict[str, Any]:
     words = request.GET.get("q", "").strip()[:200]
     cursor = request.GET.get("cursor", "")
-    return {"words": words, "chats": queries.chat_list(request.user, words=words, cursor=cursor)}
+    return {"words": words, "chats": queries.sidebar_page(request.user, words=words, cursor=cursor)}
 
 
 def _is_part(request: HttpRequest) -> bool:

@@ -17,7 +17,7 @@ import pybase64
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 
-from chat import access, files, switches
+from chat import access, file_addresses, files, switches
 from chat.files import documents, pictures
 from chat.history import text_of
 from chat.loop import in_slow_thread
@@ -31,7 +31,6 @@ MAX_PICTURE_BYTES = 20_000_000  # of all its pictures; a third more on the wire
 MAX_SHOWN = 4  # pictures of answers among them
 PROMPT = 300  # characters of what a picture was drawn from
 
-_FILE_URL = re.compile(r"(?:https?://[^/]+)?/api/v1/files/([0-9a-fA-F-]{36})(?:/content)?/?(?:\?.*)?")
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 
 Entry = Mapping[str, Any]
@@ -47,11 +46,8 @@ def named(user: Any, entries: Sequence[Any]) -> list[dict[str, Any]]:
 
 def _named(user: Any, entry: Entry) -> dict[str, Any]:
     url, name = str(entry.get("url") or ""), str(entry.get("name") or "picture")
-    own = _FILE_URL.fullmatch(url)
-    if entry.get("id") or own:
-        return files.file_json(access.file_for(user, own[1] if own else entry["id"]))
-    if url and access.as_uuid(url) != access.NOBODYS:
-        return files.file_json(access.file_for(user, url))
+    if file_id := file_addresses.named_id(url) or entry.get("id"):
+        return files.file_json(access.file_for(user, file_id))
     if _DATA_URL.match(url) or (entry.get("type") == "image" and url.startswith(("https://", "http://"))):
         return {"type": "image", "url": url, "name": name}
     raise BadRequest(_("Name a file by its id or its address on this site."), param="files")

@@ -35,7 +35,7 @@ class ShareSerializer(serializers.ModelSerializer[Share]):
         return services.is_up_to_date(share)
 
 
-class SharedMessageSerializer(serializers.Serializer[queries.SharedTurn]):
+class SharedMessageSerializer(serializers.Serializer[queries.SharedEntry]):
     """A message without what only concerns its owner."""
 
     id = serializers.UUIDField(source="message.pk")
@@ -87,7 +87,7 @@ class SharedChat(ChatView):
             "title": share.chat.title,
             "shared_by": share.chat.user.get_short_name(),
             "created": share.created,
-            "messages": queries.shared_turns(share, access.readable(share)),
+            "messages": queries.shared_entries(share, access.readable(share)),
         }
         return Response(SharedChatSerializer(shared).data)
 

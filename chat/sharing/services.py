@@ -16,7 +16,7 @@ from chat import access, files, services, switches, tree
 from chat.access import Person
 from chat.models import Chat, File, Message, Share
 from chat.pages import queries
-from chat.pages.queries import SharedTurn
+from chat.pages.queries import SharedEntry
 from providers.errors import BadRequest, Forbidden
 
 
@@ -71,34 +71,34 @@ def continue_shared(share: Share, reader: Person) -> Chat:
     chat = Chat.objects.create(
         user_id=reader.pk, title=shared.title, title_is_own=bool(shared.title), model=shared.model
     )
-    for turn in queries.shared_turns(share, access.readable(share)):
-        chat.leaf = _copied(turn, chat, reader)
+    for entry in queries.shared_entries(share, access.readable(share)):
+        chat.leaf = _copied(entry, chat, reader)
     chat.save(update_fields=["leaf"])
     services.tell(chat, "chat:list", {})
     return chat
 
 
-def _copied(turn: SharedTurn, chat: Chat, reader: Person) -> Message:
-    """The message below the chat's leaf. Its words name the copies of its files."""
-    said = turn.message
+def _copied(entry: SharedEntry, chat: Chat, reader: Person) -> Message:
+    """A copy of the message below the chat's leaf; its text names the copies of its files."""
+    original = entry.message
     message = Message.objects.create(
         chat=chat,
         parent=chat.leaf,
-        role=said.role,
-        content=said.content,
-        model=said.model,
-        status=said.status,
-        status_history=turn.steps,
-        created=said.created,
+        role=original.role,
+        content=original.content,
+        model=original.model,
+        status=original.status,
+        status_history=entry.steps,
+        created=original.created,
     )
     context = files.FileContext(chat=chat, message=message)
-    for fact in turn.files:
-        row = File.objects.filter(pk=fact["id"]).first()
+    for file in entry.files:
+        row = File.objects.filter(pk=file["id"]).first()
         if row is None:
             continue  # deleted a moment ago
         copy = files.copy_for(reader, row, context=context)
-        message.files.append({**fact, **files.file_json(copy)})
-        message.content = message.content.replace(fact["id"], str(copy.pk))
-    if turn.files:
+        message.files.append({**file, **files.file_json(copy)})
+        message.content = message.content.replace(file["id"], str(copy.pk))
+    if entry.files:
         message.save(update_fields=["files", "content"])
     return message

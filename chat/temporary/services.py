@@ -15,7 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat import access, choice, files, history, runs, services, switches, tasks
+from chat import access, choice, file_addresses, files, history, runs, services, switches, tasks
 from chat.access import Person
 from chat.models import Chat, File, Message
 from chat.pipeline import CompletionRequest, attachments
@@ -25,7 +25,6 @@ from providers.facts import Caller
 
 PREFIX = "local:"
 _ID = re.compile(r"local:[\w.:-]{1,100}", re.ASCII)  # it travels in headers
-_IN_TEXT = re.compile(r"/api/v1/files/([0-9a-f-]{36})/content")  # a picture that the model put among its words
 
 
 def new_chat_id() -> str:
@@ -85,7 +84,7 @@ def keep(caller: Caller, user: Person, told: Sequence[Mapping[str, Any]]) -> Cha
             message = _message(one, [{**files.file_json(row), "expires_at": None} for row in rows])
             message.id, message.chat, message.parent = uuid.uuid4(), chat, chat.leaf
             message.created = now + timedelta(microseconds=index)  # what says which came first
-            for row in _rows(user, list(dict.fromkeys(_IN_TEXT.findall(one["content"])))):
+            for row in _rows(user, file_addresses.ids_in(one["content"])):
                 rows.append(_of_the_chat(user, row))
                 message.content = message.content.replace(str(row.pk), str(rows[-1].pk))
             message.save()

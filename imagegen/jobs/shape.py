@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chat.file_addresses import content_address
 from chat.files import file_json
 from imagegen.jobs import claims
 from imagegen.models import ImageEngine, ImageJob
@@ -16,7 +17,7 @@ def job_json(job: ImageJob) -> dict[str, Any]:
         "prompt": job.prompt,
         "engine": engine_json(job.engine) if job.engine else None,
         "request": {name: value for name, value in job.request.items() if value not in (None, "", {})},
-        "inputs": [f"/api/v1/files/{key}/content" for key in job.input_order],
+        "inputs": [content_address(key) for key in job.input_order],
         "progress": job.progress,
         "queue": claims.queue_position(job) if waiting else None,
         "files": [file_json(row) for row in job.files.all()] if job.state == ImageJob.State.SUCCEEDED else [],

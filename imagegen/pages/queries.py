@@ -1,10 +1,9 @@
 """What the page of pictures shows, each in a number of queries that does not grow with the rows."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from chat.access import as_uuid
 from chat.models import File
+from chat.pages import cursors
 from imagegen.models import ImageJob
 
 PAGE_SIZE = 30  # pictures at first, and at each step downwards
@@ -44,14 +44,8 @@ class Gallery:
 
 def gallery(user: Any, filters: Filters, *, cursor: str = "") -> Gallery:
     """The person's pictures that stay: no upload that waits for its message, nothing of a temporary chat. One query."""
-    found = _pictures_of(user, filters).order_by("-created", "-pk")
-    if place := _place(cursor):
-        created, pk = place
-        found = found.filter(Q(created__lt=created) | Q(created=created, pk__lt=pk))
-    rows = list(found[: PAGE_SIZE + 1])
-    shown = rows[:PAGE_SIZE]
-    more = len(rows) > len(shown)
-    return Gallery(shown, cursor=f"{shown[-1].created.isoformat()}_{shown[-1].pk}" if more else "")
+    shown, next_cursor = cursors.page_of(_pictures_of(user, filters), cursor, by="created", size=PAGE_SIZE)
+    return Gallery(shown, next_cursor)
 
 
 def _pictures_of(user: Any, filters: Filters) -> QuerySet[File]:
@@ -142,13 +136,3 @@ def wish_behind(row: File) -> dict[str, Any] | None:
     if job.mask_id:
         wish["mask"] = str(job.mask_id)
     return wish
-
-
-def _place(cursor: str) -> tuple[datetime, UUID] | None:
-    """Where a page ended; None for no cursor, or one that is not ours."""
-    created, _between, pk = cursor.rpartition("_")
-    try:
-        moment = datetime.fromisoformat(created)
-        return (moment, UUID(pk)) if timezone.is_aware(moment) else None
-    except ValueError:
-        return None

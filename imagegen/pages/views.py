@@ -62,7 +62,7 @@ def abilities(request: HttpRequest) -> HttpResponseBase:
 
 
 def _images_page(request: HttpRequest, opened: File | None = None) -> HttpResponseBase:
-    context: dict[str, Any] = {"on_images": True, "words": "", "chats": chat_queries.chat_list(request.user)}
+    context: dict[str, Any] = {"on_images": True, "words": "", "chats": chat_queries.sidebar_page(request.user)}
     try:
         switches = access.check_may_draw(caller_of(request))
     except Forbidden as error:

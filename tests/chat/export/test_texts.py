@@ -8,7 +8,7 @@ from pathlib import PurePath
 import pytest
 from django.test import Client
 
-from chat import export, files
+from chat import files
 from chat.export import archive
 from chat.files import FileContext, stores
 from chat.models import Chat, Message
@@ -175,8 +175,3 @@ def test_a_name_in_the_archive_can_be_unpacked_anywhere(name, unique):
     other = archive.unique_name(name.upper(), taken)
     path = PurePath(unique)
     assert other.casefold() == f"{path.stem}-2{path.suffix}".casefold()
-
-
-def test_an_address_of_ours_is_found_in_text():
-    place = "(/api/v1/files/0b6b2a5e-2a7c-4c5c-9b0e-0d7f3a3f7a11?w=256)"
-    assert export.FILE_URL.sub("HERE", place) == "(HERE)"

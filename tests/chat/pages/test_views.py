@@ -150,11 +150,11 @@ def test_versions_can_be_paged_through(client_of, alice):
     second = Message.objects.create(chat=chat, parent=question, role="assistant", content="Second")
     chat.leaf = second
     chat.save()
-    turn = queries.turn(second)
-    assert (turn.number, len(turn.branches), turn.next) == (2, 2, None)
+    entry = queries.entry(second)
+    assert (entry.number, len(entry.branches), entry.next) == (2, 2, None)
     html = client_of(alice).get(f"/c/{chat.pk}/messages/{second.pk}", headers=PART).content.decode()
     assert "2/2" in html
-    assert f'data-branch="{turn.previous}"' in html
+    assert f'data-branch="{entry.previous}"' in html
 
 
 def test_only_the_shown_branch_is_shown(client_of, alice):
@@ -221,16 +221,17 @@ def test_chats_are_grouped_by_day_in_the_readers_time_zone(client_of, alice):
 
 def _labels(user, today):
     return [
-        queries._day_label(timezone.localtime(found.chat.updated).date(), today)
-        for day in queries.chat_list(user).days
-        for found in day.found
+        queries._day_label(timezone.localtime(row.chat.updated).date(), today)
+        for section in queries.sidebar_page(user).sections
+        for row in section.rows
     ]
 
 
 def test_groups_are_today_yesterday_a_week_and_older(alice):
     for days in (0, 1, 3, 30):
         make_chat(alice, age=datetime.timedelta(days=days))
-    assert [day.label for day in queries.chat_list(alice).days] == ["Today", "Yesterday", "Previous 7 days", "Older"]
+    labels = [section.label for section in queries.sidebar_page(alice).sections]
+    assert labels == ["Today", "Yesterday", "Previous 7 days", "Older"]
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "Nowhere/Land", "../../etc/passwd", "\x00", ""])
@@ -243,11 +244,11 @@ def test_any_time_zone_cookie_gives_a_page(client_of, alice, zone):
 def test_the_list_comes_in_pages_without_a_repeated_heading(client_of, alice):
     for number in range(queries.LIST_SIZE + 5):
         make_chat(alice, f"Chat {number}", turns=0, age=datetime.timedelta(days=100 + number))
-    first = queries.chat_list(alice)
-    second = queries.chat_list(alice, cursor=first.cursor)
-    titles = [found.chat.title for page in (first, second) for day in page.days for found in day.found]
+    first = queries.sidebar_page(alice)
+    second = queries.sidebar_page(alice, cursor=first.cursor)
+    titles = [row.chat.title for page in (first, second) for section in page.sections for row in section.rows]
     assert titles == [f"Chat {number}" for number in range(queries.LIST_SIZE + 5)]
-    assert second.days[0].continued
+    assert second.sections[0].continued
     assert second.cursor == ""
     html = client_of(alice).get("/sidebar", {"cursor": first.cursor}, headers=PART).content.decode()
     assert "Older" not in html

@@ -1,0 +1,37 @@
+"""Lists that grow as one scrolls: pages of rows, newest first. A cursor names the last row of the page before."""
+
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import Model, Q, QuerySet
+from django.utils import timezone
+
+Row = TypeVar("Row", bound=Model)
+
+
+def page_of(rows: QuerySet[Row], cursor: str, *, by: str, size: int) -> tuple[list[Row], str]:
+    """A page of `rows`, newest first by the column `by`, and the cursor of the next page, empty at the end. One query.
+
+    `cursor` is what the page before returned; the first page comes for an empty or a malformed one.
+    """
+    rows = rows.order_by(f"-{by}", "-pk")
+    if end := parsed(cursor):
+        moment, pk = end
+        rows = rows.filter(Q(**{f"{by}__lt": moment}) | Q(**{by: moment, "pk__lt": pk}))
+    fetched = list(rows[: size + 1])
+    page = fetched[:size]
+    if len(fetched) == len(page):
+        return page, ""
+    last: Any = page[-1]
+    return page, f"{getattr(last, by).isoformat()}_{last.pk}"
+
+
+def parsed(cursor: str) -> tuple[datetime, UUID] | None:
+    """Time and id of the last row of the page before; None for no cursor, or a malformed one."""
+    moment, _separator, pk = cursor.rpartition("_")
+    try:
+        parsed_moment = datetime.fromisoformat(moment)
+        return (parsed_moment, UUID(pk)) if timezone.is_aware(parsed_moment) else None
+    except ValueError:
+        return None

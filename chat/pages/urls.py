@@ -1,0 +1,15 @@
+"""The pages of the chat, and the parts of them that their scripts ask for."""
+
+from django.urls import path
+
+from chat.pages import temporary, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("c/<uuid:chat_id>", views.show_chat, name="chat"),
+    path("c/<uuid:chat_id>/thread", views.thread_part, name="thread"),
+    path("c/<uuid:chat_id>/messages/<uuid:message_id>", views.message_part, name="message"),
+    path("sidebar", views.sidebar_part, name="sidebar"),
+    path("models", views.models_part, name="models"),
+    path("temporary/messages", temporary.DrawMessages.as_view(), name="temporary-messages"),
+]

@@ -1,0 +1,10 @@
+"""The jobs of the task model as routes."""
+
+from django.urls import path
+
+from chat.tasks import api
+
+urlpatterns = [
+    path("api/v1/tasks/title/completions", api.Title.as_view(), name="task-title"),
+    path("api/v1/tasks/follow_ups/completions", api.FollowUps.as_view(), name="task-follow-ups"),
+]
