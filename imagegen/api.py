@@ -64,12 +64,12 @@ def wait(job: ImageJob) -> ImageJob:
 
 
 class Generations(ImageView):
-    serializer_class = serializers.WishSerializer
+    serializer_class = serializers.ImageRequestSerializer
 
     @extend_schema(
         operation_id="images_generate",
         parameters=[IDEMPOTENCY_KEY],
-        request=serializers.WishSerializer,
+        request=serializers.ImageRequestSerializer,
         responses=FileSerializer(many=True),
     )
     def post(self, request: Request) -> Response:
@@ -81,12 +81,12 @@ class Generations(ImageView):
 
 
 class Edit(Generations):
-    serializer_class = serializers.EditSerializer
+    serializer_class = serializers.EditRequestSerializer
 
     @extend_schema(
         operation_id="images_edit",
         parameters=[IDEMPOTENCY_KEY],
-        request=serializers.EditSerializer,
+        request=serializers.EditRequestSerializer,
         responses=FileSerializer(many=True),
     )
     def post(self, request: Request) -> Response:
@@ -152,11 +152,11 @@ class JobList(ImageView):
     @extend_schema(
         operation_id="image_jobs_create",
         parameters=[IDEMPOTENCY_KEY],
-        request=serializers.JobWishSerializer,
+        request=serializers.JobRequestSerializer,
         responses={202: serializers.JobSerializer},
     )
     def post(self, request: Request) -> Response:
-        taken = serializers.JobWishSerializer(data=request.data)
+        taken = serializers.JobRequestSerializer(data=request.data)
         taken.is_valid(raise_exception=True)
         job = start(request, taken.validated_data)
         location = {"Location": f"/api/v1/images/jobs/{job.pk}"}

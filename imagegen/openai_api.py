@@ -26,7 +26,7 @@ from chat.models import File
 from imagegen import jobs, services
 from imagegen.api import IDEMPOTENCY_KEY, ImageView, idempotency_key, wait
 from imagegen.models import ImageJob
-from imagegen.serializers import WishSerializer
+from imagegen.serializers import ImageRequestSerializer
 from providers import event_streams
 from providers.authentication import caller_of
 from providers.errors import BadRequest, GatewayError
@@ -41,7 +41,10 @@ class OpenAIGenerations(ImageView):
     kind = "image_generation"
 
     @extend_schema(
-        operation_id="openai_images_generate", parameters=[IDEMPOTENCY_KEY], request=WishSerializer, responses=dict
+        operation_id="openai_images_generate",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ImageRequestSerializer,
+        responses=dict,
     )
     def post(self, request: Request) -> HttpResponseBase:
         body = _body(request)
@@ -74,7 +77,7 @@ class OpenAIEdits(OpenAIGenerations):
     @extend_schema(
         operation_id="openai_images_edit",
         parameters=[IDEMPOTENCY_KEY],
-        request={"multipart/form-data": WishSerializer},
+        request={"multipart/form-data": ImageRequestSerializer},
         responses=dict,
     )
     def post(self, request: Request) -> HttpResponseBase:
@@ -140,15 +143,15 @@ def _stream(job: ImageJob, kind: str) -> HttpResponseBase:
 async def _events(job: ImageJob, kind: str) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     moves: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
-    watch = jobs.watch(job.pk)
-    if watch is not None:
+    feed = jobs.feed_of(job.pk)
+    if feed is not None:
 
         def hear(what: str, data: dict[str, Any]) -> None:
             loop.call_soon_threadsafe(moves.put_nowait, (what, data))
 
-        watch.listen(hear)
+        feed.listen(hear)
         index = 0
-        while not watch.ended.is_set() or not moves.empty():
+        while not feed.ended.is_set() or not moves.empty():
             try:
                 what, data = await asyncio.wait_for(moves.get(), 15)
             except TimeoutError:

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from chat.files.views import FileSerializer
 
 
-class WishSerializer(serializers.Serializer[Any]):
+class ImageRequestSerializer(serializers.Serializer[Any]):
     """What a new picture may say; `PictureRequest` and the engine check the values themselves, in words."""
 
     prompt = serializers.CharField(trim_whitespace=False, allow_blank=True)
@@ -22,7 +22,7 @@ class WishSerializer(serializers.Serializer[Any]):
     params = serializers.DictField(required=False, help_text="The model's own parameters, sent as they are")
 
 
-class EditSerializer(WishSerializer):
+class EditRequestSerializer(ImageRequestSerializer):
     image = serializers.JSONField(help_text="Data URL, file URL or id, web address, or a list of these")
     mask = serializers.CharField(required=False, allow_null=True, allow_blank=True, help_text="Transparent = change")
 
@@ -32,7 +32,7 @@ class EditSerializer(WishSerializer):
         return image
 
 
-class JobWishSerializer(WishSerializer):
+class JobRequestSerializer(ImageRequestSerializer):
     """A job is an edit when it names an image."""
 
     image = serializers.JSONField(required=False, allow_null=True)

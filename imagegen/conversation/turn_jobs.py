@@ -16,7 +16,7 @@ from chat.loop import in_thread
 from chat.models import File, Message
 from chat.pipeline import Turn
 from imagegen import jobs, services
-from imagegen.jobs import Watch
+from imagegen.jobs import JobFeed
 from imagegen.models import ImageJob
 
 
@@ -111,12 +111,12 @@ async def _cancel(requesting: "asyncio.Future[tuple[ImageJob, bool]]") -> None:
 
 async def _watch(turn: Turn, job: ImageJob) -> None:
     """Tell the job's moves as status events until it ends."""
-    watch = jobs.watch(job.pk)
-    if watch is None:
+    feed = jobs.feed_of(job.pk)
+    if feed is None:
         return
     loop, moves = asyncio.get_running_loop(), asyncio.Queue[tuple[str, dict[str, Any]]]()
-    _listen(watch, loop, moves)
-    while not (watch.ended.is_set() and moves.empty()):
+    _listen(feed, loop, moves)
+    while not (feed.ended.is_set() and moves.empty()):
         try:
             kind, data = await asyncio.wait_for(moves.get(), 1.0)
         except TimeoutError:
@@ -129,12 +129,12 @@ async def _watch(turn: Turn, job: ImageJob) -> None:
             await turn.emit("status", {"description": data["text"], "done": True})
 
 
-def _listen(watch: Watch, loop: asyncio.AbstractEventLoop, moves: "asyncio.Queue[tuple[str, dict[str, Any]]]") -> None:
+def _listen(feed: JobFeed, loop: asyncio.AbstractEventLoop, moves: "asyncio.Queue[tuple[str, dict[str, Any]]]") -> None:
     def hear(kind: str, data: dict[str, Any]) -> None:
         loop.call_soon_threadsafe(moves.put_nowait, (kind, data))
 
-    watch.listen(hear)
-    if watch.ended.is_set():
+    feed.listen(hear)
+    if feed.ended.is_set():
         moves.put_nowait(("end", {}))
 
 

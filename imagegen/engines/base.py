@@ -38,15 +38,15 @@ __all__ = [
     "Cancelled",
     "Engine",
     "EngineConfig",
+    "EngineField",
     "Event",
-    "Field",
     "Learned",
     "ModelChoice",
     "Notice",
     "Picture",
     "Progress",
     "Run",
-    "Used",
+    "TokenUsage",
 ]
 
 
@@ -75,7 +75,7 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class EngineField:
     """One value of `EngineConfig` that an engine kind uses; the admin form shows it for that kind only.
 
     `name` is a member of EngineConfig, or a key of its `options` when `option` is set.
@@ -129,7 +129,7 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Used:
+class TokenUsage:
     """What the provider counted for one call."""
 
     input_tokens: int = 0
@@ -149,7 +149,7 @@ class Picture:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
-Event = Progress | Learned | Notice | Used | Picture
+Event = Progress | Learned | Notice | TokenUsage | Picture
 
 
 # --- the engine -------------------------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Engine:
     name: ClassVar[str]
     label: ClassVar[Any]
     help: ClassVar[Any] = ""
-    fields: ClassVar[tuple[Field, ...]] = ()
+    fields: ClassVar[tuple[EngineField, ...]] = ()
     demo: ClassVar[bool] = False  # what it draws is not the real thing, and is marked so everywhere
     resumable: ClassVar[bool] = False  # `resume` works after a restart
     exclusive: ClassVar[bool] = False  # the upstream draws one picture at a time, for everybody: run one job per URL

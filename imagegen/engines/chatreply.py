@@ -17,7 +17,17 @@ from django.utils.translation import gettext_lazy
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import dialect, refusals
-from imagegen.engines.base import Engine, EngineConfig, Event, Field, Learned, ModelChoice, Picture, Run, Used
+from imagegen.engines.base import (
+    Engine,
+    EngineConfig,
+    EngineField,
+    Event,
+    Learned,
+    ModelChoice,
+    Picture,
+    Run,
+    TokenUsage,
+)
 from imagegen.engines.gemini import SHAPES
 from imagegen.engines.params import merged
 from imagegen.picture_request import AUTO, PictureRequest
@@ -39,11 +49,11 @@ class ChatReply(Engine):
     label = gettext_lazy("Chat model that draws")
     help = gettext_lazy("A chat model whose replies carry pictures, for example through OpenRouter.")
     fields = (
-        Field("url", gettext_lazy("Address"), kind="url", default=DEFAULT_URL),
-        Field("secret", gettext_lazy("API key"), kind="secret"),
-        Field("model", gettext_lazy("Model"), kind="model"),
-        Field("size", gettext_lazy("Size"), kind="size"),
-        Field(
+        EngineField("url", gettext_lazy("Address"), kind="url", default=DEFAULT_URL),
+        EngineField("secret", gettext_lazy("API key"), kind="secret"),
+        EngineField("model", gettext_lazy("Model"), kind="model"),
+        EngineField("size", gettext_lazy("Size"), kind="size"),
+        EngineField(
             "params",
             gettext_lazy("Parameters"),
             gettext_lazy('Merged into the body last, for example {"provider": {"order": ["google-vertex"]}}.'),
@@ -169,7 +179,7 @@ class _Reply:
         self.refusal = ""
         self.reasons: list[str] = []
         self.model = ""
-        self.used: Used | None = None
+        self.used: TokenUsage | None = None
         self.facts: dict[str, Any] = {}
 
     def read(self, answer: http.BlockingResponse) -> Iterator[Event]:
@@ -190,7 +200,7 @@ class _Reply:
         self.model = str(document.get("model") or self.model)
         if isinstance(usage := document.get("usage"), dict):
             cost = usage.get("cost")
-            self.used = Used(
+            self.used = TokenUsage(
                 input_tokens=int(usage.get("prompt_tokens") or 0),
                 output_tokens=int(usage.get("completion_tokens") or 0),
                 cost=float(cost) if isinstance(cost, int | float) else None,

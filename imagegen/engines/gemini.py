@@ -16,7 +16,17 @@ from django.utils.translation import gettext_lazy
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import refusals
-from imagegen.engines.base import Engine, EngineConfig, Event, Field, ModelChoice, Notice, Picture, Run, Used
+from imagegen.engines.base import (
+    Engine,
+    EngineConfig,
+    EngineField,
+    Event,
+    ModelChoice,
+    Notice,
+    Picture,
+    Run,
+    TokenUsage,
+)
 from imagegen.engines.params import merged
 from imagegen.picture_request import AUTO, InputPicture, PictureRequest
 from providers import http
@@ -50,23 +60,23 @@ class Gemini(Engine):
     label = gettext_lazy("Google Gemini")
     help = gettext_lazy("The Gemini API, Vertex in its express mode, and compatible proxies.")
     fields = (
-        Field(
+        EngineField(
             "url",
             gettext_lazy("Address"),
             gettext_lazy("With the API version at its end, for example v1 or v1beta."),
             kind="url",
             default=DEFAULT_URL,
         ),
-        Field("secret", gettext_lazy("API key"), kind="secret"),
-        Field("model", gettext_lazy("Model"), kind="model"),
-        Field(
+        EngineField("secret", gettext_lazy("API key"), kind="secret"),
+        EngineField("model", gettext_lazy("Model"), kind="model"),
+        EngineField(
             "method",
             gettext_lazy("Method"),
             kind="choice",
             choices=(("", gettext_lazy("By the model's name")), (GENERATE, GENERATE), (PREDICT, PREDICT)),
         ),
-        Field("size", gettext_lazy("Size"), kind="size"),
-        Field(
+        EngineField("size", gettext_lazy("Size"), kind="size"),
+        EngineField(
             "params",
             gettext_lazy("Parameters"),
             gettext_lazy('Merged into the body last, for example {"generationConfig": {"temperature": 1}}.'),
@@ -212,7 +222,7 @@ def _shape(can: Capabilities, request: PictureRequest, tier_name: str) -> dict[s
 def _candidates(answer: dict[str, Any], request: PictureRequest) -> Iterator[Event]:
     """The pictures of an answer, drafts of thinking models left out. Raises what it says instead of a picture."""
     if usage := _member(answer, "usageMetadata", "usage_metadata"):
-        yield Used(
+        yield TokenUsage(
             input_tokens=_count(_member(usage, "promptTokenCount", "prompt_token_count")),
             output_tokens=_count(_member(usage, "candidatesTokenCount", "candidates_token_count"))
             + _count(_member(usage, "thoughtsTokenCount", "thoughts_token_count")),

@@ -20,7 +20,18 @@ from django.utils.translation import gettext_lazy
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import dialect, refusals
-from imagegen.engines.base import Engine, EngineConfig, Event, Field, Learned, ModelChoice, Picture, Progress, Run, Used
+from imagegen.engines.base import (
+    Engine,
+    EngineConfig,
+    EngineField,
+    Event,
+    Learned,
+    ModelChoice,
+    Picture,
+    Progress,
+    Run,
+    TokenUsage,
+)
 from imagegen.engines.params import merged
 from imagegen.picture_request import InputPicture, PictureRequest
 from providers import http
@@ -39,18 +50,18 @@ class OpenAI(Engine):
     label = gettext_lazy("OpenAI")
     help = gettext_lazy("OpenAI's image API, Azure's, and compatible servers.")
     fields = (
-        Field("url", gettext_lazy("Address"), kind="url", default=DEFAULT_URL),
-        Field("secret", gettext_lazy("API key"), kind="secret"),
-        Field("version", gettext_lazy("API version"), gettext_lazy("Sent as api-version; Azure needs one.")),
-        Field("model", gettext_lazy("Model"), gettext_lazy("On Azure: the deployment's name."), kind="model"),
-        Field("size", gettext_lazy("Size"), kind="size"),
-        Field(
+        EngineField("url", gettext_lazy("Address"), kind="url", default=DEFAULT_URL),
+        EngineField("secret", gettext_lazy("API key"), kind="secret"),
+        EngineField("version", gettext_lazy("API version"), gettext_lazy("Sent as api-version; Azure needs one.")),
+        EngineField("model", gettext_lazy("Model"), gettext_lazy("On Azure: the deployment's name."), kind="model"),
+        EngineField("size", gettext_lazy("Size"), kind="size"),
+        EngineField(
             "params",
             gettext_lazy("Parameters"),
             gettext_lazy('Merged last, for example {"quality": "high"}. A null leaves a parameter out.'),
             kind="json",
         ),
-        Field(
+        EngineField(
             "azure",
             gettext_lazy("Azure's addresses"),
             gettext_lazy("With the deployment in the path and the key in the header api-key."),
@@ -62,7 +73,7 @@ class OpenAI(Engine):
             ),
             option=True,
         ),
-        Field(
+        EngineField(
             "partial_images",
             gettext_lazy("Pictures on the way"),
             gettext_lazy("0 to 3, where the model can; each costs about a hundred tokens more."),
@@ -274,11 +285,11 @@ def _picture(content: bytes, answer: Mapping[str, Any], entry: Mapping[str, Any]
     return Picture(content=content, revised_prompt=str(entry.get("revised_prompt") or ""), provenance=facts)
 
 
-def _used(answer: Mapping[str, Any]) -> Used | None:
+def _used(answer: Mapping[str, Any]) -> TokenUsage | None:
     usage = answer.get("usage")
     if not isinstance(usage, dict):
         return None
-    return Used(input_tokens=_count(usage.get("input_tokens")), output_tokens=_count(usage.get("output_tokens")))
+    return TokenUsage(input_tokens=_count(usage.get("input_tokens")), output_tokens=_count(usage.get("output_tokens")))
 
 
 def _count(value: Any) -> int:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines.base import Engine, EngineConfig, Event, Field, Picture, Progress, Run
+from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, Picture, Progress, Run
 from imagegen.picture_request import MAX_SEED, PictureRequest
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ class Placeholder(Engine):
     label = gettext_lazy("Demo")
     help = gettext_lazy("Draws the prompt's words before a landscape, on this very server. No key, no model.")
     fields = (
-        Field("size", gettext_lazy("Size"), kind="size"),
-        Field("steps", gettext_lazy("Steps"), kind="number", default=STEPS),
-        Field("step_seconds", gettext_lazy("Seconds per step"), kind="number", default=STEP_SECONDS, option=True),
+        EngineField("size", gettext_lazy("Size"), kind="size"),
+        EngineField("steps", gettext_lazy("Steps"), kind="number", default=STEPS),
+        EngineField("step_seconds", gettext_lazy("Seconds per step"), kind="number", default=STEP_SECONDS, option=True),
     )
     demo = True
 

@@ -6,11 +6,11 @@ dies.
 - While a job is open, its process writes `heartbeat` every two seconds. A job whose heartbeat stands still belongs to
   a process that is gone: any process takes it over; work that the engine can resume goes on, other running work fails
   with a reason and can be retried, and what only waited starts anew.
-- Whoever wants to see a job move listens to its `Watch` (same process), to the socket's `image:job` events, or reads
+- Whoever wants to see a job move listens to its `JobFeed` (same process), to the socket's `image:job` events, or reads
   the row.
 """
 
-from imagegen.jobs.dispatcher import cancel, shutdown, start, submit, wait_for, watch
-from imagegen.jobs.feed import Watch
+from imagegen.jobs.dispatcher import cancel, feed_of, shutdown, start, submit, wait_for
+from imagegen.jobs.feed import JobFeed
 
-__all__ = ["Watch", "cancel", "shutdown", "start", "submit", "wait_for", "watch"]
+__all__ = ["JobFeed", "cancel", "feed_of", "shutdown", "start", "submit", "wait_for"]

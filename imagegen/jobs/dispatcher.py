@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from imagegen import rows
 from imagegen.engines.base import Run
 from imagegen.jobs import claims, worker
-from imagegen.jobs.feed import Watch
+from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageJob
 from providers import runtime
@@ -28,7 +28,7 @@ State = ImageJob.State
 
 @dataclass(slots=True)
 class _Held:
-    watch: Watch
+    feed: JobFeed
     language: str | None
     run: Run | None = None  # None while it waits for a place
     thread: threading.Thread | None = None
@@ -58,7 +58,7 @@ class Dispatcher:
 
     def hold(self, job: ImageJob) -> _Held:
         with self.lock:
-            return self.held.setdefault(job.pk, _Held(Watch(job.pk, job.user_id), translation.get_language()))
+            return self.held.setdefault(job.pk, _Held(JobFeed(job.pk, job.user_id), translation.get_language()))
 
     def held_of(self, job_id: Any) -> _Held | None:
         with self.lock:
@@ -115,9 +115,9 @@ class Dispatcher:
     def _drop(self, job: ImageJob) -> None:
         with self.lock:
             held = self.held.pop(job.pk, None)
-        if held and not held.watch.ended.is_set():
+        if held and not held.feed.ended.is_set():
             job.refresh_from_db()
-            held.watch.end(job_json(job))
+            held.feed.end(job_json(job))
 
     def _live(self) -> None:
         while not self.ending.is_set():
@@ -168,13 +168,13 @@ class Dispatcher:
 
         def live() -> None:
             try:
-                worker.work(job, run, held.watch, resume=resume, language=held.language)
+                worker.work(job, run, held.feed, resume=resume, language=held.language)
             finally:
                 with self.lock:
                     self.held.pop(job.pk, None)
                 self.wake.set()  # a place is free
 
-        held.watch.began()
+        held.feed.began()
         held.thread = threading.Thread(target=live, name=f"picture-{job.pk}", daemon=True)
         held.thread.start()
 
@@ -207,18 +207,18 @@ def start() -> None:
     runtime.state(Dispatcher).start()
 
 
-def submit(job: ImageJob) -> Watch:
+def submit(job: ImageJob) -> JobFeed:
     """Look after this written job; it starts when its transaction has committed and a place is free."""
     dispatcher = runtime.state(Dispatcher)
     held = dispatcher.hold(job)
     transaction.on_commit(dispatcher.start_and_wake)
-    return held.watch
+    return held.feed
 
 
-def watch(job_id: Any) -> Watch | None:
-    """The watch of an open job of this process; None when it has ended or another process runs it."""
+def feed_of(job_id: Any) -> JobFeed | None:
+    """The feed of an open job of this process; None when it has ended or another process runs it."""
     held = runtime.state(Dispatcher).held_of(job_id)
-    return held.watch if held else None
+    return held.feed if held else None
 
 
 def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
@@ -226,9 +226,9 @@ def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
     ending = runtime.state(Dispatcher).ending
     deadline = None if timeout is None else time.monotonic() + timeout
     while job.is_open and (deadline is None or time.monotonic() < deadline):
-        seen = watch(job.pk)
-        if seen is not None:
-            seen.ended.wait(1.0)
+        feed = feed_of(job.pk)
+        if feed is not None:
+            feed.ended.wait(1.0)
         else:
             ending.wait(0.3)
         job.refresh_from_db()

@@ -20,7 +20,7 @@ Listener = Callable[[str, dict[str, Any]], None]
 
 
 @dataclass(slots=True)
-class Watch:
+class JobFeed:
     """One open job of this process. Listeners are called from worker threads and return at once."""
 
     job_id: Any

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from chat import files
 from chat.models import File
 from imagegen import inputs, rows
-from imagegen.engines.base import Cancelled, Event, Learned, Notice, Picture, Progress, Run, Used
+from imagegen.engines.base import Cancelled, Event, Learned, Notice, Picture, Progress, Run, TokenUsage
 from imagegen.jobs import claims
-from imagegen.jobs.feed import Watch
+from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import MAX_SEED, PictureRequest
@@ -36,21 +36,21 @@ def make_run(job: ImageJob) -> Run:
     return Run(id=str(job.pk), deadline=time.monotonic() + limit, started=started)
 
 
-def work(job: ImageJob, run: Run, watch: Watch, *, resume: bool, language: str | None) -> None:
+def work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, language: str | None) -> None:
     """Run the job to its end, whatever that is. Never raises; closes this thread's database connections."""
     try:
         with translation.override(language) if language else translation.override(None):
-            _work(job, run, watch, resume=resume)
+            _work(job, run, feed, resume=resume)
     finally:
         connections.close_all()
 
 
-def _work(job: ImageJob, run: Run, watch: Watch, *, resume: bool) -> None:
+def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
     begun = time.monotonic()
     tally = Tally()
     try:
         for event in _events(job, run, resume=resume):
-            _take(event, job, watch, tally)
+            _take(event, job, feed, tally)
         run.check()
         claims.finish(job, ImageJob.State.SUCCEEDED)
     except Cancelled:
@@ -69,7 +69,7 @@ def _work(job: ImageJob, run: Run, watch: Watch, *, resume: bool) -> None:
     tally.record(job, duration=time.monotonic() - begun)
     _note_health(job, duration=time.monotonic() - begun)
     job.refresh_from_db()
-    watch.end(job_json(job))
+    feed.end(job_json(job))
 
 
 class Tally:
@@ -123,19 +123,19 @@ def _stored(picture: Picture, job: ImageJob) -> File:
         raise ProviderError(error.message, code=error.code) from error
 
 
-def _take(event: Event, job: ImageJob, watch: Watch, tally: Tally) -> None:
+def _take(event: Event, job: ImageJob, feed: JobFeed, tally: Tally) -> None:
     match event:
         case Progress():
-            if watch.moved(event):
-                ImageJob.objects.filter(pk=job.pk).update(progress=watch.progress)
+            if feed.moved(event):
+                ImageJob.objects.filter(pk=job.pk).update(progress=feed.progress)
         case Picture():
             job.files.add(_stored(event, job))
             tally.images += 1
-        case Used():
+        case TokenUsage():
             tally.tokens_in += event.input_tokens
             tally.tokens_out += event.output_tokens
         case Notice():
-            watch.noticed(event.text)
+            feed.noticed(event.text)
         case Learned():
             _remember(job.engine, event.param)
 

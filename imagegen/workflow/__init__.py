@@ -6,8 +6,8 @@ problems = workflow.check(graph, nodes, workflow.Installed(object_info))
 filled = workflow.fill(graph, nodes, {"prompt": "a boat", "seed": 7})
 """
 
-from imagegen.workflow.checks import Problem, check
-from imagegen.workflow.graph import Graph, Link, Node, link_of, links, parse, title, upstream
+from imagegen.workflow.checks import GraphProblem, check
+from imagegen.workflow.graph import Graph, Node, NodeLink, link_of, links, parse, title, upstream
 from imagegen.workflow.guesses import guess_nodes, mask_is_in_picture, output_nodes
 from imagegen.workflow.installed import Installed
 from imagegen.workflow.node_map import (
@@ -26,11 +26,11 @@ __all__ = [
     "LOAD_IMAGE_CLASSES",
     "SAVE_IMAGE_WEBSOCKET",
     "Graph",
+    "GraphProblem",
     "Installed",
-    "Link",
     "Node",
+    "NodeLink",
     "NodeValue",
-    "Problem",
     "Purpose",
     "check",
     "current_value",

@@ -17,7 +17,7 @@ from imagegen.workflow.node_map import NodeValue, kinds, mapped
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class GraphProblem:
     code: str
     message: str
     node_id: str = ""
@@ -25,7 +25,7 @@ class Problem:
     fatal: bool = True
 
 
-def check(graph: Graph, nodes: Sequence[NodeValue] = (), installed: Installed | None = None) -> list[Problem]:
+def check(graph: Graph, nodes: Sequence[NodeValue] = (), installed: Installed | None = None) -> list[GraphProblem]:
     """Every problem, node by node. Without `installed` only what shows in the graph itself and in stock nodes.
 
     As on the server, classes are looked at in all nodes, inputs only in those that an output depends on.
@@ -33,20 +33,20 @@ def check(graph: Graph, nodes: Sequence[NodeValue] = (), installed: Installed | 
     problems = _classes(graph, installed)
     outputs = guesses.output_nodes(graph, installed)
     if not outputs and not problems:
-        problems.append(Problem("prompt_no_outputs", _("No node saves or shows a picture: add Save Image.")))
+        problems.append(GraphProblem("prompt_no_outputs", _("No node saves or shows a picture: add Save Image.")))
     if circle := cycle(graph):
         words = " → ".join(title(graph, node_id) for node_id in [*circle, circle[0]])
-        problems.append(Problem("dependency_cycle", _("These nodes wait for each other: %s.") % words, circle[0]))
+        problems.append(GraphProblem("dependency_cycle", _("These nodes wait for each other: %s.") % words, circle[0]))
     for node_id in in_order(upstream(graph, outputs)):
         problems.extend(_inputs(graph, node_id, nodes, installed))
     return problems + _map(graph, nodes, installed)
 
 
-def _classes(graph: Graph, installed: Installed | None) -> list[Problem]:
+def _classes(graph: Graph, installed: Installed | None) -> list[GraphProblem]:
     if installed is None:
         return []
     return [
-        Problem(
+        GraphProblem(
             "missing_node_type",
             _("The node type %(type)s of %(node)s is not installed on the server.")
             % {"type": graph[node_id]["class_type"], "node": title(graph, node_id)},
@@ -57,7 +57,7 @@ def _classes(graph: Graph, installed: Installed | None) -> list[Problem]:
     ]
 
 
-def _inputs(graph: Graph, node_id: str, nodes: Sequence[NodeValue], installed: Installed | None) -> list[Problem]:
+def _inputs(graph: Graph, node_id: str, nodes: Sequence[NodeValue], installed: Installed | None) -> list[GraphProblem]:
     node = graph[node_id]
     node_class = installed.get(node["class_type"]) if installed else None
     declared: Mapping[str, Input] = node_class.inputs if node_class else {}
@@ -65,7 +65,7 @@ def _inputs(graph: Graph, node_id: str, nodes: Sequence[NodeValue], installed: I
     if node_class is None:
         link_only |= stock.LINK_INPUTS.get(node["class_type"], frozenset())
     filled = {line.key for line in nodes if node_id in line.node_ids}
-    problems: list[Problem] = []
+    problems: list[GraphProblem] = []
     for name, value in node["inputs"].items():
         spec = declared.get(name)
         if link := link_of(value):
@@ -92,7 +92,7 @@ def _inputs(graph: Graph, node_id: str, nodes: Sequence[NodeValue], installed: I
 
 def _link(
     graph: Graph, node_id: str, name: str, link: Any, spec: Input | None, installed: Installed | None
-) -> Problem | None:
+) -> GraphProblem | None:
     source = graph.get(link.node_id)
     if source is None:
         message = _("%(node)s: the input %(name)s comes from node %(source)s, which does not exist.")
@@ -114,7 +114,7 @@ def _link(
 
 def _literal(
     graph: Graph, node_id: str, name: str, value: Any, spec: Input | None, *, overwritten: bool
-) -> Problem | None:
+) -> GraphProblem | None:
     if spec is None or (overwritten and name in ("image", "text")):
         return None  # the request brings it
     if spec.type == "COMBO":
@@ -138,14 +138,14 @@ def _literal(
     return None
 
 
-def _map(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) -> list[Problem]:
-    problems: list[Problem] = []
+def _map(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) -> list[GraphProblem]:
+    problems: list[GraphProblem] = []
     for line in nodes:
         for node_id in line.node_ids:
             node = graph.get(node_id)
             if node is None:
                 message = _("The node map names node %s, which the workflow does not have.") % node_id
-                problems.append(Problem("unknown_node", message, node_id, line.key))
+                problems.append(GraphProblem("unknown_node", message, node_id, line.key))
                 continue
             node_class = installed.get(node["class_type"]) if installed else None
             known = set(node["inputs"]) | set(node_class.inputs if node_class else ())
@@ -158,15 +158,15 @@ def _map(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) 
     present = kinds(nodes)
     if "prompt" not in present:
         message = _("No node takes the prompt: every picture would show what the workflow says.")
-        problems.append(Problem("prompt_not_mapped", message, fatal=False))
+        problems.append(GraphProblem("prompt_not_mapped", message, fatal=False))
     if "seed" not in present:
         message = _("No node takes the seed: the same prompt would give the same files again.")
-        problems.append(Problem("seed_not_mapped", message, fatal=False))
+        problems.append(GraphProblem("seed_not_mapped", message, fatal=False))
     problems.extend(_uncovered_pictures(graph, nodes, installed))
     return problems
 
 
-def _uncovered_pictures(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) -> list[Problem]:
+def _uncovered_pictures(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) -> list[GraphProblem]:
     covered = {node_id for kind in ("image", "mask") for node_id, _key in mapped(nodes, kind)}
     live = upstream(graph, guesses.output_nodes(graph, installed))
     message = _("%(node)s loads a fixed file from the server: the node map gives it no picture.")
@@ -218,6 +218,6 @@ def _short(value: object) -> str:
 
 def _problem(
     graph: Graph, node_id: str, input_name: str, code: str, message: str, *, fatal: bool = True, **facts: Any
-) -> Problem:
+) -> GraphProblem:
     words = {"node": title(graph, node_id), "name": input_name, **facts}
-    return Problem(code, message % words, node_id, input_name, fatal)
+    return GraphProblem(code, message % words, node_id, input_name, fatal)

@@ -18,7 +18,7 @@ class Node(TypedDict):
 Graph = dict[str, Node]  # by node id; an id may hold a colon (a node inside a subgraph)
 
 
-class Link(NamedTuple):
+class NodeLink(NamedTuple):
     """`["4", 0]`: the first output of node 4."""
 
     node_id: str
@@ -29,16 +29,16 @@ def refused(message: str) -> ConfigurationError:
     return ConfigurationError(message, code="invalid_workflow")
 
 
-def link_of(value: object) -> Link | None:
+def link_of(value: object) -> NodeLink | None:
     """What the server takes for a link: a list of a text and a number. Lists that are values come wrapped."""
     if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
         output = value[1]
         if isinstance(output, (int, float)) and not isinstance(output, bool):
-            return Link(value[0], int(output))
+            return NodeLink(value[0], int(output))
     return None
 
 
-def links(node: Node) -> Iterator[tuple[str, Link]]:
+def links(node: Node) -> Iterator[tuple[str, NodeLink]]:
     for name, value in node["inputs"].items():
         if link := link_of(value):
             yield name, link
@@ -137,7 +137,7 @@ def cycle(graph: Graph) -> list[str]:
     done: set[str] = set()
     for start in graph:
         path: dict[str, None] = {}  # an ordered set: the way from `start`
-        stack: list[tuple[str, Iterator[tuple[str, Link]]]] = []
+        stack: list[tuple[str, Iterator[tuple[str, NodeLink]]]] = []
         entering: str | None = start
         while entering is not None or stack:
             if entering is not None:

@@ -12,7 +12,7 @@ from imagegen.workflow.graph import Graph, in_order, link_of, links, upstream
 from imagegen.workflow.installed import Installed
 from imagegen.workflow.node_map import NodeValue
 
-Place = tuple[str, str]  # node id, input name
+NodeInput = tuple[str, str]  # node id, input name
 
 _TEXT_KEYS = ("text", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "prompt")
 _SEED_KEYS = ("seed", "noise_seed")
@@ -76,9 +76,9 @@ class _Guess:
 
     # --- following links ---
 
-    def literal(self, place: Place, kinds: tuple[type, ...]) -> Place | None:
+    def literal(self, place: NodeInput, kinds: tuple[type, ...]) -> NodeInput | None:
         """The place where the value really stands: here, or in the primitive node that a link leads to."""
-        seen: set[Place] = set()
+        seen: set[NodeInput] = set()
         while place not in seen:
             seen.add(place)
             node_id, key = place
@@ -95,7 +95,7 @@ class _Guess:
             place = (link.node_id, keys[0])
         return None
 
-    def walk(self, start: Place, keys: Iterable[str]) -> list[str]:
+    def walk(self, start: NodeInput, keys: Iterable[str]) -> list[str]:
         """Ids met when following `keys` back from the link at `start`, nearest first."""
         names = tuple(keys)
         met: dict[str, None] = {}
@@ -111,13 +111,13 @@ class _Guess:
 
     # --- one type each ---
 
-    def prompts(self, side: str) -> list[Place]:
+    def prompts(self, side: str) -> list[NodeInput]:
         """The text places that feed one side of all samplers; none when they are not the same for all of them."""
         found = {tuple(self._texts(self._conditioning(sampler, side))) for sampler in self.samplers}
         found.discard(())
         return list(found.pop()) if len(found) == 1 else []
 
-    def _conditioning(self, sampler: str, side: str) -> Place:
+    def _conditioning(self, sampler: str, side: str) -> NodeInput:
         """Where a side enters: the sampler itself, or its guider (BasicGuider has one side only)."""
         if guider := link_of(self.graph[sampler]["inputs"].get("guider")):
             inputs = self.graph.get(guider.node_id, {"inputs": {}})["inputs"]
@@ -126,9 +126,9 @@ class _Guess:
             return (guider.node_id, side) if guider.node_id in self.graph else (sampler, side)
         return sampler, side
 
-    def _texts(self, start: Place) -> list[Place]:
+    def _texts(self, start: NodeInput) -> list[NodeInput]:
         """Text places behind a conditioning; empty when more than one encoder feeds it."""
-        encoders: dict[str, list[Place]] = {}
+        encoders: dict[str, list[NodeInput]] = {}
         seen: set[tuple[str, int]] = set()
         waiting = [link_of(self.graph[start[0]]["inputs"].get(start[1]))]
         while waiting:
@@ -151,7 +151,7 @@ class _Guess:
                 waiting.extend(link_of(inputs.get(key)) for key in _CONDITIONING_KEYS)
         return next(iter(encoders.values())) if len(encoders) == 1 else []
 
-    def size(self, key: str) -> list[Place]:
+    def size(self, key: str) -> list[NodeInput]:
         """Width, height or number where the latent begins; scaling further down belongs to the graph's author.
 
         A mask is scaled beside its picture: all places that say the same take the value.
@@ -167,18 +167,18 @@ class _Guess:
                 return found
         return []
 
-    def steps(self) -> list[Place]:
+    def steps(self) -> list[NodeInput]:
         return self._agreeing(node_id for node_id in self._sampling())
 
-    def _agreeing(self, node_ids: Iterable[str]) -> list[Place]:
+    def _agreeing(self, node_ids: Iterable[str]) -> list[NodeInput]:
         places = [place for node_id in node_ids if (place := self.literal((node_id, "steps"), (int,)))]
         return places if len({self._value(place) for place in places}) == 1 else []
 
-    def seeds(self) -> list[Place]:
+    def seeds(self) -> list[NodeInput]:
         keys = ((node_id, key) for node_id in self._sampling() for key in _SEED_KEYS)
         return list(dict.fromkeys(place for one in keys if (place := self._if_there(one))))
 
-    def _if_there(self, place: Place) -> Place | None:
+    def _if_there(self, place: NodeInput) -> NodeInput | None:
         return self.literal(place, (int,)) if place[1] in self.graph[place[0]]["inputs"] else None
 
     def _sampling(self) -> list[str]:
@@ -191,9 +191,9 @@ class _Guess:
         ]
         return list(dict.fromkeys([*self.samplers, *parts]))
 
-    def models(self) -> list[Place]:
+    def models(self) -> list[NodeInput]:
         """The one loader at the end of the samplers' model chain."""
-        found: dict[Place, None] = {}
+        found: dict[NodeInput, None] = {}
         for sampler in self.samplers:
             start = "guider" if "guider" in self.graph[sampler]["inputs"] else "model"
             for node_id in self.walk((sampler, start), _MODEL_KEYS):
@@ -203,10 +203,10 @@ class _Guess:
                     found[(node_id, name)] = None
         return list(found) if len(found) == 1 else []
 
-    def pictures(self) -> tuple[list[Place], list[Place]]:
+    def pictures(self) -> tuple[list[NodeInput], list[NodeInput]]:
         """Nodes that load a picture, and nodes that load only a mask, in the order of their ids."""
-        pictures: list[Place] = []
-        masks: list[Place] = []
+        pictures: list[NodeInput] = []
+        masks: list[NodeInput] = []
         for node_id in self.live:
             class_type = self.graph[node_id]["class_type"]
             if class_type in stock.LOAD_MASK_CLASSES:
@@ -218,7 +218,7 @@ class _Guess:
     def outputs_used(self, node_id: str) -> set[int]:
         return {link.output for user in self.live for _name, link in links(self.graph[user]) if link.node_id == node_id}
 
-    def _value(self, place: Place) -> Any:
+    def _value(self, place: NodeInput) -> Any:
         return self.graph[place[0]]["inputs"][place[1]]
 
 
@@ -227,7 +227,7 @@ def mask_is_in_picture(graph: Graph, picture_node: str) -> bool:
     return any(link == (picture_node, 1) for node in graph.values() for _name, link in links(node))
 
 
-def _lines(kind: str, places: list[Place]) -> list[NodeValue]:
+def _lines(kind: str, places: list[NodeInput]) -> list[NodeValue]:
     """One line per input name: nodes with the same input share it."""
     by_key: dict[str, list[str]] = {}
     for node_id, key in dict.fromkeys(places):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagegen import services
-from imagegen.engines.base import Engine, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, Used
+from imagegen.engines.base import Engine, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, TokenUsage
 from imagegen.models import ImageJob
 from imagegen.picture_request import InputPicture, PictureRequest
 from imagegen.pictures import accept
@@ -44,8 +44,8 @@ class Drawing:
         return [event.text for event in self._of(Notice)]
 
     @property
-    def used(self) -> list[Used]:
-        return self._of(Used)
+    def used(self) -> list[TokenUsage]:
+        return self._of(TokenUsage)
 
 
 def draw(engine: Engine, config: EngineConfig, run: Run | None = None, **wish: Any) -> Drawing:

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy
 from imagegen import pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines.automatic1111 import wire
-from imagegen.engines.base import Engine, EngineConfig, Event, Field, ModelChoice, Notice, Progress, Run
+from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, ModelChoice, Notice, Progress, Run
 from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import BadRequest, ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout
@@ -43,28 +43,28 @@ class Automatic1111(Engine):
         "without --server-name it listens on all interfaces of its machine."
     )
     fields = (
-        Field("url", gettext_lazy("Address"), kind="url", required=True, default="http://127.0.0.1:7860"),
-        Field(
+        EngineField("url", gettext_lazy("Address"), kind="url", required=True, default="http://127.0.0.1:7860"),
+        EngineField(
             "secret",
             gettext_lazy("User and password"),
             gettext_lazy("As given to --api-auth: user:password. Empty when the server asks for none."),
             kind="secret",
         ),
-        Field(
+        EngineField(
             "model",
             gettext_lazy("Checkpoint"),
             gettext_lazy("Loaded for each call and put back afterwards. Empty: whatever the server has loaded."),
             kind="model",
         ),
-        Field("size", gettext_lazy("Size"), kind="size"),
-        Field("steps", gettext_lazy("Steps"), kind="number"),
-        Field(
+        EngineField("size", gettext_lazy("Size"), kind="size"),
+        EngineField("steps", gettext_lazy("Steps"), kind="number"),
+        EngineField(
             "params",
             gettext_lazy("Parameters"),
             gettext_lazy('Fields of txt2img and img2img, merged last: {"sampler_name": "Euler a"}'),
             kind="json",
         ),
-        Field(
+        EngineField(
             "sole_user",
             gettext_lazy("Who else uses the server"),
             gettext_lazy(

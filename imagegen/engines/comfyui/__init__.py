@@ -18,13 +18,13 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import pictures, workflow
 from imagegen.capabilities import Capabilities
-from imagegen.engines.base import Engine, EngineConfig, Event, Field, ModelChoice, Notice, Picture, Run
+from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, ModelChoice, Notice, Picture, Run
 from imagegen.engines.comfyui import failures, plan, results
 from imagegen.engines.comfyui.client import Client
-from imagegen.engines.comfyui.event_socket import Line
+from imagegen.engines.comfyui.event_socket import EventSocket
 from imagegen.engines.comfyui.plan import Plan
 from imagegen.engines.comfyui.prompt_end import wait
-from imagegen.engines.comfyui.prompt_state import Watch
+from imagegen.engines.comfyui.prompt_state import PromptState
 from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import ConfigurationError, GatewayError, ProviderError
@@ -43,15 +43,15 @@ class ComfyUI(Engine):
         "checkpoints is used. ComfyUI asks for no key by itself: put a proxy in front if others can reach it."
     )
     fields = (
-        Field("url", gettext_lazy("Address"), kind="url", required=True, default="http://127.0.0.1:8188"),
-        Field(
+        EngineField("url", gettext_lazy("Address"), kind="url", required=True, default="http://127.0.0.1:8188"),
+        EngineField(
             "secret",
             gettext_lazy("API key"),
             gettext_lazy("Sent as a Bearer token, for the proxy in front of the server."),
             kind="secret",
         ),
-        Field("workflow", gettext_lazy("Workflow"), gettext_lazy("In the API format."), kind="json"),
-        Field(
+        EngineField("workflow", gettext_lazy("Workflow"), gettext_lazy("In the API format."), kind="json"),
+        EngineField(
             "nodes",
             gettext_lazy("Node map"),
             gettext_lazy(
@@ -61,16 +61,16 @@ class ComfyUI(Engine):
             ),
             kind="json",
         ),
-        Field(
+        EngineField(
             "output_nodes",
             gettext_lazy("Output nodes"),
             gettext_lazy("Ids with commas. Empty: all nodes that save pictures."),
             option=True,
         ),
-        Field("model", gettext_lazy("Model"), kind="model"),
-        Field("size", gettext_lazy("Size"), kind="size"),
-        Field("steps", gettext_lazy("Steps"), kind="number"),
-        Field(
+        EngineField("model", gettext_lazy("Model"), kind="model"),
+        EngineField("size", gettext_lazy("Size"), kind="size"),
+        EngineField("steps", gettext_lazy("Steps"), kind="number"),
+        EngineField(
             "params",
             gettext_lazy("Parameters"),
             gettext_lazy('Further members of the queued prompt, for example {"front": true}.'),
@@ -162,7 +162,7 @@ class ComfyUI(Engine):
     ) -> Iterator[Event]:
         """Queue the graph, wait for its end, fetch its pictures. The socket is open before: events are not kept."""
         client_id, prompt_id = uuid.uuid4().hex, str(uuid.uuid4())
-        with self._line(client, client_id, run) as line:
+        with self._socket(client, client_id, run) as socket:
             refused = False
             try:
                 run.started(prompt_id)  # before: we may be killed in the moment after
@@ -176,24 +176,24 @@ class ComfyUI(Engine):
                     run.started(prompt_id)
                 if failures.dropped_outputs(posted.get("node_errors")) & made.saving():
                     raise failures.refused_workflow(posted, graph, made.nodes)
-                watch = Watch(prompt_id, graph, workflow.output_nodes(graph), share)
-                entry = yield from wait(client, line, watch, client_id, run, poll=self.poll_seconds)
+                state = PromptState(prompt_id, graph, workflow.output_nodes(graph), share)
+                entry = yield from wait(client, socket, state, client_id, run, poll=self.poll_seconds)
             except BaseException:
                 if not refused:
                     self._stop_or_say(client.config, prompt_id, client_id)
                 raise
-        yield from self._pictures(client, entry, watch, graph, made)
+        yield from self._pictures(client, entry, state, graph, made)
 
-    def _line(self, client: Client, client_id: str, run: Run) -> Line:
-        return Line(client, client_id, run, reopen_seconds=self.reopen_seconds)
+    def _socket(self, client: Client, client_id: str, run: Run) -> EventSocket:
+        return EventSocket(client, client_id, run, reopen_seconds=self.reopen_seconds)
 
     def _pictures(
-        self, client: Client, entry: dict[str, Any], watch: Watch, graph: workflow.Graph, made: Plan
+        self, client: Client, entry: dict[str, Any], state: PromptState, graph: workflow.Graph, made: Plan
     ) -> Iterator[Event]:
         if failed := results.failure(entry, graph):
             raise failed
         found = results.files(entry, made.outputs)
-        if not found and not watch.pictures:
+        if not found and not state.pictures:
             raise ProviderError(_("The workflow ended without a picture."), code="no_picture")
         values = {kind: workflow.current_value(graph, made.nodes, kind) for kind in ("seed", "model", "steps")}
         facts = {
@@ -201,7 +201,7 @@ class ComfyUI(Engine):
             "model": str(values["model"] or ""),
             "provenance": {"steps": values["steps"]} if values["steps"] is not None else {},
         }
-        for content in watch.pictures:
+        for content in state.pictures:
             yield _picture(content, facts)
         for file in found:
             yield _picture(client.view(file), facts)
@@ -211,14 +211,14 @@ class ComfyUI(Engine):
     def resume(self, config: EngineConfig, upstream_id: str, run: Run) -> Iterator[Event]:
         client = Client(self, config, run)
         try:
-            place = client.place(upstream_id)
-            graph = place.graph() if place else {}
-            watch = Watch(upstream_id, graph, workflow.output_nodes(graph))
-            if place:
-                watch.started = place.running
+            queued = client.queue_entry(upstream_id)
+            graph = queued.graph() if queued else {}
+            state = PromptState(upstream_id, graph, workflow.output_nodes(graph))
+            if queued:
+                state.started = queued.running
                 # The events go to the client that posted.
-                with self._line(client, place.client_id or uuid.uuid4().hex, run) as line:
-                    entry = yield from wait(client, line, watch, "", run, poll=self.poll_seconds)
+                with self._socket(client, queued.client_id or uuid.uuid4().hex, run) as socket:
+                    entry = yield from wait(client, socket, state, "", run, poll=self.poll_seconds)
             else:
                 entry = client.history(upstream_id)
                 graph = results.graph_of(entry)
@@ -229,7 +229,7 @@ class ComfyUI(Engine):
             raise failures.vanished(restarted=True)
         nodes = (config.workflow and workflow.read_nodes(config.nodes)) or workflow.guess_nodes(graph)
         made = Plan(graph, tuple(nodes), plan.output_ids(config), built_in=False)
-        yield from self._pictures(client, entry, watch, graph, made)
+        yield from self._pictures(client, entry, state, graph, made)
 
     def cancel(self, config: EngineConfig, upstream_id: str) -> None:
         self._stop(Client(self, config), upstream_id)
@@ -240,13 +240,13 @@ class ComfyUI(Engine):
         A flag that is set a moment too early is lost when the run begins; one that a long step does not look at is not.
         """
         for pause in STOP_PAUSES:
-            place = client.place(prompt_id, client_id)
-            if place is None:
+            queued = client.queue_entry(prompt_id, client_id)
+            if queued is None:
                 return
-            if place.running:
-                client.interrupt(place.prompt_id)
+            if queued.running:
+                client.interrupt(queued.prompt_id)
             else:
-                client.delete(place.prompt_id)
+                client.delete(queued.prompt_id)
             time.sleep(pause)
 
     def _stop_or_say(self, config: EngineConfig, prompt_id: str, client_id: str = "") -> None:
@@ -272,7 +272,9 @@ class ComfyUI(Engine):
         """Every node class of the server, for `workflow.check` and `workflow.guess_nodes`; a megabyte or two."""
         return workflow.Installed(Client(self, config).object_info())
 
-    def dry_run(self, config: EngineConfig, request: PictureRequest) -> tuple[workflow.Graph, list[workflow.Problem]]:
+    def dry_run(
+        self, config: EngineConfig, request: PictureRequest
+    ) -> tuple[workflow.Graph, list[workflow.GraphProblem]]:
         """The graph as it would be queued for this request, and what the server would say against it. Draws nothing."""
         request = self.prepare(config, request)
         made = plan.plan_of(config, plan.purpose_of(request))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from imagegen import workflow
 from imagegen.engines.base import EngineConfig, Run
 from imagegen.engines.comfyui import failures
-from imagegen.engines.comfyui.results import File
+from imagegen.engines.comfyui.results import OutputFile
 from imagegen.engines.params import merged
 from imagegen.picture_request import InputPicture
 from imagegen.pictures import EXTENSIONS
@@ -28,7 +28,7 @@ FILES = http.Limits(connect=5, first_byte=120, idle=120, total=600, max_bytes=25
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QueueEntry:
     """Where a prompt is in the queue; `before_us` counts what runs as well."""
 
     prompt_id: str
@@ -93,11 +93,11 @@ class Client:
             return self._posted(body, graph, nodes)
         except NetworkError as lost:
             try:
-                place = self.place(prompt_id, client_id)
-                known = place or self.history(prompt_id)
+                queued = self.queue_entry(prompt_id, client_id)
+                known = queued or self.history(prompt_id)
             except GatewayError:
                 raise lost from None
-        return {"prompt_id": place.prompt_id if place else prompt_id} if known else self._posted(body, graph, nodes)
+        return {"prompt_id": queued.prompt_id if queued else prompt_id} if known else self._posted(body, graph, nodes)
 
     def _posted(
         self, body: Mapping[str, Any], graph: workflow.Graph, nodes: Sequence[workflow.NodeValue]
@@ -113,7 +113,7 @@ class Client:
             raise ProviderError(_("The server's answer names no prompt."), code="invalid_answer")
         return posted
 
-    def place(self, prompt_id: str, client_id: str = "") -> Place | None:
+    def queue_entry(self, prompt_id: str, client_id: str = "") -> QueueEntry | None:
         """Where the prompt is; None when the queue does not have it (any more).
 
         Servers that give ids of their own are asked by client id. Items differ in length between versions, and the
@@ -128,7 +128,7 @@ class Client:
             if item[1] == prompt_id or (client_id and client == client_id):
                 is_running = before_us < len(running)
                 raw_graph = item[2] if len(item) > 2 else None
-                return Place(str(item[1]), client, is_running, 0 if is_running else before_us, raw_graph)
+                return QueueEntry(str(item[1]), client, is_running, 0 if is_running else before_us, raw_graph)
         return None
 
     def history(self, prompt_id: str) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class Client:
             raise ProviderError(_("The server does not say where it put the picture."), code="invalid_answer")
         return "/".join(filter(None, (str(answer.get("subfolder") or ""), answer["name"])))
 
-    def view(self, file: File) -> bytes:
+    def view(self, file: OutputFile) -> bytes:
         params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
         return self._call("GET", "/view", FILES, params=params).content
 

@@ -15,8 +15,8 @@ from providers.http import Socket
 logger = logging.getLogger(__name__)
 
 
-class Line:
-    """`with Line(…) as line:` tries to open the socket; `receive` is all there is to know about it."""
+class EventSocket:
+    """`with EventSocket(…) as socket:` tries to open the socket; `receive` is all there is to know about it."""
 
     def __init__(self, client: Client, client_id: str, run: Run, *, reopen_seconds: float) -> None:
         self.broken = False  # it was open once and was lost: frames are missing, and the server may be another

@@ -86,19 +86,19 @@ def refused_workflow(
 
 
 @dataclass(frozen=True, slots=True)
-class _Problem:
+class _NodeError:
     code: str
     node_id: str
     input_name: str
     sentence: str
 
 
-def _problems(node_errors: Mapping[str, Any], graph: workflow.Graph) -> Iterator[_Problem]:
+def _problems(node_errors: Mapping[str, Any], graph: workflow.Graph) -> Iterator[_NodeError]:
     """One of each node's errors. The wording of `details` differs between versions: names come from `extra_info`."""
     for node_id, entry in node_errors.items():
         if not isinstance(entry, Mapping):
             continue
-        place = workflow.title(graph, node_id) if node_id in graph else f"{entry.get('class_type', '')} ({node_id})"
+        node = workflow.title(graph, node_id) if node_id in graph else f"{entry.get('class_type', '')} ({node_id})"
         for error in _listed(entry.get("errors")):
             if not isinstance(error, Mapping):
                 continue
@@ -108,7 +108,7 @@ def _problems(node_errors: Mapping[str, Any], graph: workflow.Graph) -> Iterator
             given = f"{name} = {extra['received_value']}" if name and "received_value" in extra else name
             if code == "custom_validation_failed" or not given:
                 given = str(error.get("details") or given)
-            yield _Problem(code, node_id, name, f"{place}: {error.get('message')}: {given}".removesuffix(": "))
+            yield _NodeError(code, node_id, name, f"{node}: {error.get('message')}: {given}".removesuffix(": "))
 
 
 def dropped_outputs(node_errors: object) -> set[str]:
@@ -135,8 +135,8 @@ def failed_run(event: Mapping[str, Any], graph: workflow.Graph) -> ProviderError
     """An `execution_error`, from the socket or from history."""
     kind, said = str(event.get("exception_type") or ""), str(event.get("exception_message") or "")
     node_id = str(event.get("node_id") or "")
-    place = workflow.title(graph, node_id) if node_id in graph else str(event.get("node_type") or node_id)
-    told = words.clean(f"{place}: {said.strip() or kind}")
+    node = workflow.title(graph, node_id) if node_id in graph else str(event.get("node_type") or node_id)
+    told = words.clean(f"{node}: {said.strip() or kind}")
     if "OutOfMemory" in kind or "out of memory" in said.lower():
         sentence = _("The server's graphics card ran out of memory: a smaller size or fewer pictures may help.")
         return ProviderError(sentence, code=OUT_OF_MEMORY, provider=told)

@@ -8,8 +8,8 @@ from typing import Any
 from imagegen.engines.base import Progress, Run
 from imagegen.engines.comfyui import failures
 from imagegen.engines.comfyui.client import Client
-from imagegen.engines.comfyui.event_socket import Line
-from imagegen.engines.comfyui.prompt_state import Watch
+from imagegen.engines.comfyui.event_socket import EventSocket
+from imagegen.engines.comfyui.prompt_state import PromptState
 from providers.errors import GatewayError
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ PICTURES_SECONDS = 5.0  # … and for those that bring its pictures
 
 
 def wait(
-    client: Client, line: Line, watch: Watch, client_id: str, run: Run, *, poll: float
+    client: Client, socket: EventSocket, state: PromptState, client_id: str, run: Run, *, poll: float
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Tell progress until the prompt has ended; returns its history entry, whatever it says.
 
@@ -31,21 +31,21 @@ def wait(
     limit = run.remaining()
     looked, away_since = time.monotonic(), 0.0
     while True:
-        if not watch.ended:
-            message = line.receive(poll)
-            if message is not None and (progress := watch.read(message)):
+        if not state.ended:
+            message = socket.receive(poll)
+            if message is not None and (progress := state.read(message)):
                 yield progress
-            is_news = message is None or (watch.queue_moved and not watch.started)
-            if not watch.ended and not (is_news and time.monotonic() - looked >= poll):
+            is_news = message is None or (state.queue_moved and not state.started)
+            if not state.ended and not (is_news and time.monotonic() - looked >= poll):
                 continue
         elif away_since:
             run.sleep(poll)
-        watch.queue_moved, looked = False, time.monotonic()
+        state.queue_moved, looked = False, time.monotonic()
         try:
-            place, asked = None, False
-            if watch.ended or not watch.started or line.broken or not line.is_open:
-                place, asked = client.place(watch.prompt_id, client_id), True
-            entry = {} if place else client.history(watch.prompt_id)
+            queued, asked = None, False
+            if state.ended or not state.started or socket.broken or not socket.is_open:
+                queued, asked = client.queue_entry(state.prompt_id, client_id), True
+            entry = {} if queued else client.history(state.prompt_id)
             away_since = 0.0
         except GatewayError as error:
             away_since = away_since or time.monotonic()
@@ -54,22 +54,22 @@ def wait(
             logger.info("The server is away while it draws: %s", error.message)
             continue
         if entry:
-            yield from _rest(line, watch, PICTURES_SECONDS if watch.expects_pictures else REST_SECONDS)
+            yield from _rest(socket, state, PICTURES_SECONDS if state.expects_pictures else REST_SECONDS)
             return entry
-        if place and not place.running:
+        if queued and not queued.running:
             if limit is not None:
                 run.deadline = time.monotonic() + limit
-            yield Progress(queue=place.before_us)
-        elif place:
-            watch.started = True
-        elif asked and watch.failure:
-            raise failures.failed_run(watch.failure, watch.graph)
+            yield Progress(queue=queued.before_us)
+        elif queued:
+            state.started = True
+        elif asked and state.failure:
+            raise failures.failed_run(state.failure, state.graph)
         elif asked:
-            raise failures.interrupted() if watch.interrupted else failures.vanished(restarted=line.broken)
+            raise failures.interrupted() if state.interrupted else failures.vanished(restarted=socket.broken)
 
 
-def _rest(line: Line, watch: Watch, seconds: float) -> Generator[Progress, None, None]:
+def _rest(socket: EventSocket, state: PromptState, seconds: float) -> Generator[Progress, None, None]:
     """What the socket still has to say of a prompt that history calls ended: it may have been looked at too early."""
-    while line.is_open and not watch.ended and (message := line.receive(seconds)) is not None:
-        if progress := watch.read(message):
+    while socket.is_open and not state.ended and (message := socket.receive(seconds)) is not None:
+        if progress := state.read(message):
             yield progress

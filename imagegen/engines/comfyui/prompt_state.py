@@ -15,7 +15,7 @@ SAMPLING_WEIGHT = 20  # a sampler takes nearly all the time: it counts as so man
 HELLO = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}  # so that previews name their prompt
 
 
-class Watch:
+class PromptState:
     """One prompt, seen through frames that may be lost, doubled, or somebody else's.
 
     Frames of other prompts are left out: those of prompts without a client go to every socket. Steps are throttled, so

@@ -15,7 +15,7 @@ PRIVATE_TEXTS = (b"prompt", b"workflow")  # what ComfyUI writes into a PNG: the 
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class OutputFile:
     """A file in one of the server's folders; `GET /view` wants all three."""
 
     filename: str
@@ -44,7 +44,7 @@ def failure(entry: Mapping[str, Any], graph: workflow.Graph) -> GatewayError | N
     return None
 
 
-def files(entry: Mapping[str, Any], wanted: frozenset[str] = frozenset()) -> list[File]:
+def files(entry: Mapping[str, Any], wanted: frozenset[str] = frozenset()) -> list[OutputFile]:
     """The pictures of the wanted output nodes (empty: all), each once.
 
     Of all nodes only saved files count, as long as there are any: PreviewImage shows masks and the same picture again.
@@ -58,7 +58,7 @@ def files(entry: Mapping[str, Any], wanted: frozenset[str] = frozenset()) -> lis
     return list(reversed(unique.values()))
 
 
-def _entries(entry: Mapping[str, Any]) -> Iterator[File]:
+def _entries(entry: Mapping[str, Any]) -> Iterator[OutputFile]:
     outputs = entry.get("outputs")
     for node_id, output in outputs.items() if isinstance(outputs, Mapping) else ():
         for listed in output.values() if isinstance(output, Mapping) else ():
@@ -66,7 +66,7 @@ def _entries(entry: Mapping[str, Any]) -> Iterator[File]:
                 name = one.get("filename") if isinstance(one, Mapping) else None
                 if isinstance(name, str) and name.lower().endswith(PICTURE_SUFFIXES):
                     kind, subfolder = str(one.get("type") or "output"), str(one.get("subfolder") or "")
-                    yield File(name, subfolder, kind, str(node_id))
+                    yield OutputFile(name, subfolder, kind, str(node_id))
 
 
 def graph_of(entry: Mapping[str, Any]) -> workflow.Graph:

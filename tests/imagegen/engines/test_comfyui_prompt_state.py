@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from imagegen import workflow
 from imagegen.engines.base import Progress
 from imagegen.engines.comfyui.failures import dropped_outputs, refused_workflow
-from imagegen.engines.comfyui.prompt_state import Watch
+from imagegen.engines.comfyui.prompt_state import PromptState
 from imagegen.engines.comfyui.results import failure, files, without_graph
 from tests.imagegen.graphs import node
 from tests.upstream.pictures import png
@@ -20,8 +20,8 @@ OURS, THEIRS = "0d3b7d0e-6d0a-4a44-9a0e-0c7c7e9f1a11", "7c7c7e9f-6d0a-4a44-9a0e-
 JPEG = b"\xff\xd8\xff\xe0 a picture"
 
 
-def watch(**changes: dict[str, Any]) -> Watch:
-    return Watch(OURS, {**workflow.default_graph(), **workflow.parse(changes or {"99": node("Note")})}, {"9"})
+def new_state(**changes: dict[str, Any]) -> PromptState:
+    return PromptState(OURS, {**workflow.default_graph(), **workflow.parse(changes or {"99": node("Note")})}, {"9"})
 
 
 def text(kind: str, prompt_id: str | None = OURS, **data: Any) -> str:
@@ -37,12 +37,12 @@ def preview_of(prompt_id: str, node_id: str = "3", picture: bytes = JPEG) -> byt
     return struct.pack(">II", 4, len(facts)) + facts + picture
 
 
-def shown(watch: Watch, *frames: str | bytes) -> list[Progress]:
-    return [found for frame in frames if (found := watch.read(frame))]
+def shown(state: PromptState, *frames: str | bytes) -> list[Progress]:
+    return [found for frame in frames if (found := state.read(frame))]
 
 
 def test_other_peoples_frames_mean_nothing():
-    one = watch()
+    one = new_state()
     frames = [
         text("execution_start", THEIRS),
         text("executing", THEIRS, node="3"),
@@ -61,13 +61,13 @@ def test_other_peoples_frames_mean_nothing():
 
 
 def test_a_preview_without_metadata_belongs_to_the_step_told_last():
-    one = watch()
+    one = new_state()
     assert shown(one, text("progress", value=1, max=4, node="3"), preview())[-1].preview == JPEG
     assert shown(one, text("progress", THEIRS, value=1, max=4, node="3"), preview()) == []
 
 
 def test_a_server_that_knows_metadata_sends_previews_with_their_prompt():
-    one = watch()
+    one = new_state()
     one.read(json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}}))
     one.read(text("progress", value=1, max=4, node="3"))
     assert shown(one, preview(), preview_of(THEIRS)) == []
@@ -77,7 +77,7 @@ def test_a_server_that_knows_metadata_sends_previews_with_their_prompt():
 
 @pytest.mark.parametrize("frame", [preview(png(), 2), preview_of(OURS, "9", png())])
 def test_the_picture_of_save_image_websocket_is_told_from_a_preview_by_its_node(frame):
-    one = watch(**{"9": node("SaveImageWebsocket", images=["8", 0])})
+    one = new_state(**{"9": node("SaveImageWebsocket", images=["8", 0])})
     assert shown(one, text("progress", value=1, max=4, node="3"), preview())[-1].preview
     one.read(text("executing", node="9"))
     one.read(text("progress", value=0, max=1, node="9"))
@@ -86,7 +86,7 @@ def test_the_picture_of_save_image_websocket_is_told_from_a_preview_by_its_node(
 
 
 def test_the_bar_never_falls_and_sampling_is_most_of_it():
-    one = watch()
+    one = new_state()
     frames = [
         text("execution_start"),
         text("execution_cached", nodes=["4"]),
@@ -110,7 +110,7 @@ def test_the_bar_never_falls_and_sampling_is_most_of_it():
 
 
 def test_nodes_that_a_node_made_count_as_it():
-    one = watch()
+    one = new_state()
     one.read(text("executing", node="3.0.1", display_node="3"))
     state = {"3.0.1": {"state": "running", "value": 1, "max": 2, "display_node_id": "3"}}
     (found,) = shown(one, text("progress_state", nodes=state))
@@ -121,13 +121,13 @@ def test_nodes_that_a_node_made_count_as_it():
 
 
 def test_a_part_of_a_run_fills_its_part_of_the_bar():
-    one = Watch(OURS, workflow.default_graph(), {"9"}, share=(0.5, 0.25))
+    one = PromptState(OURS, workflow.default_graph(), {"9"}, share=(0.5, 0.25))
     assert shown(one, text("execution_start"))[0].fraction == 0.5
     assert shown(one, text("execution_success"))[0].fraction == 0.75
 
 
 def test_errors_and_interruptions_are_kept_and_reports_are_not():
-    one = watch()
+    one = new_state()
     one.read(text("execution_error", exception_type="ExecutionBlocked"))
     assert one.failure is None
     one.read(text("execution_error", exception_type="RuntimeError"))
@@ -139,7 +139,7 @@ def test_errors_and_interruptions_are_kept_and_reports_are_not():
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=80) | st.text(max_size=80))
 def test_no_frame_does_harm(frame):
-    watch().read(frame)
+    new_state().read(frame)
 
 
 VALUES = st.recursive(
@@ -160,7 +160,7 @@ NAMES = ["node", "display_node", "value", "max", "nodes", "exception_type", "out
 @settings(deadline=None, max_examples=60)
 @given(st.sampled_from(KINDS), st.dictionaries(st.sampled_from(NAMES), VALUES))
 def test_no_event_of_ours_does_harm(kind, data):
-    one = watch()
+    one = new_state()
     one.read(text("progress", value=1, max=4, node="3"))
     found = one.read(json.dumps({"type": kind, "data": {**data, "prompt_id": OURS}}))
     assert found is None or 0 <= found.fraction <= 1

@@ -173,13 +173,13 @@ def test_pictures_on_the_way_are_told_to_listeners_and_written_as_progress(alice
     upstream.script(streamed(RED, BLUE, steps=[gate]))
     told = []
     job = ask(alice)
-    watch = jobs.watch(job.pk)
-    watch.listen(lambda kind, data: told.append((kind, data)))
+    feed = jobs.feed_of(job.pk)
+    feed.listen(lambda kind, data: told.append((kind, data)))
     gate.wait()
     gate.open()
 
     assert ended(job).state == State.SUCCEEDED
-    assert watch.ended.wait(PATIENCE)
+    assert feed.ended.wait(PATIENCE)
     assert [kind for kind, _data in told][-1] == "end"
     assert told[-1][1]["state"] == "succeeded"
 
