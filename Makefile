@@ -7,8 +7,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
+NODE_STAMP := node_modules/.installed
+BIN := node_modules/.bin
 
-.PHONY: run install dev test lint bench demo messages lock clean
+.PHONY: run install dev test lint lint-scripts bench demo messages lock clean
 
 run: install
 	@$(PY) manage.py serve --host $(HOST) --port $(PORT) --server $(SERVER)
@@ -39,6 +41,22 @@ lint: dev
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) manage.py check --fail-level WARNING
 	$(PY) -m tests.translations
+	$(PY) -m tests.commits
+	$(VENV)/bin/djlint templates --check --quiet
+	$(VENV)/bin/djlint templates --lint --quiet
+	@$(MAKE) --no-print-directory lint-scripts
+
+# The tools for scripts and styles come from npm, which only developers and CI need.
+lint-scripts:
+	@if command -v npm >/dev/null; then \
+		$(MAKE) --no-print-directory $(NODE_STAMP) && $(BIN)/biome ci --error-on-warnings; \
+	else \
+		echo "NOT CHECKED: scripts and styles. npm is missing (Debian: apt-get install npm)."; test "$$CI" != true; \
+	fi
+
+$(NODE_STAMP): package-lock.json
+	npm ci --no-audit --no-fund --silent
+	@touch $@
 
 bench: dev
 	$(PY) -m benchmarks $(BENCH_ARGS)
@@ -48,7 +66,7 @@ demo: install
 	$(PY) manage.py demo
 
 messages: dev
-	$(PY) manage.py makemessages --locale zh_Hans --ignore .venv --ignore data --ignore tests --ignore benchmarks --no-location
+	$(PY) manage.py makemessages --locale zh_Hans --ignore .venv --ignore node_modules --ignore data --ignore tests --ignore benchmarks --no-location
 	$(PY) manage.py compilemessages --locale zh_Hans
 
 lock: dev
@@ -57,4 +75,4 @@ lock: dev
 	$(PY) -m uv pip compile --universal --python-version 3.11 pyproject.toml --all-extras --no-header --no-annotate --generate-hashes -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache staticfiles
+	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache staticfiles

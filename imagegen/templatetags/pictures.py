@@ -21,7 +21,7 @@ MODULES = (
     *(f"images/{name}" for name in ("form", "gallery", "gallery-view", "inputs", "jobs", "mask", "page")),
     "images/picture-view",
     *("chat/share", "chat/sidebar"),
-    *(f"common/{name}" for name in ("api", "clipboard", "socket", "text", "theme", "toast")),
+    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "socket", "text", "theme", "toast")),
 )
 RATIO_STEPS = 8  # the style sheet knows the shapes 3/8 to 24/8
 

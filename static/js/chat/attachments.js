@@ -259,8 +259,11 @@ function picture(entry, image) {
   image.src = source(entry);
 }
 
-const source = (entry) =>
-  entry.file ? (entry.preview ??= URL.createObjectURL(entry.file)) : `${entry.data.url}?w=256`;
+function source(entry) {
+  if (!entry.file) return `${entry.data.url}?w=256`;
+  entry.preview ??= URL.createObjectURL(entry.file);
+  return entry.preview;
+}
 
 /** Elements that stand for files while their message is being sent. */
 export const shadows = (files) =>

@@ -1,5 +1,6 @@
 // The chat page: puts its parts together.
 
+import { setTimeZone } from "../common/cookies.js";
 import * as socket from "../common/socket.js";
 import { t } from "../common/text.js";
 import { watchTheme } from "../common/theme.js";
@@ -16,8 +17,7 @@ import * as scroll from "./scroll.js";
 import * as sidebar from "./sidebar.js";
 import * as thread from "./thread.js";
 
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-document.cookie = `timezone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+setTimeZone();
 
 async function openMain() {
   document.querySelector("dialog[open]")?.close(); // it was about what stood here before

@@ -18,7 +18,10 @@ export function listen({ onEnd, onChange }) {
   whenChanged = onChange;
   on("*", receive);
   on("open", () => {
-    for (const reply of replies.values()) reply.asking ? (reply.missed = true) : askForAll(reply);
+    for (const reply of replies.values()) {
+      if (reply.asking) reply.missed = true;
+      else askForAll(reply);
+    }
   });
 }
 

@@ -1,5 +1,6 @@
 // The list of chats: where we are, rename, delete with a way back, the drawer on small screens.
 import { part, patch, post, remove, tellRefusal } from "../common/api.js";
+import { setCookie } from "../common/cookies.js";
 import { on } from "../common/socket.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
@@ -7,7 +8,6 @@ import * as replies from "./replies.js";
 import { openShare } from "./share.js";
 import * as thread from "./thread.js";
 
-const YEAR = 60 * 60 * 24 * 365;
 const narrow = matchMedia("(max-width: 48rem)");
 const list = () => document.getElementById("chat-list");
 const search = () => document.getElementById("search");
@@ -92,7 +92,10 @@ function rename(item) {
     showTitle(item.dataset.chat, title);
     attempt(patch(`/api/v1/chats/${item.dataset.chat}`, { title }));
   };
-  form.addEventListener("submit", (event) => (event.preventDefault(), end(true)));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    end(true);
+  });
   input.addEventListener("blur", () => end(true));
   input.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -147,7 +150,7 @@ export function hide() {
 
 function setClosed(closed) {
   document.body.classList.toggle("sidebar-closed", closed);
-  document.cookie = `sidebar=${closed ? "closed" : "open"}; path=/; max-age=${YEAR}; samesite=lax`;
+  setCookie("sidebar", closed ? "closed" : "open");
   document.querySelector(closed ? ".open-sidebar" : ".sidebar-top button").focus();
 }
 

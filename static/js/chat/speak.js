@@ -58,7 +58,8 @@ function show(id, pressed) {
 }
 
 async function read(id, body) {
-  const mine = (reading = { id, control: new AbortController() });
+  const mine = { id, control: new AbortController() };
+  reading = mine;
   const { signal } = mine.control;
   show(id, true);
   const text = wordsOf(body);
@@ -114,7 +115,7 @@ export function partsOf(blocks, language) {
 }
 
 function sentencesOf(text, language) {
-  if (!Intl.Segmenter) return text.match(/[^.!?。！？…]+[.!?。！？…]*["'”’」』)]*\s*|[^]+/g);
+  if (!Intl.Segmenter) return text.match(/[^.!?。！？…]+[.!?。！？…]*["'”’」』)]*\s*|[\s\S]+/g);
   return [...new Intl.Segmenter(language, { granularity: "sentence" }).segment(text)].map(({ segment }) => segment);
 }
 
@@ -125,7 +126,7 @@ function cut(sentence, limit) {
   const pieces = [];
   while (weight(sentence) > limit) {
     const room = sentence.slice(0, Math.floor((limit * sentence.length) / weight(sentence)));
-    const piece = room.match(/^[^]*[,;:，；：、]\s*|^[^]*\s/)?.[0] ?? room;
+    const piece = room.match(/^[\s\S]*[,;:，；：、]\s*|^[\s\S]*\s/)?.[0] ?? room;
     pieces.push(piece);
     sentence = sentence.slice(piece.length);
   }

@@ -1,11 +1,11 @@
 // The theme is an attribute on <html>. The cookie lets the sign-in page know it; a person's preference follows them.
-import { patch, tellRefusal } from "./api.js";
 
-const YEAR = 60 * 60 * 24 * 365;
+import { patch, tellRefusal } from "./api.js";
+import { setCookie } from "./cookies.js";
 
 export function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  document.cookie = `theme=${theme}; path=/; max-age=${YEAR}; samesite=lax`;
+  setCookie("theme", theme);
   for (const input of document.querySelectorAll('input[name="theme"]')) input.checked = input.value === theme;
   if (document.body.dataset.user) patch("/api/v1/preferences", { theme }).catch(tellRefusal);
 }

@@ -84,7 +84,10 @@ async function loadView() {
   return loaded;
 }
 
-const look = async (id) => (await (view ??= loadView())).show(id);
+async function look(id) {
+  view ??= loadView();
+  return (await view).show(id);
+}
 
 const actions = {
   "edit-picture": (button) => edit(button.closest(".picture").dataset),
@@ -109,7 +112,10 @@ document.addEventListener("click", (event) => {
   }
   const button = target.closest("[data-action]");
   actions[button?.dataset.action]?.(button);
-  if (edited && target.closest("[data-feature]") === chip()) (edited.pressed = "false"), leave();
+  if (edited && target.closest("[data-feature]") === chip()) {
+    edited.pressed = "false";
+    leave();
+  }
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !edited || event.defaultPrevented || composer.isComposing(event)) return;

@@ -29,7 +29,10 @@ export function start() {
     if (step) setCount(by("count").valueAsNumber + Number(step));
   });
   by("count").addEventListener("change", () => setCount(by("count").valueAsNumber));
-  draw.addEventListener("submit", (event) => (event.preventDefault(), submit()));
+  draw.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
   inputs.start(inputsChanged);
   choose(Number(draw.dataset.first));
 }

@@ -15,7 +15,10 @@ const nearEnd = new IntersectionObserver((seen) => seen.some((one) => one.isInte
 });
 
 export function start() {
-  filters.addEventListener("submit", (event) => (event.preventDefault(), filter()));
+  filters.addEventListener("submit", (event) => {
+    event.preventDefault();
+    filter();
+  });
   let later;
   filters.addEventListener("input", (event) => {
     clearTimeout(later);

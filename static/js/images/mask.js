@@ -43,7 +43,10 @@ function listen() {
 
 const actions = {
   "mask-erase": () => erase(!erasing),
-  "mask-undo": () => (strokes.pop(), redraw()),
+  "mask-undo"() {
+    strokes.pop();
+    redraw();
+  },
   "mask-invert": () => add("invert"),
   "mask-clear": () => add("clear"),
   "mask-cancel": () => dialog.close(),

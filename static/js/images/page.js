@@ -1,6 +1,7 @@
 // The page of pictures: puts its parts together. Links of the sidebar are plain links here, there is no htmx.
 
 import * as sidebar from "../chat/sidebar.js";
+import { setTimeZone } from "../common/cookies.js";
 import * as socket from "../common/socket.js";
 import { watchTheme } from "../common/theme.js";
 import * as form from "./form.js";
@@ -12,8 +13,7 @@ const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 const isWriting = (target) => target.matches("input:not([type='radio'], [type='range']), textarea, select");
 const keys = document.getElementById("keys-dialog");
 
-const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-document.cookie = `timezone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+setTimeZone();
 
 sidebar.start();
 watchTheme();
