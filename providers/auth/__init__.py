@@ -2,7 +2,7 @@
 `tests/providers/auth/test_<name>.py`; the contract test over this table checks the rest. No migration, no other change.
 """
 
-from providers.auth.base import NOBODY, AuthField, AuthType, Who
+from providers.auth.base import NOBODY, AuthField, AuthType, CallerIdentity
 from providers.auth.bearer import Bearer
 from providers.auth.entra import AzureAd, MicrosoftEntraId
 from providers.auth.none import NoAuth
@@ -14,7 +14,7 @@ AUTH_TYPES: dict[str, AuthType] = {
     for auth_type in (Bearer(), NoAuth(), SessionAuth(), SystemOAuth(), AzureAd(), MicrosoftEntraId())
 }
 
-DEFAULT, KEYLESS = Bearer.name, NoAuth.name  # of a new connection; of a server that takes everybody
+DEFAULT, KEYLESS = Bearer.name, NoAuth.name  # of a new connection; of a server without authentication
 
 __all__ = [
     "AUTH_TYPES",
@@ -23,11 +23,11 @@ __all__ = [
     "NOBODY",
     "AuthField",
     "AuthType",
-    "Who",
+    "CallerIdentity",
     "needs_user",
 ]
 
 
 def needs_user(name: str) -> bool:
-    """Whether this type proves who is signed in, so that it cannot be used in nobody's name."""
+    """Whether this type sends the credential of a signed-in person, so that it needs one."""
     return name in AUTH_TYPES and AUTH_TYPES[name].needs_user

@@ -1,8 +1,7 @@
-"""Microsoft Entra ID: a token of this machine's own identity, found by `DefaultAzureCredential`.
+"""Microsoft Entra ID: a token of this machine's own identity, from `DefaultAzureCredential`.
 
-That looks at environment variables, workload identity, managed identity and the Azure tools, in this order. A token
-lives about an hour and is kept here; renewal begins five minutes before the end, by one thread, while the others go on
-with the old one.
+That tries environment variables, workload identity, managed identity and the Azure tools, in this order. A token is
+valid for about an hour and cached here. Five minutes before it expires one thread renews it; others use the old one.
 """
 
 import logging
@@ -15,21 +14,21 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from providers import runtime
-from providers.auth.base import AuthField, AuthType, Who
+from providers.auth.base import AuthField, AuthType, CallerIdentity
 from providers.errors import ConfigurationError
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
-RENEW_SECONDS = 300.0  # before the end
-FAILURE_SECONDS = 15.0  # a failure is not repeated for so long: looking everywhere takes many seconds
+RENEW_SECONDS = 300.0  # before the token expires
+FAILURE_SECONDS = 15.0  # until the next try after a failure, which takes many seconds itself
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Kept:
-    """One scope's token, and the last failure."""
+class _ScopeToken:
+    """The token of one scope, and the last failure."""
 
-    token: str = field(default="", repr=False)
+    value: str = field(default="", repr=False)
     ends: float = 0.0  # seconds since the epoch
     failure: str = ""
     failed: float = float("-inf")  # on the monotonic clock
@@ -40,43 +39,43 @@ class Tokens:
     """The tokens of this process, one per scope."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._by_scope: dict[str, _ScopeToken] = {}
         self._credential: Any = None
         self._lock = threading.Lock()
 
     def token(self, scope: str) -> str:
-        """A token that is valid for a while. Blocks while the first one is fetched; raises ConfigurationError."""
+        """A valid token. Blocks while the first one is fetched. Raises ConfigurationError without one."""
         with self._lock:
-            kept = self._kept.setdefault(scope, _Kept())
+            token = self._by_scope.setdefault(scope, _ScopeToken())
         now = time.time()
-        if kept.ends - now > RENEW_SECONDS:
-            return kept.token
-        valid = kept.ends - now > 0
-        if not kept.lock.acquire(blocking=not valid):
-            return kept.token  # another thread renews it
+        if token.ends - now > RENEW_SECONDS:
+            return token.value
+        valid = token.ends - now > 0
+        if not token.lock.acquire(blocking=not valid):
+            return token.value  # another thread renews it
         try:
-            return self._renewed(kept, scope, valid=valid)
+            return self._renewed(token, scope, valid=valid)
         finally:
-            kept.lock.release()
+            token.lock.release()
 
-    def _renewed(self, kept: _Kept, scope: str, *, valid: bool) -> str:
-        if kept.ends - time.time() > RENEW_SECONDS:
-            return kept.token  # the one before us fetched it
-        if time.monotonic() - kept.failed > FAILURE_SECONDS:
+    def _renewed(self, token: _ScopeToken, scope: str, *, valid: bool) -> str:
+        if token.ends - time.time() > RENEW_SECONDS:
+            return token.value  # another thread has renewed it meanwhile
+        if time.monotonic() - token.failed > FAILURE_SECONDS:
             try:
-                fetched = self._ask(scope)
+                fetched = self._fetch(scope)
             except ConfigurationError as error:
-                kept.failure, kept.failed = error.provider, time.monotonic()
+                token.failure, token.failed = error.provider, time.monotonic()
                 if not valid:
                     raise
             else:
-                kept.token, kept.ends = fetched.token, float(fetched.expires_on)
-                return kept.token
+                token.value, token.ends = fetched.token, float(fetched.expires_on)
+                return token.value
         if valid:
-            return kept.token
-        raise _unavailable(kept.failure)
+            return token.value
+        raise _unavailable(token.failure)
 
-    def _ask(self, scope: str) -> Any:
+    def _fetch(self, scope: str) -> Any:
         from azure.core.exceptions import AzureError  # slow to import, and most sites never need it
         from azure.identity import DefaultAzureCredential
 
@@ -118,7 +117,7 @@ class AzureAd(AuthType):
     )  # fmt: skip
     blocking = True
 
-    def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:
+    def headers(self, secret: str, options: Mapping[str, Any], who: CallerIdentity) -> dict[str, str]:
         scope = str(options.get("scope") or SCOPE).strip()
         return {"Authorization": f"Bearer {runtime.state(Tokens).token(scope)}"}
 

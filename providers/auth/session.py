@@ -1,7 +1,7 @@
-"""Who is signed in here goes on to the provider: the caller's own credential.
+"""The caller's own credential: the API key of the request, or for a browser a signed token that our API accepts for
+some minutes.
 
-That is the API key which the caller presented, or, for a browser, a signed token that our own API accepts for some
-minutes. For services behind this site that ask it back who is calling. Cookies go along by the connection's rule.
+For services behind this site that ask its API who is calling. Cookies are sent by the connection's rule.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from providers.auth.base import AuthType, Who
+from providers.auth.base import AuthType, CallerIdentity
 from providers.errors import ConfigurationError
 
 
@@ -21,7 +21,7 @@ class SessionAuth(AuthType):
     )
     needs_user = True
 
-    def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:
+    def headers(self, secret: str, options: Mapping[str, Any], who: CallerIdentity) -> dict[str, str]:
         if not who.credential:
             raise ConfigurationError(
                 _("This connection sends on who is signed in, and nobody is. Write its models into “Model ids”."),

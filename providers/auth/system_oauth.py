@@ -1,11 +1,11 @@
-"""The token that the person's OpenID provider gave at sign-in goes on to the provider, renewed before it ends."""
+"""The access token from the person's single sign-on, renewed before it expires."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from providers.auth.base import AuthType, Who
+from providers.auth.base import AuthType, CallerIdentity
 from providers.errors import ConfigurationError
 
 
@@ -16,7 +16,7 @@ class SystemOAuth(AuthType):
     blocking = True  # reads the stored token, and may renew it
     needs_user = True
 
-    def headers(self, secret: str, options: Mapping[str, Any], who: Who) -> dict[str, str]:
+    def headers(self, secret: str, options: Mapping[str, Any], who: CallerIdentity) -> dict[str, str]:
         if who.oauth_token is None:
             raise ConfigurationError(
                 _("This connection sends on who is signed in, and nobody is. Write its models into “Model ids”."),

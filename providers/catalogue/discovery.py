@@ -28,7 +28,7 @@ from providers.facts import Caller, ConnectionFacts
 from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
 from providers.upstream import kinds, model_lists
 from providers.upstream.headers import headers_for, headers_for_blocking
-from providers.upstream.model_lists import Listed
+from providers.upstream.model_lists import ListedModel
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds between two looks whether a list is old
 # Columns of a connection whose change moves models to other ids or replaces the list (`settle`).
@@ -68,7 +68,7 @@ def public_id_of(prefix: str, upstream_id: str) -> str:
     return f"{prefix}.{upstream_id}" if prefix else upstream_id
 
 
-def store(connection_id: int, listed: Sequence[Listed] | None, *, keep_raw: bool = False) -> Outcome:
+def store(connection_id: int, listed: Sequence[ListedModel] | None, *, keep_raw: bool = False) -> Outcome:
     """Make the rows of one connection say what `listed` says; None only moves them to the connection's prefix.
 
     `keep_raw`: the list has no details of its own (static ids), so what is known stays. Counts the version up only when
@@ -83,7 +83,7 @@ def store(connection_id: int, listed: Sequence[Listed] | None, *, keep_raw: bool
             for source in ModelSource.objects.filter(connection_id=connection_id).select_related("model")
         }
         if listed is None:
-            listed = [Listed(source.upstream_id, source.raw) for source in known.values() if source.listed]
+            listed = [ListedModel(source.upstream_id, source.raw) for source in known.values() if source.listed]
         listed = [item for item in listed if len(public_id_of(prefix, item.upstream_id)) <= model_lists.MAX_ID]
         outcome, changed = _write(connection_id, prefix, known, listed, keep_raw=keep_raw)
         if changed:
@@ -92,7 +92,7 @@ def store(connection_id: int, listed: Sequence[Listed] | None, *, keep_raw: bool
 
 
 def _write(
-    connection_id: int, prefix: str, known: dict[str, ModelSource], listed: Sequence[Listed], *, keep_raw: bool
+    connection_id: int, prefix: str, known: dict[str, ModelSource], listed: Sequence[ListedModel], *, keep_raw: bool
 ) -> tuple[Outcome, bool]:
     now = timezone.now()
     wanted = {item.upstream_id: public_id_of(prefix, item.upstream_id) for item in listed}
@@ -203,14 +203,14 @@ def refresh_one(row: Connection, *, by: Caller | None = None) -> Outcome:
     return outcome
 
 
-def ask(row: Connection, *, by: Caller | None = None) -> list[Listed]:
+def ask(row: Connection, *, by: Caller | None = None) -> list[ListedModel]:
     """The list as it is now, nothing written; for rows that are not saved, too. Raises GatewayError."""
     if row.model_ids:
         return model_lists.static_list(row.model_ids)
     return fetch_blocking(snapshot_loader.facts_of(row), by=by)
 
 
-def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[Listed]:
+def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[ListedModel]:
     """Ask a server for its list, in this thread. Raises GatewayError."""
     headers = headers_for_blocking(facts, caller=by)
     for url in kinds.of(facts).list_urls(facts):
@@ -246,7 +246,7 @@ def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.Bl
     return answer
 
 
-async def fetch(facts: ConnectionFacts) -> list[Listed]:
+async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
     """The same for the event loop, in nobody's name."""
     headers = await headers_for(facts)
     for url in kinds.of(facts).list_urls(facts):

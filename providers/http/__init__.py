@@ -1,9 +1,9 @@
-"""The door: the only place that knows the HTTP libraries, the address policy, the time limits, the error translation.
+"""The HTTP clients of the product. Only this package knows the HTTP libraries, the address policy and the timeouts.
 
-Two faces. `stream` is for the event loop (aiohttp, pooled per loop): bytes come as the server sent them, nothing is
-decompressed, followed or remembered. `request`, `stream_blocking` and `fetch` are for threads (requests): one slow
-conversation each, on a connection of its own; `websocket` is their socket. All raise NetworkError, UpstreamTimeout and
-AddressRefused, and nothing of the libraries' own; a status of 400 and above is an answer, not an error.
+`stream` is for the event loop (aiohttp, a pool per loop): bytes come as the server sent them; it decompresses nothing,
+follows no redirect and stores no cookie. `request`, `stream_blocking` and `fetch` are for threads (requests), each call
+on a connection of its own; `websocket` too. All raise NetworkError, UpstreamTimeout and AddressRefused, never an
+exception of a library. A status of 400 and above is a response, not an error.
 """
 
 from providers.http.abort import Abort
@@ -11,7 +11,7 @@ from providers.http.blocking import BlockingResponse, fetch, request, stream_blo
 from providers.http.bodies import PiecewiseBody
 from providers.http.local import LocalServer, register_local
 from providers.http.policy import Limits, Reach, Tls
-from providers.http.sockets import Socket, websocket
+from providers.http.sockets import WebSocket, websocket
 from providers.http.streaming import StreamedResponse, aclose, stream
 
 __all__ = [
@@ -21,9 +21,9 @@ __all__ = [
     "LocalServer",
     "PiecewiseBody",
     "Reach",
-    "Socket",
     "StreamedResponse",
     "Tls",
+    "WebSocket",
     "aclose",
     "fetch",
     "register_local",

@@ -1,4 +1,4 @@
-"""What we take from aiohttp that it does not document: its clock per response, and whether a connection is new.
+"""Private names of aiohttp: the timeout of one response, and whether a connection is new.
 
 `tests/test_private_names.py` fails when an upgrade moves one of these names.
 """
@@ -8,12 +8,12 @@ from typing import Any
 
 import aiohttp
 
-# Whether the request under way got a connection of its own, not one out of the pool.
+# Whether the current request opened a connection instead of taking one from the pool.
 dialled: ContextVar[bool] = ContextVar("dialled", default=False)
 
 
 class Connector(aiohttp.TCPConnector):
-    """Remembers, for the request under way, that its connection was made for it.
+    """Notes that the current request opened its connection.
 
     The documented way is a TraceConfig, which costs every request a dozen awaits.
     """
@@ -24,10 +24,10 @@ class Connector(aiohttp.TCPConnector):
 
 
 def set_read_timeout(response: aiohttp.ClientResponse, seconds: float | None) -> None:
-    """From now on this many seconds may pass between two pieces of the body.
+    """Set the seconds that may pass between two pieces of the body.
 
-    aiohttp has one limit (`sock_read`) for the first byte and for those between; ours differ. `read_timeout` is read
-    whenever bytes come, and `start_timeout` begins anew where some have come already.
+    aiohttp has one limit (`sock_read`) for the first byte and all later ones; ours differ. aiohttp reads `read_timeout`
+    whenever bytes come; `start_timeout` applies it where some have come already.
     """
     protocol: Any = response.connection.protocol if response.connection is not None else None
     if protocol is not None:
@@ -37,5 +37,5 @@ def set_read_timeout(response: aiohttp.ClientResponse, seconds: float | None) ->
 
 
 def read_rest(content: aiohttp.StreamReader) -> bytes:
-    """What had come before the connection broke: aiohttp tells of the break first, and no public call gets at it."""
+    """The bytes that came before the connection broke. aiohttp raises first, and no public call returns them."""
     return content._read_nowait(-1)

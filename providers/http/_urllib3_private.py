@@ -1,4 +1,4 @@
-"""What we take from urllib3 that it does not document: our own connections below its pools.
+"""Private names of urllib3: connections of our own in its pools.
 
 `tests/test_private_names.py` fails when an upgrade moves one of these names.
 """
@@ -14,11 +14,11 @@ from providers.http.policy import vet
 
 
 class _Watched(HTTPConnection):
-    """Tells the abort handle in force about its socket, once connected."""
+    """Adds its socket to the abort handle in force, once connected."""
 
     def connect(self) -> None:
         super().connect()
-        # `sock` is taken away once the last byte of a request is sent, so the socket is kept under a name of ours.
+        # urllib3 clears `sock` after the last byte of a request, so the socket also has a name of ours.
         self.opened: Any = self.sock
         watch(self.opened)
 
@@ -28,7 +28,7 @@ class _WatchedTls(_Watched, HTTPSConnection):
 
 
 class _Vetted(_Watched):
-    """Connects to an address that was judged, never to the name: what DNS says a moment later cannot matter."""
+    """Connects to an address that was vetted, never to the name, whose DNS answer may differ a moment later."""
 
     def _new_conn(self) -> socket.socket:
         """Overridden, because it is where urllib3 resolves the name and connects in one step.
@@ -52,7 +52,7 @@ class _Vetted(_Watched):
 
 
 class _VettedTls(_Vetted, HTTPSConnection):
-    """The same below TLS; SNI and certificate still go by the name."""
+    """The same with TLS; SNI and certificate use the name."""
 
 
 class _WatchedPool(urllib3.HTTPConnectionPool):
@@ -60,10 +60,10 @@ class _WatchedPool(urllib3.HTTPConnectionPool):
 
 
 class _TlsPool(urllib3.HTTPSConnectionPool):
-    """Without the warning about certificates that are not checked: an administrator chose that."""
+    """Does not warn about unchecked certificates: an administrator chose that."""
 
     def _validate_conn(self, conn: Any) -> None:
-        """Overridden, because it warns; all else that it does is to connect."""
+        """Overridden, because it connects and warns; this one only connects."""
         if conn.is_closed:
             conn.connect()
 
@@ -85,10 +85,10 @@ VETTED_POOLS: dict[str, type] = {"http": _VettedPool, "https": _VettedTlsPool}
 
 
 def use_pools(manager: urllib3.PoolManager, pools: dict[str, type]) -> None:
-    """Have the manager make these pools. The attribute is public; what it holds is read but not described."""
+    """Have the manager use these pools. The attribute is public, its content is not documented."""
     manager.pool_classes_by_scheme = pools
 
 
 def socket_of(raw: Any) -> Any:
-    """The socket that a response of ours is read from; None once it is closed."""
+    """The socket of a response; None once it is closed."""
     return getattr(raw.connection, "opened", None)

@@ -1,4 +1,4 @@
-"""Ending a blocking call from another thread: a thread that waits in `recv` can only be woken through its socket."""
+"""A handle that ends blocking calls from another thread, by shutting their sockets: only that wakes `recv`."""
 
 import contextlib
 import socket
@@ -11,18 +11,18 @@ _current: ContextVar["Abort | None"] = ContextVar("abort", default=None)
 
 
 class Abort:
-    """A handle for one or more blocking calls. `fire` shuts their connections, those still to be made included.
+    """A handle for one or more blocking calls. `fire` shuts their connections, also those that are opened later.
 
-    The calls then fail with NetworkError, and the server sees its client leave.
+    The calls then raise NetworkError, and the server sees that its client disconnects.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sockets: WeakSet[socket.socket] = WeakSet()  # a call that ended takes its socket away
+        self._sockets: WeakSet[socket.socket] = WeakSet()  # an ended call drops its socket
         self.fired = False
 
     def fire(self) -> None:
-        """From any thread, any number of times; returns at once."""
+        """End the calls. From any thread, any number of times; returns at once."""
         with self._lock:
             self.fired = True
             sockets = list(self._sockets)
@@ -30,7 +30,7 @@ class Abort:
             _shut(sock)
 
     def watch(self, sock: socket.socket) -> None:
-        """A connection that was opened under this handle (the door calls it)."""
+        """Add a connection to this handle, or shut it if the handle was fired."""
         with self._lock:
             if not self.fired:
                 self._sockets.add(sock)
@@ -39,7 +39,7 @@ class Abort:
 
     @contextlib.contextmanager
     def in_force(self) -> Iterator[None]:
-        """Within the block, the connections that this thread opens are watched, until they end."""
+        """Add every connection that this thread opens within the block."""
         token = _current.set(self)
         try:
             yield
@@ -48,12 +48,12 @@ class Abort:
 
 
 def watch(sock: socket.socket) -> None:
-    """Put a fresh connection under the handle in force, if there is one."""
+    """Add a new connection to the handle in force, if there is one."""
     if abort := _current.get():
         abort.watch(sock)
 
 
 def _shut(sock: socket.socket) -> None:
     with contextlib.suppress(OSError):  # already closed
-        # Not the TLS socket's own `shutdown`: it takes the TLS state away under the thread that is reading.
+        # Not the TLS socket's own `shutdown`: it would remove the TLS state that the reading thread uses.
         socket.socket.shutdown(sock, socket.SHUT_RDWR)

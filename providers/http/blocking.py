@@ -1,8 +1,8 @@
-"""The face for threads: requests, one connection per call.
+"""The HTTP client for threads: requests, with a connection per call.
 
-An engine call is one slow conversation: a connection kept from the last one saves little, and one that its server has
-dropped meanwhile fails a POST that cannot be repeated. Only `fetch` follows redirects; no proxy and no .netrc is taken
-from the environment; no cookie is kept.
+Calls to engines are slow, so reusing a connection would save little, and one that its server has dropped meanwhile
+fails a POST that cannot be repeated. Only `fetch` follows redirects. No proxy, no .netrc of the environment, no
+cookies.
 """
 
 import socket
@@ -32,7 +32,7 @@ FOLLOWED = {301, 302, 303, 307, 308}
 
 
 class _Adapter(HTTPAdapter):
-    """Requests' own adapter with our connections."""
+    """The adapter of requests with our connection pools."""
 
     pools: ClassVar[dict[str, type]] = _urllib3_private.WATCHED_POOLS
 
@@ -46,7 +46,7 @@ class _VettedAdapter(_Adapter):
 
 
 class BlockingResponse:
-    """What a server said. `headers` has lower-case names. The body comes through `content` or, once, `iter_bytes`."""
+    """The response of a server; `headers` has lower-case names. Read the body from `content` or, once, `iter_bytes`."""
 
     def __init__(self, response: requests.Response, limits: Limits, started: float) -> None:
         self._response = response
@@ -59,27 +59,27 @@ class BlockingResponse:
     def iter_bytes(self) -> Iterator[bytes]:
         """The body as it arrives. Raises NetworkError, UpstreamTimeout, and ProviderError (`answer_too_large`)."""
         raw = self._response.raw
-        left = self._limits.max_bytes
-        patience = self._limits.first_byte
+        remaining = self._limits.max_bytes
+        timeout = self._limits.first_byte
         try:
-            while chunk := self._read(raw, patience):
-                if left is not None and (left := left - len(chunk)) < 0:
+            while chunk := self._read(raw, timeout):
+                if remaining is not None and (remaining := remaining - len(chunk)) < 0:
                     raise failures.too_large()
                 yield chunk
-                patience = self._limits.idle
+                timeout = self._limits.idle
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _translated(error) from error
 
-    def _read(self, raw: Any, patience: float | None) -> bytes:
-        """What has arrived, waiting for some as long as the limits say."""
+    def _read(self, raw: Any, timeout: float | None) -> bytes:
+        """The bytes that have arrived, waiting for some as long as the limits allow."""
         if self._ends is not None:
-            left = self._ends - time.monotonic()
-            if left <= 0:
+            seconds = self._ends - time.monotonic()
+            if seconds <= 0:
                 raise failures.timeout_error()
-            patience = soonest(patience, left)
+            timeout = soonest(timeout, seconds)
         opened = _urllib3_private.socket_of(raw)
         if opened is not None:
-            opened.settimeout(patience)
+            opened.settimeout(timeout)
         piece: bytes = raw.read1(PIECE, decode_content=True)
         return piece
 
@@ -94,7 +94,7 @@ class BlockingResponse:
         return self.content.decode(self._response.encoding or "utf-8", errors="replace")
 
     def json(self) -> Any:
-        """The body as JSON. Raises ProviderError (`invalid_answer`) when it is none."""
+        """The body as JSON. Raises ProviderError (`invalid_answer`) for anything else."""
         try:
             return orjson.loads(self.content)
         except ValueError as error:
@@ -104,7 +104,7 @@ class BlockingResponse:
 
 
 class CallOptions(TypedDict, total=False):
-    """What a blocking call may say besides its method and URL. Those of `BODY_OPTIONS` are as in requests."""
+    """The options of a blocking call. Those of `BODY_OPTIONS` are as in requests."""
 
     headers: Mapping[str, str] | None
     params: Mapping[str, Any] | None
@@ -116,25 +116,25 @@ class CallOptions(TypedDict, total=False):
     tls: Tls
     reach: Reach
     trusted_origin: str  # may be private even under Reach.PUBLIC
-    abort: Abort | None  # lets another thread end the call: its connection is shut and the call raises NetworkError
+    abort: Abort | None  # a handle to end the call, which then raises NetworkError
 
 
 BODY_OPTIONS = ("params", "json", "data", "files", "auth")  # handed to requests as they are
 
 
 def request(method: str, url: str, **options: Unpack[CallOptions]) -> BlockingResponse:
-    """Send a request and read the whole answer.
+    """Send a request and read the whole response.
 
     Raises NetworkError, UpstreamTimeout, AddressRefused, ConfigurationError (CA file), ProviderError (too large).
     """
-    with stream_blocking(method, url, **options) as answer:
-        answer.content  # noqa: B018  read while the connection is open
-        return answer
+    with stream_blocking(method, url, **options) as response:
+        response.content  # noqa: B018  read while the connection is open
+        return response
 
 
 @contextmanager
 def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> Iterator[BlockingResponse]:
-    """As `request`, but the body is read by the caller; leaving the context closes the connection."""
+    """As `request`, but the caller reads the body. Leaving the context closes the connection."""
     limits, tls, abort = options.get("limits", DEFAULT_LIMITS), options.get("tls", DEFAULT_TLS), options.get("abort")
     url, reach = local.destination(url, options.get("reach", Reach.CONFIGURED), options.get("trusted_origin", ""))
     body: dict[str, Any] = {name: value for name, value in options.items() if name in BODY_OPTIONS}
@@ -172,7 +172,7 @@ def fetch(
     tls: Tls = DEFAULT_TLS,
     abort: Abort | None = None,
 ) -> tuple[bytes, str]:
-    """Read a URL: its bytes and its content type. Follows up to five redirects, each judged like the first address.
+    """The bytes and the content type at a URL. Follows up to five redirects, each checked like the first address.
 
     `headers` and `tls` are for the first origin only. Raises as `request`, and ProviderError for a status above 399.
     """
@@ -187,20 +187,20 @@ def fetch(
             reach=reach,
             trusted_origin=trusted_origin,
             abort=abort,
-        ) as answer:
-            if answer.status in FOLLOWED and "location" in answer.headers:
-                url = urljoin(url, answer.headers["location"])
+        ) as response:
+            if response.status in FOLLOWED and "location" in response.headers:
+                url = urljoin(url, response.headers["location"])
                 continue
-            if answer.status >= 400:
+            if response.status >= 400:
                 raise ProviderError(
-                    _("The address answered with an error."), code="fetch_failed", provider=f"HTTP {answer.status}"
+                    _("The address answered with an error."), code="fetch_failed", provider=f"HTTP {response.status}"
                 )
-            return answer.content, answer.headers.get("content-type", "")
+            return response.content, response.headers.get("content-type", "")
     raise ProviderError(_("The address redirects too often."), code="fetch_failed")
 
 
 def _verification(tls: Tls) -> bool | str:
-    tls_context(tls)  # a CA file that cannot be read is said in our words
+    tls_context(tls)  # raises ConfigurationError for an unreadable CA file
     return tls.ca_file if tls.verify and tls.ca_file else tls.verify
 
 
@@ -216,13 +216,13 @@ def _translated(error: BaseException) -> GatewayError:
         case requests.ConnectionError():
             return failures.network_error(_reason(error))
         case ValueError() if not isinstance(error, requests.exceptions.ChunkedEncodingError):
-            return failures.unusable_address()  # requests' words for a bad URL are all ValueErrors
+            return failures.unusable_address()  # what requests raises for a bad URL
         case _:
             return failures.network_error(failures.BROKEN)
 
 
 def _reason(error: requests.ConnectionError) -> Any:
-    """Which of our sentences says what happened to a connection (urllib3 keeps it one or two levels down)."""
+    """Our sentence for a broken connection. urllib3 has the cause one or two levels down."""
     cause = error.args[0] if error.args else None
     cause = getattr(cause, "reason", cause)
     if isinstance(cause, urllib3.exceptions.NameResolutionError | socket.gaierror):

@@ -1,10 +1,10 @@
-"""A body that arrives in pieces, and the ways to read it."""
+"""A response body that arrives in pieces, and the ways to read it."""
 
 from collections.abc import AsyncGenerator
 
 
 class PiecewiseBody:
-    """Base of answers that give their body by `read_some`."""
+    """Base of responses whose body is read with `read_some`."""
 
     __slots__ = ()
 
@@ -13,7 +13,7 @@ class PiecewiseBody:
         raise NotImplementedError
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body, once, in the pieces that have arrived whenever somebody asks. Raises as `read_some`."""
+        """The body in pieces, each with what has arrived by then. Can be read once. Raises as `read_some`."""
         while piece := await self.read_some():
             yield piece
 

@@ -1,4 +1,4 @@
-"""The libraries' exceptions in our words. The reason is said without host names: those may be nobody's business."""
+"""Our errors for what the HTTP libraries raise. They name no host, because it may be private."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _

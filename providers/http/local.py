@@ -1,7 +1,7 @@
-"""Servers of this very process, behind names that end in `.localhost` (the demo upstream).
+"""Servers inside this process, with host names that end in `.localhost` (the demo).
 
-A name's server starts at its first use, on a free loopback port, once per process; both faces of the door then put its
-port in place of the name. Such a name never leaves the machine (RFC 6761).
+A server starts at the first call to its name, once per process, on a free loopback port; the HTTP clients then put
+address and port in place of the name. Such names are never looked up (RFC 6761).
 """
 
 import threading
@@ -15,7 +15,7 @@ from providers.http.policy import Reach, origin
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:
-    """A server that listens. `stop` ends it from any thread."""
+    """A listening server. `stop` ends it, from any thread."""
 
     address: str
     port: int
@@ -26,7 +26,7 @@ _starts: dict[str, Callable[[], LocalServer]] = {}
 
 
 class LocalServers:
-    """The servers that have been started, by name."""
+    """The started servers, by host name."""
 
     def __init__(self) -> None:
         self.by_name: dict[str, LocalServer] = {}
@@ -38,19 +38,19 @@ class LocalServers:
 
 
 def register_local(host: str, start: Callable[[], LocalServer]) -> None:
-    """Let `http://{host}/…` lead to the server that `start` starts; it blocks until that listens."""
+    """Have calls to `http://{host}/…` reach the server that `start` returns; `start` blocks until it listens."""
     if not host.endswith(".localhost"):
         raise ValueError("A local server's name ends in .localhost")
     _starts[host] = start
 
 
 def is_local(url: str) -> bool:
-    """Whether the URL names a registered server. Cheap: most URLs end the question at the first test."""
+    """Whether the URL names a registered server. Cheap: for most URLs one comparison."""
     return ".localhost" in url and urlsplit(url).hostname in _starts
 
 
 def locate(url: str) -> str:
-    """The URL with the running server's address in it; starts the server when nobody has, so it may block."""
+    """The URL with the server's address and port. Starts the server if it does not run, so it may block."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     servers = runtime.state(LocalServers)
@@ -62,7 +62,7 @@ def locate(url: str) -> str:
 
 
 def destination(url: str, reach: Reach, trusted_origin: str) -> tuple[str, Reach]:
-    """Where a blocking call goes, and how far it may reach: what is at `trusted_origin` counts as configured."""
+    """The URL and the reach of a blocking call: addresses at `trusted_origin` count as configured."""
     if reach is Reach.CONFIGURED and is_local(url):
         return locate(url), reach
     if reach is Reach.PUBLIC and trusted_origin and origin(url) == origin(trusted_origin):

@@ -1,4 +1,4 @@
-"""How far a call may reach, how long it may take, and whom it trusts."""
+"""The policy of a call: which addresses it may reach, how long it may take, which certificates it trusts."""
 
 import ipaddress
 import ssl
@@ -16,10 +16,10 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Reach(Enum):
-    """Whose word an address is."""
+    """Where an address comes from, which says what it may be."""
 
-    CONFIGURED = "configured"  # an administrator wrote it: private networks are allowed
-    PUBLIC = "public"  # it came from users, models or answers: only the public internet, checked when connecting
+    CONFIGURED = "configured"  # from an administrator: private networks are allowed
+    PUBLIC = "public"  # from users, models or responses: the public internet only, checked when connecting
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +34,20 @@ class Limits:
 
 
 def soonest(*seconds: float | None) -> float | None:
-    """The shortest of some limits."""
+    """The shortest of several limits; None without any."""
     return min((value for value in seconds if value is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
+    """Whether certificates are checked, and a PEM file of more authorities; empty: the system's."""
+
     verify: bool = True
     ca_file: str = ""
 
 
 def origin(url: str) -> str:
-    """`scheme://host:port` in lower case, the port always there; "" for what is no http(s) address."""
+    """`scheme://host:port` in lower case, always with a port; empty for anything but an http(s) address."""
     try:
         parts = urlsplit(url)
         port = parts.port or DEFAULT_PORTS[parts.scheme]
@@ -57,28 +59,28 @@ def origin(url: str) -> str:
 def is_public(address: str) -> bool:
     """Whether an IP address, as the resolver returned it, belongs to the public internet.
 
-    IPv6 forms that carry an IPv4 address (mapped, 6to4, NAT64) are judged by the address they carry.
+    IPv6 addresses that contain an IPv4 address (mapped, 6to4, NAT64, Teredo) are judged by that address.
     """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         if ip in NAT64:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-        carried = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
-        if carried:
-            return is_public(str(carried))
-    # `is_global` alone lets multicast through; `is_reserved` covers what no registry has handed out.
+        contained = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        if contained:
+            return is_public(str(contained))
+    # `is_global` alone lets multicast pass; `is_reserved` covers addresses that no registry has assigned.
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 
 def vet(address: str) -> None:
-    """Refuse an address outside the public internet. Called with the very address that the socket then connects to."""
+    """Raise AddressRefused outside the public internet. Call it with the address that the socket then connects to."""
     if not is_public(address):
         raise AddressRefused(_("The address leads into a private network, which is not allowed here."))
 
 
 @lru_cache(maxsize=64)
 def tls_context(tls: Tls) -> ssl.SSLContext | bool:
-    """What aiohttp takes as `ssl`: True for the system's certificates, False for no check."""
+    """The value of aiohttp's `ssl`: True: the system's certificates, False: no check. Raises ConfigurationError."""
     if not tls.verify:
         return False
     if not tls.ca_file:

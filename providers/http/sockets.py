@@ -1,7 +1,7 @@
-"""WebSockets out, for threads: the same address policy, certificates and errors as the other faces of the door.
+"""The WebSocket client, for threads, with the address policy, certificates and errors of the HTTP clients.
 
-No Origin header is sent (servers take a foreign one for an attack), no proxy is taken from the environment, and a ping
-every 20 seconds finds out about a peer that went away without a word.
+It sends no Origin header, because servers refuse a foreign one, and uses no proxy of the environment. A ping every 20
+seconds notices a peer that is gone without closing.
 """
 
 import json
@@ -26,18 +26,18 @@ DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 PING_SECONDS = 20.0
-CLOSE_SECONDS = 1.0  # how long the peer may take to say goodbye
-MAX_FRAME = 64 * 2**20  # bytes; the library's own limit of 1 MB is smaller than a picture
+CLOSE_SECONDS = 1.0  # how long the peer may take to confirm the end
+MAX_FRAME = 64 * 2**20  # bytes; the library's own limit of 1 MB is smaller than an image
 
 
-class Socket:
+class WebSocket:
     """An open WebSocket. Every method raises NetworkError once the peer is gone."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
 
     def receive(self, timeout: float | None = None) -> str | bytes | None:
-        """The next message, text or bytes; None when nothing came within `timeout` seconds."""
+        """The next message, text or bytes; None where none came within `timeout` seconds."""
         try:
             return self._connection.recv(timeout)
         except TimeoutError:
@@ -62,12 +62,12 @@ def websocket(
     reach: Reach = Reach.CONFIGURED,
     trusted_origin: str = "",
     abort: Abort | None = None,
-) -> Iterator[Socket]:
+) -> Iterator[WebSocket]:
     """Open a WebSocket at an http(s) or ws(s) URL; leaving the context closes it.
 
     Of the limits `connect` bounds the opening and `max_bytes` a message (64 MB without). Raises NetworkError,
     UpstreamTimeout, AddressRefused, ConfigurationError (CA file), and ProviderError (`websocket_refused`, with the
-    status) when the server answers with something else than a WebSocket.
+    status) where the server does not accept the WebSocket.
     """
     parts = urlsplit(url)
     as_http = urlunsplit(parts._replace(scheme={"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)))
@@ -102,20 +102,20 @@ def websocket(
         except (exceptions.WebSocketException, OSError, ValueError) as error:
             raise _translated(error) from error
         if abort:
-            abort.watch(connection.socket)  # TLS has put a socket of its own in the place of ours
-        yield Socket(connection)
+            abort.watch(connection.socket)  # the TLS socket has replaced ours
+        yield WebSocket(connection)
 
 
 def _connected(host: str, port: int, reach: Reach, timeout: float | None) -> socket.socket:
-    """A connection to the first address that answers; each is judged before it is tried, and no name is asked twice."""
+    """A connection to the first address that answers. Each is vetted before it is tried; the name is looked up once."""
     ends = None if timeout is None else time.monotonic() + timeout
     failure: OSError = ConnectionRefusedError()
     for _family, _kind, _protocol, _name, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         if reach is Reach.PUBLIC:
             vet(str(address[0]))
-        left = None if ends is None else max(0.01, ends - time.monotonic())
+        seconds = None if ends is None else max(0.01, ends - time.monotonic())
         try:
-            return socket.create_connection((str(address[0]), int(address[1])), timeout=left)
+            return socket.create_connection((str(address[0]), int(address[1])), timeout=seconds)
         except OSError as error:
             failure = error
     raise failure

@@ -1,7 +1,7 @@
-"""The face for the event loop: aiohttp, one pool per loop and reach.
+"""The HTTP client for event loops: aiohttp, with a pool per loop and reach.
 
-Bytes arrive as the server sent them. No redirect is followed, no cookie kept, nothing decompressed: we ask for
-identity, and what a server compresses anyway goes on as it is.
+Bytes come as the server sent them. No redirect is followed, no cookie stored, nothing decompressed: requests ask for
+identity, and what a server compresses all the same stays compressed.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ from providers.http import _aiohttp_private, failures, local
 from providers.http.bodies import PiecewiseBody
 from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
 
-LARGE_BODY = 2**18  # bytes; above this a body is written in pieces, so that the loop is not held up
-# A server that closes an idle connection just as we use it has not read the request; one that worked takes longer.
+LARGE_BODY = 2**18  # bytes; a larger body is written in pieces, so that the loop is not blocked
+# A failure within this time on a pooled connection means that the server closed it while idle and read no request.
 STALE_SECONDS = 1.0
-CLOSE_SECONDS = 1.0  # how long the end of a process waits for a loop that goes on
+CLOSE_SECONDS = 1.0  # how long the end of a process waits for a running loop
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
 DEFAULT_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "webui"}
 
 
 def _vetted_socket(info: tuple[Any, ...]) -> socket.socket:
-    """A socket for an address of the public internet; aiohttp connects it to the address judged here and no other."""
+    """A socket for an address of the public internet. aiohttp connects it to the address vetted here and no other."""
     family, kind, protocol, _name, address = info
     vet(str(address[0]))
     return socket.socket(family, kind, protocol)
@@ -46,7 +46,7 @@ def _connector(reach: Reach) -> aiohttp.TCPConnector:
 
 
 class _Pools:
-    """The sessions of one event loop. They end with the loop: its shutdown of asynchronous generators closes them."""
+    """The sessions of one event loop. The loop closes them at its end, when it shuts asynchronous generators down."""
 
     def __init__(self) -> None:
         self.sessions: dict[Reach, aiohttp.ClientSession] = {}
@@ -82,7 +82,7 @@ class LoopPools:
         self.by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools] = WeakKeyDictionary()
 
     def close(self) -> None:
-        """Close the pools of the loops that go on."""
+        """Close the pools of the loops that still run."""
         for loop, pools in list(self.by_loop.items()):
             if loop.is_running():
                 with suppress(TimeoutError):
@@ -100,7 +100,7 @@ async def _session(loop: asyncio.AbstractEventLoop, reach: Reach) -> aiohttp.Cli
 
 
 async def aclose() -> None:
-    """Close the running loop's pools. Loops that end through `asyncio.run` and its like do it by themselves."""
+    """Close the running loop's pools. `asyncio.run` and the like do it by themselves."""
     pools = runtime.state(LoopPools).by_loop.pop(asyncio.get_running_loop(), None)
     if pools is not None:
         await pools.close()
@@ -108,13 +108,13 @@ async def aclose() -> None:
 
 @lru_cache(maxsize=1024)
 def _parsed(url: str) -> URL:
-    """The URL as it stands: our quoting is not touched again."""
+    """The URL unchanged: it is quoted already."""
     return URL(url, encoded=True)
 
 
 @lru_cache(maxsize=64)
 def _timeout(limits: Limits) -> aiohttp.ClientTimeout:
-    """aiohttp's clocks up to the first byte; `total` is ours, for aiohttp's own costs more than all the others."""
+    """aiohttp's timeouts up to the first byte. Not `total`: aiohttp's own is slower than all the others together."""
     return aiohttp.ClientTimeout(
         total=None,
         connect=soonest(limits.connect, limits.total),
@@ -123,22 +123,23 @@ def _timeout(limits: Limits) -> aiohttp.ClientTimeout:
 
 
 class StreamedResponse(PiecewiseBody):
-    """What a server said: status and headers at once, the body as it comes.
+    """The response of a server: status and headers at once, the body as it comes.
 
-    Reading raises NetworkError when the body is cut, UpstreamTimeout when it stalls, ProviderError when too large.
+    Reading raises NetworkError for a body that breaks off, UpstreamTimeout when it stalls, ProviderError when too
+    large.
     """
 
-    __slots__ = ("_left", "_response", "_timed_out", "headers", "status")
+    __slots__ = ("_remaining", "_response", "_timed_out", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse, max_bytes: int | None) -> None:
         self._response = response
-        self._left = max_bytes
+        self._remaining = max_bytes
         self._timed_out = False
         self.status = response.status
         self.headers: list[tuple[str, str]] = list(response.headers.items())
 
     async def read_some(self) -> bytes:
-        """What has arrived of the body, waiting for some; b"" at its end. Nothing is read ahead of the reader."""
+        """The bytes that have arrived, waiting for some; b"" at the end of the body. Never reads ahead."""
         content = self._response.content
         try:
             piece: bytes = await content.readany()
@@ -146,9 +147,9 @@ class StreamedResponse(PiecewiseBody):
             piece = b"" if self._timed_out else _aiohttp_private.read_rest(content)
             if not piece:
                 raise (failures.timeout_error() if self._timed_out else _translated(error)) from error
-        if self._left is not None:
-            self._left -= len(piece)
-            if self._left < 0:
+        if self._remaining is not None:
+            self._remaining -= len(piece)
+            if self._remaining < 0:
                 raise failures.too_large()
         return piece
 
@@ -158,10 +159,11 @@ class StreamedResponse(PiecewiseBody):
 
 
 class stream:
-    """Send a request and give its answer; leaving the context closes the connection at once unless the body was read.
+    """Send a request: `async with http.stream(…) as response`. Leaving the context before the end of the body closes
+    the connection at once.
 
-    Raises NetworkError, UpstreamTimeout, AddressRefused or ConfigurationError (a CA file that cannot be read). A class
-    and no generator, because every call to a model passes here; used like a function: `async with http.stream(…)`.
+    Raises NetworkError, UpstreamTimeout, AddressRefused or ConfigurationError (an unreadable CA file). A class instead
+    of a generator, because every call to a model passes here and a generator is slower.
     """
 
     __slots__ = ("_limits", "_reach", "_request", "_response", "_timer", "_url")
@@ -191,11 +193,11 @@ class stream:
         if self._reach is Reach.CONFIGURED and local.is_local(self._url):
             self._url = await asyncio.to_thread(local.locate, self._url)
         self._response = response = await _send(await _session(loop, self._reach), self._url, *self._request)
-        _aiohttp_private.set_read_timeout(response, limits.idle)  # the clock that runs still has the first byte's limit
-        answer = StreamedResponse(response, limits.max_bytes)
+        _aiohttp_private.set_read_timeout(response, limits.idle)  # until now the limit of the first byte holds
+        streamed = StreamedResponse(response, limits.max_bytes)
         if ends is not None:
-            self._timer = loop.call_at(ends, answer._give_up)
-        return answer
+            self._timer = loop.call_at(ends, streamed._give_up)
+        return streamed
 
     async def __aexit__(self, *_error: object) -> None:
         if self._timer is not None:
@@ -213,7 +215,7 @@ async def _send(
     limits: Limits,
     tls: Tls,
 ) -> aiohttp.ClientResponse:
-    """Send; again when a connection out of the pool turns out to be dead, for then nobody read the request."""
+    """Send the request, and once more where a pooled connection was dead, because then no server read it."""
     while True:
         _aiohttp_private.dialled.set(False)
         started = time.monotonic()

@@ -1,1 +1,1 @@
-"""How providers are spoken to: addresses, headers, model lists, event streams, the bodies of their errors."""
+"""The protocols of providers: addresses, headers, model lists, event streams, error bodies."""

@@ -1,7 +1,7 @@
-"""A provider's refusal as one of our errors: its words, its code, its status, and whether and when to try again.
+"""A provider's error response as one of our errors: its words, code, status, and whether and when to try again.
 
-Bodies are read defensively. Seen: `{"error": {"message", "code", "type", "param"}}` (OpenAI), `{"error": "text"}`,
-`{"detail": "text" | [{"loc", "msg", "type"}]}` (FastAPI), `{"statusCode", "message"}` (API managers),
+Bodies are read defensively. Shapes in use: `{"error": {"message", "code", "type", "param"}}` (OpenAI), `{"error":
+"text"}`, `{"detail": "text" | [{"loc", "msg", "type"}]}` (FastAPI), `{"statusCode", "message"}` (API managers),
 `{"errors": [...]}`, `{"title"}` (RFC 9457), a list of one object (Google), `error.metadata.raw` (the provider behind
 OpenRouter), numbers as codes, plain text, HTML pages of proxies, nothing at all.
 """
@@ -34,7 +34,7 @@ REFUSED_TYPES = {"image_generation_user_error"}
 REFUSED_WORDS = re.compile(
     r"safety system|safety_violations|content[ _]policy|moderation[ _]blocked|content filter", re.IGNORECASE
 )
-NO_MONEY_CODES = {
+NO_CREDIT_CODES = {
     "insufficient_quota",
     "credit_balance_exhausted",
     "organization_spend_limit_exceeded",
@@ -65,18 +65,18 @@ _UNKNOWN_WORDS = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TEXT_KEYS = ("error", "message", "detail", "errors", "msg", "title")  # where a sentence may stand, in any shape
+_TEXT_KEYS = ("error", "message", "detail", "errors", "msg", "title")  # members that may hold a sentence, in any shape
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What an error body says. `message` is one line; `code` is a text or empty: numbers only repeat the status."""
+    """The content of an error body. `message` is one line; `code` is a name or empty: numbers repeat the status."""
 
     message: str
     code: str = ""
     type: str = ""
     param: str = ""
-    detail: Mapping[str, Any] | None = None  # the whole error object, for members of one provider's own
+    detail: Mapping[str, Any] | None = None  # the whole error object, for members that only one provider has
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -99,20 +99,20 @@ def provider_words(body: bytes) -> str:
 
 
 def of_value(error: Any) -> ErrorBody:
-    """The same for an `error` member that is parsed already: an object, or a text."""
+    """The same for an `error` member that is parsed already: an object or a text."""
     if not isinstance(error, dict):
         return ErrorBody(words.clean(_text(error)))
     inner, metadata = error.get("innererror"), error.get("metadata")
-    codes = [_text(error.get("code")), _text(error.get("status"))]  # Google's class stands in `status`
+    codes = [_text(error.get("code")), _text(error.get("status"))]  # Google's name of the error
     if isinstance(inner, dict):
         codes.append(_text(inner.get("code")))
     code = next((text for text in codes if text and not text.lstrip("-").isdigit()), "")
     message, param = _sentence_in(error.get("message")), _text(error.get("param"))
-    if isinstance(metadata, dict):  # OpenRouter's: its own class of error, and the words of the provider behind it
+    if isinstance(metadata, dict):  # OpenRouter: its own type of error, and the words of the provider behind it
         code = _text(metadata.get("error_type")) or code
         if raw := metadata.get("raw"):
-            behind = read(raw.encode()) if isinstance(raw, str) else of_value(raw)
-            message = f"{message}: {behind.message}" if behind.message else message
+            inner_body = read(raw.encode()) if isinstance(raw, str) else of_value(raw)
+            message = f"{message}: {inner_body.message}" if inner_body.message else message
     if not message and isinstance(detail := error.get("detail") or error.get("errors"), list):
         message, param, code = _from_entries(detail, code)
     message = message or _sentence_in(error)
@@ -120,7 +120,7 @@ def of_value(error: Any) -> ErrorBody:
 
 
 def _from_entries(entries: list[Any], code: str) -> tuple[str, str, str]:
-    """FastAPI's list of {loc, msg, type}. The rejected input itself is not repeated."""
+    """Message, param and code from FastAPI's list of {loc, msg, type}; without the input that was rejected."""
     located = [(_last(entry.get("loc")), entry) for entry in entries if isinstance(entry, dict) and "msg" in entry]
     if not located:
         return _sentence_in(entries), "", code
@@ -133,7 +133,7 @@ def _last(loc: Any) -> str:
 
 
 def _sentence_in(value: Any) -> str:
-    """The first sentence in a value of any shape; nothing where only numbers and names stand in it."""
+    """The first sentence in a value of any shape; empty where it holds none."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
@@ -144,7 +144,7 @@ def _sentence_in(value: Any) -> str:
 
 
 def wait_of(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: `retry-after-ms`, else `Retry-After` in seconds or as a date; None when neither makes sense."""
+    """Seconds to wait: `retry-after-ms`, else `Retry-After` in seconds or as a date; None where neither can be read."""
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         value = (headers.get(name) or headers.get(name.title()) or "").strip()
         try:
@@ -165,19 +165,19 @@ def wait_of(headers: Mapping[str, str]) -> float | None:
 def error_of(
     status: int, body: bytes, headers: Mapping[str, str], *, refused: str | Promise | None = None
 ) -> ProviderError:
-    """The error for an answer of 400 and above. `refused`: our sentence where its safety rules refuse the content."""
+    """The error for a response of 400 and above. `refused`: our sentence for content that safety rules refused."""
     return as_error(read(body), status=status, wait=wait_of(headers), refused=refused)
 
 
 def as_error(
     body: ErrorBody, *, status: int = 0, wait: float | None = None, refused: str | Promise | None = None
 ) -> ProviderError:
-    """What a provider told, in an answer or in mid-stream (`status` 0: none was given), as our error."""
-    code, known = body.code, status or _status_in(body.detail)
-    status = known or 502
+    """Our error for an error body, in a response or in a stream (`status` 0: there is none)."""
+    code, given_status = body.code, status or _status_in(body.detail)
+    status = given_status or 502
     if is_content_refusal(body):
         return ContentRefused(refused or _("The provider's safety rules refused this."), provider=body.message)
-    if code.lower() in NO_MONEY_CODES or body.type.lower() in NO_MONEY_CODES or (status == 402 and wait is None):
+    if code.lower() in NO_CREDIT_CODES or body.type.lower() in NO_CREDIT_CODES or (status == 402 and wait is None):
         message = _("The account at the provider has no credit left.")
         return ProviderError(message, code=code or "insufficient_quota", provider=body.message, status=status)
     return ProviderError(
@@ -186,13 +186,13 @@ def as_error(
         param=body.param or None,
         provider=body.message,
         retry_after=wait,
-        retryable=_is_passing(known, body) or (status == 402 and wait is not None),
+        retryable=_is_passing(given_status, body) or (status == 402 and wait is not None),
         status=status,
     )
 
 
 def is_content_refusal(body: ErrorBody) -> bool:
-    """By code and type first; by the message only when neither says anything."""
+    """Whether safety rules refused the content: by code and type, and by the message where there is no code."""
     if body.code.lower() in REFUSED_CODES or body.type.lower() in REFUSED_TYPES:
         return True
     metadata = (body.detail or {}).get("metadata")
@@ -204,7 +204,7 @@ def is_content_refusal(body: ErrorBody) -> bool:
 
 
 def unknown_parameters(body: ErrorBody, sent: set[str]) -> set[str]:
-    """Which of the parameters that we sent the provider calls unknown or unsupported; none when it means otherwise."""
+    """The parameters that we sent and that the provider calls unknown or unsupported; empty for other errors."""
     if body.code not in _UNKNOWN_CODES and not _UNKNOWN_WORDS.search(body.message):
         return set()
     if body.param.partition("[")[0] in sent:
@@ -213,13 +213,14 @@ def unknown_parameters(body: ErrorBody, sent: set[str]) -> set[str]:
 
 
 def _is_passing(status: int, body: ErrorBody) -> bool:
+    """Whether the same request may succeed later."""
     if status:
         return status in RETRYABLE or status >= 500
     return bool({body.code, body.type} & RETRYABLE_CODES)
 
 
 def _status_in(detail: Mapping[str, Any] | None) -> int:
-    """A numeric code in an error object that came with HTTP 200 is the status it should have had."""
+    """The status in the numeric code of an error object, which may come with HTTP 200; 0 without one."""
     code = _text((detail or {}).get("code"))
     return int(code) if re.fullmatch(r"[45]\d\d", code) else 0
 

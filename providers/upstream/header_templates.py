@@ -1,4 +1,4 @@
-"""Custom headers as people write them: one `Name: value` per line."""
+"""Custom headers as text: one `Name: value` per line."""
 
 import re
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, a token
-# These say how one message travels; a fixed value breaks every call.
+# HTTP sets these for each message; a fixed value would break every call.
 RESERVED = {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive"}
 
 
 def parse_headers(text: str) -> dict[str, str]:
-    """Lines to a mapping. Raises ValidationError that names the line."""
+    """The headers in a text. Raises ValidationError with the number of the line."""
     headers: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
@@ -26,7 +26,7 @@ def parse_headers(text: str) -> dict[str, str]:
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Raise ValidationError unless every name can be a header's and every value can stand behind it."""
+    """Raise ValidationError unless every name and every value is allowed in a header."""
     for name, value in headers.items():
         if not NAME.fullmatch(name):
             raise ValidationError(_("“%(name)s” cannot be the name of a header.") % {"name": name}, "name")

@@ -1,6 +1,6 @@
-"""The headers of every call to a provider: proof of who we are, attribution, the person, the administrator's own.
+"""The headers of every call to a provider: authentication, attribution, user headers, custom headers.
 
-One function, so that listing, verifying, chatting and speaking cannot differ.
+Model lists, checks, chats and speech all use `headers_for`, so they cannot differ.
 """
 
 import asyncio
@@ -15,20 +15,20 @@ import jwt
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from providers.auth import AUTH_TYPES, NOBODY, AuthType, Who
+from providers.auth import AUTH_TYPES, NOBODY, AuthType, CallerIdentity
 from providers.errors import ConfigurationError
 from providers.facts import Caller, ConnectionFacts
 from providers.fields import UNREADABLE
 from providers.upstream import kinds, oauth
 
 JWT_SECONDS = 300
-# Printable ASCII stays as it is; what could end a header, or is read differently by servers, is quoted.
+# Printable ASCII stays as it is. Anything else could end a header or be read differently by servers: it is quoted.
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _VARIABLE = re.compile(r"\{\{\s*([A-Z_]+)\s*\}\}")
 
 
 class CallPurpose(TypedDict, total=False):
-    """What a call is made for, as far as its headers say; all of it may be left out."""
+    """What the headers say about a call; every member is optional."""
 
     accept: str
     caller: Caller | None
@@ -39,35 +39,36 @@ class CallPurpose(TypedDict, total=False):
 
 
 async def headers_for(connection: ConnectionFacts, **purpose: Unpack[CallPurpose]) -> dict[str, str]:
-    """The headers of one call. Raises ConfigurationError where the connection cannot prove who it is.
+    """The headers of one call. Raises ConfigurationError where the connection has no usable credential.
 
-    Auth types that wait for something do so in a thread.
+    Auth types that block run in a thread.
     """
     auth_type = _auth_type(connection)
-    prove = partial(_proof, auth_type, connection, purpose)
-    return _assemble(connection, await asyncio.to_thread(prove) if auth_type.blocking else prove(), purpose)
+    authenticate = partial(_auth_headers, auth_type, connection, purpose)
+    auth_headers = await asyncio.to_thread(authenticate) if auth_type.blocking else authenticate()
+    return _assemble(connection, auth_headers, purpose)
 
 
 def headers_for_blocking(connection: ConnectionFacts, **purpose: Unpack[CallPurpose]) -> dict[str, str]:
     """The same for threads."""
-    return _assemble(connection, _proof(_auth_type(connection), connection, purpose), purpose)
+    return _assemble(connection, _auth_headers(_auth_type(connection), connection, purpose), purpose)
 
 
-def _assemble(connection: ConnectionFacts, proof: Mapping[str, str], purpose: CallPurpose) -> dict[str, str]:
+def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purpose: CallPurpose) -> dict[str, str]:
     caller, cookies = purpose.get("caller"), purpose.get("cookies")
-    headers = {"Content-Type": "application/json", "Accept": purpose.get("accept", "application/json"), **proof}
+    headers = {"Content-Type": "application/json", "Accept": purpose.get("accept", "application/json"), **auth_headers}
     if (owner := kinds.at(connection.base_url)) is not None and owner.attribution:
         headers.update(_attribution(owner))
     if caller is not None and settings.ENABLE_FORWARD_USER_INFO_HEADERS:
-        headers.update(_person(caller, purpose.get("chat_id", "")))
+        headers.update(_user_headers(caller, purpose.get("chat_id", "")))
     if cookies and connection.forward_cookies != "none":
         headers["Cookie"] = cookie_header(allowed_cookies(cookies, connection.forward_cookies))
     if connection.headers:
-        _add_own(headers, connection.headers, _variables(purpose))
+        _add_custom(headers, connection.headers, _variables(purpose))
     return headers
 
 
-# --- proof ------------------------------------------------------------------------------------------------------------
+# --- authentication ---------------------------------------------------------------------------------------------------
 
 
 def _auth_type(connection: ConnectionFacts) -> AuthType:
@@ -77,21 +78,21 @@ def _auth_type(connection: ConnectionFacts) -> AuthType:
         raise ConfigurationError(_("The connection's way of authentication is not known here.")) from error
 
 
-def _proof(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPurpose) -> dict[str, str]:
+def _auth_headers(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPurpose) -> dict[str, str]:
     if connection.secret == UNREADABLE:
         raise ConfigurationError(_("The connection's key cannot be decrypted. Enter it again."), code="key_unreadable")
-    headers = auth_type.headers(connection.secret, connection.auth_options, _who(auth_type, connection, purpose))
+    headers = auth_type.headers(connection.secret, connection.auth_options, _identity(auth_type, connection, purpose))
     key_header = kinds.of(connection).key_header
     if key_header and auth_type.presents_key and connection.secret:
         return {key_header: connection.secret}
     return headers
 
 
-def _who(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPurpose) -> Who:
+def _identity(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPurpose) -> CallerIdentity:
     caller = purpose.get("caller")
     if caller is None or not auth_type.needs_user:
         return NOBODY
-    return Who(
+    return CallerIdentity(
         user_id=caller.user_id,
         credential=caller.credential,
         cookies=allowed_cookies(purpose.get("cookies") or {}, connection.forward_cookies),
@@ -103,7 +104,7 @@ def _who(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPurpose)
 
 
 def allowed_cookies(cookies: Mapping[str, str], rule: str) -> dict[str, str]:
-    """The cookies that a connection's rule lets through: `none`, `others` (all but this site's own), `all`."""
+    """The cookies that a connection's rule forwards: `none`, `others` (all but this site's own), `all`."""
     if rule == "all":
         return dict(cookies)
     if rule == "none":
@@ -116,16 +117,16 @@ def cookie_header(cookies: Mapping[str, str]) -> str:
     return "; ".join(f"{plain(name)}={plain(value)}" for name, value in cookies.items())
 
 
-# --- who is asking ----------------------------------------------------------------------------------------------------
+# --- attribution and user headers -------------------------------------------------------------------------------------
 
 
 def _attribution(kind: kinds.ConnectionKind) -> dict[str, str]:
-    """What the provider is told about this site; settings that are empty are left out."""
+    """The headers that name this site to the provider; empty settings are left out."""
     return {name: plain(value) for name, setting in kind.attribution if (value := getattr(settings, setting))}
 
 
-def _person(caller: Caller, chat_id: str) -> dict[str, str]:
-    """The documented user headers, or one token that says the same and cannot be forged."""
+def _user_headers(caller: Caller, chat_id: str) -> dict[str, str]:
+    """The user headers, or one signed token with the same content; docs/upstreams/compatibility.md, “User headers”."""
     prefix = settings.FORWARD_USER_INFO_HEADER_PREFIX
     if settings.FORWARD_USER_INFO_HEADER_JWT_SECRET:
         headers = {f"{prefix}User-Jwt": _signed(caller)}
@@ -155,7 +156,7 @@ def _signed(caller: Caller) -> str:
     return jwt.encode(claims, settings.FORWARD_USER_INFO_HEADER_JWT_SECRET, algorithm="HS256")
 
 
-# --- the administrator's own ------------------------------------------------------------------------------------------
+# --- custom headers ---------------------------------------------------------------------------------------------------
 
 
 def _variables(purpose: CallPurpose) -> dict[str, str]:
@@ -180,19 +181,19 @@ KNOWN_VARIABLES = frozenset(
 )
 
 
-def _add_own(headers: dict[str, str], own: Mapping[str, str], variables: Mapping[str, str]) -> None:
-    """Put the connection's headers over ours, whatever the case of their names; unknown variables stay."""
+def _add_custom(headers: dict[str, str], custom: Mapping[str, str], variables: Mapping[str, str]) -> None:
+    """Replace headers by the connection's own, whatever the case of their names. Unknown variables stay as they are."""
 
     def value_of(match: re.Match[str]) -> str:
         name = match[1]
         return plain(variables.get(name, "")) if name in KNOWN_VARIABLES else match[0]
 
-    for name, template in own.items():
+    for name, template in custom.items():
         for existing in [key for key in headers if key.lower() == name.lower()]:
             del headers[existing]
         headers[name] = plain(_VARIABLE.sub(value_of, str(template)))
 
 
 def plain(value: str) -> str:
-    """A text that can stand in a header: what is not printable ASCII is percent-encoded (UTF-8), line ends included."""
+    """A text as a header can hold it: all but printable ASCII is percent-encoded as UTF-8, line ends too."""
     return value if value.isascii() and value.isprintable() else quote(value, safe=_PRINTABLE)

@@ -21,7 +21,7 @@ from providers.errors import ConfigurationError
 
 
 class Server(Protocol):
-    """What the table reads of a connection. `base_url` has no slash at its end; `api_version` may be empty."""
+    """What the table's functions read of a connection. `base_url` has no trailing slash; `api_version` may be empty."""
 
     @property
     def kind(self) -> str: ...
@@ -33,7 +33,7 @@ class Server(Protocol):
     def api_version(self) -> str: ...
 
 
-# --- what holds where a row says nothing ------------------------------------------------------------------------------
+# --- defaults of the rows ---------------------------------------------------------------------------------------------
 
 
 def _unchanged(url: str) -> str:
@@ -63,41 +63,41 @@ class ConnectionKind:
     name: str  # stored in `Connection.kind`
     label: Any
     example: str  # a base URL, for the form
-    note: Any = ""  # a sentence for the form: what is particular about this kind
-    hosts: tuple[str, ...] = ()  # the provider's own; an address there, or at a subdomain, belongs to this kind
+    note: Any = ""  # for the form: what is special about this kind
+    hosts: tuple[str, ...] = ()  # the provider's hosts; addresses there and at subdomains are of this kind
     brand: str = ""  # the name of a new connection to one of `hosts`
     config_flag: str = ""  # the member of the flat configuration that is true for this kind
     needs_api_version: bool = False  # the form asks for `api_version`
-    owned_by: str = "openai"  # member of our model list: through which protocol the models are called
+    owned_by: str = "openai"  # in our model list: the protocol by which the models are called
 
-    # How a key is presented, and who is told about this site.
-    key_header: str = ""  # carries a plain key alone; empty: `Authorization: Bearer`
+    # How a key is sent, and which headers name this site.
+    key_header: str = ""  # holds the plain key; empty: `Authorization: Bearer`
     attribution: tuple[tuple[str, str], ...] = ()  # (header, setting), sent to `hosts` alone
 
     # Addresses.
-    clean_url: Callable[[str], str] = _unchanged  # base URL as written, without slash at its end → as stored
-    # (server, the operation's path, the model's id there, whether Azure has it below a deployment) → URL
+    clean_url: Callable[[str], str] = _unchanged  # base URL as entered, without trailing slash → as stored
+    # (server, path of the operation, the model's id there, whether Azure has the path below a deployment) → URL
     endpoint: Callable[[Server, str, str, bool], str] = _endpoint
-    # The model list; the next URL is asked where the one before answers 404. Raises ConfigurationError without a list.
+    # The model list; on a 404 the next URL is asked. Raises ConfigurationError where there is no list.
     list_urls: Callable[[Server], list[str]] = _model_list
-    probe_urls: Callable[[Server], list[str]] | None = None  # "does it answer?"; None: as `list_urls`
-    proof_path: str = ""  # below the base URL: "is the key good?", where the model list answers without one
+    probe_urls: Callable[[Server], list[str]] | None = None  # whether it answers; None: as `list_urls`
+    proof_path: str = ""  # below the base URL: whether the key is valid, where the model list needs none
 
     # Models and payloads.
-    has_openai_models: Callable[[Server], bool] = _is_at_openai  # takes OpenAI's newest parameters; names tell families
-    has_deployments: bool = False  # administrators name the models: the list holds none that is not meant for chats
-    has_reasoning_names: bool = True  # a model called o3 or gpt-5 is one; false: names are free
-    has_developer_role: bool = True  # false: messages of a `developer` become those of a `system`
-    chat_parameters: Callable[[Server], frozenset[str] | None] = _any_parameter  # all it takes; None: not limited
+    has_openai_models: Callable[[Server], bool] = _is_at_openai  # OpenAI's parameters and model names
+    has_deployments: bool = False  # administrators name the models, so all of them are meant for chats
+    has_reasoning_names: bool = True  # a model named o3 or gpt-5 reasons; false: names are free
+    has_developer_role: bool = True  # false: the role `developer` becomes `system`
+    chat_parameters: Callable[[Server], frozenset[str] | None] = _any_parameter  # all that it accepts; None: any
 
 
 # --- Azure ------------------------------------------------------------------------------------------------------------
 #
-# Two surfaces: the classic one has a deployment in the path and always a version; the newer one (`…/openai/v1`) is the
-# plain protocol, where `model` names the deployment.
+# Two surfaces, see docs/upstreams/azure-openai.md, “Surfaces”. The classic one has a deployment in the path and always
+# a version; the newer one (`…/openai/v1`) is the plain protocol, where `model` names the deployment.
 
 AZURE_DEFAULT_VERSION = "2023-03-15-preview"
-AZURE_STREAM_OPTIONS_SINCE = "2024-09-01"  # the first version that takes `stream_options`
+AZURE_STREAM_OPTIONS_SINCE = "2024-09-01"  # the first version that accepts `stream_options`
 # The classic surface answers 400 to a member of a chat completion that it does not know.
 AZURE_CHAT_PARAMETERS = frozenset(
     """
@@ -115,7 +115,7 @@ def _is_azure_classic(server: Server) -> bool:
 
 
 def _azure_version(server: Server) -> str:
-    """The query, with the default version where the surface needs one."""
+    """The query string, with the default version where the surface needs one."""
     version = server.api_version or (AZURE_DEFAULT_VERSION if _is_azure_classic(server) else "")
     return f"?api-version={quote(version, safe='')}" if version else ""
 
@@ -129,7 +129,7 @@ def _azure_endpoint(server: Server, path: str, model: str, deployed: bool) -> st
     if _is_azure_classic(server):
         base = _azure_root(server)
         if deployed:
-            # A base that names its deployment keeps it; the name is one path segment whatever it holds.
+            # A base URL with a deployment keeps it. A deployment's name is quoted into one segment of the path.
             fixed = "/openai/deployments/" in server.base_url
             base = server.base_url if fixed else f"{base}/deployments/{quote(model, safe='')}"
     return f"{base}/{path}{_azure_version(server)}"
@@ -144,7 +144,7 @@ def _azure_list(server: Server) -> list[str]:
 
 
 def _azure_probe(server: Server) -> list[str]:
-    """The classic surface lists what the region offers: no deployments, but an answer and a tried key."""
+    """The classic surface lists the models of the region: no deployments, but it answers and checks the key."""
     base = _azure_root(server) if _is_azure_classic(server) else server.base_url
     return [f"{base}/models{_azure_version(server)}"]
 
@@ -152,7 +152,7 @@ def _azure_probe(server: Server) -> list[str]:
 def _azure_chat_parameters(server: Server) -> frozenset[str] | None:
     if not _is_azure_classic(server):
         return None
-    version = server.api_version or AZURE_DEFAULT_VERSION  # a date, or `preview`, which sorts behind every date
+    version = server.api_version or AZURE_DEFAULT_VERSION  # a date, or `preview`, which sorts after every date
     if version[:10] >= AZURE_STREAM_OPTIONS_SINCE:
         return AZURE_CHAT_PARAMETERS | {"stream_options"}
     return AZURE_CHAT_PARAMETERS
@@ -162,12 +162,12 @@ def _azure_chat_parameters(server: Server) -> frozenset[str] | None:
 
 
 def _ollama_url(url: str) -> str:
-    """The OpenAI-compatible surface is at `/v1`, which people leave out."""
+    """The OpenAI-compatible surface is at `/v1`, which people tend to leave out."""
     return url if url.endswith("/v1") or not url else f"{url}/v1"
 
 
 def _ollama_list(server: Server) -> list[str]:
-    """Its own list has names and details that `/v1` leaves out."""
+    """Ollama's own list has names and details that `/v1/models` lacks."""
     return [f"{server.base_url.removesuffix('/v1')}/api/tags", *_model_list(server)]
 
 
@@ -214,32 +214,32 @@ OLLAMA = ConnectionKind(
     clean_url=_ollama_url,
     list_urls=_ollama_list,
     has_reasoning_names=False,
-    has_developer_role=False,  # its templates lose the text of a developer
+    has_developer_role=False,  # its templates drop messages of a developer
 )
 
 KINDS: dict[str, ConnectionKind] = {kind.name: kind for kind in (OPENAI, AZURE, OPENROUTER, OLLAMA)}
-DEFAULT = OPENAI  # of a new connection, and of one whose kind is no longer in the table
+DEFAULT = OPENAI  # of new connections, and of those whose kind is no longer in the table
 
 
 def named(name: str) -> ConnectionKind:
-    """The row of this name; the default one for a name that is not in the table."""
+    """The kind of this name; the default one for an unknown name."""
     return KINDS.get(name, DEFAULT)
 
 
 def of(server: Server) -> ConnectionKind:
-    """The row of a connection."""
+    """The kind of a connection."""
     return KINDS.get(server.kind, DEFAULT)
 
 
 @lru_cache(maxsize=1024)
 def at(url: str) -> ConnectionKind | None:
-    """The kind whose provider this address belongs to, by its host; None for anybody else's."""
+    """The kind of provider that the host of this address belongs to; None for other hosts."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return None
     for kind in KINDS.values():
-        if any(host == known or host.endswith(f".{known}") for known in kind.hosts):
+        if any(host == own or host.endswith(f".{own}") for own in kind.hosts):
             return kind
     return None
 
@@ -248,17 +248,17 @@ def at(url: str) -> ConnectionKind | None:
 
 
 def clean_base_url(kind: str, url: str) -> str:
-    """A base URL as it is stored: no spaces around it, no slash at its end, completed as its kind needs it."""
+    """A base URL as it is stored: without spaces around it and trailing slash, completed as its kind needs it."""
     return named(kind).clean_url(url.strip().rstrip("/"))
 
 
 def probe_urls(server: Server) -> list[str]:
-    """Where to ask whether a server answers and takes the key; the next URL where the one before answers 404."""
+    """The URLs that show whether a server answers and accepts the key; on a 404 the next one is asked."""
     kind = of(server)
     return (kind.probe_urls or kind.list_urls)(server)
 
 
 def proof_url(server: Server) -> str | None:
-    """Where to ask whether the key is good; None where the model list says so."""
+    """The URL that shows whether the key is valid; None where the model list does."""
     path = of(server).proof_path
     return f"{server.base_url}/{path}" if path else None

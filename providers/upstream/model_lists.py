@@ -1,6 +1,6 @@
-"""Which models a connection offers: how to read what its list says. Values in, values out; no rows.
+"""A parser of the model lists of providers. It takes and returns values and knows no rows.
 
-Shapes in the wild: `{"data": [...]}` (OpenAI and most), a bare list, `{"data": null}` for nothing (Ollama),
+Shapes in use: `{"data": [...]}` (OpenAI and most), a bare list, `{"data": null}` for nothing (Ollama),
 `{"models": [...]}` (Ollama's own), plain texts instead of objects, error objects with status 200, HTML, the same id
 twice, a name that is null.
 """
@@ -23,40 +23,40 @@ from providers.upstream.error_bodies import error_of, provider_words
 MAX_BYTES = 32 * 1024 * 1024
 MAX_MODELS = 20_000
 MAX_ID = 255  # characters; the width of the columns
-MAX_RAW = 16 * 1024  # bytes kept of one provider's object; a longer one keeps its plain members only
-# What api.openai.com lists beside its chat models. They can be called, but nobody picks them in a chat.
+MAX_RAW = 16 * 1024  # bytes stored of a model's object; of a longer one only the plain members are stored
+# Other models in the list of api.openai.com: they can be called, but are no choice for a chat.
 NOT_FOR_CHAT = ("babbage", "dall-e", "davinci", "embedding", "tts", "whisper")
-# OpenAI's list does not say which models call functions. gpt-4o and later and those that think do, but for the first
-# small ones, those of ChatGPT's own page, and those made for one thing.
+# OpenAI's list does not say which models call functions. gpt-4o, later ones and reasoning models do. Exceptions: the
+# first small ones, those of ChatGPT's own page, and those made for one purpose.
 _CALLS = re.compile(r"(?:^|[/.:@])(?:gpt-4o|gpt-4\.\d|gpt-(?:[5-9]|[12]\d)|o\d+)(?![a-z0-9])", re.IGNORECASE)
 _DOES_NOT = re.compile(
     r"o1-(?:mini|preview)|gpt-5-chat|chat-latest|search|audio|realtime|transcribe|tts|image|instruct", re.IGNORECASE
 )
-# Speech models by their names; Gemini's speak through its chat alone.
+# Speech models by their names. Gemini's are left out: they answer chat requests only.
 FOR_SPEECH = re.compile(r"(?<![a-z])(?:tts|kokoro|orpheus)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """One model as a provider lists it: its id there and the provider's own object."""
+class ListedModel:
+    """One entry of a provider's model list: the id there and the provider's own object."""
 
     upstream_id: str
     raw: Mapping[str, Any] = field(repr=False)
 
 
 def limits_of(facts: ConnectionFacts) -> http.Limits:
-    """A list is one small answer: `AIOHTTP_CLIENT_TIMEOUT_MODEL_LIST` for the whole of it."""
+    """The limits for reading a list: `AIOHTTP_CLIENT_TIMEOUT_MODEL_LIST` for the whole response."""
     total = settings.MODEL_LIST_TIMEOUT
     return http.Limits(connect=facts.limits.connect, first_byte=total, idle=total, total=total, max_bytes=MAX_BYTES)
 
 
-def static_list(model_ids: Iterable[str]) -> list[Listed]:
-    """The administrator's own list."""
-    return _unique(Listed(name, {"id": name, "object": "model", "owned_by": "openai"}) for name in model_ids)
+def static_list(model_ids: Iterable[str]) -> list[ListedModel]:
+    """The list that an administrator entered."""
+    return _unique(ListedModel(name, {"id": name, "object": "model", "owned_by": "openai"}) for name in model_ids)
 
 
-def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[Listed]:
-    """The models in an answer. Raises ProviderError with the provider's words when it is no list."""
+def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[ListedModel]:
+    """The models in a response. Raises ProviderError with the provider's words where it is no list."""
     if status >= 400:
         raise error_of(status, body, headers)
     try:
@@ -84,7 +84,7 @@ def _no_list(status: int, body: bytes) -> ProviderError:
     )
 
 
-def _read_item(item: Any) -> Listed | None:
+def _read_item(item: Any) -> ListedModel | None:
     if isinstance(item, str):
         item = {"id": item}
     if not isinstance(item, dict):
@@ -99,27 +99,27 @@ def _read_item(item: Any) -> Listed | None:
         raw = {
             k: v for k, v in raw.items() if not isinstance(v, dict | list) and not (isinstance(v, str) and len(v) > 500)
         }
-    return Listed(upstream_id, {"id": upstream_id, **raw})
+    return ListedModel(upstream_id, {"id": upstream_id, **raw})
 
 
-def _unique(items: Iterable[Listed]) -> list[Listed]:
-    seen: dict[str, Listed] = {}
+def _unique(items: Iterable[ListedModel]) -> list[ListedModel]:
+    by_id: dict[str, ListedModel] = {}
     for item in items:
-        seen.setdefault(item.upstream_id, item)
-    return list(seen.values())
+        by_id.setdefault(item.upstream_id, item)
+    return list(by_id.values())
 
 
-# --- what the provider's object says ---------------------------------------------------------------------------------
+# --- the provider's object of a model --------------------------------------------------------------------------------
 
 
 def name_of(raw: Mapping[str, Any]) -> str:
-    """The provider's name for people, or nothing where it has none besides the id."""
+    """The model's display name; empty where the provider has none besides the id."""
     name = raw.get("name")
     return name.strip() if isinstance(name, str) and name != raw.get("id") else ""
 
 
 def description_of(raw: Mapping[str, Any]) -> str:
-    """The provider's own sentence (OpenRouter), or size and quantisation (Ollama)."""
+    """The provider's description (OpenRouter), or size and quantisation (Ollama)."""
     if isinstance(raw.get("description"), str):
         return str(raw["description"]).strip()[:2000]
     details = raw.get("details")
@@ -130,7 +130,7 @@ def description_of(raw: Mapping[str, Any]) -> str:
 
 
 def vision_of(raw: Mapping[str, Any]) -> bool | None:
-    """Whether the model takes pictures; None where the provider does not say."""
+    """Whether the model accepts images; None where the provider does not say."""
     architecture = raw.get("architecture")
     if isinstance(architecture, dict) and isinstance(architecture.get("input_modalities"), list):
         return "image" in architecture["input_modalities"]
@@ -160,18 +160,18 @@ def tools_of(raw: Mapping[str, Any]) -> bool | None:
 
 
 def is_known_to_call(facts: ConnectionFacts, upstream_id: str) -> bool:
-    """Whether a model calls functions by its family, where a name tells the family: at OpenAI's own and Azure's API."""
+    """Whether the model's name says that it calls functions; only at OpenAI and Azure, whose names follow a rule."""
     openai = kinds.of(facts).has_openai_models(facts)
     return bool(openai and _CALLS.search(upstream_id) and not _DOES_NOT.search(upstream_id))
 
 
 def is_for_chat(facts: ConnectionFacts, upstream_id: str) -> bool:
-    """False for the models in OpenAI's own list that are not for chats."""
+    """Whether a model is for chats. OpenAI's own list has others too."""
     kind = kinds.of(facts)
     mixed = kind.has_openai_models(facts) and not kind.has_deployments
     return not (mixed and any(word in upstream_id for word in NOT_FOR_CHAT))
 
 
 def is_for_speech(model_id: str) -> bool:
-    """Whether a model's name says that it reads texts aloud."""
+    """Whether a model's name says that it is a speech model."""
     return FOR_SPEECH.search(model_id) is not None and "gemini" not in model_id.lower()

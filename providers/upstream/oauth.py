@@ -1,8 +1,8 @@
-"""The access token that a person's OpenID provider gave at sign-in, renewed before it ends (`system_oauth`).
+"""The access token from a person's single sign-on, renewed before it expires (auth type `system_oauth`).
 
-django-allauth keeps it (`SocialToken`), encrypted by `providers.tokens`. Renewal is single flight: over threads by a
-lock, over processes by the cache, because a provider that rotates refresh tokens takes a second use of the old one for
-theft.
+django-allauth stores it (`SocialToken`), encrypted by `providers.tokens`. Only one renewal runs at a time, by a lock
+over threads and by the cache over processes: a provider that rotates refresh tokens takes a second use of the old one
+for theft.
 """
 
 import threading
@@ -22,24 +22,24 @@ from providers.errors import ConfigurationError, GatewayError, ProviderError
 from providers.fields import UNREADABLE
 from providers.upstream.error_bodies import provider_words
 
-RENEW_SECONDS = 60.0  # before the end
+RENEW_SECONDS = 60.0  # before the token expires
 REMEMBER_SECONDS = 30.0  # how long a token is used without looking at its row
 RENEWAL_SECONDS = 20.0  # the longest a renewal may take
-CONFIG_SECONDS = 3600.0  # how long the provider's own description is believed
+CONFIG_SECONDS = 3600.0  # how long the provider's configuration is cached
 LIMITS = http.Limits(connect=5, first_byte=10, idle=10, total=15, max_bytes=1_000_000)
 
 
 @dataclass(slots=True)
-class _Remembered:
+class _CachedToken:
     token: str = field(repr=False)
     until: float  # on the monotonic clock
 
 
 class OAuthTokens:
-    """The tokens and descriptions of this process; the locks make renewal single flight over its threads."""
+    """The cached tokens and provider configurations of this process, and a lock per person for renewals."""
 
     def __init__(self) -> None:
-        self.tokens: dict[int, _Remembered] = {}
+        self.tokens: dict[int, _CachedToken] = {}
         self.locks: dict[int, threading.Lock] = {}
         self.configs: dict[str, tuple[float, dict[str, Any]]] = {}
         self.lock = threading.Lock()
@@ -50,22 +50,22 @@ class OAuthTokens:
 
 
 def token_for(user_id: int) -> str:
-    """A token that is valid for a while. Blocks; raises ConfigurationError, in words for the person, without one."""
+    """A valid access token of this person. Blocks. Raises ConfigurationError, in words for the person, without one."""
     memory = runtime.state(OAuthTokens)
-    known = memory.tokens.get(user_id)
-    if known is not None and known.until > time.monotonic():
-        return known.token
+    cached = memory.tokens.get(user_id)
+    if cached is not None and cached.until > time.monotonic():
+        return cached.token
     with memory.lock_for(user_id):
-        known = memory.tokens.get(user_id)
-        if known is not None and known.until > time.monotonic():
-            return known.token
+        cached = memory.tokens.get(user_id)
+        if cached is not None and cached.until > time.monotonic():
+            return cached.token
         row = background.run(lambda: _row_of(user_id))
-        left = _seconds_left(row)
-        if left <= RENEW_SECONDS:
-            row = _renewed(row, user_id, still_valid=left > 0)
-            left = _seconds_left(row)
-        use = min(REMEMBER_SECONDS, max(0.0, left - RENEW_SECONDS))
-        memory.tokens[user_id] = _Remembered(row.token, time.monotonic() + use)
+        seconds = _seconds_left(row)
+        if seconds <= RENEW_SECONDS:
+            row = _renewed(row, user_id, still_valid=seconds > 0)
+            seconds = _seconds_left(row)
+        cached_for = min(REMEMBER_SECONDS, max(0.0, seconds - RENEW_SECONDS))
+        memory.tokens[user_id] = _CachedToken(row.token, time.monotonic() + cached_for)
         return str(row.token)
 
 
@@ -85,22 +85,22 @@ def _row_of(user_id: int) -> Any:
 
 def _seconds_left(row: Any) -> float:
     if row.token == UNREADABLE:
-        raise _ended()
+        raise _expired()
     return float("inf") if row.expires_at is None else (row.expires_at - timezone.now()).total_seconds()
 
 
-def _ended() -> ConfigurationError:
+def _expired() -> ConfigurationError:
     return ConfigurationError(
         _("Your single sign-on has ended. Sign out, and sign in again through it."), code="oauth_token_ended"
     )
 
 
 def _renewed(row: Any, user_id: int, *, still_valid: bool) -> Any:
-    """The row with a new token; the same row while the old token is valid and renewing does not work."""
+    """The row with a new token; unchanged while the old token is valid and cannot be renewed."""
     if not row.token_secret:
         if still_valid:
             return row
-        raise _ended()
+        raise _expired()
     key = f"oauth-renewal-{row.pk}"
     if not cache.add(key, 1, timeout=RENEWAL_SECONDS):
         return _renewed_elsewhere(row, user_id, still_valid=still_valid)
@@ -115,7 +115,7 @@ def _renewed(row: Any, user_id: int, *, still_valid: bool) -> Any:
 
 
 def _renewed_elsewhere(row: Any, user_id: int, *, still_valid: bool) -> Any:
-    """Another process renews it: wait for its row, unless the old token still does."""
+    """Wait for the token that another process is renewing, unless the old one is still valid."""
     end = time.monotonic() + RENEWAL_SECONDS
     while not still_valid and time.monotonic() < end:
         time.sleep(0.1)
@@ -124,13 +124,13 @@ def _renewed_elsewhere(row: Any, user_id: int, *, still_valid: bool) -> Any:
             return fresh
     if still_valid:
         return row
-    raise _ended()
+    raise _expired()
 
 
 def _renew(row: Any) -> Any:
     app = background.run(lambda: _app_of(row))
-    config = _description(app)
-    answer = _ask(app, config, row.token_secret)
+    config = _provider_config(app)
+    answer = _request_token(app, config, row.token_secret)
     row.token = str(answer["access_token"])
     row.token_secret = str(answer.get("refresh_token") or row.token_secret)
     seconds = answer.get("expires_in")
@@ -148,8 +148,8 @@ def _app_of(row: Any) -> Any:
         ) from error
 
 
-def _description(app: Any) -> dict[str, Any]:
-    """The provider's description (`/.well-known/openid-configuration`)."""
+def _provider_config(app: Any) -> dict[str, Any]:
+    """The provider's configuration (`/.well-known/openid-configuration`)."""
     url = str(app.settings["server_url"])
     if "/.well-known/" not in url:
         url = f"{url.rstrip('/')}/.well-known/openid-configuration"
@@ -166,12 +166,12 @@ def _description(app: Any) -> dict[str, Any]:
     return config
 
 
-def _ask(app: Any, config: dict[str, Any], refresh_token: str) -> dict[str, Any]:
+def _request_token(app: Any, config: dict[str, Any], refresh_token: str) -> dict[str, Any]:
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     methods = config.get("token_endpoint_auth_methods_supported") or []
-    wanted = app.settings.get("token_auth_method")
-    basic = wanted == "client_secret_basic" or (
-        not wanted and "client_secret_post" not in methods and "client_secret_basic" in methods
+    method = app.settings.get("token_auth_method")
+    basic = method == "client_secret_basic" or (
+        not method and "client_secret_post" not in methods and "client_secret_basic" in methods
     )
     if not basic:
         form |= {"client_id": app.client_id, "client_secret": app.secret}
@@ -184,7 +184,7 @@ def _ask(app: Any, config: dict[str, Any], refresh_token: str) -> dict[str, Any]
         limits=LIMITS,
     )
     if answer.status in (400, 401):
-        raise _ended()
+        raise _expired()
     value = answer.json() if answer.status < 400 else None
     if not isinstance(value, dict) or not value.get("access_token"):
         raise ProviderError(

@@ -1,6 +1,6 @@
-"""Server-sent events, taken apart: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+"""A parser of server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 
-Lines end in LF, CR or CRLF and may be megabytes long (pictures as base64); pieces may be cut anywhere.
+Lines end in LF, CR or CRLF and may be megabytes long (images as base64). Pieces may be cut anywhere.
 """
 
 import re
@@ -21,12 +21,12 @@ class Frame:
 
     @property
     def is_done(self) -> bool:
-        """OpenAI's end mark; its own client takes everything that begins like it."""
+        """Whether this is OpenAI's end mark. As in its own client, everything that begins like it counts."""
         return self.data.startswith(DONE)
 
 
 class Splitter:
-    """Bytes in, frames out. Keeps what is not complete yet; looks at a line once, in however many pieces it comes."""
+    """Turns pieces of bytes into frames. Keeps what is not complete yet; searches each byte for a line end once."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -55,7 +55,7 @@ class Splitter:
         return complete
 
     def close(self) -> list[Frame]:
-        """The frame that the end of the stream completes: some servers leave out the last blank line."""
+        """The frame that the end of the stream completes, because some servers leave out the last blank line."""
         complete: list[Frame] = []
         self._line(bytes(self._buffer), complete)
         self._line(b"", complete)
@@ -81,7 +81,7 @@ class Splitter:
 
 
 async def frames(chunks: AsyncIterable[bytes]) -> AsyncIterator[Frame]:
-    """The frames of a byte stream, each as soon as it is complete. What `chunks` raises goes through."""
+    """The frames of a byte stream, each as soon as it is complete. Raises what `chunks` raises."""
     splitter = Splitter()
     async for chunk in chunks:
         for frame in splitter.feed(chunk):

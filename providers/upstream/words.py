@@ -1,12 +1,12 @@
-"""A server's own words, fit to be shown: no traceback, no absolute path of that machine, no page of HTML."""
+"""A server's own words, made safe to show: without tracebacks, absolute paths of its machine, and HTML pages."""
 
 import html
 import re
 
 LONGEST = 500  # characters
 
-# A directory or more before the name, so that "and/or" stays; not behind a letter, a colon or a slash (URLs stay); and
-# not the routes of an API.
+# At least one directory before the name, so that "and/or" stays; not after a letter, a colon or a slash, so that URLs
+# stay; and not the routes of an API.
 _POSIX_PATH = re.compile(r"(?<![\w:/.])/(?!v\d|api/|openai/|sdapi/)(?:[^\s/'\"<>|:]+/)+([^\s/'\"<>|:,;)\]]*)")
 _WINDOWS_PATH = re.compile(r"\b[A-Za-z]:\\(?:[^\\/'\"<>|:\r\n]+\\)+([^\\/\s'\"<>|:,;)\]]*)")
 _TRACEBACK = "Traceback (most recent call last)"

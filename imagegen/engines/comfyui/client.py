@@ -61,7 +61,7 @@ class Client:
         return answer
 
     @contextmanager
-    def socket(self, client_id: str) -> Iterator[http.Socket]:
+    def socket(self, client_id: str) -> Iterator[http.WebSocket]:
         """The event socket of this client id; a cancelled run closes it."""
         config = replace(self.config, limits=http.Limits(connect=QUICK.connect))
         with (

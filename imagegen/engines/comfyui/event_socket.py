@@ -10,7 +10,7 @@ from imagegen.engines.base import Run
 from imagegen.engines.comfyui.client import Client
 from imagegen.engines.comfyui.prompt_state import HELLO
 from providers.errors import GatewayError
-from providers.http import Socket
+from providers.http import WebSocket
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class EventSocket:
         self._run = run
         self._reopen_seconds = reopen_seconds
         self._stack = ExitStack()
-        self._socket: Socket | None = None
+        self._socket: WebSocket | None = None
         self._next_try = 0.0
 
     def __enter__(self) -> Self:

@@ -106,7 +106,7 @@ class Source:
 @pytest.fixture
 def source(monkeypatch):
     tokens, source = Tokens(), Source()
-    monkeypatch.setattr(tokens, "_ask", source)
+    monkeypatch.setattr(tokens, "_fetch", source)
     return tokens, source
 
 

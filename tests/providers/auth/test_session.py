@@ -3,7 +3,7 @@
 import pytest
 
 from providers import callers
-from providers.auth import AUTH_TYPES, NOBODY, Who
+from providers.auth import AUTH_TYPES, NOBODY, CallerIdentity
 from providers.catalogue.snapshot_loader import facts_of
 from providers.errors import ConfigurationError
 from providers.models import Connection
@@ -16,7 +16,9 @@ def facts(**fields):
 
 
 def test_a_presented_key_is_sent_on():
-    assert AUTH_TYPES["session"].headers("", {}, Who(credential="sk-mine")) == {"Authorization": "Bearer sk-mine"}
+    assert AUTH_TYPES["session"].headers("", {}, CallerIdentity(credential="sk-mine")) == {
+        "Authorization": "Bearer sk-mine"
+    }
 
 
 def test_nobody_is_a_clear_error():

@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from providers.auth import AUTH_TYPES, NOBODY, Who
+from providers.auth import AUTH_TYPES, NOBODY, CallerIdentity
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.upstream import oauth
 from tests.people import make_user
@@ -28,7 +28,7 @@ DESCRIPTION = "/.well-known/openid-configuration"
 
 
 def test_the_stored_token_is_sent_on():
-    assert AUTH_TYPES["system_oauth"].headers("", {}, Who(user_id=1, oauth_token=lambda: "t")) == {
+    assert AUTH_TYPES["system_oauth"].headers("", {}, CallerIdentity(user_id=1, oauth_token=lambda: "t")) == {
         "Authorization": "Bearer t"
     }
 

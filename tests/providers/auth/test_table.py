@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from providers import auth, runtime
-from providers.auth.base import AuthField, AuthType, Who
+from providers.auth.base import AuthField, AuthType, CallerIdentity
 from providers.auth.entra import Tokens
 from providers.catalogue.snapshot_loader import facts_of
 from providers.errors import ConfigurationError, GatewayError
@@ -17,7 +17,7 @@ from providers.models import Connection
 from providers.upstream.headers import headers_for, headers_for_blocking
 
 SECRET = "sk-very-secret-0123456789"
-WHO = Who(user_id=7, credential="sk-callers-own", oauth_token=lambda: "oauth-token")
+WHO = CallerIdentity(user_id=7, credential="sk-callers-own", oauth_token=lambda: "oauth-token")
 everyone = pytest.mark.parametrize("auth_type", auth.AUTH_TYPES.values(), ids=auth.AUTH_TYPES)
 
 
@@ -65,7 +65,7 @@ def test_it_keeps_secrets_out_of_repr_logs_and_errors(auth_type, caplog):
     caplog.set_level(logging.DEBUG)
     facts = facts_of(Connection(name="c", base_url="http://up.invalid/v1", auth_type=auth_type.name, secret=SECRET))
     said = [repr(auth_type), repr(facts), str(facts), repr(WHO), repr(runtime.state(Tokens))]
-    for who in (WHO, Who()):
+    for who in (WHO, CallerIdentity()):
         try:
             auth_type.headers(SECRET, {}, who)
         except GatewayError as error:

@@ -67,20 +67,20 @@ def test_a_model_that_is_no_longer_listed_is_marked_and_comes_back_with_its_sett
 def test_the_same_list_again_changes_no_version(db):
     connection = make("http://up.example/v1")
     raw = {"id": "a", "created": 1}
-    discovery.store(connection.pk, [model_lists.Listed("a", raw)])
+    discovery.store(connection.pk, [model_lists.ListedModel("a", raw)])
     before = snapshot_loader.load_version()
 
-    discovery.store(connection.pk, [model_lists.Listed("a", raw | {"created": 2})])
+    discovery.store(connection.pk, [model_lists.ListedModel("a", raw | {"created": 2})])
 
     assert snapshot_loader.load_version() == before
 
 
 def test_a_new_detail_of_a_model_is_kept_and_counts(db):
     connection = make("http://up.example/v1")
-    discovery.store(connection.pk, [model_lists.Listed("a", {"id": "a"})])
+    discovery.store(connection.pk, [model_lists.ListedModel("a", {"id": "a"})])
     before = snapshot_loader.load_version()
 
-    discovery.store(connection.pk, [model_lists.Listed("a", {"id": "a", "name": "Model A"})])
+    discovery.store(connection.pk, [model_lists.ListedModel("a", {"id": "a", "name": "Model A"})])
 
     assert snapshot_loader.load_version() == before + 1
     assert catalogue.snapshot_blocking().routes["a"].name == "Model A"
@@ -106,7 +106,7 @@ def test_static_ids_written_in_bulk_are_the_list_too(db):
 
 def test_static_ids_keep_the_details_that_were_discovered(db):
     connection = make("http://up.example/v1")
-    discovery.store(connection.pk, [model_lists.Listed("a", {"id": "a", "name": "Model A"})])
+    discovery.store(connection.pk, [model_lists.ListedModel("a", {"id": "a", "name": "Model A"})])
 
     connection.model_ids = ["a"]
     connection.save()
