@@ -7,7 +7,8 @@ class ProvidersConfig(AppConfig):
     verbose_name = _("Connections")
 
     def ready(self) -> None:
-        from providers import signals, tokens
+        from providers import signals
+        from providers.secrets import tokens
 
         signals.connect()
         tokens.seal()

@@ -1,8 +1,8 @@
 """The access token from a person's single sign-on, renewed before it expires (auth type `system_oauth`).
 
-django-allauth stores it (`SocialToken`), encrypted by `providers.tokens`. Only one renewal runs at a time, by a lock
-over threads and by the cache over processes: a provider that rotates refresh tokens takes a second use of the old one
-for theft.
+django-allauth stores it (`SocialToken`), encrypted by `providers.secrets.tokens`. Only one renewal runs at a time, by a
+lock over threads and by the cache over processes: a provider that rotates refresh tokens takes a second use of the old
+one for theft.
 """
 
 import threading

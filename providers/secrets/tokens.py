@@ -47,5 +47,5 @@ def seal() -> None:
     for name in COLUMNS:
         field: Any = SocialToken._meta.get_field(name)
         if type(field) is not models.TextField:
-            raise TypeError(f"SocialToken.{name} is {type(field).__name__} now; look at providers/tokens.py.")
+            raise TypeError(f"SocialToken.{name} is {type(field).__name__} now; look at providers/secrets/tokens.py.")
         field.__class__ = SealedTextField
