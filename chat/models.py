@@ -12,6 +12,7 @@ from simple_history.models import HistoricalRecords
 
 from chat.file_addresses import content_address
 from providers.fields import EncryptedTextField
+from providers.secrets.rows import SecretRow
 from providers.versioning import ConfigQuerySet
 
 
@@ -181,7 +182,7 @@ class Memory(models.Model):
         return self.text[:60]
 
 
-class ChatSettings(models.Model):
+class ChatSettings(SecretRow):
     """One row (pk 1): what conversations offer beside the model's answer."""
 
     titles = models.BooleanField(_("the task model names chats"), default=True)
@@ -207,12 +208,19 @@ class ChatSettings(models.Model):
     history = HistoricalRecords(excluded_fields=["web_search_key"])
     objects = ConfigQuerySet.as_manager()
 
+    audited = address_columns = ("web_search_url",)
+
     class Meta:
         verbose_name = _("chat settings")
         verbose_name_plural = _("chat settings")
 
     def __str__(self) -> str:
         return str(_("Chat settings"))
+
+    def origins(self) -> tuple[str, ...]:
+        from providers.http.policy import origin  # late: it brings the HTTP libraries, which most commands never need
+
+        return (origin(self.web_search_url),)
 
     @classmethod
     def load(cls) -> "ChatSettings":

@@ -16,21 +16,45 @@ class ImagegenConfig(AppConfig):
     verbose_name = _("Pictures")
 
     def ready(self) -> None:
+        from django.db.models.signals import post_save, pre_delete
+
         from chat.files import collecting
         from imagegen.models import ImageEngine, ImageSettings
         from providers import checkup
+        from providers.models import Connection
         from providers.signals import count_changes_of, count_members_of
 
         count_changes_of(ImageEngine, ImageSettings)
         count_members_of(ImageEngine.groups.through, ImageSettings.groups.through)
         checkup.register(engine_subjects)
         collecting.connect(_purge_jobs, dispatch_uid="imagegen.purge_jobs")
+        post_save.connect(_connection_saved, sender=Connection, dispatch_uid="imagegen.connection_saved")
+        pre_delete.connect(_connection_deleting, sender=Connection, dispatch_uid="imagegen.connection_deleting")
 
 
 def _purge_jobs(sender: Any, now: "datetime", **more: Any) -> None:
     from imagegen import services
 
     services.purge_jobs(now=now)
+
+
+def _connection_saved(instance: Any, **more: Any) -> None:
+    """Engines that draw through a connection send their own headers there: these are for its old server."""
+    if instance.moved:
+        instance.dropped = (*instance.dropped, *_drop_headers(instance))
+
+
+def _connection_deleting(instance: Any, **more: Any) -> None:
+    """Without the connection their headers would go to an address of their own."""
+    _drop_headers(instance)
+
+
+def _drop_headers(connection: Any) -> list[str]:
+    """What was dropped, in words for people."""
+    from imagegen.models import ImageEngine
+
+    engines = ImageEngine.objects.filter(connection=connection)
+    return [f"{engine}: {name}" for engine in engines if engine.headers for name in engine.drop_headers()]
 
 
 def engine_subjects() -> "Iterator[CheckSubject]":

@@ -13,6 +13,7 @@ from simple_history.models import HistoricalRecords
 
 from providers.fields import EncryptedTextField
 from providers.models import Connection, ServerRow
+from providers.upstream.header_templates import is_template
 from providers.versioning import ConfigQuerySet
 
 HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "dropped")
@@ -60,17 +61,39 @@ class ImageEngine(ServerRow):
     )
     concurrency = models.PositiveIntegerField(_("pictures at once"), default=2, validators=[MinValueValidator(1)])
 
-    # Without keys: a page of changes shows old values.
-    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=["groups"])
+    # Without key and headers: a page of changes shows old values.
+    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret", "headers"], m2m_fields=["groups"])
     objects = ConfigQuerySet.as_manager()
+
+    audited = ("url", "connection", "verify_tls", "ca_file")
+    address_columns = ("url", "connection")
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
         verbose_name = _("picture engine")
         verbose_name_plural = _("picture engines")
+        permissions: ClassVar = [("change_imageengine_destination", _("Can change where calls lead"))]
 
     def __str__(self) -> str:
         return self.name
+
+    def origins(self) -> tuple[str, ...]:
+        """Its own server's origin, and that of its connection, which gets the headers too."""
+        from imagegen import engines  # late, as above
+        from providers.http.policy import origin
+
+        url = self.url or (engines.ENGINES[self.kind].default_url if self.kind in engines.ENGINES else "")
+        through = Connection.objects.filter(pk=self.connection_id).first() if self.connection_id else None
+        return (origin(url), origin(through.base_url if through else ""))
+
+    def drop_headers(self) -> list[str]:
+        """Because the connection that they were sent to leads elsewhere now: the names. What holds no secret stays."""
+        kept = {name: value for name, value in self.headers.items() if is_template(value)}
+        dropped = [name for name in self.headers if name not in kept]
+        if dropped:
+            self.headers = kept
+            self.save(update_fields=["headers", "updated"])
+        return dropped
 
     def serves(self, *, editing: bool) -> bool:
         """Whether its purpose is to edit, or to draw."""

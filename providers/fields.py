@@ -1,9 +1,10 @@
-"""A text column that is encrypted at rest, and the mask of a secret.
+"""Columns that are encrypted at rest (a text, or a mapping of texts), and the mask of a secret.
 
 `settings.FIELD_ENCRYPTION_KEYS` lists Fernet keys, newest first: the first encrypts, all decrypt. To rotate, put a new
 key in front and run `manage.py rotate_secrets`.
 """
 
+import json
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -24,20 +25,63 @@ def fernet() -> MultiFernet:
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
 
 
+def sealed(text: str) -> str:
+    """The text as it is stored; an empty text stays empty."""
+    return fernet().encrypt(text.encode()).decode() if text else text
+
+
+def opened(stored: str) -> str:
+    """The text behind a stored one; UNREADABLE where no key decrypts it."""
+    try:
+        return fernet().decrypt(stored.encode()).decode() if stored else stored
+    except InvalidToken:
+        return UNREADABLE
+
+
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """Plain text in Python, a Fernet token in the database. An empty text stays empty. Cannot be searched."""
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
-        return fernet().encrypt(value.encode()).decode() if value else value
+        return sealed(value) if value else value
 
-    def from_db_value(self, value: str | None, expression: object, connection: object) -> str | None:
-        if not value:
-            return value
-        try:
-            return fernet().decrypt(value.encode()).decode()
-        except InvalidToken:
-            return UNREADABLE
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
+        return opened(value) if value else value
+
+
+class SecretTexts(dict[str, str]):
+    """Texts by name that are not written out: in pages, logs and traces only the names can be read."""
+
+    def __repr__(self) -> str:
+        return ", ".join(f"{name}: {MASK}" for name in self)
+
+    __str__ = __repr__
+
+
+class EncryptedMappingField(EncryptedTextField):
+    """Texts by name in Python, one Fernet token in the database; an empty text where there is none."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"default": dict, "blank": True, **options})
+
+    def get_prep_value(self, value: Any) -> Any:
+        return sealed(json.dumps(value)) if value else ""
+
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
+        return self.to_python(opened(value) if value else "")
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {UNREADABLE: ""} if value == UNREADABLE else json.loads(value) if value else {}
+        return SecretTexts(value)
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return json.dumps(self.value_from_object(obj))
+
+
+def is_unreadable(value: str | dict[str, str]) -> bool:
+    """Whether this is the value of an encrypted column that no key decrypts."""
+    return value == UNREADABLE or (isinstance(value, dict) and UNREADABLE in value)
 
 
 MASK = "••••"

@@ -15,7 +15,8 @@ from simple_history.models import HistoricalRecords
 
 from providers import auth
 from providers.addresses import validate_base_url
-from providers.fields import EncryptedTextField, hint_of
+from providers.fields import EncryptedMappingField, EncryptedTextField, hint_of
+from providers.secrets.rows import SecretRow
 from providers.upstream import kinds
 from providers.versioning import ConfigQuerySet, ConfigVersion
 
@@ -64,10 +65,10 @@ class ModelAccess(models.TextChoices):
     PRIVATE = "private", _("Owner and administrators only")
 
 
-class ServerRow(models.Model):
+class ServerRow(SecretRow):
     """Columns that every row about a server has: how it is reached, who may use it, its health."""
 
-    headers = models.JSONField(_("headers"), default=dict, blank=True)
+    headers: Any = EncryptedMappingField(_("headers"))  # texts by name
     verify_tls = models.BooleanField(_("check TLS certificates"), default=True)
     ca_file = models.CharField(_("CA file"), max_length=500, blank=True)
     access = models.CharField(_("who may use it"), max_length=10, choices=Access, default=Access.PUBLIC)
@@ -103,7 +104,6 @@ class Connection(ServerRow):
         AUTO = "auto", _("As the authentication needs")
         NONE = "none", _("None")
         OTHERS = "others", _("All but this site's own")
-        ALL = "all", _("All, this site's session included")
 
     name = models.CharField(_("name"), max_length=100)
     kind = models.CharField(_("kind"), max_length=20, choices=kind_choices, default=kinds.DEFAULT.name)
@@ -150,17 +150,28 @@ class Connection(ServerRow):
     failures = models.PositiveIntegerField(default=0, editable=False)
     listed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    # The key itself is not in the history. A change of it is: as the reason of a change.
-    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret"], m2m_fields=["groups"])
+    # Key and headers are not in the history. A change of them is: as the reason of a change.
+    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret", "headers"], m2m_fields=["groups"])
     objects = ConfigQuerySet.as_manager()
+
+    audited = ("base_url", "auth_type", "auth_options", "forward_cookies", "verify_tls", "ca_file")
+    address_columns = ("base_url",)
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
+        permissions: ClassVar = [
+            ("change_connection_destination", _("Can change where calls lead and what proves who we are"))
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def origins(self) -> tuple[str, ...]:
+        from providers.http.policy import origin  # late: it brings the HTTP libraries, which most commands never need
+
+        return (origin(self.base_url),)
 
 
 class ChatModel(models.Model):

@@ -18,7 +18,7 @@ from providers.catalogue import discovery, health, snapshot_loader
 from providers.catalogue.discovery import Outcome
 from providers.errors import BadRequest, GatewayError
 from providers.facts import Caller
-from providers.fields import UNREADABLE, EncryptedTextField
+from providers.fields import EncryptedTextField, is_unreadable
 from providers.models import ClientKey, Connection, key_digest
 
 PREFIX_LENGTH = 8  # characters of a key that stay readable: `sk-` and five more
@@ -140,8 +140,8 @@ def rotate_secrets() -> tuple[int, list[str]]:
         if not fields:
             continue
         for row in _rows(model).only("pk", *fields).iterator(chunk_size=500):
-            values = {name: value for name in fields if (value := getattr(row, name)) and value != UNREADABLE}
-            unreadable += [f"{model._meta.label} {row.pk}" for name in fields if getattr(row, name) == UNREADABLE]
+            values = {name: value for name in fields if (value := getattr(row, name)) and not is_unreadable(value)}
+            unreadable += [f"{model._meta.label} {row.pk}" for name in fields if is_unreadable(getattr(row, name))]
             if values:
                 written += _rows(model).filter(pk=row.pk).update(**values)
     return written, unreadable

@@ -16,7 +16,7 @@ from unfold.widgets import (
 from imagegen import config, workflow
 from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageSettings
-from providers.admin.key_form import StoredKeyForm
+from providers.admin.key_form import ServerForm
 from providers.errors import GatewayError
 
 OPTION = "option_"  # form fields of `options` begin so
@@ -58,7 +58,7 @@ def option_fields() -> dict[str, forms.Field]:
     return fields
 
 
-class ImageEngineForm(StoredKeyForm):
+class ImageEngineForm(ServerForm):
     key_label = gettext_lazy("Key")
     key_help = gettext_lazy("Kept encrypted and never shown again. AUTOMATIC1111: user:password.")
 
@@ -73,12 +73,6 @@ class ImageEngineForm(StoredKeyForm):
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
         help_text=gettext_lazy('Where the built-in table is wrong about your model: {"mask": true, "max_inputs": 4}.'),
-    )
-    headers = JSONField(
-        label=gettext_lazy("Headers"),
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "spellcheck": "false"}),
-        help_text=gettext_lazy('Sent with every call, for example {"X-Team": "design"}.'),
     )
 
     class Meta:
@@ -115,7 +109,7 @@ class ImageEngineForm(StoredKeyForm):
                     data[name] = read(name, data[name])
                 except GatewayError as error:
                     self.add_error(name, error.message)
-        for name in ("params", "capabilities", "headers"):
+        for name in ("params", "capabilities"):
             if name in data:
                 data[name] = data[name] or {}
                 if not isinstance(data[name], dict):

@@ -24,6 +24,7 @@ from providers.config import checks
 from providers.errors import BadRequest, GatewayError
 from providers.fields import is_mask, secret_behind
 from providers.models import GatewaySettings
+from providers.secrets.rows import dropped_words
 
 Purpose = ImageEngine.Purpose
 SWITCHES = {
@@ -146,6 +147,7 @@ KEYS: dict[str, Key] = {
 }
 OWN_EDIT_KEYS = {key.kind for key in KEYS.values() if key.purpose == EDIT}  # other kinds edit where they draw
 ENGINES_IN_USE = {"IMAGE_GENERATION_ENGINE": ("engine", GENERATE), "IMAGE_EDIT_ENGINE": ("edit_engine", EDIT)}
+NOTICES = "notices"  # what an answer says beside the form
 JSON_AS_TEXT = {"COMFYUI_WORKFLOW", "IMAGES_EDIT_COMFYUI_WORKFLOW"}  # the form's clients expect these as JSON text
 
 
@@ -178,9 +180,10 @@ def _shown(name: str, key: Key, row: ImageEngine | None) -> Any:
 def update(form: Mapping[str, Any]) -> dict[str, Any]:
     """Save all of the form's values or, on the first wrong one, none. Keys that are left out stay as they are.
 
-    A secret that is the mask of the kept one keeps it. Raises BadRequest naming the key. Returns the form as saved.
+    A secret that is the mask of the kept one keeps it, but not for another server: there it is dropped, and `notices`
+    in what is returned, the form as saved, say so. Raises BadRequest naming the key.
     """
-    given = {ALIASES.get(name, name): value for name, value in form.items()}
+    given = {ALIASES.get(name, name): value for name, value in form.items() if name != NOTICES}
     known = {*SWITCHES, *TASKS, *ENGINES_IN_USE, *KEYS}
     if unknown := sorted(set(given) - known):
         raise BadRequest(_("There is no setting %s.") % unknown[0], param=unknown[0])
@@ -195,44 +198,68 @@ def update(form: Mapping[str, Any]) -> dict[str, Any]:
         found = _Rows(switches)
         for name, kind in chosen.items():
             column, purpose = ENGINES_IN_USE[name]
-            setattr(switches, column, found.make(kind, purpose) if kind else None)
+            if getattr(getattr(switches, column), "kind", "") != kind:
+                setattr(switches, column, found.make(kind, purpose) if kind else None)
         switches.save()
-        _save_rows(found, values)
+        notices = _save_rows(found, values)
         if models:
             tasks = GatewaySettings.load()
             for name, value in models.items():
                 setattr(tasks, TASKS[name], value)
             tasks.save()
-    return read()
+    return read() | ({NOTICES: notices} if notices else {})
 
 
-def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> None:
+def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> list[str]:
+    """Write the values; sentences about what was dropped because an address leads to another server."""
     touched: dict[int, ImageEngine] = {}
-    for name, value in values.items():
-        key = KEYS[name]
+    borrowed: dict[int, ImageEngine] = {}  # new rows for edits, and the row that drew and edited before
+    shown = {name: _Shown.of(name, found) for name in values}
+    for name, value in sorted(values.items(), key=lambda item: KEYS[item[0]].column == "secret"):  # addresses first
+        key, before = KEYS[name], shown[name]
         row = found.get(key.kind, key.purpose, exact=True)
         if row is None:
-            if value in ("", None, {}, []) or (key.column == "secret" and is_mask(value)):
+            if value in ("", None, {}, [], before.value) or (key.column == "secret" and is_mask(value)):
                 continue
             row = found.make(key.kind, key.purpose)
-        if key.column == "secret" and value and value in (row.secret_hint, _hint_of_sibling(found, key)):
-            if not row.secret and (sibling := found.get(key.kind, key.purpose)):
-                row.secret = sibling.secret
+        if key.column == "secret" and is_mask(value):
+            if value != row.secret_hint:
+                if before.row is None or value != before.value:
+                    message = _("%s is a mask, but not of the stored key: enter the key itself.") % name
+                    raise BadRequest(message, param=name)
+                borrowed[row.pk] = before.row
                 touched[row.pk] = row
             continue
-        if key.column == "secret" and is_mask(value):
-            raise BadRequest(_("%s is a mask, but not of the stored key: enter the key itself.") % name, param=name)
         for one in [row, *found.twins(key, row)]:
             if getattr(one, key.column) != value:
-                setattr(one, key.column, value)
                 touched[one.pk] = one
-    for row in touched.values():
+            if key.column == "secret":
+                one.enter("secret", value)
+            else:
+                setattr(one, key.column, value)
+    notices = []
+    for row in sorted(touched.values(), key=lambda row: row.pk in borrowed):  # whoever lends a key is saved before
+        lender = borrowed.get(row.pk)
+        if lender is not None and lender.origins() == row.origins():
+            row.enter("secret", lender.secret)
         row.save()
+        if row.dropped or (lender is not None and not row.secret):
+            notices.append(f"{row.name}: {dropped_words(row.dropped or [_('key')])}")
+    return notices
 
 
-def _hint_of_sibling(found: "_Rows", key: Key) -> str:
-    row = found.get(key.kind, key.purpose)
-    return row.secret_hint if row else ""
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the form says for one of its keys, and the row that it is read from."""
+
+    row: ImageEngine | None
+    value: Any
+
+    @classmethod
+    def of(cls, name: str, found: "_Rows") -> "_Shown":
+        key = KEYS[name]
+        row = found.get(key.kind, key.purpose)
+        return cls(row, _shown(name, key, row))
 
 
 def _switch(name: str, value: Any) -> Any:
@@ -279,9 +306,7 @@ class _Rows:
         taken = {row.name for row in self.rows}
         name = next(one for one in (wanted, *(f"{wanted} {number}" for number in range(2, 99))) if one not in taken)
         row = ImageEngine(name=name, kind=kind, purpose=purpose, position=len(self.rows))
-        row.url = next(
-            (str(field.default) for field in ENGINES[kind].fields if field.name == "url" and field.default), ""
-        )
+        row.url = ENGINES[kind].default_url
         if purpose == EDIT and kind not in OWN_EDIT_KEYS and (drawing := self.get(kind, GENERATE)):
             row.url, row.secret, row.params = drawing.url, drawing.secret, drawing.params
         row.save()

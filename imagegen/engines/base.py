@@ -166,6 +166,11 @@ class Engine:
     resumable: ClassVar[bool] = False  # `resume` works after a restart
     exclusive: ClassVar[bool] = False  # the upstream draws one picture at a time, for everybody: run one job per URL
 
+    @property
+    def default_url(self) -> str:
+        """Where an engine without an address of its own draws; empty where there is no such place."""
+        return next((str(field.default) for field in self.fields if field.name == "url"), "")
+
     def capabilities(self, config: EngineConfig, model: str = "") -> Capabilities:
         """What can be said to this model (empty: the configured one): default, then table, then the row's overrides."""
         model = model or config.model or capabilities.default_model(self.name)

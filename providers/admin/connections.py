@@ -73,6 +73,7 @@ class ConnectionAdmin(ServerAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         key_fields = ["new_key", "remove_key"] if obj is not None and obj.secret else ["new_key"]
+        options = list(option_fields()) if self.may_change_destination(request) else []
         basics: list[Any] = ["name", "kind", "base_url", ("enabled", "connection_type"), "tags"]
         if obj is not None:
             basics[:0] = ["health_now", ("checked", "model_count")]
@@ -80,7 +81,7 @@ class ConnectionAdmin(ServerAdmin):
             (gettext_lazy("Basics"), {"fields": basics}),
             (
                 gettext_lazy("Authentication"),
-                {"fields": ["auth_type", *key_fields, *option_fields(), "api_version"]},
+                {"fields": ["auth_type", *key_fields, *options, "api_version"]},
             ),
             (gettext_lazy("Models"), {"fields": ["prefix_id", "model_ids", "position"]}),
             (gettext_lazy("Access"), {"fields": ["access", "groups"]}),
@@ -98,7 +99,7 @@ class ConnectionAdmin(ServerAdmin):
             ),
         )
         # A column that no line above names stands at the end.
-        named = {*flatten_fieldsets(fieldsets), "new_key", "remove_key"}
+        named = {*flatten_fieldsets(fieldsets), *option_fields(), "new_key", "remove_key"}
         fieldsets[-1][1]["fields"] += [name for name in self.form.base_fields if name not in named]
         return fieldsets
 

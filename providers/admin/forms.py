@@ -16,10 +16,9 @@ from unfold.widgets import (
 
 from providers import auth, callers
 from providers.addresses import validate_base_url
-from providers.admin.key_form import StoredKeyForm
+from providers.admin.key_form import ServerForm
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings
 from providers.upstream import kinds
-from providers.upstream.header_templates import format_headers, parse_headers
 
 _NOTES = [kind.note for kind in kinds.KINDS.values() if kind.note]
 OPTION = "option_"  # form fields of `auth_options` begin so
@@ -46,30 +45,6 @@ class LinesField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool([_tag_name(item) for item in initial or []] != self.to_python(data))
-
-
-class HeadersField(forms.CharField):
-    """A mapping, written as one `Name: value` per line."""
-
-    widget = UnfoldAdminTextareaWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        return format_headers(value) if isinstance(value, dict) else value
-
-    def to_python(self, value: Any) -> Any:
-        return value if isinstance(value, dict) else parse_headers(str(value or ""))
-
-    def validate(self, value: Any) -> None:
-        """Checked while it is read."""
-
-    def run_validators(self, value: Any) -> None:
-        """The same."""
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        try:
-            return bool((initial or {}) != self.to_python(data))
-        except ValidationError:
-            return True
 
 
 def _tag_name(tag: Any) -> str:
@@ -100,7 +75,7 @@ def types_with(field_name: str) -> list[str]:
     return [name for name, row in auth.AUTH_TYPES.items() if any(field.name == field_name for field in row.fields)]
 
 
-class ConnectionForm(StoredKeyForm):
+class ConnectionForm(ServerForm):
     tags = LinesField(
         label=gettext_lazy("Tags"),
         required=False,
@@ -114,16 +89,6 @@ class ConnectionForm(StoredKeyForm):
         help_text=gettext_lazy(
             "One per line, as the provider spells them: “gpt-6”. When set, these are the models and the provider is "
             "not asked. On Azure: the names of your deployments."
-        ),
-    )
-    headers = HeadersField(
-        label=gettext_lazy("Headers"),
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=gettext_lazy(
-            "One “Name: value” per line, sent with every call and stronger than our own: “X-Team: {{USER_GROUPS}}”. "
-            "Filled in are {{USER_ID}}, {{USER_NAME}}, {{USER_EMAIL}}, {{USER_ROLE}}, {{USER_GROUPS}}, {{CHAT_ID}}, "
-            "{{MESSAGE_ID}} and {{MODEL_ID}}."
         ),
     )
 
@@ -144,7 +109,9 @@ class ConnectionForm(StoredKeyForm):
             "access": gettext_lazy(
                 "Its models follow this unless one says otherwise. Administrators may use everything."
             ),
-            "forward_cookies": gettext_lazy("Only where the provider is a service of yours that reads them."),
+            "forward_cookies": gettext_lazy(
+                "Only where the provider is a service of yours that reads them. This site's own are never sent."
+            ),
             "verify_tls": gettext_lazy("Switch this off only for a server of your own, on a network of your own."),
             "ca_file": gettext_lazy("Path of a PEM file on this server, for certificates of your own authority."),
             "connect_timeout": gettext_lazy("Empty: as UPSTREAM_CONNECT_TIMEOUT says (10)."),

@@ -1,14 +1,17 @@
-"""A stored key in an administrator's form: never shown, kept by an empty field, removed by a box."""
+"""Stored secrets in an administrator's form: never shown, kept by an empty field or a mask, removed on demand."""
 
+import json
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldBooleanWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget, UnfoldBooleanWidget
 
 from providers.admin._django_private import InstanceForm
-from providers.fields import UNREADABLE, hint_of
+from providers.fields import UNREADABLE, hint_of, is_unreadable
+from providers.upstream.header_templates import check_headers, format_headers, masked, parse_headers, unmasked
 
 
 class StoredKeyForm(InstanceForm):
@@ -37,7 +40,7 @@ class StoredKeyForm(InstanceForm):
             field.help_text = (
                 _("The stored key cannot be decrypted any more. Enter it again.")
                 if stored == UNREADABLE
-                else _("A key is stored. Leave this empty to keep it.")
+                else _("A key is stored. Leave this empty to keep it; for another server it has to be entered again.")
                 if stored
                 else self.key_help
             )
@@ -66,6 +69,77 @@ class StoredKeyForm(InstanceForm):
     def change_instance(self) -> None:
         data, row = self.cleaned_data, self.instance
         if data.get("new_key") or data.get("remove_key"):
-            setattr(row, self.key_column, data.get("new_key") or "")
-            # The history keeps no keys; it keeps that somebody changed one.
-            row._change_reason = _("API key removed") if data.get("remove_key") else _("API key changed")
+            row.enter(self.key_column, data.get("new_key") or "")
+
+
+class HeadersField(forms.CharField):
+    """A mapping, written as one `Name: value` per line or as a JSON object. Stored values are shown as masks."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return format_headers(masked(value)) if isinstance(value, dict) else value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return value
+        text = str(value or "").strip()
+        return _headers_in_json(text) if text.startswith("{") else parse_headers(text)
+
+    def validate(self, value: Any) -> None:
+        """Checked while it is read."""
+
+    def run_validators(self, value: Any) -> None:
+        """The same."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(unmasked(self.to_python(data), initial or {})[0] != (initial or {}))
+        except ValidationError:
+            return True
+
+
+def _headers_in_json(text: str) -> dict[str, str]:
+    try:
+        headers = json.loads(text)
+    except ValueError as error:
+        raise ValidationError(_("This is no JSON object."), "json") from error
+    if not all(isinstance(value, str | int | float) for value in headers.values()):
+        raise ValidationError(_("Every header needs a text."), "json")
+    headers = {name.strip(): str(value).strip() for name, value in headers.items()}
+    check_headers(headers)
+    return headers
+
+
+class ServerForm(StoredKeyForm):
+    """Base of the forms of rows with a key and headers (`providers.models.ServerRow`)."""
+
+    headers = HeadersField(
+        label=gettext_lazy("Headers"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "One “Name: value” per line, sent with every call and stronger than our own. Values are kept encrypted and "
+            "shown as masks, but for those of nothing but placeholders: “X-Team: {{USER_GROUPS}}”. A mask keeps the "
+            "stored value; for another server values have to be entered again. Placeholders are {{USER_ID}}, "
+            "{{USER_NAME}}, {{USER_EMAIL}}, {{USER_ROLE}}, {{USER_GROUPS}}, {{CHAT_ID}}, {{MESSAGE_ID}} and "
+            "{{MODEL_ID}}."
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stored_headers = dict(self.instance.headers)
+        self._entered_headers: set[str] = set()
+        if "headers" in self.fields and is_unreadable(self._stored_headers):
+            self.initial["headers"] = {}
+            self.fields["headers"].help_text = _("The stored headers cannot be decrypted any more. Enter them again.")
+
+    def clean_headers(self) -> dict[str, str]:
+        headers, self._entered_headers = unmasked(self.cleaned_data["headers"], self._stored_headers)
+        return headers
+
+    def change_instance(self) -> None:
+        super().change_instance()
+        if "headers" in self.cleaned_data:
+            self.instance.enter("headers", self.cleaned_data["headers"], names=self._entered_headers)

@@ -25,6 +25,28 @@ class ServerAdmin(HistoryAdmin):
 
     address_field: ClassVar[str]
 
+    # --- who may say where calls lead ---
+
+    def may_change_destination(self, request: HttpRequest) -> bool:
+        """Whether this person may change where calls lead and what proves who we are: a right of its own."""
+        return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}_destination"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Somebody without that right adds servers, with keys of their own, and changes everything else."""
+        fields = super().get_readonly_fields(request, obj)
+        if self.may_change_destination(request):
+            return fields
+        open_to_all = self.model.address_columns if obj is None else ()
+        return (*fields, *(name for name in self.model.audited if name not in open_to_all))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change and not self.may_change_destination(request):
+            # A form without these fields still saves the row that it was made for, and a revert's is an old one.
+            stored = self.model._base_manager.get(pk=obj.pk)
+            for column in [self.opts.get_field(name).attname for name in self.model.audited]:
+                setattr(obj, column, getattr(stored, column))
+        super().save_model(request, obj, form, change)
+
     # --- columns ---
 
     @display(description=gettext_lazy("Name"), ordering="name", header=True)

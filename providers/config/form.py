@@ -1,12 +1,13 @@
 """The flat form of the connections, as the reference texts know it, and the rows behind it.
 
 `{ENABLE_OPENAI_API, OPENAI_API_BASE_URLS, OPENAI_API_KEYS, OPENAI_API_CONFIGS}`: lists that belong together by index,
-and settings by index as text. The index is a connection's position in the form (`urlIdx`). Keys go out as masks; a mask
-that comes back keeps the stored key. The demo connection is never listed here. Saving is all or nothing.
+and settings by index as text. The index is a connection's position in the form (`urlIdx`). Keys and the values of
+headers go out as masks; a mask that comes back keeps what is stored, but not for another server: there it is dropped,
+and `notices` say so. The demo connection is never listed here. Saving is all or nothing.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,8 +22,9 @@ from providers.config import checks
 from providers.errors import BadRequest
 from providers.fields import is_mask, secret_behind
 from providers.models import Connection, GatewaySettings
+from providers.secrets.rows import dropped_words
 from providers.upstream import kinds
-from providers.upstream.header_templates import check_headers
+from providers.upstream.header_templates import check_headers, masked, unmasked
 
 DEFAULT_URL = kinds.DEFAULT.example
 BRANDS = {host: kind.brand for kind in kinds.KINDS.values() for host in kind.hosts}
@@ -70,7 +72,7 @@ def _config_of(row: Connection) -> dict[str, Any]:
         "tags": row.tags,
         "connection_type": row.connection_type,
         "auth_type": row.auth_type,
-        "headers": row.headers,
+        "headers": masked(row.headers),
     }
     kind = kinds.named(row.kind)
     if kind.config_flag:
@@ -149,8 +151,16 @@ def name_of(url: str, taken: Collection[str] = ()) -> str:
 # --- entries → rows --------------------------------------------------------------------------------------------------
 
 
-def save(form: Mapping[str, Any]) -> list[int]:
-    """Make the rows say what the form says, in one transaction; returns the ids of rows that are new or lead elsewhere.
+@dataclass(slots=True)
+class Saved:
+    """What a save did: the ids of rows that are new or lead elsewhere, and sentences about what was dropped."""
+
+    to_ask: list[int] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+
+def save(form: Mapping[str, Any]) -> Saved:
+    """Make the rows say what the form says, in one transaction.
 
     Rows are recognised by address, then by mask, then by position; what the form leaves out is deleted. Raises
     BadRequest, and then nothing was changed.
@@ -167,15 +177,22 @@ def save(form: Mapping[str, Any]) -> list[int]:
         return write(entries)
 
 
-def stored_key(entry: Entry) -> str:
-    """The key that a mask stands for. Raises BadRequest when none is stored for this address."""
-    there = (row for row in connection_rows() if kinds.clean_base_url(row.kind, row.base_url) == entry.url)
-    if key := secret_behind(entry.key, there):
-        return key
-    raise BadRequest(_("This mask belongs to no key that is stored for this address; enter the key."), param="key")
+def unsaved(url: str, key: str, config: Any) -> Connection:
+    """A row that is not saved, for a test. Masks stand for what is stored for this address.
+
+    Raises BadRequest, also for a mask of nothing that is stored there.
+    """
+    entry = entry_of(0, url, key, config)
+    there = [row for row in connection_rows() if kinds.clean_base_url(row.kind, row.base_url) == entry.url]
+    values = dict(entry.values)
+    if entry.has_mask and not (key := secret_behind(entry.key, there)):
+        raise BadRequest(_("This mask belongs to no key that is stored for this address; enter the key."), param="key")
+    stored = {name: value for row in reversed(there) for name, value in row.headers.items()}
+    values["headers"] = _meant_headers("config.headers", values["headers"], stored)[0]
+    return Connection(name=name_of(entry.url), base_url=entry.url, secret=key, **values)
 
 
-def write(entries: Sequence[Entry]) -> list[int]:
+def write(entries: Sequence[Entry]) -> Saved:
     """The rows for checked entries; for use inside `versioning.exclusive()`."""
     rows = list(connection_rows())
     matched = _match(entries, rows)
@@ -183,14 +200,16 @@ def write(entries: Sequence[Entry]) -> list[int]:
     for row in rows:
         if row.pk not in remaining:
             row.delete()
-    to_ask = []
+    saved = Saved()
     taken = {row.name for row in matched.values()} | {entry.values.get("name", "") for entry in entries}
     for entry in entries:
         row = matched.get(entry.index) or Connection(name=name_of(entry.url, taken))
         taken.add(row.name)
         if _fill(row, entry):
-            to_ask.append(row.pk)
-    return to_ask
+            saved.to_ask.append(row.pk)
+        if row.dropped:
+            saved.notices.append(f"OPENAI_API_BASE_URLS.{entry.index}: {dropped_words(row.dropped)}")
+    return saved
 
 
 def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Connection]:
@@ -234,13 +253,18 @@ def _fill(row: Connection, entry: Entry) -> bool:
     if guessed and not row._state.adding and not kinds.named(row.kind).config_flag:
         del values["kind"]  # no flag stands for the kind that an administrator chose: it stays
         values["base_url"] = kinds.clean_base_url(row.kind, entry.url)
+    field = f"OPENAI_API_CONFIGS.{entry.index}.headers"
+    values["headers"], entered = _meant_headers(field, entry.values["headers"], row.headers)
     if not entry.has_mask:
         values["secret"] = entry.key
     changed = {name for name, value in values.items() if getattr(row, name) != value}
     if not changed and not row._state.adding:
         return False
-    for name in changed:
+    for name in changed - {"secret", "headers"}:
         setattr(row, name, values[name])
+    row.enter("headers", values["headers"], names=entered)
+    if not entry.has_mask:
+        row.enter("secret", entry.key)
     try:
         row.full_clean()
     except ValidationError as error:
@@ -292,3 +316,11 @@ def _headers(name: str, value: Any) -> dict[str, str]:
     except ValidationError as error:
         raise checks.wrong(name, error.messages[0]) from error
     return headers
+
+
+def _meant_headers(name: str, given: Mapping[str, str], stored: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
+    """As `unmasked`, with BadRequest for a mask of nothing that is stored."""
+    try:
+        return unmasked(given, stored)
+    except ValidationError as error:
+        raise checks.wrong(name, error.messages[0]) from error

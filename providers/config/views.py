@@ -31,12 +31,13 @@ REFUSED: dict[Any, OpenApiResponse] = {
 
 
 class FlatConfigSerializer(serializers.Serializer[Any]):
-    """Lists that belong together by index; settings by index as text. Keys are masks on the way out."""
+    """Lists that belong together by index; settings by index as text. Keys and header values go out as masks."""
 
     ENABLE_OPENAI_API = serializers.BooleanField(required=False)
     OPENAI_API_BASE_URLS = serializers.ListField(child=serializers.CharField())
     OPENAI_API_KEYS = serializers.ListField(child=serializers.CharField(allow_blank=True))
     OPENAI_API_CONFIGS = serializers.DictField(child=serializers.DictField())
+    notices = serializers.ListField(child=serializers.CharField(), read_only=True, required=False)
 
 
 class VerifySerializer(serializers.Serializer[Any]):
@@ -73,11 +74,14 @@ class FlatConfig(AdminView):
 class ConfigUpdate(AdminView):
     @extend_schema(request=FlatConfigSerializer, responses={200: FlatConfigSerializer, **REFUSED})
     def post(self, request: Request) -> HttpResponse:
-        """Replace the connections, all or nothing. A mask keeps its stored key, an empty key removes it."""
-        to_ask = config.save(_object(request))
-        if to_ask:
-            discovery.refresh(only=to_ask, timeout=LIST_SECONDS)
-        return _json(config.read())
+        """Replace the connections, all or nothing. A mask keeps what is stored, an empty key removes it.
+
+        An address at another server drops the stored key and headers that are not entered again; `notices` say so.
+        """
+        saved = config.save(_object(request))
+        if saved.to_ask:
+            discovery.refresh(only=saved.to_ask, timeout=LIST_SECONDS)
+        return _json(config.read() | ({"notices": saved.notices} if saved.notices else {}))
 
 
 class VerifyConnection(AdminView):
@@ -129,11 +133,7 @@ def _unsaved(form: dict[str, Any]) -> Connection:
     url, key = form.get("url"), form.get("key") or ""
     if not isinstance(url, str) or not isinstance(key, str):
         raise BadRequest(_("“url” and “key” must be texts."), param="key" if isinstance(url, str) else "url")
-    entry = config.entry_of(0, url, key.strip(), {} if form.get("config") is None else form["config"])
-    row = Connection(name=config.name_of(entry.url), base_url=entry.url, secret=entry.key, **entry.values)
-    if entry.has_mask:
-        row.secret = config.stored_key(entry)
-    return row
+    return config.unsaved(url, key.strip(), {} if form.get("config") is None else form["config"])
 
 
 def _object(request: Request) -> dict[str, Any]:

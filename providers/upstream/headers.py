@@ -20,11 +20,11 @@ from providers.errors import ConfigurationError
 from providers.facts import Caller, ConnectionFacts
 from providers.fields import UNREADABLE
 from providers.upstream import kinds, oauth
+from providers.upstream.header_templates import VARIABLE, VARIABLES
 
 JWT_SECONDS = 300
 # Printable ASCII stays as it is. Anything else could end a header or be read differently by servers: it is quoted.
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
-_VARIABLE = re.compile(r"\{\{\s*([A-Z_]+)\s*\}\}")
 
 
 class CallPurpose(TypedDict, total=False):
@@ -81,6 +81,10 @@ def _auth_type(connection: ConnectionFacts) -> AuthType:
 def _auth_headers(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPurpose) -> dict[str, str]:
     if connection.secret == UNREADABLE:
         raise ConfigurationError(_("The connection's key cannot be decrypted. Enter it again."), code="key_unreadable")
+    if UNREADABLE in connection.headers:
+        raise ConfigurationError(
+            _("The connection's headers cannot be decrypted. Enter them again."), code="headers_unreadable"
+        )
     headers = auth_type.headers(connection.secret, connection.auth_options, _identity(auth_type, connection, purpose))
     key_header = kinds.of(connection).key_header
     if key_header and auth_type.presents_key and connection.secret:
@@ -104,9 +108,7 @@ def _identity(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPur
 
 
 def allowed_cookies(cookies: Mapping[str, str], rule: str) -> dict[str, str]:
-    """The cookies that a connection's rule forwards: `none`, `others` (all but this site's own), `all`."""
-    if rule == "all":
-        return dict(cookies)
+    """The cookies that a connection's rule forwards: none with `none`, else all but this site's own."""
     if rule == "none":
         return {}
     own = {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME, "messages"}
@@ -176,22 +178,17 @@ def _variables(purpose: CallPurpose) -> dict[str, str]:
     return {**person, **ids}
 
 
-KNOWN_VARIABLES = frozenset(
-    {"USER_ID", "USER_NAME", "USER_EMAIL", "USER_ROLE", "USER_GROUPS", "CHAT_ID", "MESSAGE_ID", "MODEL_ID"}
-)
-
-
 def _add_custom(headers: dict[str, str], custom: Mapping[str, str], variables: Mapping[str, str]) -> None:
     """Replace headers by the connection's own, whatever the case of their names. Unknown variables stay as they are."""
 
     def value_of(match: re.Match[str]) -> str:
         name = match[1]
-        return plain(variables.get(name, "")) if name in KNOWN_VARIABLES else match[0]
+        return plain(variables.get(name, "")) if name in VARIABLES else match[0]
 
     for name, template in custom.items():
         for existing in [key for key in headers if key.lower() == name.lower()]:
             del headers[existing]
-        headers[name] = plain(_VARIABLE.sub(value_of, str(template)))
+        headers[name] = plain(VARIABLE.sub(value_of, str(template)))
 
 
 def plain(value: str) -> str:

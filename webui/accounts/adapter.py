@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
-from providers import tokens
+from providers.secrets import tokens
 from webui.accounts import linking, links
 from webui.accounts.cookies import remember_language, remember_theme
 

@@ -49,7 +49,8 @@ def test_what_is_saved_comes_back_with_masked_keys():
 
     assert shown["OPENAI_API_BASE_URLS"] == ["https://a.example/v1", "http://ollama:11434"]
     assert shown["OPENAI_API_KEYS"] == ["••••6789", ""]
-    assert settings.items() <= shown["OPENAI_API_CONFIGS"]["0"].items()
+    masked = {**settings, "headers": {"X-Team": "••••"}}
+    assert masked.items() <= shown["OPENAI_API_CONFIGS"]["0"].items()
     assert KEY not in str(shown)
     assert rows()[0].secret == KEY
 
@@ -94,9 +95,49 @@ def test_a_new_address_with_the_old_mask_is_the_same_connection():
     config.save(form("https://a.example/v1", "https://b.example/v1", keys=[KEY, KEY]))
     _a, b = rows()
 
-    config.save(form("https://a.example/v1", "https://new.example/v1", keys=["••••6789", "••••6789"]))
+    config.save(form("https://a.example/v1", "https://b.example/v2", keys=["••••6789", "••••6789"]))
 
-    assert (rows()[1].pk, rows()[1].base_url, rows()[1].secret) == (b.pk, "https://new.example/v1", KEY)
+    assert (rows()[1].pk, rows()[1].base_url, rows()[1].secret) == (b.pk, "https://b.example/v2", KEY)
+
+
+def test_a_mask_takes_nothing_along_to_another_server_and_the_answer_says_so():
+    headers = {"X-Gate": "gate-secret-value", "X-Person": "{{USER_ID}}"}
+    config.save(
+        form("https://a.example/v1", "https://b.example/v1", keys=[KEY, KEY], configs={"1": {"headers": headers}})
+    )
+    _a, b = rows()
+    shown = config.read()
+
+    saved = config.save({**shown, "OPENAI_API_BASE_URLS": ["https://a.example/v1", "https://new.example/v1"]})
+
+    row = rows()[1]
+    assert (row.pk, row.base_url, row.secret) == (b.pk, "https://new.example/v1", "")
+    assert row.headers == {"X-Person": "{{USER_ID}}"}
+    assert rows()[0].secret == KEY
+    assert [notice.partition(":")[0] for notice in saved.notices] == ["OPENAI_API_BASE_URLS.1"]
+    assert "X-Gate, API key" in saved.notices[0]
+
+
+def test_what_is_entered_with_a_new_address_stays():
+    config.save(form("https://a.example/v1", keys=[KEY], configs={"0": {"headers": {"X-Gate": "same-gate-value"}}}))
+    saved = config.save(
+        form("https://b.example/v1", keys=[KEY], configs={"0": {"headers": {"X-Gate": "same-gate-value"}}})
+    )
+    assert (rows()[0].secret, rows()[0].headers) == (KEY, {"X-Gate": "same-gate-value"})
+    assert saved.notices == []
+
+
+def test_the_mask_of_a_headers_value_keeps_it_and_another_mask_is_refused():
+    config.save(form("https://a.example/v1", configs={"0": {"headers": {"X-Gate": "gate-secret-value"}}}))
+    shown = config.read()
+    assert shown["OPENAI_API_CONFIGS"]["0"]["headers"] == {"X-Gate": "••••alue"}
+
+    config.save({**shown, "OPENAI_API_CONFIGS": {"0": {"headers": {"X-Gate": "••••alue", "X-Team": "blue"}}}})
+
+    assert rows()[0].headers == {"X-Gate": "gate-secret-value", "X-Team": "blue"}
+    with pytest.raises(BadRequest) as caught:
+        config.save({**shown, "OPENAI_API_CONFIGS": {"0": {"headers": {"X-Other": "••••alue"}}}})
+    assert caught.value.param == "OPENAI_API_CONFIGS.0.headers"
 
 
 def test_a_mask_of_no_stored_key_is_refused():
@@ -215,8 +256,8 @@ def test_only_connections_that_changed_are_asked_anew():
     Connection.objects.quietly().update(listed_at="2026-11-01T00:00:00Z")
     a, _b = rows()
 
-    asked = config.save(
+    saved = config.save(
         form("https://a.example/v1", "https://b.example/v1", configs={"0": {"auth_type": "none"}, "1": {"tags": ["x"]}})
     )
 
-    assert asked == [a.pk]
+    assert saved.to_ask == [a.pk]

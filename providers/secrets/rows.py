@@ -1,0 +1,153 @@
+"""Rows with an address and secrets that are for this address alone.
+
+A secret is never sent to another origin (scheme, host, port) than it was entered for. The rule stands in `save`, which
+everybody calls: forms, flat forms, the API, a revert in the history, a shell. What a later save takes along from before
+is dropped when the address leads elsewhere; what is entered with it stays.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from providers.fields import EncryptedMappingField, EncryptedTextField, is_unreadable
+from providers.upstream.header_templates import is_template
+
+LONGEST_REASON = 100  # characters; the width of django-simple-history's column
+
+
+class SecretRow(models.Model):
+    """Base of such rows. `origins` says where the secrets are sent; `audited` names the columns that decide how."""
+
+    audited: ClassVar[tuple[str, ...]] = ()
+    address_columns: ClassVar[tuple[str, ...]] = ()  # those of them that `origins` reads
+
+    class Meta:
+        abstract = True
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        self._entered: dict[str, set[str]] = {}  # column → itself, or the names in a mapping
+        self._loaded: dict[str, Any] = {}  # the secrets as they came from the database
+        self.moved = False  # whether the last save led to another origin
+        self.dropped: tuple[str, ...] = ()  # what it left behind, in words for people
+        super().__init__(*args, **values)
+
+    def origins(self) -> tuple[str, ...]:
+        """The origins that the secrets are sent to."""
+        raise NotImplementedError
+
+    @classmethod
+    def secret_columns(cls) -> dict[str, EncryptedTextField]:
+        """The encrypted columns by name."""
+        return {field.name: field for field in cls._meta.concrete_fields if isinstance(field, EncryptedTextField)}
+
+    def enter(self, column: str, value: Any, *, names: Iterable[str] | None = None) -> None:
+        """Set a secret that somebody has entered: it is for the address that the row has when it is saved.
+
+        `names`: which members of a mapping were entered, where the others are those that were stored.
+        """
+        setattr(self, column, value)
+        entered = {column} if not isinstance(value, Mapping) else set(value if names is None else names)
+        self._entered.setdefault(column, set()).update(entered)
+
+    # --- reading and writing ------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> Self:
+        row = super().from_db(db, field_names, values, **options)
+        row._loaded = row._secrets()
+        return row
+
+    def refresh_from_db(self, *args: Any, **options: Any) -> None:
+        super().refresh_from_db(*args, **options)
+        self._loaded = self._secrets()
+
+    def save(self, *args: Any, **options: Any) -> None:
+        columns = options.get("update_fields")
+        fields = [self._meta.get_field(name) for name in (*self.secret_columns(), *self.audited)]
+        watched = {name for field in fields for name in (field.name, field.attname)}  # type: ignore[union-attr]
+        self.moved, self.dropped = False, ()
+        if columns is None or not watched.isdisjoint(columns):
+            options = self._settle(options)
+        try:
+            super().save(*args, **options)
+        finally:
+            self.__dict__.pop("_change_reason", None)
+        self._entered.clear()
+        self._loaded = self._secrets()
+
+    def _secrets(self) -> dict[str, Any]:
+        """The values of the secret columns that are there; deferred ones stay away."""
+        values = {name: self.__dict__[name] for name in self.secret_columns() if name in self.__dict__}
+        return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+
+    def _settle(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Drop what must not walk along, say in the history what changed; the options of the save."""
+        before = type(self)._base_manager.filter(pk=self.pk).first() if self.pk is not None else None
+        if before is None:
+            return options
+        columns = options.get("update_fields")
+        self.moved = before.origins() != self.origins()
+        if self.moved:
+            self.dropped = self._drop()
+            if columns is not None:
+                options = {**options, "update_fields": {*columns, *self.secret_columns()}}
+        elif columns is None and (lost := self._unreadable()):
+            # Written again they would be lost for good; a key that is found again can read them.
+            kept = {field.name for field in self._meta.concrete_fields if not field.primary_key} - lost
+            options = {**options, "update_fields": kept}
+        if reason := self._reason(before):
+            self._change_reason = reason
+        return options
+
+    def _unreadable(self) -> set[str]:
+        return {name for name in self.secret_columns() if is_unreadable(getattr(self, name))}
+
+    def _drop(self) -> tuple[str, ...]:
+        """Take away every secret that nobody entered for the new address."""
+        dropped: list[str] = []
+        for name, field in self.secret_columns().items():
+            value, loaded, entered = getattr(self, name), self._loaded.get(name), self._entered.get(name, set())
+            if isinstance(field, EncryptedMappingField):
+                kept = {key: text for key, text in value.items() if self._may_stay(key, text, loaded, entered)}
+                dropped += [key for key in value if key not in kept]
+                setattr(self, name, kept)
+            elif value and name not in entered and (loaded is None or value == loaded):
+                dropped.append(str(field.verbose_name))
+                setattr(self, name, "")
+        return tuple(dropped)
+
+    @staticmethod
+    def _may_stay(key: str, text: str, loaded: Mapping[str, str] | None, entered: set[str]) -> bool:
+        return key in entered or is_template(text) or (loaded is not None and loaded.get(key) != text)
+
+    # --- the history --------------------------------------------------------------------------------------------------
+
+    def _reason(self, before: Self) -> str:
+        """What changed of the address, the proof and the secrets, in as many words as the history takes."""
+        fields: list[Any] = [self._meta.get_field(name) for name in self.audited]
+        told = [
+            _("%(name)s changed") % {"name": field.verbose_name}
+            for field in fields
+            if getattr(before, field.attname) != getattr(self, field.attname)
+        ]
+        for name, field in self.secret_columns().items():
+            old, new = getattr(before, name), getattr(self, name)
+            if isinstance(field, EncryptedMappingField):
+                if names := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
+                    facts = {"name": field.verbose_name, "names": ", ".join(names)}
+                    told.append(_("%(name)s changed: %(names)s") % facts)
+            elif old != new:
+                told.append(_("API key changed") if new else _("API key removed"))
+        text = capfirst("; ".join(told))
+        return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
+
+
+def dropped_words(dropped: Iterable[str]) -> str:
+    """The sentence for people whose edit led to another server."""
+    return _(
+        "The address leads to another server now. What was stored for the one before is not sent there and was "
+        "dropped: %(names)s. Enter it again."
+    ) % {"names": ", ".join(dropped)}

@@ -1,0 +1,51 @@
+"""Rows from before values of headers were secrets, and from before this site's own cookies stayed here."""
+
+import pytest
+from django.db import connection as database
+from django.db.migrations.executor import MigrationExecutor
+
+from imagegen.models import ImageEngine
+from providers.models import Connection
+
+BEFORE = [("providers", "0011_azure_is_a_kind"), ("imagegen", "0004_temporary_jobs")]
+HEADERS = {"X-Gate": "gate-of-the-old-row"}
+
+
+@pytest.fixture
+def old_rows(transactional_db):
+    """A connection and an engine with histories, as an older version of the site left them."""
+    executor = MigrationExecutor(database)
+    executor.migrate(BEFORE)
+    try:
+        apps = executor.loader.project_state(BEFORE).apps
+        values = {"headers": HEADERS, "name": "Old"}
+        at = {"created": "2026-11-01T00:00:00Z", "history_date": "2026-11-01T00:00:00Z", "history_type": "+", "id": 1}
+        connection = {"base_url": "https://old.example/v1", "forward_cookies": "all", **values}
+        engine = {"kind": "openai", **values}
+        apps.get_model("providers", "Connection").objects.create(**connection)
+        apps.get_model("imagegen", "ImageEngine").objects.create(**engine)
+        apps.get_model("providers", "HistoricalConnection").objects.create(**connection, **at)
+        apps.get_model("imagegen", "HistoricalImageEngine").objects.create(**engine, **at)
+    finally:
+        executor = MigrationExecutor(database)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+def columns_of(table):
+    with database.cursor() as cursor:
+        return {column.name for column in database.introspection.get_table_description(cursor, table)}
+
+
+def test_headers_of_older_rows_are_encrypted_and_leave_the_history(old_rows):
+    for model in (Connection, ImageEngine):
+        assert model.objects.get().headers == HEADERS
+        with database.cursor() as cursor:
+            cursor.execute(f"SELECT headers FROM {model._meta.db_table}")
+            assert HEADERS["X-Gate"] not in str(cursor.fetchall())
+        assert "headers" not in columns_of(model.history.model._meta.db_table)
+        assert "plain_headers" not in columns_of(model._meta.db_table)
+
+
+def test_rows_that_sent_all_cookies_send_all_but_this_sites_own(old_rows):
+    assert Connection.objects.get().forward_cookies == "others"
+    assert Connection.history.get().forward_cookies == "others"

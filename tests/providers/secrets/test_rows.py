@@ -1,0 +1,220 @@
+"""Secrets are for the address that they were entered for, in every row that holds both."""
+
+import pytest
+from django.apps import apps
+from django.db import connection as database
+
+from chat.models import ChatSettings
+from imagegen.models import ImageEngine
+from providers.fields import EncryptedMappingField, EncryptedTextField
+from providers.models import Connection
+from providers.secrets.rows import SecretRow
+
+pytestmark = pytest.mark.django_db
+
+KEY = "sk-for-the-first-server"
+GATE = "gate-for-the-first-server"
+HEADERS = {"X-Gate": GATE, "X-Person": "{{USER_ID}}"}
+FIRST = "https://first.example/v1"
+OTHERS = (
+    "https://second.example/v1",
+    "http://first.example/v1",
+    "https://first.example:8443/v1",
+    "https://first.example.evil.example/v1",
+)
+SAME = ("https://first.example/v2", "https://FIRST.example:443/v1", "https://first.example")
+
+# Each model with an encrypted column, how to make its row, and its column for the address.
+ROWS = {
+    Connection: (lambda: Connection.objects.create(name="c", base_url=FIRST, secret=KEY, headers=HEADERS), "base_url"),
+    ImageEngine: (
+        lambda: ImageEngine.objects.create(name="e", kind="openai", url=FIRST, secret=KEY, headers=HEADERS),
+        "url",
+    ),
+    ChatSettings: (
+        lambda: ChatSettings.objects.create(pk=1, web_search_url=FIRST, web_search_key=KEY),
+        "web_search_url",
+    ),
+}
+
+
+def encrypting():
+    return [
+        model
+        for model in apps.get_models()
+        if any(isinstance(field, EncryptedTextField) for field in model._meta.concrete_fields)
+    ]
+
+
+def stored(row):
+    """The secrets of a row as another process reads them."""
+    fresh = type(row).objects.get(pk=row.pk)
+    return {name: getattr(fresh, name) for name in fresh.secret_columns()}
+
+
+def test_every_model_with_an_encrypted_column_and_an_address_keeps_the_rule():
+    with_address = {
+        model for model in encrypting() if any("url" in field.name for field in model._meta.concrete_fields)
+    }
+    assert with_address == set(ROWS)
+    assert all(issubclass(model, SecretRow) for model in with_address)
+    assert {model.__name__ for model in set(encrypting()) - with_address} == {"SocialToken"}
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_every_address_column_and_secret_is_watched(model):
+    names = {field.name for field in model._meta.concrete_fields}
+    assert set(model.address_columns) <= set(model.audited) <= names
+    history = {field.name for field in model.history.model._meta.concrete_fields}
+    assert history.isdisjoint(model.secret_columns())
+
+
+@pytest.mark.parametrize("url", OTHERS)
+@pytest.mark.parametrize("model", ROWS)
+def test_every_secret_is_dropped_when_the_address_leads_to_another_server(model, url):
+    make, column = ROWS[model]
+    make()
+    row = model.objects.get()
+    setattr(row, column, url)
+
+    row.save()
+
+    assert row.moved
+    for name, value in stored(row).items():
+        assert value == ({"X-Person": "{{USER_ID}}"} if name == "headers" else ""), name
+    assert row.dropped
+    assert "removed" in row.history.first().history_change_reason
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_the_same_holds_for_a_save_of_the_address_alone(model):
+    make, column = ROWS[model]
+    make()
+    row = model.objects.get()
+    setattr(row, column, OTHERS[0])
+    row.save(update_fields=[column])
+    assert KEY not in str(stored(row).values())
+    assert GATE not in dict(stored(row).get("headers", {})).values()
+
+
+@pytest.mark.parametrize("url", SAME)
+@pytest.mark.parametrize("model", ROWS)
+def test_another_path_at_the_same_server_keeps_every_secret(model, url):
+    make, column = ROWS[model]
+    make()
+    row = model.objects.get()
+    before = stored(row)
+    setattr(row, column, url)
+    row.save()
+    assert not row.moved
+    assert stored(row) == before
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_what_is_entered_with_the_address_stays_even_when_it_is_the_same(model):
+    make, column = ROWS[model]
+    make()
+    row = model.objects.get()
+    before = stored(row)
+    setattr(row, column, OTHERS[0])
+    for name, value in before.items():
+        row.enter(name, value)
+    row.save()
+    assert row.moved
+    assert row.dropped == ()
+    assert stored(row) == before
+
+
+def test_of_headers_only_those_that_were_entered_stay():
+    row = Connection.objects.create(name="c", base_url=FIRST, headers={"X-Old": "old-value", "X-New": "to be replaced"})
+    row.base_url = OTHERS[0]
+    row.enter("headers", {"X-Old": "old-value", "X-New": "new-value"}, names={"X-New"})
+    row.save()
+    assert stored(row)["headers"] == {"X-New": "new-value"}
+    assert row.dropped == ("X-Old",)
+
+
+def test_a_stale_row_takes_no_later_key_to_its_old_address():
+    Connection.objects.create(name="c", base_url=FIRST, secret=KEY)
+    stale, fresh = Connection.objects.get(), Connection.objects.get()
+    fresh.base_url = OTHERS[0]
+    fresh.enter("secret", "sk-for-the-second-server")
+    fresh.save()
+
+    stale.name = "renamed"
+    stale.save()
+
+    row = Connection.objects.get()
+    assert (row.base_url, row.secret) == (FIRST, "")
+
+
+def test_headers_of_engines_stay_with_the_server_of_their_connection():
+    connection = Connection.objects.create(name="c", base_url=FIRST, secret=KEY)
+    engine = ImageEngine.objects.create(name="e", kind="openai", connection=connection, headers=HEADERS)
+
+    connection.base_url = OTHERS[0]
+    connection.save()
+
+    assert stored(engine)["headers"] == {"X-Person": "{{USER_ID}}"}
+    assert "e: X-Gate" in connection.dropped
+    assert "X-Gate" in engine.history.first().history_change_reason
+
+
+def test_headers_of_engines_go_with_their_connection():
+    connection = Connection.objects.create(name="c", base_url=FIRST, secret=KEY)
+    engine = ImageEngine.objects.create(name="e", kind="openai", connection=connection, headers=HEADERS)
+    connection.delete()
+    assert stored(engine)["headers"] == {"X-Person": "{{USER_ID}}"}
+
+
+@pytest.mark.parametrize("kind", ["gemini", "openai"])
+def test_an_engine_without_an_address_is_at_its_kinds_own(kind):
+    row = ImageEngine.objects.create(name="e", kind=kind, secret=KEY)
+    row.url = ImageEngine(kind=kind).origins()[0]
+    row.save()
+    assert stored(row)["secret"] == KEY
+    row.url = OTHERS[0]
+    row.save()
+    assert stored(row)["secret"] == ""
+
+
+@pytest.mark.parametrize("model", ROWS)
+def test_every_encrypted_column_is_no_plain_text_in_the_database(model):
+    make, _column = ROWS[model]
+    row = make()
+    fields = [field for field in model._meta.concrete_fields if isinstance(field, EncryptedTextField)]
+    with database.cursor() as cursor:
+        columns = ", ".join(field.column for field in fields)
+        cursor.execute(f"SELECT {columns} FROM {model._meta.db_table}")
+        values = cursor.fetchone()
+    assert all(value.startswith("gAAAA") for value in values)
+    assert KEY not in str(values)
+    assert all(isinstance(field, EncryptedMappingField) == (field.name == "headers") for field in fields)
+    assert GATE not in repr(getattr(model.objects.get(pk=row.pk), "headers", ""))
+
+
+def test_what_no_key_decrypts_outlives_other_edits(settings):
+    from cryptography.fernet import Fernet
+
+    keys = settings.FIELD_ENCRYPTION_KEYS
+    Connection.objects.create(name="c", base_url=FIRST, secret=KEY, headers=HEADERS)
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    row = Connection.objects.get()
+    row.name = "renamed"
+    row.save()
+    settings.FIELD_ENCRYPTION_KEYS = keys
+    row = Connection.objects.get()
+    assert (row.name, row.secret, row.headers) == ("renamed", KEY, HEADERS)
+
+
+def test_the_history_says_what_decides_about_secrets():
+    row = Connection.objects.create(name="c", base_url=FIRST, secret=KEY)
+    row.auth_type, row.forward_cookies = "session", "others"
+    row.save()
+    assert row.history.first().history_change_reason == "Authentication changed; cookies sent on changed"
+    row.name = "renamed"
+    row.save()
+    assert row.history.first().history_change_reason is None
+    row.enter("headers", {f"X-Header-Number-{number}": "value" for number in range(20)})
+    row.save()
+    assert len(row.history.first().history_change_reason) == 100
