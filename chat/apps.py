@@ -7,8 +7,9 @@ class ChatConfig(AppConfig):
     verbose_name = _("Conversations")
 
     def ready(self) -> None:
+        # Models exist from here on. The first two connect their receivers.
         import chat.files.signals
-        import chat.signals  # noqa: F401  connect their receivers
+        import chat.signals  # noqa: F401
         from chat.models import ChatSettings
         from providers.signals import count_changes_of
 

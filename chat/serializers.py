@@ -1,4 +1,4 @@
-"""The shapes of the chat's JSON: what is taken, and what chats and messages look like."""
+"""The chat's JSON: request bodies, and how chats and messages look in responses."""
 
 import uuid
 from typing import Any
@@ -14,15 +14,15 @@ from providers.relay.serializers import ChatRequestSerializer
 MAX_FILES = 20
 MAX_INTEGER = 2**31 - 1  # of a PostgreSQL column
 MAX_CONTENT = 2_000_000  # characters of one message
-MAX_TOLD = 1000  # messages of a temporary chat that becomes a stored one
+MAX_MESSAGES = 1000  # of a temporary chat that becomes a stored one
 MAX_STEPS = 100  # status lines of one of its messages, sources of a line
 
 
-# --- What is answered -------------------------------------------------------------------------------------------------
+# --- Responses --------------------------------------------------------------------------------------------------------
 
 
 class MessageFileSerializer(serializers.Serializer[Any]):
-    """What a file at a message has at least."""
+    """What a file of a message has at least."""
 
     type = serializers.CharField()
     id = serializers.CharField()
@@ -33,7 +33,7 @@ class MessageFileSerializer(serializers.Serializer[Any]):
 
 @extend_schema_field(MessageFileSerializer(many=True))
 class MessageFilesField(serializers.ListField):
-    """The files as they are kept: handlers may say more about theirs."""
+    """The files as they are stored: handlers may add members to theirs."""
 
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
@@ -83,7 +83,7 @@ class ChatPageSerializer(serializers.Serializer[Any]):
 
 
 class WholeChatSerializer(ChatSerializer):
-    """A chat with its whole tree; `leaf` is the end of the branch that is shown."""
+    """A chat with all its messages; `leaf` is the last message of the branch that is shown."""
 
     messages = MessageSerializer(many=True)
 
@@ -122,7 +122,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     provider = serializers.CharField(required=False)
 
 
-# --- What is taken ----------------------------------------------------------------------------------------------------
+# --- Request bodies ---------------------------------------------------------------------------------------------------
 
 
 class CompletionOptionsSerializer(serializers.Serializer[Any]):
@@ -135,7 +135,7 @@ class CompletionOptionsSerializer(serializers.Serializer[Any]):
 
 @extend_schema_field({"type": "array", "items": {"type": "object", "properties": {"id": {"type": "string"}}}})
 class FilesField(serializers.ListField):
-    """Uploaded files by their ids: `[{"id"}]`, with whatever else a file has. The value is the list of ids."""
+    """Uploaded files by their ids: `[{"id"}]`, other members are ignored. The value is the list of ids."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(child=serializers.DictField(), max_length=MAX_FILES, **options)
@@ -145,7 +145,7 @@ class FilesField(serializers.ListField):
 
 
 class ContentSerializer(CompletionOptionsSerializer):
-    """`id` may be chosen by the client: the same request sent twice then makes one message."""
+    """A client may choose the `id`: then the same request sent twice makes one message."""
 
     id = serializers.UUIDField(required=False, default=None)
     content = serializers.CharField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False)
@@ -183,14 +183,14 @@ class EditMessageSerializer(ContentSerializer):
 
 
 class SourceSerializer(serializers.Serializer[Any]):
-    """A page that an answer rests on."""
+    """A page that an answer cites."""
 
     title = serializers.CharField(max_length=1000, allow_blank=True)
     url = serializers.CharField(max_length=4000)
 
 
 class StepSerializer(serializers.Serializer[Any]):
-    """A status line, as its event told it."""
+    """A status line, as in its event."""
 
     description = serializers.CharField(max_length=2000, allow_blank=True, required=False)
     done = serializers.BooleanField(required=False)
@@ -201,7 +201,7 @@ class StepSerializer(serializers.Serializer[Any]):
 
 
 class FailureSerializer(serializers.Serializer[Any]):
-    """Why an answer failed, as its last event told it."""
+    """Why an answer failed, as in its last event."""
 
     message = serializers.CharField(max_length=4000, allow_blank=True, required=False, default="")
     provider = serializers.CharField(max_length=4000, allow_blank=True, required=False, default="")
@@ -211,8 +211,8 @@ class FailureSerializer(serializers.Serializer[Any]):
     retry_after = serializers.FloatField(required=False, allow_null=True, default=None)
 
 
-class ToldMessageSerializer(serializers.Serializer[Any]):
-    """A message of a temporary chat, as its page tells of it."""
+class TemporaryMessageSerializer(serializers.Serializer[Any]):
+    """A message of a temporary chat, as its page sends it."""
 
     id = serializers.UUIDField(required=False, default=uuid.uuid4)
     role = serializers.ChoiceField([Message.Role.USER, Message.Role.ASSISTANT])
@@ -232,18 +232,18 @@ class ToldMessageSerializer(serializers.Serializer[Any]):
     created = serializers.DateTimeField(required=False, default=timezone.now)
 
 
-class ToldChatSerializer(serializers.Serializer[Any]):
-    messages = serializers.ListField(child=ToldMessageSerializer(), allow_empty=False, max_length=MAX_TOLD)
+class TemporaryChatSerializer(serializers.Serializer[Any]):
+    messages = serializers.ListField(child=TemporaryMessageSerializer(), allow_empty=False, max_length=MAX_MESSAGES)
 
 
-class FinishedChatSerializer(ToldChatSerializer):
+class FinishedChatSerializer(TemporaryChatSerializer):
     def validate_messages(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if any(one["status"] in Message.RUNNING for one in messages):
+        if any(message["status"] in Message.RUNNING for message in messages):
             raise serializers.ValidationError(_("Wait until the last answer is over."))
         return messages
 
 
-class KeptChatSerializer(serializers.Serializer[Any]):
+class StoredChatSerializer(serializers.Serializer[Any]):
     chat = ChatSerializer()
 
 
@@ -256,7 +256,7 @@ class RenameSerializer(serializers.Serializer[Any]):
 
 
 class PreferencesSerializer(serializers.Serializer[Any]):
-    """What the site remembers for a person; null forgets it."""
+    """A person's preferences; null resets one."""
 
     model = serializers.CharField(max_length=255, required=False, allow_null=True)
     theme = serializers.ChoiceField(["system", "light", "dark"], required=False, allow_null=True)
@@ -273,7 +273,7 @@ class TasksSerializer(serializers.Serializer[Any]):
 
 
 class TaskRequestSerializer(serializers.Serializer[Any]):
-    """A job for the task model of `model`; OpenAI's messages are the conversation it is about."""
+    """A task for the task model of `model`, about a conversation in OpenAI's messages."""
 
     model = serializers.CharField(max_length=255)
     messages = serializers.ListField(child=serializers.DictField(), allow_empty=False)
@@ -291,7 +291,7 @@ class CompletionRequestSerializer(ChatRequestSerializer):
 
 
 class BackgroundSerializer(serializers.Serializer[Any]):
-    """With all three ids; otherwise the provider's answer, unchanged."""
+    """The response to a request with all three ids; without them the provider's answer is passed on."""
 
     status = serializers.BooleanField()
     task_id = serializers.UUIDField()

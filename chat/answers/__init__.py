@@ -1,1 +1,9 @@
-"""Reading what a model answered: frames, thinking, pictures, tool calls, JSON in a text."""
+"""Reading answers of models.
+
+reader.py        streams and whole bodies, as pieces
+calls.py         the tool calls in them
+pictures.py      pictures in the middle of a text
+reasoning.py     reasoning in front of a text
+responses.py     answers in the form of the Responses API
+json_in_text.py  JSON somewhere in a text
+"""

@@ -1,7 +1,7 @@
-"""The calls in a model's answer: fragments of a stream or whole, with everything real servers do differently.
+"""The tool calls in a model's answer, from the fragments of a stream or from a whole message.
 
-OpenAI numbers its fragments and gives id and name with the first. Others leave out the number or the id, give every
-call the number 0, repeat the name, send arguments as an object, or still speak the older `function_call`.
+OpenAI numbers its fragments and gives id and name with the first. Other servers leave out the number or the id, give
+every call the number 0, repeat the name, send arguments as an object, or use the older `function_call`.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Any
 import orjson
 
 KNOWN = ("index", "id", "type", "function")
-# What a model said before it called, which its server wants to see again beside the calls.
+# Reasoning before the calls, which some servers require to be sent back with them.
 ECHOED = ("reasoning_content", "reasoning_details")
 
 
 @dataclass(slots=True)
 class Call:
-    """One call. `more` are members of its server's own (signatures of its thinking), which go back as they came."""
+    """One call. `more` are members of the server's own, such as signatures, which are sent back unchanged."""
 
     name: str = ""
     arguments: str = ""
@@ -46,21 +46,21 @@ class CallReader:
         for name in ECHOED:
             if value := delta.get(name):
                 self._remember(name, value)
-        given = delta.get("tool_calls")
-        for part in [given] if isinstance(given, dict) else given if isinstance(given, list) else ():
+        parts = delta.get("tool_calls")
+        for part in [parts] if isinstance(parts, dict) else parts if isinstance(parts, list) else ():
             if isinstance(part, dict):
                 self._take_part(part)
         legacy = delta.get("function_call")
         if isinstance(legacy, dict):
-            call = next((one for one in self.calls if one.legacy), None) or self._new(Call(legacy=True))
+            call = next((call for call in self.calls if call.legacy), None) or self._new(Call(legacy=True))
             _add(call, legacy)
 
     def message(self, content: str) -> dict[str, Any]:
-        """What the model said, as the message that goes before the results."""
-        said: dict[str, Any] = {"role": "assistant", "content": content or None, **self._echo}
+        """The assistant's message with the calls, which stands before their results."""
+        message: dict[str, Any] = {"role": "assistant", "content": content or None, **self._echo}
         if self.calls and self.calls[0].legacy:
-            return {**said, "function_call": self.calls[0].function()}
-        return {**said, "tool_calls": [call.as_openai() for call in self.calls]}
+            return {**message, "function_call": self.calls[0].function()}
+        return {**message, "tool_calls": [call.as_openai() for call in self.calls]}
 
     def _take_part(self, part: dict[str, Any]) -> None:
         function = part.get("function") or part.get("custom")
@@ -75,13 +75,13 @@ class CallReader:
         _add(call, function)
 
     def _begun(self, index: object, given_id: str, *, has_name: bool) -> Call | None:
-        """The call that a fragment belongs to; None for the first of a new one."""
+        """The call that a fragment continues; None for the first fragment of a new call."""
         if index is not None:
-            begun = next((one for one in reversed(self.calls) if one.index == index), None)
+            begun = next((call for call in reversed(self.calls) if call.index == index), None)
         else:
             begun = self.calls[-1] if self.calls else None
             if has_name and not given_id:
-                return None  # without number and id only a name begins a call
+                return None  # without number and id, only a name marks a new call
         if begun is not None and given_id and begun.id and given_id != begun.id and has_name:
             return None  # another call under the same number
         return begun
@@ -91,17 +91,17 @@ class CallReader:
         return call
 
     def end(self) -> list[Call]:
-        """The calls, each with an id of its own."""
+        """The calls, each with a unique id."""
         seen: set[str] = set()
         for call in self.calls:
             if not call.id or call.id in seen:
-                call.id = uuid.uuid4().hex[:9]  # nine characters: Mistral takes no other length
+                call.id = uuid.uuid4().hex[:9]  # Mistral requires nine characters
             seen.add(call.id)
         return self.calls
 
     def _remember(self, name: str, value: Any) -> None:
-        kept = self._echo.get(name)
-        self._echo[name] = kept + value if kept is not None and type(kept) is type(value) else value
+        before = self._echo.get(name)
+        self._echo[name] = before + value if before is not None and type(before) is type(value) else value
 
 
 def _add(call: Call, function: Mapping[str, Any]) -> None:
@@ -131,4 +131,4 @@ def arguments_in(text: str) -> dict[str, Any] | None:
                 value = orjson.loads(value.strip() or "{}")
             except orjson.JSONDecodeError:
                 return None
-    return {key: one for key, one in value.items() if one is not None} if isinstance(value, dict) else None
+    return {key: member for key, member in value.items() if member is not None} if isinstance(value, dict) else None

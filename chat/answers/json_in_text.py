@@ -1,4 +1,4 @@
-"""JSON in what a model says: inside a fence, behind an explanation or its thinking, or plain."""
+"""JSON in the text of a model: plain, inside a code fence, or behind an explanation or reasoning."""
 
 import json
 import re
@@ -7,30 +7,30 @@ from typing import Any
 
 import orjson
 
-LONGEST = 20_000  # characters from the end that are looked at: what is asked for is short
+LONGEST = 20_000  # characters from the end that are searched: the JSON that we ask for is short
 _THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _DECODER = json.JSONDecoder(strict=False)  # models put line breaks into texts
 
 
-def member(said: str, name: str) -> Any:
+def member(text: str, name: str) -> Any:
     """The member `name` of the last balanced JSON object that has it; None when there is none."""
-    return next((found[name] for found in objects(said) if name in found), None)
+    return next((value[name] for value in objects(text) if name in value), None)
 
 
-def objects(said: str) -> Iterator[dict[str, Any]]:
+def objects(text: str) -> Iterator[dict[str, Any]]:
     """Every balanced JSON object in a text, the last first; inner ones too."""
-    return (found for found in values(said) if isinstance(found, dict))
+    return (value for value in values(text) if isinstance(value, dict))
 
 
-def values(said: str) -> Iterator[Any]:
-    """The same, and lists."""
-    text = _THINKING.sub("", said)[-LONGEST:]
+def values(text: str) -> Iterator[Any]:
+    """Every balanced JSON object and list in a text, the last first."""
+    text = _THINKING.sub("", text)[-LONGEST:]
     for start in range(len(text) - 1, -1, -1):
         if text[start] not in "{[":
             continue
         try:
             value, _end = _DECODER.raw_decode(text, start)
-            orjson.dumps(value)  # half a surrogate pair is no text, and no database takes it
+            orjson.dumps(value)  # raises for half a surrogate pair, which no database stores
         except (ValueError, RecursionError, TypeError):
             continue
         yield value

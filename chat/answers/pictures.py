@@ -1,4 +1,4 @@
-"""Pictures in the middle of a text: `![a cat](data:image/png;base64,…)`, told apart from the words while they stream.
+"""Pictures in the middle of a text, `![a cat](data:image/png;base64,…)`, split from the text while it streams.
 
 Such a text would be saved, sent and rendered with megabytes in it. Short ones stay: they are icons.
 See docs/upstreams/compatibility.md, “Images in model replies”.
@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 
 SMALLEST = 1024  # characters of a data URL that is taken out
-LONGEST_END = 600  # characters behind the data: `>`, a title, `)`
+LONGEST_END = 600  # characters after the data: `>`, a title, `)`
 _START = re.compile(r"!\[([^\]\n]{0,1000})\]\(\s{0,3}<?(data:image/[\w.+-]{1,60}(?:;[\w=-]{1,60}){0,5};base64,)")
 _BEGUN = re.compile(r"!(?:\[[^\]\n]{0,1000}(?:\](?:\((?:\s{0,3}<?([^\s)<]{0,200}))?)?)?)?")
 _NO_DATA = re.compile(r"[^A-Za-z0-9+/=_-]")
@@ -18,92 +18,92 @@ _SCHEME = "data:image/"
 
 @dataclass(frozen=True, slots=True)
 class Inline:
-    """One picture with the words that stand for it."""
+    """A picture with its alternative text."""
 
     alt: str
     url: str = field(repr=False)
 
 
 class InlineSplitter:
-    """Text in as it comes; out come words and pictures in their order. It keeps back what could be half a picture."""
+    """Takes text in pieces; returns text and pictures in order. It holds back what may be the start of a picture."""
 
     def __init__(self) -> None:
-        self._kept = ""
-        self._opening = ""  # of the picture that we are in, as it was written
+        self._held = ""
+        self._opening = ""  # the beginning of the current picture, as it was written
         self._alt = ""
         self._data: list[str] = []
         self.size = 0  # characters of its data so far
 
     def feed(self, text: str) -> list[str | Inline]:
-        if not self._opening and not self._kept and "!" not in text:
+        if not self._opening and not self._held and "!" not in text:
             return [text] if text else []
-        found: list[str | Inline] = []
-        self._kept += text
-        while self._opening or self._kept:
+        parts: list[str | Inline] = []
+        self._held += text
+        while self._opening or self._held:
             step = self._in_picture() if self._opening else self._in_text()
             if step is None:
                 break
-            found.append(step)
-        return [one for one in found if one]
+            parts.append(step)
+        return [part for part in parts if part]
 
     def end(self) -> list[str | Inline]:
-        """What was kept back when the text ends."""
+        """What is still held back when the text ends."""
         rest = self._literally()
         return [rest] if rest else []
 
     def _in_text(self) -> str | None:
-        """The words up to a picture, or up to what may become one; None when nothing more can be said yet."""
-        match = _START.search(self._kept)
+        """The text up to a picture, or up to what may become one; None until more text comes."""
+        match = _START.search(self._held)
         if match:
-            words, self._kept = self._kept[: match.start()], self._kept[match.end() :]
+            text, self._held = self._held[: match.start()], self._held[match.end() :]
             self._opening, self._alt = match[0], match[1]
             self._data, self.size = [match[2]], len(match[2])
-            return words
-        at = next((at for at in _places(self._kept) if _may_begin(self._kept[at:])), len(self._kept))
-        words, self._kept = self._kept[:at], self._kept[at:]
-        return words or None
+            return text
+        at = next((at for at in _starts(self._held) if _may_begin(self._held[at:])), len(self._held))
+        text, self._held = self._held[:at], self._held[at:]
+        return text or None
 
     def _in_picture(self) -> str | Inline | None:
-        stop = _NO_DATA.search(self._kept)
+        stop = _NO_DATA.search(self._held)
         if stop is None:
-            self._take(len(self._kept))
+            self._take(len(self._held))
             return None
         self._take(stop.start())
-        end = _END.match(self._kept)
+        end = _END.match(self._held)
         if end is None:
-            may_come = len(self._kept) < LONGEST_END and "\n" not in self._kept and ")" not in self._kept
+            may_come = len(self._held) < LONGEST_END and "\n" not in self._held and ")" not in self._held
             return None if may_come else self._literally()
         url = "".join(self._data)
         if len(url) < SMALLEST:
-            self._data.append(self._kept[: end.end()])
-            rest, self._kept = self._kept[end.end() :], ""
-            words = self._literally()
-            self._kept = rest
-            return words
-        self._kept = self._kept[end.end() :]
+            self._data.append(self._held[: end.end()])
+            rest, self._held = self._held[end.end() :], ""
+            text = self._literally()
+            self._held = rest
+            return text
+        self._held = self._held[end.end() :]
         self._opening, self._data, self.size = "", [], 0
         return Inline(self._alt, url)
 
     def _take(self, count: int) -> None:
-        self._data.append(self._kept[:count])
+        self._data.append(self._held[:count])
         self.size += count
-        self._kept = self._kept[count:]
+        self._held = self._held[count:]
 
     def _literally(self) -> str:
-        """Everything that is held, as it was written."""
+        """Everything that is held back, as it was written."""
         data = "".join(self._data[1:])  # the first piece stands in the opening
-        text = f"{self._opening}{data}{self._kept}"
-        self._kept, self._opening, self._data, self.size = "", "", [], 0
+        text = f"{self._opening}{data}{self._held}"
+        self._held, self._opening, self._data, self.size = "", "", [], 0
         return text
 
 
-def _places(text: str) -> list[int]:
-    """Where a picture may begin, the first one first."""
+def _starts(text: str) -> list[int]:
+    """The indexes at which a picture may begin, in order."""
     return [match.start() for match in re.finditer(r"!(?=\[|$)", text)]
 
 
 def _may_begin(text: str) -> bool:
-    """Whether this could be the beginning of a picture, all of it."""
+    """Whether the whole text may be the beginning of a picture."""
     match = _BEGUN.fullmatch(text)
     if match is None:
         return False

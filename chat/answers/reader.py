@@ -1,8 +1,8 @@
-"""An upstream's chat answer as pieces: a stream or one JSON body, with everything real servers do differently.
+"""A provider's chat answer as pieces, from a stream or from one JSON body.
 
 Raises ProviderError for what is no answer: an error frame (object or text), a stream without any line, an end without
-`finish_reason` (cut off), nothing but calls of tools that nobody offered, nothing at all. What came before has been
-yielded by then.
+`finish_reason` (cut off), an answer that only calls tools which were not offered, an empty answer. The pieces before it
+have been yielded by then.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from providers.errors import ContentRefused, GatewayError, ProviderError
 from providers.upstream import sse
 from providers.upstream.error_bodies import provider_words
 
-DRAIN_SECONDS = 2.0  # how long a server may take to end a body behind its [DONE]
-MAX_CHARACTERS = 10_000_000  # an answer without end is an error of the model
+DRAIN_SECONDS = 2.0  # how long a server may take to end the body after [DONE]
+MAX_CHARACTERS = 10_000_000  # of an answer: some models repeat themselves without end
 MAX_PICTURE = 150_000_000  # characters of one picture in the text
 WORDS = 2000  # characters of a provider's own words that are kept
 
@@ -33,10 +33,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one frame adds. `images` are data or http URLs of pictures; `notice` is for the person, not of the model.
+    """What one frame adds. `images` are data or http URLs of pictures; `notice` is a message of ours to the person.
 
-    `inline` is a picture that stands in the text at this place. `calls` is the whole message in which the model calls
-    tools: the last piece of an answer that may.
+    `inline` is a picture in the middle of the text. `calls` is the whole message in which the model calls tools; it
+    comes last.
     """
 
     content: str = ""
@@ -53,8 +53,8 @@ async def read(
 ) -> AsyncGenerator[Piece, None]:
     """The pieces of a successful (2xx) answer, whatever its content type says.
 
-    The body is read to its end, behind `[DONE]` too: only then it counts as complete, and its connection is used again.
-    With `may_call` tools were offered, with `may_be_silent` an answer without a word is one.
+    The body is read to its end, also after `[DONE]`: only then its connection can be reused. With `may_call` tools were
+    offered, with `may_be_silent` an empty answer is accepted.
     """
     answer = AnswerReader(may_call=may_call, may_be_silent=may_be_silent)
     beginning = b""
@@ -75,7 +75,7 @@ async def read(
                 break
             for piece in answer.take(frame.data, event=frame.event):
                 yield piece
-        if not answer.frames and start[:1] not in (b"", b":"):  # neither frames nor comments: a sentence of a proxy
+        if not answer.frames and start[:1] not in (b"", b":"):  # neither frames nor comments: a message of a proxy
             raise _not_an_answer(start.decode(errors="replace"))
     for piece in answer.end():
         yield piece
@@ -87,7 +87,7 @@ async def _drain(frames: AsyncIterator[sse.Frame]) -> None:
             async for _frame in frames:
                 pass
     except (TimeoutError, GatewayError) as error:
-        logger.info("An answer did not end behind its [DONE]: %s", error)  # all of it is here
+        logger.info("An answer did not end after [DONE]: %s", error)  # it is complete all the same
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -98,17 +98,17 @@ async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byt
 
 @dataclass(slots=True)
 class AnswerReader:
-    """Pure: frames in, pieces out; remembers what decides at the end whether this was an answer."""
+    """Pure: frames in, pieces out. Its attributes decide at the end whether this was an answer."""
 
     may_call: bool = False
     may_be_silent: bool = False
     finish_reason: str = ""
     frames: int = 0
     characters: int = 0
-    said_something: bool = False
+    has_content: bool = False
     _calls: CallReader = field(default_factory=CallReader)
-    _said: list[str] = field(default_factory=list)  # the text, kept where calls may follow it
-    _half: str = ""  # the first half of a character beyond U+FFFF
+    _text: list[str] = field(default_factory=list)  # its text, collected where calls may follow
+    _half: str = ""  # the first half of a surrogate pair
     _splitter: ThinkSplitter = field(default_factory=ThinkSplitter)
     _inline: InlineSplitter = field(default_factory=InlineSplitter)
 
@@ -119,10 +119,10 @@ class AnswerReader:
         yield from self._take(_parsed(data), is_error=event == "error")
 
     def take_body(self, body: bytes) -> Iterator[Piece]:
-        """A whole answer in one JSON body: some servers do not stream although they were asked to."""
+        """A whole answer in one JSON body, from servers that do not stream although they were asked to."""
         yield from self._take(_parsed(body.decode(errors="replace")))
-        if (self.said_something or self._calls.calls) and not self.finish_reason:
-            self.finish_reason = "stop"  # a whole body is whole
+        if (self.has_content or self._calls.calls) and not self.finish_reason:
+            self.finish_reason = "stop"  # a whole body cannot be cut off
 
     def _take(self, frame: Any, *, is_error: bool = False) -> Iterator[Piece]:
         self.frames += 1
@@ -149,21 +149,21 @@ class AnswerReader:
         self._calls.take(delta)
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         answer, thinking = self._splitter.feed(self._whole(content))
-        yield from self._pieces(answer, _without_halves(reasoning) + thinking, images)
+        yield from self._pieces(answer, _without_surrogates(reasoning) + thinking, images)
 
     def _whole(self, text: str) -> str:
-        """Whole characters: a server that writes `\\ud83d` in one frame and `\\ude00` in the next means one."""
+        """Whole characters: some servers split a surrogate pair, `\\ud83d` in one frame and `\\ude00` in the next."""
         text, self._half = self._half + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._half = text[:-1], text[-1]
-        return _without_halves(text)
+        return _without_surrogates(text)
 
     def _pieces(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
-        """Words and the pictures among them, in their order."""
+        """Text and the pictures in it, in their order."""
         yield from self._piece("", reasoning, images)
         for part in self._inline.feed(content):
             if isinstance(part, Inline):
-                self.said_something = True
+                self.has_content = True
                 yield Piece(inline=part)
             else:
                 yield from self._piece(part)
@@ -174,15 +174,15 @@ class AnswerReader:
         if not content and not reasoning and not images:
             return
         self.characters += len(content) + len(reasoning)
-        self.said_something = self.said_something or bool(content.strip() or images)
+        self.has_content = self.has_content or bool(content.strip() or images)
         if self.may_call:
-            self._said.append(content)
+            self._text.append(content)
         yield Piece(content=content, reasoning=reasoning, images=images)
         if self.characters > MAX_CHARACTERS:
             raise ProviderError(_("The answer does not end."), code="answer_too_long")
 
     def end(self) -> Iterator[Piece]:
-        """The rest, then the judgement."""
+        """The last pieces; then an error is raised if this was no answer."""
         yield from self._pieces(*self._splitter.end())
         for rest in self._inline.end():
             yield from self._piece(str(rest))
@@ -197,13 +197,13 @@ class AnswerReader:
         if not self.finish_reason:
             raise ProviderError(_("The answer was cut off."), code="cut_off", retryable=True)
         if self.may_call and self._calls.end():
-            yield Piece(calls=self._calls.message("".join(self._said).strip()))
-        elif not self.said_something and not self.may_be_silent:
-            raise self._nothing_said()
+            yield Piece(calls=self._calls.message("".join(self._text).strip()))
+        elif not self.has_content and not self.may_be_silent:
+            raise self._no_content()
         if self.finish_reason == "length":
             yield Piece(notice=_("The answer reached the limit of its length."))
 
-    def _nothing_said(self) -> ProviderError:
+    def _no_content(self) -> ProviderError:
         if names := [call.name for call in self._calls.calls]:
             return ProviderError(
                 _("The model wanted to call a tool that this chat does not have: %(names)s.")
@@ -223,15 +223,15 @@ def _parsed(text: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        pass  # it is strict about halves of characters
+        pass  # orjson refuses unpaired surrogates, json reads them
     try:
         return json.loads(text)
     except ValueError as error:
         raise _not_an_answer(text) from error
 
 
-def _without_halves(text: str) -> str:
-    """The text with pairs of surrogates put together and single ones replaced: nothing else can be sent or stored."""
+def _without_surrogates(text: str) -> str:
+    """The text with surrogate pairs joined and single surrogates replaced, which could neither be sent nor stored."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -240,7 +240,7 @@ def _without_halves(text: str) -> str:
 
 
 def _parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:
-    """Text, thinking and pictures of a `content` that is a string or a list of parts."""
+    """Text, reasoning and pictures of a `content` that is a string or a list of parts."""
     if not isinstance(content, list):
         return _text_of(content), "", ()
     text, thinking = "", ""
@@ -258,19 +258,19 @@ def _parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:
 
 
 def text_in(message: dict[str, Any]) -> str:
-    """The words of a message or a delta, for answers that are only looked at."""
+    """The text of a message or a delta, for answers that are passed on."""
     return _parts_of(message.get("content"))[0]
 
 
 def pictures_in(answer: Any) -> tuple[str, ...]:
-    """The pictures of a frame or a whole answer, for answers that are only looked at."""
-    found: tuple[str, ...] = ()
+    """The pictures of a frame or a whole answer, for answers that are passed on."""
+    pictures: tuple[str, ...] = ()
     choices = answer.get("choices") if isinstance(answer, dict) else None
     for choice in choices if isinstance(choices, list) else ():
-        said = (choice.get("delta") or choice.get("message")) if isinstance(choice, dict) else None
-        if isinstance(said, dict):
-            found += _parts_of(said.get("content"))[2] + _images_of(said.get("images"))
-    return found
+        message = (choice.get("delta") or choice.get("message")) if isinstance(choice, dict) else None
+        if isinstance(message, dict):
+            pictures += _parts_of(message.get("content"))[2] + _images_of(message.get("images"))
+    return pictures
 
 
 def _images_of(images: Any) -> tuple[str, ...]:
@@ -283,7 +283,7 @@ def _images_of(images: Any) -> tuple[str, ...]:
             and not url
             and isinstance(bare := image.get("result") or image.get("b64_json"), str)
         ):
-            url = f"data:image/png;base64,{bare}"  # what it really is, its bytes say
+            url = f"data:image/png;base64,{bare}"  # the real type is detected from the bytes
         url = url.get("url", "") if isinstance(url, dict) else url
         if isinstance(url, str) and url:
             urls.append(url)

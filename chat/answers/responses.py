@@ -1,6 +1,6 @@
-"""Answers in the form of OpenAI's Responses API, from servers that speak it wherever they are asked.
+"""Answers in the form of OpenAI's Responses API, which some servers send for chat completions too.
 
-Each becomes the chunk of a chat that says the same, so that the rest need not know. Pure.
+Each frame becomes the equal chunk of a chat completion, so that no other module has to know the form. Pure.
 """
 
 from typing import Any
@@ -32,8 +32,8 @@ def as_chat(frame: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _whole(answer: dict[str, Any]) -> dict[str, Any]:
-    items = [one for one in answer.get("output") or () if isinstance(one, dict)]
-    content = [part for one in items if one.get("type") == "message" for part in one.get("content") or ()]
+    items = [item for item in answer.get("output") or () if isinstance(item, dict)]
+    content = [part for item in items if item.get("type") == "message" for part in item.get("content") or ()]
     return _end(answer, {"content": content, "images": _pictures(items)})
 
 
@@ -51,4 +51,4 @@ def _chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
 
 
 def _pictures(items: list[Any]) -> list[Any]:
-    return [one for one in items if isinstance(one, dict) and one.get("type") == "image_generation_call"]
+    return [item for item in items if isinstance(item, dict) and item.get("type") == "image_generation_call"]

@@ -1,1 +1,1 @@
-"""`POST /api/chat/completions`: a reply in a chat, or an answer straight to the caller."""
+"""`POST /api/chat/completions`: a reply in a chat (in the background), or an answer to the caller (`direct`)."""

@@ -1,7 +1,7 @@
-"""A program's own answer, not kept in any chat: the provider's bytes, with what this site does on the way.
+"""An answer straight to the program that asked, stored in no chat.
 
-Where no tools are offered the bytes go on unchanged. Where they are, this site runs what the model calls and the
-client sees one answer: texts as they come, no calls of ours, one id, the sum of the usage.
+Where no tools are offered, the provider's bytes are passed on unchanged. Where they are, this site runs the tools that
+the model calls, and the client sees one answer: the texts of all rounds, none of the calls, one id, the total usage.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from providers.relay.views import pass_on
 from providers.upstream import sse
 from providers.upstream.error_bodies import error_of
 
-ALIVE_SECONDS = 15.0  # a comment goes out this often while a tool runs: proxies end what stands still
-OF_THE_BODY = ("content-length", "content-encoding")  # headers that are true of the provider's own bytes alone
+ALIVE_SECONDS = 15.0  # how often a comment is sent while a tool runs: proxies close idle connections
+OF_THE_BODY = ("content-length", "content-encoding")  # headers that hold for the provider's own bytes alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ async def begin(turn: Turn) -> DirectResponse | None:
 
 
 async def _watched(turn: Turn, reply: relay.RelayResponse) -> AsyncIterator[bytes]:
-    """The very bytes; pictures among them are kept, and told before the piece that completes them goes on."""
+    """The bytes unchanged. Pictures in them are stored, and shown before the piece that completes them is sent."""
     splitter, streamed, held = sse.Splitter(), _is_stream(reply), list[bytes]()
     async with aclosing(pass_on(reply)) as pieces:
         async for piece in pieces:
@@ -92,7 +92,7 @@ async def _keep_pictures(turn: Turn, text: str) -> None:
 
 
 async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -> DirectResponse:
-    said: list[str] = []
+    texts: list[str] = []
     while True:
         try:
             body = await reply.read()
@@ -106,12 +106,12 @@ async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -
         reader.take(message)
         text = reading.text_in(message)
         if reply.status < 400 and rounds.offers and reader.end() and await rounds.run(reader.message(text)):
-            said.append(text)
+            texts.append(text)
             payload = {name: value for name, value in rounds.payload.items() if name != "stream_options"}
             reply = await relay.begin(turn.relay_request({**payload, "stream": False}))
             continue
-        if message and (said or reader.calls):
-            _as_one(answer, [*said, text])
+        if message and (texts or reader.calls):
+            _merge(answer, [*texts, text])
             body = orjson.dumps(answer)
         headers = {name: value for name, value in reply.headers if name != "content-length"}
         return DirectResponse(reply.status, headers, _once(body))
@@ -126,10 +126,11 @@ def _message_of(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return (message, answer) if isinstance(message, dict) else ({}, {})
 
 
-def _as_one(answer: dict[str, Any], texts: list[str]) -> None:
+def _merge(answer: dict[str, Any], texts: list[str]) -> None:
+    """Make the last answer the one that the client sees: with the texts of all rounds, without calls."""
     choice = answer["choices"][0]
-    kept = {name: value for name, value in choice["message"].items() if name not in ("tool_calls", "function_call")}
-    choice["message"] = {**kept, "content": "\n\n".join(text.strip() for text in texts if text.strip())}
+    others = {name: value for name, value in choice["message"].items() if name not in ("tool_calls", "function_call")}
+    choice["message"] = {**others, "content": "\n\n".join(text.strip() for text in texts if text.strip())}
     choice["finish_reason"] = _without_calls(choice.get("finish_reason"))
 
 
@@ -138,15 +139,15 @@ def _as_one(answer: dict[str, Any], texts: list[str]) -> None:
 
 async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -> AsyncGenerator[bytes, None]:
     """A client that leaves cancels this generator, and with it the tool that runs and the call to the provider."""
-    view = View(rounds)
+    merged = MergedStream(rounds)
     try:
         while True:
             async for frame in _frames(reply):
                 await _keep_pictures(turn, frame.data)
-                for data in view.take(frame):
+                for data in merged.take(frame):
                     yield data
             await reply.aclose()
-            calls = view.calls()
+            calls = merged.calls()
             if calls is None:
                 break
             running = asyncio.ensure_future(rounds.run(calls))
@@ -158,7 +159,7 @@ async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse
             reply = await relay.begin(turn.relay_request(rounds.payload))
             if reply.status >= 400:
                 raise await reply.error()
-        for data in view.end():
+        for data in merged.end():
             yield data
     except GatewayError as error:
         yield b"data: " + error_responses.openai_body(error) + b"\n\n"
@@ -166,16 +167,16 @@ async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse
         await reply.aclose()
 
 
-class View:
-    """Pure: of the frames of all rounds, those that the client sees, as one answer."""
+class MergedStream:
+    """Pure: the frames of all rounds in, the frames of one answer out, without the calls of tools."""
 
     def __init__(self, rounds: tools.Rounds) -> None:
         self._rounds = rounds
         self._id: Any = None
-        self._said = False  # some text went out in an earlier round: the next begins a paragraph
-        self._held: list[dict[str, Any]] = []  # how a round ends that calls: shown only when it was the last
+        self._has_text = False  # of an earlier round: the text of the next one begins a paragraph
+        self._held: list[dict[str, Any]] = []  # the end of a round with calls: sent only if it is the last
         self._done = False
-        self._failed = False  # the provider reported an error: what it called before is not run
+        self._failed = False  # the provider reported an error: earlier calls are not run
         self._next_round()
 
     def _next_round(self) -> None:
@@ -192,13 +193,13 @@ class View:
         data = _parsed(frame.data)
         if not isinstance(data, dict) or not isinstance(data.get("choices"), list):
             self._failed = self._failed or (isinstance(data, dict) and bool(data.get("error")))
-            yield _packed(frame.data.encode(), frame.event)  # an error, or something we do not know
+            yield _packed(frame.data.encode(), frame.event)  # an error, or an unknown frame
             return
-        shown = self._shown(data)
-        if shown is not None:
-            yield _packed(orjson.dumps(shown), frame.event)
+        visible = self._visible(data)
+        if visible is not None:
+            yield _packed(orjson.dumps(visible), frame.event)
 
-    def _shown(self, data: dict[str, Any]) -> dict[str, Any] | None:
+    def _visible(self, data: dict[str, Any]) -> dict[str, Any] | None:
         self._id = self._id or data.get("id")
         if self._id:
             data["id"] = self._id
@@ -209,30 +210,30 @@ class View:
         choice = data["choices"][0] if data["choices"] and isinstance(data["choices"][0], dict) else {}
         delta = choice["delta"] if isinstance(choice.get("delta"), dict) else {}
         self._reader.take(delta)
-        called = [delta.pop(name) for name in ("tool_calls", "function_call") if name in delta]
+        calls = [delta.pop(name) for name in ("tool_calls", "function_call") if name in delta]
         if text := reading.text_in(delta):
             self._texts.append(text)
-            if self._said and text.strip() and isinstance(delta.get("content"), str):
-                delta["content"], self._said = f"\n\n{text.lstrip()}", False
-        says_more = any(delta.values())
+            if self._has_text and text.strip() and isinstance(delta.get("content"), str):
+                delta["content"], self._has_text = f"\n\n{text.lstrip()}", False
+        has_more = any(delta.values())
         if self._reader.calls and (choice.get("finish_reason") or not choice):
             self._held.append({**data, "choices": [{**choice, "delta": {}}] if choice else []})
             choice["finish_reason"] = None
-            return data if says_more else None
-        return None if called and not says_more else data
+            return data if has_more else None
+        return None if calls and not has_more else data
 
     def calls(self) -> dict[str, Any] | None:
-        """The message of a round that has ended in calls; the next frames are of the next round."""
+        """The message of a round that ended with calls, else None; the next frames belong to the next round."""
         if self._failed or not self._rounds.offers or not self._reader.end():
             return None
         text = "".join(self._texts).strip()
         message = self._reader.message(text)
-        self._said = self._said or bool(text)
+        self._has_text = self._has_text or bool(text)
         self._next_round()
         return message
 
     def end(self) -> Iterator[bytes]:
-        """What is left when the last round has ended: of one that called in vain, its end."""
+        """What is left after the last round: its end, if it called tools that are not run."""
         for data in self._held:
             for choice in data["choices"]:
                 choice["finish_reason"] = _without_calls(choice.get("finish_reason"))
@@ -242,7 +243,7 @@ class View:
 
 
 async def _frames(reply: relay.RelayResponse) -> AsyncIterator[sse.Frame]:
-    """The frames of a stream; of a server that suddenly does not stream, its answer as one."""
+    """The frames of a stream; the whole answer as one frame, where the server does not stream this time."""
     if _is_stream(reply):
         async for frame in sse.frames(reply.chunks()):
             yield frame
@@ -255,7 +256,7 @@ async def _frames(reply: relay.RelayResponse) -> AsyncIterator[sse.Frame]:
 
 
 async def _until_done(running: "asyncio.Future[bool]") -> AsyncGenerator[bytes, None]:
-    """A comment now and then while a tool runs; a client that leaves cancels it, and waits until it has ended."""
+    """Comments while tools run. When the client leaves, the tools are cancelled and waited for."""
     try:
         while not (await asyncio.wait((running,), timeout=ALIVE_SECONDS))[0]:
             yield b": running a tool\n\n"

@@ -1,7 +1,7 @@
 """`POST /api/chat/completions`: OpenAI's request through the chat's pipeline, as a stream or as a reply in a chat.
 
-The body holds OpenAI's members and ours, which no provider sees: `chat_id`, `id` (a message), `session_id`, `features`,
-`files`, `params`. With all three ids the reply runs in the background, is saved and told over the socket.
+The body holds OpenAI's members and ours, which no provider gets: `chat_id`, `id` (a message), `session_id`, `features`,
+`files`, `params`. With all three ids the reply runs in the background: it is stored, and its events go to the sockets.
 """
 
 import time
@@ -50,14 +50,14 @@ class ChatCompletions(LoopView):
             task_id = await sync_to_async(_in_background)(request.user, completion)
             return Response({"status": True, "task_id": str(task_id)})
         messages = list(completion.messages or ())
-        attachments.place(messages, completion.files)
+        attachments.add_to_question(messages, completion.files)
         expiry = temporary.files_end(completion.chat_id)
         sink = DirectSink(completion)
         turn = Turn(replace(completion, messages=messages, files_expire_at=expiry), sink)
         answer = await direct.begin(turn)
         if answer is not None:
             return StreamingHttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
-        return _spoken(turn, sink.text)
+        return _written(turn, sink.text)
 
 
 class StopTask(ChatView):
@@ -140,8 +140,8 @@ def _in_background(user: Any, request: CompletionRequest) -> uuid.UUID:
 # --- An answer without a model ----------------------------------------------------------------------------------------
 
 
-def _spoken(turn: Turn, text: str) -> HttpResponseBase:
-    """What handlers said, in the form of a model's answer."""
+def _written(turn: Turn, text: str) -> HttpResponseBase:
+    """The text of handlers, in the form of a model's answer."""
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": int(time.time()), "model": turn.payload["model"]}
     if turn.payload.get("stream"):
         frames = [b"data: %s\n\n" % orjson.dumps({**head, **chunk}) for chunk in _chunks(text)]

@@ -1,4 +1,4 @@
-"""A chat leaves the site: as Markdown, as JSON, as a ZIP archive with its files."""
+"""Export of a chat: as Markdown, as JSON, as a ZIP archive with its files."""
 
 from chat.export.texts import as_markdown, disposition
 

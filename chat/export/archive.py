@@ -1,7 +1,7 @@
 """A chat with its files as a ZIP archive that streams: never more of it in memory than a piece of one file.
 
-`files/` comes first and the texts that point into it last, when it is known which files could be read. Pictures and
-sounds are compressed already and stored as they are.
+`files/` comes first and the texts that refer to it last, when it is known which files could be read. Pictures and
+sounds are compressed already, so they are stored without compression.
 """
 
 import io
@@ -22,14 +22,14 @@ from chat.export import texts
 from chat.files import stores
 from chat.models import Chat, File
 
-ODD = re.compile(r'[\x00-\x1f<>:"/\\|?*]')  # what some system's file names may not have
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows keeps for itself
+ODD = re.compile(r'[\x00-\x1f<>:"/\\|?*]')  # not allowed in file names on some systems
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # names that Windows reserves
 SQUEEZED = ("text/", "application/json", "image/svg")
-FIRST_YEAR = 1980  # of the times that a ZIP archive can say
+FIRST_YEAR = 1980  # of the times that a ZIP archive can hold
 
 
 class _Outlet(io.RawIOBase):
-    """Where the archive is written to: keeps what came until somebody takes it, and cannot go back."""
+    """The file that the archive is written to: holds what was written until it is taken. It cannot seek."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -38,28 +38,28 @@ class _Outlet(io.RawIOBase):
         return True
 
     def write(self, piece: object) -> int:
-        taken = bytes(piece)  # type: ignore[call-overload]
-        self._pieces.append(taken)
-        return len(taken)
+        content = bytes(piece)  # type: ignore[call-overload]
+        self._pieces.append(content)
+        return len(content)
 
     def take(self) -> Iterator[bytes]:
-        """What was written since the last time; nothing rather than an empty piece."""
-        taken, self._pieces = b"".join(self._pieces), []
-        if taken:
-            yield taken
+        """What was written since the last call; nothing instead of an empty piece."""
+        content, self._pieces = b"".join(self._pieces), []
+        if content:
+            yield content
 
 
 def files_of(chat: Chat) -> list[File]:
-    """Every file of the owner's that belongs to the chat or is named by one of its messages."""
-    named = {access.as_uuid(pk) for message in chat.messages.all() for pk in access.listed_files(message)}
-    held = File.objects.filter(Q(chat=chat) | Q(pk__in=named), owner_id=chat.user_id)
-    return list(held.order_by("created", "pk"))
+    """Every file of the owner's that belongs to the chat or is listed by one of its messages."""
+    listed = {access.as_uuid(pk) for message in chat.messages.all() for pk in access.listed_files(message)}
+    rows = File.objects.filter(Q(chat=chat) | Q(pk__in=listed), owner_id=chat.user_id)
+    return list(rows.order_by("created", "pk"))
 
 
 def pieces(chat: Chat) -> Iterator[bytes]:
     """The archive: `files/…`, `chat.json`, `chat.md`. A file whose bytes are gone is left out.
 
-    Two queries, before the first piece: those that follow are made in any thread.
+    Two queries, both before the first piece: those after it are made in any thread.
     """
     prefetch_related_objects([chat], "messages")
     return _written(chat, files_of(chat))
@@ -67,7 +67,7 @@ def pieces(chat: Chat) -> Iterator[bytes]:
 
 def _written(chat: Chat, rows: list[File]) -> Iterator[bytes]:
     outlet = _Outlet()
-    taken: set[str] = set()
+    names: set[str] = set()
     paths: dict[str, str] = {}
 
     def relocate(address: str) -> str:
@@ -81,7 +81,7 @@ def _written(chat: Chat, rows: list[File]) -> Iterator[bytes]:
                 first = next(content, b"")
             except FileNotFoundError:
                 continue
-            paths[str(row.pk)] = path = f"files/{unique_name(row.name, taken)}"
+            paths[str(row.pk)] = path = f"files/{unique_name(row.name, names)}"
             with archive.open(_entry(path, row.created, row.content_type, row.size), "w") as entry:
                 for piece in chain([first], content):
                     entry.write(piece)
@@ -93,17 +93,17 @@ def _written(chat: Chat, rows: list[File]) -> Iterator[bytes]:
     yield from outlet.take()
 
 
-def unique_name(name: str, taken: set[str]) -> str:
-    """A name that every system can unpack and no other file of the archive has; `taken` remembers it."""
+def unique_name(name: str, names: set[str]) -> str:
+    """A name that every system can unpack and that is not in `names`; it is added there."""
     path = PurePath(ODD.sub("_", name).strip(". ") or "file")
     stem, suffix = path.stem[:120], path.suffix[:20]
     if RESERVED.match(stem):
         stem = f"_{stem}"
     unique, number = f"{stem}{suffix}", 1
-    while unique.casefold() in taken:
+    while unique.casefold() in names:
         number += 1
         unique = f"{stem}-{number}{suffix}"
-    taken.add(unique.casefold())
+    names.add(unique.casefold())
     return unique
 
 
@@ -111,6 +111,6 @@ def _entry(path: str, moment: datetime, content_type: str, size: int = 0) -> zip
     local = timezone.localtime(moment)
     entry = zipfile.ZipInfo(path, (max(local.year, FIRST_YEAR), *local.timetuple()[1:6]))
     entry.compress_type = zipfile.ZIP_DEFLATED if content_type.startswith(SQUEEZED) else zipfile.ZIP_STORED
-    entry.file_size = size  # says beforehand whether it needs the form for more than 2 GB
-    entry.external_attr = 0o644 << 16  # without it, some systems unpack what nobody may read
+    entry.file_size = size  # decides beforehand whether it needs the ZIP64 form
+    entry.external_attr = 0o644 << 16  # without it, some systems unpack unreadable files
     return entry

@@ -1,4 +1,4 @@
-"""A chat as a file to keep: as Markdown, as JSON, or as an archive of both with its files (`chat.export.archive`)."""
+"""A chat as Markdown and as JSON; `chat.export.archive` packs both with the files."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from chat import file_addresses, tree
 from chat.models import Chat, Message
 from chat.serializers import WholeChatSerializer
 
-MARKS = re.compile(r"([\\\[\]])")  # that end the text of a Markdown link
+MARKS = re.compile(r"([\\\[\]])")  # characters that end the text of a Markdown link
 
 Relocation = Callable[[str], str]  # from a file's address on this site to its address in the export
 
@@ -33,7 +33,7 @@ def as_markdown(chat: Chat, *, relocate: Relocation = on_site) -> str:
 
 
 def as_json(chat: Chat, *, relocate: Relocation) -> dict[str, Any]:
-    """The whole tree, in the shape of the API."""
+    """The chat with all its messages, as the API shows it."""
     whole: dict[str, Any] = WholeChatSerializer(chat).data
     for message in whole["messages"]:
         message["content"] = file_addresses.replaced(message["content"], relocate)

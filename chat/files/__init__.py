@@ -1,4 +1,11 @@
-"""Files: what is taken, how it is read and scaled, where it is stored, who gets it."""
+"""Files of people: uploads, attachments, pictures that were made.
+
+rows.py       the verbs: accept, attach, copy, delete, clean up
+stores.py     bytes into and out of the store, whichever it is
+documents.py  the text of documents
+pictures.py   type, size and scaling of pictures
+views.py      the routes
+"""
 
 from chat.files.rows import (
     NO_CONTEXT,

@@ -7,8 +7,8 @@ from typing import Any
 
 
 def object_key(storage: Any, name: str) -> str:
-    """S3 and Google Cloud Storage: the name below the configured location. `open()` knows it too, but asks the store
-    about the file first, which costs a call.
+    """S3 and Google Cloud Storage: the name below the configured location. `open()` knows it as well, but makes a call
+    to the store first.
     """
     key: str = storage._normalize_name(name)
     return key

@@ -1,6 +1,6 @@
 """The text of documents, for models: plain text of any encoding, and PDFs. Pure functions over bytes.
 
-Reading never raises for what a file is: a document says what is wrong with it. Blocking, and slow for long PDFs.
+Reading raises nothing for an unreadable file: `problem` says what is wrong. Blocking, and slow for long PDFs.
 """
 
 import codecs
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from pypdf import PageObject
 
 MAX_CHARACTERS = 2_000_000  # of one document: the largest budget there is
-PDF_SECONDS = 20.0  # a PDF that takes longer is read so far
-PAGE_BYTES = 2_000_000  # of a page's instructions; the time they take grows with the square: these take about 5 seconds
-TEXT_BYTES = 4 * MAX_CHARACTERS  # that hold so many in any encoding
-SAMPLE = 64 * 1024  # bytes that tell an encoding
-PROTECTED, WORDLESS, UNREADABLE = "protected", "wordless", "unreadable"  # what can be wrong
+PDF_SECONDS = 20.0  # after that, the pages read so far have to do
+PAGE_BYTES = 2_000_000  # of a page's instructions, about 5 s; the time grows with the square of their size
+TEXT_BYTES = 4 * MAX_CHARACTERS  # enough for so many characters in any encoding
+SAMPLE = 64 * 1024  # bytes that the encoding is guessed from
+PROTECTED, WORDLESS, UNREADABLE = "protected", "wordless", "unreadable"  # problems
 TEXT_TYPES = ("application/json", "image/svg+xml")  # besides text/…
 
 # The longer marks first: that of UTF-32 begins with that of UTF-16.
@@ -41,7 +41,7 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document's text; without one, `problem` says why."""
+    """A document's text; where it is empty, `problem` says why."""
 
     text: str
     problem: str = ""
@@ -59,7 +59,7 @@ def is_text(content_type: str) -> bool:
 
 
 def read(content: bytes, content_type: str) -> Document:
-    """The text of a stored file, by its sniffed type."""
+    """The text of a stored file of this content type."""
     if content_type == "application/pdf":
         return _pdf(content)
     if not is_text(content_type):
@@ -69,7 +69,7 @@ def read(content: bytes, content_type: str) -> Document:
 
 
 def decoded(content: bytes) -> str:
-    """Unicode by its mark, UTF-8, else the encoding that fits best. Lines end with a line feed."""
+    """The text: Unicode by its byte order mark, UTF-8, else the encoding that fits best. Lines end with a line feed."""
     text = _unicode(content)
     if text is None:
         text = content.decode(_encoding(content), errors="replace")
@@ -87,7 +87,7 @@ def _unicode(content: bytes) -> str | None:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        # A character that the end of the bytes cuts in two.
+        # The bytes end in the middle of a character.
         return content[: error.start].decode() if error.start > len(content) - 4 else None
 
 
@@ -115,7 +115,7 @@ def _pdf(content: bytes) -> Document:
 
 
 def _joined(pages: "list[PageObject]") -> str:
-    """The pages' texts under their numbers, until there is enough of them or the time is over."""
+    """The texts of the pages under their numbers, up to MAX_CHARACTERS and PDF_SECONDS."""
     texts: list[str] = []
     size, end = 0, time.monotonic() + PDF_SECONDS
     for number, page in enumerate(pages, 1):

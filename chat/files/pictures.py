@@ -1,6 +1,6 @@
-"""Pictures as bytes: what they are, how large, made smaller. Pure functions; Pillow is imported when needed.
+"""Pictures as bytes: content type, size, scaling. Pure functions; Pillow is imported when needed.
 
-A picture is measured from its header before anything is decoded: a file that unpacks into gigabytes is refused at once.
+The size is read from the header before anything is decoded, so that a file that unpacks into gigabytes is refused.
 """
 
 import io
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 50_000_000  # of a picture that we decode: 200 MB as RGBA
 MAX_SIDE = 30_000
 THUMBNAIL_QUALITY = 80
-MODEL_SIDE = 2048  # pixels: no model looks closer
+MODEL_SIDE = 2048  # pixels: models scale larger pictures down themselves
 MODEL_BYTES = 4_000_000  # of one picture for a model: under the limit of every provider that says one
 MODEL_QUALITY = 85
 MODEL_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # what models take
@@ -35,7 +35,7 @@ EXTENSIONS = {
     "image/tiff": "tiff",
     "image/svg+xml": "svg",
 }
-_FORMATS = {  # what Pillow may open; its other decoders are for files that nobody hands in
+_FORMATS = {  # what Pillow may open: few decoders, small surface
     "image/png": "PNG",
     "image/jpeg": "JPEG",
     "image/webp": "WEBP",
@@ -45,10 +45,10 @@ _FORMATS = {  # what Pillow may open; its other decoders are for files that nobo
     "image/bmp": "BMP",
     "image/tiff": "TIFF",
 }
-_SVG = re.compile(  # atomic groups: a row of comments would otherwise be split in every possible way
+_SVG = re.compile(  # atomic groups: a series of comments must not be backtracked into
     rb"\s*(?><\?xml[^>]*\?>\s*)?(?><!--.*?-->\s*|<!doctype[^>]*>\s*)*<svg[\s/>]", re.IGNORECASE | re.DOTALL
 )
-# What Pillow raises for broken files, besides its own errors: its decoders check less than they read.
+# What Pillow raises for broken files, besides its own errors: its decoders do not check all that they read.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
 
 
@@ -60,7 +60,7 @@ class Facts:
 
 
 def sniff(content: bytes) -> str:
-    """The content type by the first bytes, never by name or claim; empty when these are not a picture."""
+    """The content type by the first bytes; empty when these are not a picture."""
     head = content[:32]
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
@@ -84,7 +84,7 @@ def sniff(content: bytes) -> str:
 
 
 def measure(content: bytes) -> Facts:
-    """Type and size from the header, undecoded. BadRequest for what is no readable picture, TooLarge for a bomb."""
+    """Type and size from the header. Raises BadRequest (unreadable), TooLarge (too many pixels)."""
     with opened(content) as image:
         return Facts(sniff(content), *image.size)
 
@@ -106,8 +106,9 @@ def thumbnail(content: bytes, width: int) -> bytes:
 
 
 def for_model(content: bytes) -> bytes:
-    """The picture as models take it: PNG, JPEG, WebP or GIF, one frame, upright, not too large. It goes as it is when
-    it is all that and tells nothing of its making (a camera writes the place into its files).
+    """The picture as models take it: PNG, JPEG, WebP or GIF, one frame, upright, not too large.
+
+    A picture that is all that already is returned unchanged, unless it has EXIF data: cameras write the location there.
     """
     from PIL import ImageOps
     from PIL.Image import Resampling
@@ -134,7 +135,7 @@ def for_model(content: bytes) -> bytes:
 
 
 def opened(content: bytes) -> "Image":
-    """An undecoded image whose header promises a bearable size."""
+    """The image, not decoded yet, if its header names an acceptable size. Raises BadRequest, TooLarge."""
     from PIL import Image
 
     kind = sniff(content)
@@ -155,7 +156,7 @@ def opened(content: bytes) -> "Image":
 
 
 def encoded(image: "Image", content_type: str) -> bytes:
-    """Without metadata; colours that the format lacks are converted."""
+    """The image in this format, without metadata; colour modes that the format lacks are converted."""
     out = io.BytesIO()
     if content_type == "image/jpeg":
         image.convert("RGB").save(out, "JPEG", quality=95, subsampling=0)
@@ -169,12 +170,12 @@ def encoded(image: "Image", content_type: str) -> bytes:
 
 
 def _eight_bits(image: "Image") -> "Image":
-    """16 bits of grey would be cut off by Pillow's own conversion, not scaled."""
+    """Greyscale of 16 bits scaled to 8: Pillow's own conversion would clip it."""
     return image.convert("I").point(lambda value: value / 256).convert("L") if image.mode.startswith("I;16") else image
 
 
 def _on_white(image: "Image") -> "Image":
-    """Without transparency, which would show as black."""
+    """The image without transparency, which a JPEG would show as black."""
     from PIL import Image
 
     if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
@@ -184,7 +185,7 @@ def _on_white(image: "Image") -> "Image":
 
 
 def _learn_heif() -> None:
-    """HEIC needs a plugin that is not part of our dependencies: its codec is under patents in places."""
+    """HEIC needs a plugin that is not among our dependencies: in some countries its codec is patented."""
     try:
         from pillow_heif import register_heif_opener
     except ImportError as error:

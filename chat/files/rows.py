@@ -1,8 +1,8 @@
-"""Files: accept, sniff, limit, store once, serve safely, collect what nobody holds any more.
+"""The rows of files: accept, store each content once, attach to messages, delete, clean up.
 
-A `File` row is one person's hold on stored bytes. The same bytes of the same owner are stored once, and who goes on
-from a shared chat holds the bytes that are there: rows share a `storage_name`, and the bytes go when the last row goes,
-after the transaction that removed it has committed.
+A `File` row gives one person access to stored bytes. Equal bytes of one owner are stored once, and whoever continues a
+shared chat gets rows for the bytes that are stored already: such rows have the same `storage_name`. The bytes are
+deleted with the last of them, after the commit.
 """
 
 import hashlib
@@ -33,17 +33,17 @@ from providers.errors import BadRequest, NotFound, TooLarge
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
 UNDO = timedelta(hours=1)  # how long a deletion can be undone
 THUMBNAIL_WIDTHS = (128, 256, 512, 1024)
-# What is made of a file once and kept beside it: its text, the picture as models take it, thumbnails.
-BESIDE = ("text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
+# What is derived from a file once and stored beside it: its text, the picture as models take it, thumbnails.
+DERIVED = ("text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
-_BESIDE = re.compile(r"\.(text|model|w\d+\.webp)$")
-STRAY_AGE = timedelta(hours=1)  # bytes without a row are left alone while they may belong to a running transaction
-OTHERS = ("speech/",)  # what other rooms keep in the same store under rows of their own
-HEAD = 4096  # bytes that sniffing looks at
+_DERIVED = re.compile(r"\.(text|model|w\d+\.webp)$")
+STRAY_AGE = timedelta(hours=1)  # a running transaction may still write the row of stored bytes that are younger
+FOREIGN = ("speech/",)  # prefixes under which other apps store bytes, with rows of their own
+HEAD = 4096  # bytes that tell the content type
 
-collecting = Signal()  # `now`: other rooms remove what has an end of its own
+collecting = Signal()  # `now`: other apps remove their own rows that have expired
 
-# Shown in the page as what they are; everything else is handed out as a download that no browser runs.
+# Types that a browser may show; every other type is served as a download.
 INLINE = {
     "image/png",
     "image/jpeg",
@@ -58,7 +58,8 @@ INLINE = {
     "text/plain",
 }
 TEXT_NAMES = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json"}
-RUNNABLE = {".htm", ".html", ".js", ".mjs", ".svg", ".xht", ".xhtml", ".xml"}  # by name: a download, though it is text
+# Extensions that are served as a download although the content is plain text: a browser might run it.
+RUNNABLE = {".htm", ".html", ".js", ".mjs", ".svg", ".xht", ".xhtml", ".xml"}
 EXTENSIONS = {"text/plain": ".txt", "text/markdown": ".md", "image/jpeg": ".jpg", "application/octet-stream": ".bin"}
 
 
@@ -77,7 +78,7 @@ NO_CONTEXT = FileContext()
 
 
 def sniff(head: bytes, name: str = "") -> str:
-    """The content type by the first bytes. A name only chooses among kinds of plain text; a claim is never believed."""
+    """The content type by the first bytes. A name only chooses among kinds of plain text."""
     if picture := pictures.sniff(head):
         return picture
     if head.startswith(b"%PDF-"):
@@ -98,9 +99,7 @@ def sniff(head: bytes, name: str = "") -> str:
 
 
 def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", context: FileContext = NO_CONTEXT) -> File:
-    """Store somebody's file and return its row. Raises BadRequest (empty), TooLarge (one file, or the owner's
-    quota).
-    """
+    """Store a file of this person's and return its row. Raises BadRequest (empty), TooLarge (file or quota)."""
     file: DjangoFile = ContentFile(content) if isinstance(content, bytes) else content
     size = file.size
     if not size:
@@ -118,7 +117,7 @@ def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", contex
     width, height = _measured(file, content_type)
     row = File(
         owner_id=owner.pk,
-        name=_shown_name(name, content_type),
+        name=_display_name(name, content_type),
         content_type=content_type,
         size=size,
         sha256=digest.hexdigest(),
@@ -135,7 +134,7 @@ def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", contex
 
 def _save(row: File, file: DjangoFile) -> File:
     with transaction.atomic():
-        # Locked, so that the last holder cannot go (and take the bytes along) while we become one.
+        # Locked, so that the last row with these bytes is not deleted, and the bytes with it, before ours is saved.
         twin = File.objects.select_for_update().filter(owner_id=row.owner_id, sha256=row.sha256).first()
         if twin is not None:
             row.storage_name = twin.storage_name
@@ -153,9 +152,9 @@ def _save(row: File, file: DjangoFile) -> File:
 
 
 def copy_for(owner: Person, row: File, *, context: FileContext = NO_CONTEXT) -> File:
-    """A row of this person's own for bytes that are stored already; how they were made stays with the first owner.
+    """A row of this person's own for bytes that are stored already. The provenance is not copied.
 
-    Raises TooLarge (the owner's quota), NotFound when the row has gone meanwhile.
+    Raises TooLarge (the person's quota), NotFound when the row was deleted meanwhile.
     """
     with transaction.atomic():
         copy = File.objects.select_for_update().filter(pk=row.pk).first()  # locked as in `_save`
@@ -180,55 +179,56 @@ def check_room(owner_id: int, size: int = 1) -> None:
 
 
 def _make_room(row: File) -> None:
-    """Raises TooLarge where there is none; what was deleted and could be had back goes when its bytes are needed."""
+    """Raises TooLarge where there is none. Deleted files, which an undo could restore, are removed when necessary."""
     check_room(row.owner_id, row.size)
     everything = File.everything.filter(owner_id=row.owner_id)
-    if settings.FILE_QUOTA_BYTES and _held_bytes(everything) > settings.FILE_QUOTA_BYTES - row.size:
+    if settings.FILE_QUOTA_BYTES and _bytes_of(everything) > settings.FILE_QUOTA_BYTES - row.size:
         everything.filter(deleted_at__isnull=False).delete()
 
 
 def used_bytes(owner_id: int) -> int:
-    """What this person's files take up, the same bytes counted once."""
-    return _held_bytes(File.objects.filter(owner_id=owner_id))
+    """How many bytes this person's files take up; equal files count once."""
+    return _bytes_of(File.objects.filter(owner_id=owner_id))
 
 
-def _held_bytes(rows: QuerySet[File]) -> int:
+def _bytes_of(rows: QuerySet[File]) -> int:
     return sum(size for _name, size in rows.order_by().values_list("storage_name", "size").distinct())
 
 
 def upload_context() -> FileContext:
-    """For an upload that waits for its message: it goes by itself when the message never comes."""
+    """For an upload that waits for its message: it expires when no message is sent with it."""
     return FileContext(expires_at=timezone.now() + timedelta(days=UPLOAD_DAYS))
 
 
 def temporary_end() -> datetime:
-    """When what is made or uploaded in a temporary chat now goes."""
+    """When files expire that are made or uploaded in a temporary chat now."""
     return timezone.now() + timedelta(hours=settings.TEMPORARY_FILE_HOURS)
 
 
 def temporary_context(session_id: str = "") -> FileContext:
-    """For an upload in a temporary chat, which no message will ever hold."""
+    """For an upload in a temporary chat: no stored message will refer to it."""
     return FileContext(session_id=session_id[:100], expires_at=temporary_end())
 
 
 def to_attach(owner: Person, row: File) -> File:
-    """The row to tie to a message: an upload that stands nowhere yet, else a new row, so that a file does not leave
-    the message, the person's own pictures or the person that it belongs to.
+    """The row to attach to a message: this one while it belongs to nothing, else a copy.
+
+    A file of another message, of another person or of the person's own pictures stays where it is.
     """
-    stands = row.owner_id != owner.pk or row.message_id is not None or row.provenance
-    return copy_for(owner, row) if stands else row
+    is_taken = row.owner_id != owner.pk or row.message_id is not None or row.provenance
+    return copy_for(owner, row) if is_taken else row
 
 
 def attach(rows: list[File], message: Message) -> None:
-    """Tie uploads to the message they were sent with; from now on they live as long as it does."""
+    """Attach uploads to the message they were sent with; from now on they are deleted with it and not before."""
     File.objects.filter(pk__in=[row.pk for row in rows]).update(message=message, chat=message.chat, expires_at=None)
 
 
 def remove(row: File) -> None:
-    """Out of everybody's sight; to be had back for `UNDO`. What its owner deleted earlier goes for good."""
+    """Delete a file; `restore` undoes it within `UNDO`. Earlier deletions of its owner become final."""
     row.deleted_at = timezone.now()
     row.save(update_fields=["deleted_at"])
-    forget_deleted(File.everything.filter(owner_id=row.owner_id))
+    purge_deleted(File.everything.filter(owner_id=row.owner_id))
 
 
 def restore(row: File) -> None:
@@ -237,57 +237,57 @@ def restore(row: File) -> None:
     row.save(update_fields=["deleted_at"])
 
 
-def forget_deleted(rows: QuerySet[File], *, now: datetime | None = None) -> int:
-    """Remove for good what was deleted longer ago than `UNDO`; returns how many files went."""
+def purge_deleted(rows: QuerySet[File], *, now: datetime | None = None) -> int:
+    """Remove for good what was deleted longer ago than `UNDO`; returns how many files that were."""
     late = rows.filter(deleted_at__lt=(now or timezone.now()) - UNDO)
     return late.delete()[1].get(File._meta.label, 0)
 
 
-def delete_bytes_unheld(storage_name: str) -> None:
-    """After the commit of a removal: drop the bytes and what lies beside them unless another row holds them."""
+def delete_unused_bytes(storage_name: str) -> None:
+    """After the commit that deleted a row: delete the bytes, and what was derived from them, unless a row is left."""
     if not File.everything.filter(storage_name=storage_name).exists():
         stores.delete(storage_name)
-        for what in BESIDE:
-            stores.delete(f"{storage_name}.{what}")
+        for suffix in DERIVED:
+            stores.delete(f"{storage_name}.{suffix}")
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def thumbnail(row: File, wanted: int) -> tuple[bytes, int]:
-    """A WebP of the picture, and its width class: the smallest of THUMBNAIL_WIDTHS that is not below `wanted`.
+def thumbnail(row: File, width: int) -> tuple[bytes, int]:
+    """A WebP of the picture, and its width: the smallest of THUMBNAIL_WIDTHS that is not below `width`.
 
-    Made once and kept beside the picture. Raises NotFound for what is no picture or cannot be scaled (SVG).
+    Made once and stored beside the picture. Raises NotFound for what is no picture or cannot be scaled (SVG).
     """
-    width = next((one for one in THUMBNAIL_WIDTHS if one >= wanted), THUMBNAIL_WIDTHS[-1])
+    width = next((step for step in THUMBNAIL_WIDTHS if step >= width), THUMBNAIL_WIDTHS[-1])
 
     def small(content: bytes) -> bytes:
         if not row.is_picture or row.content_type == "image/svg+xml":
             raise NotFound(_("This file has no small picture."))
         return pictures.thumbnail(content, width)
 
-    return _kept(row, f"w{width}.webp", small), width
+    return _derived(row, f"w{width}.webp", small), width
 
 
 def document(row: File) -> documents.Document:
-    """The file's text, or what is wrong with it. Slow the first time. Raises FileNotFoundError."""
+    """The file's text, or the problem with it. Slow the first time. Raises FileNotFoundError."""
     if not documents.is_text(row.content_type) and row.content_type != "application/pdf":
         return documents.Document("", documents.UNREADABLE)
     if row.content_type != "application/pdf":
         beginning = b"".join(stores.read_range(row.storage_name, 0, documents.TEXT_BYTES))
         return documents.read(beginning, row.content_type)
-    packed = _kept(row, "text", lambda content: documents.read(content, row.content_type).packed())
+    packed = _derived(row, "text", lambda content: documents.read(content, row.content_type).packed())
     return documents.Document.unpacked(packed)
 
 
 def picture_for_model(row: File) -> bytes:
     """The picture as models take it. Raises BadRequest (unreadable), TooLarge, FileNotFoundError."""
-    return _kept(row, "model", pictures.for_model)
+    return _derived(row, "model", pictures.for_model)
 
 
-def _kept(row: File, what: str, make: Callable[[bytes], bytes]) -> bytes:
-    """Something made of a file: made by the first one to ask, and kept beside it unless it is the file itself."""
-    name = f"{row.storage_name}.{what}"
+def _derived(row: File, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
+    """What `make` derives from a file: made the first time, then read from beside it unless it is the file itself."""
+    name = f"{row.storage_name}.{suffix}"
     try:
         return stores.read(name)
     except FileNotFoundError:
@@ -299,7 +299,7 @@ def _kept(row: File, what: str, make: Callable[[bytes], bytes]) -> bytes:
 
 
 def file_json(row: File) -> dict[str, Any]:
-    """How a file looks in messages, events and answers."""
+    """The JSON of a file in messages, events and responses."""
     return {
         "id": str(row.pk),
         "type": "image" if row.content_type.startswith("image/") else "file",
@@ -316,7 +316,7 @@ def file_json(row: File) -> dict[str, Any]:
 
 
 def is_shown(row: File) -> bool:
-    """Whether a browser may show it as what it is; everything else it is given as a download."""
+    """Whether a browser may show it; other files are served as a download."""
     return row.content_type in INLINE and PurePath(row.name).suffix.lower() not in RUNNABLE
 
 
@@ -324,39 +324,41 @@ def is_shown(row: File) -> bool:
 
 
 @dataclass(slots=True)
-class Collected:
+class Cleanup:
+    """What one clean-up removed; `missing` are the ids of files whose bytes are gone."""
+
     expired: int = 0
     stray: int = 0
     missing: tuple[str, ...] = ()
 
 
-def collect(*, now: datetime | None = None, dry_run: bool = False) -> Collected:
-    """Remove what has expired or was deleted, and stored bytes that no row holds; name rows whose bytes are gone."""
+def collect(*, now: datetime | None = None, dry_run: bool = False) -> Cleanup:
+    """Remove expired and deleted files, and stored bytes without a row; report rows whose bytes are gone."""
     now = now or timezone.now()
-    result = Collected()
+    result = Cleanup()
     expired = File.everything.filter(expires_at__lt=now)
     result.expired = expired.count()
     if not dry_run:
         for row in expired.iterator():
             row.delete()
-        forget_deleted(File.everything.all(), now=now)
+        purge_deleted(File.everything.all(), now=now)
         collecting.send(sender=File, now=now)
-    held = dict(File.everything.values_list("storage_name", "id"))
+    ids = dict(File.everything.values_list("storage_name", "id"))
     stored: set[str] = set()
     for name, changed in stores.stored():
         stored.add(name)
-        base = _BESIDE.sub("", name)  # what lies beside a file goes with it
-        if name in held or base in held or name.startswith(OTHERS):
+        original = _DERIVED.sub("", name)
+        if name in ids or original in ids or name.startswith(FOREIGN):
             continue
         if now - changed > STRAY_AGE:
             result.stray += 1
             if not dry_run:
                 stores.delete(name)
-    result.missing = tuple(str(held[name]) for name in held if name not in stored)
+    result.missing = tuple(str(ids[name]) for name in ids if name not in stored)
     return result
 
 
-# --- small facts ------------------------------------------------------------------------------------------------------
+# --- type, size and name ----------------------------------------------------------------------------------------------
 
 
 def _is_utf8(head: bytes) -> bool:
@@ -368,7 +370,7 @@ def _is_utf8(head: bytes) -> bool:
 
 
 def _has_controls(head: bytes) -> bool:
-    """Whether there are bytes that no text has, in whatever encoding of eight bits."""
+    """Whether there are control bytes, which no text has in any encoding of eight bits."""
     return bool(_CONTROLS.search(head))
 
 
@@ -384,14 +386,14 @@ def _extension(content_type: str) -> str:
     return EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type) or ".bin"
 
 
-def _shown_name(name: str, content_type: str) -> str:
-    """The file's own name, cut to what is safe, with an extension that says what it is."""
+def _display_name(name: str, content_type: str) -> str:
+    """The file's own name without unsafe characters, with an extension that fits its content."""
     stem = PurePath(name.replace("\\", "/")).name
     stem = "".join(letter for letter in stem if letter.isprintable() and letter not in '/\\<>:"|?*').strip(". ")
     path = PurePath(stem or "file")
-    wanted = _extension(content_type)
+    extension = _extension(content_type)
     guessed = mimetypes.guess_type(path.name)[0]
     if content_type.startswith("text/") and guessed and not guessed.startswith(("image/", "audio/", "video/")):
         return path.name[-150:]
-    same = guessed == content_type or path.suffix.lower() == wanted
-    return (path.name if same else f"{path.stem}{wanted}")[-150:]
+    fits = guessed == content_type or path.suffix.lower() == extension
+    return (path.name if fits else f"{path.stem}{extension}")[-150:]

@@ -1,7 +1,7 @@
-"""Bytes into and out of the file store, a piece at a time, whatever the store is; no copy stays on this machine's disk.
+"""Bytes into and out of the file store, a piece at a time, whichever store it is; none are copied to a local disk.
 
-Django's storage API opens a remote file by fetching all of it. Reading a range, and listing all there is, are what
-each backend says differently: they are said here, one function each, chosen by the backend's class name.
+Django's storage API opens a remote file by fetching all of it. How to read a range and how to list all objects differs
+between the backends: one function each, chosen by the class name of the backend.
 """
 
 import io
@@ -20,7 +20,7 @@ AZURE_SPAN = 2 * 1024 * 1024  # bytes of one request
 
 
 def write(name: str, content: bytes | DjangoFile) -> str:
-    """Store bytes, or an upload as it lies (in memory or in a temporary file); returns the name they have now."""
+    """Store bytes, or an upload (in memory or in a temporary file); returns the name that the store gave them."""
     file = DjangoFile(io.BytesIO(content), name) if isinstance(content, bytes) else content
     return storages["default"].save(name, file)
 
@@ -43,8 +43,8 @@ def read_range(name: str, start: int, length: int | None) -> Iterator[bytes]:
 
 
 async def later(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Pieces, none of them empty, for an answer that streams. They are made in threads: a slow disk or bucket holds up
-    nobody else.
+    """Pieces, none of them empty, for a response that streams. Each is made in a thread, so that a slow disk or bucket
+    blocks no other request.
     """
 
     def following() -> bytes:
@@ -104,7 +104,7 @@ def _read_azure(storage: Any, name: str, start: int, length: int | None) -> Iter
 
     blob = storage.client.get_blob_client(_storages_private.blob_name(storage, name))
     left = length
-    # Left alone, the library fetches the first 32 MB in one piece.
+    # By default, the library fetches the first 32 MB in one piece.
     while left is None or left > 0:
         try:
             piece = blob.download_blob(offset=start, length=AZURE_SPAN if left is None else min(AZURE_SPAN, left))
@@ -112,7 +112,7 @@ def _read_azure(storage: Any, name: str, start: int, length: int | None) -> Iter
         except ResourceNotFoundError as error:
             raise FileNotFoundError(name) from error
         except HttpResponseError as error:
-            if error.status_code == 416:  # the end lay exactly between two spans
+            if error.status_code == 416:  # the span before this one ended with the file
                 return
             raise
         yield content
@@ -129,11 +129,11 @@ READERS: dict[str, Callable[[Any, str, int, int | None], Iterator[bytes]]] = {
 }
 
 
-# --- what is there ----------------------------------------------------------------------------------------------------
+# --- listing ----------------------------------------------------------------------------------------------------------
 
 
 def stored() -> Iterator[tuple[str, datetime]]:
-    """Every name in the store, with the time of its last change."""
+    """Every name in the store, with the time when it was last modified."""
     storage = storages["default"]
     prefix = f"{location}/" if (location := str(getattr(storage, "location", "")).strip("/")) else ""
     lister = LISTERS.get(type(storage).__name__)
@@ -157,18 +157,18 @@ def _walk(storage: Any, folder: str) -> Iterator[tuple[str, datetime]]:
 
 
 def _list_s3(storage: Any, prefix: str) -> Iterator[tuple[str, datetime]]:
-    for one in storage.bucket.objects.filter(Prefix=prefix):
-        yield one.key, one.last_modified
+    for item in storage.bucket.objects.filter(Prefix=prefix):
+        yield item.key, item.last_modified
 
 
 def _list_gcs(storage: Any, prefix: str) -> Iterator[tuple[str, datetime]]:
-    for one in storage.bucket.list_blobs(prefix=prefix):
-        yield one.name, one.updated
+    for blob in storage.bucket.list_blobs(prefix=prefix):
+        yield blob.name, blob.updated
 
 
 def _list_azure(storage: Any, prefix: str) -> Iterator[tuple[str, datetime]]:
-    for one in storage.client.list_blobs(name_starts_with=prefix):
-        yield one.name, one.last_modified
+    for blob in storage.client.list_blobs(name_starts_with=prefix):
+        yield blob.name, blob.last_modified
 
 
 LISTERS: dict[str, Callable[[Any, str], Iterator[tuple[str, datetime]]]] = {

@@ -1,7 +1,7 @@
 """Files over HTTP: upload, list, metadata, content with ranges and thumbnails, delete.
 
-Content is served so that nothing in it can run in this site's name: the type is the sniffed one and
-may not be guessed anew, a closed policy goes with it, and whatever a browser could execute comes as a download.
+No content can run as a page of this site: the content type is the one that was detected, `nosniff` and a strict policy
+go with it, and whatever a browser could execute is served as a download.
 """
 
 import re
@@ -28,12 +28,12 @@ from providers.authentication import caller_of
 from providers.errors import BadRequest
 
 CONTENT_POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
-KEPT = "private, max-age=86400"  # the bytes behind an id never change; access may, so not for longer
+CACHING = "private, max-age=86400"  # the bytes behind an id never change; access may, so not for longer
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 class FileSerializer(serializers.Serializer[File]):
-    """The shape that `files.file_json` makes."""
+    """The JSON that `files.file_json` makes."""
 
     id = serializers.UUIDField()
     type = serializers.ChoiceField(choices=["image", "file"])
@@ -45,11 +45,11 @@ class FileSerializer(serializers.Serializer[File]):
     height = serializers.IntegerField(allow_null=True)
     provenance = serializers.JSONField()
     created = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField(allow_null=True, help_text="Then it goes by itself; null: it stays")
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="Then it is deleted; null: it stays")
 
 
 class MayUseFiles(BasePermission):
-    """Keys made for conversations or for pictures alike handle files."""
+    """API keys for conversations and API keys for pictures may handle files."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         caller = caller_of(request)
@@ -86,10 +86,10 @@ class FileList(FileView):
     )
     def get(self, request: Request) -> Response:
         rows = File.objects.filter(owner_id=request.user.pk)
-        wanted = request.query_params.get("type")
-        if wanted == "image":
+        kind = request.query_params.get("type")
+        if kind == "image":
             rows = rows.filter(content_type__startswith="image/")
-        elif wanted == "file":
+        elif kind == "file":
             rows = rows.exclude(content_type__startswith="image/")
         pages = FilePages()
         page = pages.paginate_queryset(rows, request, view=self)
@@ -103,7 +103,7 @@ class FileList(FileView):
                 {
                     "file": serializers.FileField(),
                     "temporary": serializers.BooleanField(
-                        required=False, help_text="For a temporary chat: it goes after a day"
+                        required=False, help_text="For a temporary chat: it is deleted after a day"
                     ),
                     "session_id": serializers.CharField(required=False, help_text="Of that temporary chat"),
                 },
@@ -121,7 +121,7 @@ class FileList(FileView):
 
 
 def _context_of(request: Request, *, keep: bool) -> files.FileContext:
-    """An upload for a message waits a week for it; `keep` makes a file that stays, `temporary` one that does not."""
+    """An upload waits a week for its message; `keep` makes a file that stays, `temporary` one that soon expires."""
     if keep:
         return files.NO_CONTEXT
     if request.POST.get("temporary") in ("1", "true"):
@@ -145,11 +145,11 @@ class FileDetail(FileView):
         responses={204: None},
     )
     def delete(self, request: Request, file_id: str) -> Response:
-        """Can be undone for an hour; not so what a page takes back with `unsent`."""
+        """Can be undone for an hour, unless a page takes back an upload with `unsent`."""
         row = access.own_file_for(request.user, file_id)
         if "unsent" not in request.query_params:
             files.remove(row)
-        elif row.message_id is None:  # else another tab, or a lost answer, has sent it all the same
+        elif row.message_id is None:  # otherwise it was sent all the same: by another tab, or without a response
             row.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -187,23 +187,23 @@ def _may_keep(request: Request, row: File) -> bool:
 
 
 def content_response(request: Request, row: File) -> HttpResponseBase:
-    """The bytes, or a thumbnail of them, as this request wants them: 200, 206, 304 or 416."""
-    wanted = request.query_params.get("w", "")
+    """The bytes, a range of them, or a thumbnail: 200, 206, 304 or 416."""
+    width = request.query_params.get("w", "")
     etag = f'"{row.sha256}"'
-    if wanted.isdecimal() and row.is_picture and row.content_type != "image/svg+xml":
-        small, width = files.thumbnail(row, int(wanted[:6]))
-        etag = f'"{row.sha256}-w{width}"'
-        return _guarded(_unless_known(request, etag) or HttpResponse(small, content_type="image/webp"), row, etag)
-    if known := _unless_known(request, etag):
-        return _guarded(known, row, etag)
-    wish = request.headers.get("Range", "") if request.headers.get("If-Range", etag) == etag else ""
-    span = _span(wish, row.size)
+    if width.isdecimal() and row.is_picture and row.content_type != "image/svg+xml":
+        small, small_width = files.thumbnail(row, int(width[:6]))
+        etag = f'"{row.sha256}-w{small_width}"'
+        return _guarded(_not_modified(request, etag) or HttpResponse(small, content_type="image/webp"), row, etag)
+    if not_modified := _not_modified(request, etag):
+        return _guarded(not_modified, row, etag)
+    asked = request.headers.get("Range", "") if request.headers.get("If-Range", etag) == etag else ""
+    span = _span(asked, row.size)
     if span is None:
         refused = HttpResponse(status=416, headers={"Content-Range": f"bytes */{row.size}"})
         return _guarded(refused, row, etag)
     start, length = span
     pieces = stores.read_range(row.storage_name, start, length)
-    first = next(pieces, b"")  # before the headers go: what is not there is a 404, not a broken answer
+    first = next(pieces, b"")  # before the headers are sent: missing bytes are a 404, not a broken response
     response = StreamingHttpResponse(stores.later(first, pieces), content_type=row.content_type)
     response["Content-Length"] = str(length)
     if length != row.size:
@@ -215,7 +215,7 @@ def content_response(request: Request, row: File) -> HttpResponseBase:
 def _guarded(response: HttpResponseBase, row: File, etag: str, *, download: bool = False) -> HttpResponseBase:
     attachment = download or not files.is_shown(row)
     response["ETag"] = etag
-    response["Cache-Control"] = KEPT
+    response["Cache-Control"] = CACHING
     response["Accept-Ranges"] = "bytes"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = CONTENT_POLICY
@@ -225,13 +225,14 @@ def _guarded(response: HttpResponseBase, row: File, etag: str, *, download: bool
     return response
 
 
-def _unless_known(request: Request, etag: str) -> HttpResponse | None:
-    known = [one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")]
-    return HttpResponse(status=304) if etag in known or "*" in known else None
+def _not_modified(request: Request, etag: str) -> HttpResponse | None:
+    """The response to a client that has these bytes already."""
+    etags = [value.strip().removeprefix("W/") for value in request.headers.get("If-None-Match", "").split(",")]
+    return HttpResponse(status=304) if etag in etags or "*" in etags else None
 
 
 def _span(header: str, size: int) -> tuple[int, int] | None:
-    """Start and length of what a Range header asks for; all of it for what we do not understand; None: not there."""
+    """Start and length of a Range header; the whole file for a malformed one; None for a range behind the end."""
     match = _RANGE.fullmatch(header.replace(" ", ""))
     if match is None or match[0] == "bytes=-":
         return 0, size
@@ -242,5 +243,5 @@ def _span(header: str, size: int) -> tuple[int, int] | None:
 
 
 def _wants_picture(accept: str) -> bool:
-    """Browsers ask for pictures by name or by `*/*` at the end of an image list; programs ask for JSON or anything."""
+    """Whether this is an `<img>` of a browser, which lists image types first; programs ask for JSON or for anything."""
     return "image/" in accept and "json" not in accept.partition("image/")[0]

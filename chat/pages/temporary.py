@@ -1,4 +1,4 @@
-"""The messages of a temporary chat as HTML: its page holds them, and asks for their look."""
+"""The messages of a temporary chat as HTML. The page alone has them, and sends them here to be rendered."""
 
 from typing import cast
 
@@ -15,11 +15,12 @@ from chat.temporary import services
 from chat.temporary.api import messages_of
 
 
-class DrawMessages(ChatView):
+class RenderMessages(ChatView):
     @extend_schema(exclude=True)
     def post(self, request: Request) -> HttpResponse:
-        """These messages as the page of a stored chat shows them. Nothing is kept."""
-        messages = services.drawable(request.user, messages_of(serializers.ToldChatSerializer, request))
-        asked = cast("HttpRequest", request)  # for all that templates ask, the framework's request answers as Django's
-        with timezone.override(views.zone_of(asked)):
-            return render(asked, "chat/_turns.html", {"thread": queries.Thread(queries.lone_entries(messages))})
+        """The messages in the body, rendered as those of a stored chat. Nothing is stored."""
+        messages = services.unsaved(request.user, messages_of(serializers.TemporaryChatSerializer, request))
+        # REST framework's request passes on whatever templates ask of Django's.
+        page_request = cast("HttpRequest", request)
+        with timezone.override(views.zone_of(page_request)):
+            return render(page_request, "chat/_turns.html", {"thread": queries.Thread(queries.lone_entries(messages))})

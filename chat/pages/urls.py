@@ -11,5 +11,5 @@ urlpatterns = [
     path("c/<uuid:chat_id>/messages/<uuid:message_id>", views.message_part, name="message"),
     path("sidebar", views.sidebar_part, name="sidebar"),
     path("models", views.models_part, name="models"),
-    path("temporary/messages", temporary.DrawMessages.as_view(), name="temporary-messages"),
+    path("temporary/messages", temporary.RenderMessages.as_view(), name="temporary-messages"),
 ]

@@ -27,12 +27,12 @@ View = Callable[..., HttpResponseBase]
 
 
 def page(view: View) -> View:
-    """For people who are signed in, in their own time zone; what is not theirs is not there."""
+    """A view for people who are signed in, in their own time zone; NotFound becomes a 404."""
     return require_safe(_for_people(view))
 
 
 def action(view: View) -> View:
-    """The same for a form that a page sends."""
+    """The same for a form that a page posts."""
     return require_POST(_for_people(view))
 
 
@@ -40,7 +40,7 @@ def _for_people(view: View) -> View:
     @wraps(view)
     def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            # A part has no place for a login page: its page reloads when it sees the 401.
+            # A part cannot show a login page: the script that asked for it reloads the page when it sees the 401.
             return HttpResponse(status=401) if _is_part(request) else redirect_to_login(request.get_full_path())
         with timezone.override(zone_of(request)):
             try:
@@ -53,7 +53,7 @@ def _for_people(view: View) -> View:
 
 @page
 def home(request: HttpRequest) -> HttpResponseBase:
-    """A new chat, or with `?temporary=1` one that nobody keeps."""
+    """A new chat, or with `?temporary=1` a temporary one."""
     return _chat_page(request, None, temporary="temporary" in request.GET)
 
 
@@ -139,7 +139,7 @@ def _wants_main_only(request: HttpRequest) -> bool:
 
 
 def zone_of(request: HttpRequest) -> ZoneInfo | None:
-    """Where the browser says it is; None = the site's own zone."""
+    """The time zone that the browser named in a cookie; None for the site's own."""
     try:
         return ZoneInfo(request.COOKIES["timezone"].replace("%2F", "/"))
     except (KeyError, ValueError, OSError, ZoneInfoNotFoundError):

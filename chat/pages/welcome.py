@@ -1,7 +1,7 @@
-"""The empty page: what one may start with, and for administrators what is still to be done.
+"""The page of a new chat: suggestions to start with, and for administrators the set-up steps that are left.
 
-Each room adds its own through settings: `STARTERS` names functions that return `Starter`s, `CHECKLIST` functions that
-return one `Step`. Both take the caller and are asked for every empty page, so they look no further than they must.
+Each app adds its own through settings: `STARTERS` names functions that return `Starter`s, `CHECKLIST` functions that
+return one `Step`. Both take the caller and run for every such page, so they must be cheap.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Starter:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do for an administrator, and where."""
+    """A set-up step for administrators, and the address where it is done."""
 
     label: str
     help: str
@@ -47,17 +47,16 @@ def _functions(paths: tuple[str, ...]) -> list[Callable[[Caller], Any]]:
 
 
 def starters(caller: Caller) -> list[Starter]:
-    """The first few of all that is offered."""
-    offered = [one for function in _functions(tuple(settings.STARTERS)) for one in function(caller)]
-    return offered[:SHOWN]
+    """The first few of all suggestions."""
+    return [starter for function in _functions(tuple(settings.STARTERS)) for starter in function(caller)][:SHOWN]
 
 
 def steps(caller: Caller) -> list[Step]:
-    """Every step in order; none for other people, and none once they are all done."""
+    """Every set-up step in order, for administrators alone; none once all are done."""
     if not caller.is_admin:
         return []
-    found = [function(caller) for function in _functions(tuple(settings.CHECKLIST))]
-    return [] if all(step.done for step in found) else found
+    checklist = [function(caller) for function in _functions(tuple(settings.CHECKLIST))]
+    return [] if all(step.done for step in checklist) else checklist
 
 
 def text_starters(caller: Caller) -> list[Starter]:

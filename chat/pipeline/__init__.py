@@ -17,10 +17,10 @@
 A toggle may ask more with `options`: what is chosen arrives as `turn.features["weather"] == {"unit": "celsius"}`, and
 `True` stands for a chip that is merely pressed. `page_part` and `page_script` bring what only a page can do.
 
-A handler works on a `Turn` and on nothing else; it works alike for a reply in the browser and for
-`POST /api/chat/completions`. One with a toggle is called only when the request switches it on and its person may use
-it. Attached files stand at their messages as `files` until all handlers are through: words are a person's own.
-What a handler raises never ends the conversation: it becomes a status line, and the model is called all the same.
+A handler works on a `Turn` and on nothing else, so it serves replies in the browser and `POST /api/chat/completions`
+alike. A handler with a toggle runs only when the request switches it on and the person may use it. Attached files are
+`files` of their messages until all handlers have run, so that `content` is what the person wrote. An exception in a
+handler never ends the conversation: it becomes a status line, and the model is called all the same.
 """
 
 import logging
@@ -69,11 +69,11 @@ def _load(paths: tuple[str, ...]) -> tuple[Handler, ...]:
 
 def toggles_for(caller: Caller) -> list[tuple[str, Toggle]]:
     """`(feature, toggle)` of what this person may switch on, for the composer. May read the database."""
-    return [(one.name, toggle) for one in handlers() if (toggle := one.toggle_for(caller)) is not None]
+    return [(handler.name, toggle) for handler in handlers() if (toggle := handler.toggle_for(caller)) is not None]
 
 
 async def run(turn: Turn) -> None:
-    """Let each handler have the turn, until one finishes it; otherwise its files become what a model reads."""
+    """Run the handlers until one finishes the turn; if none does, turn its files into what the model reads."""
     for handler in handlers():
         if turn.finished:
             return
@@ -94,7 +94,7 @@ async def run(turn: Turn) -> None:
 
 
 async def receive_pictures(turn: Turn, urls: Sequence[str]) -> None:
-    """Hand pictures that the model itself made (data or http URLs) to the first handler that keeps pictures."""
+    """Hand pictures that the model itself made (data or http URLs) to the first handler that stores them."""
     for handler in handlers():
         if await handler.receive_pictures(turn, urls):
             return
@@ -102,10 +102,10 @@ async def receive_pictures(turn: Turn, urls: Sequence[str]) -> None:
 
 
 async def keep_picture(turn: Turn, url: str) -> FileData | None:
-    """The file that a picture in the model's text has become; None, and the person is told, where nobody keeps it."""
+    """Store a picture from the model's text and return its file; None, with a status line, if no handler stores it."""
     for handler in handlers():
-        if kept := await handler.keep_picture(turn, url):
-            return kept
+        if file := await handler.keep_picture(turn, url):
+            return file
     await _report(turn, _("The model sent a picture that this site cannot keep."))
     return None
 

@@ -1,11 +1,11 @@
-"""Attached files on their way to the model: pictures as parts, documents as text, all within what one request bears.
+"""Attached files on their way to the model: pictures as parts, documents as text, within the limits of one request.
 
-Until the handlers are through, messages carry their `files` and nothing of them: handlers read the person's own words,
-and a turn that needs no model reads no byte. Then `attach` takes the `files` off and puts in what a model understands.
-The newest messages come first: what finds no room is named in a note instead, so that the model can say so.
+Until all handlers have run, messages only list their `files`: `content` is what the person wrote, and a turn that calls
+no model reads no file. Then `attach` replaces the `files` by what a model understands. The newest messages come first;
+a note takes the place of a file that does not fit, so that the model can say so.
 
-Pictures of answers stand with the person's next message (see `history.as_openai`), the newest few, and only for models
-that are known to see: nobody asked for them to be sent, so they must never be why a model refuses.
+Pictures of answers are sent with the person's next message (see `history.as_openai`), the newest few, and only to
+models that are known to see pictures: nobody asked for them to be sent, so they must not be a reason to refuse.
 """
 
 import re
@@ -27,9 +27,9 @@ from providers import catalogue
 from providers.errors import BadRequest, GatewayError, NotFound
 
 MAX_PICTURES = 20  # of one request
-MAX_PICTURE_BYTES = 20_000_000  # of all its pictures; a third more on the wire
+MAX_PICTURE_BYTES = 20_000_000  # of all its pictures; base64 adds a third
 MAX_SHOWN = 4  # pictures of answers among them
-PROMPT = 300  # characters of what a picture was drawn from
+PROMPT = 300  # characters of the prompt of a generated picture
 
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 
@@ -40,7 +40,7 @@ Entry = Mapping[str, Any]
 
 
 def named(user: Any, entries: Sequence[Any]) -> list[dict[str, Any]]:
-    """The `files` of a request: own files by id or URL, pictures by data URL or web address. NotFound, BadRequest."""
+    """The `files` of a request: by id or address, pictures also by data URL or web address. NotFound, BadRequest."""
     return [_named(user, entry if isinstance(entry, Mapping) else {}) for entry in entries]
 
 
@@ -54,42 +54,41 @@ def _named(user: Any, entry: Entry) -> dict[str, Any]:
 
 
 def resolve(user: Any, messages: list[dict[str, Any]]) -> None:
-    """The same for messages of a request that name files of their own. What an earlier one had may be gone since."""
-    last = max((index for index, one in enumerate(messages) if one.get("role") == "user"), default=0)
+    """The same for the messages of a request. Only the last question must not name files that were deleted."""
+    last = max((index for index, message in enumerate(messages) if message.get("role") == "user"), default=0)
     for index, message in enumerate(messages):
         if "files" in message:
             entries = message["files"] if isinstance(message["files"], list) else []
-            find = named if index == last else _named_or_gone
-            messages[index] = {**message, "files": find(user, entries)}
+            resolved = named(user, entries) if index == last else _named_or_deleted(user, entries)
+            messages[index] = {**message, "files": resolved}
 
 
-def _named_or_gone(user: Any, entries: Sequence[Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+def _named_or_deleted(user: Any, entries: Sequence[Any]) -> list[dict[str, Any]]:
+    resolved: list[dict[str, Any]] = []
     for entry in entries:
         try:
-            found += named(user, [entry])
+            resolved += named(user, [entry])
         except NotFound:
-            found.append({**entry, "id": str(access.NOBODYS)})
-    return found
+            resolved.append({**entry, "id": str(access.NOBODYS)})
+    return resolved
 
 
-def place(messages: list[dict[str, Any]], entries: Sequence[Entry]) -> None:
-    """A request's files go with the last thing its user says, unless that has parts of its own beside text."""
+def add_to_question(messages: list[dict[str, Any]], entries: Sequence[Entry]) -> None:
+    """Add a request's files to its last question, unless that has parts of its own beside text."""
     for index in reversed(range(len(messages))):
         message = messages[index]
         if message.get("role") == "user":
             if entries and not _has_parts(message):
-                together = [*message.get("files", ()), *entries]
-                once = {one.get("id") or one["url"]: one for one in together}
-                messages[index] = {**message, "files": list(once.values())}
+                unique = {entry.get("id") or entry["url"]: entry for entry in (*message.get("files", ()), *entries)}
+                messages[index] = {**message, "files": list(unique.values())}
             return
 
 
-def lend(messages: list[dict[str, Any]], stored: Sequence[Mapping[str, Any]]) -> None:
-    """A program's own messages get the files of the stored ones that say the same, from the end upwards."""
-    rows = [one for one in reversed(stored) if one["role"] == "user"]
-    places = [index for index in reversed(range(len(messages))) if messages[index].get("role") == "user"]
-    for index, row in zip(places, rows, strict=False):
+def add_stored_files(messages: list[dict[str, Any]], stored: Sequence[Mapping[str, Any]]) -> None:
+    """Give a program's own questions the files of the stored questions with the same text, from the end upwards."""
+    rows = [message for message in reversed(stored) if message["role"] == "user"]
+    indexes = [index for index in reversed(range(len(messages))) if messages[index].get("role") == "user"]
+    for index, row in zip(indexes, rows, strict=False):
         message = messages[index]
         same = text_of(message.get("content")) == row["content"]
         if same and "files" in row and "files" not in message and not _has_parts(message):
@@ -98,14 +97,14 @@ def lend(messages: list[dict[str, Any]], stored: Sequence[Mapping[str, Any]]) ->
 
 def _has_parts(message: Entry) -> bool:
     content = message.get("content")
-    return isinstance(content, list) and any(isinstance(one, dict) and one.get("type") != "text" for one in content)
+    return isinstance(content, list) and any(isinstance(part, dict) and part.get("type") != "text" for part in content)
 
 
 # --- Into what a model understands ------------------------------------------------------------------------------------
 
 
 async def attach(turn: Turn) -> None:
-    """Put the files of all messages into the payload, and tell the person what the model does not get to see."""
+    """Put the files of all messages into the payload, and tell the person what the model does not get."""
     if not any("files" in message for message in turn.messages):
         return
     turn.shown = [message["files"] for message in turn.messages if isinstance(message.get("files"), list)]
@@ -115,7 +114,7 @@ async def attach(turn: Turn) -> None:
         characters=(await switches.current()).attachment_budget,
     )
     turn.payload["messages"] = await in_slow_thread(packing.pack, turn.messages)
-    # A handler may have used the pictures: then it does not matter that the model cannot see them.
+    # When a handler has used the pictures, it does not matter that the model cannot see them.
     notices = packing.notices if turn.answer_files else packing.notices + packing.unseen
     for notice in notices:
         await turn.emit("status", {"description": notice, "done": True, "notice": True})
@@ -125,12 +124,12 @@ async def _vision(turn: Turn) -> bool | None:
     try:
         return (await catalogue.snapshot()).route_for(turn.caller, str(turn.payload["model"])).vision
     except GatewayError:
-        return None  # the relay says what is wrong with the model
+        return None  # the relay raises what is wrong with the model
 
 
 @dataclass(slots=True)
 class Packing:
-    """What there is room for while the messages are gone through, newest first. Blocking."""
+    """The room that is left while the files of the messages are packed, the newest message first. Blocking."""
 
     user_id: int
     vision: bool | None
@@ -144,7 +143,7 @@ class Packing:
     _user: Any = None
 
     def pack(self, messages: Sequence[Entry]) -> list[dict[str, Any]]:
-        """The messages as they are sent: without `files`, with what these hold."""
+        """The messages as they are sent: with the content of their `files` instead of these."""
         self._user = get_user_model()._default_manager.get(pk=self.user_id)
         packed: list[dict[str, Any]] = []
         for message in reversed(_with_shown(messages)):
@@ -156,20 +155,20 @@ class Packing:
         return packed[::-1]
 
     def _content(self, content: Any, entries: Sequence[Entry]) -> Any:
-        shown = [one for one in entries if one.get("shown")]
-        own = [one for one in entries if not one.get("shown")]
-        seen, unseen = self._pictures([one for one in own if _is_picture(one)])
-        before, told = self._answered(shown)
-        notes = [*told, *self._documents([one for one in own if not _is_picture(one)]), *unseen]
+        shown = [entry for entry in entries if entry.get("shown")]
+        own = [entry for entry in entries if not entry.get("shown")]
+        seen, unseen = self._pictures([entry for entry in own if _is_picture(entry)])
+        before, answer_notes = self._answered(shown)
+        notes = [*answer_notes, *self._documents([entry for entry in own if not _is_picture(entry)]), *unseen]
         if isinstance(content, list):
             return [*before, *(_text(note) for note in notes), *content, *seen]
-        words = "\n\n".join(text for text in (*notes, content or "") if text.strip())
-        return [*before, *([_text(words)] if words else ()), *seen] if before or seen else words
+        text = "\n\n".join(part for part in (*notes, content or "") if part.strip())
+        return [*before, *([_text(text)] if text else ()), *seen] if before or seen else text
 
     # --- documents ---
 
     def _documents(self, entries: Sequence[Entry]) -> list[str]:
-        """Each as `<file name="…">text</file>`. Short ones are whole, long ones share what is left alike."""
+        """Each as `<file name="…">text</file>`. Short ones are whole, long ones get equal shares of what is left."""
         read = [self._read(entry) for entry in entries]
         room = shares([len(document.text) for document in read], self.characters)
         self.characters -= sum(room)
@@ -180,29 +179,29 @@ class Packing:
 
     def _read(self, entry: Entry) -> documents.Document:
         if not self.characters:
-            return documents.Document("", "no room")  # older than what filled it: not even read
+            return documents.Document("", "no room")  # newer files fill it: this one is not even read
         try:
             document = files.document(self._row(entry))
         except (NotFound, FileNotFoundError):
             return documents.Document("", "deleted")
         if document.problem:
-            self._notice(_PROBLEMS[document.problem]() % {"name": _name(entry)})
+            self._notice(_FOR_PERSON[document.problem]() % {"name": _name(entry)})
         return document
 
     def _cut(self, entry: Entry, document: documents.Document, size: int) -> str:
         if document.problem:
-            return f"[{_TOLD[document.problem]}]"
+            return f"[{_FOR_MODEL[document.problem]}]"
         if size >= len(document.text):
             return document.text
         numbers = {"name": _name(entry), "part": f"{size:,}", "whole": f"{len(document.text):,}"}
         self._notice(_("“%(name)s” is long: the model gets the first %(part)s of its %(whole)s characters.") % numbers)
         cut = f"[Cut here: these are the first {size:,} of {len(document.text):,} characters.]"
-        return f"{document.text[:size]}\n{cut}" if size else f"[{_TOLD['no room']}]"
+        return f"{document.text[:size]}\n{cut}" if size else f"[{_FOR_MODEL['no room']}]"
 
     # --- pictures ---
 
     def _pictures(self, entries: Sequence[Entry]) -> tuple[list[dict[str, Any]], list[str]]:
-        """Parts for those the model sees, notes for the others."""
+        """Parts for the pictures that the model gets, notes for the others."""
         parts: list[dict[str, Any]] = []
         notes: list[str] = []
         for entry in entries:
@@ -219,7 +218,7 @@ class Packing:
         return parts, notes
 
     def _answered(self, entries: Sequence[Entry]) -> tuple[list[dict[str, Any]], list[str]]:
-        """Parts, or notes, for pictures that stood with the answer above."""
+        """Parts, or notes, for pictures of the answer above."""
         parts: list[dict[str, Any]] = []
         notes: list[str] = []
         for entry in reversed(entries):
@@ -236,11 +235,11 @@ class Packing:
         return parts, notes
 
     def _part(self, entry: Entry) -> tuple[dict[str, Any] | None, str]:
-        """A picture as a part of a message, or why it is none, in words for the model."""
+        """A picture as a part of a message, or the reason why it is left out, in words for the model."""
         url = str(entry.get("url") or "")
         if self.pictures and not entry.get("id") and url.startswith(("http://", "https://")):
             self.pictures -= 1
-            return _image(url), ""  # the provider fetches what everybody can
+            return _image(url), ""  # the provider fetches public addresses itself
         if not self.pictures or self.picture_bytes <= 0:
             return None, "newer pictures take all the room."
         try:
@@ -271,18 +270,18 @@ class Packing:
     def _row(self, entry: Entry) -> File:
         return access.file_for(self._user, entry.get("id"))
 
-    def _notice(self, words: str) -> None:
+    def _notice(self, notice: str) -> None:
         if self._newest:
-            self.notices.append(words)
+            self.notices.append(notice)
 
 
 def _with_shown(messages: Sequence[Entry]) -> list[Entry]:
-    """Pictures of answers move on to the person's next message, as `history.as_openai` has it already."""
+    """Move pictures of answers to the person's next message, as `history.as_openai` does for stored ones."""
     moved: list[Entry] = []
     shown: list[Entry] = []
     for message in messages:
         if message.get("role") != "user":
-            shown += [{**one, "shown": True} for one in message.get("files", ()) if _is_picture(one)]
+            shown += [{**entry, "shown": True} for entry in message.get("files", ()) if _is_picture(entry)]
             moved.append({name: value for name, value in message.items() if name != "files"})
         elif shown:
             moved.append({**message, "files": [*shown, *message.get("files", ())]})
@@ -293,22 +292,22 @@ def _with_shown(messages: Sequence[Entry]) -> list[Entry]:
 
 
 def shares(sizes: Sequence[int], room: int) -> list[int]:
-    """How much of each fits: the small ones whole, the others the same piece of what is left."""
-    given = [0] * len(sizes)
+    """How much of each fits into `room`: small ones whole, the others get equal shares of what is left."""
+    parts = [0] * len(sizes)
     for done, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
-        given[index] = min(sizes[index], room // (len(sizes) - done))
-        room -= given[index]
-    return given
+        parts[index] = min(sizes[index], room // (len(sizes) - done))
+        room -= parts[index]
+    return parts
 
 
-_TOLD = {  # to the model
+_FOR_MODEL = {
     documents.PROTECTED: "This PDF is protected by a password, so you do not get its text.",
     documents.WORDLESS: "There is no text in this file. A PDF without text is usually a scan.",
     documents.UNREADABLE: "This kind of file cannot be read, or it is damaged.",
     "deleted": "This file was deleted.",
     "no room": "Left out: newer documents take all the room.",
 }
-_PROBLEMS = {  # to the person
+_FOR_PERSON = {
     documents.PROTECTED: lambda: _("“%(name)s” is protected by a password: the model does not get its text."),
     documents.WORDLESS: lambda: _("There is no text in “%(name)s”. A scan can be sent as pictures."),
     documents.UNREADABLE: lambda: _("“%(name)s” cannot be read as text: the model is told its name only."),
@@ -328,8 +327,8 @@ def _wrapped(entry: Entry, text: str) -> str:
     return f'<file name="{_name(entry)}">\n{text.strip().replace("</file>", "< /file>")}\n</file>'
 
 
-def _text(words: str) -> dict[str, Any]:
-    return {"type": "text", "text": words}
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
 
 
 def _image(url: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from providers.facts import Caller
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer to an option; the usual one has the empty value and is not sent."""
+    """One choice of an option; the default has the empty value and is not sent."""
 
     value: str
     label: Any
@@ -20,7 +20,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What the composer asks beside a pressed chip: the answer stands under `name` in the feature's object."""
+    """What the composer asks beside an active chip: the choice becomes member `name` of the feature's object."""
 
     name: str
     label: Any
@@ -42,7 +42,7 @@ class Handler:
 
     name: ClassVar[str]
     toggle: ClassVar[Toggle | None] = None
-    # What a chip and its options cannot say: a template that the chat page includes once, and a module of `static/js`.
+    # For what needs more than a chip and options: a template that the chat page includes, and a module of `static/js`.
     page_part: ClassVar[str] = ""
     page_script: ClassVar[str] = ""
 
@@ -51,17 +51,17 @@ class Handler:
         return True
 
     def toggle_for(self, caller: Caller) -> Toggle | None:
-        """The chip as this person sees it; None when it is not for them. May read the database."""
+        """The chip as this person sees it; None when they may not use it. May read the database."""
         return self.toggle if self.toggle is not None and self.may_use(caller) else None
 
     async def handle(self, turn: Turn) -> None:
-        """Add context, files and events, change the payload, or finish the turn. What it raises is shown."""
+        """Add context, files and events, change the payload, or finish the turn. An exception becomes a status line."""
         raise NotImplementedError
 
     async def receive_pictures(self, turn: Turn, urls: Sequence[str]) -> bool:
-        """Keep pictures that the model sent (data or http URLs); False leaves them to the next handler."""
+        """Store pictures that the model sent (data or http URLs); False leaves them to the next handler."""
         return False
 
     async def keep_picture(self, turn: Turn, url: str) -> FileData | None:
-        """Keep one that the model wrote into its text (a data URL), where it stays; None leaves it to the next."""
+        """Store a picture that the model wrote into its text as a data URL; None leaves it to the next handler."""
         return None

@@ -7,7 +7,7 @@ A message takes six forms between its POST and the end of the stream. Each step 
 3. `CompletionRequest` and the branch above the answer → `Turn`, which handlers see: `chat.pipeline.turn.Turn`
 4. `Turn` → `RelayRequest`, one call of the model, whose body is sent: `chat.pipeline.turn.Turn.relay_request`
 5. the provider's bytes → `Piece`, what one frame adds to the answer: `chat.answers.reader.read`
-6. `Piece`, gathered in a `Draft` → `CompletionData`, an event for the sockets: `chat.runs.draft.Draft.take_untold`
+6. `Piece`, gathered in a `Draft` → `CompletionData`, an event for the sockets: `chat.runs.draft.Draft.take_unsent`
 
 Programs come in at `POST /api/chat/completions` with messages of their own: `chat.completions.views` builds the same
 object. Without a chat, steps 2, 5 and 6 fall away: the provider's bytes go straight to the client.

@@ -1,4 +1,4 @@
-"""One turn of a conversation on its way to the model: what handlers see and what they may do."""
+"""One turn of a conversation: what handlers see of it, and what they may do before the model is called."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from providers.relay import RelayRequest
 
 
 class Sink(Protocol):
-    """Where a turn's events go: a reply that is saved and told, or a plain request."""
+    """Where a turn's events go: to a reply that is stored, or to the response to a direct request."""
 
     async def emit(self, type: EventType, data: Any) -> None: ...
 
@@ -78,11 +78,11 @@ class Turn:
         return bool(self.features.get(feature))
 
     async def emit(self, type: EventType, data: Any) -> None:
-        """Send an event about this message to all tabs; `status` and `files` are kept with it."""
+        """Send an event about this message to all tabs; `status` and `files` are stored with it."""
         await self.sink.emit(type, plain(data))
 
     def add_context(self, text: str) -> None:
-        """Tell the model something that nobody said: a `<context>` before the words of the system message."""
+        """Tell the model something that is not part of the conversation, in a `<context>` before the system message."""
         context = f"<context>{text}</context>"
         first = self.messages[0] if self.messages else {}
         if first.get("role") not in ("system", "developer"):
@@ -93,12 +93,12 @@ class Turn:
             self.messages[0] = {**first, "content": f"{context}\n\n{first['content'] or ''}".rstrip()}
 
     async def add_files(self, files: Sequence[FileData]) -> None:
-        """Show files with the answer, before those it has."""
+        """Show files with the answer, before those that it has already."""
         self.answer_files[:0] = files
         await self.emit("files", {"files": list(self.answer_files)})
 
     async def say(self, text: str) -> None:
-        """Add text to the answer that is not the model's."""
+        """Add text of the handler's own to the answer."""
         await self.emit("message", {"content": text})
 
     def finish(self) -> None:
@@ -106,11 +106,11 @@ class Turn:
         self.finished = True
 
     def relay_request(self, payload: dict[str, Any]) -> RelayRequest:
-        """The relay's request for this turn: the files of its messages were for us."""
+        """The relay's request for this turn, without the `files` of its messages, which are ours."""
         return RelayRequest(
             operation="chat",
             caller=self.caller,
-            payload={**payload, "messages": [_without_files(one) for one in payload["messages"]]},
+            payload={**payload, "messages": [_without_files(message) for message in payload["messages"]]},
             raw=None,
             chat_id=self.chat_id,
             message_id=self.message_id,

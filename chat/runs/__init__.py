@@ -1,10 +1,10 @@
-"""One reply: pipeline → relay → events → saved. A reply is a task of its process; no request and no tab keeps it alive.
+"""Running replies. A reply is a task of its process: it goes on when the request or the tab that asked for it is gone.
 
 reply.py     the life of one reply, from its pending row to its last event
-draft.py     what there is of it so far, and what the sockets were told
+draft.py     the answer so far, and how much of it was sent to the sockets
 store.py     where it is stored: its row, read at the start, saved while it grows, settled when no process runs it
 temporary.py the store of a temporary chat, which has no rows
-control.py   start, stop and resume from any process; what happens when the process ends
+control.py   start, stop and resume from any process; the end of the process
 """
 
 from chat.runs.control import (

@@ -1,7 +1,7 @@
 """Start, stop and resume a reply from any thread of any process; what happens to replies when a process ends.
 
-The process that runs a reply has it in `Replies`. Others reach it through the channel group `run.{message id}`; should
-the channel layer be away, a stop still arrives: it is in the row, which the reply saves every second.
+The process that runs a reply has it in `Replies`. Others reach it through the channel group `run.{message id}`. A stop
+arrives without the channel layer too: it is written into the row, which the reply saves every second.
 """
 
 import asyncio
@@ -31,17 +31,18 @@ class Replies:
 
     def __init__(self) -> None:
         self.running: dict[uuid.UUID, RunningReply] = {}
-        self.watched: set[uuid.UUID] = set()  # of others: looked at again when their heartbeat should have come
+        # Replies of other processes, whose rows are read again when the next heartbeat is due.
+        self.watched: set[uuid.UUID] = set()
 
     def close(self) -> None:
-        """A server that ends without telling us (daphne) leaves its replies where they stood; no loop runs any more."""
+        """Mark replies as interrupted that are still running: daphne ends without notice, and no loop runs any more."""
         for reply in list(self.running.values()):
             if reply.draft.is_over:
                 continue
             reply.draft.status = Message.Status.INTERRUPTED
             try:
                 reply.store.save_end(reply.draft.row())
-            except Exception:  # the process is going: the row is settled by whoever looks at it next
+            except Exception:  # the process ends: the row is settled by the next process that reads it
                 logger.warning("Reply %s could not be marked as interrupted", reply.id, exc_info=True)
 
 
@@ -62,7 +63,7 @@ def start_in(reply_store: store.ReplyStore, request: CompletionRequest) -> None:
 
 
 def stop(message_id: uuid.UUID) -> None:
-    """Stop a reply wherever it runs; it keeps what it said. From synchronous code. Harmless when it is over."""
+    """Stop a reply wherever it runs; its text stays. From synchronous code. Harmless when it is over."""
     reply = runtime.state(Replies).running.get(message_id)
     if reply is not None:
         reply.loop.call_soon_threadsafe(reply.stop)
@@ -71,7 +72,7 @@ def stop(message_id: uuid.UUID) -> None:
 
 
 def stop_own(user_id: int, message_id: uuid.UUID) -> bool:
-    """The same for a reply that this process or no row knows; False when this person has none of this id."""
+    """The same for a reply of this process or of a temporary chat; False when this person has no such reply."""
     reply = runtime.state(Replies).running.get(message_id)
     if reply is not None and reply.user_id == user_id:
         stop(message_id)
@@ -93,17 +94,17 @@ def running_in(user_id: int, chat_id: str) -> list[uuid.UUID]:
 
 
 def knows(message_id: uuid.UUID) -> bool:
-    """Whether this process runs a reply of this id, or did a moment ago."""
+    """Whether this process runs a reply with this id, or ran it a moment ago."""
     return message_id in runtime.state(Replies).running
 
 
 def is_strangers(reply_id: uuid.UUID, user_id: int) -> bool:
-    """Whether a temporary reply of this id is somebody else's, in whatever process."""
+    """Whether a temporary reply with this id is another person's, in any process."""
     return temporary.owner_of(reply_id) not in (None, user_id)
 
 
 async def resume(user: access.Person, message_id: object, *, channel: str) -> None:
-    """Send the message as it stands to one socket, from the process that runs it; the rest comes as to every socket.
+    """Send a snapshot of the message to one socket, from the process that runs its reply; events follow as usual.
 
     Raises NotFound when the message is not theirs.
     """
@@ -130,13 +131,13 @@ def _running_ids() -> Collection[uuid.UUID]:
 
 
 def settle(messages: QuerySet[Message]) -> None:
-    """Those of `messages` that nobody runs any more become `interrupted`, and their people are told."""
+    """Those of `messages` that no process runs any more become `interrupted`, and their owners' tabs are told."""
     for message in store.interrupt_lost(messages, alive=_running_ids()):
         transaction.on_commit(partial(loop.spawn, partial(_tell_people, message), name=f"settling of {message.pk}"))
 
 
 async def shutdown() -> None:
-    """End every reply of this loop as interrupted, with what it said saved."""
+    """End every reply of this loop as interrupted; what there is of each is saved."""
     await loop.end_all()
 
 
@@ -146,7 +147,7 @@ async def shutdown() -> None:
 async def _run(reply: RunningReply) -> None:
     listener = asyncio.create_task(_listen(reply))
     try:
-        await reply.live()
+        await reply.run()
         await asyncio.sleep(reply.store.linger)
     finally:
         runtime.state(Replies).running.pop(reply.id, None)
@@ -157,7 +158,7 @@ async def _run(reply: RunningReply) -> None:
 
 
 async def _listen(reply: RunningReply) -> None:
-    """Do what other processes ask of this reply: `{"type": "stop"}`, `{"type": "snapshot", "to": channel}`."""
+    """Serve the requests of other processes: `{"type": "stop"}`, `{"type": "snapshot", "to": channel}`."""
     layer = get_channel_layer()
     try:
         channel = await layer.new_channel()
@@ -171,7 +172,7 @@ async def _listen(reply: RunningReply) -> None:
                     await events.send_to(message["to"], reply.snapshot())
         finally:
             await layer.group_discard(_group(reply.id), channel)
-    except Exception as error:  # each channel layer has errors of its own; a stop still comes through the row
+    except Exception as error:  # each channel layer has errors of its own; a stop still arrives through the row
         logger.warning("Reply %s does not hear other processes: %s", reply.id, error.__class__.__name__)
 
 
@@ -180,7 +181,7 @@ def _group(message_id: uuid.UUID) -> str:
 
 
 async def _tell_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
-    """Tell the process that runs a reply what is wanted of it."""
+    """Send a request to the process that runs a reply."""
     try:
         async with asyncio.timeout(events.SEND_SECONDS):
             await get_channel_layer().group_send(_group(message_id), request)
@@ -189,7 +190,7 @@ async def _tell_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
 
 
 async def _ask_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
-    """The same. Should it have died unnoticed, everybody is told once that is certain."""
+    """The same. Should that process have died unnoticed, the tabs are told when its heartbeat has been missed."""
     await _tell_owner(message_id, request)
     watched = runtime.state(Replies).watched
     if message_id not in watched:

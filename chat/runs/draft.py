@@ -1,4 +1,4 @@
-"""What there is of one answer so far: its text grows in pieces, and `seq` counts what the sockets were told of it."""
+"""One answer so far: its text grows in pieces, and `seq` counts the events that were sent of it."""
 
 from io import StringIO
 from typing import Any
@@ -10,7 +10,7 @@ Status = Message.Status
 
 
 class Draft:
-    """Lives on one event loop. Everything here is immediate; sending and saving are for others."""
+    """Lives on one event loop. Nothing here waits; `RunningReply` sends and saves."""
 
     def __init__(self) -> None:
         self.seq = 0
@@ -26,8 +26,8 @@ class Draft:
         self._thinking_since: int | None = None
         self._answering = False
         self._content, self._reasoning = StringIO(), StringIO()
-        self._untold_content, self._untold_reasoning = StringIO(), StringIO()
-        self._paused: set[str] = set()  # what begins a new paragraph when it goes on
+        self._unsent_content, self._unsent_reasoning = StringIO(), StringIO()
+        self._paused: set[str] = set()  # texts whose next piece begins a new paragraph
 
     @property
     def content(self) -> str:
@@ -47,16 +47,16 @@ class Draft:
         return self.status not in Message.RUNNING
 
     def add(self, content: str = "", reasoning: str = "") -> None:
-        """A piece that nobody was told of yet."""
+        """Add a piece that no event has sent yet."""
         if self._paused:
             content, reasoning = self._apart("content", content), self._apart("reasoning", reasoning)
         self._content.write(content)
-        self._untold_content.write(content)
+        self._unsent_content.write(content)
         self._reasoning.write(reasoning)
-        self._untold_reasoning.write(reasoning)
+        self._unsent_reasoning.write(reasoning)
 
     def pause(self) -> None:
-        """Something was done between what was said and what comes: that begins a new paragraph."""
+        """Tools run between the text so far and the text to come, which begins a new paragraph."""
         self._paused = {name for name in ("content", "reasoning") if getattr(self, name).strip()}
 
     def _apart(self, name: str, text: str) -> str:
@@ -74,16 +74,16 @@ class Draft:
             self._answering = answering
 
     def append(self, content: str) -> None:
-        """Text that an event of its own tells."""
+        """Add text that an event of its own sends."""
         self._content.write(content)
 
     def replace(self, content: str) -> None:
-        """The whole answer anew; what was not told of the old one never will be."""
-        self._content, self._untold_content = StringIO(), StringIO()
+        """Replace the whole text; unsent pieces of the old one are dropped."""
+        self._content, self._unsent_content = StringIO(), StringIO()
         self._content.write(content)
 
     def note_status(self, data: StatusData) -> None:
-        """Keep a status line: progress takes the place of the same line before it, and previews are not kept."""
+        """Add a status line, without its preview. It replaces the last line if that is the same step in progress."""
         line: Any = {name: value for name, value in data.items() if name != "preview"}
         last = self.status_history[-1] if self.status_history else None
         if last and not last.get("done") and last.get("description") == line.get("description"):
@@ -91,20 +91,20 @@ class Draft:
         else:
             self.status_history.append(line)
 
-    def take_untold(self) -> CompletionData | None:
-        """What was added since the last time, as the next numbered event; None when there is nothing."""
-        content, reasoning = self._untold_content.getvalue(), self._untold_reasoning.getvalue()
+    def take_unsent(self) -> CompletionData | None:
+        """What was added since the last call, as the data of the next event; None when there is nothing."""
+        content, reasoning = self._unsent_content.getvalue(), self._unsent_reasoning.getvalue()
         if not content and not reasoning:
             return None
-        self._untold_content, self._untold_reasoning = StringIO(), StringIO()
+        self._unsent_content, self._unsent_reasoning = StringIO(), StringIO()
         data: CompletionData = {"content": content, "done": False}
         return {**data, "reasoning": reasoning} if reasoning else data
 
     def snapshot(self) -> SnapshotData:
-        """The answer as it stands at `seq`: without what no event has told yet."""
+        """The answer at `seq`: without the pieces that no event has sent yet."""
         return {
-            "content": self.content[: self._content.tell() - self._untold_content.tell()],
-            "reasoning": self.reasoning[: self._reasoning.tell() - self._untold_reasoning.tell()],
+            "content": self.content[: self._content.tell() - self._unsent_content.tell()],
+            "reasoning": self.reasoning[: self._reasoning.tell() - self._unsent_reasoning.tell()],
             "files": self.files,
             "status": self.status,
             "status_history": self.status_history,
@@ -114,7 +114,7 @@ class Draft:
         }
 
     def row(self) -> dict[str, Any]:
-        """The columns of its message, as they are now."""
+        """The values of its message's columns now."""
         return {
             "content": self.content,
             "reasoning": self.reasoning,
@@ -131,7 +131,7 @@ class Draft:
 
 
 def snapshot_of(message: Message) -> SnapshotData:
-    """The same of a message that no process of ours is writing."""
+    """The same for a message that this process does not write."""
     return {
         "content": message.content,
         "reasoning": message.reasoning,

@@ -19,9 +19,9 @@ from chat.runs.store import ReplyStore
 from providers import relay
 from providers.errors import GatewayError, ProviderError
 
-GATHER_SECONDS = 0.04  # pieces that come within this time go out as one event
-SAVE_SECONDS = 1.0  # the row is saved, and its heartbeat felt, this often
-LAST_SAVE_WAITS = (0.5, 2.0, 5.0)  # between attempts, when the database is away at the end of an answer
+GATHER_SECONDS = 0.04  # pieces that come within this time are sent as one event
+SAVE_SECONDS = 1.0  # how often the row is saved, which is its heartbeat
+LAST_SAVE_WAITS = (0.5, 2.0, 5.0)  # seconds between attempts, when the database is away at the end of an answer
 
 logger = logging.getLogger(__name__)
 Status = Message.Status
@@ -38,24 +38,24 @@ class RunningReply:
         self.user_id = request.user_id
         self.draft = Draft()
         self.loop = loop
-        self._task: asyncio.Task[Any] | None = None  # set once it lives
-        self._stopped = False  # somebody pressed stop
-        self._ending = False  # too late for that
+        self._task: asyncio.Task[Any] | None = None  # set when it runs
+        self._stopped = False  # the person stopped it
+        self._ending = False  # too late to stop it
         self._over = asyncio.Event()
-        self._untold = asyncio.Event()
-        self._voice = asyncio.Lock()  # one event at a time, in the order of their numbers
+        self._unsent = asyncio.Event()
+        self._sending = asyncio.Lock()  # one event at a time, in the order of their numbers
         self._began = time.monotonic()
 
     # --- from outside -----------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Close the upstream and keep the text; harmless when repeated or too late."""
+        """End the call of the model and keep the text; harmless when repeated or too late."""
         if not self._stopped and not self._ending:
             self._stopped = True
             self.interrupt()
 
     def interrupt(self) -> None:
-        """The same, but nobody wanted it: the process ends."""
+        """The same when the process ends: the answer becomes `interrupted`."""
         if self._task is not None and not self._ending:
             self._task.cancel()
 
@@ -70,18 +70,18 @@ class RunningReply:
         )
 
     async def emit(self, type: events.EventType, data: Any) -> None:
-        """Send a numbered event about this message; what it says becomes part of the answer."""
-        async with self._voice:
-            await self._tell_untold()
-            self._keep(type, data)
-            await self._tell(type, data)
+        """Send a numbered event about this message, and record what it changes in the answer."""
+        async with self._sending:
+            await self._send_unsent()
+            self._record(type, data)
+            await self._send(type, data)
 
-    # --- its life ---------------------------------------------------------------------------------------------------
+    # --- running ----------------------------------------------------------------------------------------------------
 
-    async def live(self) -> None:
-        """From the pending row to the last event. Never raises for what goes wrong with the answer: the row says it."""
+    async def run(self) -> None:
+        """From the pending row to the last event. Errors are saved in the row, none is raised."""
         self._task = asyncio.current_task()
-        helpers = [asyncio.create_task(self._tell_as_it_grows()), asyncio.create_task(self._save_as_it_grows())]
+        helpers = [asyncio.create_task(self._send_as_it_grows()), asyncio.create_task(self._save_as_it_grows())]
         try:
             if not self._stopped:
                 await self._answer()
@@ -90,15 +90,15 @@ class RunningReply:
             status, error = (Status.STOPPED if self._stopped else Status.INTERRUPTED), None
         except GatewayError as problem:
             status, error = Status.FAILED, events.plain(problem.message_body())
-        except Exception:  # the outermost edge of a task: whatever it was, the answer must end
+        except Exception:  # the last resort of a task: whatever failed, the answer must end
             logger.exception("Reply %s failed", self.id)
             status, error = Status.FAILED, GatewayError(_("Something went wrong on this site.")).message_body()
         self._ending = True
         self._over.set()
-        self._untold.set()
-        for lost in await asyncio.gather(*helpers, return_exceptions=True):
-            if isinstance(lost, Exception):
-                logger.error("Reply %s lost a helper", self.id, exc_info=lost)
+        self._unsent.set()
+        for result in await asyncio.gather(*helpers, return_exceptions=True):
+            if isinstance(result, Exception):
+                logger.error("Sending or saving reply %s failed", self.id, exc_info=result)
         await self._end(status, error)
 
     async def _answer(self) -> None:
@@ -112,24 +112,24 @@ class RunningReply:
             await self._call_model(turn)
 
     async def _call_model(self, turn: Turn) -> None:
-        """Until the model calls no tool any more."""
+        """Call the model until it calls no tools any more."""
         rounds = await tools.begin(turn)
-        while calls := await self._hear(turn, rounds):
+        while calls := await self._read_round(turn, rounds):
             self.draft.pause()
             if not await rounds.run(calls):
                 return
 
-    async def _hear(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
-        """One answer of the model; returns its message when that calls tools."""
+    async def _read_round(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
+        """Read one answer of the model; returns its message when that calls tools."""
         before = self.draft.size
         try:
-            return await self._hear_once(turn, rounds)
+            return await self._read_once(turn, rounds)
         except ProviderError as error:
             if self.draft.size > before or not rounds.gives_up(error):
                 raise
-            return await self._hear_once(turn, rounds)
+            return await self._read_once(turn, rounds)
 
-    async def _hear_once(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
+    async def _read_once(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
         payload = {**rounds.payload, "stream": True, "stream_options": {"include_usage": True}}
         async with relay.call(turn.relay_request(payload)) as upstream:
             self.draft.connection = upstream.connection
@@ -146,8 +146,8 @@ class RunningReply:
                         await self.emit("status", {"description": piece.notice, "done": True})
                     if piece.images:
                         await pipeline.receive_pictures(turn, piece.images)
-                    if piece.inline and (kept := await pipeline.keep_picture(turn, piece.inline.url)):
-                        self._grow(reader.Piece(content=f"![{piece.inline.alt}]({kept['url']})"))
+                    if piece.inline and (file := await pipeline.keep_picture(turn, piece.inline.url)):
+                        self._grow(reader.Piece(content=f"![{piece.inline.alt}]({file['url']})"))
                     if piece.content or piece.reasoning:
                         self._grow(piece)
             return calls
@@ -158,18 +158,18 @@ class RunningReply:
             self.draft.status = Status.STREAMING
         self.draft.note_time(self._elapsed_ms(), thinking=bool(piece.reasoning), answering=bool(piece.content))
         self.draft.add(piece.content, piece.reasoning)
-        self._untold.set()
+        self._unsent.set()
 
     async def _end(self, status: str, error: dict[str, Any] | None) -> None:
         draft = self.draft
-        async with self._voice:
-            await self._tell_untold()
+        async with self._sending:
+            await self._send_unsent()
             draft.status, draft.error, draft.duration_ms = status, error, self._elapsed_ms()
-            await self._save_at_the_end()  # before `done`: who hears it may read the row at once
+            await self._save_at_the_end()  # before `done`: a client may read the row as soon as it gets that
             if error:
-                await self._tell("chat:message:error", {"error": {"content": error["provider"] or error["message"]}})
+                await self._send("chat:message:error", {"error": {"content": error["provider"] or error["message"]}})
             if self._stopped:
-                await self._tell("chat:tasks:cancel", {})
+                await self._send("chat:tasks:cancel", {})
             done: events.CompletionData = {
                 "content": "",
                 "done": True,
@@ -177,35 +177,35 @@ class RunningReply:
                 "error": error,
                 "usage": draft.usage,
             }
-            await self._tell("chat:completion", done)
+            await self._send("chat:completion", done)
 
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)
 
-    # --- telling ----------------------------------------------------------------------------------------------------
+    # --- sending ----------------------------------------------------------------------------------------------------
 
-    async def _tell_as_it_grows(self) -> None:
-        """The first piece goes out at once; those that come while we wait afterwards go together."""
+    async def _send_as_it_grows(self) -> None:
+        """Send the first piece at once, and those that come within GATHER_SECONDS after it together."""
         while True:
-            await self._untold.wait()
-            self._untold.clear()
-            async with self._voice:
-                await self._tell_untold()
+            await self._unsent.wait()
+            self._unsent.clear()
+            async with self._sending:
+                await self._send_unsent()
             if await self._over_within(GATHER_SECONDS):
                 return
 
-    async def _tell_untold(self) -> None:
-        while data := self.draft.take_untold():
-            await self._tell("chat:completion", data)
+    async def _send_unsent(self) -> None:
+        while data := self.draft.take_unsent():
+            await self._send("chat:completion", data)
 
-    async def _tell(self, type: events.EventType, data: Any) -> None:
+    async def _send(self, type: events.EventType, data: Any) -> None:
         self.draft.seq += 1
         await events.emit(
             self.user_id, type=type, data=data, chat_id=self.chat_id, message_id=self.id, seq=self.draft.seq
         )
 
-    def _keep(self, type: events.EventType, data: Any) -> None:
-        """What a handler's event changes in the answer."""
+    def _record(self, type: events.EventType, data: Any) -> None:
+        """Change the answer as a handler's event says."""
         if type == "status":
             self.draft.note_status(data)
         elif type == "files":

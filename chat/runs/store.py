@@ -63,8 +63,8 @@ class RowStore:
         messages = history.as_openai(branch)
         if request.messages is not None:
             own = list(request.messages)
-            attachments.lend(own, messages)
-            attachments.place(own, [*files, *request.files])
+            attachments.add_stored_files(own, messages)
+            attachments.add_to_question(own, [*files, *request.files])
             messages = own
         return replace(request, chat_id=str(self.chat_id), message_id=str(self.id), messages=messages, files=files)
 

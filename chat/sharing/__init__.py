@@ -1,4 +1,4 @@
-"""A chat that others may read by link, and a copy of it to go on from."""
+"""Chats that others may read by link, and continue in a copy of their own."""
 
 from chat.sharing.services import continue_shared, share_chat, unshare
 

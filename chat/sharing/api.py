@@ -1,4 +1,4 @@
-"""Sharing over the API: the owner's link, and what whoever has it may do with it."""
+"""Sharing over the API: the owner's link, and the shared chat for whoever has the link."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from chat.sharing import services
 
 
 class ShareSerializer(serializers.ModelSerializer[Share]):
-    """`up_to_date` is false when the chat has gone on, or shows another branch, since its end was shared."""
+    """`up_to_date` is false when the chat has new messages, or shows another branch, since it was shared."""
 
     url = serializers.SerializerMethodField()
     up_to_date = serializers.SerializerMethodField()
@@ -36,7 +36,7 @@ class ShareSerializer(serializers.ModelSerializer[Share]):
 
 
 class SharedMessageSerializer(serializers.Serializer[queries.SharedEntry]):
-    """A message without what only concerns its owner."""
+    """A message as its readers see it."""
 
     id = serializers.UUIDField(source="message.pk")
     role = serializers.CharField(source="message.role")
@@ -66,13 +66,13 @@ class ShareChat(ChatView):
         responses={200: ShareSerializer, 201: ShareSerializer, 404: NOT_FOUND},
     )
     def post(self, request: Request, chat_id: str) -> Response:
-        """Everybody who is signed in may read the shown branch by this link; again: down to what is shown now."""
+        """Share the shown branch with everybody who is signed in and has the link; again: up to what is shown now."""
         share, is_new = services.share_chat(self.chat(request, chat_id))
         return Response(_shape(share, request), status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
     @extend_schema(operation_id="chats_unshare", responses={204: None, 404: NOT_FOUND})
     def delete(self, request: Request, chat_id: str) -> Response:
-        """The link ends at once. Harmless for a chat that is not shared."""
+        """The link stops working at once. Harmless for a chat that is not shared."""
         services.unshare(self.chat(request, chat_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -1,8 +1,8 @@
-"""The verbs of shared chats: make the link, move its end, withdraw it, go on from it in a chat of one's own.
+"""The verbs of shared chats: share, withdraw, continue in a chat of one's own.
 
-A share pins the end of the branch that was shown: what is said later, and what stands on other branches, stays with
-the owner until they move the pin. Readers get the words, the models' names and the files; not the thoughts, the steps,
-the cost, the connection or the provider's own words about a failure.
+A share refers to the last message that was shown when its owner shared the chat. Later messages and other branches
+stay private until the owner shares it again. Readers get texts, model names and files; not the reasoning, the steps,
+the usage, the connection, or the provider's own words about a failure.
 """
 
 import uuid
@@ -21,7 +21,7 @@ from providers.errors import BadRequest, Forbidden
 
 
 def share_chat(chat: Chat) -> tuple[Share, bool]:
-    """The chat's link, down to what is shown now, and whether it was made just now.
+    """The share of a chat, up to the last message that is shown now, and whether it is new.
 
     Raises Forbidden (`sharing_off`), BadRequest (`nothing_to_share`).
     """
@@ -38,13 +38,13 @@ def share_chat(chat: Chat) -> tuple[Share, bool]:
 
 @transaction.atomic
 def unshare(chat: Chat) -> None:
-    """The link ends at once and for good: who shares again makes another one."""
+    """The link stops working at once and for good; sharing again makes another one."""
     Share.objects.filter(chat=chat).delete()
     services.tell(chat, "chat:list", {})
 
 
 def last_finished(chat: Chat) -> uuid.UUID | None:
-    """The end of the shown branch, above what is still being written; None where nothing has been said."""
+    """The last message of the shown branch that is not being written; None in an empty chat."""
     services.settle_stale(chat)
     outline = chat.messages.only("pk", "chat", "parent", "status")
     branch = tree.finished(tree.branch_to(outline, chat.leaf_id))
@@ -52,18 +52,18 @@ def last_finished(chat: Chat) -> uuid.UUID | None:
 
 
 def is_up_to_date(share: Share) -> bool:
-    """Whether readers see all that its owner is shown now."""
+    """Whether readers see everything that its owner sees now."""
     return share.leaf_id == last_finished(share.chat)
 
 
 def address_of(share: Share, origin: str) -> str:
-    """The link as people can open it: below SITE_URL, or below `origin` when that is not set."""
+    """The link with SITE_URL in front, or `origin` where that is not set."""
     return f"{settings.SITE_URL or origin}{reverse('shared', args=[share.pk])}"
 
 
 @transaction.atomic
 def continue_shared(share: Share, reader: Person) -> Chat:
-    """A chat of the reader's own that begins with what they see, and holds its files.
+    """A chat of the reader's own that begins with copies of the shared messages and their files.
 
     Raises TooLarge when the files do not fit into the reader's quota.
     """

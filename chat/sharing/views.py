@@ -15,7 +15,7 @@ from providers.errors import NotFound, TooLarge
 
 @page
 def share_part(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
-    """What the share dialog says: how a chat is shared, or what sharing it would mean."""
+    """The share dialog: how a chat is shared, or what sharing it would mean."""
     chat = access.chat_for(request.user, chat_id)
     context = {"chat": chat, "end": services.last_finished(chat)}
     try:
@@ -33,7 +33,7 @@ def shared(request: HttpRequest, share_id: UUID) -> HttpResponseBase:
 
 @action
 def continue_shared(request: HttpRequest, share_id: UUID) -> HttpResponseBase:
-    """Go on in a chat of one's own; the page again, with the reason, where that cannot be."""
+    """Continue in a chat of one's own; the page again, with the reason, where that fails."""
     share = access.share_for(share_id)
     try:
         chat = services.continue_shared(share, request.user)

@@ -17,18 +17,18 @@ class KeepChat(ChatView):
     @extend_schema(
         operation_id="chats_keep",
         request=serializers.FinishedChatSerializer,
-        responses={201: serializers.KeptChatSerializer},
+        responses={201: serializers.StoredChatSerializer},
     )
     def post(self, request: Request) -> Response:
-        """A finished conversation, one that was temporary until now, as a chat of one's own."""
-        told = messages_of(serializers.FinishedChatSerializer, request)
-        chat = services.keep(caller_of(request), request.user, told)
+        """Store a finished conversation that was temporary until now."""
+        messages = messages_of(serializers.FinishedChatSerializer, request)
+        chat = services.store(caller_of(request), request.user, messages)
         return Response({"chat": serializers.ChatSerializer(chat).data}, status.HTTP_201_CREATED)
 
 
-def messages_of(serializer: type[serializers.ToldChatSerializer], request: Request) -> list[dict[str, Any]]:
+def messages_of(serializer: type[serializers.TemporaryChatSerializer], request: Request) -> list[dict[str, Any]]:
     """The messages in the body of the request. Raises ValidationError."""
-    taken = serializer(data=request.data)
-    taken.is_valid(raise_exception=True)
-    messages: list[dict[str, Any]] = taken.validated_data["messages"]
+    body = serializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    messages: list[dict[str, Any]] = body.validated_data["messages"]
     return messages

@@ -1,7 +1,7 @@
-"""Temporary chats: the conversation lives with whoever asks (a page, a program), and nothing of it is written here.
+"""Temporary chats: the page or the program has the conversation, and nothing of it is stored here.
 
-Such a chat is named `local:` and anything; each request brings all its messages. Its answers run in the background and
-tell the same events as those of stored chats; files made or uploaded there have an end date.
+The id of such a chat begins with `local:`, and each request brings all its messages. Answers run in the background and
+send the same events as those of stored chats; files that are made or uploaded there expire.
 """
 
 import re
@@ -24,7 +24,7 @@ from providers.errors import BadRequest, Conflict, Forbidden
 from providers.facts import Caller
 
 PREFIX = "local:"
-_ID = re.compile(r"local:[\w.:-]{1,100}", re.ASCII)  # it travels in headers
+_ID = re.compile(r"local:[\w.:-]{1,100}", re.ASCII)  # also sent in headers
 
 
 def new_chat_id() -> str:
@@ -36,7 +36,7 @@ def is_temporary(chat_id: str) -> bool:
 
 
 def files_end(chat_id: str) -> datetime | None:
-    """When files that are made in this chat go; None for a stored chat, where they stay."""
+    """When files that are made in this chat expire; None for a stored chat, where they stay."""
     return files.temporary_end() if is_temporary(chat_id) else None
 
 
@@ -50,7 +50,7 @@ def answer(message_id: uuid.UUID, request: CompletionRequest) -> uuid.UUID:
     if not _ID.fullmatch(request.chat_id):
         raise BadRequest(_("The id of this temporary chat has the wrong form."), code="invalid_id", param="chat_id")
     messages = _as_stored(request.messages or ())
-    attachments.place(messages, request.files)
+    attachments.add_to_question(messages, request.files)
     model = choice.model_for(request.caller, request.model)
     request = replace(request, model=model, messages=messages, files_expire_at=files.temporary_end())
     if message_id in runs.running_in(request.user_id, request.chat_id):
@@ -67,57 +67,60 @@ def running_in(user: Person, chat_id: str) -> list[uuid.UUID]:
     return runs.running_in(user.pk, chat_id)
 
 
-def drawable(user: Person, told: Sequence[Mapping[str, Any]]) -> list[Message]:
-    """Messages as a temporary chat tells of them, to be shown; no row is made."""
-    return [_message(one, [files.file_json(row) for row in _rows(user, one["files"])]) for one in told]
+def unsaved(user: Person, sent: Sequence[Mapping[str, Any]]) -> list[Message]:
+    """The messages that the page of a temporary chat sent, to be rendered; no row is saved."""
+    return [_message(message, [files.file_json(row) for row in _rows(user, message["files"])]) for message in sent]
 
 
-def keep(caller: Caller, user: Person, told: Sequence[Mapping[str, Any]]) -> Chat:
-    """A temporary chat as a stored one of this person: one branch, in this order. Its files lose their end."""
-    asked = next((one["content"] for one in told if one["role"] == Message.Role.USER), "")
-    models = [one["model"] for one in told if one["model"]]
+def store(caller: Caller, user: Person, sent: Sequence[Mapping[str, Any]]) -> Chat:
+    """Store a temporary chat for this person: one branch, in this order. Its files no longer expire."""
+    first_question = next((part["content"] for part in sent if part["role"] == Message.Role.USER), "")
+    models = [part["model"] for part in sent if part["model"]]
     with transaction.atomic():
         chat = services.create_chat(caller, title="")
         now = timezone.now()
-        for index, one in enumerate(told):
-            rows = [_of_the_chat(user, row) for row in _rows(user, one["files"])]
-            message = _message(one, [{**files.file_json(row), "expires_at": None} for row in rows])
+        for index, part in enumerate(sent):
+            rows = [_own_row(user, row) for row in _rows(user, part["files"])]
+            message = _message(part, [{**files.file_json(row), "expires_at": None} for row in rows])
             message.id, message.chat, message.parent = uuid.uuid4(), chat, chat.leaf
-            message.created = now + timedelta(microseconds=index)  # what says which came first
-            for row in _rows(user, file_addresses.ids_in(one["content"])):
-                rows.append(_of_the_chat(user, row))
+            message.created = now + timedelta(microseconds=index)  # it gives messages their order
+            for row in _rows(user, file_addresses.ids_in(part["content"])):
+                rows.append(_own_row(user, row))
                 message.content = message.content.replace(str(row.pk), str(rows[-1].pk))
             message.save()
             files.attach(rows, message)
             chat.leaf = message
-        chat.title, chat.model = tasks.first_words(asked), models[-1] if models else ""
+        chat.title, chat.model = tasks.first_words(first_question), models[-1] if models else ""
         chat.save(update_fields=["title", "model", "leaf"])
     return chat
 
 
-def _message(told: Mapping[str, Any], shown: list[dict[str, Any]]) -> Message:
+def _message(part: Mapping[str, Any], file_list: list[dict[str, Any]]) -> Message:
     names = ("id", "role", "content", "reasoning", "reasoning_ms", "model", "status", "error", "usage")
-    return Message(**{name: told[name] for name in (*names, "status_history", "created")}, files=shown)
+    return Message(**{name: part[name] for name in (*names, "status_history", "created")}, files=file_list)
 
 
-def _of_the_chat(user: Person, row: File) -> File:
-    """A file that belongs to nothing but the temporary chat; of one that has a place of its own already, a new row."""
-    ends = row.expires_at is not None and row.message_id is None
-    return row if ends else files.copy_for(user, row)
+def _own_row(user: Person, row: File) -> File:
+    """The row itself where it belongs to the temporary chat alone, else a copy."""
+    is_temporary_file = row.expires_at is not None and row.message_id is None
+    return row if is_temporary_file else files.copy_for(user, row)
 
 
 def _rows(user: Person, file_ids: Sequence[object]) -> list[File]:
-    """The person's own files among those named; what has gone meanwhile is left out."""
+    """The person's own files among these; those deleted meanwhile are left out."""
     keys = [access.as_uuid(file_id) for file_id in file_ids]
-    found = File.objects.filter(owner_id=user.pk).in_bulk(keys)
-    return [found[key] for key in keys if key in found]
+    rows = File.objects.filter(owner_id=user.pk).in_bulk(keys)
+    return [rows[key] for key in keys if key in rows]
 
 
 def _as_stored(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """A request's messages in the form of a stored branch's; as they are where one holds more than text and files."""
-    if not all(one.keys() <= {"role", "content", "files"} and _is_plain(one) for one in messages):
+    if not all(message.keys() <= {"role", "content", "files"} and _is_plain(message) for message in messages):
         return list(messages)
-    branch = [Message(role=one["role"], content=one["content"], files=one.get("files") or []) for one in messages]
+    branch = [
+        Message(role=message["role"], content=message["content"], files=message.get("files") or [])
+        for message in messages
+    ]
     return history.as_openai(branch)
 
 

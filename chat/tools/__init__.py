@@ -15,12 +15,11 @@ nothing else changes::
             return f"It is raining in {arguments['place']}."         # told to the model
 
 base.py      what a tool is
-calls.py     calls out of a model's answer, with everything real servers do differently
-rounds.py    the bounded loop of one turn: offer, run what is called, go on
+rounds.py    the bounded loop of one turn: offer tools, run those that are called, call the model again
 
-Tools are offered to models that can call functions (`Route.tools`), while the administrator lets models use tools,
-and never in a request that brings tools of its own: those are the program's business. What a tool raises becomes its
-result: the model is told and the conversation goes on.
+Tools are offered to models that can call functions (`Route.tools`), while the administrator lets models use tools, and
+never in a request that brings tools of its own: those are the program's business. An error of a tool is its result:
+the model is told and the conversation goes on.
 """
 
 from functools import lru_cache
@@ -40,7 +39,7 @@ from providers.facts import Caller
 
 __all__ = ["Rounds", "Tool", "begin", "tools"]
 
-OWN = ("tools", "tool_choice", "functions", "function_call")  # members with which a request brings its own
+OWN = ("tools", "tool_choice", "functions", "function_call")  # members of a request that brings its own tools
 
 
 def tools() -> tuple[Tool, ...]:
@@ -54,23 +53,23 @@ def _load(paths: tuple[str, ...]) -> tuple[Tool, ...]:
 
 
 async def begin(turn: Turn) -> Rounds:
-    """The rounds of a turn, with the tools that it offers. Costs no query where it offers none by its nature."""
+    """The rounds of a turn, with the tools that it offers. No query where the request itself rules tools out."""
     payload = turn.payload
-    fitting = [one for one in tools() if not (one.feature and turn.wants(one.feature))]
+    fitting = [tool for tool in tools() if not (tool.feature and turn.wants(tool.feature))]
     if not fitting or any(name in payload for name in OWN) or payload.get("n") not in (None, 1):
         return Rounds(turn)
     snapshot = await catalogue.snapshot()
     try:
         route = snapshot.route_for(turn.caller, str(payload["model"]))
     except GatewayError:
-        return Rounds(turn)  # the call itself says what is wrong
+        return Rounds(turn)  # the call itself raises what is wrong
     if any(name in route.params for name in OWN):
-        return Rounds(turn)  # a preset has its own too
+        return Rounds(turn)  # a preset may bring its own as well
     if not route.tools or rounds.has_refused(route, snapshot.version) or not (await switches.current()).tools:
         return Rounds(turn)
     usable = await in_thread(_usable, fitting, turn.caller)
     return Rounds(turn, usable, version=snapshot.version)
 
 
-def _usable(found: list[Tool], caller: Caller) -> list[Tool]:
-    return [one for one in found if one.may_use(caller)]
+def _usable(fitting: list[Tool], caller: Caller) -> list[Tool]:
+    return [tool for tool in fitting if tool.may_use(caller)]

@@ -1,6 +1,6 @@
-"""The rounds of one turn: the model is offered tools, what it calls is run, and it is called again with the results.
+"""The rounds of one turn: the model is offered tools, those that it calls are run, and it gets their results.
 
-Bounded: in the last round it may call nothing more, so that an answer comes.
+Bounded: in the last round it may not call tools, so that an answer comes.
 """
 
 import logging
@@ -24,7 +24,7 @@ MAX_RESULT = 60_000  # characters that a tool tells the model
 # Ollama: "m" does not support tools; OpenRouter: no endpoints found that support tool use; vLLM: tool choice requires
 # a flag; llama.cpp: tools param requires --jinja; older servers: unrecognized argument `tools` or `functions`.
 _ABOUT_TOOLS = re.compile(r"\btools?\b|\btool_|\bfunctions?\b", re.IGNORECASE)
-_PASSING = (401, 403, 408, 429, 503, 504)  # say nothing about the model, whatever their words
+_PASSING = (401, 403, 408, 429, 503, 504)  # no refusal of tools, whatever the message says
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def has_refused(route: Route, version: int) -> bool:
 
 
 class Rounds:
-    """What each call of the model sends, and what comes of its calls. Without tools there is one round."""
+    """The body of each call of the model, and the results of the tools it calls. Without tools there is one round."""
 
     def __init__(self, turn: Turn, tools: Sequence[Tool] = (), *, version: int = 0) -> None:
         self.turn = turn
@@ -68,9 +68,7 @@ class Rounds:
         return sum_of(self._earlier, usage)
 
     def gives_up(self, error: GatewayError) -> bool:
-        """Whether the first answer was a refusal of the tools themselves: then the model is called without them, now
-        and in later turns.
-        """
+        """Whether this error refuses the tools themselves. If so, this and later turns call the model without them."""
         if not self._tools or self.number > 1 or error.status in _PASSING or not _ABOUT_TOOLS.search(error.provider):
             return False
         logger.info("Tools are not offered to %s any more: %s", self.turn.payload["model"], error.provider)
@@ -79,34 +77,34 @@ class Rounds:
         return True
 
     async def run(self, message: dict[str, Any]) -> bool:
-        """Run what the model's message asks for. False when the model is not to be called again."""
+        """Run the tools that the model's message calls. False when the model is not to be called again."""
         self._earlier, self._this = sum_of(self._earlier, self._this or {}), None
         if self.number >= MAX_ROUNDS:
-            self._tools = {}  # it was told to call nothing: some servers only understand when there is nothing
+            self._tools = {}  # some servers ignore `tool_choice: "none"`: the next call offers no tools at all
             return not message["content"]
         results = [message]
-        for place, (call_id, name, arguments) in enumerate(calls.calls_in(message)):
-            told = await self._result(name, arguments) if place < MAX_CALLS else "Not run: too many calls at once."
-            whose = {"role": "tool", "tool_call_id": call_id} if call_id else {"role": "function", "name": name}
-            results.append({**whose, "content": told[:MAX_RESULT]})
+        for index, (call_id, name, arguments) in enumerate(calls.calls_in(message)):
+            result = await self._result(name, arguments) if index < MAX_CALLS else "Not run: too many calls at once."
+            head = {"role": "tool", "tool_call_id": call_id} if call_id else {"role": "function", "name": name}
+            results.append({**head, "content": result[:MAX_RESULT]})
         self.turn.payload["messages"] = [*self.turn.messages, *results]
         self.number += 1
         return True
 
     async def _result(self, name: str, text: str) -> str:
-        """What the model is told of one call. Never raises for what goes wrong with it."""
+        """What the model is told as the result of one call. Errors are results too."""
         tool = self._tools.get(name)
         if tool is None:
             return f"There is no tool called {name!r}. You may call: {', '.join(self._tools)}."
         arguments = calls.arguments_in(text)
         if arguments is None:
             return "The arguments could not be read: they must be one complete JSON object."
-        missing = [one for one in tool.parameters.get("required", ()) if one not in arguments]
+        missing = [member for member in tool.parameters.get("required", ()) if member not in arguments]
         if missing:
             return f"The call was not run: {', '.join(missing)} is missing."
         await self._tell(tool.label, done=False)
         try:
-            told = await tool.run(self.turn, arguments)
+            result = await tool.run(self.turn, arguments)
         except GatewayError as error:
             await self._tell(tool.failed_label or tool.label, error=True, detail=error.full_message)
             return f"That failed. The reason was: {error.reason}"
@@ -116,16 +114,16 @@ class Rounds:
             await self._tell(tool.failed_label or tool.label, error=True, detail=detail)
             return f"That failed. {detail}"
         await self._tell(tool.done_label or tool.label)
-        return told
+        return result
 
     async def _tell(self, description: Any, *, done: bool = True, **more: Any) -> None:
         await self.turn.emit("status", {"description": description, "done": done, **more})
 
 
-def sum_of(one: Mapping[str, Any] | None, other: Mapping[str, Any]) -> dict[str, Any]:
-    """Two usage objects as one: numbers are added, objects too, of all else the newer counts."""
-    total = dict(one or {})
-    for name, value in other.items():
+def sum_of(earlier: Mapping[str, Any] | None, later: Mapping[str, Any]) -> dict[str, Any]:
+    """The sum of two usage objects: numbers and objects are added up, of other members the later value counts."""
+    total = dict(earlier or {})
+    for name, value in later.items():
         before = total.get(name)
         if isinstance(value, dict):
             total[name] = sum_of(before if isinstance(before, dict) else None, value)

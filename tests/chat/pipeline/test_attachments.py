@@ -235,12 +235,12 @@ def test_what_is_read_from_a_file_is_kept_beside_it_and_goes_with_it(alice, stor
 def test_files_go_with_the_last_words_unless_these_have_parts_of_their_own():
     own = [{"id": "1"}]
     messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    attachments.place(messages, own)
-    attachments.place(messages, own)
+    attachments.add_to_question(messages, own)
+    attachments.add_to_question(messages, own)
     assert messages[0]["files"] == own
 
     seen = [{"role": "user", "content": [image(RED)]}]
-    attachments.place(seen, own)
+    attachments.add_to_question(seen, own)
     assert "files" not in seen[0]
 
 

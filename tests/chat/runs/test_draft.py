@@ -26,7 +26,7 @@ class Client:
         self.content = self.reasoning = ""
 
     def hear(self, draft):
-        while data := draft.take_untold():
+        while data := draft.take_unsent():
             self.content += data["content"]
             self.reasoning += data.get("reasoning", "")
 
