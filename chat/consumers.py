@@ -4,12 +4,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-import orjson
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils.translation import gettext as _
 
 from chat import access, events, loop, runs, services
 from chat.loop import in_thread
+from providers import json_bodies
 from providers.errors import BadRequest, GatewayError, TooLarge
 
 NOT_SIGNED_IN = 4401  # close code: the page asks for a login instead of trying again
@@ -105,8 +105,8 @@ def _parsed(text: str | None) -> dict[str, Any]:
     if len(text) > MAX_BYTES:
         raise TooLarge(_("A message may have %(count)d characters at most.") % {"count": MAX_BYTES})
     try:
-        message = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        message = json_bodies.parse_request(text.encode("utf-8", "surrogatepass"))
+    except BadRequest as error:
         raise BadRequest(_("This is not JSON."), code="not_json") from error
     if not isinstance(message, dict) or not isinstance(message.get("type"), str):
         raise BadRequest(_("Send an object with a “type”."), code="no_type")

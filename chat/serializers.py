@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chat.models import Chat, Message
+from providers.json_bodies import ObjectField, TextField
 from providers.relay.serializers import ChatRequestSerializer
 
 MAX_FILES = 20
@@ -129,8 +130,8 @@ class CompletionOptionsSerializer(serializers.Serializer[Any]):
     """How to answer: with another model than the usual one, with which features switched on and which parameters."""
 
     model = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
-    features = serializers.DictField(required=False, default=dict)
-    params = serializers.DictField(required=False, default=dict)
+    features = ObjectField(required=False, default=dict)
+    params = ObjectField(required=False, default=dict)
 
 
 @extend_schema_field({"type": "array", "items": {"type": "object", "properties": {"id": {"type": "string"}}}})
@@ -148,7 +149,7 @@ class ContentSerializer(CompletionOptionsSerializer):
     """A client may choose the `id`: then the same request sent twice makes one message."""
 
     id = serializers.UUIDField(required=False, default=None)
-    content = serializers.CharField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False)
+    content = TextField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs["content"].strip() and not attrs["files"]:
@@ -166,9 +167,7 @@ class NewMessageSerializer(ContentSerializer):
 class NewChatSerializer(ContentSerializer):
     """Without `content` and files: an empty chat."""
 
-    content = serializers.CharField(
-        max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False, required=False, default=""
-    )
+    content = TextField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False, required=False, default="")
     files = FilesField(required=False, default=list)
     title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
 
@@ -216,10 +215,8 @@ class TemporaryMessageSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField(required=False, default=uuid.uuid4)
     role = serializers.ChoiceField([Message.Role.USER, Message.Role.ASSISTANT])
-    content = serializers.CharField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False)
-    reasoning = serializers.CharField(
-        max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False, required=False, default=""
-    )
+    content = TextField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False)
+    reasoning = TextField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False, required=False, default="")
     reasoning_ms = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=0, max_value=MAX_INTEGER
     )
@@ -227,7 +224,7 @@ class TemporaryMessageSerializer(serializers.Serializer[Any]):
     files = FilesField(required=False, default=list)
     status = serializers.ChoiceField(Message.Status.choices, required=False, default=Message.Status.DONE)
     error = FailureSerializer(required=False, allow_null=True, default=None)
-    usage = serializers.DictField(required=False, allow_null=True, default=None)
+    usage = ObjectField(required=False, allow_null=True, default=None)
     status_history = serializers.ListField(child=StepSerializer(), required=False, default=list, max_length=MAX_STEPS)
     created = serializers.DateTimeField(required=False, default=timezone.now)
 
@@ -285,9 +282,9 @@ class CompletionRequestSerializer(ChatRequestSerializer):
     chat_id = serializers.CharField(required=False)
     id = serializers.CharField(required=False, help_text="A message of the chat, or a new UUID for the answer")
     session_id = serializers.CharField(required=False)
-    features = serializers.DictField(required=False)
+    features = ObjectField(required=False)
     files = serializers.ListField(required=False)
-    params = serializers.DictField(required=False)
+    params = ObjectField(required=False)
 
 
 class BackgroundSerializer(serializers.Serializer[Any]):

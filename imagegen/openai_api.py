@@ -17,7 +17,7 @@ from channels.db import database_sync_to_async
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
-from rest_framework.parsers import BaseParser, JSONParser, MultiPartParser
+from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 
 from chat.files import stores
@@ -30,6 +30,7 @@ from imagegen.serializers import ImageRequestSerializer
 from providers import event_streams
 from providers.authentication import caller_of
 from providers.errors import BadRequest, GatewayError
+from providers.json_bodies import SiteJSONParser, storable
 
 # Members that speak to us; every other one is the model's own parameter and goes on to it (quality, background, …).
 OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "engine"}
@@ -37,7 +38,7 @@ HANDLED = {"image", "image[]", "images", "mask", "stream", "response_format", "u
 
 
 class OpenAIGenerations(ImageView):
-    parser_classes: tuple[type[BaseParser], ...] = (JSONParser,)
+    parser_classes: tuple[type[BaseParser], ...] = (SiteJSONParser,)
     kind = "image_generation"
 
     @extend_schema(
@@ -71,7 +72,7 @@ class OpenAIGenerations(ImageView):
 
 
 class OpenAIEdits(OpenAIGenerations):
-    parser_classes = (MultiPartParser, JSONParser)
+    parser_classes = (MultiPartParser, SiteJSONParser)
     kind = "image_edit"
 
     @extend_schema(
@@ -106,7 +107,7 @@ def _body(request: Request) -> dict[str, Any]:
     data = request.data
     if not hasattr(data, "items"):
         raise BadRequest(_("The body must be a JSON object."))
-    return {name: value for name, value in data.items() if name not in request.FILES}
+    return {name: storable(value) for name, value in data.items() if name not in request.FILES}
 
 
 def _values(body: dict[str, Any]) -> dict[str, Any]:

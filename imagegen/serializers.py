@@ -6,20 +6,21 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from chat.files.views import FileSerializer
+from providers.json_bodies import ObjectField, TextField
 
 
 class ImageRequestSerializer(serializers.Serializer[Any]):
     """What a new picture may say; `PictureRequest` and the engine check the values themselves, in words."""
 
-    prompt = serializers.CharField(trim_whitespace=False, allow_blank=True)
+    prompt = TextField(trim_whitespace=False, allow_blank=True)
     model = serializers.CharField(required=False, allow_blank=True, allow_null=True)
     engine = serializers.CharField(required=False, allow_blank=True, allow_null=True, help_text="Name or id")
     size = serializers.CharField(required=False, allow_blank=True, allow_null=True, help_text="1024x768, auto or empty")
     n = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=10)
     steps = serializers.IntegerField(required=False, allow_null=True)
     seed = serializers.IntegerField(required=False, allow_null=True)
-    negative_prompt = serializers.CharField(required=False, allow_blank=True, allow_null=True)
-    params = serializers.DictField(required=False, help_text="The model's own parameters, sent as they are")
+    negative_prompt = TextField(required=False, allow_blank=True, allow_null=True)
+    params = ObjectField(required=False, help_text="The model's own parameters, sent as they are")
 
 
 class EditRequestSerializer(ImageRequestSerializer):
@@ -37,7 +38,7 @@ class JobRequestSerializer(ImageRequestSerializer):
 
     image = serializers.JSONField(required=False, allow_null=True)
     mask = serializers.CharField(required=False, allow_null=True, allow_blank=True)
-    original_prompt = serializers.CharField(required=False, allow_blank=True)
+    original_prompt = TextField(required=False, allow_blank=True)
 
 
 class ImageModelSerializer(serializers.Serializer[Any]):
@@ -55,7 +56,7 @@ class EngineSerializer(serializers.Serializer[Any]):
 class JobSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     state = serializers.ChoiceField(choices=["queued", "running", "succeeded", "failed", "cancelled"])
-    prompt = serializers.CharField()
+    prompt = TextField()
     engine = EngineSerializer(allow_null=True)
     request = serializers.JSONField()
     inputs = serializers.ListField(child=serializers.CharField())

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import orjson
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,6 +16,7 @@ from imagegen import access, inputs, jobs, rows
 from imagegen.jobs import claims
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import PictureRequest
+from providers import json_bodies
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError
 from providers.facts import Caller
@@ -202,4 +202,4 @@ def _first_job(caller: Caller, key: str, digest: str) -> ImageJob | None:
 def _digest(values: Mapping[str, Any], images: Sequence[File], mask: File | None) -> str:
     """What an idempotency key stands for: the values and the bytes of the inputs."""
     request = {**values, "image": [row.sha256 for row in images], "mask": mask.sha256 if mask else None}
-    return hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    return hashlib.sha256(json_bodies.canonical(request)).hexdigest()

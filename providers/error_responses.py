@@ -24,6 +24,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from rest_framework import exceptions as drf
 
+from providers import json_bodies
 from providers.errors import (
     BadRequest,
     CallerError,
@@ -58,7 +59,7 @@ def error_response(error: BaseException, path: str) -> ErrorResponse:
             logger.error("A request for %s failed", path, exc_info=error)
             ours = GatewayError(_("Something went wrong on this site."))
         shape = ours.openai_body() if is_openai(path) else {**ours.detail_body(), **_fields(error)}
-        body = orjson.dumps(shape)
+        body = orjson.dumps(json_bodies.clean(shape))
     headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
     if ours.status == 401:
         headers.append(("www-authenticate", CHALLENGE))
@@ -74,7 +75,7 @@ def is_openai(path: str) -> bool:
 def openai_body(error: GatewayError) -> bytes:
     """An error in OpenAI's shape, as bytes."""
     with translation.override("en"):
-        return orjson.dumps(error.openai_body())
+        return orjson.dumps(json_bodies.clean(error.openai_body()))
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:

@@ -6,7 +6,6 @@ have been yielded by then.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +18,9 @@ from chat.answers import responses
 from chat.answers.calls import CallReader
 from chat.answers.pictures import Inline, InlineSplitter
 from chat.answers.reasoning import ThinkSplitter
+from providers import json_bodies
 from providers.errors import ContentRefused, GatewayError, ProviderError
+from providers.json_bodies import whole_characters
 from providers.upstream import sse
 from providers.upstream.error_bodies import provider_words
 
@@ -149,14 +150,14 @@ class AnswerReader:
         self._calls.take(delta)
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         answer, thinking = self._splitter.feed(self._whole(content))
-        yield from self._pieces(answer, _without_surrogates(reasoning) + thinking, images)
+        yield from self._pieces(answer, whole_characters(reasoning) + thinking, images)
 
     def _whole(self, text: str) -> str:
         """Whole characters: some servers split a surrogate pair, `\\ud83d` in one frame and `\\ude00` in the next."""
         text, self._half = self._half + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._half = text[:-1], text[-1]
-        return _without_surrogates(text)
+        return whole_characters(text)
 
     def _pieces(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
         """Text and the pictures in it, in their order."""
@@ -221,22 +222,9 @@ class AnswerReader:
 
 def _parsed(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        pass  # orjson refuses unpaired surrogates, json reads them
-    try:
-        return json.loads(text)
+        return json_bodies.parse_answer(text, keep_surrogates=True)
     except ValueError as error:
         raise _not_an_answer(text) from error
-
-
-def _without_surrogates(text: str) -> str:
-    """The text with surrogate pairs joined and single surrogates replaced, which could neither be sent nor stored."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def _parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from chat import pipeline, tools
 from chat.answers import reader as reading
 from chat.answers.calls import CallReader
 from chat.pipeline import Turn
-from providers import error_responses, event_streams, relay
+from providers import error_responses, event_streams, json_bodies, relay
 from providers.errors import GatewayError
 from providers.relay.views import pass_on
 from providers.upstream import sse
@@ -276,8 +276,8 @@ def _packed(data: bytes, event: str = "") -> bytes:
 
 def _parsed(text: str | bytes) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return json_bodies.parse_answer(text)
+    except ValueError:
         return None
 
 

@@ -11,11 +11,10 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import nh3
-import orjson
 from django.utils.translation import gettext as _
 
 from chat.switches import Switches
-from providers import http
+from providers import http, json_bodies
 from providers.errors import ConfigurationError, ProviderError
 from providers.upstream import error_bodies
 
@@ -66,8 +65,8 @@ def address_for(url: str, query: str) -> str:
 def results_in(body: bytes) -> list[Result]:
     """Every usable result of an answer, each address once. Raises ProviderError where there is no list of results."""
     try:
-        rows = _rows_in(orjson.loads(body))
-    except orjson.JSONDecodeError as error:
+        rows = _rows_in(json_bodies.parse_answer(body))
+    except ValueError as error:
         raise ProviderError(
             _("The search did not answer in JSON."), code="search_not_json", provider=error_bodies.provider_words(body)
         ) from error

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from imagegen import access
 from imagegen.config import form
 from imagegen.models import ImageSettings
+from providers import json_bodies
 from providers.authentication import caller_of
 from providers.errors import BadRequest, NotFound
 
@@ -58,4 +59,5 @@ class VerifySaved(ConfigView):
 def _object(request: Request) -> dict[str, object]:
     if not isinstance(request.data, dict):
         raise BadRequest("The body must be a JSON object.")
+    json_bodies.check_texts(request.data)
     return dict(request.data)

@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from providers import catalogue, http, services
+from providers import catalogue, http, json_bodies, services
 from providers.authentication import caller_of
 from providers.catalogue import discovery, health, snapshot_loader
 from providers.config import form as config
@@ -139,6 +139,7 @@ def _unsaved(form: dict[str, Any]) -> Connection:
 def _object(request: Request) -> dict[str, Any]:
     if not isinstance(request.data, dict):
         raise BadRequest(_("The body must be an object."))
+    json_bodies.check_texts(request.data)
     return request.data
 
 

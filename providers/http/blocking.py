@@ -12,12 +12,12 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar, TypedDict, Unpack
 from urllib.parse import urljoin
 
-import orjson
 import requests
 import urllib3
 from django.utils.translation import gettext_lazy as _
 from requests.adapters import HTTPAdapter
 
+from providers import json_bodies
 from providers.errors import GatewayError, ProviderError
 from providers.http import _urllib3_private, failures, local
 from providers.http.abort import Abort
@@ -96,7 +96,7 @@ class BlockingResponse:
     def json(self) -> Any:
         """The body as JSON. Raises ProviderError (`invalid_answer`) for anything else."""
         try:
-            return orjson.loads(self.content)
+            return json_bodies.parse_answer(self.content)
         except ValueError as error:
             raise ProviderError(
                 _("The provider's answer is not JSON."), code="invalid_answer", provider=self.text[:500]

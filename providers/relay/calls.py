@@ -12,10 +12,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import orjson
 from django.utils.translation import gettext_lazy as _
 
-from providers import catalogue
+from providers import catalogue, json_bodies
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.facts import Route, Source
 from providers.relay import payload, rate_limits, routing
@@ -80,7 +79,7 @@ async def complete(request: RelayRequest) -> dict[str, Any]:
             raise await response.error()
         body = await response.read()
     try:
-        answer = orjson.loads(body)
+        answer = json_bodies.parse_answer(body)
     except ValueError:
         answer = None
     if not isinstance(answer, dict):

@@ -4,25 +4,23 @@ What is checked and what changes is the operation's: `providers.relay.operations
 `providers.relay.rules`.
 """
 
-import orjson
 from django.utils.translation import gettext_lazy as _
 
+from providers import json_bodies
 from providers.errors import BadRequest
 from providers.facts import Caller, Route, Source
 from providers.relay.operations import Operation
 from providers.relay.rules import Body, Destination, with_params, with_user
 
 
-def read(operation: Operation, body: bytes) -> Body:
-    """A request's body as a checked object. Raises BadRequest, naming what is wrong."""
-    try:
-        payload = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(_("The body of the request is not valid JSON."), code="invalid_json") from error
+def read(operation: Operation, body: bytes) -> tuple[Body, bytes | None]:
+    """A request's body as a checked object, and as bytes that may go on unchanged. Raises BadRequest, naming what is
+    wrong."""
+    payload, raw = json_bodies.parse_and_keep(body)
     if not isinstance(payload, dict):
         raise BadRequest(_("The body of the request must be a JSON object."), code="invalid_json")
     operation.check(payload)
-    return payload
+    return payload, raw
 
 
 def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source, caller: Caller) -> Body:
@@ -41,8 +39,5 @@ def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source
 
 
 def encode(body: Body) -> bytes:
-    """Raises BadRequest for what JSON of 64 bits cannot say."""
-    try:
-        return orjson.dumps(body)
-    except (TypeError, orjson.JSONEncodeError) as error:
-        raise BadRequest(_("The request holds a value that cannot be sent on."), code="invalid_value") from error
+    """Raises BadRequest for what JSON cannot say."""
+    return json_bodies.dumps(body)

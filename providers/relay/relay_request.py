@@ -33,9 +33,8 @@ def read_request(
     """The request in a body, for every entrance. Raises Forbidden before it looks at the body, and BadRequest."""
     row = OPERATIONS[operation]
     admit(caller, row.scope)
-    return RelayRequest(
-        operation, caller, payload.read(row, body), raw=body, cookies=cookies, idempotency_key=idempotency_key
-    )
+    value, raw = payload.read(row, body)
+    return RelayRequest(operation, caller, value, raw=raw, cookies=cookies, idempotency_key=idempotency_key)
 
 
 def admit(caller: Caller, scope: str = "inference") -> None:

@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import orjson
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.core.cache import cache
@@ -24,7 +23,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from providers import event_streams, runtime
+from providers import event_streams, json_bodies, runtime
 from providers.errors import (
     BadRequest,
     ConfigurationError,
@@ -104,7 +103,7 @@ def type_of(payload: Mapping[str, Any]) -> str:
 
 def clip_key(source: Source, payload: Mapping[str, Any]) -> str:
     """SHA-256 of the request with its members in order, and of who is asked with which model."""
-    canonical = orjson.dumps({**payload, "model": source.upstream_id}, option=orjson.OPT_SORT_KEYS)
+    canonical = json_bodies.canonical({**payload, "model": source.upstream_id})
     server = source.connection
     return hashlib.sha256(b"%d\0%s\0%s" % (server.id, server.base_url.encode(), canonical)).hexdigest()
 
@@ -157,7 +156,7 @@ def _headers(content_type: str, outcome: str) -> tuple[tuple[str, str], ...]:
 
 
 def _check_idempotency(caller: Caller, payload: Mapping[str, Any], key: str) -> None:
-    digest = hashlib.sha256(orjson.dumps(dict(payload), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    digest = hashlib.sha256(json_bodies.canonical(dict(payload))).hexdigest()
     name = f"speech-idempotency:{caller.user_id}:{hashlib.sha256(key.encode()).hexdigest()}"
     if not cache.add(name, digest, IDEMPOTENCY_SECONDS) and cache.get(name, digest) != digest:
         raise Conflict(_("This Idempotency-Key was used for another request."), code="idempotency_key_reused")

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from providers import json_bodies
 from providers.errors import ContentRefused, ProviderError
 from providers.upstream import words
 
@@ -85,7 +85,7 @@ class ErrorBody:
 def read(body: bytes) -> ErrorBody:
     """An error body of any shape; never raises."""
     try:
-        value = orjson.loads(body)
+        value = json_bodies.parse_answer(body)
     except ValueError:
         return ErrorBody(words.clean(body[:MAX_PLAIN].decode("utf-8", "replace")))
     if isinstance(value, list):

@@ -14,7 +14,7 @@ import orjson
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from providers import http
+from providers import http, json_bodies
 from providers.errors import ProviderError
 from providers.facts import ConnectionFacts
 from providers.upstream import kinds
@@ -60,7 +60,7 @@ def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[List
     if status >= 400:
         raise error_of(status, body, headers)
     try:
-        answer = orjson.loads(body)
+        answer = json_bodies.parse_answer(body)
     except ValueError as error:
         raise _no_list(status, body) from error
     items = answer

@@ -111,6 +111,8 @@ class OpenAI(Protocol):
         return in_json({"object": "list", "model": asked.get("model"), "data": rows, "usage": usage})
 
     def respond(self, received: Received) -> Reply:
+        if not isinstance((received.json or {}).get("input", ""), str | list):
+            return error(400, "Invalid type for 'input': expected one of a string or array of input items.")
         return respond()(received)  # type: ignore[operator]
 
     def speak(self, received: Received) -> Reply:

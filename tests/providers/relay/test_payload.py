@@ -46,14 +46,14 @@ def test_a_body_that_cannot_be_used_is_refused_by_name(body: bytes, param: str |
 
 
 def test_only_a_chat_needs_messages() -> None:
-    assert payload.read(EMBEDDINGS, b'{"model":"m","input":"x"}') == {"model": "m", "input": "x"}
-    assert payload.read(RESPONSES, b'{"model":"m"}') == {"model": "m"}
+    assert payload.read(EMBEDDINGS, b'{"model":"m","input":"x"}')[0] == {"model": "m", "input": "x"}
+    assert payload.read(RESPONSES, b'{"model":"m"}')[0] == {"model": "m"}
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reading(body: bytes) -> None:
     with contextlib.suppress(BadRequest):
-        assert payload.read(CHAT, body)["model"]
+        assert payload.read(CHAT, body)[0]["model"]
 
 
 # --- what is left alone -----------------------------------------------------------------------------------------------
@@ -96,4 +96,11 @@ def test_b11_an_id_that_holds_the_prefix_elsewhere_is_not_touched() -> None:
 
 def test_what_json_cannot_say_is_the_callers_mistake() -> None:
     with pytest.raises(BadRequest):
-        payload.encode({"n": 2**70})
+        payload.encode({"n": 2**70, "tools": [object()]})
+
+
+def test_a_long_integer_survives_a_rule_that_rewrites_the_body() -> None:
+    seed = 123456789012345678901234567890
+    body, _raw = payload.read(CHAT, b'{"model": "work.m1", "messages": [{"role": "user"}], "seed": %d}' % seed)
+    sent = payload.encode(rewritten(body, route={"public_id": "work.m1"}))
+    assert b'"seed":%d' % seed in sent

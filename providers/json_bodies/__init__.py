@@ -1,0 +1,31 @@
+"""JSON from outside: bodies of requests and of answers, and the fields of serializers for what people write."""
+
+from providers.json_bodies.body import (
+    MAX_DEPTH,
+    SiteJSONParser,
+    canonical,
+    check_texts,
+    clean,
+    dumps,
+    parse_and_keep,
+    parse_answer,
+    parse_request,
+    whole_characters,
+)
+from providers.json_bodies.fields import ObjectField, TextField, storable
+
+__all__ = [
+    "MAX_DEPTH",
+    "ObjectField",
+    "SiteJSONParser",
+    "TextField",
+    "canonical",
+    "check_texts",
+    "clean",
+    "dumps",
+    "parse_and_keep",
+    "parse_answer",
+    "parse_request",
+    "storable",
+    "whole_characters",
+]

@@ -1,0 +1,241 @@
+"""JSON that comes from outside, and how it is written again: requests are judged, answers are read leniently.
+
+Requests: `parse_request` for bytes, `SiteJSONParser` for views of Django REST framework. Both bound the depth, so that
+nothing behind them recurses without an end. Answers of providers: `parse_answer`.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+from rest_framework.parsers import JSONParser
+
+from providers.errors import BadRequest, TooLarge
+
+MAX_DEPTH = 128  # objects and lists inside each other; schemas of tools have some 20
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # integers beyond these orjson reads as floats, and no database takes them
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def parse_request(body: bytes) -> Any:
+    """The value of a request's body; integers of any size stay exact, halves of surrogate pairs become U+FFFD.
+
+    Raises BadRequest: `invalid_json` for what is not JSON (NaN and Infinity are not), `too_deep` beyond `MAX_DEPTH`.
+    """
+    return parse_and_keep(body)[0]
+
+
+def parse_and_keep(body: bytes) -> tuple[Any, bytes | None]:
+    """The value, and the body for sending on as it came; None where it says something else than the value."""
+    value, is_exact = _parsed(body)
+    if not is_exact:
+        return value, body.removeprefix(BYTE_ORDER_MARK)
+    cleaned = clean(value)  # orjson takes no halves
+    return cleaned, body.removeprefix(BYTE_ORDER_MARK) if cleaned == value else None
+
+
+def dumps(value: Any) -> bytes:
+    """JSON of a value that `parse_request` gave. Raises BadRequest for what JSON cannot say."""
+    try:
+        return orjson.dumps(value)
+    except (TypeError, orjson.JSONEncodeError):
+        pass  # among others: integers beyond 64 bits, which the standard library writes
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadRequest(_("The request holds a value that cannot be sent on."), code="invalid_value") from error
+
+
+def canonical(value: Any) -> bytes:
+    """The same bytes for equal values, for digests: members in order of their names."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
+    except (TypeError, orjson.JSONEncodeError):  # as in `dumps`
+        return json.dumps(value, sort_keys=True, default=str).encode()
+
+
+class SiteJSONParser(JSONParser):
+    """The parser of views. Halves of surrogate pairs stay: the fields decide between cleaning and refusing.
+
+    Raises BadRequest as `parse_request`, and TooLarge.
+    """
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise TooLarge(_("The body of the request is larger than this site takes."))
+        return _parsed(body)[0]
+
+
+def _parsed(body: bytes) -> tuple[Any, bool]:
+    """The value, and whether it took the standard library to read it."""
+    body = body.removeprefix(BYTE_ORDER_MARK)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _parsed_exactly(body), True
+    if _may_be_deep(body) and _is_too_deep(value):
+        raise _too_deep()
+    if _has_rounded(value):
+        return _parsed_exactly(body), True
+    return value, False
+
+
+def _parsed_exactly(body: bytes) -> Any:
+    try:
+        value = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise BadRequest(_("The body of the request is not valid JSON."), code="invalid_json") from error
+    if _is_too_deep(value):
+        raise _too_deep()
+    return value
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("the number is too large")
+    return value
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest(
+        _("The body nests more than %(most)d objects and lists inside each other.") % {"most": MAX_DEPTH},
+        code="too_deep",
+    )
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def parse_answer(body: bytes | bytearray | memoryview | str, *, keep_surrogates: bool = False) -> Any:
+    """The value of a provider's answer: JSON as real servers write it. Raises ValueError for what cannot be read.
+
+    A byte order mark goes, halves of surrogate pairs become U+FFFD, and numbers that nobody can use (NaN, Infinity,
+    1e400, integers beyond 64 bits) become None. With `keep_surrogates` the halves stay: the next frame of a stream may
+    bring the other one.
+    """
+    data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
+    data = data.removeprefix(BYTE_ORDER_MARK)
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        value = _parsed_leniently(data)
+        return value if keep_surrogates else clean(value)
+    if _may_be_deep(data) and _is_too_deep(value):
+        raise ValueError("nested too deeply")
+    return _parsed_leniently(data) if _has_rounded(value) else value
+
+
+def _parsed_leniently(data: bytes) -> Any:
+    try:
+        value = json.loads(
+            data.decode("utf-8", "replace"),
+            parse_constant=lambda name: None,
+            parse_float=_finite_or_unknown,
+            parse_int=_sized_or_unknown,
+            strict=False,
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _is_too_deep(value):
+        raise ValueError("nested too deeply")
+    return value
+
+
+def _finite_or_unknown(text: str) -> float | None:
+    value = float(text)
+    return None if math.isinf(value) else value
+
+
+def _sized_or_unknown(text: str) -> int | None:
+    if len(text) > 20:  # Python refuses to convert thousands of digits
+        return None
+    value = int(text)
+    return value if _SMALLEST <= value <= _LARGEST else None
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def clean(value: Any) -> Any:
+    """The value without halves of surrogate pairs, which can be neither sent nor stored: they become U+FFFD."""
+    if isinstance(value, str):
+        return whole_characters(value)
+    if isinstance(value, dict):
+        return {clean(key): clean(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [clean(member) for member in value]
+    return value
+
+
+def whole_characters(text: str) -> str:
+    """The text with pairs of surrogates put together and halves replaced by U+FFFD."""
+    if _HALF.search(text) is None:
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def check_texts(value: Any, param: str = "") -> None:
+    """For values that become names and addresses. Raises BadRequest (`invalid_characters`) for a text with NUL or half
+    of a surrogate pair, naming the member of the body."""
+    if isinstance(value, str) and ("\x00" in value or _HALF.search(value)):
+        raise BadRequest(
+            _("This text holds characters that cannot be stored: NUL, or half of a surrogate pair."),
+            code="invalid_characters",
+            param=param or None,
+        )
+    if isinstance(value, dict):
+        for key, member in value.items():
+            check_texts(key, param)
+            check_texts(member, param or whole_characters(str(key)))
+    elif isinstance(value, list):
+        for member in value:
+            check_texts(member, param)
+
+
+def _may_be_deep(body: bytes) -> bool:
+    return body.count(b"[") + body.count(b"{") > MAX_DEPTH
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether more than `MAX_DEPTH` objects and lists stand inside each other."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _depth in range(MAX_DEPTH):
+        level = [child for node in level for child in _children(node) if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _has_rounded(value: Any) -> bool:
+    """Whether a number is so large that it may have been an integer before orjson made a float of it."""
+    waiting: list[dict[str, Any] | list[Any]] = [[value]]
+    while waiting:
+        children: Any = _children(waiting.pop())
+        types = set(map(type, children))  # by the interpreter's own loops: lists of tokens are long
+        if float in types and any(type(child) is float and abs(child) >= -_SMALLEST for child in children):
+            return True
+        if dict in types or list in types:
+            waiting += [child for child in children if type(child) is dict or type(child) is list]
+    return False
+
+
+def _children(node: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return node.values() if isinstance(node, dict) else node
