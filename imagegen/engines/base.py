@@ -1,13 +1,14 @@
-"""What an engine is: values in, events and pictures out. It never sees a row, a setting or a request of Django's.
+"""The base of all engines: a configuration and a request in, events and pictures out.
 
-To write one: subclass `Engine` in `engines/<name>.py`, declare its `fields` and what its models can express, write
-`draw` as a generator of events, and put it into the table in `engines/__init__.py`. Everything about HTTP goes through
-`Engine.call`, which knows the limits, the headers, cancelling and errors. Three rules:
+An engine sees no database row, no setting and no HTTP request of ours. To write one: subclass `Engine` in
+`engines/<name>.py`, declare its `fields` and what its models can express, write `draw` as a generator of events, and
+add it to the table in `engines/__init__.py`. All HTTP goes through `Engine.call`, which applies limits, headers,
+cancelling and errors. Three rules:
 
-- What cannot be expressed is refused by `prepare`, before any call, naming the parameter. Never drop a wish silently.
-- Every failure is an error of `providers/errors.py` that holds the provider's own words and says whether trying again
-  helps. Fewer pictures than wished is a `Notice`, none at all an error.
-- A `draw` looks at `run.check()` between any two slow steps, so that cancelling takes less than a second.
+- `prepare` refuses what cannot be expressed, before any call, and names the parameter. No value is dropped silently.
+- Every failure is an error of `providers/errors.py` with the provider's own words and whether trying again helps. Fewer
+  pictures than requested is a `Notice`, none at all an error.
+- `draw` calls `run.check()` between any two slow steps, so that cancelling takes less than a second.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from imagegen import capabilities, pictures
 from imagegen.capabilities import Capabilities
+from imagegen.engines import refusals
 from imagegen.engines.run import Cancelled, Run
 from imagegen.picture_request import MAX_SEED, PictureRequest
 from providers import http
@@ -52,13 +54,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """One engine as an administrator set it up. Which members matter is declared by the engine's `fields`."""
+    """One engine as an administrator set it up. The engine's `fields` declare which members it reads."""
 
     url: str = ""  # without a trailing slash
     secret: str = field(default="", repr=False)
     version: str = ""  # Azure's api-version
     method: str = ""  # Gemini: predict or generateContent
-    model: str = ""  # drawn with when the request names none
+    model: str = ""  # the default, when the request names none
     size: str = ""  # the default; left out where the model cannot draw it
     steps: int | None = None  # the default; left out where the model has none
     params: Mapping[str, Any] = field(default_factory=dict)  # merged into the provider's body last: they win
@@ -69,7 +71,7 @@ class EngineConfig:
     options: Mapping[str, Any] = field(default_factory=dict)  # further declared fields of the kind, by name
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # further headers for every call
     auth: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
-    """Blocking; the headers that prove who we are, for connections with an auth type. None: the engine's own way."""
+    """Blocking; the authentication headers of a connection with an auth type. None: the engine presents `secret`."""
     limits: Limits = field(default_factory=lambda: Limits(max_bytes=256 * 2**20))
     tls: Tls = field(default_factory=Tls)
 
@@ -104,7 +106,7 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Something moved. `fraction` never falls during a run, None while unknown; `queue` is how many are before us."""
+    """How far the run is. `fraction` never falls during a run, None: unknown; `queue`: how many pictures come first."""
 
     step: int = 0
     total: int = 0
@@ -116,14 +118,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """The upstream does not know this parameter: the engine's row should remember it in `dropped`."""
+    """The upstream does not know this parameter; the engine's row stores it in `dropped`."""
 
     param: str
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence for the person who waits: something came out otherwise than wished, and why."""
+    """A sentence for the person: what differs from the request, and why."""
 
     text: str
 
@@ -156,13 +158,13 @@ Event = Progress | Learned | Notice | TokenUsage | Picture
 
 
 class Engine:
-    """Base of all engines: stateless, one instance serves all threads. The module's docstring says how to write one."""
+    """Base of all engines. Stateless: one instance serves all threads. The module's docstring says how to write one."""
 
     name: ClassVar[str]
     label: ClassVar[Any]
     help: ClassVar[Any] = ""
     fields: ClassVar[tuple[EngineField, ...]] = ()
-    demo: ClassVar[bool] = False  # what it draws is not the real thing, and is marked so everywhere
+    demo: ClassVar[bool] = False  # its pictures are samples, and are marked as such everywhere
     resumable: ClassVar[bool] = False  # `resume` works after a restart
     exclusive: ClassVar[bool] = False  # the upstream draws one picture at a time, for everybody: run one job per URL
 
@@ -172,19 +174,19 @@ class Engine:
         return next((str(field.default) for field in self.fields if field.name == "url"), "")
 
     def capabilities(self, config: EngineConfig, model: str = "") -> Capabilities:
-        """What can be said to this model (empty: the configured one): default, then table, then the row's overrides."""
+        """What this model (empty: the configured one) can do: default, then table, then the row's overrides."""
         model = model or config.model or capabilities.default_model(self.name)
         return capabilities.known(self.name, model, self.default_capabilities(config)).but(config.capabilities)
 
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
-        """What to assume of a model that the table does not know. No network."""
+        """The capabilities of a model that the table does not have. No network."""
         return Capabilities()
 
     def prepare(self, config: EngineConfig, request: PictureRequest) -> PictureRequest:
-        """The request with the configuration's defaults filled in. No network; call it before a job is made.
+        """The request with the configuration's defaults filled in. No network; called before a job is made.
 
-        Raises BadRequest for a wish that cannot be expressed, ConfigurationError for an engine that is not set up. A
-        *default* that the model cannot express is left out instead: nobody in particular wished for it.
+        Raises BadRequest for a value that cannot be expressed, ConfigurationError for an engine that is not set up. A
+        *default* that the model cannot express is left out instead: nobody requested it.
         """
         model = request.model or config.model or capabilities.default_model(self.name)
         can = self.capabilities(config, model)
@@ -201,9 +203,9 @@ class Engine:
         return True
 
     def generate(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
-        """Draw: a blocking generator for a worker thread, which yields at least one Picture or raises.
+        """Draw. A blocking generator for a worker thread that yields at least one Picture or raises.
 
-        Raises errors of providers/errors.py, or Cancelled. Closing the generator early leaves nothing running here;
+        Raises errors of `providers/errors.py`, or Cancelled. Closing the generator early leaves nothing running here;
         `cancel` tells the upstream.
         """
         request = self.prepare(config, request)
@@ -211,25 +213,26 @@ class Engine:
         yield from _complete(self.draw(config, request, run), request)
 
     def resume(self, config: EngineConfig, upstream_id: str, run: Run) -> Iterator[Event]:
-        """Go on waiting for work that an earlier process started, if `resumable`; events and errors as `generate`."""
+        """Continue work that an earlier process started, if `resumable`; events and errors as `generate`."""
         raise ConfigurationError(_("This engine cannot pick up work after a restart."), code="not_resumable")
 
     def cancel(self, config: EngineConfig, upstream_id: str) -> None:
-        """Tell the upstream to stop our own work and nobody else's; harmless when it has ended.
+        """Have the upstream stop our own work and nobody else's; harmless when it has ended.
 
-        Does nothing where closing the connection is all there is, which a cancelled Run does by itself.
+        Does nothing where the upstream stops when the connection is closed: a cancelled Run closes it.
         """
 
     def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
-        """What a subclass writes: the events of a prepared request."""
+        """The events of a prepared request. Subclasses implement this."""
         raise NotImplementedError
 
     # Helpers for subclasses
 
     def headers(self, config: EngineConfig) -> dict[str, str]:
-        """What proves who we are: the connection's own auth type, else `Authorization: Bearer {secret}`."""
-        proof = config.auth() if config.auth else {"Authorization": f"Bearer {config.secret}"} if config.secret else {}
-        return {**config.headers, **proof}
+        """Authentication by the connection's auth type, else `Authorization: Bearer {secret}`; and further headers."""
+        if config.auth:
+            return {**config.headers, **config.auth()}
+        return {**config.headers, **({"Authorization": f"Bearer {config.secret}"} if config.secret else {})}
 
     def call(
         self,
@@ -243,19 +246,19 @@ class Engine:
     ) -> http.BlockingResponse:
         """One call to the upstream with the config's headers, limits and TLS, aborted when the run is cancelled.
 
-        `body` is the door's `params`, `json`, `data`, `files`. Raises the `error` of an answer of 400 and above,
-        NetworkError, UpstreamTimeout, Cancelled.
+        `body` is passed to `http.request` (`params`, `json`, `data`, `files`). Raises the `error` of a response of
+        400 and above, NetworkError, UpstreamTimeout, Cancelled.
         """
         with self.calling(config, run) as options:
-            answer = http.request(method, url, headers={**self.headers(config), **(headers or {})}, **options, **body)
-        if answer.status >= 400:
-            raise self.error(answer)
-        return answer
+            response = http.request(method, url, headers={**self.headers(config), **(headers or {})}, **options, **body)
+        if response.status >= 400:
+            raise self.error(response)
+        return response
 
     def download(self, config: EngineConfig, run: Run, url: str) -> bytes:
-        """A picture that an answer names by address, redirects followed.
+        """A picture that a response names by URL; redirects are followed.
 
-        The upstream's own origin may be private and gets our headers; no other address may, and none gets them.
+        The upstream's own origin may be a private address and gets our headers. Any other must be public and gets none.
         """
         url, own = urljoin(f"{config.url}/", url), origin(config.url)
         with self.calling(config, run) as options:
@@ -268,9 +271,9 @@ class Engine:
     def in_calls(
         self, run: Run, request: PictureRequest, per_call: int, once: Callable[[PictureRequest], Iterator[Event]]
     ) -> Iterator[Event]:
-        """Draw `request.n` pictures with calls of at most `per_call`; a wished seed counts up from call to call.
+        """Draw `request.n` pictures with calls of at most `per_call`; a requested seed counts up from call to call.
 
-        Once there is a picture, a failing call is a Notice; a picture that is refused does not stop the others.
+        Once there is a picture, a failed call is a Notice. A picture that is refused does not stop the others.
         """
         drawn, refused = 0, None
         for start in range(0, request.n, per_call):
@@ -298,7 +301,7 @@ class Engine:
 
     @contextmanager
     def calling(self, config: EngineConfig, run: Run | None) -> Iterator[dict[str, Any]]:
-        """Around a call through the door: its limits, TLS and abort handle; a cancelled run ends it with Cancelled."""
+        """The options of a call through `providers.http`: limits, TLS, abort handle. Raises Cancelled for the run."""
         limits = config.limits
         if run is None:
             yield {"limits": limits, "tls": config.tls}
@@ -317,9 +320,9 @@ class Engine:
             raise
         run.check()
 
-    def error(self, answer: http.BlockingResponse) -> ProviderError:
-        """The provider's refusal as one of our errors, with its words. Subclasses read their provider's dialect."""
-        raise NotImplementedError
+    def error(self, response: http.BlockingResponse) -> ProviderError:
+        """The provider's refusal as one of our errors, with its words. Subclasses read other formats than OpenAI's."""
+        return refusals.error_for(response)
 
     def models(self, config: EngineConfig) -> list[ModelChoice]:
         """The models that the endpoint lists and that can draw; blocking. Empty where there is nothing to choose."""
@@ -332,15 +335,23 @@ class Engine:
         """
         raise NotImplementedError
 
+    @staticmethod
+    def models_sentence(count: int, *, drawing: int) -> str:
+        """What `check` says of an endpoint with a list of models."""
+        return _("%(count)d models, %(drawing)d of them for pictures.") % {"count": count, "drawing": drawing}
+
 
 def _picture_type(content: bytes) -> str:
-    if found := pictures.sniff(content):
-        return found
+    if content_type := pictures.sniff(content):
+        return content_type
     raise ProviderError(_("The provider sent something that is not a picture."), code="invalid_answer")
 
 
 def _complete(events: Iterator[Event], request: PictureRequest) -> Iterator[Event]:
-    """Pass events on: pictures sniffed, fewer than wished noticed, none an error. Surplus ones are paid for: kept."""
+    """The same events, with the pictures' types; fewer pictures than requested give a Notice, none an error.
+
+    More than requested are all passed on: they are paid for.
+    """
     drawn = 0
     for event in events:
         if isinstance(event, Picture):
@@ -350,5 +361,5 @@ def _complete(events: Iterator[Event], request: PictureRequest) -> Iterator[Even
     if not drawn:
         raise ProviderError(_("The provider answered without a picture."), code="no_picture")
     if drawn < request.n:
-        counts = {"drawn": drawn, "wished": request.n}
-        yield Notice(_("The provider drew %(drawn)d of %(wished)d pictures.") % counts)
+        counts = {"drawn": drawn, "requested": request.n}
+        yield Notice(_("The provider drew %(drawn)d of %(requested)d pictures.") % counts)

@@ -1,8 +1,8 @@
 """Chat models that draw in their replies: OpenRouter, and every connection that answers `message.images`.
 See docs/upstreams/openrouter.md, “Images in replies”.
 
-One wish is one chat message; there is no number of pictures, so more pictures are more calls. The reply is streamed
-where the server streams: closing a stream is what stops the work, and the bill, at many providers.
+A request is one chat message, which gives one picture: more pictures are more calls. The reply is streamed where the
+server streams, because closing a stream stops the work, and the bill, at many providers.
 """
 
 import re
@@ -16,18 +16,8 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import dialect, refusals
-from imagegen.engines.base import (
-    Engine,
-    EngineConfig,
-    EngineField,
-    Event,
-    Learned,
-    ModelChoice,
-    Picture,
-    Run,
-    TokenUsage,
-)
+from imagegen.engines import dialect, engine_fields, refusals
+from imagegen.engines.base import Engine, EngineConfig, Event, Learned, ModelChoice, Picture, Run, TokenUsage
 from imagegen.engines.gemini import SHAPES
 from imagegen.engines.params import merged
 from imagegen.picture_request import AUTO, PictureRequest
@@ -49,15 +39,12 @@ class ChatReply(Engine):
     label = gettext_lazy("Chat model that draws")
     help = gettext_lazy("A chat model whose replies carry pictures, for example through OpenRouter.")
     fields = (
-        EngineField("url", gettext_lazy("Address"), kind="url", default=DEFAULT_URL),
-        EngineField("secret", gettext_lazy("API key"), kind="secret"),
-        EngineField("model", gettext_lazy("Model"), kind="model"),
-        EngineField("size", gettext_lazy("Size"), kind="size"),
-        EngineField(
-            "params",
-            gettext_lazy("Parameters"),
-            gettext_lazy('Merged into the body last, for example {"provider": {"order": ["google-vertex"]}}.'),
-            kind="json",
+        engine_fields.address(DEFAULT_URL),
+        engine_fields.API_KEY,
+        engine_fields.MODEL,
+        engine_fields.SIZE,
+        engine_fields.params(
+            gettext_lazy('Merged into the body last, for example {"provider": {"order": ["google-vertex"]}}.')
         ),
     )
 
@@ -84,18 +71,18 @@ class ChatReply(Engine):
             for attempt in (1, 2):
                 reply, body = _Reply(request), self._body(config, can, request)
                 needed = NEEDED | set(request.params)
-                for event in dialect.asked_twice(self._sender(config, run), body, needed, reply.read):
+                for event in dialect.send_tolerantly(self._sender(config, run), body, needed, reply.read):
                     if isinstance(event, Learned):
-                        config = replace(config, dropped=config.dropped | {event.param})  # for the calls after this one
+                        config = replace(config, dropped=config.dropped | {event.param})  # for the next call
                     yield event
                 if reply.is_empty and attempt == 1:
-                    continue  # models that warm up answer with nothing at all the first time
-                if reply.used:
-                    yield reply.used
-                for found in reply.found:
-                    content = found if isinstance(found, bytes) else self.download(config, run, found)
-                    yield Picture(content=content, model=reply.model or request.model, provenance=reply.facts)
-                if not reply.found:
+                    continue  # a model that warms up sends an empty reply the first time
+                if reply.usage:
+                    yield reply.usage
+                for picture in reply.pictures:
+                    content = picture if isinstance(picture, bytes) else self.download(config, run, picture)
+                    yield Picture(content=content, model=reply.model or request.model)
+                if not reply.pictures:
                     raise reply.missing()
                 return
 
@@ -103,8 +90,8 @@ class ChatReply(Engine):
 
     def _body(self, config: EngineConfig, can: Capabilities, request: PictureRequest) -> dict[str, Any]:
         content: list[dict[str, Any]] = [{"type": "text", "text": request.prompt}]
-        for one in request.images:
-            fitted = pictures.fitted(one, can.input_types)
+        for picture in request.images:
+            fitted = pictures.fitted(picture, can.input_types)
             url = pictures.data_url(fitted.content, fitted.content_type)
             content.append({"type": "image_url", "image_url": {"url": url}})
         image = {name: value for name, value in request.params.items() if name in IMAGE_PARAMS}
@@ -129,37 +116,33 @@ class ChatReply(Engine):
         def send(body: Mapping[str, Any]) -> Iterator[http.BlockingResponse]:
             with (
                 self.calling(config, run) as options,
-                http.stream_blocking("POST", url, headers=headers, json=body, **options) as answer,
+                http.stream_blocking("POST", url, headers=headers, json=body, **options) as response,
             ):
-                yield answer
+                yield response
 
         return send
-
-    def error(self, answer: http.BlockingResponse) -> ProviderError:
-        return refusals.error_for(answer)
 
     # --- for the administrator ---
 
     def models(self, config: EngineConfig) -> list[ModelChoice]:
-        """The listed models that say that they draw; where none says anything, those whose names sound like it."""
+        """The listed models that draw: by their modalities, else by their names; all when none seems to."""
         listed = self._listed(config)
-        drawing = [one for one in listed if _draws(one)]
-        return [ModelChoice(str(one["id"]), str(one.get("name") or "")) for one in drawing or listed]
+        drawing = [entry for entry in listed if _draws(entry)]
+        return [ModelChoice(str(entry["id"]), str(entry.get("name") or "")) for entry in drawing or listed]
 
     def check(self, config: EngineConfig) -> str:
         url = config.url or DEFAULT_URL
         owner = kinds.at(url)
-        if owner is not None and owner.proof_path:  # its list answers to any key
+        if owner is not None and owner.proof_path:  # its list is served for any key
             self.call(config, None, "GET", f"{url}/{owner.proof_path}")
         listed = self._listed(config)
-        counts = {"count": len(listed), "drawing": sum(map(_draws, listed))}
-        return _("%(count)d models, %(drawing)d of them for pictures.") % counts
+        return self.models_sentence(len(listed), drawing=sum(map(_draws, listed)))
 
     def _listed(self, config: EngineConfig) -> list[dict[str, Any]]:
         query = {"output_modalities": "image"}  # OpenRouter hides picture models otherwise; others ignore it
         value = self.call(config, None, "GET", f"{config.url or DEFAULT_URL}/models", params=query).json()
         entries = value.get("data") if isinstance(value, dict) else value
-        return [one for one in entries or () if isinstance(one, dict) and one.get("id")]
+        return [entry for entry in entries or () if isinstance(entry, dict) and entry.get("id")]
 
 
 def _draws(entry: Mapping[str, Any]) -> bool:
@@ -170,27 +153,26 @@ def _draws(entry: Mapping[str, Any]) -> bool:
 
 
 class _Reply:
-    """What one chat answer, whole or streamed, amounts to."""
+    """One reply, read from a whole response or from a stream."""
 
     def __init__(self, request: PictureRequest) -> None:
         self.request = request
-        self.found: list[bytes | str] = []  # pictures, or their addresses
+        self.pictures: list[bytes | str] = []  # or their URLs
         self.text: list[str] = []
         self.refusal = ""
         self.reasons: list[str] = []
         self.model = ""
-        self.used: TokenUsage | None = None
-        self.facts: dict[str, Any] = {}
+        self.usage: TokenUsage | None = None
 
-    def read(self, answer: http.BlockingResponse) -> Iterator[Event]:
-        for document in dialect.frames(answer) if dialect.is_stream(answer) else [dialect.document(answer)]:
+    def read(self, response: http.BlockingResponse) -> Iterator[Event]:
+        for document in dialect.frames(response) if dialect.is_stream(response) else [dialect.document(response)]:
             self._take(document)
         self._take_text()
         yield from ()
 
     @property
     def is_empty(self) -> bool:
-        return not (self.found or "".join(self.text).strip() or self.refusal or self._is_refused)
+        return not (self.pictures or "".join(self.text).strip() or self.refusal or self._is_refused)
 
     @property
     def _is_refused(self) -> bool:
@@ -200,7 +182,7 @@ class _Reply:
         self.model = str(document.get("model") or self.model)
         if isinstance(usage := document.get("usage"), dict):
             cost = usage.get("cost")
-            self.used = TokenUsage(
+            self.usage = TokenUsage(
                 input_tokens=int(usage.get("prompt_tokens") or 0),
                 output_tokens=int(usage.get("completion_tokens") or 0),
                 cost=float(cost) if isinstance(cost, int | float) else None,
@@ -213,11 +195,11 @@ class _Reply:
             self._take_message(choice.get("message") or choice.get("delta") or {})
 
     def _take_message(self, message: Mapping[str, Any]) -> None:
-        for one in message.get("images") or ():
-            self._take_picture(one)
+        for image in message.get("images") or ():
+            self._take_picture(image)
         content = message.get("content")
         if isinstance(content, embedded.Embedded):  # the whole content is a data URL
-            self.found.append(content.content)
+            self.pictures.append(content.content)
         elif isinstance(content, list):
             for part in content:
                 if isinstance(part, dict) and isinstance(part.get("text"), str):
@@ -229,33 +211,32 @@ class _Reply:
         if isinstance(refusal := message.get("refusal"), str):
             self.refusal += refusal
 
-    def _take_picture(self, one: Any) -> None:
-        """`{"image_url": {"url"}}`, with or without a type, or a text alone."""
-        where = one.get("image_url", one.get("url")) if isinstance(one, dict) else one
-        where = where.get("url") if isinstance(where, dict) else where
-        if content := embedded.picture_in(where):
-            if content not in self.found:  # some streams repeat it in their last frame
-                self.found.append(content)
-        elif isinstance(where, str) and where.startswith(("https://", "http://")):
-            self.found.append(where)
+    def _take_picture(self, part: Any) -> None:
+        """`{"image_url": {"url"}}`, with or without a type, or the URL alone."""
+        url = part.get("image_url", part.get("url")) if isinstance(part, dict) else part
+        url = url.get("url") if isinstance(url, dict) else url
+        if content := embedded.picture_in(url):
+            if content not in self.pictures:  # some streams repeat it in their last frame
+                self.pictures.append(content)
+        elif isinstance(url, str) and url.startswith(("https://", "http://")):
+            self.pictures.append(url)
 
     def _take_text(self) -> None:
-        """Some proxies put the picture into the text, as Markdown with a data URL or an address."""
+        """Some proxies put the picture into the text, as Markdown with a data URL or another URL."""
         text = "".join(self.text)
-        if not self.found:
-            self.found += [found for url in _DATA_URL.findall(text) if (found := embedded.picture_in(url))]
-            self.found += _LINKED.findall(text)
+        if not self.pictures:
+            self.pictures += [content for url in _DATA_URL.findall(text) if (content := embedded.picture_in(url))]
+            self.pictures += _LINKED.findall(text)
 
     def missing(self) -> ProviderError:
         """Why there is no picture."""
-        told = words.clean(self.refusal or "".join(self.text))
+        text = words.clean(self.refusal or "".join(self.text))
         if self.refusal or self._is_refused:
-            reason = next((one for one in reversed(self.reasons) if _REFUSED_REASON.search(one)), "")
-            told = f"{reason}: {told}" if reason and told else told or reason
-            return ContentRefused(refusals.REFUSED, provider=told)
-        if told:
+            reason = next((reason for reason in reversed(self.reasons) if _REFUSED_REASON.search(reason)), "")
+            return ContentRefused(refusals.REFUSED, provider=refusals.with_reason(reason, text))
+        if text:
             message = _("The model answered in words instead of a picture.")
-            return ProviderError(message, code="no_picture", provider=told)
+            return ProviderError(message, code="no_picture", provider=text)
         if not self.reasons:
             message = _("The provider's answer ended before the picture was complete.")
             return ProviderError(message, code="stream_cut", retryable=True)

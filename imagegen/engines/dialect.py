@@ -1,4 +1,4 @@
-"""What the engines that speak OpenAI's dialect share: one more try without what was not understood, and its streams."""
+"""OpenAI's dialect, as several engines speak it: a second try without unknown parameters, responses, streams."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -7,42 +7,43 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from imagegen import embedded
-from imagegen.engines import refusals
+from imagegen.engines import refusals, responses
 from imagegen.engines.base import Event, Learned, Notice
 from providers import event_streams
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
 from providers.upstream import error_bodies
 
-QUIET = {"response_format", "stream", "partial_images"}  # ours alone: nobody misses them in the picture
+QUIET = {"response_format", "stream", "partial_images"}  # set by us: leaving them out changes no picture
 STREAMING = {"stream", "partial_images"}
 
 Sending = Callable[[Mapping[str, Any]], AbstractContextManager[BlockingResponse]]
 
 
-def asked_twice(
+def send_tolerantly(
     send: Sending, body: dict[str, Any], needed: set[str], read: Callable[[BlockingResponse], Iterator[Event]]
 ) -> Iterator[Event]:
-    """Send `body` and read the answer; when a 400 calls a parameter unknown that is not `needed`, once more without it.
+    """Send `body` and read the response. When a 400 calls parameters unknown that are not `needed`, send it again
+    without them.
 
-    Yields `Learned` for each parameter that was left out the second time. Raises the provider's refusal.
+    Yields `Learned` for each parameter that was left out. Raises the provider's refusal.
     """
-    with send(body) as answer:
-        if answer.status < 400:
-            yield from read(answer)
+    with send(body) as response:
+        if response.status < 400:
+            yield from read(response)
             return
-        refusal = error_bodies.read(answer.content)
-        unknown = _droppable(answer.status, refusal, set(body) - needed)
+        refusal = error_bodies.read(response.content)
+        unknown = _droppable(response.status, refusal, set(body) - needed)
         if not unknown:
-            raise refusals.error_for(answer, refusal)
+            raise refusals.error_for(response, refusal)
     for name in sorted(unknown):
         yield Learned(name)
         if name not in QUIET:
             yield Notice(_("The provider does not know the parameter %(name)s: drawn without it.") % {"name": name})
-    with send({name: value for name, value in body.items() if name not in unknown}) as answer:
-        if answer.status >= 400:
-            raise refusals.error_for(answer)
-        yield from read(answer)
+    with send({name: value for name, value in body.items() if name not in unknown}) as response:
+        if response.status >= 400:
+            raise refusals.error_for(response)
+        yield from read(response)
 
 
 def _droppable(status: int, refusal: error_bodies.ErrorBody, sent: set[str]) -> set[str]:
@@ -55,42 +56,35 @@ def _droppable(status: int, refusal: error_bodies.ErrorBody, sent: set[str]) -> 
     return unknown | (STREAMING & sent) if unknown & STREAMING else unknown
 
 
-def is_stream(answer: BlockingResponse) -> bool:
-    """Whether the server streams: those that do not know how answer plain JSON although asked."""
-    return event_streams.is_event_stream(answer.headers.get("content-type", ""))
+def is_stream(response: BlockingResponse) -> bool:
+    """Whether the server streams: some answer plain JSON although a stream was requested."""
+    return event_streams.is_event_stream(response.headers.get("content-type", ""))
 
 
-def document(answer: BlockingResponse) -> Any:
-    """The answer's JSON with its pictures taken out as bytes. ProviderError (`invalid_answer`) for anything else."""
+def document(response: BlockingResponse) -> Any:
+    """The response's JSON object, its pictures as bytes. Raises ProviderError (`invalid_answer`) for anything else, and
+    the provider's error for an object that holds one.
+    """
     body = bytearray()
-    for chunk in answer.iter_bytes():
+    for chunk in response.iter_bytes():
         body += chunk
-    try:
-        value = embedded.loads(body)
-    except ValueError as error:
-        raise ProviderError(
-            _("The provider's answer is not JSON."),
-            code="invalid_answer",
-            provider=error_bodies.provider_words(bytes(body)),
-        ) from error
-    if not isinstance(value, dict):
-        raise ProviderError(_("The provider's answer has another form than expected."), code="invalid_answer")
+    value = responses.as_object(responses.read(body))
     if value.get("error"):
         raise refusals.as_error(error_bodies.of_value(value["error"]))
     return value
 
 
-def frames(answer: BlockingResponse) -> Iterator[dict[str, Any]]:
-    """The JSON objects of a stream until its end or `[DONE]`, pictures taken out as bytes, of any length.
+def frames(response: BlockingResponse) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a stream until its end or `[DONE]`, their pictures as bytes; frames may have any length.
 
-    Raises the provider's error for a frame that holds one, and ProviderError (`invalid_answer`) for garbage.
+    Raises the provider's error for a frame that holds one, and ProviderError (`invalid_answer`) for what is not JSON.
     """
-    for data in _data(answer.iter_bytes()):
+    for data in _data(response.iter_bytes()):
         if data.startswith(b"[DONE]"):
             return
         try:
             value = embedded.loads(data)
-            data.clear()  # the line has been megabytes; its picture is in `value` now
+            data.clear()  # megabytes, which `value` holds decoded now
         except ValueError as error:
             raise ProviderError(_("The provider's stream cannot be understood."), code="invalid_answer") from error
         if not isinstance(value, dict):
@@ -103,7 +97,8 @@ def frames(answer: BlockingResponse) -> Iterator[dict[str, Any]]:
 def _data(chunks: Iterator[bytes]) -> Iterator[bytearray]:
     """The `data` of server-sent events, comments and other fields left out; lines end in LF or CRLF.
 
-    Not `providers.upstream.sse`: a finished picture is one line of many megabytes, and here it is held once.
+    `providers.upstream.sse` would hold a finished picture, a line of many megabytes, several times. Here it is held
+    once.
     """
     line, data = bytearray(), bytearray()
     for chunk in chunks:

@@ -1,8 +1,8 @@
 """Google's Gemini API and proxies that speak it: `generateContent`, and `predict` for Imagen.
 See docs/upstreams/gemini.md.
 
-The API version stays as it was configured in the address. Refusals come with HTTP 200 and are spread over four members;
-all of them are read. There is no mask, no negative prompt and no number of pictures: more pictures are more calls.
+The API version is the one in the configured address. Refusals come with HTTP 200, in one of four members; all of them
+are read. There is no mask, no negative prompt and no number of pictures: more pictures are more calls.
 """
 
 import re
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import refusals
+from imagegen.engines import engine_fields, refusals, responses
 from imagegen.engines.base import (
     Engine,
     EngineConfig,
@@ -40,7 +40,7 @@ INPUT_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic")
 MAX_SEED = 2**31 - 1  # an int32 there
 PAGE, MAX_PAGES = 1000, 10  # of the model list
 
-# What a request may bring by itself, and where it goes.
+# The parameters that a request may bring, and the objects of the body that they go into.
 CONTENT_PARAMS = {
     "aspectRatio": ("generationConfig", "imageConfig"),
     "imageSize": ("generationConfig", "imageConfig"),
@@ -50,7 +50,7 @@ CONTENT_PARAMS = {
 }
 PREDICT_PARAMS = {"aspectRatio", "sampleImageSize", "personGeneration", "guidanceScale", "language"}
 
-# Finish reasons without a verdict: the same wish may well be drawn next time.
+# Finish reasons that are no refusal: the same request may be drawn the next time.
 UNDECIDED = {"NO_IMAGE", "IMAGE_OTHER", "OTHER", "MALFORMED_RESPONSE", "FINISH_REASON_UNSPECIFIED"}
 BLOCKED = {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "RECITATION", "SPII", "LANGUAGE"}
 
@@ -60,27 +60,18 @@ class Gemini(Engine):
     label = gettext_lazy("Google Gemini")
     help = gettext_lazy("The Gemini API, Vertex in its express mode, and compatible proxies.")
     fields = (
-        EngineField(
-            "url",
-            gettext_lazy("Address"),
-            gettext_lazy("With the API version at its end, for example v1 or v1beta."),
-            kind="url",
-            default=DEFAULT_URL,
-        ),
-        EngineField("secret", gettext_lazy("API key"), kind="secret"),
-        EngineField("model", gettext_lazy("Model"), kind="model"),
+        engine_fields.address(DEFAULT_URL, gettext_lazy("With the API version at its end, for example v1 or v1beta.")),
+        engine_fields.API_KEY,
+        engine_fields.MODEL,
         EngineField(
             "method",
             gettext_lazy("Method"),
             kind="choice",
             choices=(("", gettext_lazy("By the model's name")), (GENERATE, GENERATE), (PREDICT, PREDICT)),
         ),
-        EngineField("size", gettext_lazy("Size"), kind="size"),
-        EngineField(
-            "params",
-            gettext_lazy("Parameters"),
-            gettext_lazy('Merged into the body last, for example {"generationConfig": {"temperature": 1}}.'),
-            kind="json",
+        engine_fields.SIZE,
+        engine_fields.params(
+            gettext_lazy('Merged into the body last, for example {"generationConfig": {"temperature": 1}}.')
         ),
     )
 
@@ -125,23 +116,14 @@ class Gemini(Engine):
         return self.in_calls(run, request, per_call, once)
 
     def _posted(self, config: EngineConfig, run: Run, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        answer = self.call(config, run, "POST", url, json=body)
-        try:
-            value = embedded.loads(answer.content)
-        except ValueError as error:
-            provider = error_bodies.provider_words(answer.content)
-            message = _("The provider's answer is not JSON.")
-            raise ProviderError(message, code="invalid_answer", provider=provider) from error
-        if isinstance(value, list) and value:
-            value = value[0]
-        if not isinstance(value, dict):
-            raise ProviderError(_("The provider's answer has another form than expected."), code="invalid_answer")
-        if value.get("error"):
-            raise _as_error(error_bodies.of_value(value["error"]))
-        return value
+        value = responses.read(self.call(config, run, "POST", url, json=body).content)
+        body = responses.as_object(value[0] if isinstance(value, list) and value else value)
+        if body.get("error"):
+            raise _as_error(error_bodies.of_value(body["error"]))
+        return body
 
     def _method(self, config: EngineConfig, request: PictureRequest) -> str:
-        """Imagen and what nobody knows is predicted, as ever; Gemini's own models generate; edits always do."""
+        """`generateContent` for edits and Gemini's own models, `predict` for Imagen and all other names."""
         if request.is_edit:
             return GENERATE
         if config.method:
@@ -153,38 +135,36 @@ class Gemini(Engine):
             return {**config.headers, "x-goog-api-key": config.secret}  # never in the URL: URLs are logged
         return super().headers(config)
 
-    def error(self, answer: http.BlockingResponse) -> ProviderError:
-        return _as_error(error_bodies.read(answer.content), answer)
+    def error(self, response: http.BlockingResponse) -> ProviderError:
+        return _as_error(error_bodies.read(response.content), response)
 
     # --- for the administrator ---
 
     def models(self, config: EngineConfig) -> list[ModelChoice]:
         listed = self._listed(config)
-        drawing = [one for one in listed if one["draws"]]
-        return [ModelChoice(one["id"], one["name"]) for one in drawing or listed]
+        drawing = [model for model in listed if model["draws"]]
+        return [ModelChoice(model["id"], model["name"]) for model in drawing or listed]
 
     def check(self, config: EngineConfig) -> str:
         listed = self._listed(config)
-        counts = {"count": len(listed), "drawing": sum(one["draws"] for one in listed)}
-        return _("%(count)d models, %(drawing)d of them for pictures.") % counts
+        return self.models_sentence(len(listed), drawing=sum(model["draws"] for model in listed))
 
     def _listed(self, config: EngineConfig) -> list[dict[str, Any]]:
         """Every model of the endpoint's list, page by page: id without `models/`, name, and whether it draws."""
-        found: list[dict[str, Any]] = []
+        models: list[dict[str, Any]] = []
         query: dict[str, Any] = {"pageSize": PAGE}
         for _page in range(MAX_PAGES):
-            answer = self.call(config, None, "GET", f"{config.url or DEFAULT_URL}/models", params=query).json()
-            if not isinstance(answer, dict):
-                raise ProviderError(_("The provider's answer has another form than expected."), code="invalid_answer")
-            for one in answer.get("models") or ():
-                model = str(one.get("name", "")).removeprefix("models/")
-                methods = one.get("supportedGenerationMethods") or ()
+            response = self.call(config, None, "GET", f"{config.url or DEFAULT_URL}/models", params=query)
+            page = responses.as_object(response.json())
+            for entry in page.get("models") or ():
+                model = str(entry.get("name", "")).removeprefix("models/")
+                methods = entry.get("supportedGenerationMethods") or ()
                 draws = capabilities.draws(self.name, model) or methods == [PREDICT]
-                found.append({"id": model, "name": str(one.get("displayName") or ""), "draws": draws})
-            if not (token := answer.get("nextPageToken")):
+                models.append({"id": model, "name": str(entry.get("displayName") or ""), "draws": draws})
+            if not (token := page.get("nextPageToken")):
                 break
             query["pageToken"] = token
-        return found
+        return models
 
 
 # --- generateContent --------------------------------------------------------------------------------------------------
@@ -192,7 +172,7 @@ class Gemini(Engine):
 
 def _content_body(can: Capabilities, request: PictureRequest) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"text": request.prompt}]
-    parts += [_inline(pictures.fitted(one, can.input_types)) for one in request.images]
+    parts += [_inline(pictures.fitted(picture, can.input_types)) for picture in request.images]
     generation: dict[str, Any] = {"responseModalities": ["TEXT", "IMAGE"]}
     if image := _shape(can, request, "imageSize"):
         generation["imageConfig"] = image
@@ -200,10 +180,10 @@ def _content_body(can: Capabilities, request: PictureRequest) -> dict[str, Any]:
         generation["seed"] = request.seed % (MAX_SEED + 1)
     body: dict[str, Any] = {"contents": [{"role": "user", "parts": parts}], "generationConfig": generation}
     for name, value in request.params.items():
-        place: dict[str, Any] = body
-        for step in CONTENT_PARAMS[name]:
-            place = place.setdefault(step, {})
-        place[name] = value
+        parent: dict[str, Any] = body
+        for member in CONTENT_PARAMS[name]:
+            parent = parent.setdefault(member, {})
+        parent[name] = value
     return body
 
 
@@ -212,25 +192,24 @@ def _inline(picture: InputPicture) -> dict[str, Any]:
 
 
 def _shape(can: Capabilities, request: PictureRequest, tier_name: str) -> dict[str, str]:
-    """A wished size as shape and tier; nothing for `auto` and for no wish."""
+    """The size as aspect ratio and tier; empty for `auto` and for no size."""
     if request.size in ("", AUTO):
         return {}
     tier = can.tier(request.size)
     return {"aspectRatio": can.ratio(request.size), **({tier_name: tier} if tier else {})}
 
 
-def _candidates(answer: dict[str, Any], request: PictureRequest) -> Iterator[Event]:
-    """The pictures of an answer, drafts of thinking models left out. Raises what it says instead of a picture."""
-    if usage := _member(answer, "usageMetadata", "usage_metadata"):
+def _candidates(response: dict[str, Any], request: PictureRequest) -> Iterator[Event]:
+    """The pictures of a response, without the drafts of thinking models. Raises why there is none."""
+    if usage := _member(response, "usageMetadata", "usage_metadata"):
         yield TokenUsage(
             input_tokens=_count(_member(usage, "promptTokenCount", "prompt_token_count")),
             output_tokens=_count(_member(usage, "candidatesTokenCount", "candidates_token_count"))
             + _count(_member(usage, "thoughtsTokenCount", "thoughts_token_count")),
         )
-    model = str(_member(answer, "modelVersion", "model_version") or request.model)
-    said, drawn, reasons = [], 0, []
-    for candidate in _objects(answer.get("candidates")):
-        reasons.append(candidate)
+    model = str(_member(response, "modelVersion", "model_version") or request.model)
+    texts, drawn, candidates = [], 0, _objects(response.get("candidates"))
+    for candidate in candidates:
         for part in _objects((candidate.get("content") or {}).get("parts")):
             data = _member(part, "inlineData", "inline_data") or {}
             if part.get("thought"):
@@ -239,32 +218,35 @@ def _candidates(answer: dict[str, Any], request: PictureRequest) -> Iterator[Eve
                 drawn += 1
                 yield Picture(content=content, model=model, seed=request.seed)
             elif isinstance(part.get("text"), str):
-                said.append(part["text"])
+                texts.append(part["text"])
     if not drawn:
-        raise _missing(answer, reasons, words.clean(" ".join(said)))
+        raise _missing(response, candidates, words.clean(" ".join(texts)))
 
 
-def _missing(answer: dict[str, Any], candidates: list[dict[str, Any]], said: str) -> ProviderError:
-    """Why there is no picture: the prompt was blocked, the output was, nothing came, or the model only talked."""
-    feedback = _member(answer, "promptFeedback", "prompt_feedback") or {}
+def _missing(response: dict[str, Any], candidates: list[dict[str, Any]], text: str) -> ProviderError:
+    """Why there is no picture: the prompt or the output was blocked, nothing came, or the model only wrote `text`."""
+    feedback = _member(response, "promptFeedback", "prompt_feedback") or {}
     if reason := _member(feedback, "blockReason", "block_reason"):
-        told = _member(feedback, "blockReasonMessage", "block_reason_message")
-        return _refused(str(reason), words.clean(str(told or "")))
+        message = _member(feedback, "blockReasonMessage", "block_reason_message")
+        return _refused(str(reason), words.clean(str(message or "")))
     for candidate in candidates:
         reason = str(_member(candidate, "finishReason", "finish_reason") or "")
-        told = words.clean(str(_member(candidate, "finishMessage", "finish_message") or "")) or said
+        detail = words.clean(str(_member(candidate, "finishMessage", "finish_message") or "")) or text
         if reason in BLOCKED or (reason.startswith("IMAGE_") and reason not in UNDECIDED):
-            return _refused(reason, told)
+            return _refused(reason, detail)
         if reason in UNDECIDED:
             message = _("The model drew no picture and gave no reason: trying again may help.")
-            return ProviderError(message, code="no_picture", provider=_told(reason, told), retryable=True)
+            return ProviderError(
+                message, code="no_picture", provider=refusals.with_reason(reason, detail), retryable=True
+            )
         if reason == "MAX_TOKENS":
             message = _("The model's answer was cut off before the picture.")
-            return ProviderError(message, code="no_picture", provider=_told(reason, told))
+            return ProviderError(message, code="no_picture", provider=refusals.with_reason(reason, detail))
         if reason not in ("", "STOP"):
-            return ProviderError(_("The model drew no picture."), code="no_picture", provider=_told(reason, told))
-    if said:
-        return ProviderError(_("The model answered in words instead of a picture."), code="no_picture", provider=said)
+            message = _("The model drew no picture.")
+            return ProviderError(message, code="no_picture", provider=refusals.with_reason(reason, detail))
+    if text:
+        return ProviderError(_("The model answered in words instead of a picture."), code="no_picture", provider=text)
     return ProviderError(_("The provider answered without a picture."), code="no_picture", retryable=True)
 
 
@@ -279,43 +261,42 @@ def _predict_body(can: Capabilities, request: PictureRequest) -> dict[str, Any]:
         **_shape(can, request, "sampleImageSize"),
         **request.params,
     }
-    if request.negative_prompt:  # Vertex only: a row's capabilities say so
+    if request.negative_prompt:  # for Vertex alone, where the row's capabilities allow it
         parameters["negativePrompt"] = request.negative_prompt
     if request.seed is not None:
-        parameters.update(
-            seed=request.seed % (MAX_SEED + 1), addWatermark=False
-        )  # a watermark makes seeds useless there
+        # On Vertex a watermark makes seeds useless; docs/upstreams/gemini.md, “predict”.
+        parameters.update(seed=request.seed % (MAX_SEED + 1), addWatermark=False)
     return {"instances": [{"prompt": request.prompt}], "parameters": parameters}
 
 
-def _predictions(answer: dict[str, Any], request: PictureRequest) -> Iterator[Event]:
-    """A filtered picture is an entry without bytes, or no entry at all; an entry with safety scores is none."""
+def _predictions(response: dict[str, Any], request: PictureRequest) -> Iterator[Event]:
+    """The pictures of a response. A filtered one is an entry without bytes, or no entry at all."""
     drawn, reasons = 0, []
-    for entry in _objects(answer.get("predictions")):
+    for entry in _objects(response.get("predictions")):
         if content := embedded.picture_in(_member(entry, "bytesBase64Encoded", "bytes_base64_encoded")):
             drawn += 1
             yield Picture(content=content, revised_prompt=str(entry.get("prompt") or ""))
         elif reason := _member(entry, "raiFilteredReason", "rai_filtered_reason"):
             reasons.append(words.clean(str(reason)))
-    told = "; ".join(dict.fromkeys(reasons))
+    text = "; ".join(dict.fromkeys(reasons))
     if not drawn:
-        raise _refused("", told)
+        raise _refused("", text)
     if reasons:
         sentence = _("The provider's safety rules refused %(count)d pictures.") % {"count": len(reasons)}
-        yield Notice(f"{sentence} {told}")
+        yield Notice(f"{sentence} {text}")
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-def _as_error(body: error_bodies.ErrorBody, answer: http.BlockingResponse | None = None) -> ProviderError:
-    """Google's classes of error: a bad key is a 400 there, and when to try again stands in the details."""
-    status = answer.status if answer else 0
+def _as_error(body: error_bodies.ErrorBody, response: http.BlockingResponse | None = None) -> ProviderError:
+    """Google's errors as ours: there a wrong key is a 400, and the time to wait is in the details."""
+    status = response.status if response else 0
     details = _objects((body.detail or {}).get("details"))
-    reasons = {str(one.get("reason", "")) for one in details}
-    wait = error_bodies.wait_of(answer.headers) if answer else None
-    for one in details:
-        if match := re.fullmatch(r"([0-9.]+)s", str(one.get("retryDelay", ""))):
+    reasons = {str(detail.get("reason", "")) for detail in details}
+    wait = error_bodies.wait_of(response.headers) if response else None
+    for detail in details:
+        if match := re.fullmatch(r"([0-9.]+)s", str(detail.get("retryDelay", ""))):
             wait = float(match[1])
     if "API_KEY_INVALID" in reasons:
         message = _("The provider does not accept the key (%(status)s).") % {"status": status or 400}
@@ -327,33 +308,31 @@ def _as_error(body: error_bodies.ErrorBody, answer: http.BlockingResponse | None
 
 
 def _is_exhausted(details: list[dict[str, Any]]) -> bool:
-    """Whether a quota does not heal soon: one per day, or none at all."""
-    violations = [violation for one in details for violation in _objects(one.get("violations"))]
-    return any("PerDay" in str(one.get("quotaId", "")) or str(one.get("quotaValue", "")) == "0" for one in violations)
+    """Whether waiting does not help: the quota is one per day, or zero."""
+    violations = [violation for detail in details for violation in _objects(detail.get("violations"))]
+    return any(
+        "PerDay" in str(quota.get("quotaId", "")) or str(quota.get("quotaValue", "")) == "0" for quota in violations
+    )
 
 
-def _refused(reason: str, told: str) -> ContentRefused:
-    return ContentRefused(refusals.REFUSED, provider=_told(reason, told))
-
-
-def _told(reason: str, told: str) -> str:
-    return f"{reason}: {told}" if reason and told else reason or told
+def _refused(reason: str, text: str) -> ContentRefused:
+    return ContentRefused(refusals.REFUSED, provider=refusals.with_reason(reason, text))
 
 
 # --- protobuf's JSON --------------------------------------------------------------------------------------------------
 
 
 def _member(value: Mapping[str, Any], *names: str) -> Any:
-    """A member in either of its spellings; None when it is away, which is normal there."""
+    """A member in either of its spellings; None when it is missing: protobuf leaves default values out."""
     return next((value[name] for name in names if value.get(name) is not None), None)
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _count(value: Any) -> int:
-    """64-bit numbers may come as texts."""
+    """A number of tokens: 64-bit integers may come as text."""
     return int(value) if str(value).isdigit() else 0
 
 

@@ -1,8 +1,9 @@
 """OpenAI's image API and everything that speaks it: Azure, LiteLLM, LocalAI, …
 See docs/upstreams/openai.md, “Image generation” and “Image edits”, and docs/upstreams/azure-openai.md, “Images”.
 
-One slow call draws or edits. Where the model can, the answer is streamed and brings pictures on the way. Models differ
-in the parameters that they take: `models.json` knows today's; what a server calls unknown is left out and remembered.
+One slow call draws or edits. Where the model can, the response is streamed and brings partial pictures. Models differ
+in the parameters that they take: `models.json` lists those of today; what a server calls unknown is left out and stored
+with the engine.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import dialect, refusals
+from imagegen.engines import dialect, engine_fields
 from imagegen.engines.base import (
     Engine,
     EngineConfig,
@@ -39,8 +40,8 @@ from providers.errors import BadRequest, ProviderError
 
 DEFAULT_URL = "https://api.openai.com/v1"
 AZURE_HOSTS = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
-PARTIAL_PICTURES = 2  # pictures on the way that we ask for; each costs about a hundred tokens
-UNSTREAMABLE = {"gif", "svg"}  # output formats without pictures on the way
+PARTIAL_PICTURES = 2  # requested by default; each costs about a hundred tokens
+UNSTREAMABLE = {"gif", "svg"}  # output formats without partial pictures
 OWN = {"prompt", "model", "n", "size", "image", "images", "mask", "response_format", "stream", "partial_images"}
 NEEDED = {"prompt", "model"}
 
@@ -50,16 +51,13 @@ class OpenAI(Engine):
     label = gettext_lazy("OpenAI")
     help = gettext_lazy("OpenAI's image API, Azure's, and compatible servers.")
     fields = (
-        EngineField("url", gettext_lazy("Address"), kind="url", default=DEFAULT_URL),
-        EngineField("secret", gettext_lazy("API key"), kind="secret"),
+        engine_fields.address(DEFAULT_URL),
+        engine_fields.API_KEY,
         EngineField("version", gettext_lazy("API version"), gettext_lazy("Sent as api-version; Azure needs one.")),
-        EngineField("model", gettext_lazy("Model"), gettext_lazy("On Azure: the deployment's name."), kind="model"),
-        EngineField("size", gettext_lazy("Size"), kind="size"),
-        EngineField(
-            "params",
-            gettext_lazy("Parameters"),
-            gettext_lazy('Merged last, for example {"quality": "high"}. A null leaves a parameter out.'),
-            kind="json",
+        replace(engine_fields.MODEL, help=gettext_lazy("On Azure: the deployment's name.")),
+        engine_fields.SIZE,
+        engine_fields.params(
+            gettext_lazy('Merged last, for example {"quality": "high"}. A null leaves a parameter out.')
         ),
         EngineField(
             "azure",
@@ -75,7 +73,7 @@ class OpenAI(Engine):
         ),
         EngineField(
             "partial_images",
-            gettext_lazy("Pictures on the way"),
+            gettext_lazy("Partial pictures"),
             gettext_lazy("0 to 3, where the model can; each costs about a hundred tokens more."),
             kind="number",
             default=PARTIAL_PICTURES,
@@ -103,23 +101,23 @@ class OpenAI(Engine):
             nonlocal config
             body = self._body(config, can, request)
             send, needed = self._sender(config, run, can, request), self._needed(config, request)
-            for event in dialect.asked_twice(send, body, needed, partial(self._read, config, run)):
+            for event in dialect.send_tolerantly(send, body, needed, partial(self._read, config, run)):
                 if isinstance(event, Learned):
-                    config = replace(config, dropped=config.dropped | {event.param})  # for the calls after this one
+                    config = replace(config, dropped=config.dropped | {event.param})  # for the next call
                 yield event
 
         return self.in_calls(run, request, can.per_call, once)
 
     def _body(self, config: EngineConfig, can: Capabilities, request: PictureRequest) -> dict[str, Any]:
         body: dict[str, Any] = {"model": request.model, "prompt": request.prompt, "n": request.n}
-        wishes = {
+        chosen = {
             "size": request.size,
             "negative_prompt": request.negative_prompt,
             "seed": request.seed,
             "steps": request.steps,
             "response_format": "b64_json" if can.response_format else "",
         }
-        body.update({name: value for name, value in wishes.items() if value not in ("", None)})
+        body.update({name: value for name, value in chosen.items() if value not in ("", None)})
         body.update(request.params)
         usual = int(config.options.get("partial_images", PARTIAL_PICTURES) or 0)
         previews = min(can.partial, usual if request.previews is None else request.previews)
@@ -132,7 +130,7 @@ class OpenAI(Engine):
         return merged(body, config.params)
 
     def _needed(self, config: EngineConfig, request: PictureRequest) -> set[str]:
-        """The parameters that somebody wished for: a refusal of these is told, not mended."""
+        """The parameters that the request chose: when the provider refuses one, that is an error, not left out."""
         needed = NEEDED | set(request.params)
         needed |= {name for name in ("negative_prompt", "seed", "steps") if getattr(request, name)}
         if request.n > 1:
@@ -150,19 +148,20 @@ class OpenAI(Engine):
             content = self._multipart(config, can, request, body) if request.is_edit else {"json": body}
             with (
                 self.calling(config, run) as options,
-                http.stream_blocking("POST", url, headers=headers, params=query, **content, **options) as answer,
+                http.stream_blocking("POST", url, headers=headers, params=query, **content, **options) as response,
             ):
-                yield answer
+                yield response
 
         return send
 
     def _multipart(
         self, config: EngineConfig, can: Capabilities, request: PictureRequest, body: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """As the official SDK sends it: `image` for one picture, `image[]` for several, the rest as plain fields."""
+        """The form that the official SDK sends: `image` for one picture, `image[]` for several, fields for the rest."""
         name = "image" if len(request.images) == 1 and not self._is_azure(config) else "image[]"
         files = [
-            (name, _part(pictures.fitted(one, can.input_types), f"image-{i}")) for i, one in enumerate(request.images)
+            (name, _part(pictures.fitted(picture, can.input_types), f"image-{number}"))
+            for number, picture in enumerate(request.images)
         ]
         if request.mask:
             files.append(("mask", _part(request.mask, "mask")))
@@ -170,27 +169,27 @@ class OpenAI(Engine):
 
     # --- reading ---
 
-    def _read(self, config: EngineConfig, run: Run, answer: http.BlockingResponse) -> Iterator[Event]:
-        if dialect.is_stream(answer):
-            yield from self._read_stream(answer, run)
+    def _read(self, config: EngineConfig, run: Run, response: http.BlockingResponse) -> Iterator[Event]:
+        if dialect.is_stream(response):
+            yield from self._read_stream(response, run)
             return
-        document = dialect.document(answer)
+        document = dialect.document(response)
         if usage := _used(document):
             yield usage
         for entry in document.get("data") or ():
             if content := self._content(config, run, entry):
                 yield _picture(content, document, entry)
 
-    def _read_stream(self, answer: http.BlockingResponse, run: Run) -> Iterator[Event]:
-        complete, shown = False, 0
-        for frame in dialect.frames(answer):
+    def _read_stream(self, response: http.BlockingResponse, run: Run) -> Iterator[Event]:
+        complete, partial = False, 0
+        for frame in dialect.frames(response):
             run.check()
             content = embedded.picture_in(frame.get("b64_json"))
             kind = str(frame.get("type", ""))
             if kind.endswith(".partial_image") and content:
-                shown += 1
-                fraction = shown / (PARTIAL_PICTURES + 2) if shown <= PARTIAL_PICTURES else 0.9
-                yield Progress(step=shown, fraction=fraction, preview=content, preview_type=pictures.sniff(content))
+                partial += 1
+                fraction = partial / (PARTIAL_PICTURES + 2) if partial <= PARTIAL_PICTURES else 0.9
+                yield Progress(step=partial, fraction=fraction, preview=content, preview_type=pictures.sniff(content))
             elif kind.endswith(".completed") and content:
                 complete = True
                 if usage := _used(frame):
@@ -202,7 +201,7 @@ class OpenAI(Engine):
             )
 
     def _content(self, config: EngineConfig, run: Run, entry: Any) -> bytes | None:
-        """A picture as base64 or by address: compatible servers answer either, whatever was asked."""
+        """A picture that came as base64 or by URL: compatible servers send either, whatever was requested."""
         if not isinstance(entry, dict):
             return None
         for member in ("b64_json", "url"):
@@ -210,9 +209,6 @@ class OpenAI(Engine):
                 return content
         url = entry.get("url")
         return self.download(config, run, url) if isinstance(url, str) and url else None
-
-    def error(self, answer: http.BlockingResponse) -> ProviderError:
-        return refusals.error_for(answer)
 
     # --- addresses and keys ---
 
@@ -228,7 +224,7 @@ class OpenAI(Engine):
         return (parts.hostname or "").endswith(AZURE_HOSTS) or "/openai/deployments/" in parts.path
 
     def _address(self, config: EngineConfig, model: str, operation: str) -> tuple[str, dict[str, str]]:
-        """URL and query of an operation. Azure's classic surface has the deployment in its path, its v1 surface not."""
+        """URL and query of an operation. Azure's classic API has the deployment in its path, its v1 API does not."""
         url, query = config.url or DEFAULT_URL, {"api-version": config.version} if config.version else {}
         if not self._is_azure(config) or "/deployments/" in url or url.endswith("/v1"):
             return f"{url}/images/{operation}", query
@@ -240,9 +236,9 @@ class OpenAI(Engine):
     # --- for the administrator ---
 
     def models(self, config: EngineConfig) -> list[ModelChoice]:
-        """What the endpoint lists, only picture models where some are known as such; our table when it has no list.
+        """The picture models in the endpoint's list, else all of it; our table's when there is no list.
 
-        Azure lists what a region offers, not what was deployed: there an administrator types the name.
+        None for Azure, which lists what a region offers and not what was deployed: an administrator types the name.
         """
         if self._is_azure(config):
             return []
@@ -256,8 +252,7 @@ class OpenAI(Engine):
         listed = self._listed(config)
         if listed is None:
             return _("The server answers; it has no list of models.")
-        drawing = sum(capabilities.draws(self.name, model) for model in listed)
-        return _("%(count)d models, %(drawing)d of them for pictures.") % {"count": len(listed), "drawing": drawing}
+        return self.models_sentence(len(listed), drawing=sum(capabilities.draws(self.name, model) for model in listed))
 
     def _listed(self, config: EngineConfig) -> list[str] | None:
         """The ids in the endpoint's list that are still served; None when it has no such list."""
@@ -265,28 +260,28 @@ class OpenAI(Engine):
         if self._is_azure(config) and not url.endswith("/v1"):
             url = url.partition("/deployments/")[0].removesuffix("/openai") + "/openai" + ("" if query else "/v1")
         try:
-            answer = self.call(config, None, "GET", f"{url}/models", params=query)
+            response = self.call(config, None, "GET", f"{url}/models", params=query)
         except ProviderError as error:
             if error.status in (404, 405) and not self._is_azure(config):
                 return None
             raise
-        value = answer.json()
+        value = response.json()
         entries = value.get("data") if isinstance(value, dict) else value
         today = timezone.now().date().isoformat()
         return [
-            str(one["id"])
-            for one in entries or ()
-            if isinstance(one, dict) and one.get("id") and str(one.get("shutdown_date") or today) >= today
+            str(entry["id"])
+            for entry in entries or ()
+            if isinstance(entry, dict) and entry.get("id") and str(entry.get("shutdown_date") or today) >= today
         ]
 
 
-def _picture(content: bytes, answer: Mapping[str, Any], entry: Mapping[str, Any]) -> Picture:
-    facts = {name: answer[name] for name in ("size", "quality", "background") if isinstance(answer.get(name), str)}
+def _picture(content: bytes, response: Mapping[str, Any], entry: Mapping[str, Any]) -> Picture:
+    facts = {name: response[name] for name in ("size", "quality", "background") if isinstance(response.get(name), str)}
     return Picture(content=content, revised_prompt=str(entry.get("revised_prompt") or ""), provenance=facts)
 
 
-def _used(answer: Mapping[str, Any]) -> TokenUsage | None:
-    usage = answer.get("usage")
+def _used(response: Mapping[str, Any]) -> TokenUsage | None:
+    usage = response.get("usage")
     if not isinstance(usage, dict):
         return None
     return TokenUsage(input_tokens=_count(usage.get("input_tokens")), output_tokens=_count(usage.get("output_tokens")))

@@ -1,11 +1,12 @@
-"""Draws by itself, without any server: the first picture of a new installation, and of every test that needs one.
+"""An engine that draws on this server: the first pictures of a new installation, and pictures for tests.
 
-What it draws has to do with the prompt only through its words and colours, and it says so on every picture.
+The prompt decides the colours and is written on the picture, with a label that says that this is a demo.
 """
 
 import io
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import pictures
 from imagegen.capabilities import Capabilities
+from imagegen.engines import engine_fields
 from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, Picture, Progress, Run
 from imagegen.picture_request import MAX_SEED, PictureRequest
 
@@ -27,10 +29,10 @@ STEP_SECONDS = 0.1  # long enough to be seen
 class Placeholder(Engine):
     name = "placeholder"
     label = gettext_lazy("Demo")
-    help = gettext_lazy("Draws the prompt's words before a landscape, on this very server. No key, no model.")
+    help = gettext_lazy("Draws a landscape with the prompt written on it, on this server. Needs no key and no model.")
     fields = (
-        EngineField("size", gettext_lazy("Size"), kind="size"),
-        EngineField("steps", gettext_lazy("Steps"), kind="number", default=STEPS),
+        engine_fields.SIZE,
+        replace(engine_fields.STEPS, default=STEPS),
         EngineField("step_seconds", gettext_lazy("Seconds per step"), kind="number", default=STEP_SECONDS, option=True),
     )
     demo = True
@@ -53,7 +55,7 @@ class Placeholder(Engine):
         return False
 
     def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
-        from imagegen.engines import scenery
+        from imagegen.engines import scenery  # here: it loads Pillow, which few processes need
 
         first = secrets.randbelow(2**32) if request.seed is None else request.seed
         steps = request.steps or STEPS
@@ -84,7 +86,7 @@ class Placeholder(Engine):
 
 def _painted(request: PictureRequest, seed: int) -> "Image":
     """The picture before its caption: a landscape, or the input picture changed."""
-    from imagegen.engines import scenery
+    from imagegen.engines import scenery  # here: it loads Pillow, which few processes need
 
     scene = scenery.Scene(f"{request.prompt}\n{request.negative_prompt}", seed)
     if not request.images:
@@ -97,7 +99,7 @@ def _painted(request: PictureRequest, seed: int) -> "Image":
         changed = scenery.filled(scene, source.convert("RGB"), mask.convert("L").resize(size))
     else:
         changed = scenery.tinted(scene, source)
-    return scenery.with_insets(changed, [_decoded(one.content) for one in request.images[1:]])
+    return scenery.with_insets(changed, [_decoded(picture.content) for picture in request.images[1:]])
 
 
 def _size(request: PictureRequest) -> tuple[int, int] | None:
@@ -105,7 +107,7 @@ def _size(request: PictureRequest) -> tuple[int, int] | None:
 
 
 def _bounded(size: tuple[int, int]) -> tuple[int, int]:
-    """An input picture's size, made smaller when it is larger than what is drawn here."""
+    """An input picture's size, reduced to the largest that is drawn."""
     scale = min(1.0, 2048 / max(size))
     return max(16, int(size[0] * scale)), max(16, int(size[1] * scale))
 

@@ -10,12 +10,17 @@ from providers.upstream.error_bodies import ErrorBody
 REFUSED = _("The provider's safety rules refused this picture.")
 
 
-def error_for(answer: BlockingResponse, body: ErrorBody | None = None) -> ProviderError:
-    """An answer of 400 and above as our error; `body`: its body, where it was read already."""
-    body = body or error_bodies.read(answer.content)
-    return as_error(body, status=answer.status, wait=error_bodies.wait_of(answer.headers))
+def error_for(response: BlockingResponse, body: ErrorBody | None = None) -> ProviderError:
+    """A response of 400 and above as our error; `body`: its body, where it was read already."""
+    body = body or error_bodies.read(response.content)
+    return as_error(body, status=response.status, wait=error_bodies.wait_of(response.headers))
 
 
 def as_error(body: ErrorBody, *, status: int = 0, wait: float | None = None) -> ProviderError:
-    """What a provider told, in an answer or in mid-stream (`status` 0: none was given), as our error."""
+    """The error in a provider's body as our error; `status` 0 for one in the middle of a stream."""
     return error_bodies.as_error(body, status=status, wait=wait, refused=REFUSED)
+
+
+def with_reason(reason: str, text: str) -> str:
+    """A provider's code of a reason and its words, as one text; either may be empty."""
+    return f"{reason}: {text}" if reason and text else reason or text

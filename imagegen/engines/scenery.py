@@ -205,7 +205,7 @@ def _label(picture: Image.Image, letters: int) -> None:
 
 def _plain(text: str) -> str:
     """One line, without control characters."""
-    return " ".join("".join(" " if unicodedata.category(one).startswith("C") else one for one in text).split())
+    return " ".join("".join(" " if unicodedata.category(char).startswith("C") else char for char in text).split())
 
 
 def _font_for(text: str, letters: int) -> tuple[Font, str]:
@@ -215,15 +215,15 @@ def _font_for(text: str, letters: int) -> tuple[Font, str]:
         if len(known) == len(set(text)):
             break
         font = _system_font(name, letters)
-        if font is not None and len(found := _known(font, text)) > len(known):
-            best, known = font, found
-    return best, _plain("".join(one for one in text if one in known))
+        if font is not None and len(letters_known := _known(font, text)) > len(known):
+            best, known = font, letters_known
+    return best, _plain("".join(char for char in text if char in known))
 
 
 def _known(font: Font, text: str) -> set[str]:
-    """The letters of the text that the font has a shape for; an unknown one looks like a code point without meaning."""
+    """The letters of the text that the font can draw; others look like a code point that no font has."""
     missing = bytes(font.getmask("\U0010ffff"))
-    return {one for one in set(text) if one.isspace() or bytes(font.getmask(one)) != missing}
+    return {char for char in set(text) if char.isspace() or bytes(font.getmask(char)) != missing}
 
 
 @lru_cache(maxsize=16)

@@ -1,9 +1,9 @@
 """AUTOMATIC1111 and its forks (Forge, reForge …) over `/sdapi/v1`.
 
-The server draws one picture at a time for everybody, and its progress and interrupt are global. So every call carries a
-task id that nobody can guess; only when the server says that this very task is running are its previews shown and is it
-interrupted. Servers without their web UI know no tasks: there we interrupt only if an administrator has said that
-nobody else uses the server.
+The server draws one picture at a time for everybody, and its progress and its interrupt are global. So every call
+carries a task id that nobody can guess. Previews are shown, and the server is interrupted, only while it says that this
+task is the one that runs. A server without its web UI has no tasks: it is interrupted only if an administrator has said
+that nobody else uses it.
 """
 
 import base64
@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import pictures
 from imagegen.capabilities import Capabilities
+from imagegen.engines import engine_fields, latents, own_servers
 from imagegen.engines.automatic1111 import wire
 from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, ModelChoice, Notice, Progress, Run
 from imagegen.picture_request import PictureRequest
@@ -30,8 +31,8 @@ from providers.errors import BadRequest, ConfigurationError, GatewayError, Netwo
 
 logger = logging.getLogger(__name__)
 
-DRAWING_SECONDS = 600.0  # without a byte, where no deadline is set: who waits in the server's queue hears nothing
-QUEUED_SECONDS = 1800.0  # how long we go on looking after a cancelled picture that still waits in the server's queue
+DRAWING_SECONDS = 600.0  # without a byte, where no deadline is set: the server sends nothing while a call is queued
+QUEUED_SECONDS = 1800.0  # how long a cancelled picture that is still in the server's queue is watched
 QUICK = http.Limits(connect=5, first_byte=10, idle=10, total=20, max_bytes=32 * 2**20)  # progress, interrupt, lists
 
 
@@ -43,27 +44,21 @@ class Automatic1111(Engine):
         "without --server-name it listens on all interfaces of its machine."
     )
     fields = (
-        EngineField("url", gettext_lazy("Address"), kind="url", required=True, default="http://127.0.0.1:7860"),
+        engine_fields.address("http://127.0.0.1:7860", required=True),
         EngineField(
             "secret",
             gettext_lazy("User and password"),
             gettext_lazy("As given to --api-auth: user:password. Empty when the server asks for none."),
             kind="secret",
         ),
-        EngineField(
-            "model",
-            gettext_lazy("Checkpoint"),
-            gettext_lazy("Loaded for each call and put back afterwards. Empty: whatever the server has loaded."),
-            kind="model",
+        replace(
+            engine_fields.MODEL,
+            label=gettext_lazy("Checkpoint"),
+            help=gettext_lazy("Loaded for each call and put back afterwards. Empty: the one that is loaded."),
         ),
-        EngineField("size", gettext_lazy("Size"), kind="size"),
-        EngineField("steps", gettext_lazy("Steps"), kind="number"),
-        EngineField(
-            "params",
-            gettext_lazy("Parameters"),
-            gettext_lazy('Fields of txt2img and img2img, merged last: {"sampler_name": "Euler a"}'),
-            kind="json",
-        ),
+        engine_fields.SIZE,
+        engine_fields.STEPS,
+        engine_fields.params(gettext_lazy('Fields of txt2img and img2img, merged last: {"sampler_name": "Euler a"}')),
         EngineField(
             "sole_user",
             gettext_lazy("Who else uses the server"),
@@ -72,12 +67,12 @@ class Automatic1111(Engine):
                 "stops whatever it draws."
             ),
             kind="choice",
-            choices=(("", gettext_lazy("Others, perhaps")), ("yes", gettext_lazy("Only this site"))),
+            choices=(("", gettext_lazy("Others may use it")), ("yes", gettext_lazy("Only this site"))),
             option=True,
         ),
     )
     exclusive = True
-    poll_seconds: ClassVar[float] = 1.0  # not more often, says the contract
+    poll_seconds: ClassVar[float] = 1.0
 
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
         return Capabilities(edit=True, mask=True, negative_prompt=True, steps=True, seed=True)
@@ -92,22 +87,21 @@ class Automatic1111(Engine):
         body = wire.body_of(config, request, checkpoint)
         drawn = f"{body['width']}x{body['height']}"
         if request.size and request.size != drawn:
-            facts = {"step": wire.MULTIPLE, "drawn": drawn, "asked": request.size}
-            yield Notice(_("Sides are multiples of %(step)d here: %(drawn)s instead of %(asked)s.") % facts)
+            yield latents.notice(drawn, request.size)
         try:
-            answer = yield from self._send(config, request, body, run)
+            response = yield from self._send(config, request, body, run)
         except ProviderError as error:
-            if error.code != "out_of_memory" or body["batch_size"] == 1 or "batch_size" in config.params:
+            if error.code != own_servers.OUT_OF_MEMORY[0] or body["batch_size"] == 1 or "batch_size" in config.params:
                 raise
             yield Notice(_("The graphics card cannot hold all pictures at once: they are drawn one after the other."))
             body |= {"batch_size": 1, "n_iter": body["batch_size"] * body["n_iter"]}
-            answer = yield from self._send(config, request, body, run)
-        yield from wire.pictures_of(answer, body, checkpoint)
+            response = yield from self._send(config, request, body, run)
+        yield from wire.pictures_of(response, body, checkpoint)
 
     def _send(
         self, config: EngineConfig, request: PictureRequest, body: Mapping[str, Any], run: Run
     ) -> Generator[Event, None, dict[str, Any]]:
-        """The drawing call's answer; sent once more when the connection broke before the server had read it."""
+        """The response to the drawing call, sent again when the connection broke before the server had read it."""
         task = f"task({run.id or 'webui'}-{uuid.uuid4().hex})"
         try:
             return (yield from self._send_as(task, config, request, body, run))
@@ -119,7 +113,7 @@ class Automatic1111(Engine):
     def _send_as(
         self, task: str, config: EngineConfig, request: PictureRequest, body: Mapping[str, Any], run: Run
     ) -> Generator[Event, None, dict[str, Any]]:
-        """Make the call in a second thread and tell the task's progress meanwhile."""
+        """Make the call in a second thread; meanwhile yield the task's progress."""
         url = f"{config.url}/sdapi/v1/{'img2img' if request.is_edit else 'txt2img'}"
         patience = run.remaining() or max(DRAWING_SECONDS, config.limits.first_byte or 0)
         config = replace(config, limits=replace(config.limits, first_byte=patience, idle=patience))
@@ -135,11 +129,11 @@ class Automatic1111(Engine):
                 return wire.decoded(posting.result())
             except BaseException as error:
                 call.cancel()
-                # Closing the connection stops nothing, and a proxy that lost patience has told the server nothing.
+                # Closing the connection does not stop the server, and a proxy that timed out has not told it.
                 if not isinstance(error, ProviderError) or error.status == 504:
-                    self._stop_or_say(config, task)
+                    self._stop_or_log(config, task)
                 if isinstance(error, UpstreamTimeout):
-                    # Sent again it would wait behind its own first attempt.
+                    # A second attempt would wait behind the first in the server's queue.
                     raise UpstreamTimeout(error.message, retryable=False) from error
                 raise
 
@@ -155,7 +149,7 @@ class Automatic1111(Engine):
                     yield Progress(queue=seen.before_us)
                 if seen and not seen.active:
                     continue
-                # Whatever runs: ours, or (without tasks) perhaps somebody else's, whose picture is not for us.
+                # Without tasks the running picture may be somebody else's, which is not shown.
                 running = self._progress(config, skip_picture=bool(seen) or not _is_sole_user(config))
             except GatewayError as error:
                 logger.debug("No progress from the server: %s", error.message)
@@ -169,18 +163,18 @@ class Automatic1111(Engine):
             yield Progress(step=running.step, total=running.steps, fraction=best, preview=preview, preview_type=kind)
 
     def _task(self, config: EngineConfig, task: str, preview_id: int = -1) -> wire.Task | None:
-        """What became of a task of ours; None where the server has no such route (--nowebui)."""
-        asked = {"id_task": task, "id_live_preview": preview_id, "live_preview": True}
+        """The state of a task of ours; None where the server has no such route (--nowebui)."""
+        body = {"id_task": task, "id_live_preview": preview_id, "live_preview": True}
         try:
-            answer = self._quick(config, "POST", "/internal/progress", json=asked).json()
+            response = self._quick(config, "POST", "/internal/progress", json=body).json()
         except ProviderError as error:
             if error.status in (404, 405):
                 return None
             raise
-        return wire.task_of(answer)
+        return wire.task_of(response)
 
     def _is_unheard_of(self, config: EngineConfig, task: str) -> bool:
-        """Whether the server answers and is sure not to have the task: Forge drops a connection without a word."""
+        """Whether the server answers and does not know the task: Forge may drop a connection that it has not read."""
         try:
             seen = self._task(config, task)
         except GatewayError:
@@ -188,22 +182,22 @@ class Automatic1111(Engine):
         return seen is not None and not (seen.queued or seen.active or seen.completed)
 
     def _progress(self, config: EngineConfig, *, skip_picture: bool) -> wire.Running:
-        """Whatever the server draws just now, whoever asked for it."""
+        """What the server draws now, whoever requested it."""
         params = {"skip_current_image": "true" if skip_picture else "false"}
         return wire.running_of(self._quick(config, "GET", "/sdapi/v1/progress", params=params).json())
 
     # --- stopping -----------------------------------------------------------------------------------------------------
 
     def cancel(self, config: EngineConfig, upstream_id: str) -> None:
-        """Interrupt the task if it is the one that runs. The server cannot take one out of its queue: a task that
-        still waits is interrupted as soon as it begins, by a thread that looks after it.
+        """Interrupt the task if it is the one that runs. The server cannot remove one from its queue: a thread waits
+        for a task that is still queued and interrupts it when it begins.
         """
         if self._stop(config, upstream_id):
             name = f"stop {upstream_id[:20]}"
             threading.Thread(target=self._stop_later, args=(config, upstream_id), name=name, daemon=True).start()
 
     def _stop(self, config: EngineConfig, task: str) -> bool:
-        """Interrupt while the task runs, until the server has noted it; true when the task has yet to begin."""
+        """Interrupt the task if it runs, until the server confirms it; true when the task is still queued."""
         for _attempt in range(5):
             seen = self._task(config, task)
             if seen is None and not _is_sole_user(config):
@@ -215,10 +209,10 @@ class Automatic1111(Engine):
             if seen is None or seen.active:
                 self._quick(config, "POST", "/sdapi/v1/interrupt")
                 running = self._progress(config, skip_picture=True)
-                # A job that begins takes the flag down, so one sent a moment too early is lost.
+                # A job that begins clears the flag, so an interrupt sent a moment too early is lost.
                 if running.interrupted or not running.jobs:
                     return False
-            time.sleep(0.1)  # the call is on its way, perhaps
+            time.sleep(0.1)  # the server may not have read the call yet
         return False
 
     def _stop_later(self, config: EngineConfig, task: str) -> None:
@@ -227,10 +221,10 @@ class Automatic1111(Engine):
             while time.monotonic() < ends and self._stop(config, task):
                 time.sleep(self.poll_seconds)
         except GatewayError as error:
-            logger.warning("A cancelled picture could not be taken back from the server: %s", error.message)
+            logger.warning("A cancelled picture could not be stopped on the server: %s", error.message)
 
-    def _stop_or_say(self, config: EngineConfig, task: str) -> None:
-        """`cancel` on the way out of a failed or cancelled run, whose own error must not be lost."""
+    def _stop_or_log(self, config: EngineConfig, task: str) -> None:
+        """`cancel` for a run that ends with an error of its own, which must not be replaced."""
         try:
             self.cancel(config, task)
         except GatewayError as error:
@@ -243,24 +237,23 @@ class Automatic1111(Engine):
         listed = self._quick(config, "GET", "/sdapi/v1/sd-models").json()
         if not isinstance(listed, list):
             raise ProviderError(_("The server's list of checkpoints cannot be understood."), code="invalid_answer")
-        names = [one.get("model_name") for one in listed if isinstance(one, dict)]
+        names = [entry.get("model_name") for entry in listed if isinstance(entry, dict)]
         return [ModelChoice(name, name) for name in names if isinstance(name, str)]
 
     def check(self, config: EngineConfig) -> str:
-        found = len(self.models(config))
-        return _("The server answers and has %(count)d checkpoints.") % {"count": found}
+        return _("The server answers and has %(count)d checkpoints.") % {"count": len(self.models(config))}
 
     def _checkpoint(self, config: EngineConfig, wanted: str, run: Run) -> str:
-        """The checkpoint's `model_name`; the server would take no notice of one that it does not have."""
+        """The checkpoint's `model_name`; the server would ignore one that it does not have."""
         if not wanted:
             return ""
         listed = self.call(replace(config, limits=QUICK), run, "GET", f"{config.url}/sdapi/v1/sd-models").json()
-        known = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-        for one in known:
-            title = str(one.get("title"))
-            if wanted in (one.get("model_name"), title, title.partition(" [")[0], one.get("filename")):
-                return str(one.get("model_name") or wanted)
-        names = ", ".join(str(one.get("model_name")) for one in known[:20])
+        checkpoints = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+        for checkpoint in checkpoints:
+            title = str(checkpoint.get("title"))
+            if wanted in (checkpoint.get("model_name"), title, title.partition(" [")[0], checkpoint.get("filename")):
+                return str(checkpoint.get("model_name") or wanted)
+        names = ", ".join(str(checkpoint.get("model_name")) for checkpoint in checkpoints[:20])
         sentence = _("The server has no checkpoint “%(name)s”. It has: %(names)s.") % {"name": wanted, "names": names}
         if wanted == config.model:
             raise ConfigurationError(sentence, code="model_not_found", param="model")
@@ -270,11 +263,11 @@ class Automatic1111(Engine):
         if config.auth or not config.secret:
             return super().headers(replace(config, secret=""))
         if ":" not in config.secret:
-            raise ConfigurationError(_("The key of this engine is written as user:password."))
+            raise ConfigurationError(_("Write this engine's key as user:password."))
         return {**config.headers, "Authorization": f"Basic {base64.b64encode(config.secret.encode()).decode()}"}
 
-    def error(self, answer: http.BlockingResponse) -> ProviderError:
-        return wire.error_of(answer)
+    def error(self, response: http.BlockingResponse) -> ProviderError:
+        return wire.error_of(response)
 
     def _quick(self, config: EngineConfig, method: str, path: str, **body: Any) -> http.BlockingResponse:
         return self.call(replace(config, limits=QUICK), None, method, config.url + path, **body)

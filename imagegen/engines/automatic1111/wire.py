@@ -1,4 +1,4 @@
-"""AUTOMATIC1111's JSON: the call's body, the pictures of its answer, its tasks and its errors. No network here."""
+"""AUTOMATIC1111's JSON: the body of a call, the pictures of its response, tasks and errors. No network."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,8 +7,10 @@ from typing import Any
 
 import orjson
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from imagegen import embedded, pictures
+from imagegen.engines import latents, own_servers
 from imagegen.engines.base import EngineConfig, Event, Notice, Picture
 from imagegen.engines.params import merged
 from imagegen.picture_request import PictureRequest
@@ -18,10 +20,9 @@ from providers.upstream import error_bodies, words
 
 DEFAULT_STEPS = 25  # the server's own default is 50, twice what is sensible
 DEFAULT_SIDE = 512
-MULTIPLE = 8  # of both sides; the server rounds down without a word
 
-# What may come with a request. The server's other fields write files there, run scripts, or change options that it does
-# not put back afterwards: those belong to the administrator's `params`.
+# What a request may bring. The server's other fields write files there, run scripts, or change options that it does
+# not restore afterwards: only an administrator's `params` may have those.
 REQUEST_PARAMS = frozenset(
     [
         *("sampler_name", "scheduler", "cfg_scale", "distilled_cfg_scale", "image_cfg_scale", "denoising_strength"),
@@ -33,6 +34,20 @@ REQUEST_PARAMS = frozenset(
     ]
 )
 
+_WRONG_KEY: own_servers.Refusal = (
+    "invalid_api_key",
+    gettext_lazy("The server does not accept the user name and password of this engine."),
+    False,
+)
+REFUSALS: dict[int, own_servers.Refusal] = {
+    401: _WRONG_KEY,
+    403: _WRONG_KEY,
+    504: (
+        "upstream_timeout",
+        gettext_lazy("A proxy in front of the server timed out: its time limit is too short for drawing."),
+        False,
+    ),
+}
 
 # --- what is sent -----------------------------------------------------------------------------------------------------
 
@@ -47,8 +62,8 @@ def body_of(config: EngineConfig, request: PictureRequest, checkpoint: str) -> d
         "batch_size": request.n,
         "n_iter": 1,
         # The server's size does not follow the input picture.
-        "width": multiple(request.width or (first.width if first else 0) or DEFAULT_SIDE),
-        "height": multiple(request.height or (first.height if first else 0) or DEFAULT_SIDE),
+        "width": latents.nearest(request.width or (first.width if first else 0) or DEFAULT_SIDE),
+        "height": latents.nearest(request.height or (first.height if first else 0) or DEFAULT_SIDE),
     }
     if request.negative_prompt:
         body["negative_prompt"] = request.negative_prompt
@@ -62,16 +77,11 @@ def body_of(config: EngineConfig, request: PictureRequest, checkpoint: str) -> d
         body["override_settings"] = {"sd_model_checkpoint": checkpoint}
     body = merged(merged(body, request.params), config.params)
     if overrides := body.get("override_settings"):
-        overrides.pop("samples_format", None)  # would stay so for everybody, and is ignored in the answer
+        overrides.pop("samples_format", None)  # is not restored afterwards, and does not change the response
         body["override_settings_restore_afterwards"] = True
     if body.get("enable_hr") and body.get("hr_additional_modules") is None:
-        body["hr_additional_modules"] = ["Use same choices"]  # without it Forge fails; the others do not look at it
+        body["hr_additional_modules"] = ["Use same choices"]  # Forge fails without it; the others ignore it
     return body
-
-
-def multiple(side: int) -> int:
-    """The nearest multiple of 8."""
-    return max(MULTIPLE, (side + MULTIPLE // 2) // MULTIPLE * MULTIPLE)
 
 
 # --- what comes back --------------------------------------------------------------------------------------------------
@@ -79,7 +89,7 @@ def multiple(side: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What the server says of one task id. All false: it has not heard of it (yet)."""
+    """The server's state of one task id. All false: the server does not know it, or not yet."""
 
     queued: bool = False
     active: bool = False
@@ -90,26 +100,26 @@ class Task:
     preview_id: int = -1
 
 
-def task_of(answer: Any) -> Task | None:
-    """`POST /internal/progress`; None for what is no such answer."""
-    if not isinstance(answer, dict):
+def task_of(response: Any) -> Task | None:
+    """The response to `POST /internal/progress`; None for anything else."""
+    if not isinstance(response, dict):
         return None
-    waiting = re.search(r"(\d+)/\d+", str(answer.get("textinfo") or ""))  # In queue: 1/2
-    seen = answer.get("id_live_preview")
+    waiting = re.search(r"(\d+)/\d+", str(response.get("textinfo") or ""))  # In queue: 1/2
+    preview_id = response.get("id_live_preview")
     return Task(
-        queued=answer.get("queued") is True,
-        active=answer.get("active") is True,
-        completed=answer.get("completed") is True,
+        queued=response.get("queued") is True,
+        active=response.get("active") is True,
+        completed=response.get("completed") is True,
         before_us=int(waiting[1]) if waiting else 0,
-        fraction=number(answer.get("progress")),
-        preview=embedded.picture_in(answer.get("live_preview")),
-        preview_id=seen if isinstance(seen, int) else -1,
+        fraction=number(response.get("progress")),
+        preview=embedded.picture_in(response.get("live_preview")),
+        preview_id=preview_id if isinstance(preview_id, int) else -1,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What the server draws just now, whoever asked for it. `jobs` is 0 while it is idle."""
+    """What the server draws now, whoever requested it. `jobs` is 0 while it is idle."""
 
     jobs: int = 0
     step: int = 0
@@ -119,9 +129,9 @@ class Running:
     preview: bytes | None = None
 
 
-def running_of(answer: Any) -> Running:
-    """`GET /sdapi/v1/progress`; idle for what is no such answer."""
-    if not isinstance(answer, dict) or not isinstance(state := answer.get("state"), dict):
+def running_of(response: Any) -> Running:
+    """The response to `GET /sdapi/v1/progress`; idle for anything else."""
+    if not isinstance(response, dict) or not isinstance(state := response.get("state"), dict):
         return Running()
     jobs, rounds, step, steps = (
         int(number(state.get(name)) or 0) for name in ("job_count", "job_no", "sampling_step", "sampling_steps")
@@ -131,8 +141,8 @@ def running_of(answer: Any) -> Running:
         step=rounds * steps + step,
         steps=max(jobs, 1) * steps,  # -1 while a checkpoint loads
         interrupted=state.get("interrupted") is True,
-        fraction=number(answer.get("progress")),
-        preview=embedded.picture_in(answer.get("current_image")),
+        fraction=number(response.get("progress")),
+        preview=embedded.picture_in(response.get("current_image")),
     )
 
 
@@ -140,33 +150,33 @@ def number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def decoded(answer: BlockingResponse) -> dict[str, Any]:
-    """The answer of a drawing call, its pictures as bytes. ProviderError (`invalid_answer`) for anything else."""
+def decoded(response: BlockingResponse) -> dict[str, Any]:
+    """The response to a drawing call, its pictures as bytes. ProviderError (`invalid_answer`) for anything else."""
     try:
-        value = embedded.loads(answer.content)
+        value = embedded.loads(response.content)
     except ValueError as error:
-        said = words.clean(answer.text)
-        raise ProviderError(_("The server's answer is not JSON."), code="invalid_answer", provider=said) from error
+        provider = words.clean(response.text)
+        raise ProviderError(_("The server's answer is not JSON."), code="invalid_answer", provider=provider) from error
     if not isinstance(value, dict) or not isinstance(value.get("images"), list):
         raise ProviderError(_("The server's answer holds no pictures."), code="invalid_answer")
     return value
 
 
-def pictures_of(answer: dict[str, Any], body: Mapping[str, Any], checkpoint: str) -> Iterator[Event]:
-    """The pictures that were asked for: without the grid in front of them and the maps of extensions behind them.
+def pictures_of(response: dict[str, Any], body: Mapping[str, Any], checkpoint: str) -> Iterator[Event]:
+    """The requested pictures, without the grid before them and the maps of extensions after them.
 
-    Seeds go by the pictures that came: after an interrupt the list of seeds is longer.
+    After an interrupt there are more seeds than pictures: the first ones belong to the pictures.
     """
-    info = _info(answer)
+    info = _info(response)
     first = info.get("index_of_first_image")
     first = first if isinstance(first, int) and first > 0 else 0
-    images = answer["images"][first : first + int(body["batch_size"]) * int(body["n_iter"])]
+    images = response["images"][first : first + int(body["batch_size"]) * int(body["n_iter"])]
     seeds = info.get("all_seeds")
     model = str(info.get("sd_model_name") or "")
     if checkpoint and model and model != checkpoint and not checkpoint.endswith(f"_{model}"):  # folder_name
-        yield Notice(_("Drawn with %(model)s, not with %(asked)s.") % {"model": model, "asked": checkpoint})
-    kept = ("sampler_name", "scheduler", "steps", "cfg_scale", "sd_model_hash", "denoising_strength", "clip_skip")
-    provenance = {name: info[name] for name in kept if info.get(name) is not None}
+        yield Notice(_("Drawn with %(model)s, not with %(requested)s.") % {"model": model, "requested": checkpoint})
+    members = ("sampler_name", "scheduler", "steps", "cfg_scale", "sd_model_hash", "denoising_strength", "clip_skip")
+    provenance = {name: info[name] for name in members if info.get(name) is not None}
     for index, image in enumerate(images):
         content = embedded.picture_in(image)
         if content is None:
@@ -180,10 +190,10 @@ def pictures_of(answer: dict[str, Any], body: Mapping[str, Any], checkpoint: str
         )
 
 
-def _info(answer: dict[str, Any]) -> dict[str, Any]:
+def _info(response: dict[str, Any]) -> dict[str, Any]:
     """`info` is JSON inside a text."""
     try:
-        info = orjson.loads(answer.get("info") or "{}")
+        info = orjson.loads(response.get("info") or "{}")
     except (ValueError, TypeError):
         return {}
     return info if isinstance(info, dict) else {}
@@ -192,59 +202,44 @@ def _info(answer: dict[str, Any]) -> dict[str, Any]:
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
-def error_of(answer: BlockingResponse) -> ProviderError:
-    kind, said = _said(answer)
-    code, sentence, retryable = _judged(answer.status, kind, said)
+def error_of(response: BlockingResponse) -> ProviderError:
+    kind, text = _error_text(response)
+    code, sentence, retryable = _classified(response.status, kind, text)
     return ProviderError(
         sentence,
         code=code,
-        provider=said,
+        provider=text,
         retryable=retryable,
-        retry_after=error_bodies.wait_of(answer.headers),
-        status=answer.status,
+        retry_after=error_bodies.wait_of(response.headers),
+        status=response.status,
     )
 
 
-def _said(answer: BlockingResponse) -> tuple[str, str]:
-    """The error's class and the server's words, out of the bodies of A, of Forge, of FastAPI, and of proxies.
+def _error_text(response: BlockingResponse) -> tuple[str, str]:
+    """The error's class and the server's words, in the formats of AUTOMATIC1111, Forge, FastAPI and proxies.
 
-    Of a 422 only the places and the reasons: its `input` is what somebody wrote.
+    Of a 422 only members and reasons: its `input` repeats what a person wrote.
     """
     try:
-        body = orjson.loads(answer.content)
+        body = orjson.loads(response.content)
     except ValueError:
-        return "", words.clean(answer.text)
+        return "", words.clean(response.text)
     if not isinstance(body, dict):
-        return "", words.clean(answer.text)
+        return "", words.clean(response.text)
     kind = body.get("error") if isinstance(body.get("error"), str) else ""
-    said = body.get("errors") or body.get("message") or body.get("detail") or kind or ""
-    if isinstance(said, list):
-        told = [one for one in said if isinstance(one, dict)]
-        said = "; ".join(f"{'.'.join(str(part) for part in one.get('loc') or ())}: {one.get('msg')}" for one in told)
-    return str(kind), words.clean(str(said))
+    text = body.get("errors") or body.get("message") or body.get("detail") or kind or ""
+    if isinstance(text, list):
+        details = [item for item in text if isinstance(item, dict)]
+        text = "; ".join(f"{'.'.join(map(str, item.get('loc') or ()))}: {item.get('msg')}" for item in details)
+    return str(kind), words.clean(str(text))
 
 
-def _judged(status: int, kind: str, said: str) -> tuple[str, str, bool]:
-    """Code, sentence, and whether the same call may work a moment later."""
-    if status in (401, 403):
-        return "invalid_api_key", _("The server does not accept the user name and password of this engine."), False
-    if status == 404 and said in ("Not Found", "HTTPException", ""):
+def _classified(status: int, kind: str, text: str) -> own_servers.Refusal:
+    if status == 404 and text in ("Not Found", "HTTPException", ""):
         return "api_not_enabled", _("The server's API is not enabled: start it with --api."), False
-    if "OutOfMemory" in kind or "out of memory" in said.lower():
-        sentence = _("The server's graphics card ran out of memory: a smaller size or fewer pictures may help.")
-        return "out_of_memory", sentence, False
-    if "NansException" in kind or "NansException" in said:
+    if status not in (401, 403) and own_servers.is_out_of_memory(kind, text):
+        return own_servers.OUT_OF_MEMORY
+    if status not in (401, 403) and ("NansException" in kind or "NansException" in text):
         sentence = _("The model gave an unusable picture: the server's precision or its VAE does not fit.")
         return "unusable_picture", sentence, False
-    if status in (502, 503):
-        return "upstream_unavailable", _("A proxy says that the server is not there."), True
-    if status == 504:
-        sentence = _("A proxy lost patience with the server: its time limit is shorter than the drawing.")
-        return "upstream_timeout", sentence, False
-    if status == 413:
-        return "request_too_large", _("The server refuses so large a request."), False
-    if status == 429:
-        return "rate_limit_exceeded", _("The server takes no more requests at the moment."), True
-    if status < 500:
-        return "refused", _("The server refused the request."), False
-    return "provider_error", _("The server failed while it drew."), False
+    return own_servers.refusal(status, REFUSALS)

@@ -1,9 +1,9 @@
 """ComfyUI: a queue of graphs, an event socket, and files.
 
-A drawing is a graph in the API format with the wishes written into it, queued as one prompt under an id of ours. The
-socket tells how far it is; `GET /history/{id}` is the truth about how it ended, so a lost socket costs previews and
-nothing else. We stop what is ours: a pending prompt by its id, a running one after a look at what runs, because old
-servers interrupt whatever that is.
+A request becomes a graph in the API format with its values filled in, queued as one prompt under an id of ours. The
+socket reports progress; how it ended is read from `GET /history/{id}`, so a lost socket costs previews and nothing
+else. Only our own prompts are stopped: a pending one by its id, a running one after a look at the queue, because old
+servers interrupt whatever runs.
 """
 
 import logging
@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import pictures, workflow
 from imagegen.capabilities import Capabilities
+from imagegen.engines import engine_fields, latents, own_servers
 from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, ModelChoice, Notice, Picture, Run
 from imagegen.engines.comfyui import failures, plan, results
 from imagegen.engines.comfyui.client import Client
@@ -32,7 +33,7 @@ from providers.errors import ConfigurationError, GatewayError, ProviderError
 logger = logging.getLogger(__name__)
 
 STOP_PAUSES = (0.05, 0.1, 0.2, 0.0)  # seconds after each attempt
-MOST_PROBLEMS = 5  # told at once
+MOST_PROBLEMS = 5  # named in one error
 
 
 class ComfyUI(Engine):
@@ -43,12 +44,9 @@ class ComfyUI(Engine):
         "checkpoints is used. ComfyUI asks for no key by itself: put a proxy in front if others can reach it."
     )
     fields = (
-        EngineField("url", gettext_lazy("Address"), kind="url", required=True, default="http://127.0.0.1:8188"),
-        EngineField(
-            "secret",
-            gettext_lazy("API key"),
-            gettext_lazy("Sent as a Bearer token, for the proxy in front of the server."),
-            kind="secret",
+        engine_fields.address("http://127.0.0.1:8188", required=True),
+        replace(
+            engine_fields.API_KEY, help=gettext_lazy("Sent as a Bearer token, for the proxy in front of the server.")
         ),
         EngineField("workflow", gettext_lazy("Workflow"), gettext_lazy("In the API format."), kind="json"),
         EngineField(
@@ -67,18 +65,13 @@ class ComfyUI(Engine):
             gettext_lazy("Ids with commas. Empty: all nodes that save pictures."),
             option=True,
         ),
-        EngineField("model", gettext_lazy("Model"), kind="model"),
-        EngineField("size", gettext_lazy("Size"), kind="size"),
-        EngineField("steps", gettext_lazy("Steps"), kind="number"),
-        EngineField(
-            "params",
-            gettext_lazy("Parameters"),
-            gettext_lazy('Further members of the queued prompt, for example {"front": true}.'),
-            kind="json",
-        ),
+        engine_fields.MODEL,
+        engine_fields.SIZE,
+        engine_fields.STEPS,
+        engine_fields.params(gettext_lazy('Further members of the queued prompt, for example {"front": true}.')),
     )
     resumable = True
-    poll_seconds: ClassVar[float] = 2.0  # between looks at queue and history, where the socket is silent or away
+    poll_seconds: ClassVar[float] = 2.0  # between requests for queue and history, while the socket is silent or closed
     reopen_seconds: ClassVar[float] = 5.0  # before a lost socket is tried again
 
     # --- what can be said ---------------------------------------------------------------------------------------------
@@ -87,7 +80,7 @@ class ComfyUI(Engine):
         try:
             return plan.capabilities_of(plan.plan_of(config))
         except ConfigurationError:
-            return Capabilities()  # `prepare` and `check` say what is wrong with the workflow
+            return Capabilities()  # `prepare` and `check` raise what is wrong with the workflow
 
     def takes_param(self, config: EngineConfig, name: str) -> bool:
         return False
@@ -111,8 +104,7 @@ class ComfyUI(Engine):
         client = Client(self, config, run)
         width, height = plan.size_of(made, request)
         if request.width and request.size != (drawn := f"{width}x{height}"):
-            facts = {"step": plan.MULTIPLE, "drawn": drawn, "asked": request.size}
-            yield Notice(_("Sides are multiples of %(step)d here: %(drawn)s instead of %(asked)s.") % facts)
+            yield latents.notice(drawn, request.size)
         uploads = self._uploads(client, made, request)
         per_call = self.capabilities(config, request.model).per_call
         calls = -(-request.n // per_call)
@@ -125,10 +117,10 @@ class ComfyUI(Engine):
         yield from self.in_calls(run, request, per_call, once)
 
     def _uploads(self, client: Client, made: Plan, request: PictureRequest) -> dict[str, Any]:
-        """Put what the graph needs onto the server; the names it goes by there."""
+        """Upload what the graph needs; returns the names on the server, and the model where the request chose none."""
         types = self.capabilities(client.config, request.model).input_types
-        given = [pictures.fitted(picture, types) for picture in request.images]  # of a GIF it would load every frame
-        uploads: dict[str, Any] = {"image": [client.upload(picture) for picture in given]}
+        inputs = [pictures.fitted(picture, types) for picture in request.images]  # of a GIF it would load every frame
+        uploads: dict[str, Any] = {"image": [client.upload(picture) for picture in inputs]}
         if request.mask and made.mask_is_in_picture:
             uploads["image"][0] = client.upload_mask(request.mask.content, uploads["image"][0])
         elif request.mask:
@@ -145,34 +137,34 @@ class ComfyUI(Engine):
     def _with_room(
         self, client: Client, made: Plan, graph: workflow.Graph, run: Run, share: tuple[float, float]
     ) -> Iterator[Event]:
-        """One prompt; once more after the graphics card was full and the server has unloaded what it could."""
+        """One prompt; queued again once after the server ran out of memory and freed what it could."""
         try:
             yield from self._prompt(client, made, graph, run, share)
         except ProviderError as error:
-            if error.code != failures.OUT_OF_MEMORY:
+            if error.code != own_servers.OUT_OF_MEMORY[0]:
                 raise
         else:
             return
-        yield Notice(_("The graphics card was full: the server made room, and the picture is drawn again."))
+        yield Notice(_("The graphics card was out of memory. The server freed some and draws the picture again."))
         client.free()
         yield from self._prompt(client, made, graph, run, share)
 
     def _prompt(
         self, client: Client, made: Plan, graph: workflow.Graph, run: Run, share: tuple[float, float]
     ) -> Iterator[Event]:
-        """Queue the graph, wait for its end, fetch its pictures. The socket is open before: events are not kept."""
+        """Queue the graph, wait for its end, fetch its pictures. The socket opens first: events are not stored."""
         client_id, prompt_id = uuid.uuid4().hex, str(uuid.uuid4())
         with self._socket(client, client_id, run) as socket:
             refused = False
             try:
-                run.started(prompt_id)  # before: we may be killed in the moment after
+                run.started(prompt_id)  # first: this process may be killed right after the call
                 try:
                     posted = client.post(graph, made.nodes, prompt_id, client_id)
                 except ProviderError:
                     refused = True
                     raise
                 if posted["prompt_id"] != prompt_id:
-                    prompt_id = posted["prompt_id"]  # servers from before 2025 choose it themselves
+                    prompt_id = posted["prompt_id"]  # servers from before 2025 choose the id
                     run.started(prompt_id)
                 if failures.dropped_outputs(posted.get("node_errors")) & made.saving():
                     raise failures.refused_workflow(posted, graph, made.nodes)
@@ -180,7 +172,7 @@ class ComfyUI(Engine):
                 entry = yield from wait(client, socket, state, client_id, run, poll=self.poll_seconds)
             except BaseException:
                 if not refused:
-                    self._stop_or_say(client.config, prompt_id, client_id)
+                    self._stop_or_log(client.config, prompt_id, client_id)
                 raise
         yield from self._pictures(client, entry, state, graph, made)
 
@@ -192,8 +184,8 @@ class ComfyUI(Engine):
     ) -> Iterator[Event]:
         if failed := results.failure(entry, graph):
             raise failed
-        found = results.files(entry, made.outputs)
-        if not found and not state.pictures:
+        files = results.files(entry, made.outputs)
+        if not files and not state.pictures:
             raise ProviderError(_("The workflow ended without a picture."), code="no_picture")
         values = {kind: workflow.current_value(graph, made.nodes, kind) for kind in ("seed", "model", "steps")}
         facts = {
@@ -203,7 +195,7 @@ class ComfyUI(Engine):
         }
         for content in state.pictures:
             yield _picture(content, facts)
-        for file in found:
+        for file in files:
             yield _picture(client.view(file), facts)
 
     # --- after a restart, and stopping --------------------------------------------------------------------------------
@@ -216,14 +208,14 @@ class ComfyUI(Engine):
             state = PromptState(upstream_id, graph, workflow.output_nodes(graph))
             if queued:
                 state.started = queued.running
-                # The events go to the client that posted.
+                # Events are sent to the client that posted the prompt.
                 with self._socket(client, queued.client_id or uuid.uuid4().hex, run) as socket:
                     entry = yield from wait(client, socket, state, "", run, poll=self.poll_seconds)
             else:
                 entry = client.history(upstream_id)
                 graph = results.graph_of(entry)
         except BaseException:
-            self._stop_or_say(config, upstream_id)
+            self._stop_or_log(config, upstream_id)
             raise
         if not entry:
             raise failures.vanished(restarted=True)
@@ -235,9 +227,9 @@ class ComfyUI(Engine):
         self._stop(Client(self, config), upstream_id)
 
     def _stop(self, client: Client, prompt_id: str, client_id: str = "") -> None:
-        """Take the prompt out of the queue, or break it off if it is the one that runs; look again until it is gone.
+        """Remove the prompt from the queue, or interrupt it if it is the one that runs; repeat until it is gone.
 
-        A flag that is set a moment too early is lost when the run begins; one that a long step does not look at is not.
+        An interrupt that comes a moment before the run begins is lost. One that comes in a long step is not.
         """
         for pause in STOP_PAUSES:
             queued = client.queue_entry(prompt_id, client_id)
@@ -249,8 +241,8 @@ class ComfyUI(Engine):
                 client.delete(queued.prompt_id)
             time.sleep(pause)
 
-    def _stop_or_say(self, config: EngineConfig, prompt_id: str, client_id: str = "") -> None:
-        """On the way out of a run that was cancelled or went wrong, whose own error must not be lost."""
+    def _stop_or_log(self, config: EngineConfig, prompt_id: str, client_id: str = "") -> None:
+        """`_stop` for a run that ends with an error of its own, which must not be replaced."""
         try:
             self._stop(Client(self, config), prompt_id, client_id)
         except GatewayError as error:
@@ -259,7 +251,7 @@ class ComfyUI(Engine):
     # --- models, check, errors ----------------------------------------------------------------------------------------
 
     def models(self, config: EngineConfig) -> list[ModelChoice]:
-        """What the mapped model node offers, else the checkpoints."""
+        """The models that the mapped node offers, else the checkpoints."""
         made = plan.plan_of(config)
         class_type, key = "CheckpointLoaderSimple", ""
         for node_id, name in workflow.mapped(made.nodes, "model")[:1]:
@@ -269,13 +261,13 @@ class ComfyUI(Engine):
         return [ModelChoice(name, name) for name in workflow.Installed(info).model_choices(class_type, key)]
 
     def installed(self, config: EngineConfig) -> workflow.Installed:
-        """Every node class of the server, for `workflow.check` and `workflow.guess_nodes`; a megabyte or two."""
+        """Every node class of the server, for `workflow.check` and `workflow.guess_nodes`: a megabyte or two."""
         return workflow.Installed(Client(self, config).object_info())
 
     def dry_run(
         self, config: EngineConfig, request: PictureRequest
     ) -> tuple[workflow.Graph, list[workflow.GraphProblem]]:
-        """The graph as it would be queued for this request, and what the server would say against it. Draws nothing."""
+        """The graph that would be queued for this request, and its problems on this server. Draws nothing."""
         request = self.prepare(config, request)
         made = plan.plan_of(config, plan.purpose_of(request))
         names = {"image": [f"picture-{number}.png" for number, _one in enumerate(request.images, start=1)]}
@@ -290,14 +282,13 @@ class ComfyUI(Engine):
             if not count:
                 raise ConfigurationError(_("The server answers, but it has no checkpoint for the built-in workflow."))
             return _("ComfyUI %(version)s answers and has %(count)d models.") % {"version": version, "count": count}
-        problems = [one for one in workflow.check(made.graph, made.nodes, self.installed(config)) if one.fatal]
-        if problems:
-            told = " ".join(one.message for one in problems[:MOST_PROBLEMS])
-            raise ConfigurationError(told, code="invalid_workflow")
+        problems = workflow.check(made.graph, made.nodes, self.installed(config))
+        if fatal := [problem.message for problem in problems if problem.fatal]:
+            raise ConfigurationError(" ".join(fatal[:MOST_PROBLEMS]), code="invalid_workflow")
         return _("ComfyUI %(version)s answers, and the workflow fits it.") % {"version": version}
 
-    def error(self, answer: http.BlockingResponse) -> ProviderError:
-        return failures.refusal(answer)
+    def error(self, response: http.BlockingResponse) -> ProviderError:
+        return failures.refusal(response)
 
 
 def _picture(content: bytes, facts: dict[str, Any]) -> Picture:

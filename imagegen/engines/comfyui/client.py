@@ -1,4 +1,4 @@
-"""ComfyUI's routes, as one run uses them. Every call goes through the engine's own door."""
+"""ComfyUI's HTTP routes. Every call goes through `Engine.call` or its options."""
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ FILES = http.Limits(connect=5, first_byte=120, idle=120, total=600, max_bytes=25
 
 @dataclass(frozen=True, slots=True)
 class QueueEntry:
-    """Where a prompt is in the queue; `before_us` counts what runs as well."""
+    """A prompt in the server's queue; `before_us` counts the running one too."""
 
     prompt_id: str
     client_id: str
@@ -38,12 +38,12 @@ class QueueEntry:
     raw_graph: Any = field(default=None, repr=False)
 
     def graph(self) -> workflow.Graph:
-        """What was queued; empty when the server does not show it."""
+        """The queued graph; empty when the server does not send it."""
         return workflow.parse(self.raw_graph) if isinstance(self.raw_graph, dict) and self.raw_graph else {}
 
 
 class Client:
-    """One server. With a run its calls end when the run is cancelled; without one they stand alone."""
+    """One server. With a run, its calls end when the run is cancelled."""
 
     def __init__(self, engine: "ComfyUI", config: EngineConfig, run: Run | None = None) -> None:
         self.engine = engine
@@ -55,10 +55,10 @@ class Client:
         return self.engine.call(config, self.run, method, self.config.url + path, **body)
 
     def _object(self, path: str) -> dict[str, Any]:
-        answer = self._call("GET", path).json()
-        if not isinstance(answer, dict):
+        response = self._call("GET", path).json()
+        if not isinstance(response, dict):
             raise ProviderError(_("The server's answer cannot be understood."), code="invalid_answer")
-        return answer
+        return response
 
     @contextmanager
     def socket(self, client_id: str) -> Iterator[http.WebSocket]:
@@ -77,16 +77,16 @@ class Client:
     def post(
         self, graph: workflow.Graph, nodes: Sequence[workflow.NodeValue], prompt_id: str, client_id: str
     ) -> dict[str, Any]:
-        """Queue the graph; the server's answer. Raises what the server says against the workflow, node by node.
+        """Queue the graph; returns the server's response. Raises what the server refuses, node by node.
 
-        When the answer is lost, the server is asked whether it has the prompt before anything is sent again: the same
-        id posted twice runs twice.
+        When the response is lost, the queue is read before anything is sent again: an id that is posted twice runs
+        twice.
         """
         body = {
             "prompt": graph,
             "prompt_id": prompt_id,
             "client_id": client_id,
-            "extra_data": {"preview_method": "auto"},  # servers that know it are silent otherwise
+            "extra_data": {"preview_method": "auto"},  # servers that know it send no previews otherwise
         }
         body = merged(body, self.config.params)
         try:
@@ -105,19 +105,19 @@ class Client:
         config = replace(self.config, limits=QUICK)
         with self.engine.calling(config, self.run) as options:
             headers = self.engine.headers(config)
-            answer = http.request("POST", f"{config.url}/prompt", headers=headers, json=body, **options)
-        if answer.status >= 400:
-            raise failures.refusal(answer, graph, nodes)
-        posted = answer.json()
+            response = http.request("POST", f"{config.url}/prompt", headers=headers, json=body, **options)
+        if response.status >= 400:
+            raise failures.refusal(response, graph, nodes)
+        posted = response.json()
         if not isinstance(posted, dict) or not isinstance(posted.get("prompt_id"), str):
             raise ProviderError(_("The server's answer names no prompt."), code="invalid_answer")
         return posted
 
     def queue_entry(self, prompt_id: str, client_id: str = "") -> QueueEntry | None:
-        """Where the prompt is; None when the queue does not have it (any more).
+        """The prompt's entry in the queue; None when it is not, or no longer, in it.
 
-        Servers that give ids of their own are asked by client id. Items differ in length between versions, and the
-        pending ones come in heap order.
+        For servers that choose the prompt's id, the entry is found by the client's id. Items differ in length between
+        versions, and pending ones come in heap order.
         """
         queue = self._object("/queue")
         running, pending = _items(queue.get("queue_running")), _items(queue.get("queue_pending"))
@@ -132,43 +132,43 @@ class Client:
         return None
 
     def history(self, prompt_id: str) -> dict[str, Any]:
-        """The entry of a prompt that has ended, however; empty for unknown, pending and running ones."""
+        """The entry of a prompt that has ended, well or not; empty for unknown, pending and running prompts."""
         entry = self._object(f"/history/{quote(prompt_id)}").get(prompt_id)
         return entry if isinstance(entry, dict) else {}
 
     def delete(self, prompt_id: str) -> None:
-        """Take a pending prompt out of the queue; nothing happens to any other."""
+        """Remove a pending prompt from the queue; no effect on any other."""
         self._call("POST", "/queue", json={"delete": [prompt_id]})
 
     def interrupt(self, prompt_id: str) -> None:
-        """Break off this prompt. Old servers do not look at the id and break off whatever runs: look first."""
+        """Interrupt this prompt. Old servers ignore the id and interrupt whatever runs: read the queue first."""
         self._call("POST", "/interrupt", json={"prompt_id": prompt_id})
 
     def free(self) -> None:
-        """Make room on the graphics card."""
+        """Free memory of the graphics card."""
         self._call("POST", "/free", json={"unload_models": True, "free_memory": True})
 
     # --- files ---
 
     def upload(self, picture: InputPicture) -> str:
-        """Put an input picture there; the name that LoadImage takes. The server may choose another than ours."""
+        """Upload an input picture; returns its name for LoadImage, which the server may have changed."""
         return self._upload("/upload/image", picture.content, picture.content_type, {"type": "input"})
 
     def upload_mask(self, mask: bytes, onto: str) -> str:
-        """Give the uploaded picture `onto` the mask's transparency; the name of the new picture."""
+        """Give the uploaded picture `onto` the mask's transparency; returns the name of the new picture."""
         subfolder, _slash, filename = onto.rpartition("/")
         original = {"filename": filename, "subfolder": subfolder, "type": "input"}
         data = {"type": "input", "original_ref": orjson.dumps(original).decode()}
         return self._upload("/upload/mask", mask, "image/png", data)
 
     def _upload(self, path: str, content: bytes, content_type: str, data: Mapping[str, str]) -> str:
-        # Files are never cleaned up there, and a name that is taken would be changed: one nobody else has.
+        # The server keeps uploads for ever and renames one whose name is taken: this name is unique.
         name = f"webui-{uuid.uuid4().hex}.{EXTENSIONS.get(content_type, 'png')}"
         files = {"image": (name, content, content_type)}
-        answer = self._call("POST", f"/api{path}", FILES, files=files, data=data).json()
-        if not isinstance(answer, dict) or not isinstance(answer.get("name"), str):
+        response = self._call("POST", f"/api{path}", FILES, files=files, data=data).json()
+        if not isinstance(response, dict) or not isinstance(response.get("name"), str):
             raise ProviderError(_("The server does not say where it put the picture."), code="invalid_answer")
-        return "/".join(filter(None, (str(answer.get("subfolder") or ""), answer["name"])))
+        return "/".join(filter(None, (str(response.get("subfolder") or ""), response["name"])))
 
     def view(self, file: OutputFile) -> bytes:
         params = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
@@ -177,7 +177,7 @@ class Client:
     # --- discovery ---
 
     def object_info(self, class_type: str = "") -> dict[str, Any]:
-        """What is installed: every node class, or one (empty when it is not there)."""
+        """The installed node classes: all, or one (empty when it is not installed)."""
         return self._object(f"/object_info/{quote(class_type, safe='')}" if class_type else "/object_info")
 
     def version(self) -> str:

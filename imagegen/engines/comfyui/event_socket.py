@@ -1,4 +1,4 @@
-"""The event socket of one run: opened again when it breaks, and done without when it cannot be had."""
+"""The event socket of one run: opened again when it breaks, replaced by waiting while it cannot be opened."""
 
 import logging
 import time
@@ -16,10 +16,10 @@ logger = logging.getLogger(__name__)
 
 
 class EventSocket:
-    """`with EventSocket(…) as socket:` tries to open the socket; `receive` is all there is to know about it."""
+    """`with EventSocket(…) as socket:` tries to open it; `receive` works whether it is open or not."""
 
     def __init__(self, client: Client, client_id: str, run: Run, *, reopen_seconds: float) -> None:
-        self.broken = False  # it was open once and was lost: frames are missing, and the server may be another
+        self.broken = False  # it was lost once: frames are missing, and the server may have been restarted
         self._client = client
         self._client_id = client_id
         self._run = run
@@ -52,8 +52,8 @@ class EventSocket:
         try:
             message = self._socket.receive(seconds if left is None else min(seconds, left))
         except GatewayError as error:
-            self._run.check()  # a cancelled run closes the socket under us
-            logger.info("The server's socket broke off: %s", error.message)
+            self._run.check()  # a cancelled run closes the socket
+            logger.info("The server's socket was lost: %s", error.message)
             self.broken = True
             self._close()
             return None
@@ -61,13 +61,13 @@ class EventSocket:
         return message
 
     def _open(self) -> None:
-        """Under the same id again: only to this client are the events of our prompt sent."""
+        """Open it, always under the same id: the server sends the events of our prompt to this client alone."""
         self._next_try = time.monotonic() + self._reopen_seconds
         try:
             self._socket = self._stack.enter_context(self._client.socket(self._client_id))
             self._socket.send_json(HELLO)
         except GatewayError as error:
-            logger.info("No socket from the server, asking it from time to time instead: %s", error.message)
+            logger.info("The server's socket cannot be opened, its queue is polled instead: %s", error.message)
             self._close()
 
     def _close(self) -> None:

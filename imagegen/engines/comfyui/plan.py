@@ -1,4 +1,4 @@
-"""What a configuration and a request come to: a graph, where the wishes go, which wishes it can take. No network."""
+"""A plan: the graph of a configuration and a request, its node map, and what it can express. No network."""
 
 import secrets
 from collections.abc import Mapping
@@ -9,17 +9,20 @@ from django.utils.translation import gettext as _
 
 from imagegen import workflow
 from imagegen.capabilities import Capabilities
+from imagegen.engines import latents
 from imagegen.engines.base import EngineConfig
 from imagegen.picture_request import PictureRequest
 from providers.errors import BadRequest, ConfigurationError
 
-LARGEST_SEED = 2**50  # of the seeds we draw; larger ones may be asked for
-MULTIPLE = 8  # of both sides: a latent's pixel is 8 of the picture's
+LARGEST_SEED = 2**50  # of random seeds; a request may choose a larger one
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`outputs` are the node ids that an administrator named; empty: whatever saves pictures."""
+    """A graph with its node map. `outputs`: the ids that an administrator named; empty: every node that saves pictures.
+
+    `built_in`: the graph is ours, because the administrator gave none.
+    """
 
     graph: workflow.Graph
     nodes: tuple[workflow.NodeValue, ...]
@@ -37,20 +40,20 @@ class Plan:
 
     @property
     def mask_is_in_picture(self) -> bool:
-        """Whether a mask has to come as the first picture's own transparency."""
+        """Whether a mask has to be the transparency of the first picture."""
         return "mask" not in self.kinds and any(
             workflow.mask_is_in_picture(self.graph, node_id) for node_id in self.pictures[:1]
         )
 
     def saving(self) -> set[str]:
-        """Ids of the nodes whose pictures we want."""
-        found = workflow.output_nodes(self.graph)
-        previews = {node_id for node_id in found if self.graph[node_id]["class_type"] == "PreviewImage"}
-        return set(self.outputs) or (found - previews) or found
+        """Ids of the nodes whose pictures are the result."""
+        outputs = workflow.output_nodes(self.graph)
+        previews = {node_id for node_id in outputs if self.graph[node_id]["class_type"] == "PreviewImage"}
+        return set(self.outputs) or (outputs - previews) or outputs
 
 
 def plan_of(config: EngineConfig, purpose: workflow.Purpose = "generate") -> Plan:
-    """Raises ConfigurationError, in words, for a workflow or a node map that cannot be read."""
+    """The plan for a purpose. Raises ConfigurationError for a workflow or a node map that cannot be read."""
     graph = workflow.parse(config.workflow) if config.workflow else workflow.default_graph(purpose)
     nodes = (config.workflow and workflow.read_nodes(config.nodes)) or workflow.guess_nodes(graph)
     return Plan(graph, tuple(nodes), output_ids(config), built_in=not config.workflow)
@@ -67,7 +70,7 @@ def purpose_of(request: PictureRequest) -> workflow.Purpose:
 
 
 def capabilities_of(plan: Plan) -> Capabilities:
-    """What the node map can express. A built-in graph exists for every purpose."""
+    """What the node map can express. There is a built-in graph for every purpose."""
     kinds = plan.kinds
     return Capabilities(
         generate=plan.built_in or not plan.pictures,
@@ -82,7 +85,7 @@ def capabilities_of(plan: Plan) -> Capabilities:
 
 
 def check(plan: Plan, config: EngineConfig, request: PictureRequest) -> None:
-    """Refuse what the node map has no place for and `Capabilities` has no word for."""
+    """Raise for what the node map lacks and `Capabilities` cannot say: BadRequest, ConfigurationError."""
     if "prompt" not in plan.kinds:
         sentence = _("No node of the workflow takes the prompt: choose one in the node map.")
         raise ConfigurationError(sentence, code="invalid_workflow")
@@ -101,25 +104,21 @@ def is_sized(plan: Plan) -> bool:
 
 
 def size_of(plan: Plan, request: PictureRequest) -> tuple[int | None, int | None]:
-    """Width and height in steps of 8; None: as the workflow says. A built-in edit keeps its picture's size."""
+    """Width and height that can be drawn; None: the workflow's own. A built-in edit keeps its picture's size."""
     width, height = request.width, request.height
     if width is None and plan.built_in and request.images:
         width, height = request.images[0].width or None, request.images[0].height or None
-    return multiple(width), multiple(height)
-
-
-def multiple(side: int | None) -> int | None:
-    return None if side is None else max(MULTIPLE, (side + MULTIPLE // 2) // MULTIPLE * MULTIPLE)
+    return width and latents.nearest(width), height and latents.nearest(height)
 
 
 def seed_of(request: PictureRequest) -> int:
-    """The wished seed or a random one: with the last one the server would run nothing and give the old file again."""
+    """The requested seed or a random one: for an equal graph the server would draw nothing and return the old file."""
     return secrets.randbelow(LARGEST_SEED + 1) if request.seed is None else request.seed
 
 
 def filled(plan: Plan, request: PictureRequest, uploads: Mapping[str, Any]) -> workflow.Graph:
-    """The graph with everything written in. `uploads` has what was put on the server: `image` (a list), `mask`, and
-    `model` where nobody chose one.
+    """The graph with all values filled in. `uploads` are the names of files on the server: `image` (a list) and
+    `mask`; and `model`, where the request chose none.
     """
     width, height = size_of(plan, request)
     return workflow.fill(

@@ -1,4 +1,4 @@
-"""Waiting for one prompt: the socket says how far it is, the server's own lists where it is and how it ended."""
+"""The wait for the end of a prompt: progress comes from the socket, position and result from queue and history."""
 
 import logging
 import time
@@ -14,19 +14,19 @@ from providers.errors import GatewayError
 
 logger = logging.getLogger(__name__)
 
-UNREACHABLE_SECONDS = 30.0  # how long the server may be away in the middle of a run
-REST_SECONDS = 0.5  # for the last frames of a run that history calls ended …
-PICTURES_SECONDS = 5.0  # … and for those that bring its pictures
+UNREACHABLE_SECONDS = 30.0  # how long the server may be unreachable during a run
+REST_SECONDS = 0.5  # without a frame, after which a prompt that is in history sends no more …
+PICTURES_SECONDS = 5.0  # … and the same where its pictures come as frames
 
 
 def wait(
     client: Client, socket: EventSocket, state: PromptState, client_id: str, run: Run, *, poll: float
 ) -> Generator[Progress, None, dict[str, Any]]:
-    """Tell progress until the prompt has ended; returns its history entry, whatever it says.
+    """Yield progress until the prompt has ended; returns its history entry, also that of a failed prompt.
 
-    The queue, which holds whole workflows, is read only while it can tell something: before the start, and when the
-    socket is or was away. In the silence of a long step only the history is. The run's time limit counts from the
-    start: nobody can help the pictures before ours. Raises ProviderError when the prompt is nowhere.
+    The queue, which holds whole workflows, is read only before the start and when the socket is or was closed. While a
+    long step is silent, only the history is read. The run's time limit counts from the start of the prompt, not while
+    others run before it. Raises ProviderError when the prompt is in neither queue nor history.
     """
     limit = run.remaining()
     looked, away_since = time.monotonic(), 0.0
@@ -51,7 +51,7 @@ def wait(
             away_since = away_since or time.monotonic()
             if not error.retryable or time.monotonic() - away_since > UNREACHABLE_SECONDS:
                 raise
-            logger.info("The server is away while it draws: %s", error.message)
+            logger.info("The server is unreachable during a run: %s", error.message)
             continue
         if entry:
             yield from _rest(socket, state, PICTURES_SECONDS if state.expects_pictures else REST_SECONDS)
@@ -69,7 +69,7 @@ def wait(
 
 
 def _rest(socket: EventSocket, state: PromptState, seconds: float) -> Generator[Progress, None, None]:
-    """What the socket still has to say of a prompt that history calls ended: it may have been looked at too early."""
+    """The last frames of a prompt that is in history already: some come after it is written there."""
     while socket.is_open and not state.ended and (message := socket.receive(seconds)) is not None:
         if progress := state.read(message):
             yield progress

@@ -1,4 +1,4 @@
-"""What the WebSocket says about one prompt: how far it is, previews, its end. Frames in, facts out; no network here."""
+"""The state of one prompt, read from the frames of the event socket: progress, previews, end. No network."""
 
 import struct
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from imagegen.engines.base import Progress
 from imagegen.engines.comfyui import failures
 
 PREVIEW, PREVIEW_WITH_METADATA = 1, 4  # kinds of binary frames
-SAMPLING_WEIGHT = 20  # a sampler takes nearly all the time: it counts as so many other nodes
+SAMPLING_WEIGHT = 20  # a sampler counts as so many other nodes, because it takes nearly all the time
 HELLO = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}  # so that previews name their prompt
 
 
 class PromptState:
-    """One prompt, seen through frames that may be lost, doubled, or somebody else's.
+    """One prompt. Frames may be lost, doubled, or belong to other prompts, which are ignored.
 
-    Frames of other prompts are left out: those of prompts without a client go to every socket. Steps are throttled, so
-    only `value / max` counts, never the number of frames. `share` is this prompt's part of a run of several.
+    The server throttles steps, so progress is `value / max` and never the number of frames. `share` is this prompt's
+    part of a run of several: where it begins and how much it is, from 0 to 1.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class PromptState:
             for node_id in workflow.upstream(graph, outputs)
         }
         self.started = self.ended = False
-        self.queue_moved = False  # a `status` came; whoever looks at the queue takes this down
+        self.queue_moved = False  # a `status` came; set back by who reads the queue
         self.failure: Mapping[str, Any] | None = None  # the data of an execution_error
         self.interrupted = False
-        self.pictures: list[bytes] = []  # final ones, of SaveImageWebsocket: they are in no history
+        self.pictures: list[bytes] = []  # final ones, of SaveImageWebsocket, which are not in history
         self._share = share
         self._done: set[str] = set()
         self._node = ""
@@ -46,11 +46,11 @@ class PromptState:
 
     @property
     def expects_pictures(self) -> bool:
-        """Whether final pictures come over the socket, and from nowhere else."""
+        """Whether final pictures come over the socket alone."""
         return any(self._is_final(node_id) for node_id in self.weights)
 
     def read(self, message: str | bytes) -> Progress | None:
-        """Take a frame in; what can be shown because of it. Frames that make no sense are left out."""
+        """Read a frame; returns the progress that it brings. Frames that cannot be understood are ignored."""
         if isinstance(message, bytes):
             return self._binary(message)
         try:
@@ -82,7 +82,7 @@ class PromptState:
         return self._progress() if (fraction, self._value, self.started) != before else None
 
     def _on_execution_start(self, data: dict[str, Any]) -> None:
-        pass  # that it has begun is all it says
+        pass  # `_event` has set `started`, which is all that it means
 
     def _on_execution_cached(self, data: dict[str, Any]) -> None:
         nodes = data.get("nodes")
@@ -105,7 +105,7 @@ class PromptState:
         for node_id, facts in nodes.items() if isinstance(nodes, dict) else ():
             if not isinstance(facts, dict):
                 continue
-            shown = str(facts.get("display_node_id") or node_id)  # nodes that a node made count as it
+            shown = str(facts.get("display_node_id") or node_id)  # a node made by another counts as the other
             if facts.get("state") == "finished" and shown == str(node_id):
                 self._done.add(shown)
             elif facts.get("state") == "running":
@@ -116,7 +116,7 @@ class PromptState:
         self._done.add(str(data.get("display_node") or data.get("node")))
 
     def _on_execution_success(self, data: dict[str, Any]) -> None:
-        self._done.update(self.weights)  # the history entry is not written yet: the end is `executing` without a node
+        self._done.update(self.weights)  # not the end: history is written before `executing` without a node
 
     def _on_execution_error(self, data: dict[str, Any]) -> None:
         if not failures.is_only_a_report(data):
@@ -133,7 +133,7 @@ class PromptState:
     # --- binary ---
 
     def _binary(self, message: bytes) -> Progress | None:
-        """Previews, and the final pictures of SaveImageWebsocket, which look like previews in full size and PNG."""
+        """Previews, and the final pictures of SaveImageWebsocket, which look like previews of full size in PNG."""
         if len(message) < 8:
             return None
         kind, number = struct.unpack(">II", message[:8])
@@ -148,21 +148,21 @@ class PromptState:
             node_id, picture = str(facts.get("node_id") or ""), message[8 + number :]
         elif kind != PREVIEW:
             return None
-        found = pictures.sniff(picture)
-        if not found or self.ended or not self.started:
+        content_type = pictures.sniff(picture)
+        if not content_type or self.ended or not self.started:
             return None
-        if self._is_final(node_id) and found == "image/png":
+        if self._is_final(node_id) and content_type == "image/png":
             self.pictures.append(picture)
             return None
-        # Without metadata a preview belongs to the step told last, which may have been somebody else's.
+        # Without metadata a preview belongs to the last step reported, which may be another prompt's.
         if kind == PREVIEW and (self._knows_metadata or not self._step_was_ours):
             return None
-        return self._progress(preview=picture, preview_type=found)
+        return self._progress(preview=picture, preview_type=content_type)
 
     def _is_final(self, node_id: str) -> bool:
         return node_id in self.graph and self.graph[node_id]["class_type"] == workflow.SAVE_IMAGE_WEBSOCKET
 
-    # --- how far ---
+    # --- progress ---
 
     def _fraction(self) -> float:
         part = min(1.0, self._value / self._max) if self._max > 0 else 0.0

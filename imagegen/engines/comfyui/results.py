@@ -1,4 +1,4 @@
-"""A history entry: which files came out, or why none did. No network here."""
+"""A history entry: the files of a prompt, or why it failed. No network."""
 
 import struct
 from collections.abc import Iterator, Mapping
@@ -25,9 +25,9 @@ class OutputFile:
 
 
 def failure(entry: Mapping[str, Any], graph: workflow.Graph) -> GatewayError | None:
-    """Why the run of this entry failed; None for a good one.
+    """The error of this entry; None for a run that succeeded.
 
-    `status_str` alone is no proof: a circle that is found while running leaves `success` beside the error.
+    `status_str` alone does not tell: a circle that is found while running leaves `success` beside the error.
     """
     status = entry.get("status")
     messages = status.get("messages") if isinstance(status, Mapping) else None
@@ -47,14 +47,14 @@ def failure(entry: Mapping[str, Any], graph: workflow.Graph) -> GatewayError | N
 def files(entry: Mapping[str, Any], wanted: frozenset[str] = frozenset()) -> list[OutputFile]:
     """The pictures of the wanted output nodes (empty: all), each once.
 
-    Of all nodes only saved files count, as long as there are any: PreviewImage shows masks and the same picture again.
-    A node that was named by hand gives what it has.
+    Of all nodes only saved files count, if there are any: PreviewImage shows masks and the same pictures again. Of a
+    wanted node every file counts.
     """
-    found = list(dict.fromkeys(_entries(entry)))
+    files = list(dict.fromkeys(_entries(entry)))
     if wanted:
-        return [one for one in found if one.node_id in wanted]
-    saved = [one for one in found if one.type == "output"]
-    unique = {(one.type, one.subfolder, one.filename): one for one in reversed(saved or found)}
+        return [file for file in files if file.node_id in wanted]
+    saved = [file for file in files if file.type == "output"]
+    unique = {(file.type, file.subfolder, file.filename): file for file in reversed(saved or files)}
     return list(reversed(unique.values()))
 
 
@@ -62,34 +62,34 @@ def _entries(entry: Mapping[str, Any]) -> Iterator[OutputFile]:
     outputs = entry.get("outputs")
     for node_id, output in outputs.items() if isinstance(outputs, Mapping) else ():
         for listed in output.values() if isinstance(output, Mapping) else ():
-            for one in listed if isinstance(listed, list) else ():
-                name = one.get("filename") if isinstance(one, Mapping) else None
+            for item in listed if isinstance(listed, list) else ():
+                name = item.get("filename") if isinstance(item, Mapping) else None
                 if isinstance(name, str) and name.lower().endswith(PICTURE_SUFFIXES):
-                    kind, subfolder = str(one.get("type") or "output"), str(one.get("subfolder") or "")
+                    kind, subfolder = str(item.get("type") or "output"), str(item.get("subfolder") or "")
                     yield OutputFile(name, subfolder, kind, str(node_id))
 
 
 def graph_of(entry: Mapping[str, Any]) -> workflow.Graph:
-    """The graph that was run, as the entry keeps it; empty when it keeps none that can be read."""
+    """The graph that was run, as the entry has it; empty when it cannot be read."""
     prompt = entry.get("prompt")
     graph = prompt[2] if isinstance(prompt, list) and len(prompt) > 2 else None
     return workflow.parse(graph) if isinstance(graph, Mapping) and graph else {}
 
 
 def without_graph(picture: bytes) -> bytes:
-    """The picture without the graph that ComfyUI writes into PNG files; everything else stays as it is."""
+    """The picture without the graph that ComfyUI writes into PNG files; nothing else changes."""
     if not picture.startswith(PNG):
         return picture
-    view, kept, start, found = memoryview(picture), [memoryview(PNG)], len(PNG), False
+    view, chunks, start, has_graph = memoryview(picture), [memoryview(PNG)], len(PNG), False
     while start + 12 <= len(picture):
         (length,) = struct.unpack(">I", view[start : start + 4])
         kind, end = bytes(view[start + 4 : start + 8]), start + 12 + length
         name = bytes(view[start + 8 : start + 8 + min(length, 80)]).partition(b"\0")[0]
         if kind in (b"tEXt", b"zTXt", b"iTXt") and name in PRIVATE_TEXTS:
-            found = True
+            has_graph = True
         else:
-            kept.append(view[start:end])
+            chunks.append(view[start:end])
         start = end
         if kind == b"IEND":
             break
-    return b"".join(kept) if found else picture
+    return b"".join(chunks) if has_graph else picture

@@ -273,7 +273,7 @@ def test_a_full_graphics_card_is_cleared_once(config, upstream, comfy):
     comfy.fail(("torch.OutOfMemoryError", "Allocation on device 0"))
     drawn = draw(ENGINE, config, **SMALL)
     assert len(drawn.pictures) == 1
-    assert "made room" in drawn.notices[0]
+    assert "freed some" in drawn.notices[0]
     assert upstream.asked("/free")[0].json == {"unload_models": True, "free_memory": True}
 
     comfy.fail(("torch.OutOfMemoryError", "Allocation on device 0"), ("torch.OutOfMemoryError", "Again"))
