@@ -21,7 +21,7 @@ class KeyAuthentication(BaseAuthentication):
         key = presented_key(request.headers.get("Authorization", ""), request.headers.get("api-key", ""))
         if key is None:
             return None
-        caller = callers.caller_for_key_blocking(key)
+        caller = callers.caller_for_key_blocking(key, request.path)
         return user_of(caller), caller
 
     def authenticate_header(self, request: Request) -> str:

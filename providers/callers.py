@@ -2,8 +2,9 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -16,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from providers import background, runtime
 from providers.catalogue.versioned import Versioned
-from providers.errors import ConfigurationError, Unauthenticated
+from providers.errors import ConfigurationError, Forbidden, Unauthenticated
 from providers.facts import Caller
 from providers.models import KEY_PREFIX, ClientKey, key_digest
 
@@ -32,7 +33,9 @@ SCOPES = {
 CACHE_SIZE = 10_000  # callers per process
 LAST_USED_SECONDS = 60.0  # a key's last use is written at most this often
 TOKEN_PREFIX = "st-"  # noqa: S105  a mark, not a secret
-TOKEN_SECONDS = 600  # how long the token that stands for a browser session is accepted
+TOKEN_SECONDS = 600  # how long the token that stands for a caller is accepted
+TOKEN_PATHS = "/v1/"  # noqa: S105  where it is accepted: paths that begin so
+TOKEN_SCOPE = "inference"  # noqa: S105  and what it may be used for
 TOKEN_SALT = "providers.session-token"  # noqa: S105
 
 
@@ -48,27 +51,47 @@ class CallerMemory(Versioned[str, _KnownCaller]):
     size = CACHE_SIZE
 
 
-async def caller_for_key(key: str) -> Caller:
-    """The caller behind a key or a session token. Raises Unauthenticated (unknown, revoked, expired, inactive user)."""
+async def caller_for_key(key: str, path: str = TOKEN_PATHS) -> Caller:
+    """The caller behind a key or a session token, for a request at `path`.
+
+    Raises Unauthenticated (unknown, revoked, expired, inactive user), and Forbidden for a token at another path than
+    those that it is for.
+    """
     digest = _digest(key)
+    _check_path(key, path)
     return _use(await runtime.state(CallerMemory).value(digest, lambda: _load(key, digest)))
 
 
-def caller_for_key_blocking(key: str) -> Caller:
+def caller_for_key_blocking(key: str, path: str = TOKEN_PATHS) -> Caller:
     """The same for synchronous code. Inside a transaction it reads that transaction's rows and caches nothing."""
     digest = _digest(key)
+    _check_path(key, path)
     return _use(runtime.state(CallerMemory).value_blocking(digest, lambda: _load(key, digest)))
 
 
 def caller_for_user(user: Any) -> Caller:
-    """The caller for a signed-in user; one query for the groups. Its credential is a token that our API accepts."""
-    return _caller(user, credential=session_token(user))
+    """The caller for a signed-in user; one query for the groups."""
+    return _caller(user, token=partial(_token, user.pk, _proof_of(user)))
 
 
 def session_token(user: Any) -> str:
     """A signed token for this user, valid for `TOKEN_SECONDS` or until the password changes."""
-    value = {"user": user.pk, "proof": user.get_session_auth_hash()[:16], "until": int(time.time()) + TOKEN_SECONDS}
+    return _token(user.pk, _proof_of(user))
+
+
+def _proof_of(user: Any) -> str:
+    return str(user.get_session_auth_hash()[:16])
+
+
+def _token(user_id: int, proof: str, key_id: int | None = None) -> str:
+    """A token that ends with the API key too that it stands for, if it stands for one."""
+    value = {"user": user_id, "proof": proof, "until": int(time.time()) + TOKEN_SECONDS, "key": key_id}
     return TOKEN_PREFIX + signing.dumps(value, salt=TOKEN_SALT)
+
+
+def _check_path(key: str, path: str) -> None:
+    if key.startswith(TOKEN_PREFIX) and not path.startswith(TOKEN_PATHS):
+        raise Forbidden(_("This token is for calling models at /v1 and nothing else."), code="insufficient_scope")
 
 
 @lru_cache(maxsize=CACHE_SIZE)
@@ -103,7 +126,10 @@ def _load_key(key: str, digest: str) -> _KnownCaller:
         raise Unauthenticated(_("This API key was revoked."))
     if not row.user.is_active:
         raise Unauthenticated(_("This account is not active."))
-    caller = _caller(row.user, key_id=row.pk, scopes=frozenset(row.scopes), credential=key)
+    scopes = frozenset(row.scopes)
+    may_infer = not scopes or TOKEN_SCOPE in scopes  # a token may never do more than the key
+    token = partial(_token, row.user_id, _proof_of(row.user), row.pk) if may_infer else None
+    caller = _caller(row.user, key_id=row.pk, scopes=scopes, token=token)
     return _KnownCaller(caller, row.expires_at.timestamp() if row.expires_at else None)
 
 
@@ -113,14 +139,25 @@ def _load_token(key: str) -> _KnownCaller:
     except signing.BadSignature as error:
         raise _unknown() from error
     user = get_user_model()._default_manager.filter(pk=value["user"], is_active=True).first()
-    if user is None or not constant_time_compare(user.get_session_auth_hash()[:16], value["proof"]):
+    if user is None or not constant_time_compare(_proof_of(user), value["proof"]):
         raise _unknown()
-    # The token is sent to providers with `session` authentication: it allows calling models and nothing else.
-    return _KnownCaller(_caller(user, scopes=frozenset({"inference"}), credential=key), float(value["until"]))
+    key_id, until = value.get("key"), float(value["until"])
+    if key_id is not None:
+        row = ClientKey.objects.filter(pk=key_id, user=user, revoked_at=None).first()
+        if row is None:
+            raise _unknown()
+        until = min(until, row.expires_at.timestamp()) if row.expires_at else until
+    # The token is sent to providers with `session` authentication: it allows calling models and nothing else. It is
+    # never renewed by a call that it makes, so it ends at its time whoever holds it.
+    return _KnownCaller(_caller(user, key_id=key_id, scopes=frozenset({TOKEN_SCOPE}), token=lambda: key), until)
 
 
 def _caller(
-    user: Any, *, key_id: int | None = None, scopes: frozenset[str] = frozenset(), credential: str = ""
+    user: Any,
+    *,
+    key_id: int | None = None,
+    scopes: frozenset[str] = frozenset(),
+    token: Callable[[], str] | None,
 ) -> Caller:
     groups = list(user.groups.order_by("name").values_list("pk", "name"))
     return Caller(
@@ -132,7 +169,7 @@ def _caller(
         group_names=tuple(name for _pk, name in groups),
         key_id=key_id,
         scopes=scopes,
-        credential=credential,
+        token=token,
     )
 
 

@@ -3,7 +3,7 @@
 The fast path reads these values, never a row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,7 +26,8 @@ class Caller:
     group_names: tuple[str, ...] = ()
     key_id: int | None = None
     scopes: frozenset[str] = frozenset()
-    credential: str = field(default="", repr=False)  # the key as presented, or a short-lived token that our API accepts
+    # Makes a short-lived token with which a provider may call models in the caller's name; None where it may not.
+    token: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_admin(self) -> bool:

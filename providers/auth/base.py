@@ -21,7 +21,7 @@ class CallerIdentity:
     """What some auth types send about the caller; empty for calls that no person makes."""
 
     user_id: int | None = None
-    credential: str = field(default="", repr=False)  # the caller's API key, or a token that our API accepts
+    credential: str = field(default="", repr=False)  # a short-lived token that our API accepts for calling models
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)  # filtered by the connection's rule
     # Returns the stored token of the person's single sign-on, renewed. Blocks. Raises ConfigurationError without one.
     oauth_token: Callable[[], str] | None = field(default=None, repr=False)

@@ -1,7 +1,7 @@
-"""The caller's own credential: the API key of the request, or for a browser a signed token that our API accepts for
-some minutes.
+"""The caller's own credential: a signed token for some minutes, good for calling models at this site's `/v1`.
 
-For services behind this site that ask its API who is calling. Cookies are sent by the connection's rule.
+For services behind this site that call models in the caller's name. An API key is never sent: it holds for long, and
+for everything that its person may do. Cookies are sent by the connection's rule.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ class SessionAuth(AuthType):
     name = "session"
     label = _("The caller's own credential")
     help = _(
-        "Sends the caller's API key, or a short-lived token for a browser. Only for servers that you trust with it."
+        "Sends a token that is good for some minutes and for calling models at this site's /v1 in the caller's name. "
+        "Never the caller's API key."
     )
     needs_user = True
 

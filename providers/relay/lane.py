@@ -48,7 +48,7 @@ class Gateway:
             return await self.inner(scope, receive, send)
         request_ids.current.set(request_ids.take(headers.get(b"x-request-id", b"").decode("latin-1")))
         try:
-            request = await _read_request(operation, key, headers, receive)
+            request = await _read_request(operation, key, scope["path"], headers, receive)
         except ClientLeft:
             return None
         except Exception as error:  # the outermost edge: whatever it was is logged and answered
@@ -59,11 +59,11 @@ class Gateway:
 
 
 async def _read_request(
-    operation: str, key: str | None, headers: Mapping[bytes, bytes], receive: Receive
+    operation: str, key: str | None, path: str, headers: Mapping[bytes, bytes], receive: Receive
 ) -> RelayRequest:
     if key is None:
         raise error_responses.anonymous()
-    caller = await callers.caller_for_key(key)
+    caller = await callers.caller_for_key(key, path)
     body = await _body(receive, headers)
     cookies = parse_cookie(headers[b"cookie"].decode("latin-1")) if b"cookie" in headers else {}
     idempotency_key = headers.get(b"idempotency-key", b"").decode("latin-1").strip()

@@ -97,7 +97,7 @@ class LoopView(OpenAIView):
         key = presented_key(request.headers.get("Authorization", ""), request.headers.get("api-key", ""))
         if key is None:
             return await sync_to_async(self.initial)(request)
-        caller = await callers.caller_for_key(key)
+        caller = await callers.caller_for_key(key, request.path)
         request.user, request.auth = user_of(caller), caller
         return self.initial(request)
 

@@ -98,7 +98,7 @@ def _identity(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPur
         return NOBODY
     return CallerIdentity(
         user_id=caller.user_id,
-        credential=caller.credential,
+        credential=caller.token() if caller.token else "",
         cookies=allowed_cookies(purpose.get("cookies") or {}, connection.forward_cookies),
         oauth_token=partial(oauth.token_for, caller.user_id),
     )

@@ -35,7 +35,7 @@ async def test_a_key_leads_to_its_person_with_role_and_groups(key):
     found = await caller(key)
     assert (found.email, found.name, found.role) == ("alice@example.com", "Alice", "user")
     assert found.group_names == ("blue", "red")
-    assert found.credential == key
+    assert found.token().startswith("st-")
     assert not found.is_admin
     assert key not in repr(found)
 
@@ -174,7 +174,20 @@ def test_a_session_token_stands_for_its_person_for_models_only(alice):
     assert found.user_id == alice.pk
     assert found.may("inference")
     assert not found.may("admin")
-    assert callers.caller_for_user(alice).credential.startswith("st-")
+    assert callers.caller_for_user(alice).token().startswith("st-")
+    assert found.token() == token  # a call that it makes does not prolong it
+
+
+def test_the_token_of_a_key_ends_with_the_key_and_does_no_more_than_it(key):
+    row = ClientKey.objects.get()
+    token = callers.caller_for_key_blocking(key).token()
+    found = callers.caller_for_key_blocking(token)
+    assert (found.key_id, found.scopes) == (row.pk, {"inference"})
+    services.revoke_key(row)
+    with pytest.raises(Unauthenticated):
+        callers.caller_for_key_blocking(token)
+    limited = services.issue_key(row.user, scopes=["images"])[1]
+    assert callers.caller_for_key_blocking(limited).token is None
 
 
 def test_a_session_token_ends_by_time_and_with_the_password(alice, monkeypatch):

@@ -1,6 +1,9 @@
 """The caller's own credential goes on."""
 
+import re
+
 import pytest
+from django.urls import get_resolver
 
 from providers import callers
 from providers.auth import AUTH_TYPES, NOBODY, CallerIdentity
@@ -15,7 +18,7 @@ def facts(**fields):
     return facts_of(Connection(name="c", base_url="http://up.invalid/v1", auth_type="session", **fields))
 
 
-def test_a_presented_key_is_sent_on():
+def test_the_credential_of_the_caller_is_sent():
     assert AUTH_TYPES["session"].headers("", {}, CallerIdentity(credential="sk-mine")) == {
         "Authorization": "Bearer sk-mine"
     }
@@ -55,8 +58,46 @@ def test_other_types_send_no_cookies_unless_the_connection_says_so(alice):
     assert "Cookie" not in headers
 
 
-def test_a_program_that_calls_is_seen_by_the_provider_with_its_own_key(site, upstream, alice, api_key):
+def ask(site, key):
+    site.openai(key).chat.completions.create(model="m1", messages=[{"role": "user", "content": "hello"}])
+
+
+def test_a_programs_key_never_goes_on_but_a_token_that_stands_for_it(site, upstream, alice, api_key):
     make_connection(upstream.url, "m1", auth_type="session")
-    client = site.openai(api_key)
-    client.chat.completions.create(model="m1", messages=[{"role": "user", "content": "hello"}])
-    assert upstream.last.key == api_key
+    ask(site, api_key)
+    assert upstream.last.key.startswith("st-")
+    assert api_key not in str(upstream.last.headers)
+
+
+def test_a_token_that_comes_back_goes_on_as_it_is(site, upstream, alice, api_key):
+    make_connection(upstream.url, "m1", auth_type="session")
+    ask(site, api_key)
+    token = upstream.last.key
+    ask(site, token)
+    assert upstream.last.key == token
+
+
+def routes(resolver, before=""):
+    for pattern in resolver.url_patterns:
+        path = before + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from routes(pattern, path)
+        else:
+            yield "/" + re.sub(r"<[^>]*>", "1", path.replace("^", "").replace("$", ""))
+
+
+def test_no_route_but_those_for_models_takes_the_token(site, alice):
+    """Asked of every route that can be asked for without an argument of a certain form."""
+    session = site.session(key=callers.session_token(alice))
+    taken, asked = set(), 0
+    for path in sorted({path for path in routes(get_resolver()) if not re.search(r"[\\(*\[]", path)}):
+        if not path.startswith(("/v1/", "/openai/", "/api/")):
+            continue
+        for method in ("GET", "POST"):
+            asked += 1
+            status = session.request(method, site.url + path, json={}).status_code
+            if status not in (401, 403, 404, 405) and not path.startswith(("/api/schema", "/api/docs")):
+                taken.add(path)
+    assert asked > 50
+    assert {path for path in taken if not path.startswith("/v1/")} == set()
+    assert "/v1/models" in taken
