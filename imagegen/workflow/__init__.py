@@ -1,6 +1,6 @@
-"""ComfyUI graphs: recognise, check, map nodes, fill in values. Pure functions over values; no server is called here.
+"""ComfyUI graphs: parse, check, map nodes, fill in values. Pure functions; no network.
 
-graph = workflow.parse(text)                              # ConfigurationError explains the editor's format
+graph = workflow.parse(text)                              # ConfigurationError for other formats
 nodes = workflow.read_nodes(row.nodes) or workflow.guess_nodes(graph)
 problems = workflow.check(graph, nodes, workflow.Installed(object_info))
 filled = workflow.fill(graph, nodes, {"prompt": "a boat", "seed": 7})

@@ -1,7 +1,7 @@
-"""What is wrong with a graph and its node map, found before anybody waits for a picture.
+"""Checks of a graph and its node map, before a picture is drawn with them.
 
-Codes are the server's own where it has one so that a problem found here and one
-told by a server read alike. `fatal` problems end in an error, the others in a picture that nobody meant.
+Codes are the server's own where it has one, so that both sides report a problem alike. `fatal` problems end in an
+error, the others in a picture that is not the requested one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,17 +26,21 @@ class GraphProblem:
 
 
 def check(graph: Graph, nodes: Sequence[NodeValue] = (), installed: Installed | None = None) -> list[GraphProblem]:
-    """Every problem, node by node. Without `installed` only what shows in the graph itself and in stock nodes.
+    """Every problem, node by node. Without `installed`, only what the graph itself and stock nodes show.
 
-    As on the server, classes are looked at in all nodes, inputs only in those that an output depends on.
+    As on the server, the classes of all nodes are checked, inputs only of those that an output depends on.
     """
     problems = _classes(graph, installed)
     outputs = guesses.output_nodes(graph, installed)
     if not outputs and not problems:
-        problems.append(GraphProblem("prompt_no_outputs", _("No node saves or shows a picture: add Save Image.")))
+        problems.append(
+            GraphProblem("prompt_no_outputs", _("No node saves or shows a picture: add a Save Image node."))
+        )
     if circle := cycle(graph):
         words = " → ".join(title(graph, node_id) for node_id in [*circle, circle[0]])
-        problems.append(GraphProblem("dependency_cycle", _("These nodes wait for each other: %s.") % words, circle[0]))
+        problems.append(
+            GraphProblem("dependency_cycle", _("These nodes depend on each other in a circle: %s.") % words, circle[0])
+        )
     for node_id in in_order(upstream(graph, outputs)):
         problems.extend(_inputs(graph, node_id, nodes, installed))
     return problems + _map(graph, nodes, installed)
@@ -61,7 +65,7 @@ def _inputs(graph: Graph, node_id: str, nodes: Sequence[NodeValue], installed: I
     node = graph[node_id]
     node_class = installed.get(node["class_type"]) if installed else None
     declared: Mapping[str, Input] = node_class.inputs if node_class else {}
-    link_only = {name for name, one in declared.items() if installed and _comes_by_link(one, installed)}
+    link_only = {name for name, spec in declared.items() if installed and _comes_by_link(spec, installed)}
     if node_class is None:
         link_only |= stock.LINK_INPUTS.get(node["class_type"], frozenset())
     filled = {line.key for line in nodes if node_id in line.node_ids}
@@ -72,7 +76,7 @@ def _inputs(graph: Graph, node_id: str, nodes: Sequence[NodeValue], installed: I
             problem = _link(graph, node_id, name, link, spec, installed)
         elif isinstance(value, list):
             message = _(
-                "%(node)s: the list at %(name)s is no link: that is a node id in quotes and a number, [“4”, 0]."
+                "%(node)s: the list at %(name)s is not a link. A link is a node id in quotes and a number: [“4”, 0]."
             )
             problem = _problem(graph, node_id, name, "bad_linked_input", message)
         elif name in link_only:
@@ -116,9 +120,9 @@ def _literal(
     graph: Graph, node_id: str, name: str, value: Any, spec: Input | None, *, overwritten: bool
 ) -> GraphProblem | None:
     if spec is None or (overwritten and name in ("image", "text")):
-        return None  # the request brings it
+        return None  # replaced by the request's value
     if spec.type == "COMBO":
-        # A picture's list changes with every upload, and the server checks the file itself.
+        # The list of pictures changes with every upload, and the server checks the file itself.
         if spec.choices is None or value in spec.choices or spec.options.get("image_upload"):
             return None
         message = _("%(node)s: %(value)s is not among what the server offers for %(name)s.")
@@ -130,10 +134,10 @@ def _literal(
             return _problem(graph, node_id, name, "invalid_input_type", message, value=_short(value))
         low, high = _number(spec.options.get("min")), _number(spec.options.get("max"))
         if low is not None and number < low:
-            message = _("%(node)s: %(value)s is too small for %(name)s, the least is %(bound)s.")
+            message = _("%(node)s: %(value)s is too small for %(name)s, the minimum is %(bound)s.")
             return _problem(graph, node_id, name, "value_smaller_than_min", message, value=value, bound=low)
         if high is not None and number > high:
-            message = _("%(node)s: %(value)s is too large for %(name)s, the most is %(bound)s.")
+            message = _("%(node)s: %(value)s is too large for %(name)s, the maximum is %(bound)s.")
             return _problem(graph, node_id, name, "value_bigger_than_max", message, value=value, bound=high)
     return None
 
@@ -157,10 +161,10 @@ def _map(graph: Graph, nodes: Sequence[NodeValue], installed: Installed | None) 
                 problems.append(_problem(graph, node_id, line.key, "link_replaced", message, fatal=False))
     present = kinds(nodes)
     if "prompt" not in present:
-        message = _("No node takes the prompt: every picture would show what the workflow says.")
+        message = _("No node takes the prompt: every picture would show the workflow's own prompt.")
         problems.append(GraphProblem("prompt_not_mapped", message, fatal=False))
     if "seed" not in present:
-        message = _("No node takes the seed: the same prompt would give the same files again.")
+        message = _("No node takes the seed: the same prompt would give the same picture again.")
         problems.append(GraphProblem("seed_not_mapped", message, fatal=False))
     problems.extend(_uncovered_pictures(graph, nodes, installed))
     return problems
@@ -177,7 +181,7 @@ def _uncovered_pictures(graph: Graph, nodes: Sequence[NodeValue], installed: Ins
     ]
 
 
-# --- small judgements -------------------------------------------------------------------------------------------------
+# --- inputs and types -------------------------------------------------------------------------------------------------
 
 
 def _comes_by_link(spec: Input, installed: Installed) -> bool:
@@ -186,14 +190,14 @@ def _comes_by_link(spec: Input, installed: Installed) -> bool:
 
 
 def _is_dynamic(spec: Input) -> bool:
-    """Inputs that stand for others (autogrow, dynamic choice): the graph holds their parts under dotted names."""
+    """Whether the input stands for others (autogrow, dynamic choice), which the graph has under dotted names."""
     return spec.type.startswith("COMFY_")
 
 
 def _fits(given: str, wanted: str, installed: Installed) -> bool:
-    """Whether an output may go into an input. In doubt yes: the server has the last word.
+    """Whether an output may go into an input. In doubt yes: the server decides.
 
-    Only types of which both are produced by some node are compared; custom nodes invent types that match by trickery.
+    Types are compared only if some node produces each of them: custom nodes define types that compare in other ways.
     """
     if "*" in (given, wanted) or given == wanted:
         return True

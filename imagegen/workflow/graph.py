@@ -1,4 +1,4 @@
-"""A ComfyUI graph in the API format, read and recognised: `{"3": {"class_type": "KSampler", "inputs": {…}}}`."""
+"""ComfyUI graphs in the API format, parsed: `{"3": {"class_type": "KSampler", "inputs": {…}}}`."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ def refused(message: str) -> ConfigurationError:
 
 
 def link_of(value: object) -> NodeLink | None:
-    """What the server takes for a link: a list of a text and a number. Lists that are values come wrapped."""
+    """The link that an input holds: a list of a text and a number. Lists that are values come wrapped."""
     if isinstance(value, list) and len(value) == 2 and isinstance(value[0], str):
         output = value[1]
         if isinstance(output, (int, float)) and not isinstance(output, bool):
@@ -45,9 +45,9 @@ def links(node: Node) -> Iterator[tuple[str, NodeLink]]:
 
 
 def parse(source: str | bytes | Mapping[str, Any]) -> Graph:
-    """The graph in `source` (JSON text or decoded JSON). Raises ConfigurationError that says what to paste instead.
+    """The graph in `source` (JSON text or decoded JSON). Raises ConfigurationError, which says what to paste instead.
 
-    The body of a `POST /prompt` is unwrapped; members that a node does not need are left out.
+    The body of a `POST /prompt` is unwrapped; members of a node that a run does not need are left out.
     """
     data = _decoded(source)
     if _is_ui_format(data):
@@ -85,7 +85,7 @@ def _decoded(source: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_ui_format(data: Mapping[str, Any]) -> bool:
-    """The editor's file: lists of `nodes` and `links` with positions (both its old and its new schema)."""
+    """Whether it is the editor's own file: lists of `nodes` and `links` with positions (its old and its new schema)."""
     return isinstance(data.get("nodes"), list) and "class_type" not in data
 
 
@@ -104,7 +104,7 @@ def _node(node_id: str, node: object) -> Node:
 
 
 def title(graph: Graph, node_id: str) -> str:
-    """How people know a node: `KSampler (3)`, or its title in the editor."""
+    """A node's name for people: `KSampler (3)`, or its title in the editor."""
     node = graph.get(node_id)
     if node is None:
         return node_id
@@ -113,7 +113,7 @@ def title(graph: Graph, node_id: str) -> str:
 
 
 def in_order(node_ids: set[str]) -> list[str]:
-    """Numbers by value, then the rest by text: the order in which people made the nodes."""
+    """Ids that are numbers by value, then the others as text: roughly the order in which the nodes were made."""
     return sorted(
         node_ids, key=lambda node_id: (not node_id.isdigit(), int(node_id) if node_id.isdigit() else 0, node_id)
     )
@@ -133,17 +133,17 @@ def upstream(graph: Graph, roots: set[str]) -> set[str]:
 
 
 def cycle(graph: Graph) -> list[str]:
-    """The ids of one circle of links, in its order; empty when there is none."""
+    """The ids of one circle of links, in order; empty when there is none."""
     done: set[str] = set()
     for start in graph:
-        path: dict[str, None] = {}  # an ordered set: the way from `start`
+        path: dict[str, None] = {}  # an ordered set: the ids from `start` to here
         stack: list[tuple[str, Iterator[tuple[str, NodeLink]]]] = []
         entering: str | None = start
         while entering is not None or stack:
             if entering is not None:
                 if entering in path:
-                    way = list(path)
-                    return way[way.index(entering) :]
+                    ids = list(path)
+                    return ids[ids.index(entering) :]
                 if entering in graph and entering not in done:
                     path[entering] = None
                     stack.append((entering, links(graph[entering])))

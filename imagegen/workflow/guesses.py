@@ -1,7 +1,7 @@
-"""The node map where it is evident: walk back from the samplers to what feeds them.
+"""A guess of the node map: follow the links back from the samplers to the inputs that take each value.
 
-Only what has one reading is guessed. Two different prompts on one side, samplers with different numbers of steps, or
-two models stay open, and the administrator chooses.
+Only what is unambiguous is guessed. Two different prompts on one side, samplers with different numbers of steps, or two
+models are left to the administrator.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _MODEL_KEYS = ("model", "guider", "model1", "unet")
 
 
 def output_nodes(graph: Graph, installed: Installed | None = None) -> set[str]:
-    """Ids of the nodes that the server runs for their own sake; without a server the stock ones, else the last ones."""
+    """Ids of the output nodes; without a server the stock ones, else those that no other node uses."""
     if installed is not None:
         return {
             node_id
@@ -38,14 +38,14 @@ def output_nodes(graph: Graph, installed: Installed | None = None) -> set[str]:
 
 
 def guess_nodes(graph: Graph, installed: Installed | None = None) -> list[NodeValue]:
-    """The evident lines of the node map, in the order of the types."""
+    """The unambiguous lines of the node map, in the order of the types."""
     return _Guess(graph, installed).lines()
 
 
 class _Guess:
     def __init__(self, graph: Graph, installed: Installed | None) -> None:
         self.graph = graph
-        # A broken link near the end cuts everything off: then the whole graph is looked at, and `check` names the link.
+        # A broken link near the output cuts off the samplers: then all nodes count, and `check` reports the link.
         self.live = in_order(upstream(graph, output_nodes(graph, installed)))
         self.samplers = self._samplers()
         if not self.samplers:
@@ -76,15 +76,15 @@ class _Guess:
 
     # --- following links ---
 
-    def literal(self, place: NodeInput, kinds: tuple[type, ...]) -> NodeInput | None:
-        """The place where the value really stands: here, or in the primitive node that a link leads to."""
+    def literal(self, target: NodeInput, kinds: tuple[type, ...]) -> NodeInput | None:
+        """The input that holds the value: this one, or that of the primitive node that its link leads to."""
         seen: set[NodeInput] = set()
-        while place not in seen:
-            seen.add(place)
-            node_id, key = place
+        while target not in seen:
+            seen.add(target)
+            node_id, key = target
             value = self.graph[node_id]["inputs"].get(key)
             if isinstance(value, kinds) and not isinstance(value, bool):
-                return place
+                return target
             link = link_of(value)
             if link is None or link.node_id not in self.graph:
                 return None
@@ -92,33 +92,33 @@ class _Guess:
             keys = [name for name in _PRIMITIVE_KEYS if name in inputs]
             if len(keys) != 1 or len(inputs) > 2:  # more than a primitive: its output may be something else
                 return None
-            place = (link.node_id, keys[0])
+            target = (link.node_id, keys[0])
         return None
 
     def walk(self, start: NodeInput, keys: Iterable[str]) -> list[str]:
-        """Ids met when following `keys` back from the link at `start`, nearest first."""
+        """Ids of the nodes behind the link at `start`, when inputs named `keys` are followed; nearest first."""
         names = tuple(keys)
-        met: dict[str, None] = {}
+        visited: dict[str, None] = {}
         waiting = [link_of(self.graph[start[0]]["inputs"].get(start[1]))]
         while waiting:
             link = waiting.pop(0)
-            if link is None or link.node_id in met or link.node_id not in self.graph:
+            if link is None or link.node_id in visited or link.node_id not in self.graph:
                 continue
-            met[link.node_id] = None
+            visited[link.node_id] = None
             inputs = self.graph[link.node_id]["inputs"]
             waiting.extend(link_of(inputs.get(name)) for name in names)
-        return list(met)
+        return list(visited)
 
     # --- one type each ---
 
     def prompts(self, side: str) -> list[NodeInput]:
-        """The text places that feed one side of all samplers; none when they are not the same for all of them."""
-        found = {tuple(self._texts(self._conditioning(sampler, side))) for sampler in self.samplers}
-        found.discard(())
-        return list(found.pop()) if len(found) == 1 else []
+        """The text inputs that feed one side of all samplers; none when samplers have different ones."""
+        by_sampler = {tuple(self._texts(self._conditioning(sampler, side))) for sampler in self.samplers}
+        by_sampler.discard(())
+        return list(by_sampler.pop()) if len(by_sampler) == 1 else []
 
     def _conditioning(self, sampler: str, side: str) -> NodeInput:
-        """Where a side enters: the sampler itself, or its guider (BasicGuider has one side only)."""
+        """The input through which a side enters: of the sampler, or of its guider (BasicGuider has one side only)."""
         if guider := link_of(self.graph[sampler]["inputs"].get("guider")):
             inputs = self.graph.get(guider.node_id, {"inputs": {}})["inputs"]
             if side == "positive" and "conditioning" in inputs:
@@ -127,7 +127,7 @@ class _Guess:
         return sampler, side
 
     def _texts(self, start: NodeInput) -> list[NodeInput]:
-        """Text places behind a conditioning; empty when more than one encoder feeds it."""
+        """The text inputs behind a conditioning; empty when more than one encoder feeds it."""
         encoders: dict[str, list[NodeInput]] = {}
         seen: set[tuple[str, int]] = set()
         waiting = [link_of(self.graph[start[0]]["inputs"].get(start[1]))]
@@ -139,12 +139,12 @@ class _Guess:
             node = self.graph[link.node_id]
             inputs = node["inputs"]
             if node["class_type"] == "ConditioningZeroOut":
-                continue  # an empty text, whatever went in
-            places = [
-                place for key in _TEXT_KEYS if key in inputs and (place := self.literal((link.node_id, key), (str,)))
+                continue  # its output is that of an empty text
+            targets = [
+                target for key in _TEXT_KEYS if key in inputs and (target := self.literal((link.node_id, key), (str,)))
             ]
-            if places:
-                encoders[link.node_id] = places
+            if targets:
+                encoders[link.node_id] = targets
             elif {"positive", "negative"} <= inputs.keys():  # ControlNet and the like: outputs in the same order
                 waiting.append(link_of(inputs["positive" if link.output == 0 else "negative"]))
             else:
@@ -152,37 +152,37 @@ class _Guess:
         return next(iter(encoders.values())) if len(encoders) == 1 else []
 
     def size(self, key: str) -> list[NodeInput]:
-        """Width, height or number where the latent begins; scaling further down belongs to the graph's author.
+        """The inputs for width, height or number where the latent begins; later scaling is the graph's own affair.
 
-        A mask is scaled beside its picture: all places that say the same take the value.
+        A mask is scaled beside its picture: all inputs with the same value are taken.
         """
         for sampler in self.samplers:
-            found = []
+            inputs_of_size = []
             for node_id in self.walk((sampler, "latent_image"), _LATENT_KEYS):
                 inputs = self.graph[node_id]["inputs"]
                 begins = "batch_size" in inputs or "width" in inputs or "amount" in inputs
-                if begins and key in inputs and (place := self.literal((node_id, key), (int,))):
-                    found.append(place)
-            if found and len({self._value(place) for place in found}) == 1:
-                return found
+                if begins and key in inputs and (target := self.literal((node_id, key), (int,))):
+                    inputs_of_size.append(target)
+            if inputs_of_size and len({self._value(target) for target in inputs_of_size}) == 1:
+                return inputs_of_size
         return []
 
     def steps(self) -> list[NodeInput]:
         return self._agreeing(node_id for node_id in self._sampling())
 
     def _agreeing(self, node_ids: Iterable[str]) -> list[NodeInput]:
-        places = [place for node_id in node_ids if (place := self.literal((node_id, "steps"), (int,)))]
-        return places if len({self._value(place) for place in places}) == 1 else []
+        targets = [target for node_id in node_ids if (target := self.literal((node_id, "steps"), (int,)))]
+        return targets if len({self._value(target) for target in targets}) == 1 else []
 
     def seeds(self) -> list[NodeInput]:
         keys = ((node_id, key) for node_id in self._sampling() for key in _SEED_KEYS)
-        return list(dict.fromkeys(place for one in keys if (place := self._if_there(one))))
+        return list(dict.fromkeys(target for key in keys if (target := self._if_present(key))))
 
-    def _if_there(self, place: NodeInput) -> NodeInput | None:
-        return self.literal(place, (int,)) if place[1] in self.graph[place[0]]["inputs"] else None
+    def _if_present(self, target: NodeInput) -> NodeInput | None:
+        return self.literal(target, (int,)) if target[1] in self.graph[target[0]]["inputs"] else None
 
     def _sampling(self) -> list[str]:
-        """Samplers and what directly belongs to them: noise, sigmas."""
+        """Samplers, and the nodes that give them noise and sigmas."""
         parts = [
             link.node_id
             for sampler in self.samplers
@@ -192,16 +192,16 @@ class _Guess:
         return list(dict.fromkeys([*self.samplers, *parts]))
 
     def models(self) -> list[NodeInput]:
-        """The one loader at the end of the samplers' model chain."""
-        found: dict[NodeInput, None] = {}
+        """The loader at the end of the samplers' model chain; empty when there are several."""
+        loaders: dict[NodeInput, None] = {}
         for sampler in self.samplers:
             start = "guider" if "guider" in self.graph[sampler]["inputs"] else "model"
             for node_id in self.walk((sampler, start), _MODEL_KEYS):
                 inputs = self.graph[node_id]["inputs"]
                 name = next((key for key, value in inputs.items() if "_name" in key and isinstance(value, str)), None)
                 if name and link_of(inputs.get("model")) is None:
-                    found[(node_id, name)] = None
-        return list(found) if len(found) == 1 else []
+                    loaders[(node_id, name)] = None
+        return list(loaders) if len(loaders) == 1 else []
 
     def pictures(self) -> tuple[list[NodeInput], list[NodeInput]]:
         """Nodes that load a picture, and nodes that load only a mask, in the order of their ids."""
@@ -218,8 +218,8 @@ class _Guess:
     def outputs_used(self, node_id: str) -> set[int]:
         return {link.output for user in self.live for _name, link in links(self.graph[user]) if link.node_id == node_id}
 
-    def _value(self, place: NodeInput) -> Any:
-        return self.graph[place[0]]["inputs"][place[1]]
+    def _value(self, target: NodeInput) -> Any:
+        return self.graph[target[0]]["inputs"][target[1]]
 
 
 def mask_is_in_picture(graph: Graph, picture_node: str) -> bool:
@@ -227,9 +227,9 @@ def mask_is_in_picture(graph: Graph, picture_node: str) -> bool:
     return any(link == (picture_node, 1) for node in graph.values() for _name, link in links(node))
 
 
-def _lines(kind: str, places: list[NodeInput]) -> list[NodeValue]:
+def _lines(kind: str, targets: list[NodeInput]) -> list[NodeValue]:
     """One line per input name: nodes with the same input share it."""
     by_key: dict[str, list[str]] = {}
-    for node_id, key in dict.fromkeys(places):
+    for node_id, key in dict.fromkeys(targets):
         by_key.setdefault(key, []).append(node_id)
     return [NodeValue(kind, tuple(node_ids), key) for key, node_ids in by_key.items()]

@@ -1,11 +1,11 @@
-"""What a ComfyUI server has installed: its answer to `GET /object_info`, read in both of its forms."""
+"""The node classes that a ComfyUI server has installed: its response to `GET /object_info`, in both of its forms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-# Types whose value is typed into the node; every other type comes over a link.
+# Types whose value is entered at the node; every other type comes over a link.
 WIDGET_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
 
 
@@ -14,7 +14,7 @@ class Input:
     name: str
     type: str  # "COMBO" for a choice; several types joined by commas; "*" for any
     required: bool
-    choices: tuple[Any, ...] | None = None  # None where the server names none (or the input is no choice)
+    choices: tuple[Any, ...] | None = None  # None for other types, and where the server lists none
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -23,11 +23,11 @@ class NodeClass:
     name: str
     inputs: Mapping[str, Input]
     outputs: tuple[str, ...]
-    is_output: bool  # runs for its own sake: SaveImage, PreviewImage …
+    is_output: bool  # SaveImage, PreviewImage …: the server runs these, and what they depend on
 
 
 class Installed:
-    """The node classes of one server. Classes are read when they are asked for: there are hundreds."""
+    """The node classes of one server. Each is parsed when it is first needed: there are hundreds."""
 
     def __init__(self, object_info: Mapping[str, Any]) -> None:
         self._raw = object_info
@@ -43,7 +43,7 @@ class Installed:
 
     @cached_property
     def link_types(self) -> frozenset[str]:
-        """Types that some node produces and that cannot be typed in: a plain text there is surely a mistake."""
+        """Types that some node produces and that cannot be entered: a plain value for one is a mistake."""
         produced = {
             kind
             for raw in self._raw.values()
@@ -54,10 +54,10 @@ class Installed:
         return frozenset(produced - WIDGET_TYPES - {"*"})
 
     def choices(self, class_type: str, input_name: str) -> tuple[str, ...]:
-        """The texts offered for one input; empty when the class, the input or its list is not there."""
+        """The texts offered for one input; empty when the class, the input or its list is missing."""
         node_class = self.get(class_type)
-        found = node_class.inputs.get(input_name) if node_class else None
-        return tuple(choice for choice in (found.choices or ()) if isinstance(choice, str)) if found else ()
+        spec = node_class.inputs.get(input_name) if node_class else None
+        return tuple(choice for choice in (spec.choices or ()) if isinstance(choice, str)) if spec else ()
 
     def model_choices(self, class_type: str, input_name: str = "") -> tuple[str, ...]:
         """The models a loader offers: of the named input, else of its first required input with `_name` in it."""

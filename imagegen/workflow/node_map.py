@@ -1,4 +1,4 @@
-"""Which value goes into which node: the administrator's node map, a guess where it is evident, and the filling in."""
+"""The node map, which says what value goes into which input, and how a graph is filled with it."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,14 +38,14 @@ class NodeValue:
     value: Any = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The form in which the map is kept: `{type, node_ids, key, value}`."""
+        """The form in which the map is stored: `{type, node_ids, key, value}`."""
         return {"type": self.type, "node_ids": list(self.node_ids), "key": self.key, "value": self.value}
 
 
 def read_nodes(entries: Iterable[Any]) -> list[NodeValue]:
     """The map from its stored form; `node_ids` may be a list or a text with commas. Raises ConfigurationError by line.
 
-    Lines without node ids are left out: they are what an empty row of a form sends.
+    Lines without node ids are left out: an empty row of a form sends one.
     """
     read: list[NodeValue] = []
     for number, entry in enumerate(entries, start=1):
@@ -70,7 +70,7 @@ def read_nodes(entries: Iterable[Any]) -> list[NodeValue]:
 
 
 def mapped(nodes: Iterable[NodeValue], kind: str) -> list[tuple[str, str]]:
-    """`(node id, input)` of every place that takes this type, in the map's order."""
+    """`(node id, input)` of every input that takes this type, in the map's order."""
     return [(node_id, line.key) for line in nodes if line.type == kind for node_id in line.node_ids]
 
 
@@ -79,9 +79,9 @@ def kinds(nodes: Iterable[NodeValue]) -> frozenset[str]:
 
 
 def fill(graph: Graph, nodes: Sequence[NodeValue], values: Mapping[str, Any]) -> Graph:
-    """A copy of `graph` with `values` (by type) and the literals written in. None is never written.
+    """A copy of `graph` with `values` (by type) and literals filled in; None is never filled in.
 
-    `values["image"]` is a list of file names: the n-th goes to the n-th image node, the nodes left over keep their own
+    `values["image"]` is a list of file names: the n-th goes to the n-th image node; further nodes keep their own
     picture. Raises ConfigurationError when the map names a node that the graph does not have.
     """
     filled = copy.deepcopy(graph)
@@ -106,7 +106,7 @@ def _write(graph: Graph, node_id: str, key: str, value: Any) -> None:
 
 
 def current_value(graph: Graph, nodes: Iterable[NodeValue], kind: str) -> Any:
-    """What the workflow itself says for this type: the first mapped input's literal; None when there is none."""
+    """The graph's own value for this type: the first mapped input's literal; None when there is none."""
     for node_id, key in mapped(nodes, kind):
         value = graph[node_id]["inputs"].get(key) if node_id in graph else None
         if value is not None and link_of(value) is None:

@@ -1,4 +1,4 @@
-"""Stock ComfyUI nodes: graphs for when an administrator has given none, and what the checker knows without a server."""
+"""ComfyUI's stock nodes: graphs for engines without a workflow, and what can be checked without a server."""
 
 import copy
 from typing import Literal
@@ -12,8 +12,8 @@ SAVE_IMAGE_WEBSOCKET = "SaveImageWebsocket"
 LOAD_IMAGE_CLASSES = frozenset({"LoadImage", "LoadImageOutput"})
 LOAD_MASK_CLASSES = frozenset({"LoadImageMask"})
 
-# Inputs that take a link and nothing else, of the nodes that nearly every graph has. The server itself does not see a
-# text in such a place: it answers 200 and fails in the middle of the run.
+# Inputs that take only a link, of the nodes that nearly every graph has. The server does not notice a text there: it
+# responds with 200 and fails in the middle of the run.
 LINK_INPUTS: dict[str, frozenset[str]] = {
     name: frozenset(inputs.split())
     for name, inputs in {
