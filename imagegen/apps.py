@@ -22,12 +22,13 @@ class ImagegenConfig(AppConfig):
         from imagegen.models import ImageEngine, ImageSettings
         from providers import checkup
         from providers.models import Connection
-        from providers.signals import count_changes_of, count_members_of
+        from providers.signals import count_changes_of, count_members_of, dependents
 
         count_changes_of(ImageEngine, ImageSettings)
         count_members_of(ImageEngine.groups.through, ImageSettings.groups.through)
         checkup.register(engine_subjects)
         collecting.connect(_purge_jobs, dispatch_uid="imagegen.purge_jobs")
+        dependents.connect(_engines_through, dispatch_uid="imagegen.engines_through")
         post_save.connect(_connection_saved, sender=Connection, dispatch_uid="imagegen.connection_saved")
         pre_delete.connect(_connection_deleting, sender=Connection, dispatch_uid="imagegen.connection_deleting")
 
@@ -45,8 +46,22 @@ def _connection_saved(instance: Any, **more: Any) -> None:
 
 
 def _connection_deleting(instance: Any, **more: Any) -> None:
-    """Without the connection their headers would go to an address of their own."""
+    """Without it their headers and people's prompts would go to another address: its engines are switched off."""
+    from imagegen.models import ImageEngine
+
     _drop_headers(instance)
+    for engine in ImageEngine.objects.filter(connection=instance, enabled=True):
+        engine.enabled = False
+        engine._change_reason = str(_("Its connection was deleted"))
+        engine.save(update_fields=["enabled", "updated"])
+
+
+def _engines_through(connections: Any, **more: Any) -> list[str]:
+    """What the deletion of connections switches off, in words for the page that asks for a confirmation."""
+    from imagegen.models import ImageEngine
+
+    engines = ImageEngine.objects.filter(connection__in=connections, enabled=True)
+    return [str(_("Will be switched off: picture engine “%(name)s”") % {"name": engine}) for engine in engines]
 
 
 def _drop_headers(connection: Any) -> list[str]:

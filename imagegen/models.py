@@ -95,6 +95,15 @@ class ImageEngine(ServerRow):
             self.save(update_fields=["headers", "updated"])
         return dropped
 
+    @property
+    def has_address(self) -> bool:
+        """Whether it says where it draws: through a connection, at an address, or at none because its kind has none."""
+        from imagegen import engines  # late: engines read the models of capabilities
+
+        if self.connection_id is not None or self.url or self.kind not in engines.ENGINES:
+            return True
+        return all(field.name != "url" for field in engines.ENGINES[self.kind].fields)
+
     def serves(self, *, editing: bool) -> bool:
         """Whether its purpose is to edit, or to draw."""
         return self.purpose in (self.Purpose.BOTH, self.Purpose.EDIT if editing else self.Purpose.GENERATE)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from imagegen.engines import ENGINES
 from imagegen.engines.base import Engine, EngineConfig
 from imagegen.models import ImageEngine
@@ -24,6 +26,12 @@ def engine_of(row: ImageEngine) -> Engine:
 
 def config_of(row: ImageEngine) -> EngineConfig:
     """The row as the engine's values; with a connection, that connection's address, headers and TLS rules."""
+    if not row.has_address:
+        raise ConfigurationError(
+            _("The picture engine “%(name)s” has neither a connection nor an address.")
+            % {"name": row.name or row.kind},
+            code="no_address",
+        )
     limits = Limits(connect=10, first_byte=row.timeout, idle=row.timeout, total=None, max_bytes=ANSWER_BYTES)
     values: dict[str, Any] = {
         "url": row.url.rstrip("/"),

@@ -10,9 +10,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import models, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
+from django.dispatch import Signal
 
 from providers import versioning
 from providers.models import HEALTH_FIELDS, ChatModel, ClientKey, Connection, GatewaySettings, ModelSource, RateLimit
+
+# Sent with `connections` that somebody is about to delete. Receivers answer with sentences about what that changes.
+dependents = Signal()
 
 QUIET_COLUMNS = {Connection: {*HEALTH_FIELDS}, ClientKey: {"last_used"}, ModelSource: {"last_seen"}}
 

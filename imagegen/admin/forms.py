@@ -109,12 +109,20 @@ class ImageEngineForm(ServerForm):
                     data[name] = read(name, data[name])
                 except GatewayError as error:
                     self.add_error(name, error.message)
+        if "url" in data and "url" not in self.errors and not self._has_address(data):
+            self.add_error("url", _("Enter an address, or choose a connection: otherwise this engine draws nowhere."))
         for name in ("params", "capabilities"):
             if name in data:
                 data[name] = data[name] or {}
                 if not isinstance(data[name], dict):
                     self.add_error(name, _("This must be a JSON object."))
         return data
+
+    def _has_address(self, data: dict[str, Any]) -> bool:
+        connection = data.get("connection") or (self.instance.connection if "connection" not in self.fields else None)
+        return ImageEngine(
+            kind=data.get("kind") or self.instance.kind, url=data["url"], connection=connection
+        ).has_address
 
     def save(self, commit: bool = True) -> Any:
         row: ImageEngine = self.instance

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from django.db import transaction
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from imagegen import rows, workflow
@@ -190,24 +190,32 @@ def update(form: Mapping[str, Any]) -> dict[str, Any]:
     values = {name: KEYS[name].read(name, value) for name, value in given.items() if name in KEYS}
     flags = {name: _switch(name, given[name]) for name in SWITCHES if name in given}
     chosen = {name: _kind(name, given[name]) for name in ENGINES_IN_USE if name in given}
-    models = {name: checks.text(name, given[name]) for name in TASKS if name in given}
+    task_models = {name: checks.text(name, given[name]) for name in TASKS if name in given}
     with transaction.atomic():
         switches = ImageSettings.load()
-        for name, value in flags.items():
-            setattr(switches, SWITCHES[name], value)
+        changes = {SWITCHES[name]: value for name, value in flags.items()}
         found = _Rows(switches)
         for name, kind in chosen.items():
             column, purpose = ENGINES_IN_USE[name]
-            if getattr(getattr(switches, column), "kind", "") != kind:
-                setattr(switches, column, found.make(kind, purpose) if kind else None)
-        switches.save()
+            used = getattr(switches, column)
+            if used is None and not given[name] and not values.get("AUTOMATIC1111_BASE_URL"):
+                continue  # none, as before
+            if getattr(used, "kind", "") != kind:
+                changes[column] = found.make(kind, purpose) if kind else None
+        _save_changes(switches, changes)
         notices = _save_rows(found, values)
-        if models:
-            tasks = GatewaySettings.load()
-            for name, value in models.items():
-                setattr(tasks, TASKS[name], value)
-            tasks.save()
+        if task_models:
+            _save_changes(GatewaySettings.load(), {TASKS[name]: value for name, value in task_models.items()})
     return read() | ({NOTICES: notices} if notices else {})
+
+
+def _save_changes(row: models.Model, changes: Mapping[str, Any]) -> None:
+    """Save a row where a column changes; a line in its history says so."""
+    changes = {column: value for column, value in changes.items() if getattr(row, column) != value}
+    for column, value in changes.items():
+        setattr(row, column, value)
+    if changes:
+        row.save()
 
 
 def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> list[str]:
@@ -215,13 +223,14 @@ def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> list[str]:
     touched: dict[int, ImageEngine] = {}
     borrowed: dict[int, ImageEngine] = {}  # new rows for edits, and the row that drew and edited before
     shown = {name: _Shown.of(name, found) for name in values}
+    changed = {found.target(KEYS[name]) for name, value in values.items() if not shown[name].says(name, value)}
     for name, value in sorted(values.items(), key=lambda item: KEYS[item[0]].column == "secret"):  # addresses first
         key, before = KEYS[name], shown[name]
-        row = found.get(key.kind, key.purpose, exact=True)
-        if row is None:
-            if value in ("", None, {}, [], before.value) or (key.column == "secret" and is_mask(value)):
-                continue
-            row = found.make(key.kind, key.purpose)
+        if found.target(key) not in changed:
+            continue  # its row may be another one than the row that is read, and has values of its own
+        row = found.make(key.kind, key.purpose)
+        if key.purpose == EDIT:
+            found.use_for_edits(row)
         if key.column == "secret" and is_mask(value):
             if value != row.secret_hint:
                 if before.row is None or value != before.value:
@@ -230,6 +239,8 @@ def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> list[str]:
                 borrowed[row.pk] = before.row
                 touched[row.pk] = row
             continue
+        if key.column == "url" and not value and row.connection_id is None:
+            value = ENGINES[key.kind].default_url  # an empty address names the provider's own; the row says it
         for one in [row, *found.twins(key, row)]:
             if getattr(one, key.column) != value:
                 touched[one.pk] = one
@@ -260,6 +271,10 @@ class _Shown:
         key = KEYS[name]
         row = found.get(key.kind, key.purpose)
         return cls(row, _shown(name, key, row))
+
+    def says(self, name: str, value: Any) -> bool:
+        """Whether a value that was read from a form is the one that stands here already."""
+        return bool(value == self.value or value == KEYS[name].read(name, self.value))
 
 
 def _switch(name: str, value: Any) -> Any:
@@ -294,6 +309,17 @@ class _Rows:
         if found is None and purpose == EDIT and not exact:
             return next((row for row in self.rows if row.kind == kind and row.purpose == Purpose.BOTH), None)
         return found
+
+    def target(self, key: Key) -> tuple[str, str]:
+        """Kind and purpose of the row that a key writes."""
+        default = self.switches.edit_engine if key.purpose == EDIT else self.switches.engine
+        return (key.kind or (default.kind if default else ""), key.purpose)
+
+    def use_for_edits(self, row: ImageEngine) -> None:
+        """Where this kind edits, it does so with this row from now on: what is written has to hold."""
+        used = self.switches.edit_engine
+        if used is not None and used.pk != row.pk and used.kind == row.kind:
+            _save_changes(self.switches, {"edit_engine": row})
 
     def make(self, kind: str, purpose: str) -> ImageEngine:
         """The row for writing, made when there is none."""

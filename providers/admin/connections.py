@@ -22,6 +22,7 @@ from providers.admin.servers import ServerAdmin
 from providers.catalogue import discovery, health
 from providers.errors import GatewayError
 from providers.models import Connection
+from providers.signals import dependents
 from providers.upstream import kinds
 
 
@@ -109,6 +110,17 @@ class ConnectionAdmin(ServerAdmin):
         if row.enabled and (not change or discovery.LISTED_COLUMNS & form.changed_columns):
             # After the commit: a slow provider must not hold the database.
             transaction.on_commit(lambda: self._refresh(request, Connection.objects.get(pk=row.pk)))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What the page that asks for a confirmation lists: also what a deletion switches off elsewhere."""
+        listed, counts, missing, protected = super().get_deleted_objects(objs, request)
+        answers = dependents.send(sender=Connection, connections=list(objs))
+        return (
+            [*listed, *(sentence for _receiver, sentences in answers for sentence in sentences or ())],
+            counts,
+            missing,
+            protected,
+        )
 
     # --- list ---
 

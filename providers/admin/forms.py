@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import Max
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -124,6 +125,9 @@ class ConnectionForm(ServerForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         row: Connection = self.instance
+        if row._state.adding and "position" in self.fields:  # a new connection takes no id from those that are there
+            last = Connection.objects.filter(demo=False).aggregate(last=Max("position"))["last"]
+            self.fields["position"].initial = 0 if last is None else last + 1
         for name in [name for name in self.fields if name.startswith(OPTION)]:
             self.fields[name].initial = row.auth_options.get(name.removeprefix(OPTION), "")
 

@@ -201,11 +201,12 @@ def write(entries: Sequence[Entry]) -> Saved:
         if row.pk not in remaining:
             row.delete()
     saved = Saved()
+    positions = _positions(entries, matched)
     taken = {row.name for row in matched.values()} | {entry.values.get("name", "") for entry in entries}
     for entry in entries:
         row = matched.get(entry.index) or Connection(name=name_of(entry.url, taken))
         taken.add(row.name)
-        if _fill(row, entry):
+        if _fill(row, entry, positions[entry.index]):
             saved.to_ask.append(row.pk)
         if row.dropped:
             saved.notices.append(f"OPENAI_API_BASE_URLS.{entry.index}: {dropped_words(row.dropped)}")
@@ -246,9 +247,20 @@ def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Co
     return matched
 
 
-def _fill(row: Connection, entry: Entry) -> bool:
+def _positions(entries: Sequence[Entry], matched: Mapping[int, Connection]) -> list[int]:
+    """By index of the form. Positions that give its order already stay, and what is new stands behind them."""
+    stored = [matched[entry.index] for entry in entries if entry.index in matched]
+    are_first = all(entry.index in matched for entry in entries[: len(stored)])
+    if not are_first or stored != sorted(stored, key=lambda row: (row.position, row.pk)):
+        return [entry.index for entry in entries]
+    positions = [row.position for row in stored]
+    after = max(positions, default=-1) + 1
+    return [*positions, *range(after, after + len(entries) - len(stored))]
+
+
+def _fill(row: Connection, entry: Entry, position: int) -> bool:
     """Write the row if anything differs; true when its models should be asked for anew."""
-    values = {**entry.values, "base_url": entry.url, "position": entry.index}
+    values = {**entry.values, "base_url": entry.url, "position": position}
     guessed = values["kind"] == kinds.DEFAULT.name
     if guessed and not row._state.adding and not kinds.named(row.kind).config_flag:
         del values["kind"]  # no flag stands for the kind that an administrator chose: it stays

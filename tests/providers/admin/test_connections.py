@@ -335,3 +335,9 @@ def test_every_column_that_people_may_edit_stands_in_the_form_once(rf, admin):
     columns -= {"id", "secret", "auth_options"}  # the key and the options of an auth type have fields of their own
     assert columns <= set(shown)
     assert len(set(shown)) == len(shown)
+
+
+def test_a_new_connection_stands_last_in_the_form(root):
+    assert root.get(f"{LIST}add/").context["adminform"].form["position"].value() == 0
+    Connection.objects.create(name="A", base_url="http://a.invalid/v1", position=4)
+    assert root.get(f"{LIST}add/").context["adminform"].form["position"].value() == 5

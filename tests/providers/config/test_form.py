@@ -261,3 +261,44 @@ def test_only_connections_that_changed_are_asked_anew():
     )
 
     assert saved.to_ask == [a.pk]
+
+
+# --- what was read, written back ---
+
+
+def everything():
+    columns = [field.attname for field in Connection._meta.concrete_fields if field.name != "updated"]
+    return (list(Connection.objects.order_by("pk").values(*columns)), Connection.history.count())
+
+
+@pytest.mark.parametrize("positions", [(0,), (0, 0, 0), (5, 2, 9), (3, 3, 1), (10, 20, 30)])
+def test_what_was_read_is_written_back_without_a_change(positions):
+    for number, position in enumerate(positions):
+        Connection.objects.create(name=f"C{number}", base_url=f"http://c{number}.invalid/v1", position=position)
+    Connection.objects.create(name="Demo", base_url="http://demo.invalid/v1", demo=True)
+    before = everything()
+    config.save(config.read())
+    assert everything() == before
+
+
+def test_a_new_connection_of_the_form_stands_behind_the_others():
+    for number, position in enumerate((7, 3)):
+        Connection.objects.create(name=f"C{number}", base_url=f"http://c{number}.invalid/v1", position=position)
+    flat = config.read()
+    flat["OPENAI_API_BASE_URLS"].append("http://new.invalid/v1")
+    flat["OPENAI_API_KEYS"].append("")
+    config.save(flat)
+    assert list(Connection.objects.order_by("position").values_list("name", "position")) == [
+        ("C1", 3), ("C0", 7), ("new.invalid", 8),
+    ]  # fmt: skip
+
+
+def test_another_order_of_the_form_is_the_order_of_the_connections():
+    for number in range(3):
+        Connection.objects.create(name=f"C{number}", base_url=f"http://c{number}.invalid/v1", position=number * 10)
+    flat = config.read()
+    for name in ("OPENAI_API_BASE_URLS", "OPENAI_API_KEYS"):
+        flat[name].reverse()
+    flat["OPENAI_API_CONFIGS"] = {str(2 - int(index)): values for index, values in flat["OPENAI_API_CONFIGS"].items()}
+    config.save(flat)
+    assert list(Connection.objects.order_by("position").values_list("name", flat=True)) == ["C2", "C1", "C0"]

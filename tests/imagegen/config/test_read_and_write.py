@@ -1,0 +1,92 @@
+"""What the flat form says, written back unchanged, changes nothing, whatever engines there are."""
+
+from itertools import product
+
+import pytest
+from django.core.management import call_command
+
+from imagegen.config import form
+from imagegen.engines import ENGINES
+from imagegen.models import ImageEngine, ImageSettings
+from providers.models import GatewaySettings
+from tests.people import make_connection
+
+pytestmark = pytest.mark.django_db
+Purpose = ImageEngine.Purpose
+
+
+def everything():
+    """All that the form may change, and how often it was changed."""
+    columns = [field.attname for field in ImageEngine._meta.concrete_fields if field.name != "updated"]
+    return (
+        list(ImageEngine.objects.order_by("pk").values(*columns)),
+        list(ImageSettings.objects.values()),
+        list(GatewaySettings.objects.values()),
+        ImageEngine.history.count(),
+        ImageSettings.history.count(),
+    )
+
+
+def add(kind, purpose, number=1, **values):
+    own = (
+        {"url": f"http://{kind}-{number}.invalid", "secret": f"sk-{kind}-{number}-0123456789"}
+        if kind != "placeholder"
+        else {}
+    )
+    return ImageEngine.objects.create(
+        name=f"{kind} {purpose} {number}", kind=kind, purpose=purpose, position=number, **{**own, **values}
+    )
+
+
+def assert_nothing_changes():
+    before = everything()
+    form.update(form.read())
+    assert everything() == before
+
+
+def test_a_site_that_was_just_made(settings, tmp_path):
+    call_command("bootstrap")
+    assert_nothing_changes()
+
+
+@pytest.mark.parametrize(("kind", "purpose"), list(product(ENGINES, Purpose.values)))
+def test_one_engine_for_one_purpose_or_both(kind, purpose):
+    row = add(kind, purpose, model="m", size="512x512", steps=20, params={"quality": "high"})
+    used = {"engine": row if purpose != "edit" else None, "edit_engine": row if purpose != "generate" else None}
+    ImageSettings.objects.update_or_create(pk=1, defaults=used)
+    GatewaySettings.load()
+    assert_nothing_changes()
+
+
+@pytest.mark.parametrize(("drawing", "editing"), list(product(ENGINES, ENGINES)))
+def test_an_engine_to_draw_and_another_to_edit(drawing, editing):
+    used = {"engine": add(drawing, "generate"), "edit_engine": add(editing, "edit", 2)}
+    ImageSettings.objects.update_or_create(pk=1, defaults=used)
+    GatewaySettings.load()
+    assert_nothing_changes()
+
+
+@pytest.mark.parametrize("chosen", [0, 1, 2])
+def test_several_profiles_of_one_kind(chosen):
+    engines = [add("openai", purpose, number) for number, purpose in enumerate(("both", "both", "edit"))]
+    add("comfyui", "both", workflow={"1": {"class_type": "A", "inputs": {}}}, nodes=[])
+    row = engines[chosen]
+    used = {"engine": row if row.purpose != "edit" else engines[0], "edit_engine": row}
+    ImageSettings.objects.update_or_create(pk=1, defaults=used)
+    GatewaySettings.load()
+    assert_nothing_changes()
+
+
+@pytest.mark.parametrize("kind", ["openai", "gemini", "chatreply"])
+def test_an_engine_that_draws_through_a_connection(kind):
+    connection = make_connection("http://inhouse.invalid/v1", "m1")
+    row = add(kind, "both", url="", secret="", connection=connection)
+    ImageSettings.objects.update_or_create(pk=1, defaults={"engine": row, "edit_engine": row})
+    GatewaySettings.load()
+    assert_nothing_changes()
+
+
+def test_no_engine_at_all():
+    ImageSettings.load()
+    GatewaySettings.load()
+    assert_nothing_changes()
