@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from typing import Any, TypeVar
 
-from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async
 from django.utils import translation
 
 from providers import http, runtime
+from providers.process import waiting
+from providers.process._asgiref_private import loop_of_thread
 
 T = TypeVar("T")
 
@@ -32,12 +33,11 @@ class WorkThreads:
 
     def __init__(self) -> None:
         # For the rows of running replies, so that they neither wait behind requests nor open connections without end.
-        self.rows = ThreadPoolExecutor(max_workers=4, thread_name_prefix="chat-rows")
-        # For long documents and large pictures, so that no row waits for them.
-        self.slow = ThreadPoolExecutor(max_workers=2, thread_name_prefix="chat-slow")
+        self.rows = ThreadPoolExecutor(
+            max_workers=4, thread_name_prefix="chat-rows", initializer=waiting.mark_only_rows
+        )
 
     def close(self) -> None:
-        self.slow.shutdown(wait=False, cancel_futures=True)
         self.rows.shutdown()
 
 
@@ -69,12 +69,12 @@ class WorkLoops:
             return
         ended = asyncio.run_coroutine_threadsafe(self._end(loop), loop)
         try:
-            ended.result(CLOSE_SECONDS)
+            waiting.for_future(ended, CLOSE_SECONDS)
         except TimeoutError:
             logger.warning("Work on the chat's own loop did not end within %s s", CLOSE_SECONDS)
             return
         loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        waiting.for_thread(thread)
         loop.close()
 
     async def _end(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -115,16 +115,12 @@ async def end_all() -> None:
 
 
 async def in_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
-    """Run `job`, which may use the database, in a thread that leaves no connection open."""
+    """Run `job`, which waits for nothing but the database, in a thread that leaves no connection open.
+
+    For what waits for more (files, addresses, locks) there is `waiting.in_own_thread`.
+    """
     threads = runtime.state(WorkThreads)
     result: T = await database_sync_to_async(job, thread_sensitive=False, executor=threads.rows)(*args, **options)
-    return result
-
-
-async def in_slow_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
-    """The same for work that takes its time."""
-    threads = runtime.state(WorkThreads)
-    result: T = await database_sync_to_async(job, thread_sensitive=False, executor=threads.slow)(*args, **options)
     return result
 
 
@@ -148,11 +144,7 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 def _servers_loop() -> asyncio.AbstractEventLoop:
-    async def here() -> asyncio.AbstractEventLoop:
-        return asyncio.get_running_loop()
-
-    loop = async_to_sync(here)()  # the loop that this thread works for; a passing one when it works for none
-    if loop.is_running():
-        return loop
+    """The loop that this thread works for; where it works for none, the sockets', else our own."""
     loops = runtime.state(WorkLoops)
-    return loops.home if loops.home is not None and loops.home.is_running() else loops.start_own()
+    home = loops.home if loops.home is not None and loops.home.is_running() else None
+    return loop_of_thread() or home or loops.start_own()

@@ -57,8 +57,17 @@ def idempotency_key(request: Request) -> str:
 
 def wait(job: ImageJob) -> ImageJob:
     """The ended job; UpstreamTimeout when it takes longer than its engine may, and it goes on."""
-    limit = (job.engine.timeout if job.engine else 600.0) * 2
-    if jobs.wait_for(job, timeout=limit).is_open:
+    return ended_in_time(jobs.wait_for(job, timeout=limit_of(job)))
+
+
+def limit_of(job: ImageJob) -> float:
+    """Seconds that a request waits for its job."""
+    return (job.engine.timeout if job.engine else 600.0) * 2
+
+
+def ended_in_time(job: ImageJob) -> ImageJob:
+    """The job, once it has ended. Raises UpstreamTimeout."""
+    if job.is_open:
         raise UpstreamTimeout("The picture is still being made; look at its job.", code="job_open")
     return job
 

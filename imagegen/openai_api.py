@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
-from asgiref.sync import async_to_sync
-from channels.db import database_sync_to_async
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -24,13 +22,14 @@ from chat.files import stores
 from chat.loop import in_thread
 from chat.models import File
 from imagegen import jobs, services
-from imagegen.api import IDEMPOTENCY_KEY, ImageView, idempotency_key, wait
+from imagegen.api import IDEMPOTENCY_KEY, ImageView, ended_in_time, idempotency_key, limit_of, wait
 from imagegen.models import ImageJob
 from imagegen.serializers import ImageRequestSerializer
 from providers import event_streams
 from providers.authentication import caller_of
 from providers.errors import BadRequest, GatewayError
 from providers.json_bodies import SiteJSONParser, storable
+from providers.process import waiting
 
 # Members that speak to us; every other one is the model's own parameter and goes on to it (quality, background, …).
 OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "engine"}
@@ -135,10 +134,7 @@ def _datum(row: File, form: str, request: Request) -> dict[str, Any]:
 
 
 def _stream(job: ImageJob, kind: str) -> HttpResponseBase:
-    async def begin() -> AsyncIterator[bytes]:
-        return _events(job, kind)
-
-    return event_streams.response(async_to_sync(begin)())
+    return event_streams.response(_events(job, kind))
 
 
 async def _events(job: ImageJob, kind: str) -> AsyncIterator[bytes]:
@@ -163,14 +159,13 @@ async def _events(job: ImageJob, kind: str) -> AsyncIterator[bytes]:
             if what == "preview":
                 yield _event(f"{kind}.partial_image", _facts(job, data["content"]) | {"partial_image_index": index})
                 index += 1
-    ended = await database_sync_to_async(wait, thread_sensitive=False)(job)
     try:
-        found = await in_thread(services.finished_files, ended)
+        found = await in_thread(services.finished_files, ended_in_time(await jobs.ended(job, seconds=limit_of(job))))
     except GatewayError as error:
         yield b"event: error\n" + b"data: " + orjson.dumps(error.openai_body()) + b"\n\n"
         return
     for row in found:
-        content = await asyncio.to_thread(stores.read, row.storage_name)
+        content = await waiting.in_own_thread(stores.read, row.storage_name)
         yield _event(f"{kind}.completed", _facts(job, content, row))
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from django.db import connection, connections
 
 from providers import runtime
+from providers.process import waiting
 
 T = TypeVar("T")
 
@@ -23,7 +24,9 @@ class Background:
     """The thread with its queue."""
 
     def __init__(self) -> None:
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="configuration")
+        self.thread = ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="configuration", initializer=waiting.mark_only_rows
+        )
 
     def close(self) -> None:
         """Wait until every queued job is done, and close the thread's database connection."""
@@ -50,7 +53,7 @@ def write(job: Callable[[], object], *, what: str) -> None:
 
 def run(job: Callable[[], T]) -> T:
     """Run a job in the thread and wait for it. Inside a transaction it runs here, and sees that transaction's rows."""
-    return job() if connection.in_atomic_block else submit(job).result()
+    return job() if connection.in_atomic_block else waiting.for_rows(submit(job))
 
 
 def drain() -> None:

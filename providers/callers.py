@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy
 
 from providers import background, runtime
 from providers.catalogue.versioned import Versioned
-from providers.errors import ConfigurationError, Forbidden, Unauthenticated
+from providers.errors import Forbidden, Unauthenticated
 from providers.facts import Caller
 from providers.models import KEY_PREFIX, ClientKey, key_digest
+from providers.process import outages
 
 __all__ = ["SCOPES", "Caller", "caller_for_key", "caller_for_key_blocking", "caller_for_user", "session_token"]
 
@@ -109,13 +110,11 @@ def _unknown() -> Unauthenticated:
 
 
 def _load(key: str, digest: str) -> _KnownCaller:
-    """Read a caller with two queries. Raises Unauthenticated, and ConfigurationError without a database."""
+    """Read a caller with two queries. Raises Unauthenticated, and Unavailable without a database."""
     try:
         return _load_token(key) if key.startswith(TOKEN_PREFIX) else _load_key(key, digest)
     except (DatabaseError, InterfaceError) as error:
-        raise ConfigurationError(
-            _("API keys cannot be checked right now."), code="database_unavailable", retryable=True
-        ) from error
+        raise outages.of_database(error) from error
 
 
 def _load_key(key: str, digest: str) -> _KnownCaller:

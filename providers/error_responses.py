@@ -35,6 +35,7 @@ from providers.errors import (
     TooLarge,
     Unauthenticated,
 )
+from providers.process import outages
 
 OPENAI_PATHS = ("/v1/", "/openai/", "/api/chat/completions")
 CHALLENGE = 'Bearer realm="api"'
@@ -116,7 +117,7 @@ def gateway_error(error: BaseException) -> GatewayError | None:
         case SuspiciousOperation() | DjangoBadRequest():
             return BadRequest(_("The request cannot be understood."))
         case _:
-            return None
+            return outages.of(error)
 
 
 def anonymous() -> Unauthenticated:

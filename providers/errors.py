@@ -10,6 +10,7 @@
     │   ├── TooLarge             413  more bytes than we take
     │   └── RateLimited          429  too much at once; `retry_after` says when
     ├── ConfigurationError       503  an administrator has to change something
+    ├── Unavailable              503  something of this site's own is away or used up; trying again helps
     ├── ProviderError            the provider answered with an error; its status and words are kept
     │   └── ContentRefused       the provider's safety rules refused it; trying again does not help
     └── NetworkError             502  no answer from the provider
@@ -26,7 +27,7 @@ from django.utils.functional import Promise
 
 
 class GatewayError(Exception):
-    """Base of the tree. `blame` is one of caller, configuration, provider, network."""
+    """Base of the tree. `blame` is one of caller, configuration, site, provider, network."""
 
     status: int = 500
     code: str = "internal_error"
@@ -141,6 +142,15 @@ class RateLimited(CallerError):
 class ConfigurationError(GatewayError):
     status = 503
     code = "not_configured"
+
+
+class Unavailable(GatewayError):
+    """Database, files, Redis, descriptors, or a process that stops. `providers.process.outages` makes them."""
+
+    status = 503
+    code = "unavailable"
+    blame = "site"
+    retryable = True
 
 
 class ProviderError(GatewayError):

@@ -17,3 +17,5 @@ from webui.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+STRICT_WAITING = True  # a wait in a transaction or in a thread of a small pool fails the test

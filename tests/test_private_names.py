@@ -34,6 +34,16 @@ NAMES = {
         ("storages.backends.gcloud.GoogleCloudStorage", "_normalize_name", "storages.backends.gcloud"),
         ("storages.backends.azure_storage.AzureStorage", "_get_valid_path", "storages.backends.azure_storage"),
     ],
+    "providers/process/_asgiref_private.py": [
+        ("asgiref.sync.SyncToAsync", "threadlocal", "asgiref.sync"),
+    ],
+    "providers/process/_django_private.py": [
+        ("django.db.transaction.Atomic", "_from_testcase", "django.test.testcases"),
+        ("django.db.backends.base.base.BaseDatabaseWrapper", "atomic_blocks", "django.db.transaction"),
+    ],
+    "webui/postgresql/_django_private.py": [
+        ("django.db.backends.base.base.BaseDatabaseWrapper", "_close", "django.db.backends.base.base"),
+    ],
     "providers/admin/_django_private.py": [
         ("django.forms.models.BaseModelForm", "_post_clean", "django.forms.forms"),
     ],

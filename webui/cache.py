@@ -7,19 +7,19 @@ from functools import wraps
 from typing import Any
 
 from django.core.cache.backends.redis import RedisCache
-from redis.exceptions import RedisError
+from redis import exceptions
 
 from providers import runtime
 
-QUIET_SECONDS = 60.0  # between two lines in the log about the same trouble
+PAUSE_SECONDS = 5.0  # a Redis that did not answer is left alone for so long: each question may take a second
 logger = logging.getLogger(__name__)
 
 
 class RedisTrouble:
-    """When the log last said that Redis does not answer."""
+    """Until when nobody asks a Redis that did not answer. On the monotonic clock."""
 
     def __init__(self) -> None:
-        self.logged = float("-inf")  # on the monotonic clock
+        self.away_until = float("-inf")
 
 
 def _forgiving(name: str, otherwise: Callable[[tuple[Any, ...], dict[str, Any]], Any]) -> Any:
@@ -28,20 +28,18 @@ def _forgiving(name: str, otherwise: Callable[[tuple[Any, ...], dict[str, Any]],
 
     @wraps(method)
     def call(self: RedisCache, *args: Any, **kwargs: Any) -> Any:
+        trouble = runtime.state(RedisTrouble)
+        if time.monotonic() < trouble.away_until:
+            return otherwise(args, kwargs)
         try:
             return method(self, *args, **kwargs)
-        except RedisError as error:
-            _say(error)
+        except exceptions.RedisError as error:
+            logger.warning("Redis does not answer; the cache is empty until it does: %s", type(error).__name__)
+            if isinstance(error, exceptions.ConnectionError | exceptions.TimeoutError):
+                trouble.away_until = time.monotonic() + PAUSE_SECONDS
             return otherwise(args, kwargs)
 
     return call
-
-
-def _say(error: RedisError) -> None:
-    trouble = runtime.state(RedisTrouble)
-    if time.monotonic() - trouble.logged > QUIET_SECONDS:
-        trouble.logged = time.monotonic()
-        logger.warning("Redis does not answer; the cache is empty until it does: %s", type(error).__name__)
 
 
 def _given_default(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -1,5 +1,7 @@
 """The pages for what went wrong, and the same as JSON on the API's paths."""
 
+import math
+import sys
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from providers.error_responses import django_response, error_response
 from providers.errors import Forbidden, GatewayError, NotFound
+from providers.process import outages
 
 API_PATHS = ("/api/", "/openai/", "/v1/")
 
@@ -25,6 +28,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Django calls this while it handles the exception."""
+    failure = sys.exc_info()[1]
+    away = outages.of(failure) if failure is not None else None
+    if away is not None:
+        return _answer(request, away, "503.html", message=away.message)
     error = GatewayError(_("Something went wrong here. It has been written to the log."))
     return _answer(request, error, "500.html", request_id=getattr(request, "id", ""))
 
@@ -35,5 +43,8 @@ def _answer(request: HttpRequest, error: GatewayError, template: str, **context:
     if error.status >= 500:  # whatever failed may be what the context processors need
         from django.template import loader
 
-        return HttpResponse(loader.get_template(template).render(context), status=error.status)
+        page = HttpResponse(loader.get_template(template).render(context), status=error.status)
+        if error.retry_after is not None:
+            page["Retry-After"] = str(math.ceil(error.retry_after))
+        return page
     return render(request, template, context, status=error.status)

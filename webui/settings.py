@@ -108,8 +108,18 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
     _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file, so that server threads see the same data
 elif _database["ENGINE"] == "django.db.backends.postgresql":
-    # No persistent connections under ASGI: the pool is what keeps them.
-    _database["OPTIONS"] = {"pool": {"min_size": 1, "max_size": env.whole("DATABASE_POOL_SIZE", 10), "timeout": 10}}
+    _database["ENGINE"] = "webui.postgresql"  # whose pool is what keeps connections
+    _database["OPTIONS"] = {
+        # A server that is gone is noticed in seconds, when connecting and while waiting for an answer.
+        "connect_timeout": 3,
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        **_database.get("OPTIONS", {}),  # what the URL says
+    }
+DATABASE_POOL_SIZE = env.whole("DATABASE_POOL_SIZE", 10)
+STRICT_WAITING = False  # whether a wait that holds what others need is an error (tests) or a line in the log
 if "serve" in sys.argv and _database["ENGINE"] == "django.db.backends.sqlite3":
     # Two packages import psycopg where they find it: 10 MB and 0.3 s of a start that has no use for it.
     sys.modules.setdefault("psycopg", None)  # type: ignore[arg-type]
@@ -403,9 +413,16 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname:<7} {request_id}{name}: {message}", "style": "{"}},
-    "filters": {"request_id": {"()": "webui.request_id.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "webui.request_id.RequestIdFilter"},
+        "once_per_minute": {"()": "webui.logs.OncePerMinute"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["once_per_minute", "request_id"],
+        },
     },
     "root": {
         "handlers": ["console"],

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -18,6 +17,7 @@ from chat.models import ChatSettings
 from chat.websearch import endpoint
 from providers.admin.singleton import SingletonAdmin
 from providers.errors import GatewayError
+from providers.process import waiting
 
 
 @admin.register(ChatSettings)
@@ -59,7 +59,7 @@ class ChatSettingsAdmin(SingletonAdmin):
         }
         if request.method == "POST" and query:
             try:
-                context["results"] = async_to_sync(endpoint.search)(query, switches.current_blocking())
+                context["results"] = waiting.on_loop(endpoint.search)(query, switches.current_blocking())
             except GatewayError as error:
                 context["failure"] = error
         return TemplateResponse(request, "admin/chat/chatsettings/search.html", context)

@@ -9,6 +9,7 @@ import hashlib
 import mimetypes
 import re
 import secrets
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ from django.utils.translation import gettext as _
 from chat.access import Person
 from chat.files import documents, pictures, stores
 from chat.models import Chat, File, Message
+from providers import runtime
 from providers.errors import BadRequest, NotFound, TooLarge
+from providers.process import waiting
 
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
 UNDO = timedelta(hours=1)  # how long a deletion can be undone
@@ -37,6 +40,7 @@ THUMBNAIL_WIDTHS = (128, 256, 512, 1024)
 DERIVED = ("text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
 _CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 _DERIVED = re.compile(r"\.(text|model|w\d+\.webp)$")
+BATCH = 500  # rows read at once: the connection is given back while their bytes go
 STRAY_AGE = timedelta(hours=1)  # a running transaction may still write the row of stored bytes that are younger
 FOREIGN = ("speech/",)  # prefixes under which other apps store bytes, with rows of their own
 HEAD = 4096  # bytes that tell the content type
@@ -285,6 +289,13 @@ def picture_for_model(row: File) -> bytes:
     return _derived(row, "model", pictures.for_model)
 
 
+class Deriving:
+    """Long documents and large pictures are read a few at a time: each takes memory and a core."""
+
+    def __init__(self) -> None:
+        self.places = threading.BoundedSemaphore(2)
+
+
 def _derived(row: File, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
     """What `make` derives from a file: made the first time, then read from beside it unless it is the file itself."""
     name = f"{row.storage_name}.{suffix}"
@@ -292,7 +303,8 @@ def _derived(row: File, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
         return stores.read(name)
     except FileNotFoundError:
         content = stores.read(row.storage_name)
-    made = make(content)
+    with waiting.in_turn(runtime.state(Deriving).places):
+        made = make(content)
     if made is not content:
         stores.write(name, made)
     return made
@@ -339,8 +351,9 @@ def collect(*, now: datetime | None = None, dry_run: bool = False) -> Cleanup:
     expired = File.everything.filter(expires_at__lt=now)
     result.expired = expired.count()
     if not dry_run:
-        for row in expired.iterator():
-            row.delete()
+        while rows := list(expired[:BATCH]):
+            for row in rows:
+                row.delete()
         purge_deleted(File.everything.all(), now=now)
         collecting.send(sender=File, now=now)
     ids = dict(File.everything.values_list("storage_name", "id"))

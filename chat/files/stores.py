@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.core.files.base import File as DjangoFile
 from django.core.files.storage import storages
 
 from chat.files import _storages_private
+from providers.process import waiting
 
 PIECE = 256 * 1024
 AZURE_SPAN = 2 * 1024 * 1024  # bytes of one request
@@ -22,10 +22,12 @@ AZURE_SPAN = 2 * 1024 * 1024  # bytes of one request
 def write(name: str, content: bytes | DjangoFile) -> str:
     """Store bytes, or an upload (in memory or in a temporary file); returns the name that the store gave them."""
     file = DjangoFile(io.BytesIO(content), name) if isinstance(content, bytes) else content
+    waiting.give_back()
     return storages["default"].save(name, file)
 
 
 def delete(name: str) -> None:
+    waiting.give_back()
     storages["default"].delete(name)
 
 
@@ -39,6 +41,7 @@ def read_range(name: str, start: int, length: int | None) -> Iterator[bytes]:
     piece.
     """
     storage = storages["default"]
+    waiting.give_back()
     return READERS.get(type(storage).__name__, _read_opened)(storage, name, start, length)
 
 
@@ -51,7 +54,7 @@ async def later(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
         return next(rest, b"")
 
     yield first
-    while piece := await sync_to_async(following, thread_sensitive=False)():
+    while piece := await waiting.in_own_thread(following):
         yield piece
 
 

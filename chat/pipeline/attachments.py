@@ -20,11 +20,11 @@ from django.utils.translation import gettext as _
 from chat import access, file_addresses, files, switches
 from chat.files import documents, pictures
 from chat.history import text_of
-from chat.loop import in_slow_thread
 from chat.models import File
 from chat.pipeline.turn import Turn
 from providers import catalogue
 from providers.errors import BadRequest, GatewayError, NotFound
+from providers.process import waiting
 
 MAX_PICTURES = 20  # of one request
 MAX_PICTURE_BYTES = 20_000_000  # of all its pictures; base64 adds a third
@@ -113,7 +113,7 @@ async def attach(turn: Turn) -> None:
         vision=await _vision(turn),
         characters=(await switches.current()).attachment_budget,
     )
-    turn.payload["messages"] = await in_slow_thread(packing.pack, turn.messages)
+    turn.payload["messages"] = await waiting.in_own_thread(packing.pack, turn.messages)
     # When a handler has used the pictures, it does not matter that the model cannot see them.
     notices = packing.notices if turn.answer_files else packing.notices + packing.unseen
     for notice in notices:

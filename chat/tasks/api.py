@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -13,6 +12,7 @@ from rest_framework.views import APIView
 from chat import serializers, tasks
 from providers.authentication import caller_of
 from providers.facts import Caller
+from providers.process import waiting
 
 TASK: dict[str, Any] = {
     "request": serializers.TaskRequestSerializer,
@@ -32,7 +32,7 @@ def completed(
     taken.is_valid(raise_exception=True)
     told = tell(caller, taken.validated_data["messages"])
     complete = tasks.complete_as_json if in_json else tasks.complete
-    answer = async_to_sync(complete)(caller, taken.validated_data["model"], [{"role": "user", "content": told}])
+    answer = waiting.on_loop(complete)(caller, taken.validated_data["model"], [{"role": "user", "content": told}])
     return Response(answer)
 
 

@@ -16,7 +16,6 @@ from django.utils.translation import gettext_lazy
 from chat import files, history
 from chat.events import FileData
 from chat.files.pictures import sniff
-from chat.loop import in_thread
 from chat.models import File, Message
 from chat.pipeline import Choice, Handler, Option, Toggle, Turn
 from imagegen import access, inputs, rows
@@ -27,6 +26,7 @@ from providers import http
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Forbidden, GatewayError
 from providers.facts import Caller
+from providers.process import waiting
 
 FEATURE = "image_generation"
 MODES = ("auto", "create", "edit")
@@ -71,7 +71,7 @@ class ImageHandler(Handler):
         await turn.emit("status", {"description": _("Creating image"), "done": False})
         editing = False
         try:
-            request, switches = await in_thread(_read, turn)
+            request, switches = await waiting.in_own_thread(_read, turn)
             editing = bool(request.images)
             if switches.prompt_generation and not editing:
                 request = await _improved(turn, request, template=switches.prompt_template)
@@ -105,13 +105,13 @@ class ImageHandler(Handler):
 
     async def receive_pictures(self, turn: Turn, urls: Sequence[str]) -> bool:
         """Store pictures that the chat model itself sent, and show them with its answer."""
-        kept = [row for url in urls if (row := await in_thread(_keep, turn, url)) is not None]
+        kept = [row for url in urls if (row := await waiting.in_own_thread(_keep, turn, url)) is not None]
         if kept:
             await turn.add_files([turn_jobs.event_file(row) for row in kept])
         return bool(kept)
 
     async def keep_picture(self, turn: Turn, url: str) -> FileData | None:
-        row = await in_thread(_keep, turn, url)
+        row = await waiting.in_own_thread(_keep, turn, url)
         return None if row is None else turn_jobs.event_file(row)
 
 

@@ -18,6 +18,7 @@ from chat.pipeline import Turn
 from imagegen import jobs, services
 from imagegen.jobs import JobFeed
 from imagegen.models import ImageJob
+from providers.process import waiting
 
 
 async def draw(turn: Turn, request: services.JobRequest) -> tuple[ImageJob, list[File]]:
@@ -25,14 +26,14 @@ async def draw(turn: Turn, request: services.JobRequest) -> tuple[ImageJob, list
 
     Raises what `services.request_images` and the engine raise. A turn that is stopped stops the engine too.
     """
-    requesting = asyncio.ensure_future(in_thread(services.request_images, request))
+    requesting = asyncio.ensure_future(waiting.in_own_thread(services.request_images, request))
     try:
         job, _new = await asyncio.shield(requesting)
         await _watch(turn, job)
     except asyncio.CancelledError:
         await asyncio.shield(_cancel(requesting))
         raise
-    job = await in_thread(jobs.wait_for, job)
+    job = await jobs.ended(job)
     try:
         drawn = await in_thread(services.finished_files, job)
     finally:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from django.utils.translation import gettext as _
 
 from providers.errors import UpstreamTimeout
+from providers.process import waiting
 
 
 class Cancelled(Exception):
@@ -54,7 +55,7 @@ class Run:
     def sleep(self, seconds: float) -> None:
         """Wait, but not past a cancel or the deadline; then `check`."""
         left = self.remaining()
-        self._cancelled.wait(seconds if left is None else max(0.0, min(seconds, left)))
+        waiting.for_event(self._cancelled, seconds if left is None else max(0.0, min(seconds, left)))
         self.check()
 
     def remaining(self) -> float | None:

@@ -10,7 +10,8 @@ dies.
   the row.
 """
 
-from imagegen.jobs.dispatcher import cancel, feed_of, shutdown, start, submit, wait_for
+from imagegen.jobs.dispatcher import cancel, feed_of, shutdown, start, submit
+from imagegen.jobs.ending import ended, wait_for
 from imagegen.jobs.feed import JobFeed
 
-__all__ = ["JobFeed", "cancel", "feed_of", "shutdown", "start", "submit", "wait_for"]
+__all__ = ["JobFeed", "cancel", "ended", "feed_of", "shutdown", "start", "submit", "wait_for"]

@@ -18,6 +18,7 @@ from imagegen.jobs.shape import job_json
 from imagegen.models import ImageJob
 from providers import runtime
 from providers.errors import GatewayError
+from providers.process import waiting
 from providers.relay.usage import UsageWriter
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Dispatcher:
         with self.lock:
             threads = [held.thread for held in self.held.values() if held.thread]
         for thread in threads:
-            thread.join(timeout)
+            waiting.for_thread(thread, timeout)
 
     def stop(self, timeout: float) -> None:
         """Cancel what is drawn here, and wait until this thread and those that draw have ended."""
@@ -90,7 +91,7 @@ class Dispatcher:
             run.cancel()
         self.settle(timeout)
         if self.thread is not None:
-            self.thread.join(timeout)
+            waiting.for_thread(self.thread, timeout)
         with self.lock:
             self.held.clear()
 
@@ -101,6 +102,9 @@ class Dispatcher:
         self._end()
         with self.lock:
             ours = list(self.held)
+            feeds = [held.feed for held in self.held.values()]
+        for feed in feeds:
+            feed.let_go()
         if ours:
             claims.let_go(ours)
 
@@ -120,6 +124,7 @@ class Dispatcher:
             held.feed.end(job_json(job))
 
     def _live(self) -> None:
+        waiting.mark_own_work()
         while not self.ending.is_set():
             try:
                 self._tick()
@@ -135,10 +140,10 @@ class Dispatcher:
         with self.lock:
             ours = list(self.held)
         if not ours:
-            self.wake.wait(IDLE_SECONDS)
+            waiting.for_event(self.wake, IDLE_SECONDS)
             return
         end = time.monotonic() + claims.HEARTBEAT_SECONDS
-        while time.monotonic() < end and not self.wake.wait(CANCEL_SECONDS):
+        while time.monotonic() < end and not waiting.for_event(self.wake, CANCEL_SECONDS):
             try:
                 if claims.unwanted(ours):
                     return
@@ -219,20 +224,6 @@ def feed_of(job_id: Any) -> JobFeed | None:
     """The feed of an open job of this process; None when it has ended or another process runs it."""
     held = runtime.state(Dispatcher).held_of(job_id)
     return held.feed if held else None
-
-
-def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
-    """Wait until the job has ended, in whatever process, and return its row as it is then."""
-    ending = runtime.state(Dispatcher).ending
-    deadline = None if timeout is None else time.monotonic() + timeout
-    while job.is_open and (deadline is None or time.monotonic() < deadline):
-        feed = feed_of(job.pk)
-        if feed is not None:
-            feed.ended.wait(1.0)
-        else:
-            ending.wait(0.3)
-        job.refresh_from_db()
-    return job
 
 
 def cancel(job: ImageJob) -> None:

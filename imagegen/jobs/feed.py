@@ -35,6 +35,10 @@ class JobFeed:
         with self._lock:
             self._listeners.append(listener)
 
+    def unlisten(self, listener: Listener) -> None:
+        with self._lock:
+            self._listeners.remove(listener)
+
     def began(self) -> None:
         """The job has found a place."""
         self._emit({"state": ImageJob.State.RUNNING})
@@ -62,6 +66,11 @@ class JobFeed:
         self.ended.set()
         self._call("end", data)
         self._emit(data)
+
+    def let_go(self) -> None:
+        """This process ends, and tells no more of the job."""
+        self.ended.set()
+        self._call("end", {})
 
     def _call(self, kind: str, data: dict[str, Any]) -> None:
         with self._lock:

@@ -20,6 +20,7 @@ from imagegen.jobs.shape import job_json
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import MAX_SEED, PictureRequest
 from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge
+from providers.process import waiting
 from providers.relay import usage
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def make_run(job: ImageJob) -> Run:
 
 def work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, language: str | None) -> None:
     """Run the job to its end, whatever that is. Never raises; closes this thread's database connections."""
+    waiting.mark_own_work()
     try:
         with translation.override(language) if language else translation.override(None):
             _work(job, run, feed, resume=resume)

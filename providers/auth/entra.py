@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from providers import runtime
 from providers.auth.base import AuthField, AuthType, CallerIdentity
 from providers.errors import ConfigurationError
+from providers.process import waiting
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 RENEW_SECONDS = 300.0  # before the token expires
@@ -51,6 +52,8 @@ class Tokens:
         if token.ends - now > RENEW_SECONDS:
             return token.value
         valid = token.ends - now > 0
+        if not valid:
+            waiting.give_back()
         if not token.lock.acquire(blocking=not valid):
             return token.value  # another thread renews it
         try:
@@ -82,6 +85,7 @@ class Tokens:
         with self._lock:
             if self._credential is None:
                 self._credential = DefaultAzureCredential(exclude_interactive_browser_credential=True)
+        waiting.give_back()
         try:
             return self._credential.get_token(scope)
         except (AzureError, ValueError) as error:

@@ -26,6 +26,7 @@ from providers.catalogue import health, snapshot_loader
 from providers.errors import GatewayError
 from providers.facts import Caller, ConnectionFacts
 from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
+from providers.process import waiting
 from providers.upstream import kinds, model_lists
 from providers.upstream.headers import headers_for, headers_for_blocking
 from providers.upstream.model_lists import ListedModel
@@ -279,7 +280,7 @@ class _Run(threading.Thread):
 
     def run(self) -> None:
         try:
-            chosen = background.submit(self._choose).result()
+            chosen = waiting.for_future(background.submit(self._choose))
             if chosen:
                 asyncio.run(self._ask_all(chosen))
         except asyncio.CancelledError:
@@ -367,7 +368,7 @@ class Refreshes:
     def close(self) -> None:
         if self.run is not None:
             self.run.cancel()
-            self.run.join(CLOSE_SECONDS)
+            waiting.for_thread(self.run, CLOSE_SECONDS)
 
 
 def refresh(*, only: Iterable[int] | None = None, timeout: float | None = None) -> dict[int, Outcome]:
@@ -376,13 +377,13 @@ def refresh(*, only: Iterable[int] | None = None, timeout: float | None = None) 
     The outcomes that are there by then; the rest goes on behind. For synchronous code outside of a transaction.
     """
     run = runtime.state(Refreshes).start(only_due=False, only=only)
-    run.join(timeout)
+    waiting.for_thread(run, timeout)
     return dict(run.outcomes)
 
 
 def refresh_due(*, timeout: float) -> None:
     """Ask those whose list is old or missing, waiting `timeout` seconds at most (the start of a process)."""
-    runtime.state(Refreshes).start(only_due=True).join(timeout)
+    waiting.for_thread(runtime.state(Refreshes).start(only_due=True), timeout)
 
 
 def tend() -> None:
@@ -399,4 +400,4 @@ def drain() -> None:
     """Wait until the run that is under way is over."""
     run = runtime.state(Refreshes).run
     if run is not None:
-        run.join()
+        waiting.for_thread(run)

@@ -16,12 +16,11 @@ from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
-from django.utils.translation import gettext as _
 
 from providers import background, runtime, versioning
 from providers.catalogue import discovery, health, snapshot_loader
-from providers.errors import ConfigurationError
 from providers.facts import Caller, ConnectionFacts, GatewayFacts, Route, Snapshot, Source, is_trusted
+from providers.process import outages, waiting
 
 __all__ = [
     "Caller",
@@ -69,9 +68,7 @@ class _Look:
         except (DatabaseError, InterfaceError) as error:
             self.newer, self.lost = False, True
             if self.known is None:
-                raise ConfigurationError(
-                    _("The configuration cannot be read right now."), code="database_unavailable", retryable=True
-                ) from error
+                raise outages.of_database(error) from error
             logger.warning("The configuration cannot be read, going on with what is known: %s", error)
             return self.known
 
@@ -123,7 +120,7 @@ class Snapshots:
 
 
 async def snapshot() -> Snapshot:
-    """The configuration now. No thread hop while it is trusted. Raises ConfigurationError only before the first one."""
+    """The configuration now. No thread hop while it is trusted. Raises Unavailable only before the first one."""
     snapshots = runtime.state(Snapshots)
     found = snapshots.fresh()
     if found is not None:
@@ -149,10 +146,10 @@ def snapshot_blocking() -> Snapshot:
         return found
     look = snapshots.ask()
     try:
-        return look.future.result(timeout=snapshots.patience(look))
+        return waiting.for_rows(look.future, snapshots.patience(look))
     except FutureTimeout:
         if look.newer or look.known is None:
-            return look.future.result()
+            return waiting.for_rows(look.future)
         return snapshots.give_up(look, look.known)
 
 

@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from providers import background
 from providers.catalogue.snapshots import snapshot, snapshot_blocking
+from providers.process import waiting
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -78,7 +79,7 @@ class Versioned(Generic[K, V]):
         future, ours = self._claim(version, key)
         if ours:
             self._fill(future, version, key, read)
-        return future.result()
+        return waiting.for_rows(future)
 
     def _move(self, version: int) -> dict[K, V]:
         with self._lock:

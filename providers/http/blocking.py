@@ -22,6 +22,7 @@ from providers.errors import GatewayError, ProviderError
 from providers.http import _urllib3_private, failures, local
 from providers.http.abort import Abort
 from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context
+from providers.process import waiting
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
@@ -77,6 +78,7 @@ class BlockingResponse:
             if seconds <= 0:
                 raise failures.timeout_error()
             timeout = soonest(timeout, seconds)
+        waiting.give_back()
         opened = _urllib3_private.socket_of(raw)
         if opened is not None:
             opened.settimeout(timeout)
@@ -144,6 +146,7 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
         adapter = _VettedAdapter() if reach is Reach.PUBLIC else _Adapter()
         session.mount("http://", adapter)
         session.mount("https://", adapter)
+        waiting.give_back()
         try:
             with abort.in_force() if abort else nullcontext():
                 response = session.request(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from providers import runtime
 from providers.http.policy import Reach, origin
+from providers.process import waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def locate(url: str) -> str:
     parts = urlsplit(url)
     host = parts.hostname or ""
     servers = runtime.state(LocalServers)
+    waiting.give_back()
     with servers.lock:
         if host not in servers.by_name:
             servers.by_name[host] = _starts[host]()

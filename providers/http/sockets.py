@@ -21,6 +21,7 @@ from providers.errors import GatewayError, ProviderError
 from providers.http import failures, local
 from providers.http.abort import Abort
 from providers.http.policy import DEFAULT_PORTS, Limits, Reach, Tls, origin, tls_context, vet
+from providers.process import waiting
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
@@ -38,6 +39,7 @@ class WebSocket:
 
     def receive(self, timeout: float | None = None) -> str | bytes | None:
         """The next message, text or bytes; None where none came within `timeout` seconds."""
+        waiting.give_back()
         try:
             return self._connection.recv(timeout)
         except TimeoutError:
@@ -46,6 +48,7 @@ class WebSocket:
             raise _translated(error) from error
 
     def send_json(self, value: Any) -> None:
+        waiting.give_back()
         try:
             self._connection.send(json.dumps(value))
         except (exceptions.ConnectionClosed, OSError) as error:
@@ -77,6 +80,7 @@ def websocket(
     if abort and abort.fired:
         raise failures.network_error(failures.BROKEN)
     parts = urlsplit(as_http)
+    waiting.give_back()
     with ExitStack() as stack:
         try:
             raw = _connected(parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme], reach, limits.connect)

@@ -22,6 +22,7 @@ from providers.errors import GatewayError
 from providers.http import _aiohttp_private, failures, local
 from providers.http.bodies import PiecewiseBody
 from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
+from providers.process import waiting
 
 LARGE_BODY = 2**18  # bytes; a larger body is written in pieces, so that the loop is not blocked
 # A failure within this time on a pooled connection means that the server closed it while idle and read no request.
@@ -191,7 +192,7 @@ class stream:
         loop = asyncio.get_running_loop()
         ends = None if limits.total is None else loop.time() + limits.total
         if self._reach is Reach.CONFIGURED and local.is_local(self._url):
-            self._url = await asyncio.to_thread(local.locate, self._url)
+            self._url = await waiting.in_own_thread(local.locate, self._url)
         self._response = response = await _send(await _session(loop, self._reach), self._url, *self._request)
         _aiohttp_private.set_read_timeout(response, limits.idle)  # until now the limit of the first byte holds
         streamed = StreamedResponse(response, limits.max_bytes)

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from providers import catalogue, runtime
 from providers.errors import RateLimited
 from providers.facts import Caller, LimitFacts
+from providers.process import waiting
 
 MINUTE, DAY = 60, 86_400
 COUNTED = {"requests": _("requests"), "tokens": _("tokens")}
@@ -114,7 +114,7 @@ def admit_blocking(caller: Caller) -> Admission | None:
     if not buckets:
         return None
     now = time.time()
-    counts = async_to_sync(runtime.state(RedisCounters).count)(buckets, now) if settings.REDIS_URL else None
+    counts = waiting.on_loop(runtime.state(RedisCounters).count)(buckets, now) if settings.REDIS_URL else None
     return _admission(buckets, counts, now)
 
 

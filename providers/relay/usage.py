@@ -16,6 +16,7 @@ from typing import Any
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
 
 from providers import runtime
+from providers.process import waiting
 
 BATCH_SECONDS = 0.5  # how long the thread gathers
 IDLE_SECONDS = 10.0  # how long it waits for more before it ends
@@ -144,11 +145,12 @@ class UsageWriter:
                     self.thread.start()
 
     def _run(self) -> None:
-        """Gather and write. The connection stays open meanwhile: opening one on SQLite costs as much as 100 rows."""
+        """Gather and write. On SQLite the connection stays open meanwhile: opening one costs as much as 100 rows."""
+        waiting.mark_own_work()
         try:
             idle = 0.0
             while idle < IDLE_SECONDS or not self._ends():
-                if self.closing.wait(BATCH_SECONDS):
+                if waiting.for_event(self.closing, BATCH_SECONDS):
                     return
                 idle = 0.0 if self.waiting else idle + BATCH_SECONDS
                 self.write()
@@ -167,7 +169,7 @@ class UsageWriter:
         self.closing.set()
         thread = self.thread
         if thread is not None:
-            thread.join()
+            waiting.for_thread(thread)
         if not self.waiting:
             return
         was_open = connection.connection is not None

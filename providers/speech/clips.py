@@ -14,7 +14,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.core.cache import cache
 from django.core.files.base import ContentFile
@@ -35,9 +34,11 @@ from providers.errors import (
 )
 from providers.facts import Caller, Source
 from providers.models import SpeechClip
+from providers.process import waiting
 
 MAX_INPUT = 4096  # characters; docs/upstreams/openai.md, “Speech”
 MAX_CLIP = 64 * 2**20  # bytes of one answer; 4,096 characters as WAV are about 15 MB
+ROOM_ROWS = 1000  # clips that go at once, at most: the next clip makes more room
 TOUCH_SECONDS = 60  # a clip's last use is written at most this often
 IDEMPOTENCY_SECONDS = 24 * 3600
 TYPES = {
@@ -114,7 +115,7 @@ class Clips:
     async def check(self, caller: Caller, payload: Mapping[str, Any], idempotency_key: str) -> None:
         """Raises Conflict where this caller used the key for another text."""
         if idempotency_key:
-            await database_sync_to_async(_check_idempotency, thread_sensitive=False)(caller, payload, idempotency_key)
+            await waiting.in_own_thread(_check_idempotency, caller, payload, idempotency_key)
 
     async def answer(
         self,
@@ -130,7 +131,7 @@ class Clips:
         """
         keys = [clip_key(source, payload) for source in sources]
         # A clip of any of them will do: the first one may have been down when it was made.
-        if row := await database_sync_to_async(_find, thread_sensitive=False)(keys):
+        if row := await waiting.in_own_thread(_find, keys):
             return Clip(200, _headers(row.content_type, "hit"), _stored(row), row.size, stored=True)
         for source, key in zip(sources, keys, strict=True):
             download = _join(key, source, type_of(payload), fetch)
@@ -248,7 +249,7 @@ async def _run(download: _Download, key: str, source: Source, fetch: Fetch) -> N
             await response.aclose()
         if download.refusal is None:
             sound = b"".join(download.pieces)
-            await database_sync_to_async(_store, thread_sensitive=False)(key, download.content_type, sound)
+            await waiting.in_own_thread(_store, key, download.content_type, sound)
     except GatewayError as error:
         download.error = error
     except Exception:
@@ -292,6 +293,7 @@ def _find(keys: list[str]) -> SpeechClip | None:
     row = next((rows[key] for key in keys if key in rows), None)
     if row is None:
         return None
+    waiting.give_back()
     if not storages["default"].exists(row.storage_name):
         row.delete()  # somebody cleaned the store by hand
         return None
@@ -307,17 +309,19 @@ async def _stored(row: SpeechClip) -> AsyncGenerator[bytes, None]:
             content: bytes = file.read()
             return content
 
-    yield await asyncio.to_thread(read)
+    yield await waiting.in_own_thread(read)
 
 
 def _store(key: str, content_type: str, content: bytes) -> None:
     if not settings.SPEECH_CACHE_BYTES or len(content) > settings.SPEECH_CACHE_BYTES:
         return
+    waiting.give_back()
     name = storages["default"].save(f"speech/{key[:2]}/{key}-{secrets.token_hex(4)}", ContentFile(content))
     _row, new = SpeechClip.objects.get_or_create(
         key=key, defaults={"storage_name": name, "content_type": content_type, "size": len(content)}
     )
     if not new:  # another process was faster
+        waiting.give_back()
         storages["default"].delete(name)
     make_room()
 
@@ -326,10 +330,11 @@ def make_room() -> int:
     """Remove the least recently used clips until the rest fits; returns how many went."""
     total = SpeechClip.objects.aggregate(total=Sum("size"))["total"] or 0
     removed = 0
-    for row in SpeechClip.objects.order_by("last_used").iterator():
+    for row in SpeechClip.objects.order_by("last_used")[:ROOM_ROWS] if total > settings.SPEECH_CACHE_BYTES else ():
         if total <= settings.SPEECH_CACHE_BYTES:
             break
         row.delete()
+        waiting.give_back()
         storages["default"].delete(row.storage_name)
         total -= row.size
         removed += 1

@@ -3,7 +3,6 @@
 Model lists, checks, chats and speech all use `headers_for`, so they cannot differ.
 """
 
-import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from providers.auth import AUTH_TYPES, NOBODY, AuthType, CallerIdentity
 from providers.errors import ConfigurationError
 from providers.facts import Caller, ConnectionFacts
 from providers.fields import UNREADABLE
+from providers.process import waiting
 from providers.upstream import kinds, oauth
 from providers.upstream.header_templates import VARIABLE, VARIABLES
 
@@ -45,7 +45,7 @@ async def headers_for(connection: ConnectionFacts, **purpose: Unpack[CallPurpose
     """
     auth_type = _auth_type(connection)
     authenticate = partial(_auth_headers, auth_type, connection, purpose)
-    auth_headers = await asyncio.to_thread(authenticate) if auth_type.blocking else authenticate()
+    auth_headers = await waiting.in_own_thread(authenticate) if auth_type.blocking else authenticate()
     return _assemble(connection, auth_headers, purpose)
 
 

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from providers import background, http, runtime
 from providers.errors import ConfigurationError, GatewayError, ProviderError
 from providers.fields import UNREADABLE
+from providers.process import waiting
 from providers.upstream.error_bodies import provider_words
 
 RENEW_SECONDS = 60.0  # before the token expires
@@ -118,7 +119,7 @@ def _renewed_elsewhere(row: Any, user_id: int, *, still_valid: bool) -> Any:
     """Wait for the token that another process is renewing, unless the old one is still valid."""
     end = time.monotonic() + RENEWAL_SECONDS
     while not still_valid and time.monotonic() < end:
-        time.sleep(0.1)
+        waiting.sleep(0.1)
         fresh = background.run(lambda: _row_of(user_id))
         if _seconds_left(fresh) > 0:
             return fresh

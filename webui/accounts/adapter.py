@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
+from providers.process import waiting
 from providers.secrets import tokens
 from webui.accounts import linking, links
 from webui.accounts.cookies import remember_language, remember_theme
@@ -36,6 +37,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         remember_theme(response, user.preferences.get("theme", ""))
         return response
 
+    def send_mail(self, *args: Any, **kwargs: Any) -> Any:
+        waiting.give_back()  # a mail server takes its time
+        return super().send_mail(*args, **kwargs)
+
     def get_reset_password_from_key_url(self, key: str) -> str:
         url: str = super().get_reset_password_from_key_url(key)
         path = url.partition("://")[2].partition("/")[2]
@@ -43,6 +48,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    def get_requests_session(self) -> Any:
+        """allauth's own, with which it asks the provider."""
+        waiting.give_back()
+        return super().get_requests_session()
+
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Who the configured provider lets in gets an account, unless ENABLE_OAUTH_SIGNUP says otherwise."""
         return bool(settings.ENABLE_OAUTH_SIGNUP)

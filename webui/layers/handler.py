@@ -5,8 +5,8 @@ there). Django makes that thread anew each time, which cost more than the work i
 every new thread may open another arena of memory. Here requests borrow threads, one each, and give them back.
 """
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,20 +14,40 @@ from asgiref.sync import ThreadSensitiveContext
 from django.core.handlers.asgi import ASGIHandler
 
 from providers import runtime
+from providers.process import waiting
 
 KEPT = 32  # threads that wait for the next request; more are made where more requests are under way
+
+
+class RequestThread(ThreadPoolExecutor):
+    """One thread, which leaves no place in the database's pool taken while its request waits for something else: for
+    the client that takes the answer, for a provider.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(max_workers=1, thread_name_prefix="request")
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        return super().submit(_giving_back, work, *args, **options)
+
+
+def _giving_back(work: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    try:
+        return work(*args, **options)
+    finally:
+        waiting.give_back()
 
 
 class RequestThreads:
     """The threads that wait for a request."""
 
     def __init__(self) -> None:
-        self.idle: list[ThreadPoolExecutor] = []
+        self.idle: list[RequestThread] = []
 
     @contextmanager
-    def borrowed(self) -> Iterator[ThreadPoolExecutor]:
+    def borrowed(self) -> Iterator[RequestThread]:
         """asgiref waits for what runs in it, also where the request was cancelled: it comes back with nothing to do."""
-        thread = self.idle.pop() if self.idle else ThreadPoolExecutor(max_workers=1, thread_name_prefix="request")
+        thread = self.idle.pop() if self.idle else RequestThread()
         try:
             yield thread
         finally:

@@ -4,15 +4,22 @@ The first two are answered by SiteMiddleware before anything else: a probe has n
 """
 
 import hmac
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from providers import runtime
+from providers.process import waiting
+
 LOOPBACK = ("127.0.0.1", "::1")
+CHECK_SECONDS = 2.0  # how long a probe waits for all its checks together
 
 
 class NotReady(Exception):
@@ -27,14 +34,47 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the site can work; 503 with the reasons otherwise."""
-    checks = {name: _try(check) for name, check in CHECKS.items()}
+    """200 when the site can work; 503 with the reasons otherwise. Answers within `CHECK_SECONDS`, whatever hangs."""
+    checks = runtime.state(Probing).results()
     ready = all(words == "ok" for words in checks.values())
     return JsonResponse(
         {"status": "ready" if ready else "not ready", "checks": checks},
         status=200 if ready else 503,
         headers={"Cache-Control": "no-store"},
     )
+
+
+class Probing:
+    """The checks that are under way. One that hangs is not begun again: it is asked for at each probe."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(
+            max_workers=len(CHECKS), thread_name_prefix="readyz", initializer=waiting.mark_own_work
+        )
+        self.running: dict[str, Future[str]] = {}
+        self.lock = threading.Lock()
+
+    def results(self) -> dict[str, str]:
+        """What each check says: ok, or what is wrong."""
+        if connection.in_atomic_block:  # what this transaction has written only this thread sees
+            return {name: _try(check) for name, check in CHECKS.items()}
+        with self.lock:
+            for name, check in CHECKS.items():
+                if name not in self.running or self.running[name].done():
+                    self.running[name] = self.threads.submit(_try_apart, check)
+            running = dict(self.running)
+        until = time.monotonic() + CHECK_SECONDS
+        return {name: self._result(future, until) for name, future in running.items()}
+
+    @staticmethod
+    def _result(future: "Future[str]", until: float) -> str:
+        try:
+            return waiting.for_future(future, max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            return f"no answer within {CHECK_SECONDS:.0f} s"
+
+    def close(self) -> None:
+        self.threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _try(check: Callable[[], None]) -> str:
@@ -45,11 +85,18 @@ def _try(check: Callable[[], None]) -> str:
     return "ok"
 
 
+def _try_apart(check: Callable[[], None]) -> str:
+    try:
+        return _try(check)
+    finally:
+        connections.close_all()
+
+
 def _database() -> None:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         connection.close()
         raise NotReady("the database does not answer") from error
 
@@ -59,7 +106,7 @@ def _migrations() -> None:
 
     try:
         pending = pending_migrations()
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         raise NotReady("not known: the database does not answer") from error
     if pending:
         raise NotReady(f"{len(pending)} migrations wait for `manage.py bootstrap`")

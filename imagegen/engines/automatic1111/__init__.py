@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -28,6 +28,7 @@ from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, Mode
 from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import BadRequest, ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout
+from providers.process import waiting
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class Automatic1111(Engine):
             try:
                 yield from self._watch(config, task, posting, run)
                 run.check()
-                return wire.decoded(posting.result())
+                return wire.decoded(waiting.for_future(posting))
             except BaseException as error:
                 call.cancel()
                 # Closing the connection does not stop the server, and a proxy that timed out has not told it.
@@ -141,7 +142,7 @@ class Automatic1111(Engine):
         self, config: EngineConfig, task: str, posting: "Future[http.BlockingResponse]", run: Run
     ) -> Iterator[Progress]:
         best, preview_id = 0.0, -1
-        while not wait([posting], timeout=self.poll_seconds).done:
+        while not waiting.is_done(posting, self.poll_seconds):
             run.check()
             try:
                 seen = self._task(config, task, preview_id)
@@ -212,14 +213,14 @@ class Automatic1111(Engine):
                 # A job that begins clears the flag, so an interrupt sent a moment too early is lost.
                 if running.interrupted or not running.jobs:
                     return False
-            time.sleep(0.1)  # the server may not have read the call yet
+            waiting.sleep(0.1)  # the server may not have read the call yet
         return False
 
     def _stop_later(self, config: EngineConfig, task: str) -> None:
         ends = time.monotonic() + QUEUED_SECONDS
         try:
             while time.monotonic() < ends and self._stop(config, task):
-                time.sleep(self.poll_seconds)
+                waiting.sleep(self.poll_seconds)
         except GatewayError as error:
             logger.warning("A cancelled picture could not be stopped on the server: %s", error.message)
 

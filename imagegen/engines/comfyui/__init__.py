@@ -7,7 +7,6 @@ servers interrupt whatever runs.
 """
 
 import logging
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,6 +28,7 @@ from imagegen.engines.comfyui.prompt_state import PromptState
 from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import ConfigurationError, GatewayError, ProviderError
+from providers.process.waiting import sleep
 
 logger = logging.getLogger(__name__)
 
@@ -239,7 +239,7 @@ class ComfyUI(Engine):
                 client.interrupt(queued.prompt_id)
             else:
                 client.delete(queued.prompt_id)
-            time.sleep(pause)
+            sleep(pause)
 
     def _stop_or_log(self, config: EngineConfig, prompt_id: str, client_id: str = "") -> None:
         """`_stop` for a run that ends with an error of its own, which must not be replaced."""

@@ -1,0 +1,99 @@
+"""Waiting for the end of a job, in whatever process it is drawn."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+
+from chat.loop import in_thread
+from imagegen.jobs.dispatcher import Dispatcher
+from imagegen.models import ImageJob
+from providers import runtime
+from providers.process import outages, waiting
+
+TOLD_SECONDS = 5.0  # between looks at the row of a job of this process, whose end we are told
+LOOK_SECONDS = 0.3  # and of one of another process
+
+logger = logging.getLogger(__name__)
+
+
+def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
+    """Wait until the job has ended or the time is over; returns its row as it is then.
+
+    Raises Unavailable (`restarting`) when this process ends first.
+    """
+    dispatcher = runtime.state(Dispatcher)
+    until = _Until(job, timeout)
+    while until.goes_on:
+        held = dispatcher.held_of(job.pk)
+        if held is not None:
+            waiting.for_event(held.feed.ended, until.pause(TOLD_SECONDS))
+        else:
+            waiting.for_event(dispatcher.ending, until.pause(LOOK_SECONDS))
+        if not _look(job):
+            waiting.sleep(LOOK_SECONDS)
+    return job
+
+
+async def ended(job: ImageJob, *, seconds: float | None = None) -> ImageJob:
+    """The same for the event loop: no thread waits."""
+    dispatcher = runtime.state(Dispatcher)
+    until = _Until(job, seconds)
+    while until.goes_on:
+        held = dispatcher.held_of(job.pk)
+        if held is not None:
+            await _told(held.feed, until.pause(TOLD_SECONDS))
+        else:
+            await asyncio.sleep(until.pause(LOOK_SECONDS))
+        if not await in_thread(_look, job):
+            await asyncio.sleep(LOOK_SECONDS)
+    return job
+
+
+class _Until:
+    """How long to wait for a job."""
+
+    def __init__(self, job: ImageJob, seconds: float | None) -> None:
+        self._job = job
+        self._ends = float("inf") if seconds is None else time.monotonic() + seconds
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the job is open and there is time left. Raises Unavailable when this process ends."""
+        if self._job.is_open and runtime.state(Dispatcher).ending.is_set():
+            raise outages.restarting()
+        return self._job.is_open and time.monotonic() < self._ends
+
+    def pause(self, seconds: float) -> float:
+        """So many seconds, or what is left."""
+        return min(seconds, max(0.0, self._ends - time.monotonic()))
+
+
+def _look(job: ImageJob) -> bool:
+    """Read the row anew; False while the database is away: the job goes on all the same."""
+    try:
+        job.refresh_from_db()
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Picture job %s cannot be read for now: %s", job.pk, error)
+        return False
+    return True
+
+
+async def _told(feed: Any, seconds: float) -> None:
+    """Until the job's process says that it has ended."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+    def hear(kind: str, _data: dict[str, Any]) -> None:
+        if kind == "end":
+            loop.call_soon_threadsafe(over.set)
+
+    feed.listen(hear)
+    try:
+        if not feed.ended.is_set():
+            await asyncio.wait_for(over.wait(), seconds)
+    except TimeoutError:
+        pass  # the row says how far it is
+    finally:
+        feed.unlisten(hear)

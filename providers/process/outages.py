@@ -1,0 +1,138 @@
+"""What of this site's own is away or used up, told as one error: `Unavailable`. Never a provider's fault.
+
+`of` recognises it in the exceptions of the database, of Redis and of the system. The database backend raises
+`DatabaseAway` and `DatabaseBusy`, which everything that catches Django's OperationalError understands.
+"""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+
+from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext_lazy as _
+
+from providers.errors import Unavailable
+
+# https://www.sqlite.org/rescode.html: what the file, the disk or another writer is to blame for. The rest is our SQL.
+SQLITE_TROUBLE = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+BUSY_SECONDS, AWAY_SECONDS = 1.0, 2.0  # after which it is worth trying again
+
+
+class DatabaseAway(OperationalError):
+    """The database does not answer."""
+
+
+class DatabaseBusy(OperationalError):
+    """Every connection of this process is in use, and none became free in time."""
+
+
+def of(error: BaseException) -> Unavailable | None:
+    """What of ours this exception says is away; None where it says something else."""
+    for cause in causes(error):
+        match cause:
+            case Unavailable():
+                return cause
+            case DatabaseBusy():
+                return database_busy()
+            case OSError() if cause.errno in USED_UP:
+                return overloaded()
+            case MemoryError():
+                return overloaded()
+    match error:
+        case OperationalError() | InterfaceError() if _is_trouble(error):
+            return database_away()
+    return redis_away() if _is_of_redis(error) else None
+
+
+def of_database(error: BaseException) -> Unavailable:
+    """The same of any exception of the database, where nothing can be answered without it."""
+    return of(error) or database_away()
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and those that it was raised from, the newest first."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__
+
+
+def is_used_up(error: BaseException) -> bool:
+    """Whether this machine or process had no descriptor or memory left."""
+    return any(isinstance(cause, OSError) and cause.errno in USED_UP for cause in causes(error))
+
+
+def database_away() -> Unavailable:
+    return Unavailable(
+        _("The database of this site does not answer. Try again in a moment."),
+        code="database_unavailable",
+        retry_after=AWAY_SECONDS,
+    )
+
+
+def database_busy() -> Unavailable:
+    return Unavailable(
+        _("Too many requests want the database of this site at once. Try again in a moment."),
+        code="database_busy",
+        retry_after=BUSY_SECONDS,
+    )
+
+
+def redis_away() -> Unavailable:
+    return Unavailable(
+        _("A part of this site does not answer. Try again in a moment."),
+        code="redis_unavailable",
+        retry_after=AWAY_SECONDS,
+    )
+
+
+def files_away() -> Unavailable:
+    return Unavailable(
+        _("The file store of this site does not answer. Try again in a moment."),
+        code="storage_unavailable",
+        retry_after=AWAY_SECONDS,
+    )
+
+
+def restarting() -> Unavailable:
+    return Unavailable(
+        _("This site is being restarted. Try again in a moment."), code="restarting", retry_after=AWAY_SECONDS
+    )
+
+
+def overloaded() -> Unavailable:
+    return Unavailable(
+        _("This site has no room for more connections right now. Try again in a moment."),
+        code="overloaded",
+        retry_after=AWAY_SECONDS,
+    )
+
+
+def _is_trouble(error: BaseException) -> bool:
+    """Whether the database cannot do what it should; False for what is wrong with our SQL or our tables."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return code is not None and code & 0xFF in SQLITE_TROUBLE
+    return True  # PostgreSQL's are about the server and the connection, see https://peps.python.org/pep-0249/
+
+
+def _is_of_redis(error: BaseException) -> bool:
+    """By the module's name: only sites with several processes have the library."""
+    return any(kind.__module__ == "redis.exceptions" and kind.__name__ == "RedisError" for kind in type(error).__mro__)

@@ -1,0 +1,176 @@
+"""Waiting: a thread that waits for anything but the database holds nothing that others need.
+
+It gives its database connection back first, it is in no transaction, and it is no thread of a small pool. The doors
+(`providers.http`, the file store, the cache) call `give_back` themselves; whoever waits in another way uses the verbs
+below, or calls it right before, in a loop before each wait. Coroutines need not: they hold no connection.
+
+On SQLite a connection that nobody uses keeps nobody out, and opening one costs more than most queries: it stays open.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.db import connections
+
+from providers import runtime
+from providers.process._django_private import is_in_transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+THREADS = 256  # that wait at the same time; work beyond waits for one of them
+DEFAULT_POOL = "asyncio_"  # asyncio's own names for the few threads of a loop's default executor
+
+logger = logging.getLogger(__name__)
+
+
+class HoldsWhileWaiting(RuntimeError):
+    """A wait began in a transaction or in a thread of a small pool."""
+
+
+class ThreadMarks:
+    """What the threads of this process are."""
+
+    def __init__(self) -> None:
+        self.of = threading.local()
+
+
+class WaitingThreads:
+    """Many threads, for jobs that wait."""
+
+    def __init__(self) -> None:
+        self.executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="waiting")
+
+    def close(self) -> None:
+        self.executor.shutdown(wait=False, cancel_futures=True)
+
+
+def give_back() -> None:
+    """Call this right before a wait. The next query takes a connection again.
+
+    Raises HoldsWhileWaiting under `STRICT_WAITING` (in tests), where the rule is broken; otherwise the log says it.
+    """
+    _give_connection_back()
+    if getattr(runtime.state(ThreadMarks).of, "small_pool", False) or _is_in_default_pool():
+        _complain("a thread of a small pool")
+
+
+def _give_connection_back() -> None:
+    for connection in connections.all(initialized_only=True):
+        if is_in_transaction(connection):
+            _complain("a transaction")
+        elif connection.connection is not None and connection.vendor != "sqlite" and not connection.in_atomic_block:
+            connection.close()
+
+
+def sleep(seconds: float) -> None:
+    give_back()
+    time.sleep(seconds)
+
+
+def for_event(event: threading.Event, seconds: float | None = None) -> bool:
+    """Whether the event came within this time."""
+    give_back()
+    return event.wait(seconds)
+
+
+def for_future(future: "Future[T]", seconds: float | None = None) -> T:
+    """The future's result. Raises what it raises, and TimeoutError."""
+    if not future.done():
+        give_back()
+    return future.result(seconds)
+
+
+def for_rows(future: "Future[T]", seconds: float | None = None) -> T:
+    """The same for work that waits for nothing but the database itself: a thread of a small pool may wait for it."""
+    if not future.done():
+        _give_connection_back()
+    return future.result(seconds)
+
+
+def is_done(future: "Future[Any]", seconds: float) -> bool:
+    """Whether the future is done within this time."""
+    give_back()
+    return bool(wait((future,), timeout=seconds).done)
+
+
+def for_thread(thread: threading.Thread, seconds: float | None = None) -> None:
+    """Until the thread has ended, or the time is over."""
+    give_back()
+    thread.join(seconds)
+
+
+@contextmanager
+def in_turn(places: threading.Semaphore) -> Iterator[None]:
+    """Within the block one of a few places is taken."""
+    give_back()
+    with places:
+        yield
+
+
+def on_loop(work: Callable[P, Awaitable[T]]) -> Callable[P, T]:
+    """`work` as a function that waits for it, for threads."""
+
+    def call(*args: P.args, **options: P.kwargs) -> T:
+        give_back()
+        result: T = async_to_sync(work)(*args, **options)
+        return result
+
+    return call
+
+
+async def in_own_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
+    """Run a job that waits (for a file store, an address, a lock) in a thread that nobody else needs meanwhile.
+
+    Whoever is cancelled leaves the thread to itself. No connection stays open in it.
+    """
+    call = partial(copy_context().run, job, *args, **options)
+    executor = runtime.state(WaitingThreads).executor
+    return await asyncio.get_running_loop().run_in_executor(executor, _closing, call)
+
+
+def mark_small_pool() -> None:
+    """This thread is one of a few that others need: it must not wait. An `initializer` of executors."""
+    runtime.state(ThreadMarks).of.small_pool = True
+
+
+def mark_own_work() -> None:
+    """This thread does the site's own work (usage, health, jobs, running replies): its queries come before requests."""
+    runtime.state(ThreadMarks).of.own_work = True
+
+
+def mark_only_rows() -> None:
+    """Both: one of a few threads that read and write rows for the site's own work, and wait for nothing else."""
+    mark_small_pool()
+    mark_own_work()
+
+
+def is_own_work() -> bool:
+    return getattr(runtime.state(ThreadMarks).of, "own_work", False)
+
+
+def _closing(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    finally:
+        connections.close_all()
+
+
+def _is_in_default_pool() -> bool:
+    return threading.current_thread().name.startswith(DEFAULT_POOL)
+
+
+def _complain(held: str) -> None:
+    if settings.STRICT_WAITING:
+        raise HoldsWhileWaiting(f"A wait begins while the thread holds {held}")
+    logger.error("A wait begins while the thread holds %s", held, stack_info=True)

@@ -1,0 +1,235 @@
+"""Whoever waits holds nothing that others need: more callers than connections to the database, on every route."""
+
+import base64
+import re
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+import requests
+from django.urls import get_resolver
+
+from providers.relay.operations import JSON, OPERATIONS
+from tests.upstream import Gate
+from tests.upstream.pictures import png
+
+EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
+POOL = 3
+CALLERS = 4 * POOL
+PATIENCE = 60
+
+# Every route of the site that may wait for an upstream; the test below fails for one that stands in neither list.
+SAID = [{"role": "user", "content": "hi"}]
+BODY = {"model": "m1", "messages": SAID, "input": "hi", "prompt": "a boat", "voice": "alloy"}
+PICTURE = f"data:image/png;base64,{base64.b64encode(png(8, 8)).decode()}"
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    body: dict | None = None
+    session: bool = False  # with a browser's session instead of a key
+    counted: bool = True  # each caller's request reaches the upstream while the others wait
+
+    def __str__(self) -> str:
+        who = "session" if self.session else "key"
+        return f"{self.method} {self.path} {'streamed ' if (self.body or {}).get('stream') else ''}({who})"
+
+
+def _calls_of_operations():
+    for operation in OPERATIONS.values():
+        if operation.media_type == JSON and operation.cache is None:
+            yield Call("POST", operation.paths[0], BODY)
+            yield Call("POST", operation.paths[1], {**BODY, "stream": True}, session=True)
+        elif operation.media_type == JSON:
+            yield Call("POST", operation.paths[1], BODY, session=True)
+
+
+CALLS = [
+    *_calls_of_operations(),
+    Call("POST", "/api/chat/completions", {"model": "m1", "messages": SAID}),
+    Call("POST", "/api/chat/completions", {"model": "m1", "messages": SAID, "stream": True}, session=True),
+    Call("POST", "/api/v1/tasks/title/completions", {"model": "m1", "messages": SAID}, session=True),
+    Call("POST", "/api/v1/tasks/follow_ups/completions", {"model": "m1", "messages": SAID}),
+    Call("POST", "/api/v1/tasks/image_prompt/completions", {"model": "m1", "messages": SAID}),
+    Call("POST", "/api/v1/images/generations", {"prompt": "a boat"}, counted=False),
+    Call("POST", "/api/v1/images/edit", {"prompt": "a boat", "image": PICTURE}, session=True, counted=False),
+    Call("POST", "/v1/images/generations", {"prompt": "a boat"}, counted=False),
+    Call("POST", "/v1/images/edits", {"prompt": "b", "images": [PICTURE], "stream": True}, counted=False),
+    Call("GET", "/api/v1/images/models", session=True, counted=False),
+    Call("GET", "/api/v1/images/config/url/verify", session=True),
+    Call("POST", "/api/v1/images/verify", {"engine": "openai"}, session=True),
+    Call("POST", "/openai/verify", {"key": "k"}, session=True),
+    Call("POST", "/api/v1/chats/", {"content": "hi", "model": "m1"}, session=True),
+]
+# Beginnings of routes that wait for nothing but the database and the files. (`?refresh=1` of a list gives its
+# connection back as the others do; the buttons of the administration ask through the same doors.)
+QUICK = (
+    *("admin/", "accounts/", "setup", "api/schema", "api/docs", "healthz", "readyz", "metrics", "settings", "sidebar"),
+    *("v1/models", "openai/models", "openai/v1/models", "api/models", "models", "openai/config"),
+    *("api/v1/images/config", "api/v1/images/config/update", "api/v1/images/engines", "api/v1/images/jobs"),
+    *("api/v1/chats/<", "api/v1/chats/keep", "api/v1/shared", "api/v1/preferences", "api/v1/memories", "api/v1/files"),
+    *("api/tasks", "temporary", "c/", "images", "shared", "search", "memories", "preferences", "language", "theme"),
+    *("i18n/", "s/"),
+    *("^openai/deployments",),  # the same views as those of the operations and of pictures
+)
+
+
+def patterns(resolver, prefix=""):
+    for one in resolver.url_patterns:
+        path = prefix + str(one.pattern)
+        if hasattr(one, "url_patterns"):
+            yield from patterns(one, path)
+        else:
+            yield path
+
+
+def test_every_route_is_known_to_wait_or_not():
+    waiting = {call.path.lstrip("/") for call in CALLS}
+    waiting |= {path.lstrip("/") for operation in OPERATIONS.values() for path in operation.paths}
+    unknown = [path for path in patterns(get_resolver()) if path and path not in waiting and not path.startswith(QUICK)]
+    assert unknown == []
+
+
+class Held:
+    """An upstream whose every answer stands at a gate once it is closed."""
+
+    def __init__(self, upstream):
+        self.upstream, self.gate = upstream, Gate()
+        self.arrived = 0
+
+    def close(self):
+        def answer(received):
+            self.arrived += 1
+            handler, params = self.upstream.protocols["openai"].handler_for(received.method, received.path)
+            received.params.update(params)
+            reply = handler(received)
+            return reply.with_(before=[self.gate])
+
+        self.upstream.always(answer, method="POST")
+        self.upstream.always(answer, method="GET")
+
+
+def signed_in(url):
+    session = requests.Session()
+    page = session.get(f"{url}/accounts/login/", timeout=PATIENCE)
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
+    form = {"login": EMAIL, "password": PASSWORD, "csrfmiddlewaretoken": token}
+    session.headers["Referer"] = url
+    session.post(f"{url}/accounts/login/", data=form, allow_redirects=False, timeout=PATIENCE)
+    session.headers["X-CSRFToken"] = session.cookies["csrftoken"]
+    session.get(f"{url}/api/models?refresh=1", timeout=PATIENCE).raise_for_status()
+    return session
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(_postgres_server, tmp_path_factory):
+    """The name of a PostgreSQL database with all tables and no row, to make others from."""
+    import psycopg
+
+    from tests.fixtures.process import ServerProcess
+
+    name = f"webui_migrated_{time.time_ns()}"
+    with psycopg.connect(_postgres_server, autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        url = urlunsplit(urlsplit(_postgres_server)._replace(path=f"/{name}"))
+        ServerProcess(tmp_path_factory.mktemp("migrating"), env={"DATABASE_URL": url}).manage("migrate", "-v", "0")
+        yield name
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database_url(request, _postgres_server):
+    """DATABASE_URL with all tables: of PostgreSQL, or empty for the SQLite file of the installation."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    import psycopg
+
+    template = request.getfixturevalue("migrated_postgres")
+    name = f"webui_waits_{time.time_ns()}"
+    with psycopg.connect(_postgres_server, autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        yield urlunsplit(urlsplit(_postgres_server)._replace(path=f"/{name}"))
+        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.mark.parametrize(
+    ("database_url", "server", "lane"),
+    [
+        *(("postgresql", server, lane) for server in ("daphne", "uvicorn") for lane in ("true", "false")),
+        ("sqlite", "daphne", "false"),
+        ("sqlite", "uvicorn", "true"),
+    ],
+    indirect=["database_url"],
+)
+def test_who_waits_keeps_nobody_out(server_process, upstream, database_url, server, lane):
+    env = {
+        "WEBUI_DEMO": "false",
+        "OPENAI_API_BASE_URLS": upstream.url,
+        "OPENAI_API_KEYS": "upstream-key",
+        "WEBUI_ADMIN_EMAIL": EMAIL,
+        "WEBUI_ADMIN_PASSWORD": PASSWORD,
+        "ENABLE_IMAGE_GENERATION": "true",
+        "ENABLE_IMAGE_EDIT": "true",
+        "IMAGE_GENERATION_ENGINE": "openai",
+        "IMAGES_OPENAI_API_BASE_URL": upstream.url,
+        "IMAGE_EDIT_ENGINE": "openai",
+        "IMAGES_EDIT_OPENAI_API_BASE_URL": upstream.url,
+        "AIOHTTP_CLIENT_TIMEOUT_MODEL_LIST": str(PATIENCE),
+        "GATEWAY_LANE": lane,
+        "DATABASE_POOL_SIZE": str(POOL),
+        **({"DATABASE_URL": database_url} if database_url else {}),
+    }
+    site = server_process(server=server, env=env).start()
+    browser, key = signed_in(site.url), site.create_api_key(EMAIL)
+    held = Held(upstream)
+    held.close()
+    answers: dict[str, list[str]] = {str(call): [] for call in CALLS}
+
+    def ask(call: Call, number: int) -> None:
+        body = call.body and {
+            name: f"{value} {number}" if value == "hi" else value for name, value in call.body.items()
+        }
+        if "verify" in call.path and body:
+            body["url"] = upstream.url
+        headers = {} if call.session else {"Authorization": f"Bearer {key}"}
+        with requests.Session() as client:
+            if call.session:
+                client.cookies.update(browser.cookies)
+                headers = {"X-CSRFToken": browser.cookies["csrftoken"], "Referer": site.url}
+            try:
+                done = client.request(call.method, site.url + call.path, json=body, headers=headers, timeout=PATIENCE)
+            except requests.RequestException as error:
+                answers[str(call)].append(type(error).__name__)
+            else:
+                fine = done.status_code in (200, 201) and not re.search(r'"error": ?\{', done.text)
+                answers[str(call)].append("fine" if fine else f"{done.status_code} {done.text[:300]}")
+
+    expected = CALLERS * sum(call.counted for call in CALLS)
+    with ThreadPoolExecutor(CALLERS * len(CALLS)) as callers:
+        for number in range(CALLERS):
+            for call in CALLS:
+                callers.submit(ask, call, number)
+        until = time.monotonic() + PATIENCE
+        pause = threading.Event()
+        try:
+            while held.arrived < expected and time.monotonic() < until:
+                pause.wait(0.1)
+            assert held.arrived >= expected, Counter(one.path for one in upstream.history)
+            pages = {
+                path: browser.get(site.url + path, timeout=PATIENCE).status_code
+                for path in ("/", "/settings", "/readyz", "/api/v1/images/jobs?state=open", "/admin/")
+            }
+        finally:
+            held.gate.open()
+    assert set(pages.values()) == {200}, pages
+    wrong = {call: [one for one in given if one != "fine"][:2] for call, given in answers.items()}
+    wrong = {call: words for call, words in wrong.items() if words}
+    assert wrong == {}
+    assert "A wait begins" not in site.log()
