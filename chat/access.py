@@ -1,5 +1,5 @@
-"""The only judge of who may have a chat, a message or a file. Not there, gone and somebody else's
-all answer alike: NotFound.
+"""Who may have a chat, a message or a file: decided here alone. What does not exist, was deleted or belongs to another
+person raises NotFound alike.
 """
 
 import uuid
@@ -19,7 +19,7 @@ NOBODYS = uuid.UUID(int=0)
 
 
 class Person(Protocol):
-    """A signed-in user, as far as this room needs to know."""
+    """A signed-in user, as far as this app needs to know."""
 
     @property
     def pk(self) -> Any: ...
@@ -36,7 +36,7 @@ def deleted_chat_for(user: Person, chat_id: object) -> Chat:
 
 
 def message_for(user: Person, message_id: object, *, chat_id: object = None) -> Message:
-    """The person's message with its chat at hand, in the chat named when one is. Raises NotFound."""
+    """The person's message with its chat loaded, in this chat when one is given. Raises NotFound."""
     messages = Message.objects.select_related("chat").filter(chat__user_id=user.pk, chat__deleted_at=None)
     if chat_id is not None:
         messages = messages.filter(chat_id=as_uuid(chat_id))
@@ -47,7 +47,7 @@ def message_for(user: Person, message_id: object, *, chat_id: object = None) -> 
 
 
 async def is_signed_in(user: Any, session_key: str | None) -> bool:
-    """Whether a browser's session still stands for this person: not signed out, password unchanged, account active."""
+    """Whether a browser's session is still this person's: not signed out, same password, account active."""
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     return bool((await get_user({"session": store})).pk == user.pk)
 
@@ -60,7 +60,7 @@ def _chat(user: Person, chat_id: object, *, deleted: bool) -> Chat:
 
 
 def as_uuid(value: object) -> uuid.UUID:
-    """The id that a text stands for; one that no row has for what is no id at all."""
+    """The UUID in a text; an id that no row has where there is none."""
     try:
         return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
     except ValueError:
@@ -68,18 +68,18 @@ def as_uuid(value: object) -> uuid.UUID:
 
 
 def named_uuid(text: object) -> uuid.UUID:
-    """The id that a request names for a message. Raises NotFound for what can be none."""
-    found = as_uuid(text)
-    if found == NOBODYS:
+    """The id of a message in a request. Raises NotFound for what is no UUID."""
+    message_id = as_uuid(text)
+    if message_id == NOBODYS:
         raise NotFound(_("This message is not there."), code="message_not_found")
-    return found
+    return message_id
 
 
 # --- Shared chats -----------------------------------------------------------------------------------------------------
 
 
 def own_share_for(user: Person, chat_id: object) -> Share:
-    """How the person's chat is shared. Raises NotFound, also when it is not shared or nothing may be."""
+    """The share of the person's own chat. Raises NotFound, also when it is not shared or sharing is switched off."""
     chat = chat_for(user, chat_id)
     return _share(_open_shares().filter(chat=chat))
 
@@ -87,16 +87,16 @@ def own_share_for(user: Person, chat_id: object) -> Share:
 def share_for(share_id: object) -> Share:
     """A shared chat with its owner, for anybody who is signed in and has the link.
 
-    Raises NotFound alike for no such link, one that was withdrawn, a deleted chat, an owner whose account is not
-    active, and while sharing is switched off.
+    Raises NotFound for an unknown or withdrawn link, a deleted chat, an owner whose account is not active, and while
+    sharing is switched off.
     """
     return _share(_open_shares().filter(pk=as_uuid(share_id)))
 
 
 def readable(share: Share) -> list[Message]:
-    """The messages that readers of a shared chat see, in order; of each only where it stands, and its files. One query.
+    """The messages that readers of a shared chat see, in order; loaded are their relations and files alone. One query.
 
-    Neither other branches, nor what came after the shared end, nor what is being written anew, nor instructions.
+    Not included: other branches, messages after the shared end, answers that are being written, system messages.
     """
     outline = Message.objects.filter(chat_id=share.chat_id).only("pk", "chat", "parent", "role", "status", "files")
     branch = tree.finished(tree.branch_to(outline, share.leaf_id))
@@ -120,7 +120,7 @@ def _share(shares: QuerySet[Share]) -> Share:
 
 
 def file_for(user: Any, file_id: object) -> File:
-    """A file that this person may see: their own, any for an administrator, or one that stands in a shared chat.
+    """A file that this person may see: their own, any for an administrator, or one in a shared chat.
 
     Raises NotFound for all others alike.
     """
@@ -147,16 +147,16 @@ def deleted_file_for(user: Any, file_id: object) -> File:
 
 
 def _is_shared(row: File) -> bool:
-    """Whether it belongs to a shared chat of its owner and stands at a message that readers see. Two queries."""
+    """Whether it belongs to a message of a shared chat that readers see. Two queries."""
     share = _open_shares().filter(chat_id=row.chat_id, chat__user_id=row.owner_id).first() if row.chat_id else None
     if share is None:
         return False
-    # An edited question lists the files of the one before it, whose rows stay with that.
+    # An edited question lists the files of the original, whose rows belong to that one.
     return any(row.message_id == message.pk or str(row.pk) in listed_files(message) for message in readable(share))
 
 
 def listed_files(message: Message) -> list[str]:
-    """The ids of the files that a message names, whosever they are."""
+    """The ids of the files that a message lists, whoever owns them."""
     return [str(file.get("id")) for file in message.files if isinstance(file, dict)]
 
 

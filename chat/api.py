@@ -1,4 +1,4 @@
-"""Chats and messages as JSON, for the page's scripts and for programs. Each view: whose is it, one verb, its shape."""
+"""Chats and messages as JSON, for the pages' scripts and for programs. Each view checks access and calls one verb."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ CONFLICT = OpenApiResponse(serializers.ProblemSerializer, description="A reply i
 
 
 class MayUseChats(BasePermission):
-    """A key that was made for something else does not open conversations."""
+    """API keys need the scope `chats`."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return caller_of(request).may("chats")
@@ -66,7 +66,7 @@ class ChatList(ChatView):
         parameters=[
             OpenApiParameter("q", str, description="Words in the title or in a message"),
             OpenApiParameter("limit", int, description="How many at once (30, at most 100)"),
-            OpenApiParameter("cursor", str, description="Where the page before ended"),
+            OpenApiParameter("cursor", str, description="From `next` of the page before"),
         ],
         responses={200: serializers.ChatPageSerializer},
     )
@@ -82,9 +82,9 @@ class ChatList(ChatView):
         responses={201: serializers.StartedSerializer, 404: NOT_FOUND},
     )
     def post(self, request: Request) -> Response:
-        taken = serializers.NewChatSerializer(data=request.data)
-        taken.is_valid(raise_exception=True)
-        data = taken.validated_data
+        body = serializers.NewChatSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
         if not data["content"].strip() and not data["files"]:
             chat = services.create_chat(caller_of(request), model=data["model"], title=data["title"])
             return Response({"chat": serializers.ChatSerializer(chat).data}, status.HTTP_201_CREATED)
@@ -113,9 +113,9 @@ class ChatDetail(ChatView):
     )
     def patch(self, request: Request, chat_id: str) -> Response:
         chat = self.chat(request, chat_id)
-        taken = serializers.RenameSerializer(data=request.data)
-        taken.is_valid(raise_exception=True)
-        services.rename_chat(chat, taken.validated_data["title"])
+        body = serializers.RenameSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.rename_chat(chat, body.validated_data["title"])
         return Response(serializers.ChatSerializer(chat).data)
 
     @extend_schema(operation_id="chats_delete", responses={204: None, 404: NOT_FOUND})
@@ -138,7 +138,7 @@ class RestoreChat(ChatView):
 class ExportChat(ChatView):
     @extend_schema(operation_id="chats_export", responses={200: serializers.WholeChatSerializer, 404: NOT_FOUND})
     def get(self, request: Request, chat_id: str) -> Response:
-        """The whole tree as a JSON file."""
+        """All messages as a JSON file."""
         chat = self.chat(request, chat_id)
         answer = Response(serializers.WholeChatSerializer(chat).data)
         answer["Content-Disposition"] = export.disposition(chat, "json")
@@ -162,10 +162,10 @@ class ExportChatWithFiles(ChatView):
         operation_id="chats_export_zip", responses={(200, "application/zip"): OpenApiTypes.BINARY, 404: NOT_FOUND}
     )
     def get(self, request: Request, chat_id: str) -> StreamingHttpResponse:
-        """Both exports with all pictures and files, in a ZIP archive that streams."""
+        """Both exports with all pictures and files, in a ZIP archive."""
         chat = self.chat(request, chat_id)
         pieces = archive.pieces(chat)
-        first = next(pieces)  # what goes wrong at once is an error, not a broken archive
+        first = next(pieces)  # before the headers are sent: an error here is a response, not a broken archive
         return StreamingHttpResponse(
             stores.later(first, pieces),
             content_type="application/zip",
@@ -176,7 +176,7 @@ class ExportChatWithFiles(ChatView):
 class MessageList(ChatView):
     @extend_schema(operation_id="messages_list", responses={200: serializers.MessagesSerializer, 404: NOT_FOUND})
     def get(self, request: Request, chat_id: str) -> Response:
-        """The whole tree, oldest first, and the end of the shown branch."""
+        """All messages, oldest first, and the last one of the shown branch."""
         chat = self.chat(request, chat_id)
         services.settle_stale(chat)
         return Response(serializers.MessagesSerializer({"messages": chat.messages.all(), "leaf": chat.leaf_id}).data)
@@ -188,9 +188,9 @@ class MessageList(ChatView):
     )
     def post(self, request: Request, chat_id: str) -> Response:
         chat = self.chat(request, chat_id)
-        taken = serializers.NewMessageSerializer(data=request.data)
-        taken.is_valid(raise_exception=True)
-        data = taken.validated_data
+        body = serializers.NewMessageSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
         parent = access.message_for(request.user, data["parent"], chat_id=chat.pk) if data["parent"] else None
         exchange = exchanges.add_message(
             chat,
@@ -222,9 +222,9 @@ class Regenerate(ChatView):
     def post(self, request: Request, chat_id: str, message_id: str) -> Response:
         """Another answer beside this one (or below a question); the earlier ones stay."""
         message = access.message_for(request.user, message_id, chat_id=chat_id)
-        taken = serializers.RegenerateSerializer(data=request.data)
-        taken.is_valid(raise_exception=True)
-        data = taken.validated_data
+        body = serializers.RegenerateSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
         answer = exchanges.regenerate(message, completion_request(request, data), message_id=data["id"])
         return Response({"message": serializers.MessageSerializer(answer).data}, status.HTTP_202_ACCEPTED)
 
@@ -236,11 +236,11 @@ class EditMessage(ChatView):
         responses={202: serializers.ExchangeSerializer, 404: NOT_FOUND},
     )
     def post(self, request: Request, chat_id: str, message_id: str) -> Response:
-        """The same question in new words, with an answer of its own, as a new branch."""
+        """A new version of the question, with an answer of its own, as a new branch."""
         message = access.message_for(request.user, message_id, chat_id=chat_id)
-        taken = serializers.EditMessageSerializer(data=request.data)
-        taken.is_valid(raise_exception=True)
-        data = taken.validated_data
+        body = serializers.EditMessageSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
         exchange = exchanges.edit_message(
             message,
             completion_request(request, data),
@@ -263,7 +263,7 @@ class SelectBranch(ChatView):
 class StopReply(ChatView):
     @extend_schema(operation_id="messages_stop", request=None, responses={202: None, 404: NOT_FOUND})
     def post(self, request: Request, chat_id: str, message_id: str) -> Response:
-        """Keeps what was said. Harmless when the reply is over; the end comes as an event."""
+        """The text so far stays. Harmless when the reply is over; the end comes as an event."""
         services.stop_reply(access.message_for(request.user, message_id, chat_id=chat_id))
         return Response(status=status.HTTP_202_ACCEPTED)
 
@@ -279,9 +279,9 @@ class Preferences(APIView):
         responses=serializers.PreferencesSerializer,
     )
     def patch(self, request: Request) -> Response:
-        taken = serializers.PreferencesSerializer(data=request.data)
-        taken.is_valid(raise_exception=True)
-        return Response(services.set_preferences(caller_of(request).user_id, taken.validated_data))
+        body = serializers.PreferencesSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        return Response(services.set_preferences(caller_of(request).user_id, body.validated_data))
 
 
 def _exchange(exchange: exchanges.Exchange) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which model answers when nobody says: the chat's, the person's last one, the site's default, the first allowed."""
+"""Which model answers when none is named: the chat's, the person's last one, the site's default, the first allowed."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from providers.errors import ConfigurationError
 from providers.facts import Caller
 
 
-def model_for(caller: Caller, wanted: str = "", *, chat_model: str = "") -> str:
-    """The public id to use. Raises NotFound when `wanted` is not theirs, ConfigurationError when there is none."""
+def model_for(caller: Caller, model: str = "", *, chat_model: str = "") -> str:
+    """The public id to use. Raises NotFound when `model` is not theirs, ConfigurationError when there is none."""
     snapshot = catalogue.snapshot_blocking()
-    if wanted:
-        return snapshot.route_for(caller, wanted).public_id
+    if model:
+        return snapshot.route_for(caller, model).public_id
     allowed = {route.public_id for route in snapshot.routes_for(caller)}
     for candidate in (chat_model, remembered_model(caller.user_id), snapshot.gateway.default_model, *sorted(allowed)):
         if candidate in allowed:
@@ -23,7 +23,7 @@ def model_for(caller: Caller, wanted: str = "", *, chat_model: str = "") -> str:
 
 
 def default_model(caller: Caller) -> str:
-    """What a new chat would use; empty when there is no model."""
+    """The model of a new chat; empty when there is none."""
     try:
         return model_for(caller)
     except ConfigurationError:

@@ -1,4 +1,4 @@
-"""The socket: who is there, what do they say, hand it over. Events come through the channel layer already packed."""
+"""The socket: checks who is connected and passes messages on. Events come from the channel layer already packed."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -13,16 +13,16 @@ from providers import json_bodies
 from providers.errors import BadRequest, GatewayError, TooLarge
 
 NOT_SIGNED_IN = 4401  # close code: the page asks for a login instead of trying again
-MAX_BYTES = 4096  # of one message of a client; the longest sensible one has 150
-CHECK_SECONDS = 30.0  # a session that ended elsewhere is noticed after this long at the latest
+MAX_BYTES = 4096  # of one message of a client; valid ones have about 150
+CHECK_SECONDS = 30.0  # how often the session is checked, which may have ended elsewhere
 
 
 class EventsConsumer(AsyncWebsocketConsumer):
-    """One socket of one person. Takes `resume`, `stop` and `ping`; gives every event of `chat.events`."""
+    """One socket of one person. Receives `resume`, `stop` and `ping`; sends every event of `chat.events`."""
 
     async def connect(self) -> None:
         self.user: Any = self.scope["user"]
-        await self.accept()  # a refusal in the handshake would not tell the page why
+        await self.accept()  # a refused handshake would not tell the page why
         if not self.user.is_authenticated:
             await self.close(NOT_SIGNED_IN)
             return
@@ -36,7 +36,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
             await self.channel_layer.group_discard(self.group, self.channel_name)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Events skip the thread hop that Channels spends on database connections before each message: none is used."""
+        """Events use no database: they skip the thread in which Channels closes old connections before each message."""
         if message["type"] == "chat.event":
             await self.chat_event(message)
         else:
@@ -49,7 +49,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
             await self.send(message["text"])
 
     async def session_ended(self, message: dict[str, Any]) -> None:
-        """Somebody signed out: was it here?"""
+        """Close the socket if it belongs to the session that was signed out."""
         if message["session"] == events.digest_of(self.scope["session"].session_key or ""):
             await self.close(NOT_SIGNED_IN)
 
@@ -70,9 +70,9 @@ class EventsConsumer(AsyncWebsocketConsumer):
             message = _parsed(text_data)
             action = self.actions.get(message["type"])
             if action is None:
-                known = ", ".join(self.actions)
+                names = ", ".join(self.actions)
                 raise BadRequest(
-                    _("Unknown type “%(type)s”. Known: %(known)s.") % {"type": message["type"][:50], "known": known},
+                    _("Unknown type “%(type)s”. Known: %(known)s.") % {"type": message["type"][:50], "known": names},
                     code="unknown_type",
                 )
             await action(self, message)
@@ -87,7 +87,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
         await in_thread(services.stop_task, self.user, message.get("message_id"))
 
     async def ping(self, message: dict[str, Any]) -> None:
-        """Also renews the place in the group: the channel layer in memory forgets it after a day."""
+        """Also renews the membership in the group, which a channel layer in memory drops after a day."""
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self.send(events.pack(type="pong", data={}))
 
@@ -99,7 +99,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
 
 
 def _parsed(text: str | None) -> dict[str, Any]:
-    """`{"type": str, …}`. Raises BadRequest or TooLarge in words for whoever writes a client."""
+    """The client's message, `{"type": str, …}`. Raises BadRequest or TooLarge."""
     if text is None:
         raise BadRequest(_("Send text frames with JSON."), code="not_text")
     if len(text) > MAX_BYTES:

@@ -1,9 +1,8 @@
-"""Everything that goes over the socket, typed once, and how it gets there.
+"""The events that go over the socket: their types, and how they are sent.
 
 Each event is `{"chat_id", "message_id", "seq", "data": {"type", "data"}}` and reaches every socket of its person.
-`seq` counts one message's events from 1 without gaps; 0 marks an event that stands outside the count (about a chat, or
-told by a process that does not run the reply). A `snapshot` replaces what the client has and says which `seq` it
-stands for.
+`seq` counts one message's events from 1 without gaps; 0 marks an event outside the count: about a chat, or sent by a
+process that does not run the reply. A `snapshot` replaces what the client has, up to the `seq` that it names.
 """
 
 import asyncio
@@ -23,35 +22,35 @@ EventType = Literal[
     "status",  # StatusData
     "files",  # {"files": [FileData]}: all files of the message
     "chat:completion",  # CompletionData
-    "message",  # {"content"}: text to append that is not the model's
-    "replace",  # {"content"}: the whole text anew
+    "message",  # {"content"}: text of a handler, to append
+    "replace",  # {"content"}: the whole text, to replace the old one
     "chat:message:error",  # {"error": {"content"}}
     "chat:title",  # {"title"}
-    "chat:message:follow_ups",  # {"follow_ups": [str]}: what one might ask after this answer
+    "chat:message:follow_ups",  # {"follow_ups": [str]}: suggestions of what to ask next
     "chat:messages",  # {"chat_id"}: messages or the shown branch changed
-    "chat:list",  # {}: chats came, went or came back
-    "chat:tasks:cancel",  # {}: somebody stopped this reply
+    "chat:list",  # {}: chats were added, deleted or restored
+    "chat:tasks:cancel",  # {}: the person stopped this reply
     "image:job",  # a picture job moved or ended: {"id", "state", …} as the jobs API shows it
     "snapshot",  # SnapshotData
-    "error",  # {"code", "detail"}: the answer to a message of the client that made no sense
+    "error",  # {"code", "detail"}: the answer to an invalid message of the client
     "pong",  # {}
 ]
 
 
 class SourceData(TypedDict):
-    """A page that an answer rests on; shown below it."""
+    """A page that an answer cites; shown below it."""
 
     title: str
     url: str
 
 
 class StatusData(TypedDict, total=False):
-    """What is happening now, in words; kept in the message's `status_history`."""
+    """A status line; stored in the message's `status_history`."""
 
     description: str
     done: bool
     error: bool
-    notice: bool  # for the person to read, not a step: it stays in sight
+    notice: bool  # a notice to the person, not a step: it stays visible
     progress: float  # 0 to 1
     step: int
     total: int
@@ -69,7 +68,7 @@ class FileData(TypedDict, total=False):
 
 
 class CompletionData(TypedDict, total=False):
-    """A piece of the answer, and with `done` how it ended."""
+    """A piece of the answer; with `done`, how it ended."""
 
     content: str
     reasoning: str
@@ -109,14 +108,14 @@ def pack(*, type: EventType, data: Any, chat_id: object = "", message_id: object
 
 
 def plain(data: Any) -> Any:
-    """Data as JSON has it: lazy translations, ids and moments become text."""
+    """Plain JSON data: lazy translations, ids and times become text."""
     return orjson.loads(orjson.dumps(data, default=str))
 
 
 async def emit(
     user_id: object, *, type: EventType, data: Any, chat_id: object = "", message_id: object = "", seq: int = 0
 ) -> None:
-    """Send an event to every socket of a person. Never raises: a client that misses one sees the gap and asks again."""
+    """Send an event to every socket of a person. Never raises: a client that misses one sees the gap and resumes."""
     text = pack(type=type, data=data, chat_id=chat_id, message_id=message_id, seq=seq)
     await _deliver(group_of(user_id), {"type": "chat.event", "text": text})
 
@@ -140,7 +139,7 @@ def end_session_soon(user_id: object, session_key: str) -> None:
 
 
 def digest_of(session_key: str) -> str:
-    """What names a session on the channel layer, where others may read."""
+    """A session's name on the channel layer, where its key must not be read."""
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 

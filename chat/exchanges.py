@@ -1,6 +1,6 @@
-"""The verbs that ask for an answer. Each adds to a chat's tree in one transaction; its reply starts after the commit.
+"""The verbs that ask for an answer. Each adds messages to a chat in one transaction; the reply starts after the commit.
 
-The model is chosen before the transaction begins: its choice may load the configuration anew.
+The model is chosen before the transaction begins, because choosing it may load the configuration.
 """
 
 import uuid
@@ -37,7 +37,7 @@ def start_chat(
     title: str = "",
     message_id: uuid.UUID | None = None,
 ) -> Exchange:
-    """A chat with its first message. Asked again with the same `message_id`, it returns what the first time made.
+    """A chat with its first message. Called again with the same `message_id`, it returns the same exchange.
 
     Raises NotFound (model, file), ConfigurationError (no model at all), Conflict (`id_taken`).
     """
@@ -49,7 +49,7 @@ def start_chat(
             user_id=request.user_id, title=title or tasks.first_words(content), title_is_own=bool(title)
         )
         question = _question(chat, None, content, files=files, message_id=message_id)
-        if not chat.title and question.files:  # nothing was said with the file
+        if not chat.title and question.files:  # a file without text
             chat.title = tasks.first_words(question.files[0]["name"])
         services.tell(chat, "chat:list", {})
         return Exchange(chat, question, _new_answer(request, chat, question))
@@ -93,9 +93,9 @@ def edit_message(
     files: Sequence[object] | None = None,
     message_id: uuid.UUID | None = None,
 ) -> Exchange:
-    """The person's message in new words, as a new branch with an answer of its own; the old branch stays.
+    """A new version of the person's message, as a new branch with an answer of its own; the old branch stays.
 
-    Without `files` it keeps those it has. Raises as `start_chat`, and BadRequest for an answer.
+    Without `files` it has the files of the original. Raises as `start_chat`, and BadRequest for an answer.
     """
     if message.role != Message.Role.USER:
         raise BadRequest(_("Only your own messages can be edited."), code="not_editable")
@@ -113,7 +113,7 @@ def edit_message(
 def regenerate(message: Message, request: CompletionRequest, *, message_id: uuid.UUID | None = None) -> Message:
     """Another answer beside `message` (or below it, when it is a person's); the earlier ones stay as branches.
 
-    Raises as `start_chat`, and Conflict (`reply_running`) while one of them is still growing.
+    Raises as `start_chat`, and Conflict (`reply_running`) while one of them is still being written.
     """
     if message_id and (repeated := Message.objects.select_related("chat").filter(pk=message_id).first()):
         return _own(repeated, request)
@@ -236,7 +236,7 @@ def _last_question(chat: Chat, request: CompletionRequest) -> Message:
 
 
 def _locked(chat: Chat) -> Chat:
-    """The row as it is now, held until the transaction ends: two tabs take turns.
+    """The row as it is now, locked until the transaction ends, so that requests of two tabs wait for each other.
 
     Without a join: PostgreSQL would read the joined rows as they were before it waited for the lock.
     """
@@ -249,7 +249,7 @@ def _refuse_while_running(message: Message) -> None:
 
 
 def _repeated(request: CompletionRequest, message_id: uuid.UUID | None) -> Exchange | None:
-    """What an earlier, equal request made; raises Conflict when the id belongs to something else."""
+    """The exchange of an earlier, equal request; None when there is none. Raises Conflict when the id is taken."""
     if message_id is None:
         return None
     question = Message.objects.select_related("chat").filter(pk=message_id).first()

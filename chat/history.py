@@ -1,4 +1,4 @@
-"""The conversation down to a message, and what a model is told of it."""
+"""The conversation up to a message, and its form for a model."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -8,19 +8,19 @@ from chat.models import Message
 
 
 def branch_above(message: Message) -> list[Message]:
-    """The messages from the root down to this one's parent. Two queries; other branches' texts stay in the database."""
+    """The messages from the root down to this one's parent. Two queries; texts of other branches are not loaded."""
     outline = Message.objects.filter(chat_id=message.chat_id).only("pk", "chat", "parent", "created")
-    ids = [one.pk for one in tree.branch_to(outline, message.parent_id)]
+    ids = [row.pk for row in tree.branch_to(outline, message.parent_id)]
     rows = Message.objects.in_bulk(ids)
     return [rows[pk] for pk in ids if pk in rows]
 
 
 def as_openai(branch: Iterable[Message]) -> list[dict[str, Any]]:
-    """The branch as OpenAI messages, ending with the question; what came with a message is its `files`.
+    """The branch as OpenAI messages, ending with the question; attached files are `files` of their message.
 
-    An answer without a word (failed, stopped at once) is left out; the two questions around it become one message,
-    because many models refuse two turns of one role in a row. Thinking is not sent back. Pictures of an answer go with
-    the person's next message, marked as `shown`: no API takes pictures of an assistant.
+    Empty answers (failed, stopped at once) are left out; the questions around one become one message, because many
+    models refuse two messages of one role in a row. Reasoning is not sent back. Pictures of an answer are added to the
+    person's next message, marked as `shown`: no API takes pictures of an assistant.
     """
     messages: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []

@@ -1,8 +1,8 @@
-"""How work gets onto the server's event loop from any thread, and from there into threads that may use the database.
+"""Work on an event loop: started from any thread, with threads of its own for blocking calls.
 
-A view runs in a thread of the server: its loop takes the work. A shell, a command or a server without a loop has none:
-then one of our own runs in a daemon thread. Work is not tied to the request that asked for it: it has a context of its
-own, which keeps nothing but the language.
+A view runs in a thread of the server, and the server's loop takes the work. A shell or a command has no loop: there, a
+loop of ours runs in a daemon thread. Work is not tied to the request that started it: it gets a new context, with
+nothing but the language.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class WorkThreads:
-    """The threads that work on a loop uses."""
+    """The threads for blocking calls of work on a loop."""
 
     def __init__(self) -> None:
-        # For the rows of running replies, so that they neither wait behind requests nor open connections without end.
+        # For the rows of running replies: they neither wait for requests nor open an unlimited number of connections.
         self.rows = ThreadPoolExecutor(
             max_workers=4, thread_name_prefix="chat-rows", initializer=waiting.mark_only_rows
         )
@@ -42,19 +42,19 @@ class WorkThreads:
 
 
 class WorkLoops:
-    """The tasks of this process and the loops that they may go to."""
+    """The running tasks of this process, and the loops for new ones."""
 
     def __init__(self) -> None:
-        runtime.state(WorkThreads)  # tasks that are cancelled save what they have
-        self.tasks: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly
-        # Where sockets live: an in-memory channel layer works on its loop alone.
+        runtime.state(WorkThreads)  # created first, so closed last: cancelled tasks still save their rows
+        self.tasks: set[asyncio.Task[None]] = set()  # a loop refers to its tasks weakly
+        # The loop of the sockets: a channel layer in memory works on that one alone.
         self.home: asyncio.AbstractEventLoop | None = None
         self.own: asyncio.AbstractEventLoop | None = None
         self.thread: threading.Thread | None = None
         self.lock = threading.Lock()
 
     def start_own(self) -> asyncio.AbstractEventLoop:
-        """The loop that runs in a thread of ours."""
+        """Our own loop, which runs in a thread; started when needed."""
         with self.lock:
             if self.own is None:
                 self.own = asyncio.new_event_loop()
@@ -63,7 +63,7 @@ class WorkLoops:
             return self.own
 
     def close(self) -> None:
-        """End what runs on the loop of our own; servers end theirs while they stop."""
+        """End the work on our own loop; servers end the work on theirs."""
         loop, thread = self.own, self.thread
         if loop is None or thread is None:
             return
@@ -91,7 +91,7 @@ class WorkLoops:
 
 
 def current() -> asyncio.AbstractEventLoop:
-    """The loop that work from here goes to."""
+    """The loop for work that is started here."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
@@ -99,25 +99,25 @@ def current() -> asyncio.AbstractEventLoop:
 
 
 def adopt() -> None:
-    """Make the running loop, to which a socket has just connected, the place for work of threads that serve nobody."""
+    """Let the running loop, to which a socket has just connected, take the work of threads outside any request."""
     runtime.state(WorkLoops).home = asyncio.get_running_loop()
 
 
 def spawn(work: Work, *, name: str, on: asyncio.AbstractEventLoop | None = None) -> None:
-    """Start what `work` makes as a task on the server's loop (or on `on`), at once. What it raises is logged."""
+    """Start the coroutine that `work` returns as a task on the server's loop (or on `on`). Exceptions are logged."""
     loop = on or current()
     loop.call_soon_threadsafe(_start, loop, work, name, translation.get_language())
 
 
 async def end_all() -> None:
-    """Cancel everything spawned on this loop and wait until it has ended."""
+    """Cancel all tasks that were spawned on this loop, and wait until they have ended."""
     await runtime.state(WorkLoops).cancel_all(asyncio.get_running_loop())
 
 
 async def in_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
-    """Run `job`, which waits for nothing but the database, in a thread that leaves no connection open.
+    """Run `job`, which waits for the database alone, in a thread; its connection is closed afterwards.
 
-    For what waits for more (files, addresses, locks) there is `waiting.in_own_thread`.
+    For jobs that wait for more (files, addresses, locks) there is `waiting.in_own_thread`.
     """
     threads = runtime.state(WorkThreads)
     result: T = await database_sync_to_async(job, thread_sensitive=False, executor=threads.rows)(*args, **options)
@@ -144,7 +144,7 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 def _servers_loop() -> asyncio.AbstractEventLoop:
-    """The loop that this thread works for; where it works for none, the sockets', else our own."""
+    """The loop that this thread works for; where it works for none, the sockets' loop, else our own."""
     loops = runtime.state(WorkLoops)
     home = loops.home if loops.home is not None and loops.home.is_running() else None
     return loop_of_thread() or home or loops.start_own()

@@ -22,7 +22,7 @@ class Chat(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="chats", verbose_name=_("user"))
     title = models.CharField(_("title"), max_length=200, blank=True)
-    title_is_own = models.BooleanField(default=False, editable=False)  # a person named it: no task may rename it
+    title_is_own = models.BooleanField(default=False, editable=False)  # a person's own: no task overwrites it
     model = models.CharField(_("model"), max_length=255, blank=True)  # public id last used here
     # The last message of the branch that is shown; None in an empty chat.
     leaf = models.ForeignKey("Message", models.SET_NULL, null=True, blank=True, related_name="+", editable=False)
@@ -41,7 +41,7 @@ class Chat(models.Model):
 
 
 class Message(models.Model):
-    """One turn of one branch. An answer row exists before its first word; `status` says how it stands."""
+    """One message of one branch. The row of an answer exists before its text; `status` is the state of its reply."""
 
     class Role(models.TextChoices):
         USER = "user", _("user")
@@ -63,7 +63,7 @@ class Message(models.Model):
     parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children")
     role = models.CharField(max_length=10, choices=Role)
     content = models.TextField(blank=True)
-    reasoning = models.TextField(blank=True)  # what a thinking model says before its answer
+    reasoning = models.TextField(blank=True)
     model = models.CharField(max_length=255, blank=True)  # public id
     connection = models.CharField(max_length=100, blank=True)  # name of the connection that answered
     status = models.CharField(max_length=12, choices=Status, default=Status.DONE)
@@ -72,14 +72,14 @@ class Message(models.Model):
     usage = models.JSONField(null=True, blank=True)  # the provider's usage object
     status_history = models.JSONField(default=list, blank=True)  # the `status` events' data, in order
     files = models.JSONField(default=list, blank=True)  # [{"type", "url", "id", "name", "content_type"}]
-    # On an answer: {"features", "params"} it was asked with, so that it can be asked again in the same way.
+    # Of an answer: {"features", "params"} of its request, for asking again in the same way.
     options = models.JSONField(default=dict, blank=True)
-    follow_ups = models.JSONField(default=list, blank=True)  # on an answer: what one might ask next, as texts
-    reasoning_ms = models.PositiveIntegerField(null=True, blank=True)  # how long it thought before the answer
+    follow_ups = models.JSONField(default=list, blank=True)  # of an answer: suggestions of what to ask next, as texts
+    reasoning_ms = models.PositiveIntegerField(null=True, blank=True)  # from the first reasoning to the first text
     first_token_ms = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     created = models.DateTimeField(default=timezone.now)
-    saved = models.DateTimeField(default=timezone.now)  # the run's heartbeat: touched at least every second it streams
+    saved = models.DateTimeField(default=timezone.now)  # the heartbeat of a running reply: set every second
 
     class Meta:
         ordering: ClassVar = ["created"]
@@ -96,14 +96,14 @@ class Message(models.Model):
 
 
 class PresentFiles(models.Manager["File"]):
-    """Without those whose deletion can still be undone: nobody sees these, but their bytes are held."""
+    """Files that are not deleted. Deleted ones keep their bytes until the deletion is final."""
 
     def get_queryset(self) -> models.QuerySet["File"]:
         return super().get_queryset().filter(deleted_at=None)
 
 
 class File(models.Model):
-    """One person's hold on stored bytes; rows that hold the same bytes share a `storage_name`: see `chat.files`."""
+    """One person's access to stored bytes; rows with the same bytes have the same `storage_name`: see `chat.files`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="files", verbose_name=_("owner"))
@@ -117,7 +117,7 @@ class File(models.Model):
     chat = models.ForeignKey(Chat, models.CASCADE, null=True, blank=True, related_name="file_rows")
     message = models.ForeignKey(Message, models.CASCADE, null=True, blank=True, related_name="file_rows")
     session_id = models.CharField(max_length=100, blank=True)
-    # How a picture was made: engine, model, prompt, revised_prompt, seed, size. Facts, never bytes or whole requests.
+    # How a picture was made: engine, model, prompt, revised_prompt, seed, size; never bytes or whole requests.
     provenance = models.JSONField(default=dict, blank=True)
     created = models.DateTimeField(_("created"), default=timezone.now)
     expires_at = models.DateTimeField(null=True, blank=True, db_index=True)  # then `collect_files` removes it
@@ -149,7 +149,7 @@ class File(models.Model):
 
 
 class Share(models.Model):
-    """A chat that everybody who is signed in may read by its link, down to the message that was its end then."""
+    """The link of a shared chat, which everybody who is signed in may read up to the message `leaf`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)  # the secret part of the link
     chat = models.OneToOneField(Chat, models.CASCADE, related_name="share")
@@ -165,7 +165,7 @@ class Share(models.Model):
 
 
 class Memory(models.Model):
-    """A fact that a person wants remembered in all their chats."""
+    """A fact about a person that models may know in all their chats."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memories", verbose_name=_("user"))
     text = models.CharField(_("fact"), max_length=1000)
@@ -183,7 +183,7 @@ class Memory(models.Model):
 
 
 class ChatSettings(SecretRow):
-    """One row (pk 1): what conversations offer beside the model's answer."""
+    """One row (pk 1): what chats offer."""
 
     titles = models.BooleanField(_("the task model names chats"), default=True)
     follow_ups = models.BooleanField(_("suggest what to ask next"), default=True)
@@ -204,7 +204,7 @@ class ChatSettings(SecretRow):
         validators=[MinValueValidator(1_000), MaxValueValidator(2_000_000)],
     )
 
-    # Without keys: a page of changes shows old values.
+    # Without the key: the history page shows old values.
     history = HistoricalRecords(excluded_fields=["web_search_key"])
     objects = ConfigQuerySet.as_manager()
 

@@ -1,4 +1,4 @@
-"""Where the socket is."""
+"""The route of the socket."""
 
 from django.urls import path
 

@@ -1,6 +1,5 @@
-"""The first row of chat settings, from the environment; afterwards the row wins, unless the environment is to.
-
-Names and meaning are Open WebUI's, so that its variables can be kept.
+"""The row of chat settings, filled from the environment at the first start; afterwards the row counts, unless
+`ENABLE_PERSISTENT_CONFIG` is off. Names and meaning of the variables are Open WebUI's.
 """
 
 from typing import Any
@@ -24,7 +23,7 @@ COLUMNS = {
 
 
 def seed_from_environment() -> None:
-    """Fill the row at the first start, or at every start when the environment is to win. Safe to repeat.
+    """Fill the row at the first start, or at every start without `ENABLE_PERSISTENT_CONFIG`. Safe to repeat.
 
     Raises ImproperlyConfigured naming the variable.
     """

@@ -1,4 +1,4 @@
-"""The verbs of conversations; those that ask for an answer are in `exchanges`. Other tabs are told after the commit."""
+"""The verbs of chats; those that ask for an answer are in `exchanges`. Other tabs get an event after the commit."""
 
 import uuid
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ TRASH_DAYS = 30  # how long a deletion can be undone
 
 
 def create_chat(caller: Caller, *, model: str = "", title: str = "") -> Chat:
-    """An empty chat. Raises NotFound when the model is not theirs."""
+    """An empty chat. Raises NotFound when the model is not available to the caller."""
     if model:
         model = choice.model_for(caller, model)
     with transaction.atomic():
@@ -31,7 +31,7 @@ def create_chat(caller: Caller, *, model: str = "", title: str = "") -> Chat:
 
 @transaction.atomic
 def select_branch(message: Message) -> uuid.UUID:
-    """Show the branch of `message`; returns the leaf one arrives at, going to the newest below it."""
+    """Show the branch of `message`, continued by the newest messages below it; returns its last message's id."""
     chat = message.chat
     messages = list(chat.messages.only("pk", "chat", "parent", "created"))
     leaf_id = tree.newest_leaf(messages, message.pk)
@@ -44,14 +44,14 @@ def select_branch(message: Message) -> uuid.UUID:
 
 @transaction.atomic
 def rename_chat(chat: Chat, title: str) -> None:
-    """The person's own title; no task changes it any more."""
+    """Set the person's own title, which no task overwrites."""
     chat.title, chat.title_is_own = title, True
     chat.save(update_fields=["title", "title_is_own"])
     tell(chat, "chat:title", {"title": title})
 
 
 def delete_chat(chat: Chat) -> None:
-    """Out of sight, its replies stopped; to be had back for `TRASH_DAYS`. What was deleted earlier goes for good."""
+    """Delete a chat and stop its replies; `restore_chat` undoes it for `TRASH_DAYS`. Older deletions become final."""
     for message_id in chat.messages.filter(status__in=Message.RUNNING).values_list("pk", flat=True):
         runs.stop(message_id)
     with transaction.atomic():
@@ -70,7 +70,7 @@ def restore_chat(chat: Chat) -> None:
 
 
 def purge_chats(chats: QuerySet[Chat] | None = None, *, before: datetime | None = None) -> int:
-    """Remove for good what was deleted before a moment (default: `TRASH_DAYS` ago); returns how many chats went."""
+    """Remove for good what was deleted before a time (default: `TRASH_DAYS` ago); returns how many chats that were."""
     chats = Chat.objects.all() if chats is None else chats
     before = before or timezone.now() - timedelta(days=TRASH_DAYS)
     _rows, by_model = chats.filter(deleted_at__lt=before).delete()
@@ -78,28 +78,28 @@ def purge_chats(chats: QuerySet[Chat] | None = None, *, before: datetime | None 
 
 
 def stop_reply(message: Message) -> None:
-    """End an answer that is still growing, wherever it runs; what it said stays."""
+    """Stop the reply of an answer, wherever it runs; its text stays."""
     runs.stop(message.pk)
 
 
 def stop_task(user: Person, message_id: object) -> None:
-    """The same by its id, in a stored chat or a temporary one; raises NotFound when it is not theirs."""
+    """The same by the message's id, in a stored chat or a temporary one. Raises NotFound when it is not theirs."""
     if not runs.stop_own(user.pk, access.as_uuid(message_id)):
         stop_reply(access.message_for(user, message_id))
 
 
 def settle_stale(chat: Chat) -> None:
-    """Replies of this chat that no process runs any more become `interrupted`; what they said so far stays."""
+    """Replies of this chat that no process runs any more become `interrupted`; their text so far stays."""
     runs.settle(chat.messages.all())
 
 
 def preferences_of(user_id: int) -> dict[str, Any]:
-    """What is remembered for a person."""
+    """A person's preferences."""
     return dict(get_user_model()._default_manager.values_list("preferences", flat=True).get(pk=user_id))
 
 
 def set_preferences(user_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Remember some things for a person (None forgets one); returns all that is remembered."""
+    """Set some preferences of a person (None resets one); returns all."""
     before = preferences_of(user_id)
     if before == _with(before, values):
         return before
@@ -111,7 +111,7 @@ def set_preferences(user_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tell(chat: Chat, type: events.EventType, data: dict[str, Any]) -> None:
-    """Tell the person's tabs, once the change is there to be seen."""
+    """Send an event to the person's tabs, after the commit."""
     transaction.on_commit(partial(events.emit_soon, chat.user_id, type=type, data=data, chat_id=chat.pk))
 
 

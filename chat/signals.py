@@ -1,4 +1,4 @@
-"""What happens elsewhere and concerns open sockets."""
+"""Signals of other apps that concern open sockets."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from chat import events
 
 @receiver(user_logged_out, dispatch_uid="chat.signals.sign_out_sockets")
 def sign_out_sockets(sender: Any, request: Any, user: Any, **rest: Any) -> None:
-    """The sockets of the session that ends close; the person's other sessions go on."""
+    """Close the sockets of the session that ended; other sessions of the person go on."""
     key = request.session.session_key
     if user is not None and key:
         transaction.on_commit(lambda: events.end_session_soon(user.pk, key))

@@ -1,7 +1,8 @@
-"""What conversations offer, as a frozen value: `await switches.current()`; in a thread `switches.current_blocking()`.
+"""The chat settings as a frozen value: `await switches.current()`; in a thread `switches.current_blocking()`.
 
-It is `ChatSettings` without a query: cached by the configuration's version, so an edit is everywhere within a second.
-A database that is away keeps the value that is known. Who writes settings takes the row: `ChatSettings.load()`.
+They are `ChatSettings` without a query: cached for one version of the configuration, so an edit reaches every process
+within a second. While the database is away, the last known value counts. Code that changes settings uses the row:
+`ChatSettings.load()`.
 """
 
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ async def current() -> Switches:
 
 
 def current_blocking() -> Switches:
-    """The same for synchronous code. Inside a transaction it is read anew, with that one's changes, and not kept."""
+    """The same for synchronous code. Inside a transaction the row is read, with uncommitted changes, and not cached."""
     return runtime.state(SwitchesMemory).value_blocking(None, _read)
 
 

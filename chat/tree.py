@@ -1,4 +1,4 @@
-"""Messages as a tree: pure functions over one chat's messages, in the order they were made."""
+"""Messages as a tree: pure functions over one chat's messages, oldest first."""
 
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
@@ -24,12 +24,12 @@ def finished(branch: Iterable[Message]) -> list[Message]:
 
 def siblings_of(messages: Iterable[Message], message: Message) -> list[Message]:
     """The message and its alternatives: same parent, same role, oldest first."""
-    return [other for other in messages if other.parent_id == message.parent_id and other.role == message.role]
+    return [row for row in messages if row.parent_id == message.parent_id and row.role == message.role]
 
 
 def newest_leaf(messages: Sequence[Message], message_id: UUID) -> UUID:
-    """Where one arrives going down from a message and taking the newest child each time."""
-    newest_child = {message.parent_id: message.pk for message in messages}  # the last one made wins
+    """The last message of the branch that goes down from a message by the newest child each time."""
+    newest_child = {message.parent_id: message.pk for message in messages}  # the last one counts
     while message_id in newest_child:
         message_id = newest_child[message_id]
     return message_id

@@ -1,4 +1,4 @@
-"""The chat in the administration, one file per list."""
+"""The administration of chats, files and chat settings."""
 
 from chat.admin.chats import ChatAdmin
 from chat.admin.files import FileAdmin

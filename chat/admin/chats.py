@@ -1,4 +1,4 @@
-"""Conversations for administrators: who, when, how many; what was said only on a message's own page."""
+"""Chats, messages, shares and memories. Lists show no texts; those stand on a row's own page."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ STATUS_LABELS = {
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """People's own words: looked at where that is needed, never written here."""
+    """For rows with people's own texts: administrators may read and delete them, not change them."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -115,7 +115,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
 @admin.register(Share)
 class ShareAdmin(ReadOnlyAdmin):
-    """Deleting one revokes its link; the chat stays."""
+    """Deleting a row revokes the link; the chat stays."""
 
     list_display = ("chat_title", "person", "created")
     list_filter = ("created",)
@@ -146,9 +146,9 @@ class ShareAdmin(ReadOnlyAdmin):
 
 @admin.register(Memory)
 class MemoryAdmin(ReadOnlyAdmin):
-    """Whose and when; the words only on a fact's own page."""
+    """The list shows whose and when; the text stands on a row's own page."""
 
-    list_display = ("user", "kept_by_person", "length", "created", "updated")
+    list_display = ("user", "count_of_person", "length", "created", "updated")
     list_filter = ("updated",)
     list_filter_submit = True
     list_select_related = ("user",)
@@ -164,11 +164,11 @@ class MemoryAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Memory]:
         of_person = Memory.objects.filter(user=OuterRef("user")).order_by().values("user").annotate(n=Count("pk"))
         rows = super().get_queryset(request)
-        return rows.annotate(characters=Length("text"), kept=Subquery(of_person.values("n")))  # type: ignore[no-any-return]
+        return rows.annotate(characters=Length("text"), person_total=Subquery(of_person.values("n")))  # type: ignore[no-any-return]
 
     @display(description=_("memories of this person"))
-    def kept_by_person(self, memory: Any) -> int:
-        return int(memory.kept)
+    def count_of_person(self, memory: Any) -> int:
+        return int(memory.person_total)
 
     @display(description=_("characters"), ordering="characters")
     def length(self, memory: Any) -> int:

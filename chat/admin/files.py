@@ -1,4 +1,4 @@
-"""Files in the admin: whose, what, how large; looked at one by one, deleted where that is needed."""
+"""Files: whose, which type, how large. Administrators may look at them and delete them."""
 
 from typing import Any
 

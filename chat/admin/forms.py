@@ -1,4 +1,4 @@
-"""The administrator's form for the chat's settings, with a write-only key."""
+"""The form of the chat settings, with a write-only key."""
 
 from typing import Any
 

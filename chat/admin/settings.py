@@ -1,4 +1,4 @@
-"""The chat's settings: one row, so the list leads straight to it; and a page that tries the search."""
+"""The chat settings: one row, so the list leads straight to it; and a page that tests the web search."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ class ChatSettingsAdmin(SingletonAdmin):
         return redirect("admin:chat_chatsettings_search")
 
     def search_view(self, request: HttpRequest) -> HttpResponse:
-        """Search the way a chat does, and show what was found or what went wrong; works while it is switched off."""
+        """Search as a chat does, and show the results or the error; works while web search is switched off."""
         if not self.has_change_permission(request):
             return redirect("admin:index")
         query = request.POST.get("query", "").strip()

@@ -10,7 +10,7 @@ from pygments.lexer import Lexer
 from pygments.token import Token
 from pygments.util import ClassNotFound
 
-LONGEST = 60_000  # characters; longer code stays plain, since some lexers slow down on it
+LONGEST = 60_000  # characters; longer code is not highlighted: some lexers get slow
 
 # Pygments' token types, most general first; a type without an entry has its parent's class.
 CLASSES: dict[Any, str] = {

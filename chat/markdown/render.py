@@ -1,11 +1,11 @@
-"""Markdown of models → HTML that is safe to show.
+"""Markdown of models as safe HTML.
 
 The browser renders the same text while it streams (static/js/chat/markdown/render.js), with the same engine and the
 same rules, so that nothing jumps when the saved answer takes over; tests/browser compares the two over one set of
 examples. A rule changed here is changed there.
 
-Models write for readers, not for browsers: of raw HTML only a few bare inline tags count, pictures come from this site
-alone (a remote one would tell its server who reads), headings start below the page's own, and links leave the page.
+Of raw HTML only a few inline tags without attributes are allowed. Pictures come from this site alone, because a remote
+picture would tell its server who reads it. Headings start below the page's own, and links open in a new tab.
 """
 
 import re
@@ -47,7 +47,7 @@ FORMULAS = {
 }
 CLOSING = {"$$": "$$", "\\[": "\\]"}  # of formulas that are blocks
 
-LONGEST_KEPT = 20_000  # characters
+LONGEST_CACHED = 20_000  # characters
 
 TAGS = {
     *(
@@ -96,12 +96,12 @@ _cleaner = nh3.Cleaner(
 
 
 def to_html(text: str) -> SafeString:
-    """The text as HTML. What was rendered lately is kept, unless it is very long."""
-    return runtime.state(RenderedTexts).html_of(text) if len(text) <= LONGEST_KEPT else _render(text)
+    """The text as HTML. The latest results are cached, except very long ones."""
+    return runtime.state(RenderedTexts).html_of(text) if len(text) <= LONGEST_CACHED else _render(text)
 
 
 class RenderedTexts:
-    """The HTML of the texts that were rendered lately."""
+    """A cache of the texts that were rendered last."""
 
     def __init__(self) -> None:
         self.html_of = lru_cache(maxsize=128)(_render)
@@ -128,7 +128,7 @@ def _engine() -> MarkdownIt:
 
 
 class _Addresses(LinkifyIt):
-    """Finds addresses, which end at the punctuation of a Chinese sentence: `看 https://example.com。`"""
+    """Recognizes web addresses, and ends them at Chinese punctuation: `看 https://example.com。`"""
 
     def match(self, text: str) -> Any:
         return super().match(FULL_STOP.sub(" ", text))
@@ -139,7 +139,7 @@ class _Addresses(LinkifyIt):
 
 class _State(StateInline):
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:
-        """Lets `**` open after and close before a Chinese, Japanese or Korean character whatever stands inside it.
+        """Lets `**` open after and close before a Chinese, Japanese or Korean character, whatever it encloses.
 
         CommonMark asks for a space or punctuation there, which these scripts do not write: `**注意（必读）**后面`.
         """
@@ -168,13 +168,13 @@ class _Inline(ParserInline):
 def _inline_formula(state: StateInline, silent: bool) -> bool:
     for mark, (pattern, alone) in FORMULAS.items():
         if state.src.startswith(mark, state.pos):
-            found = pattern.match(state.src, state.pos, state.posMax)
-            if not found or not found[1].strip():
+            match = pattern.match(state.src, state.pos, state.posMax)
+            if not match or not match[1].strip():
                 return False
             if not silent:
                 token = state.push("formula", "", 0)
-                token.content, token.block = found[1].strip(), alone
-            state.pos = found.end()
+                token.content, token.block = match[1].strip(), alone
+            state.pos = match.end()
             return True
     return False
 
@@ -206,7 +206,7 @@ def _block_formula(state: StateBlock, start: int, end: int, silent: bool) -> boo
 
 
 def _arrange(state: StateCore) -> None:
-    """Headings below the page's own and without gaps; task lists; alignment by class (styles in markup are barred)."""
+    """Headings below the page's own and without gaps; task lists; alignment by class instead of by style."""
     levels: list[int] = []
     for index, token in enumerate(state.tokens):
         if token.type == "heading_open":
@@ -224,12 +224,12 @@ def _arrange(state: StateCore) -> None:
 
 
 def _mark_task(item: Token, children: list[Token]) -> None:
-    found = TASK.match(children[0].content) if children and children[0].type == "text" else None
-    if found:
+    match = TASK.match(children[0].content) if children and children[0].type == "text" else None
+    if match:
         item.attrSet("class", "task")
         children[0].content = children[0].content[4:]
         box = Token("task_box", "", 0)
-        box.meta = {"done": found[1] != " "}
+        box.meta = {"done": match[1] != " "}
         children.insert(0, box)
 
 
@@ -280,6 +280,6 @@ class _Renderer(RendererHTML):
 
 
 def _link(attributes: Mapping[str, Any]) -> str:
-    kept = {name: str(attributes[name]) for name in ("href", "title", "class") if attributes.get(name)}
-    shown = "".join(f' {name}="{escapeHtml(value)}"' for name, value in kept.items())
+    written = {name: str(attributes[name]) for name in ("href", "title", "class") if attributes.get(name)}
+    shown = "".join(f' {name}="{escapeHtml(value)}"' for name, value in written.items())
     return f'<a{shown} target="_blank" rel="noopener noreferrer">'

@@ -1,6 +1,7 @@
-"""Facts that people keep about themselves: `services` keeps and finds them, `handler` tells models, the page is theirs.
+"""Memories: facts about themselves that people want models to know.
 
-Off until an administrator switches it on. Nobody's facts go into anybody else's chats.
+`services` stores and finds them, `nearness` ranks them, `handler` tells models, `tools` lets models add one, `views` is
+the page in the settings. Off until an administrator switches it on. A person's facts go into their own chats alone.
 """
 
 from chat.memory.handler import MemoryHandler

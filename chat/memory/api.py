@@ -41,7 +41,7 @@ class MemoryList(ChatView):
         operation_id="memories_list",
         parameters=[
             OpenApiParameter("limit", int, description="How many at once (100, at most 500)"),
-            OpenApiParameter("cursor", str, description="Where the page before ended"),
+            OpenApiParameter("cursor", str, description="From `next` of the page before"),
         ],
         responses=MemoryPageSerializer,
     )
@@ -79,6 +79,6 @@ class MemoryDetail(ChatView):
 
 
 def _text_of(request: Request) -> str:
-    taken = MemorySerializer(data=request.data)
-    taken.is_valid(raise_exception=True)
-    return str(taken.validated_data["text"])
+    body = MemorySerializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    return str(body.validated_data["text"])

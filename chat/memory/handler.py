@@ -1,4 +1,4 @@
-"""What a person wants remembered, told to the model where it comes near to what they say."""
+"""The handler: facts that are near to the person's last message go to the model."""
 
 from django.utils.translation import ngettext
 
@@ -10,24 +10,23 @@ from chat.pipeline.turn import Turn
 
 
 class MemoryHandler(Handler):
-    """Without a chip: once the administrator allows memories, each person's own setting decides. A temporary chat knows
-    nothing of them, unless it asks.
+    """Without a chip: where the administrator allows memories, each person's own setting decides.
 
-    A request may decide otherwise for itself: `"features": {"memory": true}`, or `false`.
+    A request may decide for itself, `"features": {"memory": true}` or `false`. In a temporary chat only `true` counts.
     """
 
     name = "memory"
 
     async def handle(self, turn: Turn) -> None:
-        wish = turn.features.get(self.name, False if temporary.is_temporary(turn.chat_id) else None)
-        if (wish is not None and not wish) or not turn.caller.may("chats") or not (await switches.current()).memory:
+        chosen = turn.features.get(self.name, False if temporary.is_temporary(turn.chat_id) else None)
+        if (chosen is not None and not chosen) or not turn.caller.may("chats") or not (await switches.current()).memory:
             return
         question = history.last_question(turn.messages)
-        facts = await in_thread(services.recall, turn.caller.user_id, question, only_if_used=wish is None)
+        facts = await in_thread(services.recall, turn.caller.user_id, question, only_if_used=chosen is None)
         if not facts:
             return
-        words = ngettext("Remembered %(n)s fact about you", "Remembered %(n)s facts about you", len(facts))
-        await turn.emit("status", {"description": words % {"n": len(facts)}, "done": True})
+        count = ngettext("Remembered %(n)s fact about you", "Remembered %(n)s facts about you", len(facts))
+        await turn.emit("status", {"description": count % {"n": len(facts)}, "done": True})
         listed = "\n".join(f"- {fact.replace('<', '‹')}" for fact in facts)
         turn.add_context(
             f"The person you talk to has asked this site to remember this about them:\n{listed}\n"

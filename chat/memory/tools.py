@@ -1,4 +1,4 @@
-"""What a model may call to remember something for the person who asks it to."""
+"""The tool with which a model stores a fact when its person asks for that."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -37,7 +37,7 @@ class Remember(Tool):
     failed_label = gettext_lazy("This could not be remembered")
 
     def may_use(self, caller: Caller) -> bool:
-        """Memories are allowed, and the person lets models know them."""
+        """Whether memories are allowed and the person lets models know theirs."""
         return caller.may("chats") and switches.current_blocking().memory and services.is_used(caller.user_id)
 
     async def run(self, turn: Turn, arguments: Mapping[str, Any]) -> str:

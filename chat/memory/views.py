@@ -1,4 +1,4 @@
-"""/settings/memories: what one wants remembered, to see, change and delete. Works without a script."""
+"""/settings/memories: see, add, change and delete memories. Works without scripts."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from chat.memory import services
 from chat.services import set_preferences
 from providers.errors import CallerError, NotFound
 
-FORGOTTEN = "forgotten"  # in the session until the next page: the words of what was just deleted, to be had back
+FORGOTTEN = "forgotten"  # in the session until the next page: the text of a deleted memory, for the undo
 
 
 class FactForm(forms.Form):
@@ -89,7 +89,7 @@ def delete_memories(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def use_memories(request: HttpRequest) -> HttpResponse:
-    """Whether models are told; what is not said is yes."""
+    """Let models know one's memories, or not; the default is yes."""
     user: Any = request.user
     set_preferences(user.pk, {services.PREFERENCE: None if request.POST.get("use") == "yes" else False})
     return redirect("settings_memories")

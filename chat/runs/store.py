@@ -69,12 +69,12 @@ class RowStore:
         return replace(request, chat_id=str(self.chat_id), message_id=str(self.id), messages=messages, files=files)
 
     def save(self, columns: dict[str, Any]) -> bool:
-        """With the heartbeat: a row that was taken for lost while its process was merely slow comes back to life."""
+        """Also the heartbeat. It revives a row that was marked as interrupted while its process was only slow."""
         rows = Message.objects.filter(pk=self.id).exclude(status=Status.STOPPED)
         return bool(rows.update(saved=Now(), **_storable(columns)))
 
     def save_end(self, columns: dict[str, Any]) -> None:
-        """Whatever the row said."""
+        """Even if the row was stopped or interrupted meanwhile."""
         Message.objects.filter(pk=self.id).update(saved=Now(), **_storable(columns))
 
     async def after_end(self, caller: Caller) -> None:

@@ -1,9 +1,9 @@
-"""Small jobs for the task model. A person sees their results, never their failures: those are in the log.
+"""Tasks of the task model. People see their results; failures go to the log alone.
 
-ask.py         which model does them, and how it is asked
-templates.py   `{{MESSAGES:END:6}}`, `{{prompt}}` and their like in what it is told
-titles.py      a name for a chat
-follow_ups.py  what one might ask next
+ask.py         which model runs them, and how it is called
+templates.py   `{{MESSAGES:END:6}}`, `{{prompt}}` and other placeholders in its prompts
+titles.py      the title of a chat
+follow_ups.py  suggestions of what to ask next
 """
 
 import asyncio
@@ -33,5 +33,5 @@ __all__ = [
 
 
 async def after_reply(chat_id: uuid.UUID, message_id: uuid.UUID, caller: Caller) -> None:
-    """What is done once an answer is there as a whole: it has been told and saved, so nobody waits for this."""
+    """Run after a finished answer was sent and saved: nobody waits for it."""
     await asyncio.gather(name_chat(chat_id, caller), suggest_follow_ups(message_id, caller))

@@ -1,4 +1,4 @@
-"""The jobs of the task model as routes: a conversation in, its answer out in the form of a chat completion."""
+"""The tasks of the task model as routes: a conversation in, a chat completion out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,15 +24,15 @@ TASK: dict[str, Any] = {
 
 
 def completed(
-    request: Request, tell: Callable[[Caller, Sequence[Mapping[str, Any]]], str], *, in_json: bool = False
+    request: Request, prompt_for: Callable[[Caller, Sequence[Mapping[str, Any]]], str], *, in_json: bool = False
 ) -> Response:
-    """The task model's answer to what `tell` makes of the request's conversation. Raises GatewayError."""
+    """The task model's answer to the prompt that `prompt_for` makes of a conversation. Raises GatewayError."""
     caller = caller_of(request)
-    taken = serializers.TaskRequestSerializer(data=request.data)
-    taken.is_valid(raise_exception=True)
-    told = tell(caller, taken.validated_data["messages"])
+    body = serializers.TaskRequestSerializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    prompt = prompt_for(caller, body.validated_data["messages"])
     complete = tasks.complete_as_json if in_json else tasks.complete
-    answer = waiting.on_loop(complete)(caller, taken.validated_data["model"], [{"role": "user", "content": told}])
+    answer = waiting.on_loop(complete)(caller, body.validated_data["model"], [{"role": "user", "content": prompt}])
     return Response(answer)
 
 
@@ -46,5 +46,5 @@ class Title(APIView):
 class FollowUps(APIView):
     @extend_schema(operation_id="tasks_follow_ups", **TASK)
     def post(self, request: Request) -> Response:
-        """What its user might ask next; the answer's content is `{"follow_ups": […]}`."""
+        """Suggestions of what to ask next; the answer's content is `{"follow_ups": […]}`."""
         return completed(request, lambda _caller, messages: tasks.follow_ups_prompt(messages), in_json=True)

@@ -1,4 +1,4 @@
-"""Which model does small jobs, and how it is asked."""
+"""Which model runs tasks, and how it is called."""
 
 import asyncio
 import logging
@@ -9,19 +9,19 @@ from providers import catalogue, relay
 from providers.errors import GatewayError, NotFound
 from providers.facts import Caller, Route, Snapshot
 
-TASK_SECONDS = 60.0  # nobody waits for a title, but nothing may run for ever
+TASK_SECONDS = 60.0  # nobody waits for a title, but no call may run for ever
 
 logger = logging.getLogger(__name__)
 
 
 async def ask(caller: Caller, model: str, messages: list[dict[str, Any]], **params: Any) -> str:
-    """The task model's words, without its thinking; `model` is the chat's. Raises GatewayError."""
-    return words_of(await complete(caller, model, messages, **params))
+    """The text of the task model's answer, without reasoning; `model` is the chat's. Raises GatewayError."""
+    return text_of(await complete(caller, model, messages, **params))
 
 
 async def ask_in_json(caller: Caller, model: str, messages: list[dict[str, Any]]) -> str:
-    """The same for a prompt that wants JSON; `spoken_json` reads the answer."""
-    return words_of(await complete_as_json(caller, model, messages))
+    """The same for a prompt that asks for JSON, which `chat.answers.json_in_text` finds in the text."""
+    return text_of(await complete_as_json(caller, model, messages))
 
 
 async def complete(caller: Caller, model: str, messages: list[dict[str, Any]], **params: Any) -> dict[str, Any]:
@@ -48,22 +48,21 @@ async def complete_as_json(caller: Caller, model: str, messages: list[dict[str, 
         return await complete(caller, model, messages)
 
 
-def words_of(answer: dict[str, Any]) -> str:
-    """What a chat completion says, without thinking."""
+def text_of(answer: dict[str, Any]) -> str:
+    """The text of a chat completion, without reasoning."""
     choices = answer.get("choices") or [{}]
     return without_thinking(str((choices[0].get("message") or {}).get("content") or "")).strip()
 
 
 def task_route(snapshot: Snapshot, caller: Caller, model: str) -> Route:
-    """The model that does small jobs for `model`: TASK_MODEL for one of a local connection, TASK_MODEL_EXTERNAL for
-    the others; the model itself when that is not set or not the caller's. Raises NotFound when it is not either.
+    """The route of the task model for `model`: TASK_MODEL where that is a local model, else TASK_MODEL_EXTERNAL.
 
-    See docs/upstreams/compatibility.md, “Task models”.
+    `model` itself where that is not set, or not available to the caller. Raises NotFound when `model` is not either.
     """
     own = snapshot.route_for(caller, model)
-    wanted = snapshot.gateway.task_model if own.is_local else snapshot.gateway.task_model_external
+    task_model = snapshot.gateway.task_model if own.is_local else snapshot.gateway.task_model_external
     try:
-        return snapshot.route_for(caller, wanted) if wanted else own
+        return snapshot.route_for(caller, task_model) if task_model else own
     except NotFound:
-        logger.info("The task model %s cannot be used for %s: its own model does the job", wanted, model)
+        logger.info("The task model %s is not available for %s: the model itself runs the task", task_model, model)
         return own

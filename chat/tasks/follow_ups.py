@@ -1,4 +1,4 @@
-"""What one might ask next: up to three short questions below the last answer of a chat."""
+"""Follow-ups: up to three suggestions of what to ask next, below the last answer of a chat."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 class FollowUpTasks:
-    """The tasks that are asking the task model, by chat."""
+    """The running tasks that wait for the task model, by chat."""
 
     def __init__(self) -> None:
         self.by_chat: dict[uuid.UUID, asyncio.Task[Any]] = {}
@@ -49,40 +49,41 @@ class _Talk(NamedTuple):
 
 
 async def suggest_follow_ups(message_id: uuid.UUID, caller: Caller) -> None:
-    """Let the task model suggest what to ask after this answer, as long as it is the chat's last. Never raises
-    GatewayError.
+    """Let the task model suggest follow-ups to this answer, as long as it is the last one of its chat.
+
+    Never raises GatewayError.
     """
     talk = await in_thread(_read, message_id) if (await switches.current()).follow_ups else None
     task = asyncio.current_task()
     if talk is None or task is None:
         return
-    asking = runtime.state(FollowUpTasks).by_chat
-    asking[talk.chat_id] = task
+    running = runtime.state(FollowUpTasks).by_chat
+    running[talk.chat_id] = task
     try:
-        found = await _ask(caller, talk)
+        texts = await _ask(caller, talk)
     except asyncio.CancelledError:
-        if asking.get(talk.chat_id) is task:
+        if running.get(talk.chat_id) is task:
             raise
-        return  # the conversation goes on
+        return  # the next question is there
     except GatewayError as error:
         logger.warning("No follow-ups for message %s: %s %s", message_id, error.code, error.message)
         return
     finally:
-        if asking.get(talk.chat_id) is task:
-            del asking[talk.chat_id]
-    saved: bool = bool(found) and await in_thread(_save, message_id, found)
+        if running.get(talk.chat_id) is task:
+            del running[talk.chat_id]
+    saved: bool = bool(texts) and await in_thread(_save, message_id, texts)
     if saved:
         await events.emit(
             talk.user_id,
             type="chat:message:follow_ups",
-            data={"follow_ups": found},
+            data={"follow_ups": texts},
             chat_id=talk.chat_id,
             message_id=message_id,
         )
 
 
 def give_up_follow_ups(chat_id: object) -> None:
-    """The next question is there: the model is needed for that. From any thread."""
+    """Cancel the task of a chat when its next question is there, which the model is needed for. From any thread."""
     tasks = runtime.state(FollowUpTasks).by_chat
     task = tasks.pop(chat_id, None) if isinstance(chat_id, uuid.UUID) else None
     if task is not None:
@@ -90,18 +91,20 @@ def give_up_follow_ups(chat_id: object) -> None:
 
 
 def follow_ups_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
-    """What the task model is told to suggest what comes next."""
-    said = [one for one in messages if one.get("role") in ("user", "assistant")]
-    return fill(PROMPT, excerpts(said, characters=EXCERPT_CHARACTERS))
+    """The prompt for follow-ups to a conversation."""
+    spoken = [message for message in messages if message.get("role") in ("user", "assistant")]
+    return fill(PROMPT, excerpts(spoken, characters=EXCERPT_CHARACTERS))
 
 
-def follow_ups_in(said: str) -> list[str]:
-    """The texts of the last JSON list; none when there is none."""
-    found = next((value for value in json_in_text.values(said) if isinstance(value, list)), [])
+def follow_ups_in(answer: str) -> list[str]:
+    """The texts in the last JSON list of the answer, which may be items of objects; empty without a list."""
+    items = next((value for value in json_in_text.values(answer) if isinstance(value, list)), [])
     texts: list[str] = []
-    for one in found:
-        text = next((value for value in one.values() if isinstance(value, str)), "") if isinstance(one, dict) else one
-        line = " ".join(text.replace("\0", "").split()) if isinstance(text, str) else ""
+    for item in items:
+        text = (
+            next((value for value in item.values() if isinstance(value, str)), "") if isinstance(item, dict) else item
+        )
+        line = " ".join(text.replace("\0", "").split())
         if line and len(line) <= LONGEST and line not in texts:
             texts.append(line)
     return texts[:MOST]
@@ -111,22 +114,22 @@ async def _ask(caller: Caller, talk: _Talk) -> list[str]:
     snapshot = await catalogue.snapshot()
     for route in (snapshot.route_for(caller, talk.model), task_route(snapshot, caller, talk.model)):
         if route.is_demo:
-            return []  # a script answers there, not a model
+            return []  # the demo answers from a script
     prompt = follow_ups_prompt(talk.messages)
     return follow_ups_in(await ask_in_json(caller, talk.model, [{"role": "user", "content": prompt}]))
 
 
 def _read(message_id: uuid.UUID) -> _Talk | None:
-    """The end of the conversation, when this is a finished answer and nothing follows it."""
+    """The conversation, when this is a finished answer and the last message of its chat."""
     answer = Message.objects.select_related("chat").filter(pk=message_id, status=Message.Status.DONE).first()
     if answer is None or not answer.content.strip() or answer.chat.leaf_id != answer.pk or answer.chat.deleted_at:
         return None
     branch = (*history.branch_above(answer), answer)
-    said = [{"role": str(one.role), "content": one.content} for one in branch if one.content.strip()]
-    return _Talk(answer.chat_id, answer.chat.user_id, answer.model, said)
+    messages = [{"role": str(row.role), "content": row.content} for row in branch if row.content.strip()]
+    return _Talk(answer.chat_id, answer.chat.user_id, answer.model, messages)
 
 
-def _save(message_id: uuid.UUID, found: list[str]) -> bool:
-    """`saved` moves too: it is how a page sees that a message is newer than what it shows."""
+def _save(message_id: uuid.UUID, texts: list[str]) -> bool:
+    """Also updates `saved`, by which a page notices that a message changed."""
     rows = Message.objects.filter(pk=message_id, chat__leaf_id=message_id, status=Message.Status.DONE)
-    return bool(rows.update(follow_ups=found, saved=Now()))
+    return bool(rows.update(follow_ups=texts, saved=Now()))

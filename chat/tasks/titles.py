@@ -1,4 +1,4 @@
-"""A name for a chat: by the task model after the first answer, the first words until then."""
+"""The title of a chat: the first words of its first message, until the task model writes one after the answer."""
 
 import logging
 import re
@@ -37,9 +37,9 @@ class _Unnamed(NamedTuple):
 
 
 async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
-    """After its first answer, let the task model name a chat; later answers and a person's own title change nothing.
+    """Let the task model write the title of a chat, after its first answer only and never over a person's own title.
 
-    Until then, and when this fails, it is the first words of the first message. Never raises GatewayError.
+    Never raises GatewayError: the chat keeps the title that it has.
     """
     chat = await in_thread(_unnamed, chat_id) if (await switches.current()).titles else None
     if chat is None:
@@ -61,13 +61,13 @@ async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
 
 
 def title_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
-    """What the task model is told to name a conversation."""
-    said = [one for one in messages if one.get("role") in ("user", "assistant")]
-    return fill(TITLE_PROMPT, excerpts(said[:2], characters=EXCERPT_CHARACTERS))
+    """The prompt for the title of a conversation."""
+    spoken = [message for message in messages if message.get("role") in ("user", "assistant")]
+    return fill(TITLE_PROMPT, excerpts(spoken[:2], characters=EXCERPT_CHARACTERS))
 
 
 def first_words(text: str) -> str:
-    """A title until there is a better one: the beginning of a text, cut between words where it has any."""
+    """The beginning of a text as a title, cut between words where there are any."""
     line = " ".join(text.split())
     if len(line) <= FALLBACK_CHARACTERS:
         return line
@@ -83,13 +83,13 @@ def clean_title(answer: str) -> str:
 
 
 def _unnamed(chat_id: uuid.UUID) -> _Unnamed | None:
-    """What a title is made from, when this chat still wants one."""
+    """What a title is made of; None for a chat that needs none any more."""
     chat = Chat.objects.filter(pk=chat_id, title_is_own=False, deleted_at=None).first()
     answers = list(Message.objects.filter(chat_id=chat_id, role=Message.Role.ASSISTANT, status=Message.Status.DONE)[:2])
     if chat is None or len(answers) != 1 or answers[0].parent is None:
         return None
-    said = [{"role": str(one.role), "content": one.content} for one in (answers[0].parent, answers[0])]
-    return _Unnamed(chat.user_id, answers[0].model, said)
+    messages = [{"role": str(row.role), "content": row.content} for row in (answers[0].parent, answers[0])]
+    return _Unnamed(chat.user_id, answers[0].model, messages)
 
 
 def _save_title(chat_id: uuid.UUID, title: str) -> bool:

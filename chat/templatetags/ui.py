@@ -1,4 +1,4 @@
-"""Small parts that templates ask for by name."""
+"""Tags and filters for templates."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from chat import markdown, switches
 from chat.websearch import endpoint
 
 register = template.Library()
-# What the chat page imports: named in the page, so that the browser fetches all at once instead of link by link.
+# The modules that the chat page imports: listed in the page, so that the browser fetches all of them at once.
 CHAT_MODULES = (
     *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "keys", "options", "picker")),
     *(f"chat/{name}" for name in ("replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
@@ -75,19 +75,19 @@ def thought_for(milliseconds: int) -> str:
 
 @register.filter
 def notices(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What of an answer's status is for the person to read."""
+    """The status lines that are notices to the person."""
     return [step for step in history if step.get("notice")]
 
 
 @register.filter
 def steps(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rest: how the answer was made."""
+    """The other status lines: the steps of the answer."""
     return [step for step in history if not step.get("notice")]
 
 
 @register.simple_tag
 def made_by(provenance: dict[str, Any] | None) -> list[str]:
-    """How a picture came about, in lines: the prompt if it was improved; engine, model, seed (`status.js` too)."""
+    """How a picture was made, in lines: the prompt if it was improved; engine, model, seed. As in `status.js`."""
     made = provenance or {}
     improved = made.get("revised_prompt") or (made.get("original_prompt") and made.get("prompt"))
     facts = [made.get("engine"), made.get("model")]
@@ -99,7 +99,7 @@ def made_by(provenance: dict[str, Any] | None) -> list[str]:
 
 @register.simple_tag
 def advice(error: dict[str, Any] | None, user: Any) -> str:
-    """What can be done about a failed answer, by whose fault it is."""
+    """What the person can do about a failed answer, by who is to blame."""
     error = error or {}
     wait = error.get("retry_after")
     if wait:
@@ -128,18 +128,18 @@ def offers(what: str) -> bool:
 
 @register.simple_tag
 def sources_of(history: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The pages that an answer rests on, as its status lines keep them; only addresses of the web."""
-    kept = (source for step in history for source in step.get("sources") or () if isinstance(source, dict))
+    """The pages that an answer cites, from its status lines; only http(s) addresses."""
+    sources = (source for step in history for source in step.get("sources") or () if isinstance(source, dict))
     return [
         {"title": str(source.get("title") or url), "url": url, "site": urlsplit(url).netloc.removeprefix("www.")}
-        for source in kept
+        for source in sources
         if (url := endpoint.safe_url(str(source.get("url") or "")))
     ]
 
 
 @register.simple_tag
 def script_texts() -> SafeString:
-    """What the scripts say, in the language of the page."""
+    """The texts of the scripts, in the language of the page."""
     texts = {
         "newChat": _("New chat"),
         "lost": _("The connection was lost. Trying again …"),

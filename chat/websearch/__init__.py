@@ -1,7 +1,7 @@
-"""Searching the web before a model answers, where an administrator switched that on and a person asks for it.
+"""Web search before a model answers, where an administrator allows it and a person switches it on.
 
-`query` says what to search for, `endpoint` asks the server that the administrator set, `handler` tells the model and
-the page what was found.
+`query` makes the query, `endpoint` sends it to the server that the administrator set, `handler` tells the model and the
+page about the results.
 """
 
 from chat.websearch.handler import WebSearchHandler

@@ -1,7 +1,7 @@
 """One search at the address that the administrator set: SearXNG, or any server that answers with a list in JSON.
 
-Only the answer's titles, addresses and excerpts are used; no page that it names is ever opened. The results' words are
-a stranger's: markup is taken out, and what is no web address is left out.
+Only titles, addresses and excerpts of the results are used; the pages themselves are never opened. Results are not
+trusted: markup is removed, and results without a web address are dropped.
 """
 
 import html
@@ -18,10 +18,10 @@ from providers import http, json_bodies
 from providers.errors import ConfigurationError, ProviderError
 from providers.upstream import error_bodies
 
-PLACE = "<query>"  # where the words go in an address that says so itself, as Open WebUI writes it
+PLACEHOLDER = "<query>"  # for the query in an address, as Open WebUI writes it
 LIMITS = http.Limits(connect=5, first_byte=15, idle=15, total=20, max_bytes=4 * 2**20)
 MAX_QUERY, MAX_TITLE, MAX_EXCERPT, MAX_URL = 400, 200, 600, 2000  # characters
-# Where servers put their results, and what they call the members of one.
+# Names of the list of results, and of the members of a result, on different servers.
 LISTS = ("results", "items", "data", "web", "organic", "organic_results")
 TITLES, URLS, EXCERPTS = ("title", "name"), ("url", "link", "href"), ("content", "snippet", "description", "text")
 
@@ -34,7 +34,7 @@ class Result:
 
 
 async def search(query: str, switches: Switches) -> list[Result]:
-    """The first results; none is an answer too. Raises GatewayError, with the server's own words where it has any."""
+    """The first results, perhaps none. Raises GatewayError, with the server's own message where there is one."""
     if not switches.web_search_url:
         raise ConfigurationError(_("No address of a search is set."), code="no_search")
     headers = {"Accept": "application/json"}
@@ -49,21 +49,21 @@ async def search(query: str, switches: Switches) -> list[Result]:
 
 
 def address_for(url: str, query: str) -> str:
-    """The address with the words in it: at `<query>`, else as `q`; `format=json` unless a format is named.
+    """The address with the query: in place of `<query>`, else as `q`; `format=json` unless a format is named.
 
-    An address without a path is taken for a SearXNG server.
+    An address without a path is assumed to be a SearXNG server.
     """
-    parts = urlsplit(url.replace(PLACE, quote(query, safe="")))
-    given = {name for name, _value in parse_qsl(parts.query, keep_blank_values=True)}
-    more = {"q": query} if PLACE not in url else {}
-    if "format" not in given:
+    parts = urlsplit(url.replace(PLACEHOLDER, quote(query, safe="")))
+    names = {name for name, _value in parse_qsl(parts.query, keep_blank_values=True)}
+    more = {"q": query} if PLACEHOLDER not in url else {}
+    if "format" not in names:
         more["format"] = "json"
     path = parts.path if parts.path.strip("/") or parts.query else "/search"
     return urlunsplit((parts.scheme, parts.netloc, path, "&".join(filter(None, (parts.query, urlencode(more)))), ""))
 
 
 def results_in(body: bytes) -> list[Result]:
-    """Every usable result of an answer, each address once. Raises ProviderError where there is no list of results."""
+    """All usable results, each address once. Raises ProviderError where there is no list of results."""
     try:
         rows = _rows_in(json_bodies.parse_answer(body))
     except ValueError as error:
@@ -72,12 +72,12 @@ def results_in(body: bytes) -> list[Result]:
         ) from error
     if rows is None:
         raise ProviderError(_("There is no list of results in the search's answer."), code="search_no_list")
-    found = {result.url: result for result in reversed(list(_results(rows)))}
-    return list(reversed(found.values()))
+    by_url = {result.url: result for result in reversed(list(_results(rows)))}
+    return list(reversed(by_url.values()))
 
 
 def _rows_in(value: Any) -> list[Any] | None:
-    """The list of results: the answer itself, or what it calls by one of the usual names, one level deeper too."""
+    """The list of results: the answer itself, or a member with one of the usual names, at any depth."""
     if isinstance(value, list):
         return value
     if isinstance(value, dict):
@@ -99,18 +99,18 @@ def _first(row: dict[str, Any], names: tuple[str, ...]) -> str:
 
 
 def safe_url(url: str) -> str:
-    """The address when it is one of the web, without a name and password in it; else nothing."""
+    """The address if it is an http(s) address without a name and password; else an empty text."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         return ""
-    odd = parts.username is not None or len(url) > MAX_URL or any(char.isspace() or ord(char) < 32 for char in url)
-    return url if usable and not odd else ""
+    unsafe = parts.username is not None or len(url) > MAX_URL or any(char.isspace() or ord(char) < 32 for char in url)
+    return url if usable and not unsafe else ""
 
 
 def plain(text: str, limit: int) -> str:
-    """One line of text without markup; what looks like a tag afterwards is none any more."""
+    """One line of text without markup; angle brackets that are left become other characters."""
     bare = html.unescape(nh3.clean(text, tags=set()))
     line = " ".join(bare.replace("<", "‹").replace(">", "›").split())
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
@@ -118,9 +118,9 @@ def plain(text: str, limit: int) -> str:
 
 def _refusal(answer: http.StreamedResponse, body: bytes, *, keyed: bool) -> ProviderError:
     if answer.status < 400:
-        place = next((value for name, value in answer.headers if name.lower() == "location"), "")
+        location = next((value for name, value in answer.headers if name.lower() == "location"), "")
         message = _("The search sends callers on to another address. Enter that one.")
-        return ProviderError(message, code="search_moved", provider=place[:MAX_URL])
+        return ProviderError(message, code="search_moved", provider=location[:MAX_URL])
     if answer.status == 403 and not keyed:
         message = _("The search refuses to answer in JSON. In SearXNG's settings.yml, add “json” to search.formats.")
         return ProviderError(message, code="search_not_json", status=403, provider=error_bodies.provider_words(body))

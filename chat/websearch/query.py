@@ -1,4 +1,4 @@
-"""What to search for: the task model makes it of the conversation; should that fail, the person's own words."""
+"""The query of a web search: written by the task model; should that fail, the person's own words."""
 
 import asyncio
 import logging
@@ -35,24 +35,26 @@ logger = logging.getLogger(__name__)
 
 
 async def query_for(caller: Caller, model: str, messages: Sequence[Mapping[str, Any]]) -> str:
-    """The words for one search; empty when the person said none."""
+    """The query; empty when the person's last message has no text."""
     own = " ".join(last_question(messages).split())[:MAX_QUERY]
     if not own:
         return ""
     try:
         route = tasks.task_route(await catalogue.snapshot(), caller, model)
         if route.is_demo:
-            return own  # a script answers there, not a model
+            return own  # the demo answers from a script
         async with asyncio.timeout(SECONDS):
-            said = await tasks.ask_in_json(caller, model, [{"role": "user", "content": _prompt(messages)}])
+            answer = await tasks.ask_in_json(caller, model, [{"role": "user", "content": _prompt(messages)}])
     except (GatewayError, TimeoutError) as error:
-        logger.info("The person's own words are searched for: %s", getattr(error, "code", "timeout"))
+        logger.info(
+            "No query from the task model, the person's own words are used: %s", getattr(error, "code", "timeout")
+        )
         return own
-    query = json_in_text.member(said, "query")
+    query = json_in_text.member(answer, "query")
     return (" ".join(query.split())[:MAX_QUERY] if isinstance(query, str) else "") or own
 
 
 def _prompt(messages: Sequence[Mapping[str, Any]]) -> str:
-    said = [one for one in messages if one.get("role") in ("user", "assistant")][-SHOWN:]
-    lines = (f"{one['role']}: {text_of(one.get('content'))[:EXCERPT]}" for one in said)
+    spoken = [message for message in messages if message.get("role") in ("user", "assistant")][-SHOWN:]
+    lines = (f"{message['role']}: {text_of(message.get('content'))[:EXCERPT]}" for message in spoken)
     return PROMPT.format(date=timezone.localdate().isoformat(), conversation="\n\n".join(lines))

@@ -1,4 +1,4 @@
-"""Remove deleted chats for good."""
+"""`manage.py purge_chats`: remove deleted chats for good."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
