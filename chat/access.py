@@ -42,7 +42,7 @@ def message_for(user: Person, message_id: object, *, chat_id: object = None) -> 
         messages = messages.filter(chat_id=as_uuid(chat_id))
     message = messages.filter(pk=as_uuid(message_id)).first()
     if message is None:
-        raise NotFound(_("This message is not there."), code="message_not_found")
+        raise NotFound(_("This message was not found. It may have been deleted."), code="message_not_found")
     return message
 
 
@@ -55,7 +55,7 @@ async def is_signed_in(user: Any, session_key: str | None) -> bool:
 def _chat(user: Person, chat_id: object, *, deleted: bool) -> Chat:
     chat = Chat.objects.filter(pk=as_uuid(chat_id), user_id=user.pk, deleted_at__isnull=not deleted).first()
     if chat is None:
-        raise NotFound(_("This chat is not there."), code="chat_not_found")
+        raise NotFound(_("This chat was not found. It may have been deleted."), code="chat_not_found")
     return chat
 
 
@@ -71,7 +71,7 @@ def named_uuid(text: object) -> uuid.UUID:
     """The id of a message in a request. Raises NotFound for what is no UUID."""
     message_id = as_uuid(text)
     if message_id == NOBODYS:
-        raise NotFound(_("This message is not there."), code="message_not_found")
+        raise NotFound(_("This message was not found. It may have been deleted."), code="message_not_found")
     return message_id
 
 
@@ -112,7 +112,9 @@ def _open_shares() -> QuerySet[Share]:
 def _share(shares: QuerySet[Share]) -> Share:
     share = shares.first()
     if share is None:
-        raise NotFound(_("This chat is not shared."), code="share_not_found")
+        raise NotFound(
+            _("No shared chat was found here. Its owner may have stopped sharing it."), code="share_not_found"
+        )
     return share
 
 
@@ -161,4 +163,4 @@ def listed_files(message: Message) -> list[str]:
 
 
 def _no_file() -> NotFound:
-    return NotFound(_("This file is not there."), code="file_not_found")
+    return NotFound(_("This file was not found. It may have been deleted."), code="file_not_found")

@@ -19,7 +19,7 @@ def model_for(caller: Caller, model: str = "", *, chat_model: str = "") -> str:
     for candidate in (chat_model, remembered_model(caller.user_id), snapshot.gateway.default_model, *sorted(allowed)):
         if candidate in allowed:
             return candidate
-    raise ConfigurationError(_("There is no model that you may use yet."), code="no_model")
+    raise ConfigurationError(_("No model is available to you yet. Ask your administrator for access."), code="no_model")
 
 
 def default_model(caller: Caller) -> str:

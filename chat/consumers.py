@@ -103,7 +103,7 @@ def _parsed(text: str | None) -> dict[str, Any]:
     if text is None:
         raise BadRequest(_("Send text frames with JSON."), code="not_text")
     if len(text) > MAX_BYTES:
-        raise TooLarge(_("A message may have %(count)d characters at most.") % {"count": MAX_BYTES})
+        raise TooLarge(_("A message can have at most %(count)d characters.") % {"count": MAX_BYTES})
     try:
         message = json_bodies.parse_request(text.encode("utf-8", "surrogatepass"))
     except BadRequest as error:

@@ -120,7 +120,7 @@ def regenerate(message: Message, request: CompletionRequest, *, message_id: uuid
     is_question = message.role == Message.Role.USER
     question = message if is_question else message.parent
     if question is None:
-        raise BadRequest(_("There is no question that this message answers."), code="no_question")
+        raise BadRequest(_("This message is not an answer to a question."), code="no_question")
     request = _as_before(request, None if is_question else message)
     request = _with_model(request, chat_model=message.chat.model)
     services.settle_stale(message.chat)
@@ -147,7 +147,7 @@ def answer_into(chat: Chat, message_id: uuid.UUID, request: CompletionRequest) -
             question = _last_question(chat, request)
             return _new_answer(request, chat, question, message_id=message_id)
         if message.chat_id != chat.pk:
-            raise NotFound(_("This message is not there."), code="message_not_found")
+            raise NotFound(_("This message was not found. It may have been deleted."), code="message_not_found")
         if message.role == Message.Role.USER:
             return _new_answer(request, chat, message)
         _refuse_while_running(message)
@@ -268,4 +268,4 @@ def _own(message: Message, request: CompletionRequest) -> Message:
 
 
 def _taken() -> Conflict:
-    return Conflict(_("This message id is taken."), code="id_taken")
+    return Conflict(_("This message id is already in use."), code="id_taken")

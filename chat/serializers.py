@@ -236,7 +236,7 @@ class TemporaryChatSerializer(serializers.Serializer[Any]):
 class FinishedChatSerializer(TemporaryChatSerializer):
     def validate_messages(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if any(message["status"] in Message.RUNNING for message in messages):
-            raise serializers.ValidationError(_("Wait until the last answer is over."))
+            raise serializers.ValidationError(_("Wait until the last answer is finished."))
         return messages
 
 

@@ -84,7 +84,7 @@ def accept_mask(content: bytes, picture: InputPicture) -> InputPicture:
                 content = encoded(image.convert("RGBA"), "image/png")
             return InputPicture(content, "image/png", *image.size, "mask.png")
     except BROKEN as error:
-        raise BadRequest(_("This file cannot be read as a picture."), param="mask") from error
+        raise BadRequest(_("This file is damaged, or it is not a picture."), param="mask") from error
 
 
 def white_where_it_changes(mask: InputPicture) -> bytes:

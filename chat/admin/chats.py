@@ -153,7 +153,7 @@ class MemoryAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     list_select_related = ("user",)
     search_fields = ("=id", "user__email", "user__name")
-    search_help_text = _("Person; the words of memories are not searched")
+    search_help_text = _("Person; the text of memories is not searched")
     show_full_result_count = False
     ordering = ("-updated",)
     fieldsets = (

@@ -14,7 +14,7 @@ from providers.admin.key_form import StoredKeyForm
 
 class ChatSettingsForm(StoredKeyForm):
     key_column = "web_search_key"
-    key_label = gettext_lazy("Key of the search")
+    key_label = gettext_lazy("Web search key")
     key_help = gettext_lazy("Sent as “Authorization: Bearer …”. Kept encrypted and never shown again.")
 
     class Meta:
@@ -27,23 +27,24 @@ class ChatSettingsForm(StoredKeyForm):
             "web_search_url": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "inputmode": "url"}),
         }
         help_texts = {  # noqa: RUF012
-            "titles": gettext_lazy("Otherwise a chat is called by the first words of its first message."),
+            "titles": gettext_lazy("Otherwise the title of a chat is the first words of its first message."),
             "follow_ups": gettext_lazy("Three short questions below an answer, written by the task model."),
             "tools": gettext_lazy(
-                "A model that can call functions then draws pictures and remembers facts when it is asked to. Who may "
-                "draw, and whether memories are on, still counts."
+                "Models that can call functions then draw pictures and save memories when asked to, where the person "
+                "is allowed to."
             ),
-            "sharing": gettext_lazy("By a link that everybody who is signed in can read."),
-            "temporary_chats": gettext_lazy("Nothing of what is said in them is kept."),
+            "sharing": gettext_lazy("By a link that works for everybody who is signed in."),
+            "temporary_chats": gettext_lazy("Their messages are not stored."),
             "memory": gettext_lazy(
-                "People keep facts about themselves in their settings; the three nearest go with each message."
+                "People note facts about themselves in their settings. The three that fit a message best are sent with "
+                "it."
             ),
-            "web_search": gettext_lazy("A switch beside the message. Needs the address below."),
+            "web_search": gettext_lazy("Adds a switch below the message box. Needs the address below."),
             "web_search_url": gettext_lazy(
-                "Of a SearXNG server, http://searxng:8080, or of any search that answers with JSON; “&lt;query&gt;” "
-                "stands for the words: https://search.example.com/api?text=&lt;query&gt;."
+                "A SearXNG server, such as http://searxng:8080, or any search that answers in JSON, with "
+                "“&lt;query&gt;” in place of the search words: https://search.example.com/api?text=&lt;query&gt;."
             ),
-            "web_search_results": gettext_lazy("From 1 to 20: title, address and excerpt of each go to the model."),
+            "web_search_results": gettext_lazy("From 1 to 20. The model gets the title, address and excerpt of each."),
             "attachment_budget": gettext_lazy("The text of longer documents is cut to the parts that fit."),
         }
 
@@ -58,5 +59,5 @@ class ChatSettingsForm(StoredKeyForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean()
         if data.get("web_search") and "web_search_url" in data and not data["web_search_url"]:
-            self.add_error("web_search_url", _("Searching the web needs an address."))
+            self.add_error("web_search_url", _("Web search needs an address."))
         return data

@@ -169,7 +169,7 @@ class AnswerReader:
             else:
                 yield from self._piece(part)
         if self._inline.size > MAX_PICTURE:
-            raise ProviderError(_("The answer does not end."), code="answer_too_long")
+            raise ProviderError(_("The answer became too long and was stopped."), code="answer_too_long")
 
     def _piece(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
         if not content and not reasoning and not images:
@@ -180,7 +180,7 @@ class AnswerReader:
             self._text.append(content)
         yield Piece(content=content, reasoning=reasoning, images=images)
         if self.characters > MAX_CHARACTERS:
-            raise ProviderError(_("The answer does not end."), code="answer_too_long")
+            raise ProviderError(_("The answer became too long and was stopped."), code="answer_too_long")
 
     def end(self) -> Iterator[Piece]:
         """The last pieces; then an error is raised if this was no answer."""
@@ -189,7 +189,7 @@ class AnswerReader:
             yield from self._piece(str(rest))
         if not self.frames:
             raise ProviderError(
-                _("The provider ended the answer without a word. The conversation may be too long for the model."),
+                _("The provider sent an empty answer. The conversation may be too long for this model."),
                 code="empty_stream",
                 retryable=True,
             )
@@ -202,22 +202,22 @@ class AnswerReader:
         elif not self.has_content and not self.may_be_silent:
             raise self._no_content()
         if self.finish_reason == "length":
-            yield Piece(notice=_("The answer reached the limit of its length."))
+            yield Piece(notice=_("The answer was cut off at the maximum length."))
 
     def _no_content(self) -> ProviderError:
         if names := [call.name for call in self._calls.calls]:
             return ProviderError(
-                _("The model wanted to call a tool that this chat does not have: %(names)s.")
+                _("The model tried to use a tool that is not available here: %(names)s.")
                 % {"names": ", ".join(dict.fromkeys(names))},
                 code="tool_calls_only",
             )
         if self.finish_reason == "length":
             return ProviderError(
-                _("The model used up its whole budget of tokens before it said anything."),
+                _("The model used up its token limit before it wrote an answer."),
                 code="length",
                 retryable=True,
             )
-        return ProviderError(_("The model answered nothing."), code="empty_answer", retryable=True)
+        return ProviderError(_("The model sent an empty answer."), code="empty_answer", retryable=True)
 
 
 def _parsed(text: str) -> Any:
@@ -296,5 +296,8 @@ def _provider_error(frame: dict[str, Any]) -> ProviderError:
 
 def _not_an_answer(text: str) -> ProviderError:
     return ProviderError(
-        _("The provider's answer cannot be understood."), code="invalid_answer", provider=text[:WORDS], retryable=True
+        _("The provider sent an answer that cannot be read."),
+        code="invalid_answer",
+        provider=text[:WORDS],
+        retryable=True,
     )

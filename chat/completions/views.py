@@ -105,7 +105,7 @@ def completion_request(relayed: relay.RelayRequest) -> CompletionRequest:
     for name, form in OURS.items():
         value = relayed.payload.get(name)
         if value is not None and not isinstance(value, form):
-            raise BadRequest(_("“%(name)s” has the wrong form.") % {"name": name}, code="invalid_type", param=name)
+            raise BadRequest(_("“%(name)s” has the wrong type.") % {"name": name}, code="invalid_type", param=name)
         ours[name] = form() if value is None else value
     openai = {name: value for name, value in relayed.payload.items() if name not in OURS}
     return CompletionRequest(

@@ -189,7 +189,7 @@ def _learn_heif() -> None:
     try:
         from pillow_heif import register_heif_opener
     except ImportError as error:
-        raise BadRequest(_("HEIC pictures cannot be read here: send JPEG or PNG."), param="image") from error
+        raise BadRequest(_("HEIC pictures are not supported here. Send JPEG or PNG instead."), param="image") from error
     register_heif_opener()
 
 
@@ -199,4 +199,4 @@ def _bomb() -> TooLarge:
 
 
 def unreadable() -> BadRequest:
-    return BadRequest(_("This file cannot be read as a picture."), param="image", code="invalid_image")
+    return BadRequest(_("This file is damaged, or it is not a picture."), param="image", code="invalid_image")

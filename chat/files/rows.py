@@ -163,7 +163,7 @@ def copy_for(owner: Person, row: File, *, context: FileContext = NO_CONTEXT) -> 
     with transaction.atomic():
         copy = File.objects.select_for_update().filter(pk=row.pk).first()  # locked as in `_save`
         if copy is None:
-            raise NotFound(_("This file is not there."), code="file_not_found")
+            raise NotFound(_("This file was not found. It may have been deleted."), code="file_not_found")
         copy.pk, copy._state.adding = uuid.uuid4(), True
         copy.owner_id, copy.created = owner.pk, timezone.now()
         copy.chat, copy.message, copy.session_id = context.chat, context.message, context.session_id
@@ -267,7 +267,7 @@ def thumbnail(row: File, width: int) -> tuple[bytes, int]:
 
     def small(content: bytes) -> bytes:
         if not row.is_picture or row.content_type == "image/svg+xml":
-            raise NotFound(_("This file has no small picture."))
+            raise NotFound(_("There is no thumbnail of this file."))
         return pictures.thumbnail(content, width)
 
     return _derived(row, f"w{width}.webp", small), width

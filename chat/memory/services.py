@@ -24,7 +24,7 @@ def fact_for(user_id: int, memory_id: object) -> Memory:
     text = str(memory_id)
     fact = facts_of(user_id).filter(pk=int(text)).first() if text.isascii() and text.isdecimal() else None
     if fact is None:
-        raise NotFound(_("This memory is not there."), code="memory_not_found")
+        raise NotFound(_("This memory was not found. It may have been deleted."), code="memory_not_found")
     return fact
 
 
@@ -38,7 +38,8 @@ def keep(user_id: int, text: str) -> Memory:
         return same
     if facts_of(user_id).count() >= MAX_FACTS:
         raise Conflict(
-            _("No more than %(n)s memories fit. Delete some first.") % {"n": MAX_FACTS}, code="memories_full"
+            _("You have %(n)s memories, which is the maximum. Delete some first.") % {"n": MAX_FACTS},
+            code="memories_full",
         )
     return Memory.objects.create(user_id=user_id, text=text)
 
@@ -77,7 +78,7 @@ def _clean(text: str) -> str:
     """The text on one line. Raises BadRequest when it is empty or too long."""
     text = " ".join(text.split())
     if not text:
-        raise BadRequest(_("Write what is to be remembered."), code="empty", param="text")
+        raise BadRequest(_("Write something to remember."), code="empty", param="text")
     if len(text) > MAX_CHARACTERS:
         message = _("A memory has at most %(n)s characters.") % {"n": MAX_CHARACTERS}
         raise BadRequest(message, code="too_long", param="text")

@@ -33,8 +33,8 @@ class Remember(Tool):
         "required": ["fact"],
     }
     label = gettext_lazy("Remembering")
-    done_label = gettext_lazy("Kept in your memories, under Settings")
-    failed_label = gettext_lazy("This could not be remembered")
+    done_label = gettext_lazy("Saved to your memories, under Settings")
+    failed_label = gettext_lazy("This memory could not be saved")
 
     def may_use(self, caller: Caller) -> bool:
         """Whether memories are allowed and the person lets models know theirs."""
@@ -42,6 +42,6 @@ class Remember(Tool):
 
     async def run(self, turn: Turn, arguments: Mapping[str, Any]) -> str:
         if temporary.is_temporary(turn.chat_id):
-            raise Forbidden(_("Of a temporary chat nothing is kept."), code="temporary_chat")
+            raise Forbidden(_("Nothing from a temporary chat is saved."), code="temporary_chat")
         fact = await in_thread(services.keep, turn.caller.user_id, str(arguments.get("fact") or ""))
         return f"Kept: {fact.text} The person can see, change and delete it under Settings, Memories."

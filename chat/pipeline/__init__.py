@@ -98,7 +98,7 @@ async def receive_pictures(turn: Turn, urls: Sequence[str]) -> None:
     for handler in handlers():
         if await handler.receive_pictures(turn, urls):
             return
-    await _report(turn, _("The model sent a picture that this site cannot keep."))
+    await _report(turn, _("The model sent a picture that could not be saved."))
 
 
 async def keep_picture(turn: Turn, url: str) -> FileData | None:
@@ -106,7 +106,7 @@ async def keep_picture(turn: Turn, url: str) -> FileData | None:
     for handler in handlers():
         if file := await handler.keep_picture(turn, url):
             return file
-    await _report(turn, _("The model sent a picture that this site cannot keep."))
+    await _report(turn, _("The model sent a picture that could not be saved."))
     return None
 
 

@@ -50,7 +50,7 @@ def _named(user: Any, entry: Entry) -> dict[str, Any]:
         return files.file_json(access.file_for(user, file_id))
     if _DATA_URL.match(url) or (entry.get("type") == "image" and url.startswith(("https://", "http://"))):
         return {"type": "image", "url": url, "name": name}
-    raise BadRequest(_("Name a file by its id or its address on this site."), param="files")
+    raise BadRequest(_("Each file needs its id, or its address on this site."), param="files")
 
 
 def resolve(user: Any, messages: list[dict[str, Any]]) -> None:
@@ -214,7 +214,7 @@ class Packing:
             else:
                 notes.append(f"[The person attached the picture “{_name(entry)}”. You do not get it: {why}]")
         if self.vision is False and entries and self._newest:
-            self.unseen.append(_("This model cannot see pictures. It was told their names only."))
+            self.unseen.append(_("This model cannot see pictures. It only got their names."))
         return parts, notes
 
     def _answered(self, entries: Sequence[Entry]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -251,7 +251,7 @@ class Packing:
             return None, "it cannot be read."
         if len(content) > self.picture_bytes:
             self.picture_bytes = 0
-            self._notice(_("“%(name)s” was not sent: these are too many pictures at once.") % {"name": _name(entry)})
+            self._notice(_("“%(name)s” was not sent: there are too many pictures at once.") % {"name": _name(entry)})
             return None, "newer pictures take all the room."
         self.pictures -= 1
         self.picture_bytes -= len(content)
@@ -308,9 +308,11 @@ _FOR_MODEL = {
     "no room": "Left out: newer documents take all the room.",
 }
 _FOR_PERSON = {
-    documents.PROTECTED: lambda: _("“%(name)s” is protected by a password: the model does not get its text."),
-    documents.WORDLESS: lambda: _("There is no text in “%(name)s”. A scan can be sent as pictures."),
-    documents.UNREADABLE: lambda: _("“%(name)s” cannot be read as text: the model is told its name only."),
+    documents.PROTECTED: lambda: _(
+        "“%(name)s” is protected by a password, so the model does not get its text. Attach it without a password."
+    ),
+    documents.WORDLESS: lambda: _("“%(name)s” contains no text. If it is a scan, attach its pages as pictures."),
+    documents.UNREADABLE: lambda: _("“%(name)s” cannot be read as text. The model only gets its name."),
 }
 
 

@@ -97,13 +97,12 @@ def follow_ups_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
 
 
 def follow_ups_in(answer: str) -> list[str]:
-    """The texts in the last JSON list of the answer, which may be items of objects; empty without a list."""
+    """The texts in the last JSON list of the answer, plain or as members of objects; empty without a list."""
     items = next((value for value in json_in_text.values(answer) if isinstance(value, list)), [])
     texts: list[str] = []
     for item in items:
-        text = (
-            next((value for value in item.values() if isinstance(value, str)), "") if isinstance(item, dict) else item
-        )
+        values = item.values() if isinstance(item, dict) else (item,)
+        text = next((value for value in values if isinstance(value, str)), "")
         line = " ".join(text.replace("\0", "").split())
         if line and len(line) <= LONGEST and line not in texts:
             texts.append(line)

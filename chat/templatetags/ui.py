@@ -112,12 +112,12 @@ def advice(error: dict[str, Any] | None, user: Any) -> str:
         case "configuration" if user.is_superuser:
             return _("Check the connection in the administration, then try again.")
         case "configuration":
-            return _("Your administrator can mend this. Trying again may help later.")
+            return _("Your administrator needs to fix this. You can try again later.")
         case "network":
             return _("The provider did not answer. Try again in a moment.")
     if error.get("retryable"):
-        return _("This may pass. Try again in a moment.")
-    return _("Trying again the same way may not help: change your message or choose another model.")
+        return _("This may be temporary. Try again in a moment.")
+    return _("Trying again may not help. Change your message, or choose another model.")
 
 
 @register.simple_tag
@@ -137,27 +137,34 @@ def sources_of(history: list[dict[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
-@register.simple_tag
-def script_texts() -> SafeString:
-    """The texts of the scripts, in the language of the page."""
-    texts = {
+def frame_texts() -> dict[str, str]:
+    """The texts of the scripts that every page with the sidebar uses."""
+    return {
         "newChat": _("New chat"),
         "lost": _("The connection was lost. Trying again …"),
-        "sendFailed": _("Your message could not be sent. It is still in the field."),
         "noAnswer": _("The server did not answer. Try again in a moment."),
         "actionFailed": _("That did not work. Try again in a moment."),
         "deleted": _("Chat deleted."),
         "undo": _("Undo"),
         "rename": _("New name"),
+        "steps": _("step {step} of {total}"),
+        "queue": _("{n} before this one"),
+        "picture": _("Picture"),
+    }
+
+
+@register.simple_tag
+def script_texts() -> SafeString:
+    """The texts of the scripts, in the language of the page."""
+    texts = {
+        **frame_texts(),
+        "sendFailed": _("Your message could not be sent. It is still in the message box."),
         "thinking": _("Thinking …"),
         "thoughtFor": _("Thought for {n} s"),
         "answered": _("{model} answered: {text}"),
         "stopped": _("The answer was stopped."),
         "failed": _("The answer failed: {text}"),
-        "steps": _("step {step} of {total}"),
-        "queue": _("{n} before this one"),
         "made": _("How this was made"),
-        "picture": _("Picture"),
         "improved": _("Drawn as: {prompt}"),
         "seed": _("seed {n}"),
         "attached": _("{name} is attached."),
@@ -169,16 +176,16 @@ def script_texts() -> SafeString:
         "uploadFailed": _("It could not be uploaded."),
         "notUploaded": _("“{name}” was not uploaded. Try it again, or remove it."),
         "retryUpload": _("Upload {name} again"),
-        "tooManyFiles": _("At most {n} files go with one message."),
+        "tooManyFiles": _("A message can have at most {n} files."),
         "fileTooLarge": _("“{name}” is too large: at most {size}."),
         "unreadable": _("Models cannot read this kind of file."),
-        "noVision": _("This model cannot see pictures. Choose another one to have them looked at."),
+        "noVision": _("This model cannot see pictures. Choose another model to ask about them."),
         "versions": _("Version {n} of {total}"),
         "readAloud": _("Read aloud"),
         "stopReading": _("Stop reading"),
-        "nothingToRead": _("There is nothing to read here but code or pictures."),
-        "noVoice": _("This browser has no voice to read with."),
-        "soundBroken": _("The provider's sound could not be played."),
-        "pressAgain": _("Your browser did not let the sound start. Press the button once more."),
+        "nothingToRead": _("There is nothing to read aloud here, only code or pictures."),
+        "noVoice": _("This browser has no voice for reading aloud."),
+        "soundBroken": _("The audio could not be played."),
+        "pressAgain": _("Your browser blocked the audio. Press the button again."),
     }
     return json_script(texts, "texts")

@@ -48,7 +48,7 @@ def answer(message_id: uuid.UUID, request: CompletionRequest) -> uuid.UUID:
     if not switches.current_blocking().temporary_chats:
         raise Forbidden(_("Temporary chats are switched off on this site."), code="temporary_chats_off")
     if not _ID.fullmatch(request.chat_id):
-        raise BadRequest(_("The id of this temporary chat has the wrong form."), code="invalid_id", param="chat_id")
+        raise BadRequest(_("The id of this temporary chat is invalid."), code="invalid_id", param="chat_id")
     messages = _as_stored(request.messages or ())
     attachments.add_to_question(messages, request.files)
     model = choice.model_for(request.caller, request.model)
@@ -57,7 +57,7 @@ def answer(message_id: uuid.UUID, request: CompletionRequest) -> uuid.UUID:
         return message_id
     is_known = runs.knows(message_id) or runs.is_strangers(message_id, request.user_id)
     if is_known or Message.objects.filter(pk=message_id).exists():
-        raise Conflict(_("This message id is taken."), code="id_taken")
+        raise Conflict(_("This message id is already in use."), code="id_taken")
     runs.start_in(TemporaryStore(message_id, request.chat_id, request.user_id), request)
     return message_id
 

@@ -36,7 +36,7 @@ class Result:
 async def search(query: str, switches: Switches) -> list[Result]:
     """The first results, perhaps none. Raises GatewayError, with the server's own message where there is one."""
     if not switches.web_search_url:
-        raise ConfigurationError(_("No address of a search is set."), code="no_search")
+        raise ConfigurationError(_("No address is set for the web search."), code="no_search")
     headers = {"Accept": "application/json"}
     if switches.web_search_key:
         headers["Authorization"] = f"Bearer {switches.web_search_key}"
@@ -71,7 +71,7 @@ def results_in(body: bytes) -> list[Result]:
             _("The search did not answer in JSON."), code="search_not_json", provider=error_bodies.provider_words(body)
         ) from error
     if rows is None:
-        raise ProviderError(_("There is no list of results in the search's answer."), code="search_no_list")
+        raise ProviderError(_("The search sent no list of results."), code="search_no_list")
     by_url = {result.url: result for result in reversed(list(_results(rows)))}
     return list(reversed(by_url.values()))
 
@@ -119,7 +119,7 @@ def plain(text: str, limit: int) -> str:
 def _refusal(answer: http.StreamedResponse, body: bytes, *, keyed: bool) -> ProviderError:
     if answer.status < 400:
         location = next((value for name, value in answer.headers if name.lower() == "location"), "")
-        message = _("The search sends callers on to another address. Enter that one.")
+        message = _("The search redirects to another address. Enter that address instead.")
         return ProviderError(message, code="search_moved", provider=location[:MAX_URL])
     if answer.status == 403 and not keyed:
         message = _("The search refuses to answer in JSON. In SearXNG's settings.yml, add “json” to search.formats.")

@@ -30,7 +30,7 @@ class WebSearchHandler(Handler):
         await turn.emit("status", {"description": _("Choosing what to search for"), "done": False})
         query = await query_for(turn.caller, str(turn.payload["model"]), turn.messages)
         if not query:
-            await turn.emit("status", {"description": _("There were no words to search for"), "done": True})
+            await turn.emit("status", {"description": _("There was nothing to search for"), "done": True})
             return
         await turn.emit("status", {"description": _("Searching the web: %s") % query, "done": False})
         try:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat.models import File
+from chat.templatetags.ui import frame_texts
 from imagegen import access
 from imagegen.models import ImageJob
 from imagegen.pages import choices
@@ -83,11 +84,11 @@ def job_advice(job: ImageJob, user: Any) -> str:
         case "configuration" if user.is_superuser:
             return _("Check the engine in the administration, then try again.")
         case "configuration":
-            return _("Your administrator can mend this. Trying again may help later.")
+            return _("Your administrator needs to fix this. You can try again later.")
         case "network":
             return _("The engine did not answer. Try again in a moment.")
     if error.get("retryable"):
-        return _("This may pass. Try again in a moment.")
+        return _("This may be temporary. Try again in a moment.")
     return _("Trying again the same way may not help: change the request or choose another engine.")
 
 
@@ -95,16 +96,8 @@ def job_advice(job: ImageJob, user: Any) -> str:
 def picture_texts() -> SafeString:
     """What the scripts of this page say, in its language; the sidebar's words are among them."""
     texts = {
-        "newChat": _("New chat"),
-        "lost": _("The connection was lost. Trying again …"),
-        "noAnswer": _("The server did not answer. Try again in a moment."),
-        "actionFailed": _("That did not work. Try again in a moment."),
-        "deleted": _("Chat deleted."),
-        "undo": _("Undo"),
-        "rename": _("New name"),
+        **frame_texts(),
         "drawing": _("Drawing …"),
-        "steps": _("step {step} of {total}"),
-        "queue": _("{n} before this one"),
         "automatic": _("Automatic"),
         "auto": _("Model decides"),
         "ownSize": _("Own size"),
@@ -119,7 +112,6 @@ def picture_texts() -> SafeString:
         "notPicture": _("{name} is not a picture that can be used here."),
         "tooMany": _("This engine takes {n} input pictures at most."),
         "noEditor": _("No engine here can edit pictures."),
-        "picture": _("Picture"),
         "removeInput": _("Remove {name}"),
         "draw": _("Draw"),
         "edit": _("Edit"),

@@ -297,7 +297,7 @@ def test_a_message_that_cannot_be_sent_stays_in_the_field(chat, problems):
     problems.expect("ERR_INTERNET_DISCONNECTED")
     chat.page.context.set_offline(True)
     chat.write("Do not lose me")
-    expect(chat.page.get_by_text("It is still in the field.")).to_be_visible()
+    expect(chat.page.get_by_text("It is still in the message box.")).to_be_visible()
     expect(chat.field).to_have_value("Do not lose me")
     expect(chat.page.locator(".sending")).to_have_count(0)
 

@@ -129,7 +129,7 @@ def test_the_list_of_memories_says_whose_and_how_many_and_not_what(desk, alice, 
     page = answer.content.decode()
     assert "Alice" in page
     assert "Oslo" not in page
-    assert sorted(row.kept for row in answer.context["cl"].result_list) == [1, 2, 2]
+    assert sorted(row.person_total for row in answer.context["cl"].result_list) == [1, 2, 2]
     one = Memory.objects.get(text="I live in Oslo")
     assert "I live in Oslo" in desk.get(f"/admin/chat/memory/{one.pk}/change/").content.decode()
 

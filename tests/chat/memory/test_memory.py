@@ -226,7 +226,7 @@ def test_a_model_that_is_asked_to_keeps_a_fact(talker, alice, upstream):
     answer = ask(can_call(talker), "Remember that I am allergic to nuts")
     assert Memory.objects.get(user=alice).text == "I am allergic to nuts."
     assert answer["content"] == "I will remember that."
-    assert [step["description"] for step in answer["status_history"]][-1] == "Kept in your memories, under Settings"
+    assert [step["description"] for step in answer["status_history"]][-1] == "Saved to your memories, under Settings"
     assert upstream.chats[-1].json["messages"][-1]["content"].startswith("Kept: I am allergic to nuts.")
 
 
@@ -246,7 +246,10 @@ def test_of_a_temporary_chat_nothing_is_kept(talker, upstream):
     body = {"model": "m1", "messages": [{"role": "user", "content": "Remember this"}]}
     place = {"chat_id": "local:one", "id": str(uuid.uuid4()), "session_id": "s"}
     talker.send("POST", "/api/chat/completions", {**body, **place})
-    assert "nothing is kept" in upstream.wait_for("/chat/completions", 2).json["messages"][-1]["content"]
+    assert (
+        "Nothing from a temporary chat is saved"
+        in upstream.wait_for("/chat/completions", 2).json["messages"][-1]["content"]
+    )
     assert not Memory.objects.exists()
 
 
@@ -303,7 +306,7 @@ def test_an_empty_fact_is_explained_and_nothing_changes(client, alice, allowed):
     client.force_login(alice)
     assert client.post(PAGE, {"text": "  "}).status_code == 200
     page = client.post(f"{PAGE}/{fact.pk}", {"text": " "}, follow=True).content.decode()
-    assert "Write what is to be remembered." in page
+    assert "Write something to remember." in page
     assert Memory.objects.get().text == "One"
 
 

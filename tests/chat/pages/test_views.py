@@ -84,7 +84,7 @@ def test_the_empty_page_greets_and_offers_starters(client_of, alice, connection)
 
 def test_without_a_model_the_empty_page_says_so_and_offers_no_starters(client_of, alice):
     html = client_of(alice).get("/").content.decode()
-    assert "There is no model that you may use yet" in html
+    assert "No model is available to you yet" in html
     assert 'data-action="start"' not in html
 
 
@@ -184,7 +184,7 @@ def test_a_failed_answer_shows_the_providers_words_and_what_to_do(client_of, ali
         ({"blame": "caller"}, "Change your message"),
         ({"blame": "configuration"}, "Your administrator"),
         ({"blame": "network"}, "did not answer"),
-        ({"blame": "provider", "retryable": True}, "This may pass"),
+        ({"blame": "provider", "retryable": True}, "This may be temporary"),
         ({"blame": "provider"}, "choose another model"),
         (None, "choose another model"),
     ],

@@ -123,7 +123,7 @@ def test_the_person_hears_what_is_wrong_with_their_newest_files_alone(packing, a
     messages = pack.pack([user("1", entry_of(archive)), user("2", entry_of(scan), entry_of(long))])
 
     assert pack.notices == [
-        "There is no text in “scan.pdf”. A scan can be sent as pictures.",
+        "“scan.pdf” contains no text. If it is a scan, attach its pages as pictures.",
         "“long.txt” is long: the model gets the first 1,000 of its 2,000 characters.",
     ]
     assert "usually a scan" in messages[1]["content"]
@@ -183,7 +183,7 @@ def test_a_model_without_vision_gets_a_note_and_the_person_a_notice(packing, ali
 
     for message in (old, new):
         assert "“red.png”. You cannot see pictures." in message["content"]
-    assert pack.unseen == ["This model cannot see pictures. It was told their names only."]
+    assert pack.unseen == ["This model cannot see pictures. It only got their names."]
 
 
 def test_pictures_of_answers_are_sent_only_where_they_can_be_seen(packing, alice):
@@ -289,7 +289,7 @@ class TestInAChat:
         message = talker.until_over(started["chat"]["id"], started["message"]["id"])
         [step] = message["status_history"]
         assert step["notice"] is True
-        assert step["description"] == "This model cannot see pictures. It was told their names only."
+        assert step["description"] == "This model cannot see pictures. It only got their names."
         assert isinstance(upstream.chats[0].json["messages"][-1]["content"], str)
 
     def test_the_budget_is_the_sites(self, talker, upstream):

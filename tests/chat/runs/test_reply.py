@@ -140,7 +140,7 @@ def test_a_stranger_can_neither_resume_nor_stop(talker, upstream, site, bob):
         tab.send({"type": kind, "message_id": message_id, "seq": 0})
         assert tab.next()["data"] == {
             "type": "error",
-            "data": {"code": "message_not_found", "detail": "This message is not there."},
+            "data": {"code": "message_not_found", "detail": "This message was not found. It may have been deleted."},
         }
     other.send("POST", f"/api/v1/chats/{chat_id}/messages/{message_id}/stop", status=404)
     other.send("POST", f"/api/tasks/stop/{message_id}", status=404)
@@ -231,7 +231,7 @@ def test_an_answer_at_the_limit_of_its_length_is_whole_with_a_notice(talker, ups
     saved = talker.until_over(chat_id, message_id)
 
     assert (saved["status"], saved["content"]) == ("done", "one two")
-    assert saved["status_history"] == [{"description": "The answer reached the limit of its length.", "done": True}]
+    assert saved["status_history"] == [{"description": "The answer was cut off at the maximum length.", "done": True}]
 
 
 def test_an_error_in_mid_stream_keeps_text_and_words(talker, upstream):

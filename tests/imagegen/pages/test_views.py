@@ -229,7 +229,7 @@ def test_open_jobs_and_fresh_failures_are_rendered_by_the_server(client_of, alic
     assert "1 before this one" in html
     assert "It refused." in html
     assert "quota &lt;exceeded&gt;" in html
-    assert "This may pass." in html
+    assert "This may be temporary." in html
     assert str(first.pk) in html
     assert str(old.pk) not in html
 
