@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -10,7 +11,9 @@ from django.utils.translation import gettext as _
 from chat import access, events, loop, runs, services
 from chat.loop import in_thread
 from providers import json_bodies
+from providers.callers import session_of
 from providers.errors import BadRequest, GatewayError, TooLarge
+from providers.permits import Permit
 
 NOT_SIGNED_IN = 4401  # close code: the page asks for a login instead of trying again
 MAX_BYTES = 4096  # of one message of a client; valid ones have about 150
@@ -19,6 +22,15 @@ CHECK_SECONDS = 30.0  # how often the session is checked, which may have ended e
 
 class EventsConsumer(AsyncWebsocketConsumer):
     """One socket of one person. Receives `resume`, `stop` and `ping`; sends every event of `chat.events`."""
+
+    permit: Permit | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self.permit is not None:
+                self.permit.close()
 
     async def connect(self) -> None:
         self.user: Any = self.scope["user"]
@@ -29,6 +41,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
         loop.adopt()
         self.checked = time.monotonic()
         self.group = events.group_of(self.user.pk)
+        self.permit = Permit(session_of(self.user), self._end)
         await self.channel_layer.group_add(self.group, self.channel_name)
 
     async def disconnect(self, code: int) -> None:
@@ -52,6 +65,10 @@ class EventsConsumer(AsyncWebsocketConsumer):
         """Close the socket if it belongs to the session that was signed out."""
         if message["session"] == events.digest_of(self.scope["session"].session_key or ""):
             await self.close(NOT_SIGNED_IN)
+
+    def _end(self, error: GatewayError) -> None:
+        """The account was switched off or deleted, or its password changed."""
+        loop.spawn(partial(self.close, NOT_SIGNED_IN), name="end of a socket")
 
     async def _still_signed_in(self) -> bool:
         if await access.is_signed_in(self.user, self.scope["session"].session_key):

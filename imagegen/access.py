@@ -46,6 +46,22 @@ def check_may_test(caller: Caller) -> None:
         raise Forbidden(_("Only administrators test picture engines."))
 
 
+def check_may_go_on(caller: Caller, engine_id: int | None) -> None:
+    """Raises Forbidden where a job's person lost the right to draw, or to its engine; what is switched off for
+    everybody ends no job.
+    """
+    if caller.is_admin:
+        return
+    allowed = set(ImageSettings.load().groups.values_list("pk", flat=True))
+    engine = ImageEngine.objects.filter(pk=engine_id).first() if engine_id else None
+    closed = engine is not None and not (
+        engine.access == Access.PUBLIC
+        or (engine.access == Access.GROUPS and engine.groups.filter(pk__in=caller.group_ids).exists())
+    )
+    if closed or (allowed and allowed.isdisjoint(caller.group_ids)):
+        raise Forbidden(_("Your account may not draw pictures."), code="images_not_permitted")
+
+
 def may_draw(caller: Caller, *, editing: bool = False) -> bool:
     """Whether `check_may_draw` lets this caller in."""
     try:

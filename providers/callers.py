@@ -72,16 +72,23 @@ def caller_for_key_blocking(key: str, path: str = TOKEN_PATHS) -> Caller:
 
 def caller_for_user(user: Any) -> Caller:
     """The caller for a signed-in user; one query for the groups."""
-    return _caller(user, token=partial(_token, user.pk, _proof_of(user)))
+    proof = proof_of(user)
+    return _caller(user, token=partial(_token, user.pk, proof), proof=proof)
+
+
+def session_of(user: Any) -> Caller:
+    """The same without a query, for work that only has to end with the session."""
+    return Caller(user_id=user.pk, email=user.email, name="", role=user.role, proof=proof_of(user))
+
+
+def proof_of(user: Any) -> str:
+    """What this person's sessions and tokens rest on: another password changes it."""
+    return str(user.get_session_auth_hash()[:16])
 
 
 def session_token(user: Any) -> str:
     """A signed token for this user, valid for `TOKEN_SECONDS` or until the password changes."""
-    return _token(user.pk, _proof_of(user))
-
-
-def _proof_of(user: Any) -> str:
-    return str(user.get_session_auth_hash()[:16])
+    return _token(user.pk, proof_of(user))
 
 
 def _token(user_id: int, proof: str, key_id: int | None = None) -> str:
@@ -127,7 +134,7 @@ def _load_key(key: str, digest: str) -> _KnownCaller:
         raise Unauthenticated(_("This account is not active."))
     scopes = frozenset(row.scopes)
     may_infer = not scopes or TOKEN_SCOPE in scopes  # a token may never do more than the key
-    token = partial(_token, row.user_id, _proof_of(row.user), row.pk) if may_infer else None
+    token = partial(_token, row.user_id, proof_of(row.user), row.pk) if may_infer else None
     caller = _caller(row.user, key_id=row.pk, scopes=scopes, token=token)
     return _KnownCaller(caller, row.expires_at.timestamp() if row.expires_at else None)
 
@@ -138,7 +145,7 @@ def _load_token(key: str) -> _KnownCaller:
     except signing.BadSignature as error:
         raise _unknown() from error
     user = get_user_model()._default_manager.filter(pk=value["user"], is_active=True).first()
-    if user is None or not constant_time_compare(_proof_of(user), value["proof"]):
+    if user is None or not constant_time_compare(proof_of(user), value["proof"]):
         raise _unknown()
     key_id, until = value.get("key"), float(value["until"])
     if key_id is not None:
@@ -148,7 +155,8 @@ def _load_token(key: str) -> _KnownCaller:
         until = min(until, row.expires_at.timestamp()) if row.expires_at else until
     # The token is sent to providers with `session` authentication: it allows calling models and nothing else. It is
     # never renewed by a call that it makes, so it ends at its time whoever holds it.
-    return _KnownCaller(_caller(user, key_id=key_id, scopes=frozenset({TOKEN_SCOPE}), token=lambda: key), until)
+    scopes = frozenset({TOKEN_SCOPE})
+    return _KnownCaller(_caller(user, key_id=key_id, scopes=scopes, token=lambda: key, proof=value["proof"]), until)
 
 
 def _caller(
@@ -157,6 +165,7 @@ def _caller(
     key_id: int | None = None,
     scopes: frozenset[str] = frozenset(),
     token: Callable[[], str] | None,
+    proof: str = "",
 ) -> Caller:
     groups = list(user.groups.order_by("name").values_list("pk", "name"))
     return Caller(
@@ -169,6 +178,7 @@ def _caller(
         key_id=key_id,
         scopes=scopes,
         token=token,
+        proof=proof,
     )
 
 

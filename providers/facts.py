@@ -28,6 +28,8 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     # Makes a short-lived token with which a provider may call models in the caller's name; None where it may not.
     token: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    # Of a session or a token: what it rests on, which another password changes; "" for a key.
+    proof: str = field(default="", repr=False)
 
     @property
     def is_admin(self) -> bool:

@@ -18,6 +18,7 @@ from chat.runs.draft import Draft
 from chat.runs.store import ReplyStore
 from providers import relay
 from providers.errors import GatewayError, ProviderError
+from providers.permits import Standing
 
 GATHER_SECONDS = 0.04  # pieces that come within this time are sent as one event
 SAVE_SECONDS = 1.0  # how often the row is saved, which is its heartbeat
@@ -81,10 +82,12 @@ class RunningReply:
     async def run(self) -> None:
         """From the pending row to the last event. Errors are saved in the row, none is raised."""
         self._task = asyncio.current_task()
+        standing = Standing(self.request.caller)
         helpers = [asyncio.create_task(self._send_as_it_grows()), asyncio.create_task(self._save_as_it_grows())]
         try:
             if not self._stopped:
-                await self._answer()
+                with standing:
+                    await self._answer()
             status, error = (Status.STOPPED, None) if self._stopped else (Status.DONE, None)
         except asyncio.CancelledError:
             status, error = (Status.STOPPED if self._stopped else Status.INTERRUPTED), None
@@ -93,6 +96,7 @@ class RunningReply:
         except Exception:  # the last resort of a task: whatever failed, the answer must end
             logger.exception("Reply %s failed", self.id)
             status, error = Status.FAILED, GatewayError(_("Something went wrong on this site.")).message_body()
+        standing.close()
         self._ending = True
         self._over.set()
         self._unsent.set()

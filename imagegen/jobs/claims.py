@@ -110,6 +110,15 @@ def let_go(job_ids: Iterable[Any]) -> None:
     ImageJob.objects.filter(pk__in=list(job_ids), worker=worker(), state__in=ImageJob.OPEN).update(heartbeat=long_ago)
 
 
+def reread(job: ImageJob) -> ImageJob:
+    """The job as its row is now; one that was deleted, with its person or its chat, counts as cancelled."""
+    try:
+        job.refresh_from_db()
+    except ImageJob.DoesNotExist:
+        job.state = State.CANCELLED
+    return job
+
+
 def finish(job: ImageJob, state: str, *, error: dict[str, Any] | None = None) -> bool:
     """End the job once; false when it had ended already."""
     changed = ImageJob.objects.filter(pk=job.pk, state__in=ImageJob.OPEN).update(

@@ -4,13 +4,14 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, connections, transaction
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from imagegen import rows
+from imagegen import access, rows
 from imagegen.engines.base import Run
 from imagegen.jobs import claims, worker
 from imagegen.jobs.feed import JobFeed
@@ -18,6 +19,8 @@ from imagegen.jobs.shape import job_json
 from imagegen.models import ImageJob
 from providers import runtime
 from providers.errors import GatewayError
+from providers.facts import Caller, Snapshot
+from providers.permits import Permit
 from providers.process import waiting
 from providers.relay.usage import UsageWriter
 
@@ -31,6 +34,7 @@ State = ImageJob.State
 class _Held:
     feed: JobFeed
     language: str | None
+    permit: Permit  # ends with the person's account, or their right to the engine
     run: Run | None = None  # None while it waits for a place
     thread: threading.Thread | None = None
 
@@ -44,6 +48,7 @@ class Dispatcher:
         self.wake = threading.Event()
         self.ending = threading.Event()
         self.held: dict[Any, _Held] = {}
+        self.fallen: set[Any] = set()  # jobs whose permit has ended
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -59,7 +64,12 @@ class Dispatcher:
 
     def hold(self, job: ImageJob) -> _Held:
         with self.lock:
-            return self.held.setdefault(job.pk, _Held(JobFeed(job.pk, job.user_id), translation.get_language()))
+            held = self.held.get(job.pk)
+            if held is None:
+                person = Caller(user_id=job.user_id, email="", name="", role="user")
+                permit = Permit(person, partial(self._fall, job.pk), check=partial(_check, job.engine_id))
+                held = self.held[job.pk] = _Held(JobFeed(job.pk, job.user_id), translation.get_language(), permit)
+            return held
 
     def held_of(self, job_id: Any) -> _Held | None:
         with self.lock:
@@ -92,8 +102,8 @@ class Dispatcher:
         self.settle(timeout)
         if self.thread is not None:
             waiting.for_thread(self.thread, timeout)
-        with self.lock:
-            self.held.clear()
+        for job_id in list(self.held):
+            self._release(job_id)
 
     def close(self) -> None:
         """Let running work go, so that the next process picks it up or says why it cannot. Harmless when repeated."""
@@ -116,12 +126,25 @@ class Dispatcher:
         if claims.finish(job, State.CANCELLED):
             self._drop(job)
 
-    def _drop(self, job: ImageJob) -> None:
+    def _fall(self, job_id: Any, error: GatewayError) -> None:
+        """The person may not go on: what is drawn ends at once, its row and what only waits at our next turn."""
+        held = self.held_of(job_id)
+        if held and held.run:
+            held.run.cancel()
+        self.fallen.add(job_id)
+        self.wake.set()
+
+    def _release(self, job_id: Any) -> _Held | None:
         with self.lock:
-            held = self.held.pop(job.pk, None)
+            held = self.held.pop(job_id, None)
+        if held:
+            held.permit.close()
+        return held
+
+    def _drop(self, job: ImageJob) -> None:
+        held = self._release(job.pk)
         if held and not held.feed.ended.is_set():
-            job.refresh_from_db()
-            held.feed.end(job_json(job))
+            held.feed.end(job_json(claims.reread(job)))
 
     def _live(self) -> None:
         waiting.mark_own_work()
@@ -155,10 +178,13 @@ class Dispatcher:
     def _tick(self) -> None:
         with self.lock:
             ours = list(self.held)
+        fallen, self.fallen = self.fallen, set()
         if ours:
-            for job_id in claims.beat(ours):
+            for job_id in claims.beat(ours) | fallen:
                 if job := ImageJob.objects.select_related("engine").filter(pk=job_id).first():
                     self.cancel(job)
+                elif (held := self.held_of(job_id)) and held.run is None:
+                    self._release(job_id)  # deleted while it waited
         for job in claims.take_over_stale():
             self._adopt(job)
         with self.lock:
@@ -175,8 +201,7 @@ class Dispatcher:
             try:
                 worker.work(job, run, held.feed, resume=resume, language=held.language)
             finally:
-                with self.lock:
-                    self.held.pop(job.pk, None)
+                self._release(job.pk)
                 self.wake.set()  # a place is free
 
         held.feed.began()
@@ -205,6 +230,10 @@ class Dispatcher:
         self.hold(job)
         if claims.finish(job, State.FAILED, error=error.message_body()):
             self._drop(job)
+
+
+def _check(engine_id: int | None, snapshot: Snapshot, caller: Caller) -> None:
+    access.check_may_go_on(caller, engine_id)
 
 
 def start() -> None:

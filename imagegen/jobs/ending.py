@@ -8,6 +8,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 
 from chat.loop import in_thread
+from imagegen.jobs import claims
 from imagegen.jobs.dispatcher import Dispatcher
 from imagegen.models import ImageJob
 from providers import runtime
@@ -74,7 +75,7 @@ class _Until:
 def _look(job: ImageJob) -> bool:
     """Read the row anew; False while the database is away: the job goes on all the same."""
     try:
-        job.refresh_from_db()
+        claims.reread(job)
     except (OperationalError, InterfaceError) as error:
         logger.warning("Picture job %s cannot be read for now: %s", job.pk, error)
         return False

@@ -70,8 +70,7 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
         tally.status = 500
     tally.record(job, duration=time.monotonic() - begun)
     _note_health(job, duration=time.monotonic() - begun)
-    job.refresh_from_db()
-    feed.end(job_json(job))
+    feed.end(job_json(claims.reread(job)))
 
 
 class Tally:

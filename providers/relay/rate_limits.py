@@ -132,6 +132,13 @@ def _admission(buckets: list[Bucket], counts: list[int] | None, now: float) -> A
     return Admission(headers, tuple(buckets))
 
 
+def check_not_spent(caller: Caller, limits: Iterable[LimitFacts]) -> None:
+    """Raises RateLimited where a limit leaves this caller nothing at all: what runs already has to end too."""
+    for bucket in buckets_for(caller, limits):
+        if bucket.limit == 0:
+            raise RateLimited(_sentence(bucket), code="rate_limit_exceeded", retry_after=bucket.resets_in(time.time()))
+
+
 def spend(admission: Admission | None, tokens: int) -> None:
     """Count the tokens of an answer; returns at once."""
     if admission is None or tokens <= 0:

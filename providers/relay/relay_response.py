@@ -4,17 +4,18 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from providers import catalogue, error_responses, event_streams, http
-from providers.errors import GatewayError, NetworkError, ProviderError
-from providers.facts import Route, Source
+from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError
+from providers.facts import Caller, Route, Snapshot, Source
+from providers.permits import Standing
 from providers.relay import rate_limits, usage
 from providers.relay.operations import Operation
-from providers.relay.relay_request import RelayRequest
+from providers.relay.relay_request import RelayRequest, admit
 from providers.speech.clips import Clip
 from providers.upstream.error_bodies import error_of
 from providers.upstream.headers import plain
@@ -40,7 +41,8 @@ logger = logging.getLogger(__name__)
 class RelayResponse(http.PiecewiseBody):
     """An answer that has begun. `headers` are those for the client, with lower-case names. Whoever got it closes it.
 
-    Reading raises NetworkError and UpstreamTimeout where the body is cut off.
+    Reading raises NetworkError and UpstreamTimeout where the body is cut off, and a CallerError where the caller lost
+    the right to it.
     """
 
     __slots__ = ("connection", "connection_id", "headers", "public_id", "status")
@@ -91,6 +93,7 @@ class ProviderResponse(RelayResponse):
         "_operation",
         "_outcome",
         "_request",
+        "_standing",
         "_started",
         "_stream",
         "_tail",
@@ -121,6 +124,8 @@ class ProviderResponse(RelayResponse):
         self._closed = False
         self._started = time.perf_counter()
         self._tail = usage.Tail()
+        check = partial(_check_access, operation.scope, route.public_id, source.connection.id)
+        self._standing = Standing(request.caller, check=check)
 
     async def open(self, source: Source, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """Send the request and wait for the first byte. Raises NetworkError and its children, closed already."""
@@ -128,8 +133,10 @@ class ProviderResponse(RelayResponse):
         patience = connection.limits if self._operation.streams(self._request.payload) else _whole(connection.limits)
         self._stream = http.stream("POST", url, headers=headers, body=body, limits=patience, tls=connection.tls)
         try:
-            self._answer = answer = await self._stream.__aenter__()
-            self._first = await answer.read_some()
+            with self._standing:
+                self._answer = answer = await self._stream.__aenter__()
+            with self._standing:
+                self._first = await answer.read_some()
             if not self._first and answer.status < 400:
                 raise NetworkError(_("The provider ended its answer before it began."), code="empty_answer")
         except GatewayError as error:
@@ -155,9 +162,12 @@ class ProviderResponse(RelayResponse):
         piece, self._first = self._first, b""
         if not piece:
             try:
-                piece = await self._answer.read_some()
+                with self._standing:
+                    piece = await self._answer.read_some()
             except GatewayError as error:
                 self.fail(error)
+                if self._standing.has_ended:
+                    raise
                 logger.warning("An answer of %s was cut off: %s", self.connection, error)
                 await catalogue.note_failure(self.connection_id, error)
                 raise
@@ -193,6 +203,7 @@ class ProviderResponse(RelayResponse):
         if self._closed:
             return
         self._closed = True
+        self._standing.close()
         try:
             await self._stream.__aexit__()
         finally:
@@ -222,7 +233,7 @@ class ProviderResponse(RelayResponse):
 class CachedResponse(RelayResponse):
     """An answer through the operation's cache: from the store, or a download that others may listen to as well."""
 
-    __slots__ = ("_clip",)
+    __slots__ = ("_clip", "_standing")
 
     def __init__(
         self, request: RelayRequest, route: Route, clip: Clip, admission: rate_limits.Admission | None
@@ -233,6 +244,7 @@ class CachedResponse(RelayResponse):
             self.headers.append(("content-length", str(clip.length)))
         self._limit(admission)
         self._clip = clip
+        self._standing = Standing(request.caller)
         if clip.stored:  # a download is recorded by the response that it reads
             usage.record(
                 usage.CallUsage(
@@ -246,11 +258,28 @@ class CachedResponse(RelayResponse):
             )
 
     async def read_some(self) -> bytes:
-        return await anext(self._clip.pieces, b"")
+        with self._standing:
+            return await anext(self._clip.pieces, b"")
 
     async def aclose(self) -> None:
         """Stop listening. The download goes on: others may listen, and what is paid for is stored."""
+        self._standing.close()
         await self._clip.pieces.aclose()
+
+
+def _check_access(scope: str, public_id: str, connection_id: int, snapshot: Snapshot, caller: Caller) -> None:
+    """Whether this caller might still begin a call to this model through this connection.
+
+    A model that is not there ends nothing: a provider's list may lack it for a while.
+    """
+    admit(caller, scope)
+    route = snapshot.routes.get(public_id)
+    if route is not None:
+        offered = {source.connection.id for source in route.sources}
+        allowed = {source.connection.id for source in route.sources_for(caller)}
+        if connection_id in offered - allowed:
+            raise Forbidden(_("You may no longer use the model “%(id)s”.") % {"id": public_id}, code="access_ended")
+    rate_limits.check_not_spent(caller, snapshot.limits)
 
 
 @lru_cache(maxsize=64)

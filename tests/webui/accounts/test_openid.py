@@ -7,40 +7,16 @@ import time
 import jwt
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
-from allauth.socialaccount.providers import registry
 from django.contrib.sessions.models import Session
-from django.core.cache import cache
 
 from tests.people import PASSWORD, make_user
 from tests.upstream import in_html, in_json
 from tests.upstream.openid import public_key, signed
-from webui.accounts.openid import SiteOpenIDProvider
+from tests.webui.accounts.sign_in import come_in, signed_in
 from webui.models import User
 
 pytestmark = pytest.mark.django_db
 LINK = "/accounts/link/"
-
-
-@pytest.fixture
-def openid(upstream, settings):
-    """The provider of this site: `openid.person` is who agrees there."""
-    cache.clear()
-    registry.register(SiteOpenIDProvider)
-    settings.ROOT_URLCONF = "tests.webui.accounts.openid_site"
-    settings.SOCIALACCOUNT_PROVIDERS = upstream.openid.settings()
-    return upstream.openid
-
-
-def come_in(client, openid, **state):
-    """A browser that goes to the provider and comes back; the answer to its coming back."""
-    away = client.post("/accounts/oidc/oidc/login/", state)
-    assert away.status_code == 302, away.content.decode()
-    return client.get(openid.authorize(away["Location"]))
-
-
-def signed_in(client):
-    number = client.session.get("_auth_user_id")
-    return User.objects.get(pk=number) if number else None
 
 
 def test_whoever_the_provider_lets_in_gets_an_account(client, openid):
