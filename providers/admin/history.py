@@ -8,6 +8,7 @@ from simple_history.admin import SimpleHistoryAdmin
 from simple_history.template_utils import HistoricalRecordContextHelper
 from unfold.admin import ModelAdmin
 
+from providers.admin.conflicts import GuardedAdmin
 from providers.secrets.rows import dropped_words
 
 
@@ -19,7 +20,7 @@ class _Helper(HistoricalRecordContextHelper):  # type: ignore[misc]
         return super().prepare_delta_change_value(change, value)
 
 
-class HistoryAdmin(SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
+class HistoryAdmin(GuardedAdmin, SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
     """Base of the lists whose rows keep their history."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from providers import callers, services
+from providers.admin.conflicts import GuardedAdmin
 from providers.admin.filters import ConditionFilter
 from providers.admin.forms import ClientKeyForm
 from providers.models import ClientKey
@@ -33,7 +34,7 @@ class StateFilter(ConditionFilter):
 
 
 @admin.register(ClientKey)
-class ClientKeyAdmin(ModelAdmin):  # type: ignore[misc]
+class ClientKeyAdmin(GuardedAdmin, ModelAdmin):  # type: ignore[misc]
     form = ClientKeyForm
     list_display = ("label", "user", "state", "limited_to", "last_used", "expires_at", "created")
     list_display_links = ("label",)

@@ -1,0 +1,206 @@
+"""Two people edit one row: whoever saves later sees what the other one changed, and nothing is overwritten unseen.
+
+A form says what it was opened with: a digest per field, signed. When it comes back and the row has other values by
+then, nothing is saved: the form names the fields that somebody else changed, who it was and when. Fields that one has
+not touched show the present values from then on, so that the next save keeps them.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib.admin.models import LogEntry
+from django.core import signing
+from django.http import HttpRequest, QueryDict
+from django.template.response import TemplateResponse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+FIELD = "_opened_with"  # of the form that is sent, beside those of its row
+SALT = "admin.opened-with"
+LONGEST = 200  # characters of a value in the list of changes
+
+
+class GuardedAdmin:
+    """Mixin of every admin class whose rows can be edited; stands before `ModelAdmin`."""
+
+    change_form_before_template = "admin/_opened_with.html"  # Unfold's place at the top inside the form
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form_class = super().get_form(request, obj, change=change, **kwargs)  # type: ignore[misc]
+        if obj is None or request.method != "POST" or FIELD not in request.POST:
+            return form_class
+        opened = _read(request.POST[FIELD])
+        return type(form_class.__name__, (_GuardedForm, form_class), {"opened": opened, "plain": form_class})
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> TemplateResponse:
+        row = kwargs.get("obj")
+        if row is not None:
+            form = context["adminform"].form
+            present = getattr(form, "present", None)
+            if present is None and form.is_bound:  # invalid for another reason: it was opened when it was opened
+                context["opened_with"] = request.POST.get(FIELD, "")
+            else:
+                context["opened_with"] = signing.dumps(_digests(present or as_sent(form)), salt=SALT)
+        response: TemplateResponse = super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+
+class _GuardedForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What `GuardedAdmin.get_form` puts before the form of an admin class."""
+
+    opened: Mapping[str, str]
+    plain: type[forms.ModelForm]  # type: ignore[type-arg]
+    present: Mapping[str, list[str]] | None = None  # the row as it is, once it is known to be another one
+
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        # Locked until the end of the transaction of this request: nobody changes it between this look and the save.
+        row = type(self.instance)._base_manager.select_for_update().get(pk=self.instance.pk)
+        form = self.plain(instance=row)
+        present = as_sent(form)
+        digests = _digests(present)
+        theirs = [name for name in form.fields if name in self.opened and digests[name] != self.opened[name]]
+        if theirs:
+            self.present = present
+            sent = {name: _sent(self, name) for name in form.fields}
+            mine = {name for name in form.fields if _digest(sent[name]) != self.opened.get(name)}
+            self.add_error(None, _words(row, form, theirs, sent, mine))
+            self.data = _merged(self, present, keep=mine)
+        return cleaned
+
+
+def as_sent(form: forms.BaseForm) -> dict[str, list[str]]:
+    """What a browser would send of a form that nobody has touched, by field."""
+    untouched = QueryDict(mutable=True)
+    for name, field in form.fields.items():
+        _put(untouched, form, name, form.get_initial_for_field(field, name))
+    return {name: _values(untouched, form, name) for name in form.fields}
+
+
+def _sent(form: forms.BaseForm, name: str) -> list[str]:
+    return _values(form.data, form, name)
+
+
+def _put(data: QueryDict, form: forms.BaseForm, name: str, value: Any) -> None:
+    field, key = form.fields[name], form.add_prefix(name)
+    widget = _widget(field)
+    value = field.prepare_value(value)
+    if isinstance(widget, forms.MultiWidget):
+        parts = widget.decompress(value) or ()
+        for index, (part, inner) in enumerate(zip(parts, widget.widgets, strict=True)):
+            shown = inner.format_value(part)
+            data[f"{key}_{index}"] = "" if shown is None else str(shown)
+    elif isinstance(widget, forms.CheckboxInput):
+        data.setlist(key, ["on"] if value else [])
+    elif _is_multiple(field):
+        data.setlist(key, [str(one) for one in value or ()])
+    else:
+        shown = widget.format_value(value)
+        shown = shown[0] if isinstance(shown, list | tuple) and shown else shown  # selects answer with a list
+        data[key] = "" if shown in (None, [], ()) else str(shown)
+
+
+def _widget(field: forms.Field) -> forms.Widget:
+    """The widget of a field, without the wrapper that the administration puts around that of a relation."""
+    widget: forms.Widget = field.widget
+    return getattr(widget, "widget", widget)
+
+
+def _is_multiple(field: forms.Field) -> bool:
+    return isinstance(field, forms.ModelMultipleChoiceField | forms.MultipleChoiceField)
+
+
+def _values(data: Any, form: forms.BaseForm, name: str) -> list[str]:
+    """The values of one field, in an order that says nothing, with line ends as in the database."""
+    field, key = form.fields[name], form.add_prefix(name)
+    widget = _widget(field)
+    parts = len(widget.widgets) if isinstance(widget, forms.MultiWidget) else 0
+    keys = [f"{key}_{index}" for index in range(parts)] or [key]
+    found = [value.replace("\r\n", "\n").strip() for one in keys for value in data.getlist(one)]
+    if _is_multiple(field):
+        return sorted(found)
+    return [value for value in found if value] if len(keys) == 1 else found
+
+
+def _merged(form: forms.BaseForm, present: Mapping[str, list[str]], *, keep: set[str]) -> QueryDict:
+    """The data of a form: one's own changes, and the present values of what one has not touched."""
+    data: QueryDict = form.data.copy()  # type: ignore[attr-defined]
+    fresh = form.plain(instance=type(form.instance)._base_manager.get(pk=form.instance.pk))  # type: ignore[attr-defined]
+    for name in present:
+        if name not in keep:
+            _put(data, fresh, name, fresh.get_initial_for_field(fresh.fields[name], name))
+    return data
+
+
+def _digest(values: list[str]) -> str:
+    return hashlib.sha256("\0".join(values).encode()).hexdigest()[:16]
+
+
+def _digests(values: Mapping[str, list[str]]) -> dict[str, str]:
+    return {name: _digest(found) for name, found in values.items()}
+
+
+def _read(text: str) -> Mapping[str, str]:
+    try:
+        opened: Mapping[str, str] = signing.loads(text, salt=SALT)
+    except signing.BadSignature:
+        return {}
+    return opened
+
+
+def _words(row: Any, form: forms.BaseForm, theirs: list[str], sent: Mapping[str, list[str]], mine: set[str]) -> str:
+    """Who changed the row, when, and each field: what stands there now, and what one has entered oneself."""
+    who, when = _last_change(row)
+    head = (
+        _("%(person)s changed this on %(when)s, while you were editing it.") % {"person": who, "when": when}
+        if who
+        else _("Somebody changed this while you were editing it.")
+    )
+    lines = []
+    for name in theirs:
+        bound = form[name]
+        words = _("now “%(now)s”") % {"now": _shown(form, name, as_sent(form)[name])}
+        if name in mine:
+            words += ", " + _("yours “%(mine)s”") % {"mine": _shown(form, name, sent[name])}
+        lines.append((bound.label, words))
+    return format_html(
+        '{} {}<ul class="conflict">{}</ul>',
+        head,
+        _("Nothing was saved yet. Look at the fields below, then save again."),
+        format_html_join("", "<li><b>{}</b>: {}</li>", lines),
+    )
+
+
+def _shown(form: forms.BaseForm, name: str, values: list[str]) -> str:
+    """Values as a person reads them: the words of a choice, “yes” for a box."""
+    field = form.fields[name]
+    if isinstance(_widget(field), forms.CheckboxInput):
+        return _("yes") if values else _("no")
+    if isinstance(field, forms.ModelChoiceField):
+        found = field.queryset.filter(pk__in=[value for value in values if value])  # type: ignore[union-attr]
+        return ", ".join(str(one) for one in found) or "–"
+    words = dict(_flat(getattr(field, "choices", ())))
+    text = ", ".join(str(words.get(value, value)) for value in values if value)
+    return (text[:LONGEST] + "…" if len(text) > LONGEST else text) or "–"
+
+
+def _flat(choices: Any) -> list[tuple[str, Any]]:
+    return [(str(value), label) for value, label in choices if not isinstance(label, list | tuple)]
+
+
+def _last_change(row: Any) -> tuple[str, str]:
+    """Who changed the row last, and when; both empty where nothing says so."""
+    history = getattr(row, "history", None)
+    entry = history.first() if history is not None else None
+    if entry is not None:
+        person, when = entry.history_user, entry.history_date
+    else:
+        log = LogEntry.objects.filter(object_id=str(row.pk), content_type__model=row._meta.model_name).first()
+        if log is None:
+            return "", ""
+        person, when = log.user, log.action_time
+    return (str(person) if person else _("The site")), date_format(localtime(when), "DATETIME_FORMAT")
