@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from providers import callers, versioning
 from providers.catalogue import discovery, health, snapshot_loader
-from providers.catalogue.discovery import Outcome
+from providers.catalogue.discovery import RefreshResult
 from providers.errors import BadRequest, GatewayError
 from providers.facts import Caller
 from providers.fields import EncryptedTextField, is_unreadable
@@ -62,7 +62,7 @@ def check_connection(row: Connection, *, by: Caller | None = None) -> CheckResul
     return CheckResult(True, message % {"ms": ms, "n": models}, models=models, ms=ms)
 
 
-def refresh_models(row: Connection, *, by: Caller | None = None) -> Outcome:
+def refresh_models(row: Connection, *, by: Caller | None = None) -> RefreshResult:
     """Ask the provider for its models now and store them. Raises GatewayError, which the row's health shows too."""
     return discovery.refresh_one(row, by=by)
 

@@ -1,4 +1,4 @@
-"""Which models there are and who offers them: discovery, health, and the snapshot that calls read."""
+"""The catalogue: discovery of models, health of connections, and the snapshot of the configuration."""
 
 from providers.catalogue.snapshots import forget, note_failure, note_success, snapshot, snapshot_blocking
 

@@ -1,9 +1,9 @@
-"""What connections offer, kept as rows: `store` writes a list, `refresh_one` asks a server, `refresh` asks many.
+"""Discovery of models: `store` writes a list to rows, `refresh_one` asks one server, `refresh` asks many.
 
-Nobody waits for a list: pages and calls go by the rows there are, and `tend` asks again behind when they are older
-than `MODELS_CACHE_TTL`. All servers are asked at the same time, each with its own time limit, so a dead one delays
-nobody. A server that failed rests (`health`) and keeps its last list. What a server no longer lists is marked, never
-deleted.
+No page and no call waits for a list: they use the stored rows, and `refresh_if_due` asks again in the background when
+rows are older than `MODELS_CACHE_TTL`. All servers are asked at the same time, each with its own timeout, so a dead one
+delays no other. A server that failed rests (`health`) and keeps its last list. Models that a server no longer lists are
+marked, never deleted.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ from providers.upstream import kinds, model_lists
 from providers.upstream.headers import headers_for, headers_for_blocking
 from providers.upstream.model_lists import ListedModel
 
-MIN_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds between two looks whether a list is old
-# Columns of a connection whose change moves models to other ids or replaces the list (`settle`).
+MIN_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds between two checks whether a list is old
+# Columns of a connection whose change gives models other ids or replaces the list (`settle`).
 SETTLED_COLUMNS = frozenset({"prefix_id", "model_ids"})
-CLOSE_SECONDS = 1.0  # how long the end of a process waits for a run that was cancelled
-# Columns that say nothing about what a server lists. After a change of any other the server is asked again: a column
-# that is forgotten here costs one call, never a stale list.
+CLOSE_SECONDS = 1.0  # how long the end of a process waits for a cancelled run
+# Columns that do not affect what a server lists. After a change of any other column the server is asked again. A column
+# that is missing here costs one call, never an outdated list.
 UNLISTED_COLUMNS = frozenset(
     """
     id name position prefix_id tags connection_type forward_cookies connect_timeout first_byte_timeout idle_timeout
@@ -44,14 +44,14 @@ UNLISTED_COLUMNS = frozenset(
     """.split()  # noqa: SIM905  names read better than quoted names
 ) | {*HEALTH_FIELDS}
 LISTED_COLUMNS = frozenset(column.name for column in Connection._meta.concrete_fields) - UNLISTED_COLUMNS
-CHUNK = 500  # ids per query: SQLite takes 32766 variables, PostgreSQL plans long lists badly
+CHUNK = 500  # ids per query: SQLite allows 32766 variables, PostgreSQL is slow to plan long lists
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one connection's refresh. `error` is None when it worked."""
+class RefreshResult:
+    """The result of refreshing one connection; `error` is None for a success."""
 
     connection_id: int
     total: int = 0
@@ -65,45 +65,45 @@ class Outcome:
 
 
 def public_id_of(prefix: str, upstream_id: str) -> str:
-    """The id that callers use. Made once, here, and kept as data: nothing ever takes it apart again."""
+    """The id that callers use. It is made here only and stored; nothing parses it."""
     return f"{prefix}.{upstream_id}" if prefix else upstream_id
 
 
-def store(connection_id: int, listed: Sequence[ListedModel] | None, *, keep_raw: bool = False) -> Outcome:
-    """Make the rows of one connection say what `listed` says; None only moves them to the connection's prefix.
+def store(connection_id: int, listed: Sequence[ListedModel] | None, *, keep_raw: bool = False) -> RefreshResult:
+    """Write a connection's list to its rows. None: only give the models ids with the connection's present prefix.
 
-    `keep_raw`: the list has no details of its own (static ids), so what is known stays. Counts the version up only when
-    something changed.
+    `keep_raw`: the list has no details (ids that an administrator entered), so stored ones stay. Counts the version up
+    only when something changed.
     """
     with versioning.exclusive():
         prefix = Connection.objects.filter(pk=connection_id).values_list("prefix_id", flat=True).first()
         if prefix is None:
-            return Outcome(connection_id)
-        known = {
+            return RefreshResult(connection_id)
+        stored = {
             source.upstream_id: source
             for source in ModelSource.objects.filter(connection_id=connection_id).select_related("model")
         }
         if listed is None:
-            listed = [ListedModel(source.upstream_id, source.raw) for source in known.values() if source.listed]
+            listed = [ListedModel(source.upstream_id, source.raw) for source in stored.values() if source.listed]
         listed = [item for item in listed if len(public_id_of(prefix, item.upstream_id)) <= model_lists.MAX_ID]
-        outcome, changed = _write(connection_id, prefix, known, listed, keep_raw=keep_raw)
+        result, changed = _write(connection_id, prefix, stored, listed, keep_raw=keep_raw)
         if changed:
             versioning.changed()
-        return outcome
+        return result
 
 
 def _write(
-    connection_id: int, prefix: str, known: dict[str, ModelSource], listed: Sequence[ListedModel], *, keep_raw: bool
-) -> tuple[Outcome, bool]:
+    connection_id: int, prefix: str, stored: dict[str, ModelSource], listed: Sequence[ListedModel], *, keep_raw: bool
+) -> tuple[RefreshResult, bool]:
     now = timezone.now()
-    wanted = {item.upstream_id: public_id_of(prefix, item.upstream_id) for item in listed}
-    astray = [row for row in known.values() if row.model.public_id != public_id_of(prefix, row.upstream_id)]
-    missing_ids = {public_id for upstream_id, public_id in wanted.items() if upstream_id not in known}
-    models = _models_for(missing_ids | {public_id_of(prefix, source.upstream_id) for source in astray})
+    public_ids = {item.upstream_id: public_id_of(prefix, item.upstream_id) for item in listed}
+    moved = [row for row in stored.values() if row.model.public_id != public_id_of(prefix, row.upstream_id)]
+    missing_ids = {public_id for upstream_id, public_id in public_ids.items() if upstream_id not in stored}
+    models = _models_for(missing_ids | {public_id_of(prefix, source.upstream_id) for source in moved})
 
     new = [
         ModelSource(
-            model_id=models[wanted[item.upstream_id]],
+            model_id=models[public_ids[item.upstream_id]],
             connection_id=connection_id,
             upstream_id=item.upstream_id,
             raw=dict(item.raw),
@@ -111,56 +111,56 @@ def _write(
             last_seen=now,
         )
         for item in listed
-        if item.upstream_id not in known
+        if item.upstream_id not in stored
     ]
     edited = {}
     for item in listed:
-        source = known.get(item.upstream_id)
+        source = stored.get(item.upstream_id)
         if source is not None and (not source.listed or (not keep_raw and _differs(source.raw, item.raw))):
             source.listed = True
             source.raw = source.raw if keep_raw else dict(item.raw)
             edited[source.pk] = source
-    left = {source.model_id for source in astray}
-    for source in astray:
+    former_models = {source.model_id for source in moved}
+    for source in moved:
         source.model_id = models[public_id_of(prefix, source.upstream_id)]
         edited[source.pk] = source
-    gone = [source.pk for upstream_id, source in known.items() if source.listed and upstream_id not in wanted]
+    gone = [source.pk for upstream_id, source in stored.items() if source.listed and upstream_id not in public_ids]
 
     rows = ModelSource.objects.quietly()
     rows.bulk_create(new, batch_size=CHUNK, ignore_conflicts=True)
     rows.bulk_update(edited.values(), ["model", "raw", "listed"], batch_size=100)
-    for some in _chunks(gone):
-        rows.filter(pk__in=some).update(listed=False)
+    for chunk in _chunks(gone):
+        rows.filter(pk__in=chunk).update(listed=False)
     rows.filter(connection_id=connection_id, listed=True).update(last_seen=now)
-    prune(left)
-    outcome = Outcome(connection_id, total=len(listed), added=len(new), gone=len(gone))
-    return outcome, bool(new or edited or gone)
+    prune(former_models)
+    result = RefreshResult(connection_id, total=len(listed), added=len(new), gone=len(gone))
+    return result, bool(new or edited or gone)
 
 
 def _models_for(public_ids: set[str]) -> dict[str, int]:
-    """The model rows of these ids, made where there are none."""
+    """The primary keys of models by public id; missing models are created."""
     models: dict[str, int] = {}
-    for some in _chunks(sorted(public_ids)):
-        rows = ChatModel.objects.filter(public_id__in=some)
-        there = dict(rows.values_list("public_id", "pk"))
-        missing = [ChatModel(public_id=public_id) for public_id in some if public_id not in there]
+    for chunk in _chunks(sorted(public_ids)):
+        rows = ChatModel.objects.filter(public_id__in=chunk)
+        existing = dict(rows.values_list("public_id", "pk"))
+        missing = [ChatModel(public_id=public_id) for public_id in chunk if public_id not in existing]
         if missing:
             ChatModel.objects.quietly().bulk_create(missing, ignore_conflicts=True)
-            there = dict(rows.values_list("public_id", "pk"))
-        models |= there
+            existing = dict(rows.values_list("public_id", "pk"))
+        models |= existing
     return models
 
 
 def _differs(old: Any, new: Any) -> bool:
-    """Some servers say `created` anew with every list; that alone is no change."""
+    """Whether two objects of a model differ, except in `created`, which some servers change with every list."""
     return {**old, "created": None} != {**new, "created": None}
 
 
 def prune(model_ids: Iterable[int]) -> None:
-    """Delete those of these models that nothing stands behind or upon, and that nobody has given a setting."""
-    for some in _chunks(sorted(model_ids)):
+    """Delete those of these models that have no source, no preset and no setting."""
+    for chunk in _chunks(sorted(model_ids)):
         untouched = ChatModel.objects.quietly().filter(
-            pk__in=some, sources=None, presets=None, base=None, groups=None, users=None, owner=None, enabled=True,
+            pk__in=chunk, sources=None, presets=None, base=None, groups=None, users=None, owner=None, enabled=True,
             access="inherit", name="", description="", system_prompt="", params={}, tags=[], vision=None, tools=None,
         )  # fmt: skip
         ChatModel.objects.quietly().filter(pk__in=list(untouched.values_list("pk", flat=True))).delete()
@@ -172,7 +172,7 @@ def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
 
 
 def settle(row: Connection) -> None:
-    """After an edit: models move to a new prefix, and static ids become rows, both without any network."""
+    """Update the models after an edit of a connection, without network: new prefix, entered model ids."""
     if row.model_ids:
         store(row.pk, model_lists.static_list(row.model_ids), keep_raw=True)
     elif any(
@@ -185,27 +185,28 @@ def settle(row: Connection) -> None:
 # --- one server ------------------------------------------------------------------------------------------------------
 
 
-def refresh_one(row: Connection, *, by: Caller | None = None) -> Outcome:
-    """Ask one server now, in this thread, and write what it says. `by`: in whose name, where the connection has no key.
+def refresh_one(row: Connection, *, by: Caller | None = None) -> RefreshResult:
+    """Ask one server for its models now, in this thread, and store them. Raises GatewayError, which its health shows
+    too.
 
-    Raises GatewayError; the row's health says the same.
+    `by`: the caller whose credential is sent, for auth types that need one.
     """
     started = time.monotonic()
     try:
-        listed = ask(row, by=by)
+        listed = list_models(row, by=by)
     except GatewayError as error:
         health.record_failure(row.pk, error)
         raise
     ms = round((time.monotonic() - started) * 1000)
-    outcome = replace(store(row.pk, listed, keep_raw=bool(row.model_ids)), ms=ms)
+    result = replace(store(row.pk, listed, keep_raw=bool(row.model_ids)), ms=ms)
     _note_listed(row.pk)
     if not row.model_ids:
         health.record_answer(row.pk, ms)
-    return outcome
+    return result
 
 
-def ask(row: Connection, *, by: Caller | None = None) -> list[ListedModel]:
-    """The list as it is now, nothing written; for rows that are not saved, too. Raises GatewayError."""
+def list_models(row: Connection, *, by: Caller | None = None) -> list[ListedModel]:
+    """The present list of a connection, which need not be saved; nothing is stored. Raises GatewayError."""
     if row.model_ids:
         return model_lists.static_list(row.model_ids)
     return fetch_blocking(snapshot_loader.facts_of(row), by=by)
@@ -222,9 +223,9 @@ def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[
 
 
 def probe(facts: ConnectionFacts, *, by: Caller | None = None) -> int | None:
-    """Call a server in order to see whether it answers and takes our key; nothing is written. Raises GatewayError.
+    """Check whether a server answers and accepts the key; nothing is stored. Raises GatewayError.
 
-    How many models it lists, or None: a server whose models are written down by hand may have no list at all.
+    Returns how many models it lists; None where it has no list and an administrator entered the ids.
     """
     answer = probe_answer(facts, by=by)
     if facts.model_ids and answer.status in (404, 405):
@@ -233,7 +234,7 @@ def probe(facts: ConnectionFacts, *, by: Caller | None = None) -> int | None:
 
 
 def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingResponse:
-    """What a server says when asked for its models; a refused key first, where the list would not refuse it."""
+    """The response of a server to a check: the refusal of the key, where the list does not check it, else the list."""
     headers = headers_for_blocking(facts, caller=by)
     limits = model_lists.limits_of(facts)
     if (url := kinds.proof_url(facts)) is not None:
@@ -248,7 +249,7 @@ def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.Bl
 
 
 async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
-    """The same for the event loop, in nobody's name."""
+    """Ask a server for its list, on the event loop, without a caller. Raises GatewayError."""
     headers = await headers_for(facts)
     for url in kinds.of(facts).list_urls(facts):
         async with http.stream(
@@ -267,31 +268,31 @@ def _note_listed(connection_id: int) -> None:
 # --- many servers ----------------------------------------------------------------------------------------------------
 
 
-class _Run(threading.Thread):
-    """One refresh of many connections, in a thread with an event loop of its own; it never holds up a process's end."""
+class _RefreshThread(threading.Thread):
+    """One refresh of many connections, in a thread with its own event loop; it does not delay the process's end."""
 
     def __init__(self, *, only_due: bool, only: frozenset[int] | None) -> None:
         super().__init__(name="discovery", daemon=True)
         self.only_due = only_due
         self.only = only
-        self.outcomes: dict[int, Outcome] = {}
-        self._unwanted = False
+        self.results: dict[int, RefreshResult] = {}
+        self._cancelled = False
         self._end: Callable[[], object] = lambda: None
 
     def run(self) -> None:
         try:
             chosen = waiting.for_future(background.submit(self._choose))
             if chosen:
-                asyncio.run(self._ask_all(chosen))
+                asyncio.run(self._refresh_all(chosen))
         except asyncio.CancelledError:
-            pass  # by `cancel`
-        except Exception:  # the outermost edge of this thread: whatever it is, the lists stay as they are
+            pass  # `cancel` was called
+        except Exception:  # the outermost edge of this thread: the stored lists stay
             logger.exception("The model lists could not be refreshed")
 
     def cancel(self) -> None:
-        """End the run, from any thread: servers that have not answered keep their lists."""
-        self._unwanted = True
-        with suppress(RuntimeError):  # its loop has ended by itself
+        """End the run, from any thread. Servers that have not answered keep their lists."""
+        self._cancelled = True
+        with suppress(RuntimeError):  # its loop has ended already
             self._end()
 
     def _choose(self) -> list[ConnectionFacts]:
@@ -300,37 +301,37 @@ class _Run(threading.Thread):
             rows = rows.filter(pk__in=self.only)
         if self.only_due:
             rows = rows.filter(_is_due())
-        # A type that proves a person needs one; such lists are read when an administrator asks for them.
+        # Auth types that need a person are left out: an administrator refreshes such lists by hand.
         return [snapshot_loader.facts_of(row) for row in rows if row.model_ids or not auth.needs_user(row.auth_type)]
 
-    async def _ask_all(self, chosen: list[ConnectionFacts]) -> None:
+    async def _refresh_all(self, chosen: list[ConnectionFacts]) -> None:
         task = asyncio.current_task()
         self._end = partial(asyncio.get_running_loop().call_soon_threadsafe, cast("asyncio.Task[None]", task).cancel)
-        if self._unwanted:
+        if self._cancelled:
             return
         try:
-            await asyncio.gather(*(self._ask_one(facts) for facts in chosen))
+            await asyncio.gather(*(self._refresh_one(facts) for facts in chosen))
         finally:
             await http.aclose()
 
-    async def _ask_one(self, facts: ConnectionFacts) -> None:
+    async def _refresh_one(self, facts: ConnectionFacts) -> None:
         started = time.monotonic()
         try:
             listed = model_lists.static_list(facts.model_ids) if facts.model_ids else await fetch(facts)
         except GatewayError as error:
             health.failed(facts.id, error)
-            self.outcomes[facts.id] = Outcome(facts.id, error=error)
+            self.results[facts.id] = RefreshResult(facts.id, error=error)
             return
         ms = round((time.monotonic() - started) * 1000)
 
-        def write() -> Outcome:
-            outcome = store(facts.id, listed, keep_raw=bool(facts.model_ids))
+        def write() -> RefreshResult:
+            result = store(facts.id, listed, keep_raw=bool(facts.model_ids))
             _note_listed(facts.id)
-            return outcome
+            return result
 
         if not facts.model_ids:
             health.answered(facts.id, ms)
-        self.outcomes[facts.id] = replace(await asyncio.wrap_future(background.submit(write)), ms=ms)
+        self.results[facts.id] = replace(await asyncio.wrap_future(background.submit(write)), ms=ms)
 
 
 def _is_due() -> Q:
@@ -342,16 +343,16 @@ def _is_due() -> Q:
 
 
 class Refreshes:
-    """This process's runs: one at a time, and when to look again whether a list is old."""
+    """The run of this process, one at a time, and when to check again whether a list is old."""
 
     def __init__(self) -> None:
-        runtime.state(background.Background)  # where a run reads and writes its rows
+        runtime.state(background.Background)  # made first, so closed last: a run reads and writes its rows there
         self.lock = threading.Lock()
-        self.run: _Run | None = None
-        self.next_look = float("-inf")
+        self.run: _RefreshThread | None = None
+        self.next_check = float("-inf")
 
-    def start(self, *, only_due: bool, only: Iterable[int] | None = None) -> _Run:
-        """Begin a run; one of the same kind that is under way is taken instead."""
+    def start(self, *, only_due: bool, only: Iterable[int] | None = None) -> _RefreshThread:
+        """Start a run, or return the running one if it is for the same connections."""
         chosen = frozenset(only) if only is not None else None
         with self.lock:
             if (
@@ -360,7 +361,7 @@ class Refreshes:
                 and (self.run.only_due, self.run.only) == (only_due, chosen)
             ):
                 return self.run
-            run = _Run(only_due=only_due, only=chosen)
+            run = _RefreshThread(only_due=only_due, only=chosen)
             run.start()
             self.run = run
             return run
@@ -371,33 +372,33 @@ class Refreshes:
             waiting.for_thread(self.run, CLOSE_SECONDS)
 
 
-def refresh(*, only: Iterable[int] | None = None, timeout: float | None = None) -> dict[int, Outcome]:
-    """Ask all enabled connections (or these) now, all at the same time, and wait for `timeout` seconds at most.
+def refresh(*, only: Iterable[int] | None = None, timeout: float | None = None) -> dict[int, RefreshResult]:
+    """Ask all enabled connections, or these, at the same time, and wait at most `timeout` seconds.
 
-    The outcomes that are there by then; the rest goes on behind. For synchronous code outside of a transaction.
+    Returns the results by then; the run goes on in the background. For synchronous code outside a transaction.
     """
     run = runtime.state(Refreshes).start(only_due=False, only=only)
     waiting.for_thread(run, timeout)
-    return dict(run.outcomes)
+    return dict(run.results)
 
 
 def refresh_due(*, timeout: float) -> None:
-    """Ask those whose list is old or missing, waiting `timeout` seconds at most (the start of a process)."""
+    """Refresh lists that are old or missing, waiting at most `timeout` seconds (at the start of a process)."""
     waiting.for_thread(runtime.state(Refreshes).start(only_due=True), timeout)
 
 
-def tend() -> None:
-    """Begin a refresh behind when it is time to see whether a list is old. Costs a comparison; waits for nothing."""
-    moment = time.monotonic()
+def refresh_if_due() -> None:
+    """Start a refresh in the background when it is time to check for old lists. Returns at once."""
+    now = time.monotonic()
     refreshes = runtime.state(Refreshes)
-    if moment < refreshes.next_look:
+    if now < refreshes.next_check:
         return
-    refreshes.next_look = moment + min(MAX_PAUSE, max(MIN_PAUSE, (settings.MODELS_CACHE_TTL or MAX_PAUSE) / 10))
+    refreshes.next_check = now + min(MAX_PAUSE, max(MIN_PAUSE, (settings.MODELS_CACHE_TTL or MAX_PAUSE) / 10))
     refreshes.start(only_due=True)
 
 
 def drain() -> None:
-    """Wait until the run that is under way is over."""
+    """Wait for the end of the running refresh."""
     run = runtime.state(Refreshes).run
     if run is not None:
         waiting.for_thread(run)

@@ -1,8 +1,7 @@
-"""Which connections answer: a circuit per connection, in memory, with its state written to the row behind.
+"""Health of connections: a circuit per connection in memory, whose state is written to the row in the background.
 
-A connection that failed rests, longer each time, and meanwhile comes after those that answer. Resting never refuses a
-call: when nothing else offers the model, it is tried. Health is no configuration: writing it makes no new version and
-no history.
+A connection that failed rests, longer each time; meanwhile others are tried first. Resting refuses no call: where no
+other connection offers the model, it is tried. Health is no configuration: it makes no new version and no history.
 """
 
 import threading
@@ -21,18 +20,20 @@ from providers.models import Connection
 
 FIRST_PAUSE = 5.0  # seconds; doubled with each further failure
 LONGEST_PAUSE = 300.0
-OK_WRITE_SECONDS = 60.0  # a connection that keeps answering is written at most this often
+OK_WRITE_SECONDS = 60.0  # the health of a working connection is written at most this often
 
 
 @dataclass(slots=True)
 class Circuit:
+    """The failures in a row of a connection, and until when it rests."""
+
     failures: int = 0
     next_try: float = 0.0  # on the monotonic clock
     ok_written: float = float("-inf")
 
 
 class Circuits:
-    """The circuits of this process, by the connection's id."""
+    """The circuits of this process, by connection id."""
 
     def __init__(self) -> None:
         self.by_id: dict[int, Circuit] = {}
@@ -40,7 +41,7 @@ class Circuits:
 
 
 def pause_after(failures: int) -> float:
-    """Seconds to rest after so many failures in a row: 5, 10, 20 … 300."""
+    """Seconds of rest after so many failures in a row: 5, 10, 20 … 300."""
     return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(failures - 1, 10)) if failures else 0.0
 
 
@@ -50,18 +51,18 @@ def is_resting(connection_id: int) -> bool:
 
 
 def failed(connection_id: int, error: BaseException) -> None:
-    """Remember a failure, open or prolong the pause, and write both to the row behind."""
+    """Note a failure: the connection rests, and its row is written in the background."""
     columns = _fail(connection_id, error)
     background.write(lambda: write_row(connection_id, **columns), what="a connection's failure")
 
 
 def record_failure(connection_id: int, error: BaseException) -> None:
-    """The same, written at once in this thread and transaction."""
+    """Note a failure and write the row at once, in this thread and transaction."""
     write_row(connection_id, **_fail(connection_id, error))
 
 
 def answered(connection_id: int, milliseconds: float) -> None:
-    """Remember an answer: the pause ends. Written behind, at most once a minute while all is well."""
+    """Note an answer: the rest ends. The row is written in the background, at most once a minute without failures."""
     circuit = runtime.state(Circuits).by_id.get(connection_id)
     if circuit is not None and not circuit.failures and time.monotonic() - circuit.ok_written < OK_WRITE_SECONDS:
         return
@@ -70,7 +71,7 @@ def answered(connection_id: int, milliseconds: float) -> None:
 
 
 def record_answer(connection_id: int, milliseconds: float) -> None:
-    """The same, written at once in this thread and transaction."""
+    """Note an answer and write the row at once, in this thread and transaction."""
     write_row(connection_id, **_answer(connection_id, milliseconds))
 
 
@@ -109,27 +110,28 @@ def _answer(connection_id: int, milliseconds: float) -> dict[str, Any]:
 
 
 def write_row(connection_id: int, **columns: Any) -> None:
+    """Write health columns without a new version of the configuration."""
     Connection.objects.quietly().filter(pk=connection_id).update(**columns)
 
 
 def in_words(error: BaseException) -> str:
-    """What the health column says of an error. Never a trace, never a key."""
+    """An error as the health column shows it: never a traceback or a key."""
     return error.full_message[:1000] if isinstance(error, GatewayError) else type(error).__name__
 
 
 def reopen(connection_id: int) -> None:
-    """Forget one circuit: its row was edited, so what failed before says nothing."""
+    """Drop the circuit of a connection that was edited."""
     circuits = runtime.state(Circuits)
     with circuits.lock:
         circuits.by_id.pop(connection_id, None)
 
 
 def state_of(row: Any) -> tuple[str, str]:
-    """How a row with health columns fares: a word for the style sheet (ok, failing, unknown, off), words for people."""
+    """The health of a row: its name for the style sheet (ok, failing, unknown, off) and a text for people."""
     if not row.enabled:
         return "off", _("switched off")
     if row.last_error:
-        failures = getattr(row, "failures", 1)  # counted where calls make them
+        failures = getattr(row, "failures", 1)  # engines do not count them
         return "failing", ngettext("failing", "failing, %(n)s times in a row", failures) % {"n": failures}
     if row.last_ok is None:
         return "unknown", _("not tried yet")

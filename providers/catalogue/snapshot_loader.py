@@ -1,4 +1,4 @@
-"""From rows to the snapshot, in a number of queries that does not depend on how many rows there are."""
+"""Makes the snapshot from rows. The number of queries does not depend on the number of rows."""
 
 import logging
 from collections import defaultdict
@@ -20,12 +20,12 @@ logger = logging.getLogger(__name__)
 
 
 def load_version() -> int:
-    """The number that every change counts up; 0 before the first."""
+    """The version of the configuration; 0 before the first change."""
     return ConfigVersion.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
 def load_snapshot(version: int) -> Snapshot:
-    """Read everything. `version` was read before, so a change meanwhile makes the next look read again."""
+    """Read the whole configuration. `version` was read before, so that a later change is noticed by its number."""
     connections = _load_connections()
     routes = _load_routes(connections)
     return Snapshot(
@@ -45,14 +45,14 @@ def _load_limits() -> tuple[LimitFacts, ...]:
     )
 
 
-def _columns(facts: type, row: models.Model, **made: Any) -> dict[str, Any]:
-    """The fields of facts: those given as `made`, the others from the row's attributes of the same names."""
-    return {field.name: getattr(row, field.name) for field in fields(facts) if field.name not in made} | made
+def _columns(facts: type, row: models.Model, **computed: Any) -> dict[str, Any]:
+    """The fields of a facts class: the computed ones, and the others from the row's attributes of the same names."""
+    return {field.name: getattr(row, field.name) for field in fields(facts) if field.name not in computed} | computed
 
 
 def facts_of(row: Connection, *, group_ids: Iterable[int] = (), index: int = 0) -> ConnectionFacts:
-    """A connection's row as a frozen value; also for rows that are not saved (verify)."""
-    made = {
+    """The facts of a connection's row, which need not be saved."""
+    computed = {
         "id": row.pk or 0,
         "base_url": kinds.clean_base_url(row.kind, row.base_url),
         "auth_options": dict(row.auth_options),
@@ -69,11 +69,11 @@ def facts_of(row: Connection, *, group_ids: Iterable[int] = (), index: int = 0) 
         "model_ids": tuple(row.model_ids),
         "index": index,
     }
-    return ConnectionFacts(**_columns(ConnectionFacts, row, **made))
+    return ConnectionFacts(**_columns(ConnectionFacts, row, **computed))
 
 
 def _cookies(row: Connection) -> str:
-    """Types that send on who is signed in take the cookies along, all but our own, unless the row says otherwise."""
+    """The cookie rule: the row's own, else `others` for auth types that send the caller's credential, else `none`."""
     if row.forward_cookies != Connection.Cookies.AUTO:
         return row.forward_cookies
     return "others" if auth.needs_user(row.auth_type) else "none"
@@ -81,7 +81,8 @@ def _cookies(row: Connection) -> str:
 
 def _load_connections() -> dict[int, ConnectionFacts]:
     groups = _pairs(Connection.groups.through.objects, "connection_id", "group_id")
-    rows = enumerate(Connection.objects.order_by("demo", "position", "pk"))  # the flat form leaves the demo out
+    # The demo last: the flat configuration has no index for it.
+    rows = enumerate(Connection.objects.order_by("demo", "position", "pk"))
     return {row.pk: facts_of(row, group_ids=groups[row.pk], index=index) for index, row in rows if row.enabled}
 
 
@@ -101,7 +102,7 @@ def _load_routes(connections: dict[int, ConnectionFacts]) -> dict[str, Route]:
 
 
 def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int], user_ids: list[int]) -> Route:
-    """One model; what its row leaves open, the provider's own object says."""
+    """The route of a model. Where its row is empty, the provider's own object counts."""
     first = sources[0] if sources else None
     raw = first.raw if first else {}
     return Route(
@@ -124,7 +125,7 @@ def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int],
 
 
 def _tools(source: Source | None) -> bool | None:
-    """Whether the model calls functions, by the provider's object or its family; the demo's script never does."""
+    """Whether the model calls functions, by the provider's object or the model's name; the demo does not."""
     if source is None:
         return None
     if source.connection.demo:
@@ -134,20 +135,20 @@ def _tools(source: Source | None) -> bool | None:
 
 
 def _shown_name(source: Source | None) -> str:
-    """The provider's name, with the connection's prefix behind so that two of the same name can be told apart."""
+    """The provider's display name, followed by the connection's prefix, so that equal names differ."""
     name = model_lists.name_of(source.raw) if source else ""
     return f"{name} ({source.connection.prefix_id})" if source and name and source.connection.prefix_id else name
 
 
 def _resolve(pk: int, rows: dict[int, ChatModel], routes: dict[int, Route], above: tuple[int, ...]) -> Route | None:
-    """Give a preset its base's sources, bases first; None where the chain ends in nothing or bites its tail."""
+    """Give a preset the sources of its base, bases first. None where a base is missing or the presets form a circle."""
     route = routes.get(pk)
     base_pk = rows[pk].base_id if pk in rows else None
     if route is None or base_pk is None or route.base_id is not None:
         return route
     if pk in above:
         logger.warning(
-            "The presets %s stand on each other and are left out.", sorted(rows[key].public_id for key in above)
+            "The presets %s are based on each other and are left out.", sorted(rows[key].public_id for key in above)
         )
         return None
     base = _resolve(base_pk, rows, routes, (*above, pk))
@@ -159,7 +160,7 @@ def _resolve(pk: int, rows: dict[int, ChatModel], routes: dict[int, Route], abov
 
 
 def _inherited(preset: Route, base: Route) -> Route:
-    """A preset over its base: its own words win, what it leaves open comes from the base."""
+    """A preset with its base's values where it has none of its own."""
     rule: dict[str, Any] = {}
     if preset.access == "inherit":
         rule = {
@@ -206,8 +207,9 @@ def _load_gateway() -> GatewayFacts:
     )
 
 
-def _pairs(rows: "models.Manager[Any]", one: str, other: str) -> defaultdict[int, list[int]]:
+def _pairs(rows: "models.Manager[Any]", key_column: str, value_column: str) -> defaultdict[int, list[int]]:
+    """The values of a many-to-many relation by key."""
     pairs: defaultdict[int, list[int]] = defaultdict(list)
-    for key, value in rows.values_list(one, other):
+    for key, value in rows.values_list(key_column, value_column):
         pairs[key].append(value)
     return pairs

@@ -1,8 +1,8 @@
-"""The snapshot: every route, connection and switch in memory, and how it notices that a row changed.
+"""The snapshot: the configuration in memory, replaced when a row changes.
 
-A process trusts its snapshot for `CONFIG_CHECK_SECONDS`, then looks at the version (one tiny query, one for all who
-wait) and builds a new snapshot only when the number differs. A database that is away, or hangs, keeps the old one:
-that costs freshness, never a request.
+A process uses its snapshot for `CONFIG_CHECK_SECONDS`, then reads the version (one small query for all waiting calls),
+and builds a new snapshot only when the number differs. While the database does not answer, the old snapshot stays in
+use: settings may be out of date, no request fails.
 """
 
 import asyncio
@@ -37,124 +37,124 @@ __all__ = [
     "snapshot_blocking",
 ]
 
-PATIENCE = 0.5  # seconds that a request waits for a look at the version before it takes the snapshot it knows
+PATIENCE = 0.5  # seconds that a request waits for the version before it uses the old snapshot
 
 logger = logging.getLogger(__name__)
 
 
-class _Look:
-    """One look at the version, shared by all who ask while it runs. It fails only where no snapshot is known yet."""
+class _VersionCheck:
+    """One check of the version, shared by all calls that wait for it. It fails only where there is no snapshot yet."""
 
-    def __init__(self, known: Snapshot | None, keep: "Callable[[_Look, Snapshot], None]") -> None:
+    def __init__(self, previous: Snapshot | None, keep: "Callable[[_VersionCheck, Snapshot], None]") -> None:
         self.started = time.monotonic()
-        self.keep = keep  # before anybody has the result: who asks again finds it
-        self.known = known
-        self.newer = False  # the version differs: the new snapshot is worth any wait
+        self.keep = keep  # called before anybody gets the result, so that the next call finds it
+        self.previous = previous
+        self.newer = False  # the version differs: calls wait for the new snapshot
         self.lost = False  # the database did not answer
         self.future: Future[Snapshot] = background.submit(self._run)
 
     def _run(self) -> Snapshot:
-        found = self._read()
-        self.keep(self, found)
-        return found
+        snapshot = self._read()
+        self.keep(self, snapshot)
+        return snapshot
 
     def _read(self) -> Snapshot:
         try:
             version = snapshot_loader.load_version()
-            if self.known is not None and version == self.known.version:
-                return self.known
+            if self.previous is not None and version == self.previous.version:
+                return self.previous
             self.newer = True
             return snapshot_loader.load_snapshot(version)
         except (DatabaseError, InterfaceError) as error:
             self.newer, self.lost = False, True
-            if self.known is None:
+            if self.previous is None:
                 raise outages.of_database(error) from error
-            logger.warning("The configuration cannot be read, going on with what is known: %s", error)
-            return self.known
+            logger.warning("The configuration cannot be read, the old snapshot stays in use: %s", error)
+            return self.previous
 
 
 class Snapshots:
-    """The newest snapshot, and the look at the version that is under way."""
+    """The newest snapshot, and the check of the version that is running."""
 
     def __init__(self) -> None:
         self.current: Snapshot | None = None
         self.checked = float("-inf")
-        self.lost = False  # the last look failed or took too long: until one succeeds, nobody waits for it
-        self.look: _Look | None = None
+        self.lost = False  # the last check failed or took too long: until one succeeds, no call waits
+        self.check: _VersionCheck | None = None
         self.generation = 0
         self.lock = threading.Lock()
 
     def fresh(self) -> Snapshot | None:
         return self.current if time.monotonic() - self.checked < settings.CONFIG_CHECK_SECONDS else None
 
-    def ask(self) -> _Look:
-        """The look that is under way, or a new one."""
+    def start_check(self) -> _VersionCheck:
+        """The check that is running, or a new one."""
         with self.lock:
-            look = self.look
-            if look is None or look.future.done():
-                look = self.look = _Look(self.current, partial(self._keep, self.generation))
-            return look
+            check = self.check
+            if check is None or check.future.done():
+                check = self.check = _VersionCheck(self.current, partial(self._keep, self.generation))
+            return check
 
-    def _keep(self, generation: int, look: _Look, new: Snapshot) -> None:
+    def _keep(self, generation: int, check: _VersionCheck, new: Snapshot) -> None:
         if generation == self.generation:
-            if look.known is not None and new is not look.known:
-                _reopen_edited(look.known, new)
-            self.current, self.checked, self.lost = new, look.started, look.lost
-            discovery.tend()
+            if check.previous is not None and new is not check.previous:
+                _reopen_edited(check.previous, new)
+            self.current, self.checked, self.lost = new, check.started, check.lost
+            discovery.refresh_if_due()
 
     def forget(self) -> None:
         with self.lock:
             self.generation += 1
             self.checked = float("-inf")
-            self.look = None  # one that is under way may have looked before the change
+            self.check = None  # one that is running may have read before the change
 
-    def patience(self, look: _Look) -> float | None:
-        """Seconds to wait for this look; None = as long as it takes."""
-        if look.known is None or look.newer:
+    def patience(self, check: _VersionCheck) -> float | None:
+        """Seconds to wait for a check; None: until it is done."""
+        if check.previous is None or check.newer:
             return None
-        return 0.0 if self.lost else max(0.0, look.started + PATIENCE - time.monotonic())
+        return 0.0 if self.lost else max(0.0, check.started + PATIENCE - time.monotonic())
 
-    def give_up(self, look: _Look, known: Snapshot) -> Snapshot:
-        self.lost = not look.newer
-        return known
+    def give_up(self, check: _VersionCheck, previous: Snapshot) -> Snapshot:
+        self.lost = not check.newer
+        return previous
 
 
 async def snapshot() -> Snapshot:
-    """The configuration now. No thread hop while it is trusted. Raises Unavailable only before the first one."""
+    """The current configuration, without a thread hop while fresh. Raises Unavailable before the first one."""
     snapshots = runtime.state(Snapshots)
-    found = snapshots.fresh()
-    if found is not None:
-        return found
-    look = snapshots.ask()
-    answer = asyncio.wrap_future(look.future)
+    fresh = snapshots.fresh()
+    if fresh is not None:
+        return fresh
+    check = snapshots.start_check()
+    answer = asyncio.wrap_future(check.future)
     answer.add_done_callback(_retrieve)
-    await asyncio.wait((answer,), timeout=snapshots.patience(look))
-    if not answer.done() and look.newer:
+    await asyncio.wait((answer,), timeout=snapshots.patience(check))
+    if not answer.done() and check.newer:
         await asyncio.wait((answer,))
-    if answer.done() or look.known is None:
+    if answer.done() or check.previous is None:
         return answer.result()
-    return snapshots.give_up(look, look.known)
+    return snapshots.give_up(check, check.previous)
 
 
 def snapshot_blocking() -> Snapshot:
-    """The same for synchronous code. Inside a transaction it is read anew, with that one's changes, and not kept."""
+    """The same for synchronous code. Inside a transaction the rows are read, and the snapshot is not kept."""
     if connection.in_atomic_block:
         return snapshot_loader.load_snapshot(snapshot_loader.load_version())
     snapshots = runtime.state(Snapshots)
-    found = snapshots.fresh()
-    if found is not None:
-        return found
-    look = snapshots.ask()
+    fresh = snapshots.fresh()
+    if fresh is not None:
+        return fresh
+    check = snapshots.start_check()
     try:
-        return waiting.for_rows(look.future, snapshots.patience(look))
+        return waiting.for_rows(check.future, snapshots.patience(check))
     except FutureTimeout:
-        if look.newer or look.known is None:
-            return waiting.for_rows(look.future)
-        return snapshots.give_up(look, look.known)
+        if check.newer or check.previous is None:
+            return waiting.for_rows(check.future)
+        return snapshots.give_up(check, check.previous)
 
 
 def forget() -> None:
-    """Look at the version again before the next answer. Called after each change that this process commits."""
+    """Check the version before the next use. Called after each change that this process commits."""
     runtime.state(Snapshots).forget()
 
 
@@ -162,17 +162,17 @@ versioning.listen(forget)
 
 
 async def note_failure(connection_id: int, error: BaseException) -> None:
-    """A call through this connection failed on its side: it rests a while and comes after others."""
+    """Note that a call failed on the connection's side: it rests, and other connections are tried first."""
     health.failed(connection_id, error)
 
 
 async def note_success(connection_id: int, ms: float) -> None:
-    """A call through this connection was answered; `ms` = time to the first byte."""
+    """Note that a call was answered; `ms` is the time to the first byte."""
     health.answered(connection_id, ms)
 
 
 def _reopen_edited(old: Snapshot, new: Snapshot) -> None:
-    """A connection that was edited gets a fresh chance: what failed before says nothing about it."""
+    """End the rest of connections that were edited: earlier failures say nothing about the new settings."""
     for pk, facts in new.connections.items():
         if old.connections.get(pk) not in (None, facts):
             health.reopen(pk)
@@ -180,4 +180,4 @@ def _reopen_edited(old: Snapshot, new: Snapshot) -> None:
 
 def _retrieve(answer: "asyncio.Future[Snapshot]") -> None:
     if not answer.cancelled():
-        answer.exception()  # read, so that asyncio does not report it where a caller left early
+        answer.exception()  # read it, so that asyncio does not report it where a caller was cancelled

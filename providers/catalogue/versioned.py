@@ -1,4 +1,4 @@
-"""A memory that holds for one version of the configuration: rows are read once per edit, not once per call."""
+"""A cache for one version of the configuration: rows are read once per edit, not once per call."""
 
 import asyncio
 import logging
@@ -21,41 +21,41 @@ logger = logging.getLogger(__name__)
 
 
 class Versioned(Generic[K, V]):
-    """Values by key, dropped when the version moves; whoever asks while a value is read waits for that one read.
+    """Values by key, dropped when the version changes. Calls that need a value while it is read wait for that one read.
 
-    Each memory is a subclass without arguments, because the runtime holds one instance of it:
+    Each cache is a subclass without constructor arguments, because the runtime holds its one instance:
     `await runtime.state(Callers).value(digest, partial(_load, key))`.
     """
 
-    size: ClassVar[int] = 10_000  # values; the one that was read first goes first
-    # Whether the value of the version before goes on while the database is away. Right for settings, wrong for
-    # permissions.
+    size: ClassVar[int] = 10_000  # values; the oldest is dropped first
+    # Whether values of the version before stay in use while the database does not answer. Right for settings, wrong
+    # for permissions.
     keeps: ClassVar[bool] = False
 
     def __init__(self) -> None:
-        self._held: tuple[int | None, dict[K, V]] = (None, {})  # one attribute: read and replaced as a whole
+        self._current: tuple[int | None, dict[K, V]] = (None, {})  # one attribute, so that it is replaced as a whole
         self._former: dict[K, V] = {}
         self._pending: dict[tuple[int, K], Future[V]] = {}
         self._lock = threading.Lock()
 
     def at(self, version: int) -> Mapping[K, V]:
-        """What is known at this version."""
-        held, values = self._held
-        return values if held == version else self._move(version)
+        """The values of this version."""
+        current, values = self._current
+        return values if current == version else self._move(version)
 
     def keep(self, version: int, key: K, value: V) -> None:
-        """Remember a value that somebody else has found out."""
+        """Add a value that was read elsewhere."""
         self.at(version)
         with self._lock:
-            held, values = self._held
-            if held == version:
+            current, values = self._current
+            if current == version:
                 while len(values) >= self.size:
                     del values[next(iter(values))]
                 values[key] = value
 
     async def value(self, key: K, read: Callable[[], V]) -> V:
-        """The value now; no thread hop where it is known. `read` runs in the background's thread; what it raises is
-        raised to everybody who waits for it.
+        """The current value, without a thread hop where it is cached. `read` runs in the background thread; what it
+        raises is raised to every waiting call.
         """
         version = (await snapshot()).version
         values = self.at(version)
@@ -68,7 +68,7 @@ class Versioned(Generic[K, V]):
 
     def value_blocking(self, key: K, read: Callable[[], V]) -> V:
         """The same for synchronous code, read in this thread. Inside a transaction `read` sees its rows, and nothing is
-        kept.
+        cached.
         """
         if connection.in_atomic_block:
             return read()
@@ -83,15 +83,15 @@ class Versioned(Generic[K, V]):
 
     def _move(self, version: int) -> dict[K, V]:
         with self._lock:
-            held, values = self._held
-            if held != version:
+            current, values = self._current
+            if current != version:
                 self._former = {**self._former, **values} if self.keeps else {}
                 values = {}
-                self._held = (version, values)
+                self._current = (version, values)
             return values
 
     def _claim(self, version: int, key: K) -> "tuple[Future[V], bool]":
-        """The read that is under way, or a new one, which is the caller's to do."""
+        """The running read, or a new one, which the caller then has to do (true)."""
         with self._lock:
             future = self._pending.get((version, key))
             if future is not None:
@@ -100,13 +100,13 @@ class Versioned(Generic[K, V]):
             return future, True
 
     def _fill(self, future: "Future[V]", version: int, key: K, read: Callable[[], V]) -> None:
-        """`version` was read before the rows are, so a change meanwhile makes the next look read again."""
+        """Read a value. `version` was read before the rows, so that a later change is noticed by its number."""
         try:
             value = read()
         except (DatabaseError, InterfaceError) as error:
             self._pending.pop((version, key), None)
             if key in self._former:
-                logger.warning("%s cannot be read, going on with what is known: %s", type(self).__name__, error)
+                logger.warning("%s cannot be read, the old value stays in use: %s", type(self).__name__, error)
                 future.set_result(self._former[key])
             else:
                 future.set_exception(error)

@@ -1,5 +1,5 @@
-"""Calls to providers. Entrances call `begin`, `call` or `complete`, which hold every rule: scope, check of the body,
-access, rate limits, usage. `read_request` reads a body.
+"""Calls to providers. Lane, views and the other apps call `begin`, `call` or `complete`, which apply every rule: scope,
+check of the body, access, rate limits, usage. `read_request` makes a request of a body.
 """
 
 from providers.relay.calls import begin, call, complete

@@ -1,9 +1,9 @@
-"""One call to a provider: who may, where to, in what form, and the bytes back as they come.
+"""One call to a provider: permission, route, request, and the response's bytes as they come.
 
-`begin` is the verb that every entrance calls, and it holds what must always be true: the caller's scope, the check of
-the body, access to the model, rate limits, usage. Sources are tried in order until one answers: the next takes over
-after a network error or a status that the operation passes over, and only before the first byte of an answer has
-arrived. Leaving a call closes its connection to the provider and records its usage.
+Every call passes through `begin`, which applies what must always hold: the caller's scope, the check of the body,
+access to the model, rate limits, usage. The sources of a model are tried in order. The next one is tried after a
+network error or a status that the operation passes over, and only before the first byte of a response. Closing the
+response closes the connection to the provider and records the usage.
 """
 
 import logging
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 async def begin(request: RelayRequest) -> RelayResponse:
-    """Start a call and wait for the first byte of an answer; whoever gets the response must `aclose` it.
+    """Start a call and wait for the first byte of the response. The caller of this function must `aclose` the response.
 
     Raises Forbidden (`insufficient_scope`), BadRequest, NotFound (`model_not_found`), Conflict, RateLimited,
     ConfigurationError, NetworkError and its children. A status of 400 and above from the provider is a
@@ -64,7 +64,7 @@ async def begin(request: RelayRequest) -> RelayResponse:
 
 @asynccontextmanager
 async def call(request: RelayRequest) -> AsyncIterator[RelayResponse]:
-    """`begin`, closed when the context is left."""
+    """`begin` as a context, which closes the response at its end."""
     response = await begin(request)
     try:
         yield response
@@ -73,29 +73,29 @@ async def call(request: RelayRequest) -> AsyncIterator[RelayResponse]:
 
 
 async def complete(request: RelayRequest) -> dict[str, Any]:
-    """The answer to a call that does not stream. Raises as `begin`, and ProviderError with the provider's own words."""
+    """The JSON object of a call without a stream. Raises as `begin`, and ProviderError with the provider's words."""
     async with call(request) as response:
         if response.status >= 400:
             raise await response.error()
         body = await response.read()
     try:
-        answer = json_bodies.parse_answer(body)
+        value = json_bodies.parse_answer(body)
     except ValueError:
-        answer = None
-    if not isinstance(answer, dict):
+        value = None
+    if not isinstance(value, dict):
         raise ProviderError(_("The provider's answer is not JSON."), code="invalid_answer")
-    if answer.get("error"):
+    if value.get("error"):
         raise error_of(502, body, {})
-    return answer
+    return value
 
 
 async def _fetch(
     request: RelayRequest, operation: Operation, route: Route, admission: rate_limits.Admission | None, source: Source
 ) -> ProviderResponse:
-    """The answer of one source. Raises NetworkError and its children, ConfigurationError, BadRequest."""
+    """The response of one source. Raises NetworkError and its children, ConfigurationError, BadRequest."""
     connection = source.connection
     body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
-    unchanged = request.raw if body is request.payload else None  # the bytes as they came
+    raw = request.raw if body is request.payload else None  # no rule changed it: the bytes as received
     headers = await headers_for(
         connection,
         accept=operation.accept,
@@ -108,7 +108,7 @@ async def _fetch(
     url = kinds.of(connection).endpoint(connection, operation.path, source.upstream_id, operation.deployed)
     response = ProviderResponse(request, operation, route, source, admission)
     try:
-        await response.open(source, url, headers, payload.encode(body) if unchanged is None else unchanged)
+        await response.open(source, url, headers, payload.encode(body) if raw is None else raw)
     except NetworkError as error:
         await catalogue.note_failure(connection.id, error)
         raise

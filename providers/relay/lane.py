@@ -1,9 +1,8 @@
-"""The lane: programs with an API key reach the relay before Django builds a request.
+"""The lane: the fast path for programs with an API key, before Django builds a request.
 
-A plain ASGI application around another. It takes the operations of the gateway and hands everything else on. It holds
-no rule of its own: who is calling, what a request must look like, where it goes and how errors read is decided by
-`callers`, `relay` and `error_responses`, as for the views. The order is the views': first who, then how large, then
-what.
+An ASGI application around another. It answers the operations of the gateway and hands everything else to the inner one.
+It has no rule of its own: `callers`, `relay` and `error_responses` decide, as they do for the views. It checks in the
+order of the views: first the caller, then the size of the body, then its content.
 """
 
 import asyncio
@@ -27,13 +26,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# Path → name of the operation. Azure's paths of deployments, which hold a name, are left to Django.
+# Path → name of the operation. Django answers Azure's paths of deployments, which contain a name.
 ROUTES = {path: row.name for row in OPERATIONS.values() if row.on_lane for path in row.paths}
-WATCH_AFTER = 0.25  # seconds; most calls are over by then and need nobody to watch whether their client is still there
+WATCH_AFTER = 0.25  # seconds until a call looks whether its client is still connected; most calls end sooner
 
 
 class Gateway:
-    """Takes the lane's routes from `inner`. A browser's calls are left to Django, which judges session and token."""
+    """Answers the lane's routes instead of `inner`, but not browsers: Django checks their session and CSRF token."""
 
     def __init__(self, inner: Application) -> None:
         self.inner = inner
@@ -49,11 +48,11 @@ class Gateway:
         request_ids.current.set(request_ids.take(headers.get(b"x-request-id", b"").decode("latin-1")))
         try:
             request = await _read_request(operation, key, scope["path"], headers, receive)
-        except ClientLeft:
+        except ClientDisconnected:
             return None
-        except Exception as error:  # the outermost edge: whatever it was is logged and answered
-            return await _refuse(error, scope["path"], send)
-        with _Watch(receive):
+        except Exception as error:  # the outermost edge: any error is logged and answered
+            return await _send_error(error, scope["path"], send)
+        with _DisconnectWatch(receive):
             await _exchange(request, scope["path"], send)
         return None
 
@@ -71,11 +70,11 @@ async def _read_request(
 
 
 async def _exchange(request: RelayRequest, path: str, send: Send) -> None:
-    """Call and answer. Raises only once the status is sent: the server then breaks the connection off."""
+    """Call the provider and answer. Raises only after the status is sent: the server then breaks the connection."""
     try:
         response = await calls.begin(request)
     except Exception as error:  # as above
-        return await _refuse(error, path, send)
+        return await _send_error(error, path, send)
     try:
         await _pass_on(response, send)
     finally:
@@ -85,36 +84,36 @@ async def _exchange(request: RelayRequest, path: str, send: Send) -> None:
 
 async def _pass_on(response: RelayResponse, send: Send) -> None:
     await _start(send, response.status, response.headers)
-    left = response.length
+    remaining = response.length
     try:
         while piece := await response.read_some():
-            if left is not None:
-                left -= len(piece)
-            await send({"type": "http.response.body", "body": piece, "more_body": left != 0})
+            if remaining is not None:
+                remaining -= len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": remaining != 0})
     except GatewayError as error:
-        await send({"type": "http.response.body", "body": response.last_words(error), "more_body": True})
-    if left != 0:
+        await send({"type": "http.response.body", "body": response.closing_bytes(error), "more_body": True})
+    if remaining != 0:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _start(send: Send, status: int, headers: Iterable[tuple[str, str]]) -> None:
     encoded = [(name.encode(), value.encode()) for name, value in headers]
-    if not any(name == b"x-request-id" for name, _value in encoded):  # a provider's answer keeps the provider's
+    if not any(name == b"x-request-id" for name, _value in encoded):  # the provider's own id stays
         encoded.append((b"x-request-id", request_ids.current.get().encode()))
     await send({"type": "http.response.start", "status": status, "headers": encoded})
 
 
-async def _refuse(error: BaseException, path: str, send: Send) -> None:
-    problem = error_responses.error_response(error, path)
-    await _start(send, problem.status, problem.headers)
-    await send({"type": "http.response.body", "body": problem.body})
+async def _send_error(error: BaseException, path: str, send: Send) -> None:
+    response = error_responses.error_response(error, path)
+    await _start(send, response.status, response.headers)
+    await send({"type": "http.response.body", "body": response.body})
 
 
 # --- the request ------------------------------------------------------------------------------------------------------
 
 
-class ClientLeft(Exception):
-    """The client closed its connection before its request was complete."""
+class ClientDisconnected(Exception):
+    """The client disconnected before its request was complete."""
 
 
 def _key(headers: Mapping[bytes, bytes]) -> str | None:
@@ -123,7 +122,7 @@ def _key(headers: Mapping[bytes, bytes]) -> str | None:
 
 
 async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is known, at the latest when the limit is passed."""
+    """The whole body. Raises TooLarge as soon as its declared or received size exceeds the limit."""
     limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
@@ -133,7 +132,7 @@ async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientLeft
+            raise ClientDisconnected
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if size > limit:
@@ -142,15 +141,15 @@ async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-class _Watch:
-    """While it stands, a client that leaves cancels this task; the context ends quietly then.
+class _DisconnectWatch:
+    """A context that cancels its task, and ends without an error, when the client disconnects.
 
-    A plain ASGI application learns that its client left only by asking. Nothing else reads from `receive` meanwhile.
+    A raw ASGI application is told of a disconnect only by `receive`. Nothing else may read from it meanwhile.
     """
 
     def __init__(self, receive: Receive) -> None:
         self.receive = receive
-        self.over = self.left = False
+        self.over = self.disconnected = False
         self.watcher: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
@@ -164,9 +163,9 @@ class _Watch:
         self.timer.cancel()
         if self.watcher is not None:
             self.watcher.cancel()
-        if not self.left or self.task is None or kind is not asyncio.CancelledError:
+        if not self.disconnected or self.task is None or kind is not asyncio.CancelledError:
             return False
-        return self.task.uncancel() == 0  # nobody else wanted it cancelled
+        return self.task.uncancel() == 0  # false where something else cancelled the task too
 
     def _begin(self) -> None:
         self.watcher = asyncio.ensure_future(self._wait())
@@ -175,5 +174,5 @@ class _Watch:
         while (await self.receive())["type"] != "http.disconnect":
             pass
         if not self.over and self.task is not None:
-            self.left = True
+            self.disconnected = True
             self.task.cancel()

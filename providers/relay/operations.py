@@ -1,7 +1,7 @@
 """The table of the gateway's operations: what a program can ask a model for, one frozen row each.
 
-The lane, the URL conf, the API's description, the metrics and the relay read this table. To add an operation that is
-passed through: write its row below, put it into `OPERATIONS`, and add its case to
+The lane, the URL conf, the API's schema, the metrics and the relay read this table. To add an operation that is passed
+through: write its row below, put it into `OPERATIONS`, and add its case to
 `tests/providers/relay/test_operations.py`; the contract test over the table checks the rest. An operation that needs a
 new fact adds a field with a default, so that the other rows stay as they are.
 
@@ -27,33 +27,33 @@ from providers.relay.serializers import (
 )
 from providers.speech import clips, voices
 
-PREFIXES = ("/v1", "/openai", "/openai/v1")  # of OpenAI's clients, of the site's own API, of Azure's newer surface
-DEPLOYMENTS = "/openai/deployments"  # of Azure's classic surface; what the body calls the model counts
+PREFIXES = ("/v1", "/openai", "/openai/v1")  # for OpenAI's clients, the site's own pages, Azure's newer surface
+DEPLOYMENTS = "/openai/deployments"  # for Azure's classic surface; the model in the body counts
 JSON = "application/json"
 
 WHOLE: dict[Any, OpenApiResponse] = {
-    (200, JSON): OpenApiResponse(OpenApiTypes.OBJECT, description="The provider's answer, unchanged")
+    (200, JSON): OpenApiResponse(OpenApiTypes.OBJECT, description="The provider's response, unchanged")
 }
 STREAMED: dict[Any, OpenApiResponse] = {
     **WHOLE,
-    (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description="The same as it comes, with `stream`"),
+    (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description="The same as events, with `stream`"),
 }
-SOUNDS: dict[Any, OpenApiResponse] = {
-    (200, sound): OpenApiResponse(OpenApiTypes.BINARY, description="The sound, as `response_format` asks for it")
-    for sound in clips.TYPES.values()
+AUDIO: dict[Any, OpenApiResponse] = {
+    (200, media_type): OpenApiResponse(OpenApiTypes.BINARY, description="The audio, in the requested `response_format`")
+    for media_type in clips.TYPES.values()
 }
 
 
 class Cache(Protocol):
-    """Stored answers of an operation. See `providers.speech.clips`, the only one so far."""
+    """The cache of an operation. `providers.speech.clips` is the only one so far."""
 
     def check(self, caller: Caller, payload: Body, idempotency_key: str) -> Awaitable[None]:
-        """Raises Conflict where the idempotency key was used for another request."""
+        """Raise Conflict where the idempotency key was used for another request."""
 
     def answer(
         self, payload: Body, sources: Sequence[Source], fetch: "clips.Fetch", passed_over: Callable[[int], bool]
     ) -> "Awaitable[clips.Clip]":
-        """The stored answer, else the one that the first of `sources` gives, stored behind."""
+        """The stored clip, else one from the first source that gives one, which is then stored."""
 
 
 def _route_for(snapshot: Snapshot, caller: Caller, model: str) -> Route:
@@ -61,7 +61,7 @@ def _route_for(snapshot: Snapshot, caller: Caller, model: str) -> Route:
 
 
 def is_passed_over(status: int) -> bool:
-    """Whether an answer with this status lets the next source try."""
+    """Whether the next source is tried after a response with this status."""
     return status == 429 or status >= 500
 
 
@@ -75,20 +75,20 @@ def _wants_stream(body: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. Functions are pure and raise BadRequest where a body cannot be used."""
+    """One operation. Its functions are pure and raise BadRequest for a body that cannot be used."""
 
-    name: str  # also the kind of its usage records
+    name: str  # also the `kind` of its usage records
     path: str  # below our `PREFIXES`, and below a provider's base URL
     summary: str
     request: type[serializers.Serializer[Any]]
     answers: Mapping[Any, OpenApiResponse] = field(default_factory=lambda: WHOLE, repr=False)
     parameters: tuple[OpenApiParameter, ...] = ()
     deployed: bool = True  # Azure's classic surface has it below a deployment
-    media_type: str = JSON  # of the request; the lane takes JSON alone
-    accept: str = JSON  # what the provider is asked for
+    media_type: str = JSON  # of the request; the lane answers JSON only
+    accept: str = JSON  # the header for the provider
 
-    # Who may, and where to.
-    scope: str = "inference"  # what a key must have been made for, see `callers.SCOPES`
+    # Permission and route.
+    scope: str = "inference"  # that an API key needs, see `callers.SCOPES`
     route: Callable[[Snapshot, Caller, str], Route] = _route_for
     passed_over: Callable[[int], bool] = is_passed_over
     cache: Cache | None = None
@@ -96,15 +96,15 @@ class Operation:
     # The body.
     check: Callable[[Mapping[str, Any]], None] = rules.check_model
     rewrites: tuple[Callable[[Body, Destination], Body], ...] = ()
-    preset_params: frozenset[str] | None = frozenset()  # those of a preset that it understands; None: all
-    add_prompt: Callable[[Body, str], Body] = rules.without_prompt  # a preset's system prompt
-    streams: Callable[[Mapping[str, Any]], bool] = _wants_stream  # the answer comes in pieces, each with its own limit
+    preset_params: frozenset[str] | None = frozenset()  # the parameters of a preset that it accepts; None: all
+    add_prompt: Callable[[Body, str], Body] = rules.without_prompt  # adds a preset's system prompt
+    streams: Callable[[Mapping[str, Any]], bool] = _wants_stream  # the timeouts are for pieces, not the whole
 
     count: Callable[[usage.Tail], Mapping[str, int]] = usage.count_tokens  # columns of its usage records
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Where we offer it, without the paths of deployments."""
+        """Our paths of this operation, without those of deployments."""
         return tuple(f"{prefix}/{self.path}" for prefix in PREFIXES)
 
     @property
@@ -142,17 +142,17 @@ RESPONSES = Operation(
 SPEECH = Operation(
     name="speech",
     path="audio/speech",
-    summary="Read a text aloud; the same words are fetched from the provider once.",
+    summary="Read a text aloud; the same request is sent to the provider once.",
     request=SpeechRequestSerializer,
-    answers=SOUNDS,
+    answers=AUDIO,
     parameters=(OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER),),
     accept="application/octet-stream",
     route=voices.route_for,
-    passed_over=_is_passed_over_or_unknown,  # speech models stand in no list: another connection may know this one
+    passed_over=_is_passed_over_or_unknown,  # speech models are in no list: another connection may know the model
     cache=clips.Clips(),
     check=clips.check,
     streams=lambda body: True,
-    count=usage.count_sound,
+    count=usage.count_audio,
 )
 
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in (CHAT, EMBEDDINGS, RESPONSES, SPEECH)}

@@ -1,7 +1,6 @@
-"""A request's body on its way through the gateway: read, checked, rewritten for a source, and written again.
+"""The body of a request: read and checked, rewritten for a source, and encoded again.
 
-What is checked and what changes is the operation's: `providers.relay.operations` names the functions of
-`providers.relay.rules`.
+The row of the operation in `providers.relay.operations` names the checks and rules of `providers.relay.rules`.
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -14,8 +13,7 @@ from providers.relay.rules import Body, Destination, with_params, with_user
 
 
 def read(operation: Operation, body: bytes) -> tuple[Body, bytes | None]:
-    """A request's body as a checked object, and as bytes that may go on unchanged. Raises BadRequest, naming what is
-    wrong."""
+    """A body as a checked object, and the bytes that may be sent unchanged. Raises BadRequest."""
     payload, raw = json_bodies.parse_and_keep(body)
     if not isinstance(payload, dict):
         raise BadRequest(_("The body of the request must be a JSON object."), code="invalid_json")
@@ -24,7 +22,7 @@ def read(operation: Operation, body: bytes) -> tuple[Body, bytes | None]:
 
 
 def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source, caller: Caller) -> Body:
-    """The body that this source gets: the same object when no rule applies. Raises BadRequest (logit_bias)."""
+    """The body for a source; the same object where no rule changes anything. Raises BadRequest (`logit_bias`)."""
     body = with_params(payload, route.params, operation.preset_params)
     if route.system_prompt:
         body = operation.add_prompt(body, route.system_prompt)
@@ -39,5 +37,5 @@ def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source
 
 
 def encode(body: Body) -> bytes:
-    """Raises BadRequest for what JSON cannot say."""
+    """The body as JSON. Raises BadRequest for values that JSON cannot hold."""
     return json_bodies.dumps(body)

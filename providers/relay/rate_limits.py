@@ -1,8 +1,8 @@
 """Rate limits: requests and tokens per minute and per day, for everybody, a person, a group together, or one key.
 
-Windows are fixed: a minute and a day of UTC. Requests are counted when they come in, tokens when an answer has told how
-many it used, so the last answer of a window may pass the limit and the next request pays. With Redis all processes
-count together; without it, or while it is away, each counts by itself: limits cost freshness, never a request.
+Windows are fixed: a minute and a day of UTC. Requests are counted when they arrive. Tokens are counted when a response
+has reported them, so the last response of a window may exceed the limit, and the next request is refused. With Redis
+all processes share counters. Without Redis each process counts by itself: limits are looser then, no request fails.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ from providers.process import waiting
 MINUTE, DAY = 60, 86_400
 COUNTED = {"requests": _("requests"), "tokens": _("tokens")}
 WINDOWS = {MINUTE: _("minute"), DAY: _("day")}
-REDIS_SECONDS = 0.25  # a Redis that takes longer is passed over
-REDIS_PAUSE = 5.0  # and left alone for this long
+REDIS_SECONDS = 0.25  # the timeout of a call to Redis
+REDIS_PAUSE = 5.0  # seconds without Redis after a failure
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a number of a rate limit bounds. `name` is its column of `providers.models.RateLimit`."""
+    """What one number of a rate limit is for. `name` is its column of `providers.models.RateLimit`."""
 
     name: str
     counts: str  # requests or tokens
@@ -51,7 +51,7 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One counter: whose, of what, in which window."""
+    """One counter: the name of its owner, what it counts, its window and limit."""
 
     name: str
     counts: str  # requests or tokens
@@ -71,35 +71,35 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A request that was let in: what its answer tells about the limits, and where its tokens go."""
+    """An admitted request: the rate limit headers of its response, and the counters for its tokens."""
 
     headers: tuple[tuple[str, str], ...]
     buckets: tuple[Bucket, ...]
 
 
 def buckets_for(caller: Caller, limits: Iterable[LimitFacts]) -> list[Bucket]:
-    """The counters that a caller's request moves."""
-    found = []
-    for one in limits:
-        if one.target == "everyone":
-            name = f"each{one.id}:{caller.user_id}"
-        elif one.target == "user" and one.target_id == caller.user_id:
-            name = f"user:{caller.user_id}:{one.id}"
-        elif one.target == "group" and one.target_id in caller.group_ids:
-            name = f"group:{one.target_id}:{one.id}"
-        elif one.target == "key" and one.target_id == caller.key_id:
-            name = f"key:{caller.key_id}:{one.id}"
+    """The counters that a caller's request counts in."""
+    buckets = []
+    for row in limits:
+        if row.target == "everyone":
+            name = f"each{row.id}:{caller.user_id}"
+        elif row.target == "user" and row.target_id == caller.user_id:
+            name = f"user:{caller.user_id}:{row.id}"
+        elif row.target == "group" and row.target_id in caller.group_ids:
+            name = f"group:{row.target_id}:{row.id}"
+        elif row.target == "key" and row.target_id == caller.key_id:
+            name = f"key:{caller.key_id}:{row.id}"
         else:
             continue
         for rule in RULES:
-            limit = one.numbers[rule.name]
+            limit = row.numbers[rule.name]
             if limit is not None:
-                found.append(Bucket(name, rule.counts, rule.seconds, limit))
-    return found
+                buckets.append(Bucket(name, rule.counts, rule.seconds, limit))
+    return buckets
 
 
 async def admit(caller: Caller, limits: Iterable[LimitFacts]) -> Admission | None:
-    """Count a request. None when no limit concerns this caller; raises RateLimited with `Retry-After` and headers."""
+    """Count a request. None where no limit applies to the caller. Raises RateLimited with `Retry-After` and headers."""
     buckets = buckets_for(caller, limits)
     if not buckets:
         return None
@@ -109,7 +109,7 @@ async def admit(caller: Caller, limits: Iterable[LimitFacts]) -> Admission | Non
 
 
 def admit_blocking(caller: Caller) -> Admission | None:
-    """`admit` by the limits of the configuration, for verbs that run in a thread."""
+    """`admit` for code in a thread, with the limits of the configuration."""
     buckets = buckets_for(caller, catalogue.snapshot_blocking().limits)
     if not buckets:
         return None
@@ -119,7 +119,7 @@ def admit_blocking(caller: Caller) -> Admission | None:
 
 
 def _admission(buckets: list[Bucket], counts: list[int] | None, now: float) -> Admission:
-    """What the counts of a request come to; without counts this process counts by itself."""
+    """The result of counting a request; without counts from Redis this process counts it."""
     if counts is None:
         counts = runtime.state(ProcessCounters).count(buckets, now)
     headers = _headers(buckets, counts, now)
@@ -140,7 +140,7 @@ def check_not_spent(caller: Caller, limits: Iterable[LimitFacts]) -> None:
 
 
 def spend(admission: Admission | None, tokens: int) -> None:
-    """Count the tokens of an answer; returns at once."""
+    """Count the tokens of a response; returns at once."""
     if admission is None or tokens <= 0:
         return
     buckets = [bucket for bucket in admission.buckets if bucket.counts == "tokens"]
@@ -153,7 +153,7 @@ def spend(admission: Admission | None, tokens: int) -> None:
 
 
 def _is_over(bucket: Bucket, used: int) -> bool:
-    """`used` counts this request already, but not the tokens that it will use."""
+    """Whether a counter exceeds its limit. `used` includes this request, but not the tokens that it will use."""
     return used > bucket.limit if bucket.counts == "requests" else used >= bucket.limit
 
 
@@ -163,16 +163,16 @@ def _sentence(bucket: Bucket) -> Any:
 
 
 def _headers(buckets: list[Bucket], counts: list[int], now: float) -> tuple[tuple[str, str], ...]:
-    """`x-ratelimit-*` as OpenAI's clients read them: of all limits, the one with the least left."""
+    """OpenAI's `x-ratelimit-*` headers, of the limit with the least remaining."""
     headers: list[tuple[str, str]] = []
     for what in ("requests", "tokens"):
-        left = [
+        remaining_in = [
             (max(0, bucket.limit - used), bucket)
             for bucket, used in zip(buckets, counts, strict=True)
             if bucket.counts == what
         ]
-        if left:
-            remaining, bucket = min(left, key=lambda pair: pair[0])
+        if remaining_in:
+            remaining, bucket = min(remaining_in, key=lambda pair: pair[0])
             headers += [
                 (f"x-ratelimit-limit-{what}", str(bucket.limit)),
                 (f"x-ratelimit-remaining-{what}", str(remaining)),
@@ -182,7 +182,7 @@ def _headers(buckets: list[Bucket], counts: list[int], now: float) -> tuple[tupl
 
 
 def duration(seconds: float) -> str:
-    """Seconds as OpenAI writes them: `12ms`, `1s`, `6m0s`, `2h5m0s`."""
+    """Seconds in OpenAI's notation: `12ms`, `1s`, `6m0s`, `2h5m0s`."""
     if seconds < 1:
         return f"{max(1, round(seconds * 1000))}ms"
     whole = round(seconds)
@@ -193,7 +193,7 @@ def duration(seconds: float) -> str:
 
 
 class ProcessCounters:
-    """Counters of this process; those of past windows go when a new minute begins."""
+    """The counters of this process. Those of past windows are removed when a new minute begins."""
 
     def __init__(self) -> None:
         self.used: dict[tuple[str, str, int], tuple[int, int]] = {}  # → (window, count)
@@ -201,7 +201,7 @@ class ProcessCounters:
         self.swept = 0
 
     def count(self, buckets: list[Bucket], now: float) -> list[int]:
-        """Count the request, unless some limit refuses it: refusals shall not use up what is left."""
+        """Count a request unless a limit refuses it: refused requests use up no limit."""
         with self.lock:
             self._sweep(now)
             counts = [self._get(bucket, now) + (bucket.counts == "requests") for bucket in buckets]
@@ -225,7 +225,7 @@ class ProcessCounters:
         minute = int(now // MINUTE)
         if minute != self.swept:
             self.swept = minute
-            self.used = {key: one for key, one in self.used.items() if one[0] == int(now // key[2])}
+            self.used = {key: count for key, count in self.used.items() if count[0] == int(now // key[2])}
 
 
 class RedisCounters:
@@ -233,18 +233,18 @@ class RedisCounters:
 
     def __init__(self) -> None:
         self.clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Any] = WeakKeyDictionary()
-        self.away_until = 0.0
+        self.paused_until = 0.0
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def count(self, buckets: list[Bucket], now: float) -> list[int] | None:
-        """As `ProcessCounters.count`; None while Redis is away."""
-        if time.monotonic() < self.away_until:
+        """As `ProcessCounters.count`; None while Redis does not answer."""
+        if time.monotonic() < self.paused_until:
             return None
         try:
             async with asyncio.timeout(REDIS_SECONDS):
                 return await self._count(buckets, now)
         except Exception as error:
-            self._note_away(error)
+            self._pause(error)
             return None
 
     async def _count(self, buckets: list[Bucket], now: float) -> list[int]:
@@ -263,11 +263,11 @@ class RedisCounters:
             if bucket.counts == "requests":
                 next(answers)
         if any(_is_over(bucket, used) for bucket, used in zip(buckets, counts, strict=True)):
-            await self._take_back(buckets, now)
+            await self._uncount(buckets, now)
         return counts
 
-    async def _take_back(self, buckets: list[Bucket], now: float) -> None:
-        """As in `ProcessCounters.count`: refusals shall not use up what is left."""
+    async def _uncount(self, buckets: list[Bucket], now: float) -> None:
+        """As in `ProcessCounters.count`: refused requests use up no limit."""
         async with self._client().pipeline(transaction=False) as pipe:
             for bucket in buckets:
                 if bucket.counts == "requests":
@@ -276,7 +276,7 @@ class RedisCounters:
 
     def add_soon(self, buckets: list[Bucket], tokens: int, now: float) -> bool:
         """Count in the background; false where that is not possible now."""
-        if time.monotonic() < self.away_until:
+        if time.monotonic() < self.paused_until:
             return False
         try:
             task = asyncio.get_running_loop().create_task(self._add(buckets, tokens, now))
@@ -295,7 +295,7 @@ class RedisCounters:
                     pipe.expire(key, bucket.seconds + 5)
                 await pipe.execute()
         except Exception as error:
-            self._note_away(error)
+            self._pause(error)
             runtime.state(ProcessCounters).add(buckets, tokens, now)
 
     def _client(self) -> Any:
@@ -306,6 +306,6 @@ class RedisCounters:
             self.clients[loop] = redis.from_url(settings.REDIS_URL)
         return self.clients[loop]
 
-    def _note_away(self, error: BaseException) -> None:
+    def _pause(self, error: BaseException) -> None:
         logger.warning("Rate limits are counted per process for now: %s", error.__class__.__name__)
-        self.away_until = time.monotonic() + REDIS_PAUSE
+        self.paused_until = time.monotonic() + REDIS_PAUSE

@@ -1,4 +1,4 @@
-"""A request to a model as its caller means it, and how an entrance reads one from a body."""
+"""A request to a model, and how it is read from a body."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,18 +19,18 @@ class RelayRequest:
     operation: str
     caller: Caller
     payload: dict[str, Any] = field(repr=False)
-    raw: bytes | None = field(default=None, repr=False)  # the body as it came; goes on where no rule changes `payload`
+    raw: bytes | None = field(default=None, repr=False)  # the body as received; sent where no rule changes `payload`
     chat_id: str = ""
     message_id: str = ""
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
-    kind: str = ""  # for usage; the operation where empty
+    kind: str = ""  # of the usage record; empty: the name of the operation
     idempotency_key: str = ""  # for operations with a cache
 
 
 def read_request(
     operation: str, caller: Caller, body: bytes, cookies: Mapping[str, str], *, idempotency_key: str = ""
 ) -> RelayRequest:
-    """The request in a body, for every entrance. Raises Forbidden before it looks at the body, and BadRequest."""
+    """The request in a body. Raises Forbidden, before it reads the body, and BadRequest."""
     row = OPERATIONS[operation]
     admit(caller, row.scope)
     value, raw = payload.read(row, body)
@@ -38,6 +38,6 @@ def read_request(
 
 
 def admit(caller: Caller, scope: str = "inference") -> None:
-    """Raises Forbidden where the caller's key was made for something else."""
+    """Raise Forbidden unless the caller's key has this scope."""
     if not caller.may(scope):
         raise Forbidden(_("This API key was not made for calling models."), code="insufficient_scope")

@@ -1,4 +1,4 @@
-"""What a call is answered with: a provider's answer whose first byte is here, or one from a store."""
+"""The response to a call: from a provider, once its first byte has arrived, or from the operation's cache."""
 
 import logging
 import time
@@ -20,8 +20,8 @@ from providers.speech.clips import Clip
 from providers.upstream.error_bodies import error_of
 from providers.upstream.headers import plain
 
-# Of the provider's own headers, those that mean something to a client of ours. The rest ends here: what belongs to
-# the hop, cookies, server names. The length goes along because the bytes do, unchanged: whoever gets fewer knows it.
+# The provider's headers that are passed to the client. Others are not: those of the hop, cookies, server names. The
+# length is, because the bytes are unchanged, and the client then notices a body that breaks off.
 PASSED = frozenset(
     {
         "content-type",
@@ -39,49 +39,49 @@ logger = logging.getLogger(__name__)
 
 
 class RelayResponse(http.PiecewiseBody):
-    """An answer that has begun. `headers` are those for the client, with lower-case names. Whoever got it closes it.
+    """A response that has begun. `headers` are those for the client, with lower-case names. The receiver must close it.
 
-    Reading raises NetworkError and UpstreamTimeout where the body is cut off, and a CallerError where the caller lost
-    the right to it.
+    Reading raises NetworkError and UpstreamTimeout where the body breaks off, and a CallerError where the caller lost
+    the permission for it.
     """
 
     __slots__ = ("connection", "connection_id", "headers", "public_id", "status")
 
     public_id: str
-    connection: str  # its name; "" for an answer from a store
+    connection: str  # its name; "" for a response from the cache
     connection_id: int | None
     status: int
     headers: list[tuple[str, str]]
 
     async def aclose(self) -> None:
-        """End the call, whether the body was read to its end or not, and record the usage."""
+        """End the call, at any point of the body, and record the usage."""
         raise NotImplementedError
 
-    def last_words(self, error: GatewayError) -> bytes:
-        """What ends a body that was cut off, once its status is sent: bytes to send, or `error` is raised again."""
+    def closing_bytes(self, error: GatewayError) -> bytes:
+        """The bytes that end a body which broke off with this error. Raises the error where no bytes can tell of it."""
         raise error
 
     async def error(self) -> ProviderError:
-        """What an answer with a status of 400 and above says, as an error in the provider's words."""
+        """The error of a response with a status of 400 and above, with the provider's words."""
         return error_of(self.status, await self.read(), dict(self.headers))
 
     @property
     def length(self) -> int | None:
-        """The body's bytes, where the provider said how many."""
+        """The number of bytes of the body; None where the provider did not send it."""
         for name, value in self.headers:
             if name == "content-length":
                 return int(value)
         return None
 
     def _limit(self, admission: rate_limits.Admission | None) -> None:
-        """Put our rate limits over the provider's: ours are what this client has to keep to."""
+        """Replace the provider's rate limit headers by ours, which are the limits of this client."""
         if admission is not None:
             others = [pair for pair in self.headers if not pair[0].startswith("x-ratelimit-")]
             self.headers = [*others, *admission.headers]
 
 
 class ProviderResponse(RelayResponse):
-    """A provider's answer. Made by `calls`, opened once."""
+    """The response of a provider. `calls` makes it and opens it once."""
 
     __slots__ = (
         "_admission",
@@ -117,10 +117,10 @@ class ProviderResponse(RelayResponse):
         self._request = request
         self._operation = operation
         self._admission = admission
-        self._frames = 0  # counted where a limit counts tokens, for answers that do not tell how many they used
+        self._frames = 0  # of the stream, for an estimate of tokens; counted only where a rate limit counts tokens
         self._first = b""
         self._first_byte_ms: int | None = None
-        self._outcome = usage.CLIENT_LEFT  # until the answer is complete, or broken
+        self._outcome = usage.CLIENT_LEFT  # until the body is complete or broken
         self._closed = False
         self._started = time.perf_counter()
         self._tail = usage.Tail()
@@ -128,10 +128,10 @@ class ProviderResponse(RelayResponse):
         self._standing = Standing(request.caller, check=check)
 
     async def open(self, source: Source, url: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Send the request and wait for the first byte. Raises NetworkError and its children, closed already."""
+        """Send the request and wait for the first byte. Raises NetworkError and its children; it is closed then."""
         connection = source.connection
-        patience = connection.limits if self._operation.streams(self._request.payload) else _whole(connection.limits)
-        self._stream = http.stream("POST", url, headers=headers, body=body, limits=patience, tls=connection.tls)
+        limits = connection.limits if self._operation.streams(self._request.payload) else _whole(connection.limits)
+        self._stream = http.stream("POST", url, headers=headers, body=body, limits=limits, tls=connection.tls)
         try:
             with self._standing:
                 self._answer = answer = await self._stream.__aenter__()
@@ -150,7 +150,7 @@ class ProviderResponse(RelayResponse):
         self._first_byte_ms = round(milliseconds)
         self.status = answer.status
         if answer.status >= 400:
-            self._outcome = answer.status  # whether its words are read or not
+            self._outcome = answer.status  # whether the body is read or not
         self.headers = _passed(answer.headers)
         self._limit(self._admission)
         if answer.status >= 500:
@@ -180,26 +180,26 @@ class ProviderResponse(RelayResponse):
         return piece
 
     def fail(self, error: GatewayError) -> None:
-        """Have the usage record say that the answer ended in this error."""
+        """Have the usage record show that the response ended in this error."""
         self._outcome = error.status
 
     @property
-    def _takes_a_frame(self) -> bool:
+    def _is_plain_stream(self) -> bool:
+        """Whether the body is an event stream to which a frame can be added."""
         headers = dict(self.headers)
         unaltered = headers.keys().isdisjoint(("content-encoding", "content-length"))
         return unaltered and event_streams.is_event_stream(headers.get("content-type", ""))
 
-    def last_words(self, error: GatewayError) -> bytes:
-        """In an event stream a last frame says what happened, and OpenAI's clients raise on it; but only after a
-        complete frame, for inside one it would be read as a part of it. Everywhere else the error is raised again, and
-        breaks the client's connection off.
+    def closing_bytes(self, error: GatewayError) -> bytes:
+        """In an event stream an error frame, on which OpenAI's clients raise, if the last frame was complete. Elsewhere
+        the error is raised, which breaks the client's connection.
         """
-        if not self._takes_a_frame or not self._tail.end.endswith((b"\n\n", b"\r\r", b"\n\r\n")):
+        if not self._is_plain_stream or not self._tail.end.endswith((b"\n\n", b"\r\r", b"\n\r\n")):
             raise error
         return b"data: " + error_responses.openai_body(error) + b"\n\n"
 
     async def aclose(self) -> None:
-        """Close the connection to the provider (or give it back, when the answer is complete) and record the usage."""
+        """Close the connection to the provider (after a complete body it returns to the pool) and record the usage."""
         if self._closed:
             return
         self._closed = True
@@ -212,7 +212,7 @@ class ProviderResponse(RelayResponse):
     def _record(self) -> None:
         request, counted = self._request, self._operation.count(self._tail)
         if self._admission is not None and "tokens_in" in counted:
-            # Roughly four bytes of a request and one frame of a stream to a token, where the provider tells nothing.
+            # Without the provider's numbers: about a token per four bytes of the request and per frame of the stream.
             estimate = len(request.raw or b"") // 4 + self._frames if self._frames else 0
             rate_limits.spend(self._admission, counted["tokens_in"] + counted["tokens_out"] or estimate)
         usage.record(
@@ -231,7 +231,7 @@ class ProviderResponse(RelayResponse):
 
 
 class CachedResponse(RelayResponse):
-    """An answer through the operation's cache: from the store, or a download that others may listen to as well."""
+    """A response through the operation's cache: a stored clip, or a download that other calls may share."""
 
     __slots__ = ("_clip", "_standing")
 
@@ -245,7 +245,7 @@ class CachedResponse(RelayResponse):
         self._limit(admission)
         self._clip = clip
         self._standing = Standing(request.caller)
-        if clip.stored:  # a download is recorded by the response that it reads
+        if clip.stored:  # a download has a ProviderResponse, which records it
             usage.record(
                 usage.CallUsage(
                     kind=request.kind or request.operation,
@@ -262,7 +262,7 @@ class CachedResponse(RelayResponse):
             return await anext(self._clip.pieces, b"")
 
     async def aclose(self) -> None:
-        """Stop listening. The download goes on: others may listen, and what is paid for is stored."""
+        """Stop reading. The download goes on: other calls may share it, and the result is stored."""
         self._standing.close()
         await self._clip.pieces.aclose()
 
@@ -284,7 +284,7 @@ def _check_access(scope: str, public_id: str, connection_id: int, snapshot: Snap
 
 @lru_cache(maxsize=64)
 def _whole(limits: http.Limits) -> http.Limits:
-    """For an answer that comes in one piece the time between bytes is the time for all of it."""
+    """The limits of a response that comes in one piece: the time between bytes becomes the time for all of it."""
     if limits.first_byte is None or limits.idle is None:
         return limits
     return replace(limits, total=max(limits.first_byte, limits.idle))

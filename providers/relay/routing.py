@@ -1,4 +1,4 @@
-"""Who serves next: the order in which one call tries the sources of its model. Decided here, when the call begins."""
+"""The order in which a call tries the sources of its model. It is decided here, when the call begins."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -8,7 +8,7 @@ from providers.facts import ConnectionFacts
 
 
 class Candidate(Protocol):
-    """Something that one connection can serve."""
+    """A source, or something else with a connection."""
 
     @property
     def connection(self) -> ConnectionFacts: ...
@@ -18,7 +18,7 @@ C = TypeVar("C", bound=Candidate)
 
 
 def in_order(candidates: Sequence[C]) -> Sequence[C]:
-    """The candidates as they stand, those whose connection is resting last; the same object when none rests."""
+    """The candidates, those with a resting connection last; the same object where none rests."""
     if len(candidates) < 2 or not any(health.is_resting(candidate.connection.id) for candidate in candidates):
         return candidates
     return sorted(candidates, key=lambda candidate: health.is_resting(candidate.connection.id))

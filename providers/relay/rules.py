@@ -1,7 +1,7 @@
-"""The rules for request bodies: what is checked before a call, and what changes on the way to a provider.
+"""The rules for request bodies: checks before a call, and changes for a provider.
 
-Pure functions; none changes what it is given. A rule returns the very object it got when it has nothing to change, so
-that the relay can tell whether the caller's bytes may go on as they are. To add a rule: write the function, name it in
+The functions are pure and change no argument. A rule that changes nothing returns the same object, so that the relay
+knows whether it may send the caller's bytes as they are. To add a rule: write the function, name it in
 the row of `providers.relay.operations` that needs it, and describe it in one test.
 """
 
@@ -18,36 +18,36 @@ from providers.upstream import kinds
 
 Body = dict[str, Any]
 
-# A family that thinks: o1, o3, o4 … and gpt-5 and later, behind any prefix ("openai/", "work.", "us.openai.").
+# Reasoning models: o1, o3, o4 … and gpt-5 and later, after any prefix ("openai/", "work.", "us.openai.").
 _REASONING = re.compile(r"(?:^|[/.:@])(?:o\d+|gpt-(?P<major>\d+))(?!\w)", re.IGNORECASE)
-_CHATS = re.compile(r"chat-latest|gpt-\d[\d.]*-chat", re.IGNORECASE)  # those of ChatGPT's own page
+_CHATS = re.compile(r"chat-latest|gpt-\d[\d.]*-chat", re.IGNORECASE)  # models of ChatGPT's own page do not reason
 _REFUSES_DEVELOPER = re.compile(r"(?:^|[/.:@])o1-(?:mini|preview)", re.IGNORECASE)
 MAX_BIAS = 100
 
 
 class Destination(NamedTuple):
-    """Where a body goes, as far as rules ask."""
+    """The source that a body is for, as far as rules need it."""
 
     upstream_id: str
     connection: ConnectionFacts
 
 
-# --- checks: (body) -> None, raising BadRequest. The rest is the provider's to judge. ---------------------------------
+# --- checks: (body) -> None, raising BadRequest. The provider checks the rest. ----------------------------------------
 
 
 def check_model(body: Mapping[str, Any]) -> None:
     model = body.get("model")
     if not isinstance(model, str) or not model:
-        wrong = "missing_required_parameter" if model is None else "invalid_type"
-        raise BadRequest(_("“model” must be the id of a model, as text."), code=wrong, param="model")
+        code = "missing_required_parameter" if model is None else "invalid_type"
+        raise BadRequest(_("“model” must be the id of a model, as text."), code=code, param="model")
 
 
 def check_chat(body: Mapping[str, Any]) -> None:
     check_model(body)
     messages = body.get("messages")
     if not messages or not isinstance(messages, list):
-        wrong = "missing_required_parameter" if not messages else "invalid_type"
-        raise BadRequest(_("“messages” must be a list with at least one message."), code=wrong, param="messages")
+        code = "missing_required_parameter" if not messages else "invalid_type"
+        raise BadRequest(_("“messages” must be a list with at least one message."), code=code, param="messages")
     if not all(isinstance(message, dict) for message in messages):
         raise BadRequest(_("Each of the “messages” must be an object."), code="invalid_type", param="messages")
 
@@ -55,39 +55,41 @@ def check_chat(body: Mapping[str, Any]) -> None:
 # --- presets and people -----------------------------------------------------------------------------------------------
 
 
-def with_params(body: Body, params: Mapping[str, Any], known: frozenset[str] | None) -> Body:
-    """A preset's parameters below the caller's own; `known`: those that the operation understands, None for all."""
-    defaults = {name: value for name, value in params.items() if name not in body and (known is None or name in known)}
+def with_params(body: Body, params: Mapping[str, Any], accepted: frozenset[str] | None) -> Body:
+    """The body with a preset's parameters as defaults. `accepted`: those that the operation accepts, None for all."""
+    defaults = {
+        name: value for name, value in params.items() if name not in body and (accepted is None or name in accepted)
+    }
     return {**defaults, **body} if defaults else body
 
 
 def prompt_in_messages(body: Body, prompt: str) -> Body:
-    """A preset's system prompt in front of the caller's own, as a message."""
-    first, *others = body["messages"]
+    """A preset's system prompt before the caller's own, as a message."""
+    first, *rest = body["messages"]
     if first.get("role") not in ("system", "developer"):
-        return {**body, "messages": [{"role": "system", "content": prompt}, first, *others]}
+        return {**body, "messages": [{"role": "system", "content": prompt}, first, *rest]}
     content = first.get("content")
     if isinstance(content, list):
         joined: Any = [{"type": "text", "text": prompt}, *content]
     else:
         joined = f"{prompt}\n\n{content}" if content else prompt
-    return {**body, "messages": [{**first, "content": joined}, *others]}
+    return {**body, "messages": [{**first, "content": joined}, *rest]}
 
 
 def prompt_in_instructions(body: Body, prompt: str) -> Body:
-    """The same for the responses protocol."""
-    given = body.get("instructions")
-    own = f"\n\n{given}" if isinstance(given, str) and given else ""
+    """A preset's system prompt before the caller's `instructions`, for the responses protocol."""
+    instructions = body.get("instructions")
+    own = f"\n\n{instructions}" if isinstance(instructions, str) and instructions else ""
     return {**body, "instructions": prompt + own}
 
 
 def without_prompt(body: Body, prompt: str) -> Body:
-    """For operations that have no place for a system prompt."""
+    """The body unchanged, for operations without system prompts."""
     return body
 
 
 def with_user(body: Body, caller: Caller) -> Body:
-    """Models of a pipelines server are told who is asking."""
+    """The body with the caller in `user`, for the models of a pipelines server."""
     user = {"name": caller.name, "id": str(caller.user_id), "email": caller.email, "role": caller.role}
     return {**body, "user": user}
 
@@ -97,22 +99,22 @@ def with_user(body: Body, caller: Caller) -> Body:
 
 @lru_cache(maxsize=4096)
 def is_reasoning(model: str) -> bool:
-    """Whether the name, behind any prefix, says o1, o3 … or gpt-5 and later; `…-chat-latest` does not think."""
+    """Whether a model's name, after any prefix, is o1, o3 … or gpt-5 and later, except `…-chat-latest`."""
     if _CHATS.search(model):
         return False
     return any(match["major"] is None or _major(match["major"]) >= 5 for match in _REASONING.finditer(model))
 
 
 def _major(digits: str) -> int:
-    """Azure writes versions without their dot: gpt-35-turbo, gpt-41."""
+    """The major version. Azure writes versions without the dot: gpt-35-turbo, gpt-41."""
     return int(digits) if int(digits) < 30 else int(digits[0])
 
 
 def rename_limit(body: Body, destination: Destination) -> Body:
-    """`max_tokens` ↔ `max_completion_tokens`.
+    """Rename `max_tokens` or `max_completion_tokens` to the name that the server accepts.
 
-    Reasoning models refuse the old name; OpenAI takes both for the others; compatible servers often know only the old
-    one and ignore the new, so they get the old. Ollama gets it whatever the model is called.
+    Reasoning models refuse the old name. OpenAI accepts both for other models. Compatible servers often know only the
+    old name and ignore the new one, so they get the old. Ollama always gets the old name.
     """
     if "max_tokens" not in body and "max_completion_tokens" not in body:
         return body
@@ -127,15 +129,15 @@ def rename_limit(body: Body, destination: Destination) -> Body:
         return body
     if old not in body:
         return body
-    # With both given, the newer name is the one that the caller means.
+    # With both, the newer name counts.
     value = body.get("max_completion_tokens", body.get("max_tokens"))
     return {**{name: item for name, item in body.items() if name != old}, new: value}
 
 
 def name_role(body: Body, destination: Destination) -> Body:
-    """Reasoning models take a first message from a `developer`, o1-mini and o1-preview from a `user`.
+    """Rename the role of system messages: reasoning models accept `developer`, o1-mini and o1-preview only `user`.
 
-    Ollama's templates lose a `developer`'s text: there all of them speak as `system`.
+    Ollama's templates drop messages of a `developer`, so these become `system`.
     """
     messages = body["messages"]
     if not kinds.of(destination.connection).has_developer_role:
@@ -153,27 +155,26 @@ def _as_system(message: Body) -> Body:
 
 
 def read_bias(body: Body, destination: Destination) -> Body:
-    """`logit_bias` as text (`"50256:-100, 11:5"`) or object, each value within ±100. Raises BadRequest."""
-    given = body.get("logit_bias")
-    if given is None or given == {}:
+    """Read `logit_bias`, an object or text (`"50256:-100, 11:5"`), and limit values to ±100. Raises BadRequest."""
+    value = body.get("logit_bias")
+    if value is None or value == {}:
         return body
     try:
-        pairs = _pairs(given)
-        bias = {str(token): max(-MAX_BIAS, min(MAX_BIAS, value)) for token, value in pairs}
+        bias = {str(token): max(-MAX_BIAS, min(MAX_BIAS, number)) for token, number in _pairs(value)}
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise BadRequest(
             _("“logit_bias” must be an object of numbers, or text such as “50256:-100, 11:5”."),
             code="invalid_value",
             param="logit_bias",
         ) from error
-    return body if bias == given else {**body, "logit_bias": bias}
+    return body if bias == value else {**body, "logit_bias": bias}
 
 
-def _pairs(given: Any) -> list[tuple[str, float]]:
-    if isinstance(given, str):
-        parts = [part.partition(":") for part in given.split(",") if part.strip()]
+def _pairs(bias: Any) -> list[tuple[str, float]]:
+    if isinstance(bias, str):
+        parts = [part.partition(":") for part in bias.split(",") if part.strip()]
         return [(_token(token), _number(value.strip())) for token, _colon, value in parts]
-    return [(token, _number(value)) for token, value in given.items()]
+    return [(token, _number(value)) for token, value in bias.items()]
 
 
 def _token(text: str) -> str:
@@ -189,7 +190,7 @@ def _number(value: Any) -> float:
 
 
 def drop_unknown(body: Body, destination: Destination) -> Body:
-    """Leave out what a server with a closed list of members refuses: its reasoning models refuse a temperature, too."""
+    """Drop members that a server with a closed list refuses; its reasoning models refuse a temperature too."""
     allowed = kinds.of(destination.connection).chat_parameters(destination.connection)
     if allowed is None:
         return body

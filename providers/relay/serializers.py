@@ -1,4 +1,4 @@
-"""Shapes of the gateway's API, for the schema, and the model list as the outside sees it."""
+"""Serializers that describe the gateway's API, and the objects of its model list."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from providers.upstream import kinds
 
 
 def model_object(route: Route) -> dict[str, Any]:
-    """One model: the provider's own members, ours over them, and every connection that stands behind it."""
+    """The object of one model: the provider's own members, replaced and extended by ours."""
     first = route.sources[0]
     raw = first.raw
     created = raw.get("created")
@@ -43,7 +43,7 @@ def model_list(routes: Iterable[Route]) -> dict[str, Any]:
 
 
 def _tags(tags: Iterable[Any]) -> list[dict[str, Any]]:
-    """Tags as `{"name"}`, each once; plain texts are taken too."""
+    """Tags as `{"name"}`, each once; a tag may also be plain text."""
     named: dict[str, dict[str, Any]] = {}
     for tag in tags:
         shape = dict(tag) if isinstance(tag, Mapping) else {"name": str(tag)}
@@ -63,7 +63,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 
 class OpenAIErrorSerializer(serializers.Serializer[Any]):
-    """OpenAI's shape. A provider's own error passes through with its own body."""
+    """OpenAI's error object. A provider's own error has the provider's body."""
 
     error = ErrorSerializer()
 
@@ -79,16 +79,16 @@ class ModelConnectionSerializer(serializers.Serializer[Any]):
 
 
 class ModelSerializer(serializers.Serializer[Any]):
-    """A model; the provider's own members stand beside these."""
+    """A model, with the provider's own members too."""
 
     id = serializers.CharField()
     object = serializers.ChoiceField(["model"])
     created = serializers.IntegerField()
-    owned_by = serializers.CharField(help_text="Who it is called through: openai or ollama")
+    owned_by = serializers.CharField(help_text="The protocol: openai or ollama")
     name = serializers.CharField()
     openai = serializers.DictField(help_text="The provider's own object")
     connection_type = serializers.ChoiceField(["external", "local"])
-    urlIdx = serializers.IntegerField(help_text="The place of its first connection")
+    urlIdx = serializers.IntegerField(help_text="The index of its first connection")
     tags = ModelTagSerializer(many=True)
     connections = ModelConnectionSerializer(many=True, help_text="Every connection that offers it, the first one first")
     description = serializers.CharField(required=False)
@@ -102,7 +102,7 @@ class ModelListSerializer(serializers.Serializer[Any]):
 
 
 class ChatRequestSerializer(serializers.Serializer[Any]):
-    """OpenAI's request. Every other member goes on to the provider as it is."""
+    """OpenAI's request. Other members are passed to the provider unchanged."""
 
     model = serializers.CharField()
     messages = serializers.ListField(child=serializers.DictField(), min_length=1)
@@ -110,14 +110,14 @@ class ChatRequestSerializer(serializers.Serializer[Any]):
 
 
 class EmbeddingsRequestSerializer(serializers.Serializer[Any]):
-    """OpenAI's request. Every other member goes on to the provider as it is."""
+    """OpenAI's request. Other members are passed to the provider unchanged."""
 
     model = serializers.CharField()
     input = serializers.JSONField(help_text="A text, a list of texts, or tokens")
 
 
 class SpeechRequestSerializer(serializers.Serializer[Any]):
-    """OpenAI's request. Every other member goes on to the provider as it is."""
+    """OpenAI's request. Other members are passed to the provider unchanged."""
 
     model = serializers.CharField()
     input = serializers.CharField(max_length=clips.MAX_INPUT)
@@ -127,7 +127,7 @@ class SpeechRequestSerializer(serializers.Serializer[Any]):
 
 
 class ResponsesRequestSerializer(serializers.Serializer[Any]):
-    """OpenAI's request. Every other member goes on to the provider as it is."""
+    """OpenAI's request. Other members are passed to the provider unchanged."""
 
     model = serializers.CharField()
     input = serializers.JSONField(required=False, help_text="A text, or a list of items")

@@ -1,7 +1,7 @@
-"""What was used: every call that reached a provider becomes a row, written behind by one thread, in batches.
+"""Usage records: one row for each call, written in batches by a thread in the background.
 
-`record` never blocks and never fails. The thread writes at most a second behind. While the database is away records
-wait, and those that no longer fit are counted in the log. What is left is written when the process ends.
+`record` never blocks and never fails. The thread writes within a second. Without a database records wait in a queue;
+those that no longer fit are lost, and the log says how many. The end of the process writes what is still queued.
 """
 
 import logging
@@ -13,28 +13,30 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
 
 from providers import runtime
+from providers.models import ClientKey, Connection, UsageRecord
 from providers.process import waiting
 
-BATCH_SECONDS = 0.5  # how long the thread gathers
-IDLE_SECONDS = 10.0  # how long it waits for more before it ends
+BATCH_SECONDS = 0.5  # between two batches
+IDLE_SECONDS = 10.0  # without records until the thread ends
 BATCH_ROWS = 500
-QUEUE_ROWS = 20_000  # about 10 MB: at 1,000 calls a second the database may be away for 20 s
-CLIENT_LEFT = 499  # nginx's number for a caller who did not wait for the answer
-TAIL_BYTES = 64 * 1024  # the end of an answer, where its usage stands
-MAX_TOKENS = 2**31 - 1  # what the column holds
+QUEUE_ROWS = 20_000  # about 10 MB: 20 s without a database at 1,000 calls a second
+CLIENT_LEFT = 499  # nginx's status for a client that disconnected before the end of the response
+TAIL_BYTES = 64 * 1024  # the end of a response, which has its usage
+MAX_TOKENS = 2**31 - 1  # of the column
 
 logger = logging.getLogger(__name__)
 _IS_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
-_TOLD = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
-_ANSWERED = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
+_INPUT = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
+_OUTPUT = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 
 
 @dataclass(slots=True)
 class CallUsage:
-    """One call, as `UsageRecord` keeps it. Its fields are the columns."""
+    """The usage of one call. The fields are the columns of `UsageRecord`."""
 
     kind: str  # chat, embeddings, responses, speech, image, task
     user_id: int | None = None
@@ -55,17 +57,17 @@ COLUMNS = tuple(column.name for column in fields(CallUsage))
 
 
 def record(usage: CallUsage) -> None:
-    """Queue one call. Returns at once, from any thread or loop."""
+    """Queue the usage of one call. Returns at once, from any thread or loop."""
     runtime.state(UsageWriter).add(usage)
 
 
 def flush() -> None:
-    """Write what waits, in this thread."""
+    """Write the queued records, in this thread."""
     runtime.state(UsageWriter).write()
 
 
 class Tail:
-    """The end of an answer, as the pieces it came in: how many tokens it tells of, and how many bytes there were."""
+    """The last pieces of a response, for the tokens that it reports, and the number of all bytes received."""
 
     __slots__ = ("_pieces", "_size", "received")
 
@@ -83,8 +85,8 @@ class Tail:
             self._size -= len(self._pieces.popleft())
 
     def tokens(self) -> tuple[int, int]:
-        """Tokens in and out, by the last usage object of a chat, responses or embeddings answer; zeros without one."""
-        return tokens_in(b"".join(self._pieces)[-TAIL_BYTES:])
+        """Input and output tokens of the last usage object in the response; 0, 0 without one."""
+        return read_tokens(b"".join(self._pieces)[-TAIL_BYTES:])
 
     @property
     def end(self) -> bytes:
@@ -93,37 +95,37 @@ class Tail:
 
 
 def count_tokens(tail: Tail) -> dict[str, int]:
-    """The columns of an answer whose end says how many tokens it used."""
-    told, answered = tail.tokens()
-    return {"tokens_in": told, "tokens_out": answered}
+    """The columns of a response that reports its tokens."""
+    tokens_in, tokens_out = tail.tokens()
+    return {"tokens_in": tokens_in, "tokens_out": tokens_out}
 
 
-def count_sound(tail: Tail) -> dict[str, int]:
-    """The columns of an answer that is a sound."""
+def count_audio(tail: Tail) -> dict[str, int]:
+    """The columns of a response that is audio."""
     return {"audio_bytes": tail.received}
 
 
-def tokens_in(tail: bytes) -> tuple[int, int]:
-    """See `Tail.tokens`. Looks for the member from behind, then for two numbers: parsing costs ten times as much.
+def read_tokens(tail: bytes) -> tuple[int, int]:
+    """See `Tail.tokens`. Searches backwards for the member, then for two numbers: parsing would take ten times as long.
 
-    Inside a JSON string every quote is escaped, so none of the names can be part of a text.
+    Quotes inside a JSON string are escaped, so the names cannot be part of a text.
     """
     end = len(tail)
     while (start := tail.rfind(b'"usage"', 0, end)) >= 0:
         if _IS_OBJECT.match(tail, start):
-            told, answered = _TOLD.search(tail, start, end), _ANSWERED.search(tail, start, end)
-            if told or answered:
-                return _count(told), _count(answered)
-        end = start  # null, the word as a value, or an object of another kind
+            tokens_in, tokens_out = _INPUT.search(tail, start, end), _OUTPUT.search(tail, start, end)
+            if tokens_in or tokens_out:
+                return _count(tokens_in), _count(tokens_out)
+        end = start  # null, a text, or an object without tokens
     return 0, 0
 
 
-def _count(found: re.Match[bytes] | None) -> int:
-    return min(int(found[1]), MAX_TOKENS) if found else 0
+def _count(match: re.Match[bytes] | None) -> int:
+    return min(int(match[1]), MAX_TOKENS) if match else 0
 
 
 class UsageWriter:
-    """The queue and its thread, which starts with the first record (so after any fork) and ends when none is left."""
+    """The queue and its thread, which starts with the first record (so after any fork) and ends without more."""
 
     def __init__(self) -> None:
         self.waiting: deque[CallUsage] = deque()
@@ -145,7 +147,7 @@ class UsageWriter:
                     self.thread.start()
 
     def _run(self) -> None:
-        """Gather and write. On SQLite the connection stays open meanwhile: opening one costs as much as 100 rows."""
+        """Write batches. On SQLite the database connection stays open: opening one takes as long as 100 rows."""
         waiting.mark_own_work()
         try:
             idle = 0.0
@@ -159,13 +161,13 @@ class UsageWriter:
 
     def _ends(self) -> bool:
         with self.starting:
-            self.thread = None  # before the last look: whoever adds from here on starts another one
+            self.thread = None  # before the last check: `add` starts another thread from here on
             if self.waiting:
                 self.thread = threading.current_thread()
             return self.thread is None
 
     def close(self) -> None:
-        """End the thread and write what is left, in this one."""
+        """End the thread, and write the rest in this one."""
         self.closing.set()
         thread = self.thread
         if thread is not None:
@@ -180,7 +182,7 @@ class UsageWriter:
                 connection.close()
 
     def write(self) -> None:
-        """Write all that waits. What a database that is away does not take stays for the next time."""
+        """Write the queued records. Without a database they stay queued for the next time."""
         with self.writing:
             while self.waiting:
                 batch = [self.waiting[index] for index in range(min(BATCH_ROWS, len(self.waiting)))]
@@ -189,10 +191,10 @@ class UsageWriter:
                 except (OperationalError, InterfaceError) as error:
                     logger.warning("%s usage records wait for the database: %s", len(self.waiting), error)
                     if not connection.in_atomic_block:
-                        connection.close()  # it may be broken; the next try opens another
+                        connection.close()  # it may be broken; the next write opens another
                     return
                 except Exception:
-                    # The outermost edge: a batch that can never be written must not stop those behind it.
+                    # The outermost edge: a batch that can never be written must not block the next ones.
                     logger.exception("%s usage records cannot be written", len(batch))
                 for _ in batch:
                     self.waiting.popleft()
@@ -219,9 +221,7 @@ def _row(usage: CallUsage) -> tuple[Any, ...]:
 
 
 def _write_rows(rows: list[tuple[Any, ...]]) -> None:
-    """Plain SQL: hundreds a second are written beside the calls, and through the ORM a row costs ten times as much."""
-    from providers.models import UsageRecord
-
+    """Insert with plain SQL, because a row takes ten times as long through the ORM."""
     quote = connection.ops.quote_name
     names = ", ".join(quote(name) for name in COLUMNS)
     marks = ", ".join(["%s"] * len(COLUMNS))
@@ -231,14 +231,10 @@ def _write_rows(rows: list[tuple[Any, ...]]) -> None:
 
 
 def _detach(batch: list[CallUsage]) -> None:
-    """Somebody or something was deleted while its records waited: they are kept without it."""
-    from django.contrib.auth import get_user_model
-
-    from providers.models import ClientKey, Connection
-
+    """Clear references to rows that were deleted while the records waited."""
     for name, model in (("user_id", get_user_model()), ("key_id", ClientKey), ("connection_id", Connection)):
-        wanted = {getattr(usage, name) for usage in batch} - {None}
-        there = set(model._default_manager.filter(pk__in=wanted).values_list("pk", flat=True))
+        referenced = {getattr(usage, name) for usage in batch} - {None}
+        existing = set(model._default_manager.filter(pk__in=referenced).values_list("pk", flat=True))
         for usage in batch:
-            if getattr(usage, name) not in there:
+            if getattr(usage, name) not in existing:
                 setattr(usage, name, None)

@@ -1,6 +1,6 @@
-"""The gateway for everyone whom the lane does not take: browsers with a session, and keys when the lane is off.
+"""The gateway's views: for browsers with a session, and for API keys while the lane is off.
 
-One view for each operation of the table, with the same calls and answers as the lane's; and the model lists.
+One view for each operation, with the calls and responses of the lane, and the model lists.
 """
 
 from collections.abc import AsyncGenerator
@@ -35,7 +35,7 @@ from providers.relay.serializers import (
     model_object,
 )
 
-REFRESH_SECONDS = 3.0  # how long a refreshed list is waited for; slower servers show up in the next one
+REFRESH_SECONDS = 3.0  # the wait for a refreshed list; slower servers appear in the next one
 
 REFUSED: dict[Any, OpenApiResponse] = {
     401: OpenApiResponse(OpenAIErrorSerializer, description="No key, or none that is known here"),
@@ -54,7 +54,7 @@ RELAYED: dict[Any, OpenApiResponse] = {**REFUSED, **STREAMED, **FAILED}
 
 
 class AnyAccept(BaseContentNegotiation):
-    """OpenAI's clients ask for JSON even when they stream; what is sent follows from the request's body alone."""
+    """Ignores `Accept`: OpenAI's clients ask for JSON even when they stream. The request's body decides."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return parsers[0]
@@ -64,7 +64,7 @@ class AnyAccept(BaseContentNegotiation):
 
 
 class OpenAIView(APIView):
-    """What programs call: answers in English whatever language a browser asks for, as the lane's are."""
+    """Base of views for programs. Errors are in English whatever `Accept-Language` says, as on the lane."""
 
     content_negotiation_class = AnyAccept
     permission_classes = (IsCaller,)
@@ -75,25 +75,26 @@ class OpenAIView(APIView):
 
 
 class LoopView(OpenAIView):
-    """An OpenAIView whose `post` is a coroutine: a call that waits for its provider holds no thread meanwhile."""
+    """An OpenAIView whose `post` is a coroutine, so that a call that waits for its provider holds no thread."""
 
     async def dispatch(  # type: ignore[override]
         self, request: Any, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """Django REST framework's own dispatch, step by step, on the loop."""
+        """The steps of Django REST framework's own dispatch, on the event loop."""
         with translation.override("en"):
             self.args, self.kwargs, self.headers = args, kwargs, self.default_response_headers
-            self.request = asked = self.initialize_request(request, *args, **kwargs)
+            self.request = drf_request = self.initialize_request(request, *args, **kwargs)
             try:
-                await self._admit(asked)
-                answer = getattr(self, request.method.lower(), self.http_method_not_allowed)(asked, *args, **kwargs)
-                response = await answer if isawaitable(answer) else answer
+                await self._admit(drf_request)
+                handler = getattr(self, request.method.lower(), self.http_method_not_allowed)
+                result = handler(drf_request, *args, **kwargs)
+                response = await result if isawaitable(result) else result
             except Exception as error:
                 response = self.handle_exception(error)
-            return self.finalize_response(asked, response, *args, **kwargs)
+            return self.finalize_response(drf_request, response, *args, **kwargs)
 
     async def _admit(self, request: Request) -> None:
-        """A known key costs no thread and no query. A session is judged, and its person looked up, in a thread."""
+        """Authenticate: a cached API key without thread and query, a session in a thread."""
         key = presented_key(request.headers.get("Authorization", ""), request.headers.get("api-key", ""))
         if key is None:
             return await sync_to_async(self.initial)(request)
@@ -145,12 +146,12 @@ def body_of(request: Request) -> bytes:
 
 
 async def pass_on(response: RelayResponse) -> AsyncGenerator[bytes, None]:
-    """A client that leaves cancels this generator, which closes the call to the provider."""
+    """The body for the client. Django cancels this generator when the client disconnects, which closes the call."""
     try:
         async for piece in response.chunks():
             yield piece
     except GatewayError as error:
-        yield response.last_words(error)
+        yield response.closing_bytes(error)
     finally:
         await response.aclose()
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from providers import runtime
 from providers.models import ClientKey, UsageRecord
 from providers.relay import usage
-from providers.relay.usage import CallUsage, tokens_in
+from providers.relay.usage import CallUsage, read_tokens
 from tests import people
 from tests.upstream import DROP, Reply, in_json, oddities
 from tests.upstream import openai as oai
@@ -48,20 +48,20 @@ from tests.upstream import openai as oai
     ],
 )
 def test_tokens_are_found_at_the_end_of_any_answer(tail: bytes, counts: tuple[int, int]) -> None:
-    assert tokens_in(tail) == counts
+    assert read_tokens(tail) == counts
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_counting(tail: bytes) -> None:
-    assert tokens_in(b'"usage":{' + tail) is not None
+    assert read_tokens(b'"usage":{' + tail) is not None
 
 
 @given(st.text(max_size=50), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_no_text_of_an_answer_is_taken_for_its_usage(text: str, told: int, answered: int) -> None:
     answer = {"choices": [{"message": {"content": f'"usage": {{"prompt_tokens": 1}} {text}'}}]}
     counted = {**answer, "usage": {"prompt_tokens": told, "completion_tokens": answered}}
-    assert tokens_in(orjson.dumps(answer)) == (0, 0)
-    assert tokens_in(orjson.dumps(counted)) == (told, answered)
+    assert read_tokens(orjson.dumps(answer)) == (0, 0)
+    assert read_tokens(orjson.dumps(counted)) == (told, answered)
 
 
 def test_only_the_tail_is_kept() -> None:
