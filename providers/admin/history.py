@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest
 from simple_history.admin import SimpleHistoryAdmin
 from simple_history.template_utils import HistoricalRecordContextHelper
@@ -20,13 +22,62 @@ class _Helper(HistoricalRecordContextHelper):  # type: ignore[misc]
         return super().prepare_delta_change_value(change, value)
 
 
+class _OldVersionForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The form of an old version: its relations are those of then, as far as their other ends are still there."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        record = self.instance._history
+        for relation in record._history_m2m_fields:
+            if relation.name in self.fields:
+                column = f"{relation.m2m_reverse_field_name()}_id"
+                self.initial[relation.name] = list(getattr(record, relation.name).values_list(column, flat=True))
+
+
 class HistoryAdmin(GuardedAdmin, SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
-    """Base of the lists whose rows keep their history."""
+    """Base of the lists whose rows keep their history. Relations are part of a version: one save is one version."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form_class = super().get_form(request, obj, change=change, **kwargs)
+        if not hasattr(obj, "_history"):
+            return form_class
+        return type(form_class.__name__, (_OldVersionForm, form_class), {})
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        last = obj.history.first() if change else None
+        obj.version_before = last.pk if last else 0
         super().save_model(request, obj, form, change)
         if dropped := getattr(obj, "dropped", ()):
             self.message_user(request, dropped_words(dropped), messages.WARNING)
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        _make_one_version(form.instance)
+
+    def history_form_view(
+        self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
+    ) -> Any:
+        with transaction.atomic():
+            return super().history_form_view(request, object_id, version_id, extra_context)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Called at the end of both ways to save a row: its form, and the page of an old version."""
+        _make_one_version(obj)
+        return super().log_change(request, obj, message)
+
     def get_historical_record_context_helper(self, request: HttpRequest, historical_record: Any) -> _Helper:
         return _Helper(self.model, historical_record)
+
+
+def _make_one_version(row: Any) -> None:
+    """Of the versions since `save_model` began, keep the last: a row and each relation are written one by one."""
+    before = getattr(row, "version_before", None)
+    if before is None:
+        return
+    versions = list(row.history.filter(pk__gt=before).order_by("pk"))
+    if len(versions) > 1:
+        first, last = versions[0], versions[-1]
+        last.history_type = first.history_type
+        last.history_change_reason = first.history_change_reason
+        last.save(update_fields=["history_type", "history_change_reason"])
+        row.history.filter(pk__in=[version.pk for version in versions[:-1]]).delete()

@@ -97,7 +97,7 @@ def test_the_later_save_shows_the_change_and_saves_nothing(root, model):
     put(data, my_field, mine)
     type(row).objects.filter(pk=row.pk).update(**{their_field: theirs})
 
-    page = root.post(url_of(row), data)
+    page = root.post(url_of(row), dict(data.lists()))
 
     assert page.status_code == 200
     form = page.context["adminform"].form
@@ -110,7 +110,7 @@ def test_the_later_save_shows_the_change_and_saves_nothing(root, model):
     for name in form.fields:
         again.setlist(name, form.data.getlist(name))
     again[FIELD] = page.context["opened_with"]
-    saved = root.post(url_of(row), again)
+    saved = root.post(url_of(row), dict(again.lists()))
 
     assert saved.status_code == 302, saved.context["adminform"].form.errors
     row.refresh_from_db()
@@ -124,7 +124,7 @@ def test_the_later_save_shows_the_change_and_saves_nothing(root, model):
 @pytest.mark.parametrize("model", ROWS, ids=lambda model: model.__name__)
 def test_a_form_that_nobody_else_touched_is_saved(root, model):
     row = ROWS[model][0]()
-    saved = root.post(url_of(row), opened(root, row))
+    saved = root.post(url_of(row), dict(opened(root, row).lists()))
     assert saved.status_code == 302, saved.context["adminform"].form.errors
 
 
@@ -135,7 +135,7 @@ def test_both_values_of_a_field_stand_there_with_who_and_when(root, bob):
     row.prefix_id, row._history_user = "theirs", bob
     row.save()
 
-    errors = str(root.post(url_of(row), data).context["adminform"].form.non_field_errors())
+    errors = str(root.post(url_of(row), dict(data.lists())).context["adminform"].form.non_field_errors())
 
     assert str(bob) in errors
     assert "now “theirs”, yours “mine”" in errors
@@ -148,7 +148,7 @@ def test_groups_that_somebody_else_changed_are_no_less_a_conflict(root):
     data["name"] = "Mine"
     row.groups.add(sales)
 
-    page = root.post(url_of(row), data)
+    page = root.post(url_of(row), dict(data.lists()))
 
     assert "Sales" in str(page.context["adminform"].form.non_field_errors())
     row.refresh_from_db()
@@ -160,6 +160,6 @@ def test_a_form_without_the_mark_of_its_opening_is_saved_as_before(root):
     data = opened(root, row)
     del data[FIELD]
     data["name"] = "By a script"
-    root.post(url_of(row), data)
+    root.post(url_of(row), dict(data.lists()))
     row.refresh_from_db()
     assert row.name == "By a script"
