@@ -83,7 +83,7 @@ class Measured:
         self._durations[area].observe(seconds)
 
 
-class Standing:
+class RowGauges:
     """What the rows say, asked at each scrape: the same in whichever process it happens."""
 
     def collect(self) -> Iterator[Metric]:
@@ -118,5 +118,5 @@ def page() -> bytes:
     else:
         counters = own
     rows = CollectorRegistry(auto_describe=False)
-    rows.register(Standing())  # type: ignore[arg-type]
+    rows.register(RowGauges())  # type: ignore[arg-type]
     return generate_latest(counters) + generate_latest(rows)

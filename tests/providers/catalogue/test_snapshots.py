@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from providers import background, catalogue, runtime, versioning
 from providers.catalogue import health, snapshot_loader, snapshots
-from providers.errors import ConfigurationError
+from providers.errors import Unavailable
 from providers.models import ChatModel, ConfigVersion, Connection, GatewaySettings, ModelSource
 from providers.relay import routing
 
@@ -218,7 +218,7 @@ async def test_without_any_snapshot_a_database_that_is_away_is_said_in_words(mon
     monkeypatch.setattr(snapshot_loader, "load_version", away)
     await sync_to_async(runtime.replace)()
 
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(Unavailable) as caught:
         await catalogue.snapshot()
     assert caught.value.code == "database_unavailable"
     assert caught.value.status == 503
