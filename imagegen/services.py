@@ -132,6 +132,12 @@ def cancel_job(job: ImageJob) -> None:
     jobs.cancel(job)
 
 
+def cancel_all(user_id: int) -> None:
+    """The same for all open jobs of this person."""
+    for job in ImageJob.objects.filter(user_id=user_id, state__in=ImageJob.OPEN):
+        jobs.cancel(job)
+
+
 def retry_job(caller: Caller, job: ImageJob) -> ImageJob:
     """The same request once more, as a new job of the caller's.
 

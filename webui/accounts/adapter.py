@@ -13,8 +13,9 @@ from django.shortcuts import redirect
 
 from providers.process import waiting
 from providers.secrets import tokens
-from webui.accounts import linking, links
+from webui.accounts import addresses, linking, links
 from webui.accounts.cookies import remember_language, remember_theme
+from webui.models import User
 
 # Pages that say for themselves that one is signed in or out now.
 SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
@@ -58,12 +59,26 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return bool(settings.ENABLE_OAUTH_SIGNUP)
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """An account that is here already is opened by its password once, unless the setting has done so."""
-        if sociallogin.is_existing or sociallogin.state.get("process") != AuthProcess.LOGIN:
+        """An account that is here already is opened by its password once, or by its address where the setting says so.
+
+        Whoever comes with a verified address is its owner: what a stranger prepared under it is emptied first.
+        """
+        if sociallogin.state.get("process") != AuthProcess.LOGIN:
+            return
+        if sociallogin.is_existing:
+            if sociallogin.account.pk is None:  # the account was found by its address
+                self._take(sociallogin.user)
             return
         if linking.account_of(sociallogin) is not None:
             linking.keep(request, sociallogin)
             raise ImmediateHttpResponse(redirect("account_link"))
+
+    @staticmethod
+    def _take(user: User) -> None:
+        if not user.is_active:
+            raise ImmediateHttpResponse(redirect("account_inactive"))
+        addresses.prove(user)
+        user.refresh_from_db()
 
     def serialize_instance(self, instance: Any) -> dict[str, Any]:
         """A sign-in that waits for something stands in the session: its tokens are encrypted there too."""

@@ -4,9 +4,11 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from providers.errors import BadRequest, Conflict
+from webui.accounts import addresses
 from webui.models import User
 
 
@@ -24,7 +26,10 @@ def create_account(email: str, *, name: str = "", password: str | None = None, a
     if User.objects.filter(email__iexact=email).exists():
         raise Conflict(_("There is an account with the e-mail address %(email)s already.") % {"email": email})
     create = User.objects.create_superuser if admin else User.objects.create_user
-    return create(email, password, name=name)
+    with transaction.atomic():
+        user = create(email, password, name=name)
+        addresses.vouch_for(user)
+    return user
 
 
 def account_with(email: str) -> User | None:

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from providers.errors import NotFound
+from webui.accounts import addresses
 from webui.models import SetupLink, User
 
 LINK_LIFETIME = timedelta(hours=24)
@@ -49,6 +50,7 @@ def create_first_administrator(token: str, *, email: str, name: str, password: s
         if not is_valid(token):
             raise NotFound("This link has ended.")
         user = User.objects.create_superuser(email, password, name=name)
+        addresses.vouch_for(user)
         SetupLink.objects.all().delete()
     return user
 

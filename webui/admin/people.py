@@ -28,7 +28,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelect2Multiple
 from chat.models import Chat
 from providers.admin.conflicts import GuardedAdmin
 from providers.models import ClientKey
-from webui.accounts import links, services
+from webui.accounts import addresses, links, services
 from webui.models import User
 
 admin.site.unregister(Group)
@@ -214,6 +214,8 @@ class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
         if obj.is_superuser:
             obj.is_staff = True
         super().save_model(request, obj, form, change)
+        if not change or "email" in form.changed_data:
+            addresses.vouch_for(obj)
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         response = super().response_add(request, obj, post_url_continue)

@@ -170,7 +170,7 @@ def test_a_set_password_link_signs_in_and_works_once(client, alice):
     assert "This link has ended" in client.get(link, follow=True).content.decode()
 
 
-@pytest.mark.parametrize("name", ["account_email", "account_confirm_email", "account_reauthenticate"])
+@pytest.mark.parametrize("name", ["account_email", "account_reauthenticate"])
 def test_what_the_site_does_not_use_does_not_exist(name):
     from django.urls import NoReverseMatch
 
