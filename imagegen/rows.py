@@ -13,6 +13,7 @@ from providers import catalogue
 from providers.errors import ConfigurationError
 from providers.http import Limits, Tls
 from providers.upstream import headers
+from providers.upstream.header_templates import is_template
 
 ANSWER_BYTES = 512 * 2**20  # the largest answer an engine may send: ten large pictures as base64
 
@@ -63,6 +64,7 @@ def _from_connection(connection_id: int) -> Mapping[str, Any]:
     return {
         "url": facts.base_url,
         "secret": "",
+        "secret_headers": frozenset(name.lower() for name, value in facts.headers.items() if not is_template(value)),
         "version": facts.api_version,
         "auth": partial(headers.headers_for_blocking, facts, caller=None),
         "tls": facts.tls,

@@ -434,7 +434,10 @@ LOGGING = {
         "django.request": {"level": "ERROR"},  # what callers get wrong is told to them
         "django.channels.server": {"level": "WARNING"},
         "aiohttp.access": {"level": "WARNING"},
-        "azure": {"level": "WARNING"},  # tells every request and its headers otherwise
+        # At a finer level they write what they send: headers, signatures, session keys among the parameters.
+        "azure": {"level": "WARNING"},
+        "botocore": {"level": "INFO"},
+        "django.db.backends": {"level": "INFO"},
     },
 }
 

@@ -41,7 +41,8 @@ async def search(query: str, switches: Switches) -> list[Result]:
     if switches.web_search_key:
         headers["Authorization"] = f"Bearer {switches.web_search_key}"
     url = address_for(switches.web_search_url, query[:MAX_QUERY])
-    async with http.stream("GET", url, headers=headers, limits=LIMITS) as answer:
+    secrets = http.secrets_of([switches.web_search_key], (), switches.web_search_url)
+    async with http.stream("GET", url, headers=headers, limits=LIMITS, secrets=secrets) as answer:
         body = await answer.read()
     if answer.status >= 300:
         raise _refusal(answer, body, keyed=bool(switches.web_search_key))

@@ -35,6 +35,8 @@ from providers.errors import (
 )
 from providers.http import Limits, Tls
 from providers.http.policy import origin
+from providers.http.redaction import credential_in
+from providers.upstream.header_templates import is_template
 
 __all__ = [
     "Cancelled",
@@ -70,6 +72,7 @@ class EngineConfig:
     dropped: frozenset[str] = frozenset()  # parameters that this engine answered with "unknown" before (`Learned`)
     options: Mapping[str, Any] = field(default_factory=dict)  # further declared fields of the kind, by name
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # further headers for every call
+    secret_headers: frozenset[str] = frozenset()  # names in lower case of those of the connection that hold secrets
     auth: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
     """Blocking; the authentication headers of a connection with an auth type. None: the engine presents `secret`."""
     limits: Limits = field(default_factory=lambda: Limits(max_bytes=256 * 2**20))
@@ -234,6 +237,14 @@ class Engine:
             return {**config.headers, **config.auth()}
         return {**config.headers, **({"Authorization": f"Bearer {config.secret}"} if config.secret else {})}
 
+    def secrets(self, config: EngineConfig) -> http.Secrets:
+        """What the upstream may quote and nobody may read."""
+        headers = self.headers(config)
+        own = {name.lower() for name, value in config.headers.items() if not is_template(value)}
+        secret = config.secret_headers | own
+        keys = [config.secret, *(credential_in(name, value) for name, value in headers.items())]
+        return http.secrets_of(keys, [pair for pair in headers.items() if pair[0].lower() in secret], config.url)
+
     def call(
         self,
         config: EngineConfig,
@@ -302,9 +313,9 @@ class Engine:
     @contextmanager
     def calling(self, config: EngineConfig, run: Run | None) -> Iterator[dict[str, Any]]:
         """The options of a call through `providers.http`: limits, TLS, abort handle. Raises Cancelled for the run."""
-        limits = config.limits
+        limits, secrets = config.limits, self.secrets(config)
         if run is None:
-            yield {"limits": limits, "tls": config.tls}
+            yield {"limits": limits, "tls": config.tls, "secrets": secrets}
             return
         run.check()
         left = run.remaining()
@@ -313,7 +324,7 @@ class Engine:
         abort = http.Abort()
         try:
             with run.on_cancel(abort.fire):
-                yield {"limits": limits, "tls": config.tls, "abort": abort}
+                yield {"limits": limits, "tls": config.tls, "secrets": secrets, "abort": abort}
         except NetworkError:
             if run.cancelled():
                 raise Cancelled from None

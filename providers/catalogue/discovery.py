@@ -10,12 +10,12 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from django.conf import settings
 from django.db.models import Q
@@ -28,7 +28,7 @@ from providers.facts import Caller, ConnectionFacts
 from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
 from providers.process import waiting
 from providers.upstream import kinds, model_lists
-from providers.upstream.headers import headers_for, headers_for_blocking
+from providers.upstream.headers import headers_for, headers_for_blocking, secrets_in
 from providers.upstream.model_lists import ListedModel
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds between two checks whether a list is old
@@ -59,6 +59,15 @@ class RefreshResult:
     gone: int = 0
     ms: int = 0
     error: GatewayError | None = None
+
+
+class _ListCall(TypedDict):
+    """The options of a call that asks for a list."""
+
+    headers: Mapping[str, str]
+    limits: http.Limits
+    tls: http.Tls
+    secrets: http.Secrets
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -214,9 +223,8 @@ def list_models(row: Connection, *, by: Caller | None = None) -> list[ListedMode
 
 def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[ListedModel]:
     """Ask a server for its list, in this thread. Raises GatewayError."""
-    headers = headers_for_blocking(facts, caller=by)
-    for url in kinds.of(facts).list_urls(facts):
-        answer = http.request("GET", url, headers=headers, limits=model_lists.limits_of(facts), tls=facts.tls)
+    for url, options in _list_calls(facts, kinds.of(facts).list_urls(facts), headers_for_blocking(facts, caller=by)):
+        answer = http.request("GET", url, **options)
         if answer.status != 404:
             break
     return model_lists.read_list(answer.status, answer.content, answer.headers)
@@ -236,13 +244,13 @@ def probe(facts: ConnectionFacts, *, by: Caller | None = None) -> int | None:
 def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingResponse:
     """The response of a server to a check: the refusal of the key, where the list does not check it, else the list."""
     headers = headers_for_blocking(facts, caller=by)
-    limits = model_lists.limits_of(facts)
-    if (url := kinds.proof_url(facts)) is not None:
-        proof = http.request("GET", url, headers=headers, limits=limits, tls=facts.tls)
+    proof_url = kinds.proof_url(facts)
+    for url, options in _list_calls(facts, [proof_url] if proof_url is not None else [], headers):
+        proof = http.request("GET", url, **options)
         if proof.status in (401, 403):
             return proof
-    for url in kinds.probe_urls(facts):
-        answer = http.request("GET", url, headers=headers, limits=limits, tls=facts.tls)
+    for url, options in _list_calls(facts, kinds.probe_urls(facts), headers):
+        answer = http.request("GET", url, **options)
         if answer.status != 404:
             break
     return answer
@@ -250,15 +258,25 @@ def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.Bl
 
 async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
     """Ask a server for its list, on the event loop, without a caller. Raises GatewayError."""
-    headers = await headers_for(facts)
-    for url in kinds.of(facts).list_urls(facts):
-        async with http.stream(
-            "GET", url, headers=headers, limits=model_lists.limits_of(facts), tls=facts.tls
-        ) as answer:
+    for url, options in _list_calls(facts, kinds.of(facts).list_urls(facts), await headers_for(facts)):
+        async with http.stream("GET", url, **options) as answer:
             body = await answer.read()
         if answer.status != 404:
             break
     return model_lists.read_list(answer.status, body, {name.lower(): value for name, value in answer.headers})
+
+
+def _list_calls(
+    facts: ConnectionFacts, urls: Iterable[str], headers: Mapping[str, str]
+) -> list[tuple[str, "_ListCall"]]:
+    """The calls that ask for a list, one after the other: URL and options."""
+    options: _ListCall = {
+        "headers": headers,
+        "limits": model_lists.limits_of(facts),
+        "tls": facts.tls,
+        "secrets": secrets_in(facts, headers),
+    }
+    return [(url, options) for url in urls]
 
 
 def _note_listed(connection_id: int) -> None:

@@ -11,16 +11,19 @@ from providers.http.blocking import BlockingResponse, fetch, request, stream_blo
 from providers.http.bodies import PiecewiseBody
 from providers.http.local import LocalServer, register_local
 from providers.http.policy import Limits, Reach, Tls
+from providers.http.redaction import NO_SECRETS, Secrets, secrets_of
 from providers.http.sockets import WebSocket, websocket
 from providers.http.streaming import StreamedResponse, aclose, stream
 
 __all__ = [
+    "NO_SECRETS",
     "Abort",
     "BlockingResponse",
     "Limits",
     "LocalServer",
     "PiecewiseBody",
     "Reach",
+    "Secrets",
     "StreamedResponse",
     "Tls",
     "WebSocket",
@@ -28,6 +31,7 @@ __all__ = [
     "fetch",
     "register_local",
     "request",
+    "secrets_of",
     "stream",
     "stream_blocking",
     "websocket",

@@ -22,6 +22,7 @@ from providers.errors import GatewayError, ProviderError
 from providers.http import _urllib3_private, failures, local
 from providers.http.abort import Abort
 from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context
+from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import waiting
 
 DEFAULT_LIMITS = Limits()
@@ -49,16 +50,31 @@ class _VettedAdapter(_Adapter):
 class BlockingResponse:
     """The response of a server; `headers` has lower-case names. Read the body from `content` or, once, `iter_bytes`."""
 
-    def __init__(self, response: requests.Response, limits: Limits, started: float) -> None:
+    def __init__(
+        self, response: requests.Response, limits: Limits, started: float, secrets: Secrets = NO_SECRETS
+    ) -> None:
         self._response = response
+        self._secrets = secrets
         self._limits = limits
         self._ends = None if limits.total is None else started + limits.total
         self._content: bytes | None = None
         self.status: int = response.status_code
-        self.headers: dict[str, str] = {name.lower(): value for name, value in response.headers.items()}
+        headers = secrets.clean_headers(list(response.headers.items()))
+        self.headers: dict[str, str] = {name.lower(): value for name, value in headers}
 
     def iter_bytes(self) -> Iterator[bytes]:
         """The body as it arrives. Raises NetworkError, UpstreamTimeout, and ProviderError (`answer_too_large`)."""
+        if not self._secrets:
+            yield from self._pieces()
+            return
+        cleaner = self._secrets.cleaner(error=self.status >= 400)
+        for piece in self._pieces():
+            if cleaned := cleaner.feed(piece):
+                yield cleaned
+        if held := cleaner.flush():
+            yield held
+
+    def _pieces(self) -> Iterator[bytes]:
         raw = self._response.raw
         remaining = self._limits.max_bytes
         timeout = self._limits.first_byte
@@ -101,7 +117,9 @@ class BlockingResponse:
             return json_bodies.parse_answer(self.content)
         except ValueError as error:
             raise ProviderError(
-                _("The provider's answer is not JSON."), code="invalid_answer", provider=self.text[:500]
+                _("The provider's answer is not JSON."),
+                code="invalid_answer",
+                provider=self._secrets.clean_text(self.text[:1000])[:500],
             ) from error
 
 
@@ -118,6 +136,7 @@ class CallOptions(TypedDict, total=False):
     tls: Tls
     reach: Reach
     trusted_origin: str  # may be private even under Reach.PUBLIC
+    secrets: Secrets  # that the response must not tell
     abort: Abort | None  # a handle to end the call, which then raises NetworkError
 
 
@@ -162,7 +181,7 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _translated(error) from error
         with response:
-            yield BlockingResponse(response, limits, started)
+            yield BlockingResponse(response, limits, started, options.get("secrets", NO_SECRETS))
 
 
 def fetch(
@@ -173,6 +192,7 @@ def fetch(
     trusted_origin: str = "",
     headers: Mapping[str, str] | None = None,
     tls: Tls = DEFAULT_TLS,
+    secrets: Secrets = NO_SECRETS,
     abort: Abort | None = None,
 ) -> tuple[bytes, str]:
     """The bytes and the content type at a URL. Follows up to five redirects, each checked like the first address.
@@ -189,6 +209,7 @@ def fetch(
             tls=tls if origin(url) == first else DEFAULT_TLS,
             reach=reach,
             trusted_origin=trusted_origin,
+            secrets=secrets,
             abort=abort,
         ) as response:
             if response.status in FOLLOWED and "location" in response.headers:

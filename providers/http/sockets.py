@@ -5,6 +5,7 @@ seconds notices a peer that is gone without closing.
 """
 
 import json
+import logging
 import socket
 import ssl
 import time
@@ -21,6 +22,7 @@ from providers.errors import GatewayError, ProviderError
 from providers.http import failures, local
 from providers.http.abort import Abort
 from providers.http.policy import DEFAULT_PORTS, Limits, Reach, Tls, origin, tls_context, vet
+from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import waiting
 
 DEFAULT_LIMITS = Limits()
@@ -31,21 +33,32 @@ CLOSE_SECONDS = 1.0  # how long the peer may take to confirm the end
 MAX_FRAME = 64 * 2**20  # bytes; the library's own limit of 1 MB is smaller than an image
 
 
+class _WithoutFrames(logging.LoggerAdapter[logging.Logger]):
+    """The library writes every header and frame at level DEBUG, the key among them: nothing below INFO is written."""
+
+    def isEnabledFor(self, level: int) -> bool:
+        return level > logging.DEBUG and super().isEnabledFor(level)
+
+
 class WebSocket:
     """An open WebSocket. Every method raises NetworkError once the peer is gone."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, secrets: Secrets = NO_SECRETS) -> None:
         self._connection = connection
+        self._secrets = secrets
 
     def receive(self, timeout: float | None = None) -> str | bytes | None:
         """The next message, text or bytes; None where none came within `timeout` seconds."""
         waiting.give_back()
         try:
-            return self._connection.recv(timeout)
+            message = self._connection.recv(timeout)
         except TimeoutError:
             return None
         except (exceptions.ConnectionClosed, OSError) as error:
             raise _translated(error) from error
+        if isinstance(message, bytes) or not self._secrets:
+            return message  # bytes are pictures
+        return self._secrets.clean(message.encode()).decode()
 
     def send_json(self, value: Any) -> None:
         waiting.give_back()
@@ -64,6 +77,7 @@ def websocket(
     tls: Tls = DEFAULT_TLS,
     reach: Reach = Reach.CONFIGURED,
     trusted_origin: str = "",
+    secrets: Secrets = NO_SECRETS,
     abort: Abort | None = None,
 ) -> Iterator[WebSocket]:
     """Open a WebSocket at an http(s) or ws(s) URL; leaving the context closes it.
@@ -101,13 +115,14 @@ def websocket(
                     ping_timeout=PING_SECONDS,
                     close_timeout=CLOSE_SECONDS,
                     max_size=limits.max_bytes or MAX_FRAME,
+                    logger=_WithoutFrames(logging.getLogger(__name__)),
                 )
             )
         except (exceptions.WebSocketException, OSError, ValueError) as error:
-            raise _translated(error) from error
+            raise _translated(error, secrets) from error
         if abort:
             abort.watch(connection.socket)  # the TLS socket has replaced ours
-        yield WebSocket(connection)
+        yield WebSocket(connection, secrets)
 
 
 def _connected(host: str, port: int, reach: Reach, timeout: float | None) -> socket.socket:
@@ -136,12 +151,12 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def _translated(error: BaseException) -> GatewayError:
+def _translated(error: BaseException, secrets: Secrets = NO_SECRETS) -> GatewayError:
     match error:
         case exceptions.InvalidStatus():
             words = ""
             with suppress(AttributeError, UnicodeDecodeError):
-                words = (error.response.body or b"").decode()[:500]
+                words = secrets.clean(bytes(error.response.body or b""), error=True).decode()[:500]
             return ProviderError(
                 _("The provider does not open a WebSocket."),
                 code="websocket_refused",

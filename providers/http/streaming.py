@@ -22,6 +22,7 @@ from providers.errors import GatewayError
 from providers.http import _aiohttp_private, failures, local
 from providers.http.bodies import PiecewiseBody
 from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
+from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import waiting
 
 LARGE_BODY = 2**18  # bytes; a larger body is written in pieces, so that the loop is not blocked
@@ -130,17 +131,38 @@ class StreamedResponse(PiecewiseBody):
     large.
     """
 
-    __slots__ = ("_remaining", "_response", "_timed_out", "headers", "status")
+    __slots__ = ("_cleaner", "_failure", "_remaining", "_response", "_timed_out", "headers", "status")
 
-    def __init__(self, response: aiohttp.ClientResponse, max_bytes: int | None) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, max_bytes: int | None, secrets: Secrets = NO_SECRETS) -> None:
         self._response = response
         self._remaining = max_bytes
         self._timed_out = False
+        self._failure: GatewayError | None = None  # that stands behind bytes which were held back
         self.status = response.status
-        self.headers: list[tuple[str, str]] = list(response.headers.items())
+        self._cleaner = secrets.cleaner(error=self.status >= 400) if secrets else None
+        self.headers = secrets.clean_headers(list(response.headers.items()))
 
     async def read_some(self) -> bytes:
         """The bytes that have arrived, waiting for some; b"" at the end of the body. Never reads ahead."""
+        cleaner = self._cleaner
+        if cleaner is None:
+            return await self._read()
+        if self._failure is not None:
+            raise self._failure
+        while True:
+            try:
+                piece = await self._read()
+            except GatewayError as error:
+                if not (held := cleaner.flush()):
+                    raise
+                self._failure = error
+                return held
+            if not piece:
+                return cleaner.flush()
+            if cleaned := cleaner.feed(piece):
+                return cleaned
+
+    async def _read(self) -> bytes:
         content = self._response.content
         try:
             piece: bytes = await content.readany()
@@ -167,7 +189,7 @@ class stream:
     of a generator, because every call to a model passes here and a generator is slower.
     """
 
-    __slots__ = ("_limits", "_reach", "_request", "_response", "_timer", "_url")
+    __slots__ = ("_limits", "_reach", "_request", "_response", "_secrets", "_timer", "_url")
 
     def __init__(
         self,
@@ -179,8 +201,10 @@ class stream:
         limits: Limits = DEFAULT_LIMITS,
         tls: Tls = DEFAULT_TLS,
         reach: Reach = Reach.CONFIGURED,
+        secrets: Secrets = NO_SECRETS,
     ) -> None:
         self._url = url
+        self._secrets = secrets
         self._limits = limits
         self._reach = reach
         self._request = (method, headers, body, limits, tls)
@@ -195,7 +219,7 @@ class stream:
             self._url = await waiting.in_own_thread(local.locate, self._url)
         self._response = response = await _send(await _session(loop, self._reach), self._url, *self._request)
         _aiohttp_private.set_read_timeout(response, limits.idle)  # until now the limit of the first byte holds
-        streamed = StreamedResponse(response, limits.max_bytes)
+        streamed = StreamedResponse(response, limits.max_bytes, self._secrets)
         if ends is not None:
             self._timer = loop.call_at(ends, streamed._give_up)
         return streamed

@@ -18,10 +18,10 @@ from providers.relay.operations import Operation
 from providers.relay.relay_request import RelayRequest, admit
 from providers.speech.clips import Clip
 from providers.upstream.error_bodies import error_of
-from providers.upstream.headers import plain
+from providers.upstream.headers import plain, secrets_in
 
 # The provider's headers that are passed to the client. Others are not: those of the hop, cookies, server names. The
-# length is, because the bytes are unchanged, and the client then notices a body that breaks off.
+# length is, because the number of bytes is unchanged, and the client then notices a body that breaks off.
 PASSED = frozenset(
     {
         "content-type",
@@ -131,7 +131,10 @@ class ProviderResponse(RelayResponse):
         """Send the request and wait for the first byte. Raises NetworkError and its children; it is closed then."""
         connection = source.connection
         limits = connection.limits if self._operation.streams(self._request.payload) else _whole(connection.limits)
-        self._stream = http.stream("POST", url, headers=headers, body=body, limits=limits, tls=connection.tls)
+        secrets = secrets_in(connection, headers)
+        self._stream = http.stream(
+            "POST", url, headers=headers, body=body, limits=limits, tls=connection.tls, secrets=secrets
+        )
         try:
             with self._standing:
                 self._answer = answer = await self._stream.__aenter__()

@@ -18,9 +18,11 @@ from providers.auth import AUTH_TYPES, NOBODY, AuthType, CallerIdentity
 from providers.errors import ConfigurationError
 from providers.facts import Caller, ConnectionFacts
 from providers.fields import UNREADABLE
+from providers.http import Secrets, secrets_of
+from providers.http.redaction import credential_in
 from providers.process import waiting
 from providers.upstream import kinds, oauth
-from providers.upstream.header_templates import VARIABLE, VARIABLES
+from providers.upstream.header_templates import VARIABLE, VARIABLES, is_template
 
 JWT_SECONDS = 300
 # Printable ASCII stays as it is. Anything else could end a header or be read differently by servers: it is quoted.
@@ -66,6 +68,21 @@ def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purp
     if connection.headers:
         _add_custom(headers, connection.headers, _variables(purpose))
     return headers
+
+
+def secrets_in(connection: ConnectionFacts, headers: Mapping[str, str]) -> Secrets:
+    """The secrets of a call with these headers, which its server may quote: key, tokens, cookies, custom values."""
+    custom = {name.lower(): value for name, value in connection.headers.items() if not is_template(value)}
+    keys = [connection.secret]
+    for name, value in headers.items():
+        if credential := credential_in(name, value):
+            keys.append(credential)
+        elif name == "Cookie":
+            keys += [pair.partition("=")[2] for pair in value.split("; ")]
+        elif name.endswith("User-Jwt"):
+            keys.append(value)
+    own = [(name, value) for name, value in headers.items() if name.lower() in custom]
+    return secrets_of(keys, own, connection.base_url)
 
 
 # --- authentication ---------------------------------------------------------------------------------------------------

@@ -183,6 +183,7 @@ def _request_token(app: Any, config: dict[str, Any], refresh_token: str) -> dict
         auth=(app.client_id, app.secret) if basic else None,
         headers={"Accept": "application/json"},
         limits=LIMITS,
+        secrets=http.secrets_of([app.secret, refresh_token], only_errors=True),
     )
     if answer.status in (400, 401):
         raise _expired()

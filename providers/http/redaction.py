@@ -1,0 +1,226 @@
+"""Secrets of a call are replaced in everything that its server answers, before anybody shows, stores or logs it.
+
+Servers quote what they were sent: a refused key in an error, a header in a list, a password in a page of a proxy. Each
+byte of a secret becomes another one, so the length stays what the response declares. Secrets that look like ordinary
+words (a header with a team's name) are replaced in errors only, because a model's answer may hold the same word.
+"""
+
+import base64
+import binascii
+import html
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+SHORTEST_CERTAIN = 8  # characters; shorter secrets are replaced in errors only
+SHORTEST_KEY, SHORTEST_HEADER = 4, 6  # shorter ones nowhere
+# What people enter where a server asks for no key, and what every error consists of: no secrets, and often in answers.
+ORDINARY = frozenset(
+    """
+    anything changeme code default detail details dummy empty error errors false key lm-studio localai message messages
+    model models no-key no-key-required none not-needed nokey null object ollama openai param password placeholder
+    secret sk-no-key-required sk-none status test token true type unused user vllm xxxx
+    """.split()  # noqa: SIM905  words read better than quoted words
+)
+KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key"})
+_SECRET_NAME = re.compile(
+    r"(?:^|[-_])(?:api-?key|auth|authorization|cookie|credentials?|jwt|key|passwd|password|secret|signature|token)"
+    r"(?:$|[-_\d])",
+    re.IGNORECASE,
+)
+_RANDOM = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[A-Za-z0-9_.~+/=-]{12,}")
+# Versions, dates and media types look random and are none.
+_TELLING = re.compile(r"\d{4}-\d\d-\d\d\b.*|[a-z]+/[a-z0-9.+-]+|[a-z-]+=[a-z0-9]{1,4}")
+# Where a stream or a body with status 200 tells of an error.
+_ERROR = re.compile(
+    rb'"error"\s*:(?!\s*(?:null\b|false\b|""|\{\}))|"exception_message"|event:\s*error|(?:^|\n)error\s*:'
+    rb'|"type"\s*:\s*"error"'
+)
+MARK = 40  # bytes; longer than what it finds
+LARGE = 2**14  # bytes; in what is larger, a picture, only beginning and end are looked at for it
+
+
+class Secrets:
+    """What is replaced: `always` in every body, `in_errors` in those of errors as well."""
+
+    __slots__ = ("always", "ends", "in_errors", "longest")
+
+    def __init__(self, always: Iterable[str] = (), in_errors: Iterable[str] = ()) -> None:
+        self.always = _forms(always)
+        self.in_errors = _forms([*always, *in_errors])
+        self.longest = max(map(len, self.in_errors), default=0)
+        self.ends = frozenset(byte for secret in self.in_errors for byte in secret[:-1])  # of a secret that is cut
+
+    def __bool__(self) -> bool:
+        return bool(self.in_errors)
+
+    def clean(self, data: bytes, *, error: bool = False) -> bytes:
+        """A whole body, or a piece that cuts no secret in two. `error`: it is known to tell of an error."""
+        return self.replace(data, self.in_errors if error or _tells_of_error(data) else self.always)
+
+    @staticmethod
+    def replace(data: bytes, secrets: Iterable[bytes]) -> bytes:
+        for secret in secrets:
+            if secret in data:
+                # A number stays one: it may stand in JSON without quotes.
+                data = data.replace(secret, (b"1" if secret.isdigit() else b"*") * len(secret))
+        return data
+
+    def clean_text(self, text: str) -> str:
+        """Words that are shown as an error."""
+        return self.clean(text.encode(errors="surrogatepass"), error=True).decode(errors="surrogatepass")
+
+    def clean_headers(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The headers of a response."""
+        text = "\n".join(value for _name, value in headers).encode(errors="replace")
+        if not any(secret in text for secret in self.always):
+            return headers
+        return [(name, self.clean(value.encode(errors="replace")).decode()) for name, value in headers]
+
+    def cleaner(self, *, error: bool = False) -> "Cleaner":
+        return Cleaner(self, error=error)
+
+
+def _tells_of_error(data: bytes) -> bool:
+    if len(data) > LARGE:
+        data = data[: LARGE // 2] + data[-LARGE // 2 :]
+    return (b"error" in data or b"exception" in data) and _ERROR.search(data) is not None
+
+
+class Cleaner:
+    """Cleans a body that comes in pieces. Holds back the bytes at the end of a piece that may begin a secret."""
+
+    __slots__ = ("_before", "_error", "_held", "_in_frame", "_secrets")
+
+    def __init__(self, secrets: Secrets, *, error: bool) -> None:
+        self._secrets = secrets
+        self._error = error
+        self._in_frame = False  # whether the piece before ended within a frame that tells of an error
+        self._before = b""  # the end of the piece before, for a mark that is cut in two
+        self._held = b""
+
+    def feed(self, piece: bytes) -> bytes:
+        """What can go on now; b"" where all of it is held back."""
+        if self._held:
+            piece = self._held + piece
+            self._held = b""
+        error = self._error or self._in_frame or _tells_of_error(self._before + piece)
+        whole = piece.endswith((b"\n\n", b"\n\r\n"))
+        self._in_frame, self._before = error and not whole, b"" if whole else piece[-MARK:]
+        secrets = self._secrets
+        piece = secrets.replace(piece, secrets.in_errors if error else secrets.always)
+        if piece and piece[-1] in secrets.ends and (count := self._begun(piece)):
+            self._held = piece[-count:]
+            return piece[:-count]
+        return piece
+
+    def flush(self) -> bytes:
+        """The bytes that were held back and are no secret."""
+        held, self._held = self._held, b""
+        return held
+
+    def _begun(self, piece: bytes) -> int:
+        """How many bytes at the end begin a secret; 0 for none."""
+        tail = piece[1 - self._secrets.longest :]
+        count = 0
+        for secret in self._secrets.in_errors:
+            start = tail.find(secret[:1])
+            while start >= 0:
+                rest = tail[start:]
+                if len(rest) < len(secret) and secret.startswith(rest):
+                    count = max(count, len(rest))
+                    break
+                start = tail.find(secret[:1], start + 1)
+        return count
+
+
+# --- what is a secret -------------------------------------------------------------------------------------------------
+
+
+def secrets_of(
+    keys: Iterable[str] = (), headers: Iterable[tuple[str, str]] = (), *urls: str, only_errors: bool = False
+) -> Secrets:
+    """The secrets of a call: its keys (a password, a token), headers whose values are nobody's business, and whatever
+    its URLs hold. `only_errors`: its server's ordinary answers may well hold them.
+    """
+    return _known(tuple(keys), tuple(headers), urls, only_errors)
+
+
+@lru_cache(maxsize=1024)
+def _known(
+    keys: tuple[str, ...], headers: tuple[tuple[str, str], ...], urls: tuple[str, ...], only_errors: bool
+) -> Secrets:
+    certain: list[str] = []
+    possible: list[str] = []
+    for key in [*keys, *(part for url in urls for part in _in_url(url))]:
+        for part in _parts(key):
+            if len(part) >= SHORTEST_KEY:
+                (certain if len(part) >= SHORTEST_CERTAIN else possible).append(part)
+    for name, value in headers:
+        for part in _parts(value):
+            if len(part) >= SHORTEST_HEADER:
+                (certain if len(part) >= SHORTEST_CERTAIN and _is_certain(name, value) else possible).append(part)
+    return Secrets((), [*certain, *possible]) if only_errors else Secrets(certain, possible)
+
+
+def credential_in(name: str, value: str) -> str:
+    """The key in one of `KEY_HEADERS`, without its scheme; empty for another header."""
+    return value.partition(" ")[2].strip() or value if name.lower() in KEY_HEADERS else ""
+
+
+def _is_certain(name: str, value: str) -> bool:
+    """Whether a header holds a secret for sure, by its name or by a value that is no word."""
+    return bool(_SECRET_NAME.search(name) or (_RANDOM.fullmatch(value) and not _TELLING.fullmatch(value)))
+
+
+def _parts(value: str) -> list[str]:
+    """A value and the secrets within it: without its scheme, the password of `user:password`, also in base64."""
+    parts = [value]
+    scheme, _space, rest = value.partition(" ")
+    if scheme.lower() in ("bearer", "basic", "token", "key", "apikey") and rest:
+        parts.append(rest.strip())
+        if scheme.lower() == "basic":
+            parts += _decoded(rest.strip())
+    user, colon, password = parts[-1].partition(":")
+    if colon and user and "://" not in parts[-1]:
+        parts.append(password)
+    return parts
+
+
+def _decoded(text: str) -> list[str]:
+    try:
+        return [base64.b64decode(text, validate=True).decode()]
+    except (binascii.Error, UnicodeDecodeError):
+        return []
+
+
+def _in_url(url: str) -> list[str]:
+    """The password in an address, and the values of its parameters that are called like a secret."""
+    parts = urlsplit(url)
+    found = [unquote(parts.password)] if parts.password else []
+    for pair in parts.query.split("&"):
+        name, _equals, value = pair.partition("=")
+        if value and _SECRET_NAME.search(name):
+            found.append(unquote(value))
+    return found
+
+
+def _forms(values: Iterable[str]) -> tuple[bytes, ...]:
+    """The values as servers write them: as they are, in URLs, in JSON, in HTML, in base64; the longest first."""
+    found: set[bytes] = set()
+    for value in values:
+        if not value or value.lower() in ORDINARY:
+            continue
+        in_json = json.dumps(value)[1:-1]
+        texts = {value, quote(value, safe=""), quote(value), quote_plus(value), in_json, in_json.replace("/", "\\/")}
+        texts |= {json.dumps(value, ensure_ascii=False)[1:-1], html.escape(value), html.escape(value, quote=False)}
+        if len(value) >= SHORTEST_CERTAIN:
+            for encode in (base64.b64encode, base64.urlsafe_b64encode):
+                texts.add(encode(value.encode(errors="replace")).decode().rstrip("="))
+        found |= {text.encode(errors="replace") for text in texts}
+    return tuple(sorted(found, key=lambda form: (-len(form), form)))
+
+
+NO_SECRETS = Secrets()
