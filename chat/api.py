@@ -6,7 +6,6 @@ from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +17,7 @@ from chat.files import stores
 from chat.models import Chat
 from chat.pipeline import CompletionRequest
 from providers.authentication import caller_of
+from providers.rest import ListPages, checked_body
 
 NOT_FOUND = OpenApiResponse(serializers.ProblemSerializer, description="Not there, or not yours")
 CONFLICT = OpenApiResponse(serializers.ProblemSerializer, description="A reply is running (`reply_running`)")
@@ -48,16 +48,10 @@ def completion_request(request: Request, data: dict[str, Any]) -> CompletionRequ
     )
 
 
-class ChatPages(CursorPagination):
-    """Newest first; `next` is the address of the next page, or null."""
-
+class ChatPages(ListPages):
     page_size = 30
     max_page_size = 100
-    page_size_query_param = "limit"
     ordering = ("-updated", "-id")
-
-    def get_paginated_response(self, data: Any) -> Response:
-        return Response({"results": data, "next": self.get_next_link()})
 
 
 class ChatList(ChatView):
@@ -65,16 +59,13 @@ class ChatList(ChatView):
         operation_id="chats_list",
         parameters=[
             OpenApiParameter("q", str, description="Words in the title or in a message"),
-            OpenApiParameter("limit", int, description="How many at once (30, at most 100)"),
-            OpenApiParameter("cursor", str, description="From `next` of the page before"),
+            *ChatPages.parameters(),
         ],
         responses={200: serializers.ChatPageSerializer},
     )
     def get(self, request: Request) -> Response:
         chats = search.chats_of(request.user, request.query_params.get("q", ""))
-        pages = ChatPages()
-        page = pages.paginate_queryset(chats, request, view=self)
-        return pages.get_paginated_response(serializers.ChatSerializer(page, many=True).data)
+        return ChatPages.respond(chats, self, lambda chat: serializers.ChatSerializer(chat).data)
 
     @extend_schema(
         operation_id="chats_create",
@@ -82,9 +73,7 @@ class ChatList(ChatView):
         responses={201: serializers.StartedSerializer, 404: NOT_FOUND},
     )
     def post(self, request: Request) -> Response:
-        body = serializers.NewChatSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        data = body.validated_data
+        data = checked_body(serializers.NewChatSerializer, request)
         if not data["content"].strip() and not data["files"]:
             chat = services.create_chat(caller_of(request), model=data["model"], title=data["title"])
             return Response({"chat": serializers.ChatSerializer(chat).data}, status.HTTP_201_CREATED)
@@ -113,9 +102,7 @@ class ChatDetail(ChatView):
     )
     def patch(self, request: Request, chat_id: str) -> Response:
         chat = self.chat(request, chat_id)
-        body = serializers.RenameSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        services.rename_chat(chat, body.validated_data["title"])
+        services.rename_chat(chat, checked_body(serializers.RenameSerializer, request)["title"])
         return Response(serializers.ChatSerializer(chat).data)
 
     @extend_schema(operation_id="chats_delete", responses={204: None, 404: NOT_FOUND})
@@ -188,9 +175,7 @@ class MessageList(ChatView):
     )
     def post(self, request: Request, chat_id: str) -> Response:
         chat = self.chat(request, chat_id)
-        body = serializers.NewMessageSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        data = body.validated_data
+        data = checked_body(serializers.NewMessageSerializer, request)
         parent = access.message_for(request.user, data["parent"], chat_id=chat.pk) if data["parent"] else None
         exchange = exchanges.add_message(
             chat,
@@ -222,9 +207,7 @@ class Regenerate(ChatView):
     def post(self, request: Request, chat_id: str, message_id: str) -> Response:
         """Another answer beside this one (or below a question); the earlier ones stay."""
         message = access.message_for(request.user, message_id, chat_id=chat_id)
-        body = serializers.RegenerateSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        data = body.validated_data
+        data = checked_body(serializers.RegenerateSerializer, request)
         answer = exchanges.regenerate(message, completion_request(request, data), message_id=data["id"])
         return Response({"message": serializers.MessageSerializer(answer).data}, status.HTTP_202_ACCEPTED)
 
@@ -238,9 +221,7 @@ class EditMessage(ChatView):
     def post(self, request: Request, chat_id: str, message_id: str) -> Response:
         """A new version of the question, with an answer of its own, as a new branch."""
         message = access.message_for(request.user, message_id, chat_id=chat_id)
-        body = serializers.EditMessageSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        data = body.validated_data
+        data = checked_body(serializers.EditMessageSerializer, request)
         exchange = exchanges.edit_message(
             message,
             completion_request(request, data),
@@ -279,9 +260,8 @@ class Preferences(APIView):
         responses=serializers.PreferencesSerializer,
     )
     def patch(self, request: Request) -> Response:
-        body = serializers.PreferencesSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        return Response(services.set_preferences(caller_of(request).user_id, body.validated_data))
+        values = checked_body(serializers.PreferencesSerializer, request)
+        return Response(services.set_preferences(caller_of(request).user_id, values))
 
 
 def _exchange(exchange: exchanges.Exchange) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +17,7 @@ from imagegen.jobs import shape
 from imagegen.models import ImageJob
 from providers.authentication import caller_of
 from providers.errors import UpstreamTimeout
+from providers.rest import ListPages, checked_body
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeated request returns the first job"
@@ -82,9 +82,7 @@ class Generations(ImageView):
         responses=FileSerializer(many=True),
     )
     def post(self, request: Request) -> Response:
-        taken = self.serializer_class(data=request.data)
-        taken.is_valid(raise_exception=True)
-        job = start(request, taken.validated_data)
+        job = start(request, checked_body(self.serializer_class, request))
         found = services.finished_files(wait(job))
         return Response([file_json(row) for row in found], headers={"X-Job-Id": str(job.pk)})
 
@@ -125,14 +123,9 @@ class Engines(ImageView):
         return Response([shape.engine_json(row) for row in access.engines_for(caller_of(request))])
 
 
-class JobPages(CursorPagination):
+class JobPages(ListPages):
     page_size = 30
     max_page_size = 100
-    page_size_query_param = "limit"
-    ordering = ("-created", "-id")
-
-    def get_paginated_response(self, data: Any) -> Response:
-        return Response({"results": data, "next": self.get_next_link()})
 
 
 class JobList(ImageView):
@@ -140,8 +133,7 @@ class JobList(ImageView):
         operation_id="image_jobs_list",
         parameters=[
             OpenApiParameter("state", str, enum=[*ImageJob.State.values, "open"]),
-            OpenApiParameter("limit", int),
-            OpenApiParameter("cursor", str),
+            *JobPages.parameters(),
         ],
         responses=serializers.JobPageSerializer,
     )
@@ -154,9 +146,7 @@ class JobList(ImageView):
         state = request.query_params.get("state")
         if state:
             found = found.filter(state__in=ImageJob.OPEN if state == "open" else [state])
-        pages = JobPages()
-        page = pages.paginate_queryset(found, request, view=self)
-        return pages.get_paginated_response([shape.job_json(job) for job in page or []])
+        return JobPages.respond(found, self, shape.job_json)
 
     @extend_schema(
         operation_id="image_jobs_create",
@@ -165,9 +155,7 @@ class JobList(ImageView):
         responses={202: serializers.JobSerializer},
     )
     def post(self, request: Request) -> Response:
-        taken = serializers.JobRequestSerializer(data=request.data)
-        taken.is_valid(raise_exception=True)
-        job = start(request, taken.validated_data)
+        job = start(request, checked_body(serializers.JobRequestSerializer, request))
         location = {"Location": f"/api/v1/images/jobs/{job.pk}"}
         return Response(shape.job_json(job), status=status.HTTP_202_ACCEPTED, headers=location)
 

@@ -5,7 +5,6 @@ go with it, and whatever a browser could execute is served as a download.
 """
 
 import re
-from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
@@ -13,7 +12,6 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers, status
-from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -26,6 +24,7 @@ from chat.files import stores
 from chat.models import File
 from providers.authentication import caller_of
 from providers.errors import BadRequest
+from providers.rest import ListPages
 
 CONTENT_POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 CACHING = "private, max-age=86400"  # the bytes behind an id never change; access may, so not for longer
@@ -60,14 +59,9 @@ class FileView(APIView):
     permission_classes = (IsAuthenticated, MayUseFiles)
 
 
-class FilePages(CursorPagination):
+class FilePages(ListPages):
     page_size = 50
     max_page_size = 200
-    page_size_query_param = "limit"
-    ordering = ("-created", "-id")
-
-    def get_paginated_response(self, data: Any) -> Response:
-        return Response({"results": data, "next": self.get_next_link()})
 
 
 class FileList(FileView):
@@ -77,8 +71,7 @@ class FileList(FileView):
         operation_id="files_list",
         parameters=[
             OpenApiParameter("type", str, enum=["image", "file"], description="Only pictures, or only other files"),
-            OpenApiParameter("limit", int),
-            OpenApiParameter("cursor", str),
+            *FilePages.parameters(),
         ],
         responses=inline_serializer(
             "FilePage", {"results": FileSerializer(many=True), "next": serializers.CharField(allow_null=True)}
@@ -91,9 +84,7 @@ class FileList(FileView):
             rows = rows.filter(content_type__startswith="image/")
         elif kind == "file":
             rows = rows.exclude(content_type__startswith="image/")
-        pages = FilePages()
-        page = pages.paginate_queryset(rows, request, view=self)
-        return pages.get_paginated_response([files.file_json(row) for row in page or []])
+        return FilePages.respond(rows, self, files.file_json)
 
     @extend_schema(
         operation_id="files_upload",

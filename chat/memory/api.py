@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chat.api import ChatPages, ChatView
+from chat.api import ChatView
 from chat.memory import services
 from chat.models import Memory
 from chat.serializers import ProblemSerializer
 from providers.authentication import caller_of
+from providers.rest import ListPages, checked_body
 
 
 class MemorySerializer(serializers.ModelSerializer[Memory]):
@@ -31,24 +32,21 @@ OFF = OpenApiResponse(ProblemSerializer, description="Memories are switched off 
 FULL = OpenApiResponse(ProblemSerializer, description="No more fit (`memories_full`)")
 
 
-class MemoryPages(ChatPages):
+class MemoryPages(ListPages):
     page_size = 100
     max_page_size = services.MAX_FACTS
+    ordering = ("-updated", "-id")
 
 
 class MemoryList(ChatView):
     @extend_schema(
         operation_id="memories_list",
-        parameters=[
-            OpenApiParameter("limit", int, description="How many at once (100, at most 500)"),
-            OpenApiParameter("cursor", str, description="From `next` of the page before"),
-        ],
+        parameters=MemoryPages.parameters(),
         responses=MemoryPageSerializer,
     )
     def get(self, request: Request) -> Response:
-        pages = MemoryPages()
-        page = pages.paginate_queryset(services.facts_of(caller_of(request).user_id), request, view=self)
-        return pages.get_paginated_response(MemorySerializer(page, many=True).data)
+        facts = services.facts_of(caller_of(request).user_id)
+        return MemoryPages.respond(facts, self, lambda fact: MemorySerializer(fact).data)
 
     @extend_schema(
         operation_id="memories_create",
@@ -79,6 +77,4 @@ class MemoryDetail(ChatView):
 
 
 def _text_of(request: Request) -> str:
-    body = MemorySerializer(data=request.data)
-    body.is_valid(raise_exception=True)
-    return str(body.validated_data["text"])
+    return str(checked_body(MemorySerializer, request)["text"])

@@ -12,14 +12,16 @@ from chat import serializers
 from chat.api import ChatView
 from chat.pages import queries, views
 from chat.temporary import services
-from chat.temporary.api import messages_of
+from providers.rest import checked_body
 
 
 class RenderMessages(ChatView):
     @extend_schema(exclude=True)
     def post(self, request: Request) -> HttpResponse:
         """The messages in the body, rendered as those of a stored chat. Nothing is stored."""
-        messages = services.unsaved(request.user, messages_of(serializers.TemporaryChatSerializer, request))
+        messages = services.unsaved(
+            request.user, checked_body(serializers.TemporaryChatSerializer, request)["messages"]
+        )
         # REST framework's request passes on whatever templates ask of Django's.
         page_request = cast("HttpRequest", request)
         with timezone.override(views.zone_of(page_request)):

@@ -13,6 +13,7 @@ from chat import serializers, tasks
 from providers.authentication import caller_of
 from providers.facts import Caller
 from providers.process import waiting
+from providers.rest import checked_body
 
 TASK: dict[str, Any] = {
     "request": serializers.TaskRequestSerializer,
@@ -28,11 +29,10 @@ def completed(
 ) -> Response:
     """The task model's answer to the prompt that `prompt_for` makes of a conversation. Raises GatewayError."""
     caller = caller_of(request)
-    body = serializers.TaskRequestSerializer(data=request.data)
-    body.is_valid(raise_exception=True)
-    prompt = prompt_for(caller, body.validated_data["messages"])
+    body = checked_body(serializers.TaskRequestSerializer, request)
+    prompt = prompt_for(caller, body["messages"])
     complete = tasks.complete_as_json if in_json else tasks.complete
-    answer = waiting.on_loop(complete)(caller, body.validated_data["model"], [{"role": "user", "content": prompt}])
+    answer = waiting.on_loop(complete)(caller, body["model"], [{"role": "user", "content": prompt}])
     return Response(answer)
 
 

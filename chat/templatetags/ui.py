@@ -1,5 +1,6 @@
 """Tags and filters for templates."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,18 +107,32 @@ def advice(error: dict[str, Any] | None, user: Any) -> str:
         whole: int = max(1, round(wait))
         words = ngettext("Try again in %d second.", "Try again in %d seconds.", whole)
         return words % whole
+    return advice_on(
+        error,
+        user,
+        caller=_("Change your message or the model, then try again."),
+        configuration=_("Check the connection in the administration, then try again."),
+        network=_("The provider did not answer. Try again in a moment."),
+        otherwise=_("Trying again may not help. Change your message, or choose another model."),
+    )
+
+
+def advice_on(
+    error: Mapping[str, Any], user: Any, *, caller: str, configuration: str, network: str, otherwise: str
+) -> str:
+    """One of these texts, by who is to blame for an error; `configuration` is for administrators alone."""
     match error.get("blame"):
         case "caller":
-            return _("Change your message or the model, then try again.")
-        case "configuration" if user.is_superuser:
-            return _("Check the connection in the administration, then try again.")
+            return caller
         case "configuration":
-            return _("Your administrator needs to fix this. You can try again later.")
+            return (
+                configuration
+                if user.is_superuser
+                else _("Your administrator needs to fix this. You can try again later.")
+            )
         case "network":
-            return _("The provider did not answer. Try again in a moment.")
-    if error.get("retryable"):
-        return _("This may be temporary. Try again in a moment.")
-    return _("Trying again may not help. Change your message, or choose another model.")
+            return network
+    return _("This may be temporary. Try again in a moment.") if error.get("retryable") else otherwise
 
 
 @register.simple_tag

@@ -1,7 +1,5 @@
 """`POST /api/v1/chats/keep`: a temporary chat becomes a stored one."""
 
-from typing import Any
-
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -11,6 +9,7 @@ from chat import serializers
 from chat.api import ChatView
 from chat.temporary import services
 from providers.authentication import caller_of
+from providers.rest import checked_body
 
 
 class KeepChat(ChatView):
@@ -21,14 +20,6 @@ class KeepChat(ChatView):
     )
     def post(self, request: Request) -> Response:
         """Store a finished conversation that was temporary until now."""
-        messages = messages_of(serializers.FinishedChatSerializer, request)
+        messages = checked_body(serializers.FinishedChatSerializer, request)["messages"]
         chat = services.store(caller_of(request), request.user, messages)
         return Response({"chat": serializers.ChatSerializer(chat).data}, status.HTTP_201_CREATED)
-
-
-def messages_of(serializer: type[serializers.TemporaryChatSerializer], request: Request) -> list[dict[str, Any]]:
-    """The messages in the body of the request. Raises ValidationError."""
-    body = serializer(data=request.data)
-    body.is_valid(raise_exception=True)
-    messages: list[dict[str, Any]] = body.validated_data["messages"]
-    return messages

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat.models import File
-from chat.templatetags.ui import frame_texts
+from chat.templatetags.ui import advice_on, frame_texts
 from imagegen import access
 from imagegen.models import ImageJob
 from imagegen.pages import choices
@@ -78,18 +78,14 @@ def job_advice(job: ImageJob, user: Any) -> str:
     error = job.error or {}
     if error.get("code") == "content_refused":
         return _("The engine's safety rules refused it. Say it in other words.")
-    match error.get("blame"):
-        case "caller":
-            return _("Change the request, then try again.")
-        case "configuration" if user.is_superuser:
-            return _("Check the engine in the administration, then try again.")
-        case "configuration":
-            return _("Your administrator needs to fix this. You can try again later.")
-        case "network":
-            return _("The engine did not answer. Try again in a moment.")
-    if error.get("retryable"):
-        return _("This may be temporary. Try again in a moment.")
-    return _("Trying again the same way may not help: change the request or choose another engine.")
+    return advice_on(
+        error,
+        user,
+        caller=_("Change the request, then try again."),
+        configuration=_("Check the engine in the administration, then try again."),
+        network=_("The engine did not answer. Try again in a moment."),
+        otherwise=_("Trying again the same way may not help: change the request or choose another engine."),
+    )
 
 
 @register.simple_tag
