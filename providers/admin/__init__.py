@@ -1,4 +1,4 @@
-"""This room in the admin, one file per list."""
+"""The administration of the gateway, one file per list."""
 
 from providers.admin.connections import ConnectionAdmin
 from providers.admin.gateway_settings import GatewaySettingsAdmin

@@ -1,4 +1,4 @@
-"""What we take from Django's forms that it does not document.
+"""Private names of Django's forms.
 
 `tests/test_private_names.py` fails when an upgrade moves one of these names.
 """
@@ -7,14 +7,14 @@ from django import forms
 
 
 class InstanceForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A ModelForm that changes its instance further, before anybody saves it or looks at it."""
+    """A ModelForm that changes its instance before it is saved or read."""
 
     def change_instance(self) -> None:
-        """Called once the instance has the form's values."""
+        """Change the instance. Called once it has the form's values."""
 
     def _post_clean(self) -> None:
-        """Overridden, because here Django fills and validates the instance, and no documented step follows before
-        `save`. Its own forms override this too (`UserCreationForm`).
+        """Overridden, because Django fills and validates the instance here, and no documented step comes between this
+        and `save`. Django's own forms override it too (`UserCreationForm`).
         """
         super()._post_clean()  # type: ignore[misc]
         self.change_instance()

@@ -1,4 +1,4 @@
-"""The page that answers: what can this person use, and why?"""
+"""The page that shows which models a person may use, and why."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.views.generic import FormView
 from unfold.views import UnfoldModelAdminViewMixin
 from unfold.widgets import UnfoldAdminSelect2Widget
 
-from providers.admin import access_decisions as access
+from providers.admin.access_decisions import decisions_for
 
 
 class PersonForm(forms.Form):
@@ -21,7 +21,7 @@ class PersonForm(forms.Form):
 
 
 class AccessView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[misc,type-arg]
-    """`?user=ID`: every model with the reason why that person may use it or not."""
+    """`?user=ID`: every model, whether this person may use it, and why."""
 
     title = gettext_lazy("Who may use what")
     permission_required = ("providers.view_chatmodel",)
@@ -36,11 +36,11 @@ class AccessView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[misc,type
         context: dict[str, Any] = super().get_context_data(**kwargs)
         form = context["form"]
         person = form.cleaned_data["user"] if form.is_bound and form.is_valid() else None
-        verdicts = access.verdicts_for(person) if person is not None else []
+        decisions = decisions_for(person) if person is not None else []
         return {
             **context,
             "person": person,
-            "verdicts": verdicts,
-            "allowed": sum(verdict.allowed for verdict in verdicts),
+            "decisions": decisions,
+            "allowed": sum(decision.allowed for decision in decisions),
             "opts": self.model_admin.model._meta,
         }

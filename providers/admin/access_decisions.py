@@ -1,4 +1,4 @@
-"""Who may use what, and why: the rule itself stands in `facts.Route`; this says it in words for an administrator."""
+"""Access decisions with their reasons, for administrators. The rule itself is `Route.sources_for`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,27 +12,27 @@ from providers.facts import Caller, Route
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """One model and one person."""
+class AccessDecision:
+    """Whether one person may use one model, and why."""
 
     public_id: str
     name: str
     allowed: bool
     why: str
-    connections: tuple[str, ...]  # those that would serve this person
+    connections: tuple[str, ...]  # the connections that this person's calls may use
 
 
-def verdicts_for(user: Any) -> list[Verdict]:
-    """Every model with the reason why this person may use it or not. The number of queries does not grow."""
+def decisions_for(user: Any) -> list[AccessDecision]:
+    """The decisions for every model. The number of queries does not grow with them."""
     snapshot, caller = catalogue.snapshot_blocking(), callers.caller_for_user(user)
     groups = dict(Group.objects.values_list("pk", "name"))
-    return [_verdict(route, caller, groups) for route in snapshot.routes.values()]
+    return [_decision(route, caller, groups) for route in snapshot.routes.values()]
 
 
-def _verdict(route: Route, caller: Caller, groups: dict[int, str]) -> Verdict:
+def _decision(route: Route, caller: Caller, groups: dict[int, str]) -> AccessDecision:
     sources = route.sources_for(caller)
     names = tuple(dict.fromkeys(source.connection.name for source in sources))
-    return Verdict(route.public_id, route.name, bool(sources), _why(route, caller, groups), names)
+    return AccessDecision(route.public_id, route.name, bool(sources), _why(route, caller, groups), names)
 
 
 def _why(route: Route, caller: Caller, groups: dict[int, str]) -> str:
@@ -63,9 +63,9 @@ def _why(route: Route, caller: Caller, groups: dict[int, str]) -> str:
     return "; ".join(reasons)
 
 
-def _of_groups(group_ids: frozenset[int], caller: Caller, groups: dict[int, str], words: str) -> str:
+def _of_groups(group_ids: frozenset[int], caller: Caller, groups: dict[int, str], sentence: str) -> str:
     shared = group_ids & caller.group_ids
     names = sorted(groups.get(pk, "?") for pk in (shared or group_ids))
     if shared:
         return _("they belong to %(names)s") % {"names": ", ".join(names)}
-    return words % {"names": ", ".join(names) or _("nobody yet")}
+    return sentence % {"names": ", ".join(names) or _("nobody yet")}

@@ -1,4 +1,4 @@
-"""Connections: health at a glance, one form for every provider, and buttons that take the real path."""
+"""Connections: their health, one form for every provider, and actions that call the provider."""
 
 from typing import Any, ClassVar
 
@@ -31,11 +31,11 @@ class HealthFilter(ConditionFilter):
     parameter_name = "health"
 
     def conditions(self) -> dict[str, tuple[Any, Q]]:
-        fine = Q(last_error="")
+        healthy = Q(last_error="")
         return {
-            "ok": (_("answers"), fine & Q(last_ok__isnull=False)),
-            "failing": (_("failing"), ~fine),
-            "unknown": (_("not tried yet"), fine & Q(last_ok=None)),
+            "ok": (_("answers"), healthy & Q(last_ok__isnull=False)),
+            "failing": (_("failing"), ~healthy),
+            "unknown": (_("not tried yet"), healthy & Q(last_ok=None)),
         }
 
 
@@ -43,7 +43,7 @@ class HealthFilter(ConditionFilter):
 class ConnectionAdmin(ServerAdmin):
     form = ConnectionForm
     address_field = "base_url"
-    list_display = ("label", "health_now", "kind", "place", "model_count", "checked", "enabled", "place_in_order")
+    list_display = ("label", "health_now", "kind", "location", "model_count", "checked", "enabled", "order")
     list_display_links = ("label",)
     list_filter = (
         HealthFilter,
@@ -99,7 +99,7 @@ class ConnectionAdmin(ServerAdmin):
                 },
             ),
         )
-        # A column that no line above names stands at the end.
+        # Columns that are not named above follow at the end.
         named = {*flatten_fieldsets(fieldsets), *option_fields(), "new_key", "remove_key"}
         fieldsets[-1][1]["fields"] += [name for name in self.form.base_fields if name not in named]
         return fieldsets
@@ -108,11 +108,11 @@ class ConnectionAdmin(ServerAdmin):
         super().save_related(request, form, formsets, change)
         row = form.instance
         if row.enabled and (not change or discovery.LISTED_COLUMNS & form.changed_columns):
-            # After the commit: a slow provider must not hold the database.
+            # After the commit, so that a slow provider does not hold the transaction.
             transaction.on_commit(lambda: self._refresh(request, Connection.objects.get(pk=row.pk)))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What the page that asks for a confirmation lists: also what a deletion switches off elsewhere."""
+        """The list on the confirmation page, with what other apps switch off for a deleted connection."""
         listed, counts, missing, protected = super().get_deleted_objects(objs, request)
         answers = dependents.send(sender=Connection, connections=list(objs))
         return (
@@ -129,7 +129,7 @@ class ConnectionAdmin(ServerAdmin):
         return rows.annotate(models_now=Count("sources", filter=Q(sources__listed=True)))
 
     @display(description=gettext_lazy("Place"), ordering="connection_type")
-    def place(self, row: Connection) -> str:
+    def location(self, row: Connection) -> str:
         return row.get_connection_type_display()
 
     @display(description=gettext_lazy("Models"), ordering="models_now")
@@ -137,7 +137,7 @@ class ConnectionAdmin(ServerAdmin):
         return format_html('<a class="row-link" href="{}">{}</a>', self._models_url(row.pk), row.models_now)
 
     @display(description=gettext_lazy("Position"), ordering="position")
-    def place_in_order(self, row: Connection) -> str:
+    def order(self, row: Connection) -> str:
         return "–" if row.demo else str(row.position)
 
     @staticmethod
@@ -178,18 +178,18 @@ class ConnectionAdmin(ServerAdmin):
 
     def _refresh(self, request: HttpRequest, row: Connection) -> None:
         try:
-            outcome = services.refresh_models(row, by=callers.caller_for_user(request.user))
+            result = services.refresh_models(row, by=callers.caller_for_user(request.user))
         except GatewayError as error:
             self.message_user(request, f"{row.name}: {health.in_words(error)}", messages.ERROR)
             return
-        words = ngettext("%(n)s model", "%(n)s models", outcome.total) % {"n": outcome.total}
+        total = ngettext("%(n)s model", "%(n)s models", result.total) % {"n": result.total}
         changes = [
             text % {"n": count}
-            for text, count in ((_("%(n)s new"), outcome.added), (_("%(n)s no longer offered"), outcome.gone))
+            for text, count in ((_("%(n)s new"), result.added), (_("%(n)s no longer offered"), result.gone))
             if count
         ]
         self.message_user(
             request,
-            f"{row.name}: {', '.join([words, *changes])}.",
-            messages.SUCCESS if outcome.total else messages.WARNING,
+            f"{row.name}: {', '.join([total, *changes])}.",
+            messages.SUCCESS if result.total else messages.WARNING,
         )

@@ -1,4 +1,4 @@
-"""A filter of a list whose choices are conditions; and Unfold's expression for fields that depend on another one."""
+"""A list filter whose choices are conditions, and Unfold's expression for conditional fields."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from django.http import HttpRequest
 
 
 class ConditionFilter(admin.SimpleListFilter):
-    """Base of such filters: `title`, `parameter_name`, and `conditions`."""
+    """Base of these filters. Subclasses have `title`, `parameter_name` and `conditions`."""
 
     def conditions(self) -> Mapping[str, tuple[Any, Q]]:
-        """The value in the address → (label, which rows)."""
+        """The value in the address → (label, condition of the rows)."""
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -24,5 +24,5 @@ class ConditionFilter(admin.SimpleListFilter):
 
 
 def among(field: str, values: list[str]) -> str:
-    """An expression for Unfold's conditional fields: shown while `field` has one of these values."""
+    """The expression of a conditional field that is shown while `field` has one of these values."""
     return f"{values!r}.includes({field})"

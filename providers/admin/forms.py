@@ -1,4 +1,4 @@
-"""The administrator's forms: a connection with a write-only key, a model or preset, a key, the gateway's settings."""
+"""The forms of the administration: connections, models and presets, API keys, the gateway's settings."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from providers.models import ChatModel, ClientKey, Connection, GatewaySettings
 from providers.upstream import kinds
 
 _NOTES = [kind.note for kind in kinds.KINDS.values() if kind.note]
-OPTION = "option_"  # form fields of `auth_options` begin so
+OPTION = "option_"  # prefix of the form fields of `auth_options`
 
 
 class LinesField(forms.CharField):
@@ -53,7 +53,7 @@ def _tag_name(tag: Any) -> str:
 
 
 def option_fields() -> dict[str, forms.Field]:
-    """One form field per value that an auth type keeps in `auth_options`; types that share a name share the field."""
+    """A form field for each value that an auth type stores in `auth_options`; types with the same name share it."""
     fields: dict[str, forms.Field] = {}
     for auth_type in auth.AUTH_TYPES.values():
         for declared in auth_type.fields:
@@ -72,7 +72,7 @@ def option_fields() -> dict[str, forms.Field]:
 
 
 def types_with(field_name: str) -> list[str]:
-    """The auth types that declare this value."""
+    """The auth types that declare a field of this name."""
     return [name for name, row in auth.AUTH_TYPES.items() if any(field.name == field_name for field in row.fields)]
 
 
@@ -95,8 +95,8 @@ class ConnectionForm(ServerForm):
 
     class Meta:
         model = Connection
-        exclude = ("secret", "auth_options")  # written through `new_key` and the option fields
-        widgets = {  # noqa: RUF012  Django's own way to say it
+        exclude = ("secret", "auth_options")  # set by `new_key` and the option fields
+        widgets = {  # noqa: RUF012  as Django documents it
             "base_url": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "inputmode": "url"}),
         }
         help_texts = {  # noqa: RUF012
@@ -125,7 +125,7 @@ class ConnectionForm(ServerForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         row: Connection = self.instance
-        if row._state.adding and "position" in self.fields:  # a new connection takes no id from those that are there
+        if row._state.adding and "position" in self.fields:  # last, so that no model gets another first source
             last = Connection.objects.filter(demo=False).aggregate(last=Max("position"))["last"]
             self.fields["position"].initial = 0 if last is None else last + 1
         for name in [name for name in self.fields if name.startswith(OPTION)]:
@@ -168,13 +168,13 @@ class ConnectionForm(ServerForm):
             row.auth_options = {name: data[OPTION + name] for name in names if data.get(OPTION + name)}
 
 
-# The declared fields follow the table of auth types.
+# The option fields follow from the table of auth types.
 ConnectionForm.base_fields.update(option_fields())
 ConnectionForm.declared_fields.update(option_fields())
 
 
 class ParametersField(forms.JSONField):
-    """An object as JSON; nothing at all is an empty one."""
+    """A JSON object; an empty field is an empty object."""
 
     widget = UnfoldAdminTextareaWidget
 
@@ -183,7 +183,7 @@ class ParametersField(forms.JSONField):
 
 
 class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A discovered model's settings, or a preset."""
+    """The settings of a discovered model, or a preset."""
 
     tags = LinesField(
         label=gettext_lazy("Tags"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
@@ -230,12 +230,12 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_base(self) -> ChatModel | None:
         base: ChatModel | None = self.cleaned_data["base"]
-        seen, above = {self.instance.pk}, base
-        while above is not None:
-            if above.pk in seen and above.pk is not None:
+        chain, ancestor = {self.instance.pk}, base
+        while ancestor is not None:
+            if ancestor.pk in chain and ancestor.pk is not None:
                 raise ValidationError(_("A preset cannot stand on itself."))
-            seen.add(above.pk)
-            above = above.base
+            chain.add(ancestor.pk)
+            ancestor = ancestor.base
         if base is None and self.instance._state.adding:
             raise ValidationError(_("Choose the model that answers. Other models come from the connections."))
         return base
@@ -260,7 +260,7 @@ class ClientKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Models are chosen from those there are; what is set stays choosable when its model is gone."""
+    """The settings of the gateway. A model that was chosen stays in the choices after it is gone."""
 
     MODEL_FIELDS = ("default_model", "task_model", "task_model_external")
 
@@ -290,11 +290,11 @@ class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             if name not in self.fields:
                 continue
             current = getattr(self.instance, name)
-            known = ids if not current or current in ids else [current, *ids]
+            model_ids = ids if not current or current in ids else [current, *ids]
             self.fields[name] = forms.ChoiceField(
                 label=self.fields[name].label,
                 help_text=self.fields[name].help_text,
                 required=False,
-                choices=[("", _("None")), *((model_id, model_id) for model_id in known)],
+                choices=[("", _("None")), *((model_id, model_id) for model_id in model_ids)],
                 widget=UnfoldAdminSelectWidget,
             )

@@ -1,4 +1,4 @@
-"""The gateway's settings: one row, so the list leads straight to it."""
+"""The settings of the gateway, one row."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy

@@ -1,4 +1,4 @@
-"""Change history in Unfold's look: who changed what, old and new, in words that people read."""
+"""The history of rows: who changed which field, with old and new values."""
 
 from typing import Any
 

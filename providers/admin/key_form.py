@@ -1,4 +1,4 @@
-"""Stored secrets in an administrator's form: never shown, kept by an empty field or a mask, removed on demand."""
+"""Secrets in forms of the administration: never shown, kept by an empty field or a mask, removed with a checkbox."""
 
 import json
 from typing import Any, ClassVar
@@ -15,11 +15,11 @@ from providers.upstream.header_templates import check_headers, format_headers, m
 
 
 class StoredKeyForm(InstanceForm):
-    """Base of the forms of rows with a key in the encrypted column `key_column`."""
+    """Base of forms of rows with a key in the encrypted column `key_column`."""
 
     key_column: ClassVar[str] = "secret"
     key_label: ClassVar[Any] = gettext_lazy("API key")
-    key_help: ClassVar[Any] = gettext_lazy("Kept encrypted and never shown again.")  # while none is stored
+    key_help: ClassVar[Any] = gettext_lazy("Kept encrypted and never shown again.")  # shown while no key is stored
 
     new_key = forms.CharField(
         required=False,
@@ -48,7 +48,7 @@ class StoredKeyForm(InstanceForm):
             self.fields.pop("remove_key", None)
 
     def column_of(self, field: str) -> str:
-        """The column of the row that a field of the form writes."""
+        """The column that a field of the form writes."""
         return self.key_column if field in ("new_key", "remove_key") else field
 
     @property
@@ -73,7 +73,7 @@ class StoredKeyForm(InstanceForm):
 
 
 class HeadersField(forms.CharField):
-    """A mapping, written as one `Name: value` per line or as a JSON object. Stored values are shown as masks."""
+    """A mapping, entered as one `Name: value` per line or as a JSON object. Stored values are shown as masks."""
 
     widget = UnfoldAdminTextareaWidget
 
@@ -87,10 +87,10 @@ class HeadersField(forms.CharField):
         return _headers_in_json(text) if text.startswith("{") else parse_headers(text)
 
     def validate(self, value: Any) -> None:
-        """Checked while it is read."""
+        """Nothing more to check: `to_python` does."""
 
     def run_validators(self, value: Any) -> None:
-        """The same."""
+        """Nothing more to check: `to_python` does."""
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
@@ -112,7 +112,7 @@ def _headers_in_json(text: str) -> dict[str, str]:
 
 
 class ServerForm(StoredKeyForm):
-    """Base of the forms of rows with a key and headers (`providers.models.ServerRow`)."""
+    """Base of forms of rows with a key and headers (`providers.models.ServerRow`)."""
 
     headers = HeadersField(
         label=gettext_lazy("Headers"),

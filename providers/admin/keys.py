@@ -1,4 +1,4 @@
-"""API keys: made here or by their people, shown once, revoked with one click."""
+"""API keys: made here or by their owners, shown once, revoked with one click."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ class StateFilter(ConditionFilter):
     parameter_name = "state"
 
     def conditions(self) -> dict[str, tuple[Any, Q]]:
-        revoked, over = Q(revoked_at__isnull=False), Q(expires_at__lte=timezone.now())
+        revoked, expired = Q(revoked_at__isnull=False), Q(expires_at__lte=timezone.now())
         return {
-            "valid": (_("valid"), ~revoked & ~over),
-            "expired": (_("expired"), ~revoked & over),
+            "valid": (_("valid"), ~revoked & ~expired),
+            "expired": (_("expired"), ~revoked & expired),
             "revoked": (_("revoked"), revoked),
         }
 
@@ -88,20 +88,20 @@ class ClientKeyAdmin(GuardedAdmin, ModelAdmin):  # type: ignore[misc]
         if change:
             super().save_model(request, obj, form, change)
             return
-        self._may_speak_for(request, obj.user)
+        self._check_owner(request, obj.user)
         row, key = services.issue_key(obj.user, name=obj.name, expires_at=obj.expires_at, scopes=obj.scopes)
         obj.__dict__.update(row.__dict__)
         request.issued_key = key  # type: ignore[attr-defined]
 
     @staticmethod
-    def _may_speak_for(request: HttpRequest, person: Any) -> None:
-        """Nobody gets a key to rights that they do not have themselves."""
-        me: Any = request.user
-        if person != me and not me.is_superuser and (person.is_superuser or person.is_staff):
+    def _check_owner(request: HttpRequest, person: Any) -> None:
+        """Raise PermissionDenied for a key of somebody with more permissions than one's own."""
+        user: Any = request.user
+        if person != user and not user.is_superuser and (person.is_superuser or person.is_staff):
             raise PermissionDenied
 
     def response_add(self, request: HttpRequest, obj: ClientKey, post_url_continue: str | None = None) -> HttpResponse:
-        """The key goes into this one page and nowhere else: no message, no cookie, no log."""
+        """Show the key in this one response: it is in no message, cookie or log."""
         context = {
             **self.admin_site.each_context(request),
             "title": _("The new key"),
@@ -118,8 +118,8 @@ class ClientKeyAdmin(GuardedAdmin, ModelAdmin):  # type: ignore[misc]
         rows = list(queryset.filter(revoked_at=None))
         for row in rows:
             services.revoke_key(row)
-        words = ngettext("%(n)s key is revoked.", "%(n)s keys are revoked.", len(rows))
-        self.message_user(request, words % {"n": len(rows)}, messages.SUCCESS)
+        message = ngettext("%(n)s key is revoked.", "%(n)s keys are revoked.", len(rows))
+        self.message_user(request, message % {"n": len(rows)}, messages.SUCCESS)
 
     @action(description=gettext_lazy("Revoke this key"), permissions=["change"])
     def revoke_now(self, request: HttpRequest, obj: ClientKey) -> None:

@@ -1,4 +1,4 @@
-"""Models: what is offered by whom, who may use it, and presets."""
+"""Models and presets: which connections offer them, and who may use them."""
 
 from typing import Any, ClassVar
 
@@ -50,7 +50,7 @@ class OriginFilter(ConditionFilter):
 
 
 class SourceInline(TabularInline):  # type: ignore[misc]
-    """Where the model comes from; discovery writes it, people read it."""
+    """The sources of a model, read only: discovery writes them."""
 
     model = ModelSource
     verbose_name_plural = gettext_lazy("Offered by")
@@ -150,8 +150,8 @@ class ChatModelAdmin(HistoryAdmin):
         if row.access == ModelAccess.GROUPS:
             names = [*(group.name for group in row.groups.all()), *(str(user) for user in row.users.all())]
             return row.access, ", ".join(names[:3]) + (" …" if len(names) > 3 else "") if names else _("nobody yet")
-        words = {"public": _("everyone"), "private": _("private"), "inherit": _("as its connection")}
-        return row.access, words[row.access]
+        texts = {"public": _("everyone"), "private": _("private"), "inherit": _("as its connection")}
+        return row.access, texts[row.access]
 
     @display(description=gettext_lazy("Tags"))
     def tag_names(self, row: ChatModel) -> str:
@@ -184,11 +184,11 @@ class ChatModelAdmin(HistoryAdmin):
         self._set(request, queryset, enabled=False)
 
     def _set(self, request: HttpRequest, queryset: QuerySet[ChatModel], **values: Any) -> None:
-        """Write to all at once, with a line in the history of each."""
+        """Write columns of all chosen models, with an entry in the history of each."""
         rows = [row for row in queryset if any(getattr(row, name) != value for name, value in values.items())]
         for row in rows:
             for name, value in values.items():
                 setattr(row, name, value)
         bulk_update_with_history(rows, ChatModel, list(values), batch_size=500, default_user=request.user)
-        words = ngettext("%(n)s model was changed.", "%(n)s models were changed.", len(rows))
-        self.message_user(request, words % {"n": len(rows)}, messages.SUCCESS)
+        message = ngettext("%(n)s model was changed.", "%(n)s models were changed.", len(rows))
+        self.message_user(request, message % {"n": len(rows)}, messages.SUCCESS)

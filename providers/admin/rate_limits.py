@@ -1,4 +1,4 @@
-"""Rate limits: how much people, groups and keys may use."""
+"""Rate limits for people, groups and API keys."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from providers.models import RateLimit
 
 @admin.register(RateLimit)
 class RateLimitAdmin(HistoryAdmin):
-    list_display = ("whom", *RateLimit.numbers(), "enabled")
-    list_display_links = ("whom",)
+    list_display = ("subject", *RateLimit.numbers(), "enabled")
+    list_display_links = ("subject",)
     list_filter = (("target", ChoicesDropdownFilter), "enabled")
     list_filter_submit = True
     list_select_related = ("user", "group", "key")
     search_fields = ("name", "user__email", "user__name", "group__name", "key__name")
     autocomplete_fields = ("user", "group", "key")
-    conditional_fields = {  # noqa: RUF012  Unfold's own way to say it
+    conditional_fields = {  # noqa: RUF012  as Unfold documents it
         "user": "target == 'user'",
         "group": "target == 'group'",
         "key": "target == 'key'",
@@ -40,5 +40,5 @@ class RateLimitAdmin(HistoryAdmin):
     )
 
     @display(description=gettext_lazy("For"), ordering="target", header=True)
-    def whom(self, row: RateLimit) -> list[Any]:
+    def subject(self, row: RateLimit) -> list[Any]:
         return [str(row.user or row.group or row.key or row.get_target_display()), row.name]

@@ -1,4 +1,4 @@
-"""Rows that stand for a server (connections, picture engines): their columns in the list, and actions on them."""
+"""The base of the lists of servers (connections, image engines): columns of their health, and actions."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -21,18 +21,18 @@ from providers.services import CheckResult
 
 
 class ServerAdmin(HistoryAdmin):
-    """Base of their admins. The model has the health columns, `enabled`, `updated`, `demo`, and an address."""
+    """Base of these lists. The model has the health columns, `enabled`, `updated`, `demo`, and an address."""
 
     address_field: ClassVar[str]
 
-    # --- who may say where calls lead ---
+    # --- permission for the destination ---
 
     def may_change_destination(self, request: HttpRequest) -> bool:
-        """Whether this person may change where calls lead and what proves who we are: a right of its own."""
+        """Whether this person may change address and credentials, which needs a permission of its own."""
         return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}_destination"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Somebody without that right adds servers, with keys of their own, and changes everything else."""
+        """Without that permission one may add servers with keys of one's own, and change everything else."""
         fields = super().get_readonly_fields(request, obj)
         if self.may_change_destination(request):
             return fields
@@ -41,7 +41,7 @@ class ServerAdmin(HistoryAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change and not self.may_change_destination(request):
-            # A form without these fields still saves the row that it was made for, and a revert's is an old one.
+            # The form lacks these fields, but saves the whole row, which may be an old version when it is restored.
             stored = self.model._base_manager.get(pk=obj.pk)
             for column in [self.opts.get_field(name).attname for name in self.model.audited]:
                 setattr(obj, column, getattr(stored, column))
@@ -56,11 +56,11 @@ class ServerAdmin(HistoryAdmin):
 
     @display(description=gettext_lazy("Health"))
     def health_now(self, row: Any) -> str:
-        state, words = health.state_of(row)
+        state, text = health.state_of(row)
         error = format_html('<span class="health-error">{}</span>', row.last_error) if state == "failing" else ""
         return format_html(
             '<span class="health"><span class="board-dot is-{}" aria-hidden="true"></span><span>{}{}</span></span>',
-            state, words, error,
+            state, text, error,
         )  # fmt: skip
 
     @display(description=gettext_lazy("Last check"), ordering="last_checked")
@@ -84,19 +84,19 @@ class ServerAdmin(HistoryAdmin):
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[Any], *, on: bool) -> None:
         rows = [row for row in queryset if row.enabled is not on]
-        for row in rows:  # one by one: each leaves its line in the history
+        for row in rows:  # one by one, so that each has an entry in the history
             row.enabled = on
             row.save(update_fields=["enabled", "updated"])
-        words = ngettext("%(n)s entry was changed.", "%(n)s entries were changed.", len(rows))
-        self.message_user(request, words % {"n": len(rows)}, messages.SUCCESS)
+        message = ngettext("%(n)s entry was changed.", "%(n)s entries were changed.", len(rows))
+        self.message_user(request, message % {"n": len(rows)}, messages.SUCCESS)
 
     def act_on(
-        self, request: HttpRequest, object_id: str, verb: Callable[[HttpRequest, Any], None], *, to_list: bool = False
+        self, request: HttpRequest, object_id: str, action: Callable[[HttpRequest, Any], None], *, to_list: bool = False
     ) -> HttpResponse:
-        """Do something with one row, and go back to its page or to the list."""
+        """Run an action on one row, and redirect to its page or the list."""
         row = self.get_object(request, object_id)
         if row is not None:
-            verb(request, row)
+            action(request, row)
         page = f"admin:{self.opts.app_label}_{self.opts.model_name}"
         return redirect(f"{page}_changelist") if to_list or row is None else redirect(f"{page}_change", object_id)
 

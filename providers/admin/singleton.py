@@ -1,4 +1,4 @@
-"""Settings that are one row: the list leads straight to it, and it is neither added nor deleted."""
+"""The base of settings with one row: the list redirects to it, and it cannot be added or deleted."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from providers.admin.history import HistoryAdmin
 
 
 class SingletonAdmin(HistoryAdmin):
-    """Base of their admins. The model has `load()`, which returns the row."""
+    """Base of these lists. The model has `load()`, which returns the row."""
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", self.model.load().pk)

@@ -1,4 +1,4 @@
-"""What was used: read only."""
+"""Usage records, read only."""
 
 from typing import Any
 
@@ -27,17 +27,17 @@ class OutcomeFilter(ConditionFilter):
     parameter_name = "outcome"
 
     def conditions(self) -> dict[str, tuple[Any, Q]]:
-        left = Q(status=usage.CLIENT_LEFT)
+        disconnected = Q(status=usage.CLIENT_LEFT)
         return {
             "ok": (_("answered"), Q(status__lt=400)),
-            "left": (_("the caller left"), left),
-            "failed": (_("failed"), Q(status__gte=400) & ~left),
+            "left": (_("the caller left"), disconnected),
+            "failed": (_("failed"), Q(status__gte=400) & ~disconnected),
         }
 
 
 @admin.register(UsageRecord)
 class UsageRecordAdmin(ModelAdmin):  # type: ignore[misc]
-    list_display = ("when", "user", "kind", "model", "connection", "outcome", "tokens", "first_byte", "lasted")
+    list_display = ("when", "user", "kind", "model", "connection", "outcome", "tokens", "first_byte", "duration")
     list_filter = (
         ("when", RangeDateTimeFilter),
         OutcomeFilter,
@@ -67,7 +67,7 @@ class UsageRecordAdmin(ModelAdmin):  # type: ignore[misc]
         label={"ok": "success", "left": "warning", "failed": "danger"},
     )
     def outcome(self, row: UsageRecord) -> tuple[str, str]:
-        if row.status == 499:
+        if row.status == usage.CLIENT_LEFT:
             return "left", _("the caller left")
         return ("ok" if row.status < 400 else "failed"), str(row.status)
 
@@ -80,5 +80,5 @@ class UsageRecordAdmin(ModelAdmin):  # type: ignore[misc]
         return "–" if row.first_byte_ms is None else f"{row.first_byte_ms} ms"
 
     @display(description=gettext_lazy("Lasted"), ordering="duration_ms")
-    def lasted(self, row: UsageRecord) -> str:
+    def duration(self, row: UsageRecord) -> str:
         return f"{row.duration_ms} ms"

@@ -1,4 +1,4 @@
-"""The connections as the flat form of the reference texts, and the first rows from the environment."""
+"""The flat configuration of connections, and the first rows from the environment."""
 
 from providers.config.form import read, save
 

@@ -1,6 +1,6 @@
-"""Checks of the values in a flat JSON form: a check takes the name and the value of a member and returns what to use.
+"""Checks of the values of a flat JSON form. A check takes the name and value of a member and returns the clean value.
 
-All raise BadRequest with the name as its `param`. A member that is left out comes as None.
+All raise BadRequest with the name as its `param`. The value of a missing member is None.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,12 +12,12 @@ from providers.errors import BadRequest
 
 
 def wrong(name: str, sentence: str) -> BadRequest:
-    """The error for a value that something else found wrong, in its words."""
+    """The error for a value with a message from another check."""
     return BadRequest(f"{name}: {sentence}", param=name)
 
 
 def text(name: str, value: Any, *, limit: int | None = None) -> str:
-    """A text without spaces around it; "" where it is left out."""
+    """A text without spaces around it; "" for a missing one."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -30,7 +30,7 @@ def text(name: str, value: Any, *, limit: int | None = None) -> str:
 
 
 def flag(name: str, value: Any, *, default: bool | None = None) -> bool:
-    """True or false; `default` where it is left out, if there is one."""
+    """True or false; the default for a missing one."""
     if value is None and default is not None:
         return default
     if not isinstance(value, bool):
@@ -39,7 +39,7 @@ def flag(name: str, value: Any, *, default: bool | None = None) -> bool:
 
 
 def texts(name: str, value: Any) -> list[str]:
-    """A list of texts that are not empty, each once; [] where it is left out."""
+    """A list of texts that are not empty, each once; [] for a missing one."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):

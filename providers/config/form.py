@@ -1,4 +1,5 @@
-"""The flat form of the connections, as the reference texts know it, and the rows behind it.
+"""The flat configuration of connections, in the manner of Open WebUI, and its rows.
+See docs/upstreams/compatibility.md, “Flat forms”.
 
 `{ENABLE_OPENAI_API, OPENAI_API_BASE_URLS, OPENAI_API_KEYS, OPENAI_API_CONFIGS}`: lists that belong together by index,
 and settings by index as text. The index is a connection's position in the form (`urlIdx`). Keys and the values of
@@ -48,7 +49,7 @@ class Entry:
 
 
 def read() -> dict[str, Any]:
-    """The flat form of what is stored, keys as masks."""
+    """The flat form of the stored rows, with masked keys."""
     rows = list(connection_rows())
     return {
         "ENABLE_OPENAI_API": GatewaySettings.load().enable_openai_api,
@@ -103,10 +104,10 @@ def entries_of(form: Mapping[str, Any]) -> list[Entry]:
 def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
     """Check one connection's part. Raises BadRequest."""
     field = f"OPENAI_API_CONFIGS.{index}"
-    given = checks.mapping(field, config)
+    members = checks.mapping(field, config)
 
     def member(name: str) -> tuple[str, Any]:
-        return f"{field}.{name}", given.get(name)
+        return f"{field}.{name}", members.get(name)
 
     kind = next(
         (
@@ -129,23 +130,25 @@ def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
         "model_ids": checks.texts(*member("model_ids")),
         "tags": _tags(*member("tags")),
         "connection_type": _location(*member("connection_type")),
-        "auth_type": checks.choice(f"{field}.auth_type", given.get("auth_type") or auth.DEFAULT, auth.AUTH_TYPES),
+        "auth_type": checks.choice(f"{field}.auth_type", members.get("auth_type") or auth.DEFAULT, auth.AUTH_TYPES),
         "headers": _headers(*member("headers")),
     }
-    if given.get("name"):
+    if members.get("name"):
         values["name"] = checks.text(*member("name"), limit=100)
     return Entry(index, url, key, values)
 
 
-def name_of(url: str, taken: Collection[str] = ()) -> str:
-    """A name for a connection that was given none: its host, and as much more as tells it from those that are taken."""
+def name_of(url: str, used: Collection[str] = ()) -> str:
+    """A name for a connection without one: its host, with as much more of the address as makes it differ from used
+    names.
+    """
     parts = urlsplit(url)
     host = parts.hostname or url
     plain = BRANDS.get(host, host)
     path = parts.path.removesuffix("/v1").rstrip("/")
     numbered = (f"{plain[:90]} {number}" for number in count(2))
     longer = () if host in BRANDS else (parts.netloc[:100], f"{parts.netloc}{path}"[:100])
-    return next(name for name in chain((plain[:100],), longer, numbered) if name and name not in taken)
+    return next(name for name in chain((plain[:100],), longer, numbered) if name and name not in used)
 
 
 # --- entries → rows --------------------------------------------------------------------------------------------------
@@ -153,17 +156,17 @@ def name_of(url: str, taken: Collection[str] = ()) -> str:
 
 @dataclass(slots=True)
 class Saved:
-    """What a save did: the ids of rows that are new or lead elsewhere, and sentences about what was dropped."""
+    """The result of a save: the ids of connections whose models to refresh, and notices about dropped secrets."""
 
-    to_ask: list[int] = field(default_factory=list)
+    to_refresh: list[int] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
 
 def save(form: Mapping[str, Any]) -> Saved:
-    """Make the rows say what the form says, in one transaction.
+    """Write a form to the rows, in one transaction.
 
-    Rows are recognised by address, then by mask, then by position; what the form leaves out is deleted. Raises
-    BadRequest, and then nothing was changed.
+    Rows are matched by address, then by mask, then by position; rows without a match are deleted. Raises BadRequest,
+    and then changes nothing.
     """
     entries = entries_of(form)
     name = "ENABLE_OPENAI_API"
@@ -178,22 +181,22 @@ def save(form: Mapping[str, Any]) -> Saved:
 
 
 def unsaved(url: str, key: str, config: Any) -> Connection:
-    """A row that is not saved, for a test. Masks stand for what is stored for this address.
+    """A row that is not saved, for a check. A mask stands for the secret that is stored for this address.
 
-    Raises BadRequest, also for a mask of nothing that is stored there.
+    Raises BadRequest, also for a mask of another secret.
     """
     entry = entry_of(0, url, key, config)
-    there = [row for row in connection_rows() if kinds.clean_base_url(row.kind, row.base_url) == entry.url]
+    same_address = [row for row in connection_rows() if kinds.clean_base_url(row.kind, row.base_url) == entry.url]
     values = dict(entry.values)
-    if entry.has_mask and not (key := secret_behind(entry.key, there)):
+    if entry.has_mask and not (key := secret_behind(entry.key, same_address)):
         raise BadRequest(_("This mask belongs to no key that is stored for this address; enter the key."), param="key")
-    stored = {name: value for row in reversed(there) for name, value in row.headers.items()}
-    values["headers"] = _meant_headers("config.headers", values["headers"], stored)[0]
+    stored = {name: value for row in reversed(same_address) for name, value in row.headers.items()}
+    values["headers"] = _unmasked_headers("config.headers", values["headers"], stored)[0]
     return Connection(name=name_of(entry.url), base_url=entry.url, secret=key, **values)
 
 
 def write(entries: Sequence[Entry]) -> Saved:
-    """The rows for checked entries; for use inside `versioning.exclusive()`."""
+    """Write checked entries to rows; for use inside `versioning.exclusive()`."""
     rows = list(connection_rows())
     matched = _match(entries, rows)
     remaining = {row.pk for row in matched.values()}
@@ -202,12 +205,12 @@ def write(entries: Sequence[Entry]) -> Saved:
             row.delete()
     saved = Saved()
     positions = _positions(entries, matched)
-    taken = {row.name for row in matched.values()} | {entry.values.get("name", "") for entry in entries}
+    used_names = {row.name for row in matched.values()} | {entry.values.get("name", "") for entry in entries}
     for entry in entries:
-        row = matched.get(entry.index) or Connection(name=name_of(entry.url, taken))
-        taken.add(row.name)
+        row = matched.get(entry.index) or Connection(name=name_of(entry.url, used_names))
+        used_names.add(row.name)
         if _fill(row, entry, positions[entry.index]):
-            saved.to_ask.append(row.pk)
+            saved.to_refresh.append(row.pk)
         if row.dropped:
             saved.notices.append(f"OPENAI_API_BASE_URLS.{entry.index}: {dropped_words(row.dropped)}")
     return saved
@@ -259,14 +262,14 @@ def _positions(entries: Sequence[Entry], matched: Mapping[int, Connection]) -> l
 
 
 def _fill(row: Connection, entry: Entry, position: int) -> bool:
-    """Write the row if anything differs; true when its models should be asked for anew."""
+    """Write a row if anything differs. Returns whether its models should be refreshed."""
     values = {**entry.values, "base_url": entry.url, "position": position}
-    guessed = values["kind"] == kinds.DEFAULT.name
-    if guessed and not row._state.adding and not kinds.named(row.kind).config_flag:
-        del values["kind"]  # no flag stands for the kind that an administrator chose: it stays
+    unspecified = values["kind"] == kinds.DEFAULT.name
+    if unspecified and not row._state.adding and not kinds.named(row.kind).config_flag:
+        del values["kind"]  # the form has no flag for the row's kind: it stays
         values["base_url"] = kinds.clean_base_url(row.kind, entry.url)
     field = f"OPENAI_API_CONFIGS.{entry.index}.headers"
-    values["headers"], entered = _meant_headers(field, entry.values["headers"], row.headers)
+    values["headers"], entered = _unmasked_headers(field, entry.values["headers"], row.headers)
     if not entry.has_mask:
         values["secret"] = entry.key
     changed = {name for name, value in values.items() if getattr(row, name) != value}
@@ -286,11 +289,11 @@ def _fill(row: Connection, entry: Entry, position: int) -> bool:
     return bool(changed & discovery.LISTED_COLUMNS) or row.listed_at is None
 
 
-# --- members that are more than a text or a list ----------------------------------------------------------------------
+# --- members ----------------------------------------------------------------------------------------------------------
 
 
 def _listed(form: Mapping[str, Any], name: str, *, nullable: bool) -> list[Any]:
-    """A list whose order counts: no text is changed or left out."""
+    """A list of texts, each unchanged, because the position counts."""
     value = form.get(name)
     if not isinstance(value, list):
         raise BadRequest(_("%s must be a list of texts.") % name, param=name)
@@ -312,7 +315,7 @@ def _tags(name: str, value: Any) -> list[Any]:
 
 
 def _location(name: str, value: Any) -> str:
-    if value == "internal":  # an older word
+    if value == "internal":  # an older name
         value = Connection.Location.LOCAL.value
     return checks.choice(name, value or Connection.Location.EXTERNAL.value, Connection.Location.values)
 
@@ -330,9 +333,9 @@ def _headers(name: str, value: Any) -> dict[str, str]:
     return headers
 
 
-def _meant_headers(name: str, given: Mapping[str, str], stored: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
-    """As `unmasked`, with BadRequest for a mask of nothing that is stored."""
+def _unmasked_headers(name: str, sent: Mapping[str, str], stored: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
+    """As `unmasked`, but raises BadRequest for a mask of no stored value."""
     try:
-        return unmasked(given, stored)
+        return unmasked(sent, stored)
     except ValidationError as error:
         raise checks.wrong(name, error.messages[0]) from error

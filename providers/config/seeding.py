@@ -1,7 +1,8 @@
-"""The first rows, from the environment: connections, switches, the demo. `manage.py bootstrap` calls it at every start.
+"""The first rows from the environment: connections, settings, the demo. `manage.py bootstrap` calls it at every start.
 
-Rows win afterwards, whatever the variables say, unless ENABLE_PERSISTENT_CONFIG=false: then the variables that are set
-win at every start. What an administrator deleted stays deleted. Safe to repeat, safe when two start at once.
+Afterwards the rows count, not the variables, unless ENABLE_PERSISTENT_CONFIG=false: then the variables that are set
+count at every start. What an administrator deleted stays deleted. Safe to repeat, and safe when two processes start.
+See docs/upstreams/compatibility.md, “First values from the environment”.
 """
 
 from typing import Any
@@ -15,26 +16,26 @@ from providers.config import form as config
 from providers.errors import BadRequest
 from providers.models import Connection, GatewaySettings
 
-DEMO_URL = "http://demo.localhost/v1"  # a server in this very process; see `providers.http.local`
-DEMO_POSITION = 1_000_000  # after whatever a person adds
-LIST_SECONDS = 2.0  # how long a start waits for model lists; slower servers are listed behind
+DEMO_URL = "http://demo.localhost/v1"  # a server in this process, see `providers.http.local`
+DEMO_POSITION = 1_000_000  # after every connection that a person adds
+LIST_SECONDS = 2.0  # how long a start waits for model lists; slower servers follow in the background
 
-SWITCHES = ("enable_openai_api", "task_model", "task_model_external", "speech_model", "speech_voice")
+SETTINGS = ("enable_openai_api", "task_model", "task_model_external", "speech_model", "speech_voice")
 
 
 def seed_from_environment() -> None:
-    """Fill the rows, then ask new connections for their models. Raises ImproperlyConfigured, naming the variable."""
+    """Write the rows, then list new connections' models. Raises ImproperlyConfigured with the variable's name."""
     with versioning.exclusive():
-        _seed_switches()
+        _seed_settings()
         _seed_connections()
         _seed_demo()
     discovery.refresh_due(timeout=LIST_SECONDS)
 
 
-def _seed_switches() -> None:
-    values = {name: getattr(settings, name.upper()) for name in SWITCHES}
-    row, made = GatewaySettings.objects.get_or_create(pk=1, defaults=values)
-    if not made and not settings.ENABLE_PERSISTENT_CONFIG and any(getattr(row, n) != v for n, v in values.items()):
+def _seed_settings() -> None:
+    values = {name: getattr(settings, name.upper()) for name in SETTINGS}
+    row, created = GatewaySettings.objects.get_or_create(pk=1, defaults=values)
+    if not created and not settings.ENABLE_PERSISTENT_CONFIG and any(getattr(row, n) != v for n, v in values.items()):
         for name, value in values.items():
             setattr(row, name, value)
         row.save()
@@ -44,14 +45,14 @@ def _seed_connections() -> None:
     entries = environment_entries()
     if not entries:
         return
-    # A row of history is left by every connection that ever was, so "first start" is not mistaken for "all deleted".
+    # Every connection leaves history, so that a site whose connections were deleted is not taken for a new one.
     if settings.ENABLE_PERSISTENT_CONFIG and Connection.history.filter(demo=False).exists():
         return
     config.write(entries)
 
 
 def environment_entries() -> list[config.Entry]:
-    """The connections that the environment names; none when none of its variables is set."""
+    """The connections in the environment; none where no variable is set."""
     urls = [url or config.DEFAULT_URL for url in settings.OPENAI_API_BASE_URLS]
     keys = list(settings.OPENAI_API_KEYS) or ([settings.OPENAI_API_KEY] if settings.OPENAI_API_KEY else [])
     configs = settings.OPENAI_API_CONFIGS
@@ -60,7 +61,7 @@ def environment_entries() -> list[config.Entry]:
     form: dict[str, Any] = {
         "OPENAI_API_BASE_URLS": urls,
         "OPENAI_API_KEYS": keys,
-        # Settings by address are an older form of the same.
+        # Settings by address are an older form.
         "OPENAI_API_CONFIGS": {str(i): configs.get(str(i)) or configs.get(url) or {} for i, url in enumerate(urls)},
     }
     try:
@@ -75,7 +76,7 @@ def _seed_demo() -> None:
         Connection.history.filter(demo=True).delete()  # so that WEBUI_DEMO=true brings it back
         return
     if Connection.history.exists():
-        return  # it is there, or somebody removed it, or this site has real connections
+        return  # the demo exists or was removed, or this site has real connections
     Connection.objects.create(
         name="Demo",
         base_url=DEMO_URL,

@@ -1,4 +1,4 @@
-"""The addresses for administrators' scripts."""
+"""The addresses of the configuration API for administrators."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The connections for scripts of administrators: the flat form, a test without saving, one connection's models."""
+"""The configuration API for administrators: the flat form, a check without saving, one connection's models."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ from providers.models import Connection
 from providers.relay.serializers import ModelListSerializer, OpenAIErrorSerializer, model_list
 from providers.relay.views import OpenAIView
 
-LIST_SECONDS = 5.0  # how long saving waits for the lists of new connections; slower servers are listed behind
+LIST_SECONDS = 5.0  # how long saving waits for model lists; slower servers follow in the background
 
 REFUSED: dict[Any, OpenApiResponse] = {
     400: OpenApiResponse(OpenAIErrorSerializer, description="A field is wrong; `param` names it"),
@@ -47,7 +47,7 @@ class VerifySerializer(serializers.Serializer[Any]):
 
 
 class AdminView(OpenAIView):
-    """Administrators only, by session or by a key that is not limited to other things."""
+    """For administrators, with a session or an API key of the scope `admin`."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -55,7 +55,7 @@ class AdminView(OpenAIView):
 
 
 def administrator(request: Request) -> Caller:
-    """The caller, who is an administrator. Raises Unauthenticated, Forbidden."""
+    """The caller, if they are an administrator. Raises Unauthenticated, Forbidden."""
     caller = caller_of(request)
     if not caller.is_admin:
         raise Forbidden(_("Only administrators may do this."))
@@ -67,7 +67,7 @@ def administrator(request: Request) -> Caller:
 class FlatConfig(AdminView):
     @extend_schema(responses={200: FlatConfigSerializer, **REFUSED})
     def get(self, request: Request) -> HttpResponse:
-        """The connections as a flat form, keys as masks."""
+        """The connections as a flat form, with masked keys."""
         return _json(config.read())
 
 
@@ -79,8 +79,8 @@ class ConfigUpdate(AdminView):
         An address at another server drops the stored key and headers that are not entered again; `notices` say so.
         """
         saved = config.save(_object(request))
-        if saved.to_ask:
-            discovery.refresh(only=saved.to_ask, timeout=LIST_SECONDS)
+        if saved.to_refresh:
+            discovery.refresh(only=saved.to_refresh, timeout=LIST_SECONDS)
         return _json(config.read() | ({"notices": saved.notices} if saved.notices else {}))
 
 
@@ -90,12 +90,12 @@ class VerifyConnection(AdminView):
         responses={
             (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, description="The provider's own list"),
             **REFUSED,
-            502: OpenApiResponse(OpenAIErrorSerializer, description="No answer, or one that is no JSON"),
-            504: OpenApiResponse(OpenAIErrorSerializer, description="Too slow an answer"),
+            502: OpenApiResponse(OpenAIErrorSerializer, description="No response, or one that is not JSON"),
+            504: OpenApiResponse(OpenAIErrorSerializer, description="The response took too long"),
         },
     )
     def post(self, request: Request) -> HttpResponse:
-        """Ask a provider for its models without saving anything; its own status and body, whatever they are."""
+        """Ask a provider for its models without saving anything. The response is the provider's own."""
         row = _unsaved(_object(request))
         answer = discovery.probe_answer(snapshot_loader.facts_of(row), by=caller_of(request))
         if answer.status < 400:
@@ -106,14 +106,14 @@ class VerifyConnection(AdminView):
 class ConnectionModels(AdminView):
     @extend_schema(responses={200: ModelListSerializer, **REFUSED, 404: OpenApiResponse(OpenAIErrorSerializer)})
     def get(self, request: Request, url_idx: int) -> HttpResponse:
-        """One connection's models, asked for now."""
+        """One connection's models, refreshed now."""
         row = Connection.objects.order_by("demo", "position", "pk")[url_idx : url_idx + 1].first()
         if row is None:
             raise NotFound(_("There is no connection number %(n)s.") % {"n": url_idx}, param="url_idx")
         try:
             services.refresh_models(row, by=caller_of(request))
         except GatewayError as error:
-            # With the provider's own words: who asks is an administrator.
+            # With the provider's own words, because the caller is an administrator.
             raise ProviderError(
                 health.in_words(error), code=error.code, status=error.status, retry_after=error.retry_after
             ) from error
@@ -129,7 +129,7 @@ class ConnectionModels(AdminView):
 
 
 def _unsaved(form: dict[str, Any]) -> Connection:
-    """A row from `{url, key, config?}`. A mask stands for the key that is stored for this address."""
+    """A row of `{url, key, config?}` that is not saved."""
     url, key = form.get("url"), form.get("key") or ""
     if not isinstance(url, str) or not isinstance(key, str):
         raise BadRequest(_("“url” and “key” must be texts."), param="key" if isinstance(url, str) else "url")
@@ -144,7 +144,7 @@ def _object(request: Request) -> dict[str, Any]:
 
 
 def _passed_on(answer: http.BlockingResponse) -> HttpResponse:
-    """The provider's refusal as it is, but never as a page that a browser would show as ours."""
+    """The provider's error response unchanged, but never as HTML, which a browser would show as a page of this site."""
     kind = answer.headers.get("content-type", "")
     safe = "application/json" if kind.startswith("application/json") else "text/plain; charset=utf-8"
     headers = {name: answer.headers[name] for name in ("retry-after",) if name in answer.headers}

@@ -1,4 +1,4 @@
-"""Text read aloud: which connections can, the voice of this site's pages, and the store of what was spoken."""
+"""Speech: the connections with speech models, the voice of this site's pages, and the cache of audio."""
 
 from providers.speech.voices import Voice, route_for, voice_for
 

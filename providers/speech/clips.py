@@ -1,9 +1,8 @@
-"""Spoken texts, each fetched once and stored.
+"""The cache of speech: each request is sent to a provider once, and its audio is stored.
 
-A clip is known by the SHA-256 of its request in canonical form, with connection and model. It is fetched once: whoever
-asks for the same text meanwhile listens to the same download. It becomes a row, and so visible to other requests and
-processes, only when all of it is stored; a broken download is never served. The least recently used clips go when the
-store is full.
+The key of a clip is the SHA-256 of its request in canonical form, with connection and model. Requests for a clip that
+is being downloaded share the download. It becomes a row, and so visible to other processes, only when all of it is
+stored; a broken download is never served. When the store is full, the least recently used clips are removed.
 """
 
 import asyncio
@@ -37,7 +36,7 @@ from providers.models import SpeechClip
 from providers.process import waiting
 
 MAX_INPUT = 4096  # characters; docs/upstreams/openai.md, “Speech”
-MAX_CLIP = 64 * 2**20  # bytes of one answer; 4,096 characters as WAV are about 15 MB
+MAX_CLIP = 64 * 2**20  # bytes of one clip; 4,096 characters as WAV are about 15 MB
 ROOM_ROWS = 1000  # clips that go at once, at most: the next clip makes more room
 TOUCH_SECONDS = 60  # a clip's last use is written at most this often
 IDEMPOTENCY_SECONDS = 24 * 3600
@@ -49,13 +48,13 @@ TYPES = {
     "wav": "audio/wav",
     "pcm": "audio/pcm",
 }
-EVENTS = "text/event-stream"  # the type of an answer with `stream_format: sse`
+EVENTS = "text/event-stream"  # the type of a response with `stream_format: sse`
 
 logger = logging.getLogger(__name__)
 
 
-class Response(Protocol):
-    """A provider's answer whose first byte is here, as the relay gives it."""
+class AudioResponse(Protocol):
+    """The response of a provider whose first byte has arrived, as the relay returns it."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -64,17 +63,17 @@ class Response(Protocol):
 
     async def read(self) -> bytes: ...
 
-    def fail(self, error: GatewayError) -> None: ...  # for its usage record: the answer cannot be used
+    def fail(self, error: GatewayError) -> None: ...  # for its usage record: the audio cannot be used
 
     async def aclose(self) -> None: ...
 
 
-Fetch = Callable[[Source], Awaitable[Response]]
+Fetch = Callable[[Source], Awaitable[AudioResponse]]
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """An answer: a sound, or the provider's refusal as it came. `pieces` are read once."""
+    """The result of a speech request: audio, or the provider's error response unchanged. `pieces` can be read once."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -84,26 +83,26 @@ class Clip:
 
 
 def check(payload: Mapping[str, Any]) -> None:
-    """Raises BadRequest for what cannot be spoken. The rest is the provider's to judge."""
+    """Raise BadRequest for a request that cannot be spoken. The provider checks the rest."""
     for name in ("model", "input"):
         value = payload.get(name)
         if not isinstance(value, str) or not value.strip() or (name == "model" and "\0" in value):
             raise BadRequest(_("This must be a text that is not empty."), param=name)
     if len(payload["input"]) > MAX_INPUT:
         raise BadRequest(_("At most %(count)d characters can be spoken at once.") % {"count": MAX_INPUT}, param="input")
-    form = payload.get("response_format", "mp3")
-    if not isinstance(form, str) or form not in TYPES:
+    audio_format = payload.get("response_format", "mp3")
+    if not isinstance(audio_format, str) or audio_format not in TYPES:
         message = _("This must be one of %(formats)s.") % {"formats": ", ".join(TYPES)}
         raise BadRequest(message, param="response_format")
 
 
 def type_of(payload: Mapping[str, Any]) -> str:
-    """The content type of the answer to a checked request."""
+    """The content type of the response to a checked request."""
     return EVENTS if payload.get("stream_format") == "sse" else TYPES[payload.get("response_format", "mp3")]
 
 
 def clip_key(source: Source, payload: Mapping[str, Any]) -> str:
-    """SHA-256 of the request with its members in order, and of who is asked with which model."""
+    """The SHA-256 of connection, model and request, with its members in order."""
     canonical = json_bodies.canonical({**payload, "model": source.upstream_id})
     server = source.connection
     return hashlib.sha256(b"%d\0%s\0%s" % (server.id, server.base_url.encode(), canonical)).hexdigest()
@@ -113,7 +112,7 @@ class Clips:
     """The cache of the speech operation (`providers.relay.operations`)."""
 
     async def check(self, caller: Caller, payload: Mapping[str, Any], idempotency_key: str) -> None:
-        """Raises Conflict where this caller used the key for another text."""
+        """Raise Conflict where this caller used the idempotency key for another request."""
         if idempotency_key:
             await waiting.in_own_thread(_check_idempotency, caller, payload, idempotency_key)
 
@@ -124,13 +123,13 @@ class Clips:
         fetch: Fetch,
         passed_over: Callable[[int], bool],
     ) -> Clip:
-        """The sound from the store, or from the first source that gives one, which is stored behind.
+        """The stored clip, or one from the first source that has audio, which is then stored.
 
-        `fetch` asks one source; `passed_over` says with which status a refusal lets the next one try. Raises what the
-        last source raised: NetworkError, ConfigurationError, ProviderError.
+        `fetch` calls one source; `passed_over` says after which status the next one is tried. Raises what the last
+        source raised: NetworkError, ConfigurationError, ProviderError.
         """
         keys = [clip_key(source, payload) for source in sources]
-        # A clip of any of them will do: the first one may have been down when it was made.
+        # A clip of any source counts: the first one may have been down when it was made.
         if row := await waiting.in_own_thread(_find, keys):
             return Clip(200, _headers(row.content_type, "hit"), _stored(row), row.size, stored=True)
         for source, key in zip(sources, keys, strict=True):
@@ -163,12 +162,12 @@ def _check_idempotency(caller: Caller, payload: Mapping[str, Any], key: str) -> 
         raise Conflict(_("This Idempotency-Key was used for another request."), code="idempotency_key_reused")
 
 
-# --- one download, and those who listen -------------------------------------------------------------------------------
+# --- downloads --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """The provider's answer to what it would not speak: it goes on as it came."""
+    """An error response of a provider, passed to the client unchanged."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -177,7 +176,7 @@ class _Refusal:
 
 @dataclass(slots=True)
 class _Download:
-    """The bytes of one clip as they arrive; any number of listeners reads from the beginning."""
+    """The bytes of one clip as they arrive; any number of readers may read them from the start."""
 
     content_type: str
     pieces: list[bytes] = field(default_factory=list)
@@ -186,22 +185,23 @@ class _Download:
     done: bool = False
     refusal: _Refusal | None = None
     error: BaseException | None = None
-    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
-    def tell(self) -> None:
-        self.moved.set()
-        self.moved = asyncio.Event()
+    def notify(self) -> None:
+        """Wake every reader."""
+        self.changed.set()
+        self.changed = asyncio.Event()
 
     async def begun(self) -> None:
-        """Until the first byte is here, or the refusal. Raises what came instead."""
+        """Wait for the first byte or the error response. Raises the error that came instead."""
         while not (self.started or self.done):
-            await self.moved.wait()
+            await self.changed.wait()
         if self.error is not None and not self.started:
             raise self.error
 
     async def listen(self) -> AsyncGenerator[bytes, None]:
-        """All bytes, from the first. Raises where the download broke: the client must not take a part for the whole."""
+        """All bytes from the start. Raises where the download broke, so that no client takes a part for the whole."""
         index = 0
         while True:
             while index < len(self.pieces):
@@ -211,20 +211,20 @@ class _Download:
                 if self.error is not None:
                     raise self.error
                 return
-            await self.moved.wait()
+            await self.changed.wait()
 
 
 class Downloads:
-    """The downloads that are under way, by event loop and clip."""
+    """The running downloads, by event loop and clip."""
 
     def __init__(self) -> None:
         self.by_key: dict[tuple[int, str], _Download] = {}
 
 
 def _join(key: str, source: Source, content_type: str, fetch: Fetch) -> _Download:
-    """The download of this clip that is under way on this loop, or a new one.
+    """The running download of this clip on this loop, or a new one.
 
-    It is a task of its own: a listener who leaves ends it for nobody, and what is paid for is stored.
+    It is a task of its own: it goes on when a reader leaves, and the paid result is stored.
     """
     loop = asyncio.get_running_loop()
     position = (id(loop), key)
@@ -248,8 +248,8 @@ async def _run(download: _Download, key: str, source: Source, fetch: Fetch) -> N
         finally:
             await response.aclose()
         if download.refusal is None:
-            sound = b"".join(download.pieces)
-            await waiting.in_own_thread(_store, key, download.content_type, sound)
+            audio = b"".join(download.pieces)
+            await waiting.in_own_thread(_store, key, download.content_type, audio)
     except GatewayError as error:
         download.error = error
     except Exception:
@@ -257,25 +257,25 @@ async def _run(download: _Download, key: str, source: Source, fetch: Fetch) -> N
         download.error = GatewayError(_("Something went wrong on this site."))
     finally:
         download.done = True
-        download.tell()
+        download.notify()
 
 
-async def _read(download: _Download, response: Response) -> None:
+async def _read(download: _Download, response: AudioResponse) -> None:
     if response.status >= 400:
         download.refusal = _Refusal(response.status, tuple(response.headers), await response.read())
         return
-    _check_sound(response.headers, download.content_type)
+    _check_audio(response.headers, download.content_type)
     async for piece in response.chunks():
         download.size += len(piece)
         if download.size > MAX_CLIP:
             raise TooLarge(_("The provider sent more sound than we take."))
         download.pieces.append(piece)
         download.started = True
-        download.tell()
+        download.notify()
 
 
-def _check_sound(headers: list[tuple[str, str]], expected: str) -> None:
-    """Raises ProviderError for a page or an object with a good status: it must never be stored as a clip."""
+def _check_audio(headers: list[tuple[str, str]], expected: str) -> None:
+    """Raise ProviderError for HTML or JSON with a good status: it must never be stored as a clip."""
     sent = next((value for name, value in headers if name == "content-type"), "").partition(";")[0].strip()
     if (sent.startswith("text/") and sent != expected) or sent.endswith("json"):
         raise ProviderError(_("The provider sent no sound."), code="invalid_answer", provider=sent)
@@ -295,7 +295,7 @@ def _find(keys: list[str]) -> SpeechClip | None:
         return None
     waiting.give_back()
     if not storages["default"].exists(row.storage_name):
-        row.delete()  # somebody cleaned the store by hand
+        row.delete()  # its file was deleted by hand
         return None
     now = timezone.now()
     if (now - row.last_used).total_seconds() > TOUCH_SECONDS:
@@ -327,7 +327,7 @@ def _store(key: str, content_type: str, content: bytes) -> None:
 
 
 def make_room() -> int:
-    """Remove the least recently used clips until the rest fits; returns how many went."""
+    """Remove the least recently used clips until the rest fits. Returns how many were removed."""
     total = SpeechClip.objects.aggregate(total=Sum("size"))["total"] or 0
     removed = 0
     for row in SpeechClip.objects.order_by("last_used")[:ROOM_ROWS] if total > settings.SPEECH_CACHE_BYTES else ():

@@ -1,4 +1,4 @@
-"""Who reads aloud: the connections that may speak, and the voice of this site's own pages."""
+"""The routes of speech models, and the voice of this site's own pages."""
 
 from dataclasses import dataclass
 
@@ -7,33 +7,33 @@ from django.utils.translation import gettext_lazy as _
 from providers.errors import GatewayError, NotFound
 from providers.facts import Caller, Route, Snapshot, Source
 
-DEFAULT_VOICE = "alloy"  # the one that every OpenAI speech model has, and that compatible servers know
+DEFAULT_VOICE = "alloy"  # every OpenAI speech model has it, and compatible servers know it
 
 
 def route_for(snapshot: Snapshot, caller: Caller, model: str) -> Route:
-    """The sources of a model that the caller has, else every connection of theirs, those first whose prefix it has.
+    """The route of a listed model; else all connections that the caller may use, those with the model's prefix first.
 
-    Speech models are left out of lists, so a name that no list knows is no reason to refuse. Raises NotFound where the
-    caller has no connection at all, and as `Snapshot.route_for`.
+    Many servers do not list speech models, so an unknown model is tried. Raises NotFound where the caller may use no
+    connection, and as `Snapshot.route_for`.
     """
     if model in snapshot.routes or not snapshot.gateway.enable_openai_api:
         return snapshot.route_for(caller, model)
-    named, others = [], []
-    for connection in sorted(snapshot.connections.values(), key=lambda one: (one.position, one.id)):
+    prefixed, unprefixed = [], []
+    for connection in sorted(snapshot.connections.values(), key=lambda row: (row.position, row.id)):
         if connection.demo or not connection.allows(caller):
             continue
         prefix = f"{connection.prefix_id}."
         if connection.prefix_id and model.startswith(prefix):
-            named.append(Source(connection, model.removeprefix(prefix), {}))
+            prefixed.append(Source(connection, model.removeprefix(prefix), {}))
         else:
-            others.append(Source(connection, model, {}))
-    if not named and not others:
+            unprefixed.append(Source(connection, model, {}))
+    if not prefixed and not unprefixed:
         raise NotFound(_("No connection can speak here yet."), code="speech_not_configured", param="model")
     return Route(
         public_id=model,
         name=model,
         description="",
-        sources=(*named, *others),
+        sources=(*prefixed, *unprefixed),
         base_id=None,
         params={},
         system_prompt="",
@@ -48,14 +48,14 @@ def route_for(snapshot: Snapshot, caller: Caller, model: str) -> Route:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What a page asks `/openai/audio/speech` for."""
+    """Model and voice of a page's requests to `/openai/audio/speech`."""
 
     model: str
     voice: str
 
 
 def voice_for(snapshot: Snapshot, caller: Caller) -> Voice | None:
-    """The voice for this caller; None when no connection can speak for them, and the browser has to."""
+    """The voice for this caller; None where the browser has to read, because they may use no speech model."""
     if not snapshot.gateway.enable_openai_api:
         return None
     model = snapshot.gateway.speech_model or _first_listed(snapshot, caller)
@@ -63,7 +63,7 @@ def voice_for(snapshot: Snapshot, caller: Caller) -> Voice | None:
         return None
     try:
         route_for(snapshot, caller, model)
-    except GatewayError:  # not theirs
+    except GatewayError:  # the caller may not use it
         return None
     return Voice(model, snapshot.gateway.speech_voice or DEFAULT_VOICE)
 

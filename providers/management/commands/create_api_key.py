@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email")
-        parser.add_argument("--name", default="", help="what the key is for, as it is shown in lists")
+        parser.add_argument("--name", default="", help="what the key is for, shown in lists")
 
     def handle(self, *, email: str, name: str, **options: Any) -> None:
         user = get_user_model()._default_manager.filter(email__iexact=email.strip()).first()

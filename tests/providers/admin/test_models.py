@@ -165,8 +165,8 @@ def test_the_page_says_what_a_person_may_use_and_why(root):
 
     page = root.get(f"{MODELS}access/?user={rita.pk}")
 
-    verdicts = {verdict.public_id: (verdict.allowed, verdict.why) for verdict in page.context["verdicts"]}
-    assert verdicts == {
+    decisions = {decision.public_id: (decision.allowed, decision.why) for decision in page.context["decisions"]}
+    assert decisions == {
         "open": (True, "Open: open to everyone"),
         "closed": (False, "Closed: administrators only"),
         "grouped": (True, "Grouped: they belong to Red"),
@@ -187,8 +187,8 @@ def test_the_page_agrees_with_the_rule_for_everyone(root, admin, alice, settings
     snapshot = catalogue.snapshot_blocking()
     for person in (admin, alice, rita):
         listed = {route.public_id for route in snapshot.routes_for(callers.caller_for_user(person))}
-        verdicts = root.get(f"{MODELS}access/?user={person.pk}").context["verdicts"]
-        assert {verdict.public_id for verdict in verdicts if verdict.allowed} == listed
+        decisions = root.get(f"{MODELS}access/?user={person.pk}").context["decisions"]
+        assert {decision.public_id for decision in decisions if decision.allowed} == listed
 
 
 def test_the_page_does_not_query_more_with_more_models(root, alice):

@@ -260,7 +260,7 @@ def test_only_connections_that_changed_are_asked_anew():
         form("https://a.example/v1", "https://b.example/v1", configs={"0": {"auth_type": "none"}, "1": {"tags": ["x"]}})
     )
 
-    assert saved.to_ask == [a.pk]
+    assert saved.to_refresh == [a.pk]
 
 
 # --- what was read, written back ---
