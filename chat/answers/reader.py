@@ -24,6 +24,9 @@ from providers.json_bodies import whole_characters
 from providers.upstream import sse
 from providers.upstream.error_bodies import provider_words
 
+# Every other word is a provider's own for a failure: docs/upstreams/openai.md, “Chat stream”.
+ORDINARY_ENDS = ("stop", "length", "tool_calls", "function_call")
+MAX_UNREADABLE = 10  # lines in a row
 DRAIN_SECONDS = 2.0  # how long a server may take to end the body after [DONE]
 MAX_CHARACTERS = 10_000_000  # of an answer: some models repeat themselves without end
 MAX_PICTURE = 150_000_000  # characters of one picture in the text
@@ -37,7 +40,7 @@ class Piece:
     """What one frame adds. `images` are data or http URLs of pictures; `notice` is a message of ours to the person.
 
     `inline` is a picture in the middle of the text. `calls` is the whole message in which the model calls tools; it
-    comes last.
+    comes last. With `was_reasoning` all content before this piece was reasoning.
     """
 
     content: str = ""
@@ -47,6 +50,7 @@ class Piece:
     notice: str = ""
     inline: Inline | None = None
     calls: dict[str, Any] | None = None
+    was_reasoning: bool = False
 
 
 async def read(
@@ -61,9 +65,9 @@ async def read(
     beginning = b""
     async for chunk in chunks:
         beginning += chunk
-        if beginning.strip():
+        if beginning.strip() and not json_bodies.BYTE_ORDER_MARK.startswith(beginning):
             break
-    start = beginning.lstrip()
+    start = beginning.removeprefix(json_bodies.BYTE_ORDER_MARK).lstrip()
     if start[:1] in (b"{", b"[", b"<"):
         body = start + b"".join([chunk async for chunk in chunks])
         for piece in answer.take_body(body):
@@ -107,6 +111,9 @@ class AnswerReader:
     frames: int = 0
     characters: int = 0
     has_content: bool = False
+    unreadable: int = 0  # lines in a row that are no JSON
+    _passed_over: str = ""  # the last of them
+    _has_deltas: bool = False
     _calls: CallReader = field(default_factory=CallReader)
     _text: list[str] = field(default_factory=list)  # its text, collected where calls may follow
     _half: str = ""  # the first half of a surrogate pair
@@ -117,7 +124,16 @@ class AnswerReader:
         """One frame of a stream."""
         if not data.strip():
             return
+        if event != "error" and not data.lstrip().startswith(("{", "[", "<", '"')):
+            return self._pass_over(data)  # a sign of life: `ping`, `keep-alive`
+        self.unreadable = 0
         yield from self._take(_parsed(data), is_error=event == "error")
+
+    def _pass_over(self, data: str) -> None:
+        self.unreadable += 1
+        self._passed_over = data
+        if self.unreadable >= MAX_UNREADABLE:
+            raise _not_an_answer(data)
 
     def take_body(self, body: bytes) -> Iterator[Piece]:
         """A whole answer in one JSON body, from servers that do not stream although they were asked to."""
@@ -130,7 +146,7 @@ class AnswerReader:
         if not isinstance(frame, dict):
             raise _not_an_answer(str(frame))
         frame = responses.as_chat(frame) or frame
-        if is_error or frame.get("error") or ("choices" not in frame and provider_words(orjson.dumps(frame))):
+        if is_error or frame.get("error") or (not frame.get("choices") and _reports_an_error(frame)):
             raise _provider_error(frame)
         usage = frame.get("usage")
         if isinstance(usage, dict):
@@ -140,16 +156,30 @@ class AnswerReader:
                 yield from self._take_choice(choice)
 
     def _take_choice(self, choice: dict[str, Any]) -> Iterator[Piece]:
-        delta = choice.get("delta") or choice.get("message")
+        if choice.get("error"):
+            raise _provider_error(choice)
+        delta = choice.get("delta")
+        self._has_deltas = self._has_deltas or bool(delta)
+        if not delta and not self._has_deltas:  # some servers repeat the whole message beside deltas or after them
+            delta = choice.get("message")
         if not isinstance(delta, dict):
             delta = {}
         content, reasoning, images = _parts_of(delta.get("content"))
         content += _text_of(delta.get("refusal"))
-        reasoning += _text_of(delta.get("reasoning_content")) or _text_of(delta.get("reasoning"))
+        reasoning += (
+            _text_of(delta.get("reasoning_content"))
+            or _text_of(delta.get("reasoning"))
+            or _details_of(delta.get("reasoning_details"))
+        )
         images += _images_of(delta.get("images"))
         self._calls.take(delta)
-        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        self.finish_reason = _text_of(choice.get("finish_reason")) or self.finish_reason
         answer, thinking = self._splitter.feed(self._whole(content))
+        if self._splitter.was_reasoning:
+            self._splitter.was_reasoning = False
+            self._text.clear()
+            self.has_content = False
+            yield Piece(reasoning=self._splitter.reasoning_before, was_reasoning=True)
         yield from self._pieces(answer, whole_characters(reasoning) + thinking, images)
 
     def _whole(self, text: str) -> str:
@@ -187,6 +217,8 @@ class AnswerReader:
         yield from self._pieces(*self._splitter.end())
         for rest in self._inline.end():
             yield from self._piece(str(rest))
+        if not self.frames and self._passed_over:
+            raise _not_an_answer(self._passed_over)
         if not self.frames:
             raise ProviderError(
                 _("The provider sent an empty answer. The conversation may be too long for this model."),
@@ -197,6 +229,13 @@ class AnswerReader:
             raise ContentRefused(_("The provider's safety rules ended the answer."))
         if not self.finish_reason:
             raise ProviderError(_("The answer was cut off."), code="cut_off", retryable=True)
+        if self.finish_reason not in ORDINARY_ENDS:
+            raise ProviderError(
+                _("The provider ended the answer early."),
+                code="ended_early",
+                provider=self.finish_reason[:WORDS],
+                retryable=self.finish_reason != "model_context_window_exceeded",
+            )
         if self.may_call and self._calls.end():
             yield Piece(calls=self._calls.message("".join(self._text).strip()))
         elif not self.has_content and not self.may_be_silent:
@@ -276,6 +315,17 @@ def _images_of(images: Any) -> tuple[str, ...]:
         if isinstance(url, str) and url:
             urls.append(url)
     return tuple(urls)
+
+
+def _details_of(details: Any) -> str:
+    """The readable part of `reasoning_details`: texts and summaries; the rest is encrypted."""
+    parts = [part for part in details if isinstance(part, dict)] if isinstance(details, list) else []
+    return "".join(_text_of(part.get("text")) or _text_of(part.get("summary")) for part in parts)
+
+
+def _reports_an_error(frame: dict[str, Any]) -> bool:
+    """Whether a frame without choices holds a sentence; those with usage or of a list of events do not."""
+    return not frame.get("usage") and bool(provider_words(orjson.dumps(frame)))
 
 
 def _text_of(value: Any) -> str:

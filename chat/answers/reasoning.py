@@ -1,9 +1,11 @@
 """Separates a model's reasoning from its answer when both come as one text: `<think>…</think>` before the answer.
 
-Only at the start of an answer: further down, such a tag is part of the text.
+Only at the start of an answer: further down, such a tag is part of the text. The templates of some models open the tag
+themselves, so that the text begins inside it: what stands before a first closing tag is reasoning, too.
 """
 
 OPEN_TAGS = ("<think>", "<thinking>", "<thought>", "<reasoning>")
+CLOSE_TAGS = tuple(f"</{tag[1:]}" for tag in OPEN_TAGS)
 
 
 class ThinkSplitter:
@@ -14,10 +16,14 @@ class ThinkSplitter:
         self._closing = ""  # the tag that ends the current reasoning
         self._answering = False  # the answer has begun: no tag counts any more
         self._thought = False  # there was reasoning: blank lines after it are dropped
+        self._last = ""  # the last character of the answer so far
+        self._may_be_inside = True  # the text may have begun inside a tag that nobody wrote
+        self.was_reasoning = False  # set once: all that was returned as the answer so far was reasoning …
+        self.reasoning_before = ""  # … and this too, which stood before the closing tag in the same piece
 
     def feed(self, text: str) -> tuple[str, str]:
         if self._answering:
-            return text, ""
+            return self._answer(text), ""
         self._held += text
         thinking = ""
         while True:
@@ -36,12 +42,42 @@ class ThinkSplitter:
             if any(tag.startswith(start) for tag in OPEN_TAGS):  # also while there is only white space
                 return "", thinking
             self._answering = True
+            self._may_be_inside = not self._thought
             answer, self._held = (start if self._thought else self._held), ""
-            return answer, thinking
+            return self._answer(answer), thinking
+
+    def _answer(self, text: str) -> str:
+        """The text, unless it closes a tag that was never opened: then what follows the tag, and `was_reasoning`."""
+        if not self._may_be_inside:
+            return text
+        text, self._held = self._held + text, ""
+        last = self._last
+        places = [(place, tag) for tag in CLOSE_TAGS if (place := text.find(tag)) >= 0]
+        opened = min((place for tag in OPEN_TAGS if (place := text.find(tag)) >= 0), default=len(text))
+        if places and min(places)[0] < opened:
+            place, tag = min(places)
+            self._may_be_inside = False
+            if (last + text[:place]).endswith("`"):  # an answer about such tags
+                return text
+            self.was_reasoning = True
+            self.reasoning_before = text[:place]
+            return text[place + len(tag) :].lstrip()
+        if opened < len(text):
+            self._may_be_inside = False
+            return text
+        for tag in (*CLOSE_TAGS, *OPEN_TAGS):
+            held = _without_half_tag(text, tag)[1]
+            if len(held) > len(self._held):
+                self._held = held
+        shown = text[: len(text) - len(self._held)]
+        self._last = (last + shown)[-1:]
+        return shown
 
     def end(self) -> tuple[str, str]:
         """What is still held back when the text ends."""
         held, self._held = self._held, ""
+        if self._answering:
+            return held, ""
         if self._closing:
             return "", held
         return ("" if not held.strip() else held), ""

@@ -82,6 +82,16 @@ class Draft:
         self._content, self._unsent_content = StringIO(), StringIO()
         self._content.write(content)
 
+    def move_to_reasoning(self, since: int) -> str:
+        """What was added as content after the first `since` characters was reasoning. Returns the content that stays;
+        the caller sends it as a replacement, after everything else was sent."""
+        text = self.content
+        self.replace(text[:since])
+        self._reasoning.write(text[since:])
+        self._unsent_reasoning.write(text[since:])
+        self._answering = False
+        return text[:since]
+
     def note_status(self, data: StatusData) -> None:
         """Add a status line, without its preview. It replaces the last line if that is the same step in progress."""
         line: Any = {name: value for name, value in data.items() if name != "preview"}

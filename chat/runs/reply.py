@@ -140,10 +140,13 @@ class RunningReply:
             if upstream.status >= 400:
                 raise await upstream.error()
             calls: dict[str, Any] | None = None
+            since = len(self.draft.content)  # the content of earlier rounds stays content
             answer = reader.read(upstream.chunks(), may_call=rounds.offers, may_be_silent=rounds.number > 1)
             async with aclosing(answer) as pieces:
                 async for piece in pieces:
                     calls = piece.calls or calls
+                    if piece.was_reasoning:
+                        await self._move_to_reasoning(since)
                     if piece.usage:
                         self.draft.usage = rounds.count(piece.usage)
                     if piece.notice:
@@ -155,6 +158,12 @@ class RunningReply:
                     if piece.content or piece.reasoning:
                         self._grow(piece)
             return calls
+
+    async def _move_to_reasoning(self, since: int) -> None:
+        async with self._sending:
+            await self._send_unsent()
+            await self._send("replace", {"content": self.draft.move_to_reasoning(since)})
+        self._unsent.set()
 
     def _grow(self, piece: reader.Piece) -> None:
         if self.draft.first_token_ms is None:

@@ -1,6 +1,7 @@
 """JSON from outside: bodies of requests and of answers, and the fields of serializers for what people write."""
 
 from providers.json_bodies.body import (
+    BYTE_ORDER_MARK,
     MAX_DEPTH,
     SiteJSONParser,
     canonical,
@@ -15,6 +16,7 @@ from providers.json_bodies.body import (
 from providers.json_bodies.fields import ObjectField, TextField, storable
 
 __all__ = [
+    "BYTE_ORDER_MARK",
     "MAX_DEPTH",
     "ObjectField",
     "SiteJSONParser",

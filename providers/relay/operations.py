@@ -100,6 +100,8 @@ class Operation:
     add_prompt: Callable[[Body, str], Body] = rules.without_prompt  # adds a preset's system prompt
     streams: Callable[[Mapping[str, Any]], bool] = _wants_stream  # the timeouts are for pieces, not the whole
 
+    may_fail_inside: bool = False  # a 200 may say in its last frame that the answer failed: `finish_reason`
+
     count: Callable[[usage.Tail], Mapping[str, int]] = usage.count_tokens  # columns of its usage records
 
     @property
@@ -122,6 +124,7 @@ CHAT = Operation(
     rewrites=(rules.rename_limit, rules.name_role, rules.read_bias, rules.drop_unknown),
     preset_params=None,
     add_prompt=rules.prompt_in_messages,
+    may_fail_inside=True,
 )
 EMBEDDINGS = Operation(
     name="embeddings",

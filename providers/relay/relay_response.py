@@ -214,6 +214,8 @@ class ProviderResponse(RelayResponse):
 
     def _record(self) -> None:
         request, counted = self._request, self._operation.count(self._tail)
+        if self._outcome == 200 and self._operation.may_fail_inside and usage.failed(self._tail):
+            self._outcome = 502
         if self._admission is not None and "tokens_in" in counted:
             # Without the provider's numbers: about a token per four bytes of the request and per frame of the stream.
             estimate = len(request.raw or b"") // 4 + self._frames if self._frames else 0

@@ -26,11 +26,15 @@ BATCH_ROWS = 500
 QUEUE_ROWS = 20_000  # about 10 MB: 20 s without a database at 1,000 calls a second
 CLIENT_LEFT = 499  # nginx's status for a client that disconnected before the end of the response
 TAIL_BYTES = 64 * 1024  # the end of a response, which has its usage
+LAST_REASONS = 4  # members `finish_reason` that are looked at, from the end
 MAX_TOKENS = 2**31 - 1  # of the column
 
 logger = logging.getLogger(__name__)
 _IS_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
 _INPUT = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"([^"\\]{1,60})"')
+# Every other word that a provider ends an answer with names a failure: `network_error`, `sensitive`, `error` …
+ORDINARY_ENDS = frozenset({b"stop", b"length", b"tool_calls", b"function_call", b"content_filter"})
 _OUTPUT = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 
 
@@ -86,12 +90,31 @@ class Tail:
 
     def tokens(self) -> tuple[int, int]:
         """Input and output tokens of the last usage object in the response; 0, 0 without one."""
-        return read_tokens(b"".join(self._pieces)[-TAIL_BYTES:])
+        return read_tokens(self.text)
+
+    @property
+    def text(self) -> bytes:
+        """The last `TAIL_BYTES`."""
+        return b"".join(self._pieces)[-TAIL_BYTES:]
 
     @property
     def end(self) -> bytes:
         """The last few bytes."""
         return b"".join(list(self._pieces)[-4:])[-4:]
+
+
+def failed(tail: Tail) -> bool:
+    """Whether the last `finish_reason` of the response is a provider's word for a failure."""
+    text = tail.text
+    end = len(text)
+    for _ in range(LAST_REASONS):
+        start = text.rfind(b'"finish_reason"', 0, end)
+        if start < 0:
+            return False
+        if match := _FINISH.match(text, start):
+            return match[1] not in ORDINARY_ENDS
+        end = start  # null
+    return False
 
 
 def count_tokens(tail: Tail) -> dict[str, int]:

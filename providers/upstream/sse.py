@@ -7,6 +7,8 @@ import re
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 
+import orjson
+
 DONE = "[DONE]"
 BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -75,9 +77,23 @@ class Splitter:
         name, _colon, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
+            if self._data and self._is_whole(before=value):
+                self._line(b"", complete)  # some servers separate frames by single line ends
+            self._data.append(value)
+        elif name == b"error":  # no field of the standard: some servers report an error in mid-stream so
+            self._event = "error"
             self._data.append(value)
         elif name == b"event":
             self._event = value.decode(errors="replace")
+
+    def _is_whole(self, *, before: bytes) -> bool:
+        """Whether the lines of data so far are a frame of their own: a JSON object, or words before one."""
+        if self._data[0][:1] not in (b"{", b"["):
+            return before.startswith(b"{")
+        try:
+            return isinstance(orjson.loads(b"\n".join(self._data)), dict)
+        except orjson.JSONDecodeError:
+            return False
 
 
 async def frames(chunks: AsyncIterable[bytes]) -> AsyncIterator[Frame]:

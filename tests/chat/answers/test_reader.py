@@ -280,3 +280,110 @@ async def test_a_delta_of_the_wrong_form_is_no_crash(delta):
     *_, error = await collect(f"data: {body}\n\n")
 
     assert error.code == "empty_answer"
+
+
+# --- answers that end badly, streams that are nearly right ------------------------------------------------------------
+
+BAD_ENDS = [
+    "error",
+    "network_error",
+    "insufficient_system_resource",
+    "model_context_window_exceeded",
+    "sensitive",
+    "abort",
+]
+
+
+@pytest.mark.parametrize("word", BAD_ENDS)
+async def test_every_other_end_is_a_failure_that_keeps_the_text_and_the_word(word):
+    for chunks in (
+        [frame({"content": "Bl"}), frame(finish=word), DONE],
+        [json.dumps({"choices": [{"message": {"content": "Bl"}, "finish_reason": word}]})],
+    ):
+        content, *_, error = await collect(*chunks)
+        assert content == "Bl"
+        assert (error.code, error.provider) == ("ended_early", word)
+        assert error.retryable is (word != "model_context_window_exceeded")
+
+
+@pytest.mark.parametrize("word", ["stop", "tool_calls", "function_call"])
+async def test_the_ordinary_ends_are_no_failure(word):
+    content, *_, error = await collect(frame({"content": "Blue."}), frame(finish=word), DONE)
+    assert (content, error) == ("Blue.", None)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "words"),
+    [
+        ([frame({"content": "Bl"}), 'data: {"choices":[{"delta":{},"error":{"message":"GPU lost"}}]}\n\n'], "GPU lost"),
+        (['data: {"base_resp":{"status_code":1008,"status_msg":"insufficient balance"},"choices":null}\n\n'],
+         "insufficient balance"),
+        (['{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"},"choices":null}'],
+         "insufficient balance"),
+        (['{"choices":[],"error":{"message":"No credit"}}'], "No credit"),
+        ([frame({"content": "Bl"}), 'error: {"code": 500, "message": "Worker died"}\n\n'], "Worker died"),
+    ],
+)  # fmt: skip
+async def test_an_error_inside_an_answer_is_shown_in_the_providers_words(chunks, words):
+    *_, error = await collect(*chunks)
+    assert words in error.provider
+
+
+SAME = json.dumps({"choices": [{"delta": {"content": "Blue."}, "message": {"role": "assistant", "content": "Blue."}}]})
+WHOLE = json.dumps({"choices": [{"delta": {}, "message": {"content": "Blue."}, "finish_reason": "stop"}]})
+A = json.dumps({"choices": [{"delta": {"content": "Blu"}}]})
+B = json.dumps({"choices": [{"delta": {"content": "e."}, "finish_reason": "stop"}]})
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        f"data: {A}\ndata: {B}\n",
+        f"data: {A}\ndata: {B}\ndata: [DONE]\n",
+        f"data: {A}\n\ndata: ping\n\ndata: {B}\n\ndata: keep-alive\n\ndata: [DONE]\n\n",
+        f"data: {A}\ndata: ping\ndata: {B}\n\n",
+        f"data: {A}\n\ndata: {B}\ndata: [DONE]\n\n",
+        f"data: {SAME}\n\ndata: {WHOLE}\n\n",
+        f"data: {A}\n\ndata: {B}\n\ndata: {WHOLE}\n\n",
+        f"data: {WHOLE}\n\n",
+        f"\ufeff{WHOLE}",
+        f"\ufeffdata: {A}\n\ndata: {B}\n\n",
+        "data: ping\n\n" * 9 + f"data: {A}\n\n" + "data: ping\n\n" * 9 + f"data: {B}\n\n",
+    ],
+)
+async def test_a_stream_that_is_nearly_right_says_its_text_once(stream):
+    for chunks in ([stream], list(stream)):
+        content, *_, error = await collect(*chunks)
+        assert (content, error) == ("Blue.", None)
+
+
+@pytest.mark.parametrize("stream", ["data: ping\n\n" * 10 + f"data: {A}\n\n", "data: Internal Server Error\n\n"])
+async def test_signs_of_life_without_an_answer_are_no_answer(stream):
+    *_, error = await collect(stream)
+    assert error.code == "invalid_answer"
+
+
+async def test_reasoning_details_alone_are_shown_as_reasoning():
+    details = [
+        {"type": "reasoning.summary", "summary": "Sky"},
+        {"type": "reasoning.text", "text": " is"},
+        {"data": "x"},
+    ]
+    content, reasoning, *_ = await collect(
+        frame({"reasoning_details": details}), frame({"content": "Blue."}, finish="stop")
+    )
+    assert (content, reasoning) == ("Blue.", "Sky is")
+
+
+async def test_text_before_a_tag_that_nobody_opened_was_reasoning():
+    async def source():
+        for text in ("Okay", ", think", "ing.</thi", "nk>\n\nThe ", "answer"):
+            yield frame({"content": text}).encode()
+        yield frame(finish="stop").encode()
+
+    content, reasoning = "", ""
+    async for piece in read(source()):
+        if piece.was_reasoning:
+            content, reasoning = "", reasoning + content
+        content, reasoning = content + piece.content, reasoning + piece.reasoning
+    assert (content, reasoning) == ("The answer", "Okay, thinking.")

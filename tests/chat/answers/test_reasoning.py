@@ -67,3 +67,24 @@ def test_where_the_stream_is_cut_makes_no_difference(cuts, text):
 def test_the_answer_alone():
     assert without_thinking("<think>hm</think>{}") == "{}"
     assert without_thinking("{}") == "{}"
+
+
+@pytest.mark.parametrize("tag", ["think", "thinking", "thought", "reasoning"])
+def test_a_tag_that_only_closes_ends_reasoning_from_the_start(tag):
+    assert without_thinking(f"Okay, first.</{tag}>\n\nThe answer") == "The answer"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It ends with `</think>`.",
+        "Write <think>x</think> first.",
+        "a < b and c </ d",
+        "Blue.</thin",
+        "<think>a</think>Then </think> is text.",
+    ],
+)
+def test_an_answer_about_such_tags_is_text(text):
+    pieces = [split(*text), split(text)]
+    assert pieces[0] == pieces[1]
+    assert pieces[0][0] == text.removeprefix("<think>a</think>")

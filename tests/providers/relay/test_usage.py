@@ -15,7 +15,7 @@ from providers.models import ClientKey, UsageRecord
 from providers.relay import usage
 from providers.relay.usage import CallUsage, read_tokens
 from tests import people
-from tests.upstream import DROP, Reply, in_json, oddities
+from tests.upstream import DROP, Reply, in_bytes, in_json, oddities
 from tests.upstream import openai as oai
 
 # --- tokens -----------------------------------------------------------------------------------------------------------
@@ -62,6 +62,28 @@ def test_no_text_of_an_answer_is_taken_for_its_usage(text: str, told: int, answe
     counted = {**answer, "usage": {"prompt_tokens": told, "completion_tokens": answered}}
     assert read_tokens(orjson.dumps(answer)) == (0, 0)
     assert read_tokens(orjson.dumps(counted)) == (told, answered)
+
+
+@pytest.mark.parametrize("word", ["network_error", "error", "sensitive", "insufficient_system_resource"])
+def test_an_answer_that_ended_with_a_word_for_a_failure_has_failed(word: str) -> None:
+    for text in (
+        '{"choices":[{"finish_reason":"WORD","message":{"content":"stop"}}],"usage":{}}',
+        'data: {"choices":[{"delta":{},"finish_reason": "WORD"}]}\n\ndata: {"choices":[]}\n\ndata: [DONE]\n\n',
+    ):
+        tail = usage.Tail()
+        tail.add(text.replace("WORD", word).encode())
+        assert usage.failed(tail)
+        ordinary = usage.Tail()
+        ordinary.add(text.replace("WORD", "length").encode())
+        assert not usage.failed(ordinary)
+
+
+@given(st.text(max_size=50))
+def test_no_text_of_an_answer_is_taken_for_its_end(text: str) -> None:
+    tail = usage.Tail()
+    content = f'"finish_reason":"error" {text}'
+    tail.add(orjson.dumps({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]}))
+    assert not usage.failed(tail)
 
 
 def test_only_the_tail_is_kept() -> None:
@@ -162,6 +184,14 @@ def test_calls_that_fail_are_recorded_with_how_they_failed(site, connection, ups
     ask(site, site.url, api_key, stream=True)
     [one] = records()
     assert one.status == status
+
+
+def test_an_answer_that_failed_inside_is_recorded_and_passed_on(site, connection, upstream, api_key):
+    body = b'data: {"choices":[{"delta":{"content":"Bl"},"finish_reason":"network_error"}]}\n\ndata: [DONE]\n\n'
+    upstream.script(in_bytes(body, "text/event-stream"))
+    assert ask(site, site.url, api_key, stream=True).content == body
+    [one] = records()
+    assert one.status == 502
 
 
 def test_what_never_reached_a_provider_is_not_recorded(site, connection, api_key):
