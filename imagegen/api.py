@@ -1,4 +1,4 @@
-"""Pictures as JSON: make and wait, edit and wait, or as a job to watch, cancel and retry."""
+"""The picture API: draw or edit and wait for the result, or make a job to be polled, cancelled and retried."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 
 class MayUseImages(BasePermission):
-    """Whose key was made for something else sees no jobs and no engines either. Raises Forbidden."""
+    """Raises Forbidden for a key that was made for something else: reading jobs and engines needs the scope too."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         access.check_scope(caller_of(request))

@@ -16,6 +16,7 @@ class ImagegenConfig(AppConfig):
     verbose_name = _("Pictures")
 
     def ready(self) -> None:
+        # Models may be imported only after all apps are set up; so it is below.
         from django.db.models.signals import post_save, pre_delete
 
         from chat.files import collecting
@@ -40,13 +41,13 @@ def _purge_jobs(sender: Any, now: "datetime", **more: Any) -> None:
 
 
 def _connection_saved(instance: Any, **more: Any) -> None:
-    """Engines that draw through a connection send their own headers there: these are for its old server."""
+    """Drop the headers of engines that draw through a connection which has moved: they are for its old server."""
     if instance.moved:
         instance.dropped = (*instance.dropped, *_drop_headers(instance))
 
 
 def _connection_deleting(instance: Any, **more: Any) -> None:
-    """Without it their headers and people's prompts would go to another address: its engines are switched off."""
+    """Without it their headers and people's prompts would go to the engines' own addresses: switch the engines off."""
     from imagegen.models import ImageEngine
 
     _drop_headers(instance)
@@ -65,7 +66,7 @@ def _engines_through(connections: Any, **more: Any) -> list[str]:
 
 
 def _drop_headers(connection: Any) -> list[str]:
-    """What was dropped, in words for people."""
+    """The names of the dropped headers, each with its engine."""
     from imagegen.models import ImageEngine
 
     engines = ImageEngine.objects.filter(connection=connection)
@@ -73,7 +74,7 @@ def _drop_headers(connection: Any) -> list[str]:
 
 
 def engine_subjects() -> "Iterator[CheckSubject]":
-    """Every engine that is switched on, for `check_connections`."""
+    """Every enabled engine, for `check_connections`."""
     from imagegen.models import ImageEngine
     from providers.checkup import CheckSubject
 

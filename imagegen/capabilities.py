@@ -1,8 +1,8 @@
-"""What can be said to a picture model, as data: an engine's default, then a dated table, then a row's overrides.
+"""What a picture model can do, as data: an engine's default, then a dated table, then a row's overrides.
 
-`models.json` beside the engines holds the dated table. It is matched by name pattern with provider prefixes allowed
-(`openai/gpt-image-2` is `gpt-image-2`), first match first, and a model that no pattern knows gets the engine's cautious
-default: send only what somebody chose.
+The dated table is `models.json` beside the engines. The first pattern that matches a model's name counts, which is
+compared without provider prefixes (`openai/gpt-image-2` is `gpt-image-2`). A model that no pattern matches gets the
+engine's default.
 """
 
 import math
@@ -31,7 +31,7 @@ TABLE = Path(__file__).with_name("engines") / "models.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What can be said to a model. Every field may be overridden by name in an engine's row."""
+    """What a model can do. Every field may be overridden by name in an engine's row."""
 
     generate: bool = True
     edit: bool = False
@@ -41,28 +41,28 @@ class Capabilities:
     steps: bool = False
     seed: bool = False
     per_call: int = 10  # pictures of one upstream call; an engine repeats the call for more
-    sizes: tuple[str, ...] = ()  # the only sizes there are; empty: any that the bounds below allow
+    sizes: tuple[str, ...] = ()  # the only sizes; empty: any within the bounds below
     step: int = 1  # both sides are multiples of this many pixels
     max_side: int = 8192
     min_pixels: int = 0
     max_pixels: int = 2**25
     max_ratio: float = 0  # of the longer to the shorter side; 0: any
-    ratios: tuple[str, ...] = ()  # only the shape can be chosen, one of these `W:H`; a size says it nearly enough
-    tiers: tuple[str, ...] = ()  # and how large, roughly: some of 512, 1K, 2K, 4K
+    ratios: tuple[str, ...] = ()  # the only aspect ratios, `W:H`, where no exact size can be chosen
+    tiers: tuple[str, ...] = ()  # the resolutions that go with `ratios`: some of 512, 1K, 2K, 4K
     auto: bool = False  # the size may be `auto`
-    partial: int = 0  # pictures on the way that may be asked for
+    partial: int = 0  # the most partial pictures that can be requested
     prompt_limit: int = 32_000  # characters
     input_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
     response_format: bool = True  # the parameter of that name is understood (OpenAI's dialect)
     modalities: tuple[str, ...] = ("image", "text")  # what a chat model is asked for when it draws in its reply
-    params: tuple[str, ...] = ()  # the model's own parameters that are known to work, for forms; others are sent too
+    params: tuple[str, ...] = ()  # the model's own parameters, for forms; others are sent too
 
     def size_problem(self, size: str) -> str:
-        """Why this `WxH`, `auto` or empty size cannot be asked for, as a sentence; empty when it can."""
+        """Why this `WxH`, `auto` or empty size cannot be drawn, as a sentence; empty when it can."""
         if not size:
             return ""
         if size == AUTO:
-            return "" if self.auto else _("This model cannot choose the size by itself: name one.")
+            return "" if self.auto else _("This model cannot choose a size by itself: choose one.")
         if self.sizes:
             choices = ", ".join(self.sizes)
             return "" if size in self.sizes else _("This model draws these sizes: %(sizes)s.") % {"sizes": choices}
@@ -82,7 +82,7 @@ class Capabilities:
         return ""
 
     def ratio(self, size: str) -> str:
-        """The declared `W:H` that this `WxH` stands for, within 3 % (1344x768 is meant as 16:9); empty for none."""
+        """The declared `W:H` that this `WxH` has, within 3 % (1344x768 counts as 16:9); empty for none."""
         width, height = _sides(size)
 
         def distance(ratio: str) -> float:
@@ -99,15 +99,15 @@ class Capabilities:
         return (large_enough or list(self.tiers[-1:]) or [""])[0]
 
     def check(self, request: PictureRequest) -> None:
-        """Raise BadRequest, naming the parameter, for whatever in the request cannot be said to this model."""
+        """Raise BadRequest, naming the parameter, for what this model cannot do."""
         refusals = (
-            ("prompt", request.is_edit or self.generate, _("This model only edits: hand in a picture.")),
+            ("prompt", request.is_edit or self.generate, _("This model only edits pictures: add one.")),
             ("image", not request.is_edit or self.edit, _("This model cannot edit pictures.")),
             ("mask", request.mask is None or self.mask, _("This model takes no mask.")),
             (
                 "negative_prompt",
                 not request.negative_prompt or self.negative_prompt,
-                _("No negative prompt here: say it in the prompt."),
+                _("This model takes no negative prompt: put it into the prompt."),
             ),
             ("steps", request.steps is None or self.steps, _("The number of steps cannot be chosen for this model.")),
             ("seed", request.seed is None or self.seed, _("The seed cannot be chosen for this model.")),
@@ -125,22 +125,23 @@ class Capabilities:
             raise BadRequest(problem, param="size", code="not_supported")
 
     def but(self, overrides: Mapping[str, Any]) -> "Capabilities":
-        """With the given fields replaced; lists become tuples, unknown names are ignored (`unknown` lists them)."""
-        known = {one.name for one in fields(self)}
+        """With the given fields replaced; lists become tuples, unknown names are ignored (`problems` reports them)."""
+        known = {member.name for member in fields(self)}
         changes = {name: _frozen(value) for name, value in overrides.items() if name in known}
         return replace(self, **changes) if changes else self
 
     @classmethod
     def problems(cls, overrides: Mapping[str, Any]) -> list[str]:
-        """Sentences about overrides that an administrator wrote: unknown names, values of the wrong kind."""
-        defaults, found = cls(), []
+        """Sentences about wrong overrides of an administrator's: unknown names, values of the wrong kind."""
+        defaults = {member.name: getattr(cls(), member.name) for member in fields(cls)}
+        problems = []
         for name, value in overrides.items():
-            wanted = getattr(defaults, name, None) if name in {one.name for one in fields(cls)} else None
-            if wanted is None:
-                found.append(_("%(name)s is not a capability.") % {"name": name})
-            elif not _is_like(wanted, value) or not all(map(_FORMS.get(name, _ANY).fullmatch, _texts(value))):
-                found.append(_("%(name)s has a value of the wrong kind.") % {"name": name})
-        return found
+            default = defaults.get(name)
+            if default is None:
+                problems.append(_("%(name)s is not a capability.") % {"name": name})
+            elif not _is_like(default, value) or not all(map(_FORMS.get(name, _ANY).fullmatch, _texts(value))):
+                problems.append(_("%(name)s has a value of the wrong kind.") % {"name": name})
+        return problems
 
 
 def bare_name(model: str) -> str:
@@ -149,7 +150,7 @@ def bare_name(model: str) -> str:
 
 
 def known(kind: str, model: str, default: Capabilities) -> Capabilities:
-    """What the table says about a model of an engine kind; `default` for a model that it does not know."""
+    """The table's capabilities of a model of this engine kind; `default` for a model that it does not have."""
     name = bare_name(model)
     for pattern, facts in _table().get(kind, {}).get("models", ()):
         if pattern.fullmatch(name):
@@ -158,17 +159,17 @@ def known(kind: str, model: str, default: Capabilities) -> Capabilities:
 
 
 def fallback_models(kind: str) -> tuple[str, ...]:
-    """Model ids served on the table's date, the built-in default first: shown only when the endpoint lists none."""
+    """Model ids that were served on the table's date, the default first: for endpoints without a list of models."""
     return tuple(_table().get(kind, {}).get("fallback", ()))
 
 
 def default_model(kind: str) -> str:
-    """The model that draws when nobody chose one; empty for kinds without."""
+    """The model for requests and rows that name none; empty for kinds without one."""
     return next(iter(fallback_models(kind)), "")
 
 
 def draws(kind: str, model: str) -> bool:
-    """Whether a model of a mixed list looks like one that makes pictures."""
+    """Whether a model's name looks like that of a picture model."""
     pattern = _table().get(kind, {}).get("draws")
     return pattern is None or pattern.fullmatch(bare_name(model)) is not None
 
@@ -180,14 +181,14 @@ def _table() -> dict[str, dict[str, Any]]:
         kind: {
             **facts,
             "draws": re.compile(facts["draws"]),
-            "models": [(re.compile(one["pattern"]), one["can"]) for one in facts["models"]],
+            "models": [(re.compile(model["pattern"]), model["can"]) for model in facts["models"]],
         }
         for kind, facts in raw["engines"].items()
     }
 
 
 def _texts(value: Any) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []
 
 
 def _sides(size: str) -> tuple[int, int]:
@@ -199,9 +200,10 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _is_like(wanted: Any, value: Any) -> bool:
-    if isinstance(wanted, bool) or isinstance(value, bool):
-        return isinstance(wanted, bool) and isinstance(value, bool)
-    if isinstance(wanted, tuple):
-        return isinstance(value, list | tuple) and all(isinstance(one, str) for one in value)
+def _is_like(default: Any, value: Any) -> bool:
+    """Whether a value has the default's kind: a flag, a list of texts, or a number that is not negative."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, tuple):
+        return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     return isinstance(value, int | float) and math.isfinite(value) and value >= 0

@@ -1,7 +1,7 @@
-"""JSON with pictures in it: they come out as bytes, decoded straight from the body.
+"""JSON with pictures in it: base64 texts become bytes, decoded directly from the body.
 
-An ordinary parse holds the body, the parser's copy, the text and the bytes at once: five times the picture. Here there
-are only the body and the bytes, because the long texts are cut out before the rest is parsed.
+An ordinary parser holds the body, its copy, the text and the bytes at once: five times the picture. Here the long texts
+are cut out before the rest is parsed, so that only the body and the bytes are held.
 """
 
 import secrets
@@ -33,24 +33,24 @@ def loads(body: bytes | bytearray | memoryview) -> Any:
     """
     if len(body) < LONG:
         return orjson.loads(body)
-    mark = secrets.token_hex(16)  # stands where a picture was; nobody can have put it into the answer
-    found: list[Embedded] = []
+    mark = secrets.token_hex(16)  # replaces a picture; random, so that no response can contain it
+    pictures: list[Embedded] = []
     rest: list[bytes | memoryview] = []
     view, done = memoryview(body), 0
     for start, end in _long_texts(body if isinstance(body, bytes | bytearray) else bytes(body)):
         embedded = _decoded(view[start:end])
         if embedded is not None and sniff(embedded.content):
-            rest += [view[done:start], f"{mark}:{len(found)}".encode()]
-            found.append(embedded)
+            rest += [view[done:start], f"{mark}:{len(pictures)}".encode()]
+            pictures.append(embedded)
             done = end
-    if not found:
+    if not pictures:
         return orjson.loads(body)
     rest.append(view[done:])
-    return _restored(orjson.loads(b"".join(rest)), found, mark)
+    return _restored(orjson.loads(b"".join(rest)), pictures, mark)
 
 
 def picture_in(value: Any) -> bytes | None:
-    """The picture in a member of an answer: `Embedded`, a data URL or bare base64; None when it is none of them."""
+    """The picture in a value of a response: `Embedded`, a data URL or bare base64; None for anything else."""
     if isinstance(value, Embedded):
         return value.content
     if isinstance(value, str) and value and not value.startswith(("http://", "https://")):
@@ -96,7 +96,7 @@ def _decoded(text: memoryview) -> Embedded | None:
     try:
         return Embedded(pybase64.b64decode(text, validate=True), declared)
     except ValueError:
-        pass  # some writers escape slashes, break lines, leave the padding out or use the alphabet for URLs
+        pass  # some servers escape slashes, break lines, leave the padding out or use the alphabet for URLs
     plain = bytes(text)
     for escaped, meant in ((b"\\/", b"/"), (b"\\n", b""), (b"\\r", b"")):
         plain = plain.replace(escaped, meant) if b"\\" in plain else plain
@@ -107,11 +107,11 @@ def _decoded(text: memoryview) -> Embedded | None:
         return None
 
 
-def _restored(value: Any, found: list[Embedded], mark: str) -> Any:
+def _restored(value: Any, pictures: list[Embedded], mark: str) -> Any:
     if isinstance(value, dict):
-        return {key: _restored(member, found, mark) for key, member in value.items()}
+        return {key: _restored(member, pictures, mark) for key, member in value.items()}
     if isinstance(value, list):
-        return [_restored(member, found, mark) for member in value]
+        return [_restored(member, pictures, mark) for member in value]
     if isinstance(value, str) and value.startswith(mark):
-        return found[int(value.rpartition(":")[2])]
+        return pictures[int(value.rpartition(":")[2])]
     return value

@@ -1,4 +1,4 @@
-"""Trying an engine out: ask it, or have it draw a small picture through the real path."""
+"""Tests of an engine for administrators: a check of address and key, or a small picture as an ordinary job."""
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -10,12 +10,12 @@ from providers.errors import GatewayError, UpstreamTimeout
 from providers.facts import Caller
 from providers.services import CheckResult
 
-PATIENCE = 180.0  # seconds a test picture may take; a cold checkpoint loads for minutes
+PATIENCE = 180.0  # seconds a test picture may take: a checkpoint that is not loaded takes minutes
 SMALL = "512x512"
 
 
 def check(row: ImageEngine) -> CheckResult:
-    """Ask the upstream whether address and key are right; what it says stands on the row."""
+    """Ask the upstream whether address and key are right; the row's health columns store the result."""
     begun = timezone.now()
     health = ImageEngine.objects.quietly().filter(pk=row.pk)
     try:

@@ -27,10 +27,7 @@ FETCH_LIMITS = http.Limits(connect=10, first_byte=20, idle=20, total=60, max_byt
 
 
 def files_of(user: Any, given: Sequence[object], *, param: str = "image") -> list[File]:
-    """The files that are given: as rows of theirs, as uploads, or by name; in order.
-
-    Raises BadRequest, NotFound, TooLarge.
-    """
+    """The files behind rows, uploads and names, in order. Raises BadRequest, NotFound, TooLarge."""
     if len(given) > MAX_INPUTS:
         raise BadRequest(_("At most %d input pictures.") % MAX_INPUTS, param=param)
     return [_file_of(user, one, param) for one in given]
@@ -43,7 +40,7 @@ def file_from_bytes(user: Any, content: bytes, *, name: str = "") -> File:
 
 
 def own_id(name: str) -> str:
-    """The id of the file of this site that a name stands for; empty for any other."""
+    """The id of the file of this site that a name is the URL or the id of; empty for any other name."""
     file_id = named_id(name)
     return str(chat_access.as_uuid(file_id)) if file_id else ""
 
@@ -67,7 +64,7 @@ def _file_of(user: Any, given: object, param: str) -> File:
             message = _("The picture at this address could not be fetched: %s") % error.message
             raise BadRequest(message, param=param, code=error.code) from error
         return file_from_bytes(user, content)
-    raise BadRequest(_("Name a picture by data URL, file URL or web address, or a list of these."), param=param)
+    raise BadRequest(_("Give each picture as a data URL, a file URL or a web address."), param=param)
 
 
 def picture_of(row: File) -> InputPicture:

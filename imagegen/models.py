@@ -1,4 +1,4 @@
-"""Picture engines, the switches above them, and the jobs that draw."""
+"""Picture engines, the settings of all pictures, and jobs."""
 
 import uuid
 from typing import Any, ClassVar
@@ -11,7 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from imagegen.engines import ENGINES
 from providers.fields import EncryptedTextField
+from providers.http.policy import origin
 from providers.models import Connection, ServerRow
 from providers.upstream.header_templates import is_template
 from providers.versioning import ConfigQuerySet
@@ -20,13 +22,11 @@ HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "d
 
 
 def engine_kind_choices() -> list[tuple[str, Any]]:
-    from imagegen import engines
-
-    return [(name, engine.label) for name, engine in engines.ENGINES.items()]
+    return [(name, engine.label) for name, engine in ENGINES.items()]
 
 
 class ImageEngine(ServerRow):
-    """One way to draw: a kind, an address, a model and its defaults; several of one kind are several profiles."""
+    """One engine as an administrator set it up: a kind, an address, a model and defaults. A kind may have several."""
 
     class Purpose(models.TextChoices):
         BOTH = "both", _("Draw and edit")
@@ -42,7 +42,7 @@ class ImageEngine(ServerRow):
     connection = models.ForeignKey(
         Connection, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("connection")
     )
-    url = models.CharField(_("address"), max_length=500, blank=True)  # names of one's own network too
+    url = models.CharField(_("address"), max_length=500, blank=True)  # no URLField: hosts of a local network count too
     secret = EncryptedTextField(_("key"), blank=True)
     version = models.CharField(_("API version"), max_length=40, blank=True)
     method = models.CharField(_("method"), max_length=40, blank=True)
@@ -54,7 +54,7 @@ class ImageEngine(ServerRow):
     nodes = models.JSONField(_("nodes"), default=list, blank=True)
     options = models.JSONField(_("options"), default=dict, blank=True)
     capabilities = models.JSONField(_("abilities"), default=dict, blank=True)
-    # Parameters that the upstream answered with "unknown"; written by runs, no edit by a person.
+    # Parameters that the upstream does not know; written by runs, not by people.
     dropped = models.JSONField(default=list, blank=True, editable=False)
     timeout = models.FloatField(
         _("seconds a picture may take"), default=600, validators=[MinValueValidator(1), MaxValueValidator(7200)]
@@ -78,20 +78,20 @@ class ImageEngine(ServerRow):
         return self.name
 
     def origins(self) -> tuple[str, ...]:
-        """Its own server's origin, and that of its connection, which gets the headers too."""
-        from imagegen import engines  # late, as above
-        from providers.http.policy import origin
-
-        url = self.url or (engines.ENGINES[self.kind].default_url if self.kind in engines.ENGINES else "")
+        """The origin of its own server, and of its connection, which gets the headers too."""
+        url = self.url or (ENGINES[self.kind].default_url if self.kind in ENGINES else "")
         through = Connection.objects.filter(pk=self.connection_id).first() if self.connection_id else None
         return (origin(url), origin(through.base_url if through else ""))
 
     def drop_headers(self) -> list[str]:
-        """Because the connection that they were sent to leads elsewhere now: the names. What holds no secret stays."""
-        kept = {name: value for name, value in self.headers.items() if is_template(value)}
-        dropped = [name for name in self.headers if name not in kept]
+        """Remove the headers that may hold a secret, because they would be sent elsewhere now; returns their names.
+
+        Templates hold no secret and stay.
+        """
+        templates = {name: value for name, value in self.headers.items() if is_template(value)}
+        dropped = [name for name in self.headers if name not in templates]
         if dropped:
-            self.headers = kept
+            self.headers = templates
             self.save(update_fields=["headers", "updated"])
         return dropped
 
@@ -105,12 +105,12 @@ class ImageEngine(ServerRow):
         return all(field.name != "url" for field in engines.ENGINES[self.kind].fields)
 
     def serves(self, *, editing: bool) -> bool:
-        """Whether its purpose is to edit, or to draw."""
+        """Whether its purpose is to edit (`editing`) or to draw."""
         return self.purpose in (self.Purpose.BOTH, self.Purpose.EDIT if editing else self.Purpose.GENERATE)
 
 
 class ImageSettings(models.Model):
-    """One row (pk 1): the switches, the two default engines, how a wish becomes a prompt."""
+    """One row (pk 1): switches, the two default engines, how prompts are improved, and who may draw."""
 
     class AfterPicture(models.TextChoices):
         REPLY = "reply", _("The model says something about it")
@@ -151,7 +151,7 @@ class ImageSettings(models.Model):
 
 
 class ImageJob(models.Model):
-    """One request for pictures, from the wish to the files. The row is written before anything is drawn."""
+    """One request for pictures and what came of it. The row is written before anything is drawn."""
 
     class State(models.TextChoices):
         QUEUED = "queued", _("queued")
@@ -166,11 +166,11 @@ class ImageJob(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="image_jobs")
     engine = models.ForeignKey(ImageEngine, models.SET_NULL, null=True, related_name="jobs")
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
-    # What was wished (`PictureRequest.values()`); `prompt` stands apart for lists and search.
+    # `PictureRequest.values()`; `prompt` is a column of its own for lists and search.
     prompt = models.TextField(_("prompt"))
     request = models.JSONField(default=dict)
-    inputs = models.ManyToManyField("chat.File", blank=True, related_name="+")  # in order of their position
-    input_order = models.JSONField(default=list, blank=True)  # file ids as text; the mask is not among them
+    inputs = models.ManyToManyField("chat.File", blank=True, related_name="+")
+    input_order = models.JSONField(default=list, blank=True)  # ids of `inputs` as text, in order; without the mask
     mask = models.ForeignKey("chat.File", models.SET_NULL, null=True, blank=True, related_name="+")
     files = models.ManyToManyField("chat.File", blank=True, related_name="image_jobs")
     chat = models.ForeignKey("chat.Chat", models.SET_NULL, null=True, blank=True, related_name="+")
@@ -179,11 +179,11 @@ class ImageJob(models.Model):
     idempotency_key = models.CharField(max_length=200, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)  # what the key was first used for
 
-    # {"fraction", "step", "total", "queue", "notice"}: what the last `status` event said.
+    # {"fraction", "step", "total", "queue"}: those that are known.
     progress = models.JSONField(default=dict, blank=True)
     upstream_id = models.CharField(max_length=200, blank=True)
     cancel_requested = models.BooleanField(default=False)
-    # Of a job in a temporary chat: then its pictures go, and what is left of it. None: everything stays.
+    # When the pictures of a job in a temporary chat expire, and the job with them. None: they stay.
     expires_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
     attempts = models.PositiveIntegerField(default=0)
     error = models.JSONField(null=True, blank=True)  # GatewayError.message_body()

@@ -31,7 +31,7 @@ from providers.errors import BadRequest, GatewayError
 from providers.json_bodies import SiteJSONParser, storable
 from providers.process import waiting
 
-# Members that speak to us; every other one is the model's own parameter and goes on to it (quality, background, …).
+# Members of our API; every other one is a parameter of the model's own and is passed to it (quality, background, …).
 OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "engine"}
 HANDLED = {"image", "image[]", "images", "mask", "stream", "response_format", "user", "partial_images"}
 

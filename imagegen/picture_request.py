@@ -1,7 +1,7 @@
-"""What somebody wants drawn, validated once: a `PictureRequest` that exists is well formed.
+"""A request for pictures as an engine gets it, validated: a `PictureRequest` that exists is well formed.
 
-Whether a certain engine can express it is the engine's question (`Engine.prepare`); whether this person may ask is
-`access.py`'s. Pictures are bytes here: addresses and file ids were followed before.
+Whether an engine can express it is decided by `Engine.prepare`, whether the person may draw by `access`. Input pictures
+are bytes here; names and URLs were resolved before by `inputs`.
 """
 
 import re
@@ -27,7 +27,7 @@ _SIZE = re.compile(r"([0-9]{1,5})\s*[xX×]\s*([0-9]{1,5})")
 
 @dataclass(frozen=True, slots=True)
 class InputPicture:
-    """A picture that somebody handed in: `content_type` is sniffed from the bytes, never believed."""
+    """An input picture or a mask. `content_type` is sniffed from the bytes, never taken from the sender."""
 
     content: bytes = field(repr=False)
     content_type: str  # image/png, image/jpeg, image/webp, image/gif, …
@@ -38,12 +38,12 @@ class InputPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRequest:
-    """One wish for 1 to 10 pictures. With `images` it is an edit. Raises BadRequest, naming `param`, when made wrongly.
+    """A request for 1 to 10 pictures. With `images` it is an edit. Raises BadRequest, naming `param`, for wrong values.
 
-    `size` is `WxH`, `auto` or empty (the engine's own default); `steps`, `seed` are None when nobody chose them.
-    In `mask` fully transparent pixels mark what is to change, and it has the size of the first picture.
-    `previews` says how many pictures on the way somebody will look at; None leaves it to the engine. They cost tokens.
-    `params` are the model's own parameters (quality, background, …), sent as they are.
+    `size` is `WxH`, `auto` or empty (the engine's default); `steps` and `seed` are None when they were not chosen.
+    Fully transparent pixels of `mask` mark what changes; it has the size of the first picture.
+    `previews` is the number of partial pictures that will be shown; None leaves it to the engine. They cost tokens.
+    `params` are the model's own parameters (quality, background, …), sent unchanged.
     """
 
     prompt: str
@@ -69,7 +69,7 @@ class PictureRequest:
         _within("seed", self.seed, 0, MAX_SEED)
         _within("partial_images", self.previews, 0, MAX_PREVIEWS)
         if self.size != normal_size(self.size):
-            raise BadRequest(_("A size is written as in 1024x768, or auto."), param="size")
+            raise BadRequest(_("Write the size as 1024x768, or auto."), param="size")
         if len(self.images) > MAX_INPUTS:
             raise BadRequest(_("At most %d input pictures.") % MAX_INPUTS, param="image")
         if self.mask is not None and not self.images:
@@ -81,7 +81,7 @@ class PictureRequest:
 
     @property
     def width(self) -> int | None:
-        """In pixels; None when the size is `auto` or left open."""
+        """In pixels; None when the size is `auto` or empty."""
         return int(self.size.partition("x")[0]) if "x" in self.size else None
 
     @property
@@ -93,16 +93,17 @@ class PictureRequest:
         return replace(self, **changes)
 
     def values(self) -> dict[str, Any]:
-        """Everything but the picture bytes, ready for JSON: what a job keeps. `from_values` is the way back."""
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("images", "mask")}
+        """Everything but the pictures, for JSON: what a job stores. `from_values` is the inverse."""
+        names = (member.name for member in fields(self))
+        return {name: getattr(self, name) for name in names if name not in ("images", "mask")}
 
     @classmethod
     def from_values(
         cls, values: Mapping[str, Any], *, images: tuple[InputPicture, ...] = (), mask: InputPicture | None = None
     ) -> Self:
-        """Read a JSON body or form fields: numbers may be texts, None and "" mean not chosen, seed -1 means random.
+        """Read a JSON body or form fields: numbers may be text, None and "" mean not chosen, seed -1 means random.
 
-        Unknown members are left alone: their reader is somebody else. Raises BadRequest naming the member.
+        Unknown members are ignored. Raises BadRequest, naming the member.
         """
         steps, seed = _whole(values, "steps"), _whole(values, "seed")
         params = values.get("params") or {}
@@ -113,7 +114,7 @@ class PictureRequest:
             model=_text(values, "model").strip(),
             n=1 if (n := _whole(values, "n")) is None else n,
             size=normal_size(_text(values, "size")),
-            steps=steps or None,  # 0 has always meant "the engine's default"
+            steps=steps or None,  # 0 means the engine's default
             seed=None if seed == -1 else seed,
             negative_prompt=_text(values, "negative_prompt"),
             previews=_whole(values, "previews"),
@@ -130,7 +131,7 @@ def normal_size(text: str) -> str:
         return text.lower()
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise BadRequest(_("A size is written as in 1024x768, or auto."), param="size")
+        raise BadRequest(_("Write the size as 1024x768, or auto."), param="size")
     width, height = int(match[1]), int(match[2])
     if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         message = _("A picture's sides are between %(low)d and %(high)d pixels, %(area)d megapixels at most.")
@@ -148,7 +149,7 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise BadRequest(_("This must be a text."), param=name)
+        raise BadRequest(_("This must be text."), param=name)
     return value
 
 

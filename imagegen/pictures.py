@@ -1,4 +1,4 @@
-"""Pictures that go to engines: made acceptable, masks, data URLs. What a picture is, `chat.files.pictures` says."""
+"""Pictures for engines: converted where needed, masks, data URLs. `chat.files.pictures` reads and writes formats."""
 
 import re
 from typing import TYPE_CHECKING
@@ -32,10 +32,11 @@ _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w-]+=[^;,]*)*)(;base64)
 
 
 def accept(content: bytes, *, name: str = "") -> InputPicture:
-    """A picture that somebody handed in, upright and in a form that models take.
+    """An uploaded picture, upright and in a format that models take.
 
-    PNG, JPEG, WebP and GIF stay as they are, unless a camera's rotation mark has to be applied; AVIF, HEIC, BMP and
-    TIFF become PNG. Raises BadRequest or TooLarge. Decodes, so that a broken file fails here, not at the provider.
+    PNG, JPEG, WebP and GIF stay unchanged, unless a camera's rotation has to be applied; AVIF, HEIC, BMP and TIFF
+    become PNG. Raises BadRequest or TooLarge. The picture is decoded, so that a broken file fails here and not at the
+    provider.
     """
     from PIL import ImageOps
 
@@ -63,17 +64,20 @@ def fitted(picture: InputPicture, types: tuple[str, ...]) -> InputPicture:
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------
-# Ours is OpenAI's and ComfyUI's: transparent pixels change. AUTOMATIC1111's is grey: white pixels change.
+# In our masks, as in OpenAI's and ComfyUI's, transparent pixels change; in AUTOMATIC1111's white pixels do.
 
 
 def accept_mask(content: bytes, picture: InputPicture) -> InputPicture:
-    """A mask for this picture as a PNG with alpha. BadRequest (param `mask`) when it marks nothing or does not fit."""
+    """A mask for this picture, as PNG with alpha. Raises BadRequest (param `mask`) when it marks nothing or does not
+    fit.
+    """
     try:
         with opened(content) as image:
             if image.size != (picture.width, picture.height):
                 sizes = {"mask": f"{image.width}x{image.height}", "picture": f"{picture.width}x{picture.height}"}
                 raise BadRequest(
-                    _("The mask is %(mask)s, the picture %(picture)s: they must be alike.") % sizes, param="mask"
+                    _("The mask is %(mask)s, the picture %(picture)s: they must have the same size.") % sizes,
+                    param="mask",
                 )
             alpha = _alpha(image)
             if alpha is None or alpha.getextrema() == (255, 255):
@@ -88,7 +92,7 @@ def accept_mask(content: bytes, picture: InputPicture) -> InputPicture:
 
 
 def white_where_it_changes(mask: InputPicture) -> bytes:
-    """The mask as a greyscale PNG, white for pixels that change: transparency turned round."""
+    """The mask as a greyscale PNG, white for pixels that change: its transparency inverted."""
     from PIL import Image, ImageChops
 
     with opened(mask.content) as image:
@@ -97,7 +101,7 @@ def white_where_it_changes(mask: InputPicture) -> bytes:
 
 
 def white_and_clear_where_it_changes(mask: InputPicture) -> bytes:
-    """The mask as a PNG that says the same by transparency and by colour, for readers that look at either."""
+    """The mask as a PNG that marks pixels by transparency and by colour, for nodes that read one or the other."""
     from PIL import Image, ImageChops
 
     with opened(mask.content) as image:
@@ -120,7 +124,7 @@ def data_url(content: bytes, content_type: str = "") -> str:
 
 
 def from_data_url(text: str, *, max_bytes: int) -> bytes:
-    """The bytes of a base64 data URL; its type is not believed. BadRequest, or TooLarge before it is decoded."""
+    """The bytes of a base64 data URL; its type is ignored. Raises BadRequest, or TooLarge before it is decoded."""
     match = _DATA_URL.match(text, 0, 256)
     if match is None or not match[3]:
         raise BadRequest(_("This is not a data URL with base64 in it."), param="image")

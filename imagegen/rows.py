@@ -1,4 +1,4 @@
-"""From rows to the values that engines take."""
+"""The engine and its configuration behind a row."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -15,25 +15,25 @@ from providers.http import Limits, Tls
 from providers.upstream import headers
 from providers.upstream.header_templates import is_template
 
-ANSWER_BYTES = 512 * 2**20  # the largest answer an engine may send: ten large pictures as base64
+RESPONSE_BYTES = 512 * 2**20  # the largest response of an upstream: ten large pictures as base64
 
 
 def engine_of(row: ImageEngine) -> Engine:
-    """The engine of this row's kind. Raises ConfigurationError for a kind that is no longer there."""
+    """The engine of this row's kind. Raises ConfigurationError for a kind that no longer exists."""
     if row.kind not in ENGINES:
         raise ConfigurationError(f"There is no picture engine of the kind {row.kind!r}.", code="unknown_engine")
     return ENGINES[row.kind]
 
 
 def config_of(row: ImageEngine) -> EngineConfig:
-    """The row as the engine's values; with a connection, that connection's address, headers and TLS rules."""
+    """The row's values for its engine; with a connection, that connection's address, authentication and TLS rules."""
     if not row.has_address:
         raise ConfigurationError(
             _("The picture engine “%(name)s” has neither a connection nor an address.")
             % {"name": row.name or row.kind},
             code="no_address",
         )
-    limits = Limits(connect=10, first_byte=row.timeout, idle=row.timeout, total=None, max_bytes=ANSWER_BYTES)
+    limits = Limits(connect=10, first_byte=row.timeout, idle=row.timeout, total=None, max_bytes=RESPONSE_BYTES)
     values: dict[str, Any] = {
         "url": row.url.rstrip("/"),
         "secret": row.secret,

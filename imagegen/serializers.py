@@ -1,4 +1,4 @@
-"""The shapes of the picture API, for checking what comes in and for the schema."""
+"""The bodies of the picture API, for validation and for the schema."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from providers.json_bodies import ObjectField, TextField
 
 
 class ImageRequestSerializer(serializers.Serializer[Any]):
-    """What a new picture may say; `PictureRequest` and the engine check the values themselves, in words."""
+    """A request for new pictures. `PictureRequest` and the engine check the values."""
 
     prompt = TextField(trim_whitespace=False, allow_blank=True)
     model = serializers.CharField(required=False, allow_blank=True, allow_null=True)
@@ -20,7 +20,7 @@ class ImageRequestSerializer(serializers.Serializer[Any]):
     steps = serializers.IntegerField(required=False, allow_null=True)
     seed = serializers.IntegerField(required=False, allow_null=True)
     negative_prompt = TextField(required=False, allow_blank=True, allow_null=True)
-    params = ObjectField(required=False, help_text="The model's own parameters, sent as they are")
+    params = ObjectField(required=False, help_text="The model's own parameters, sent unchanged")
 
 
 class EditRequestSerializer(ImageRequestSerializer):
@@ -28,7 +28,7 @@ class EditRequestSerializer(ImageRequestSerializer):
     mask = serializers.CharField(required=False, allow_null=True, allow_blank=True, help_text="Transparent = change")
 
     def validate_image(self, image: object) -> object:
-        if not image:  # an edit of nothing would become a new picture without a word
+        if not image:  # without a picture the edit would silently become a new picture
             raise serializers.ValidationError(_("Send at least one picture to edit."))
         return image
 

@@ -10,7 +10,7 @@ from chat import switches, temporary
 from chat.loop import in_thread
 from chat.memory import services
 from chat.pipeline import Turn
-from chat.tools import Tool
+from chat.tools import Tool, object_schema
 from providers.errors import Forbidden
 from providers.facts import Caller
 
@@ -21,17 +21,16 @@ class Remember(Tool):
         "Keeps one fact about the person you talk to, for their later conversations. Call it when they ask you to "
         "remember or note something about them, and only then; never with passwords or the like."
     )
-    parameters: ClassVar[Mapping[str, Any]] = {
-        "type": "object",
-        "properties": {
+    parameters: ClassVar[Mapping[str, Any]] = object_schema(
+        {
             "fact": {
                 "type": "string",
                 "description": "The fact as one sentence in the person's language and from their side, for example "
                 '"I am allergic to nuts."',
             }
         },
-        "required": ["fact"],
-    }
+        required=["fact"],
+    )
     label = gettext_lazy("Remembering")
     done_label = gettext_lazy("Saved to your memories, under Settings")
     failed_label = gettext_lazy("This memory could not be saved")

@@ -31,13 +31,13 @@ from chat import switches
 from chat.loop import in_thread
 from chat.pipeline import Turn
 from chat.tools import rounds
-from chat.tools.base import Tool
+from chat.tools.base import Tool, object_schema
 from chat.tools.rounds import Rounds
 from providers import catalogue
 from providers.errors import GatewayError
 from providers.facts import Caller
 
-__all__ = ["Rounds", "Tool", "begin", "tools"]
+__all__ = ["Rounds", "Tool", "begin", "object_schema", "tools"]
 
 OWN = ("tools", "tool_choice", "functions", "function_call")  # members of a request that brings its own tools
 

@@ -1,10 +1,15 @@
 """What a tool is. The guide is the package's docstring."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from chat.pipeline import Turn
 from providers.facts import Caller
+
+
+def object_schema(properties: Mapping[str, Any], *, required: Sequence[str] = ()) -> dict[str, Any]:
+    """The `parameters` of a tool, from a JSON schema for each member."""
+    return {"type": "object", "properties": dict(properties), "required": list(required)}
 
 
 class Tool:

@@ -1,4 +1,4 @@
-"""This room in the admin, one file per list."""
+"""The admin of this app, one file per list."""
 
 from imagegen.admin.engines import ImageEngineAdmin
 from imagegen.admin.jobs import ImageJobAdmin

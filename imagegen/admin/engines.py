@@ -1,4 +1,4 @@
-"""Picture engines: one form for every kind, a test that really draws, and the page for ComfyUI's workflows."""
+"""Picture engines in the admin: one form for all kinds, a test that draws, and the page for ComfyUI workflows."""
 
 from typing import Any, ClassVar
 
@@ -34,27 +34,21 @@ class ImageEngineAdmin(ServerAdmin):
     form = ImageEngineForm
     address_field = "url"
     list_display = ("label", "health_now", "kind", "purpose", "shown_model", "checked", "enabled", "position")
-    list_display_links = ("label",)
     list_filter = ("enabled", ("kind", ChoicesDropdownFilter), ("purpose", ChoicesDropdownFilter))
-    list_filter_submit = True
     search_fields = ("name", "url", "model")
-    ordering = ("demo", "position", "pk")
     actions = ("enable", "disable")
     actions_row = ("test_row",)
     actions_detail = ("test_now", "open_workflow")
-    autocomplete_fields = ("groups",)
     readonly_fields = ("health_now", "checked")
-    warn_unsaved_form = True
     conditional_fields: ClassVar[dict[str, str]] = _conditions()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        key_fields = ["new_key", "remove_key"] if obj is not None and obj.secret else ["new_key"]
         basics: list[Any] = ["name", "kind", "purpose", "enabled", "position"]
         if obj is not None:
             basics[:0] = [("health_now", "checked")]
         return (
             (gettext_lazy("Basics"), {"fields": basics}),
-            (gettext_lazy("Server"), {"fields": ["connection", "url", *key_fields, "version"]}),
+            (gettext_lazy("Server"), {"fields": ["connection", "url", *self.key_fields(obj), "version"]}),
             (gettext_lazy("Pictures"), {"fields": ["model", "method", "size", "steps", *option_fields(), "params"]}),
             (gettext_lazy("Access"), {"fields": ["access", "groups"]}),
             (
@@ -107,12 +101,12 @@ class ImageEngineAdmin(ServerAdmin):
     def open_workflow(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.get_object(request, object_id)
         if row is not None and row.kind != "comfyui":
-            self.message_user(request, _("Only ComfyUI has workflows."), messages.WARNING)
+            self.message_user(request, _("Only ComfyUI engines have workflows."), messages.WARNING)
             return redirect("admin:imagegen_imageengine_change", object_id)
         return redirect("admin:imagegen_imageengine_workflow", object_id)
 
     def draw_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Draw a small picture the way people's pictures are drawn, and show it or what went wrong."""
+        """Draw a small picture as an ordinary job; show it, or the error."""
         row = self.get_object(request, object_id)
         if row is None or not self.has_change_permission(request, row):
             return redirect("admin:imagegen_imageengine_changelist")

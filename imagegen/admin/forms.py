@@ -1,4 +1,4 @@
-"""The administrator's forms: an engine with only its kind's fields and a write-only key, and a ComfyUI workflow."""
+"""Forms of the admin: an engine with the fields of its kind and a write-only key, picture settings, a workflow."""
 
 from typing import Any
 
@@ -15,17 +15,18 @@ from unfold.widgets import (
 
 from imagegen import config, workflow
 from imagegen.engines import ENGINES
+from imagegen.engines.base import EngineField
 from imagegen.models import ImageEngine, ImageSettings
 from providers.admin.key_form import ServerForm
 from providers.errors import GatewayError
 
-OPTION = "option_"  # form fields of `options` begin so
-# Columns of the row that only some kinds declare.
+OPTION = "option_"  # prefix of the form's fields for members of `options`
+# Columns that not every kind declares.
 DECLARED = ("url", "secret", "version", "method", "model", "size", "steps", "params", "workflow", "nodes")
 
 
 class JSONField(forms.JSONField):
-    """JSON that people edit: indented, and explained when it is broken."""
+    """JSON, indented for editing."""
 
     widget = UnfoldAdminTextareaWidget
 
@@ -37,25 +38,26 @@ class JSONField(forms.JSONField):
 
 def kinds_with(name: str) -> list[str]:
     """The engine kinds that declare this field."""
-    return [kind for kind, engine in ENGINES.items() if any(one.name == name for one in engine.fields)]
+    return [kind for kind, engine in ENGINES.items() if any(field.name == name for field in engine.fields)]
 
 
 def option_fields() -> dict[str, forms.Field]:
-    """One form field per value that a kind keeps in `options`; kinds that share a name share the field."""
+    """A form field for each member of `options` that a kind declares; kinds with the same member share the field."""
     fields: dict[str, forms.Field] = {}
     for engine in ENGINES.values():
-        for one in engine.fields:
-            if not one.option:
-                continue
-            common: dict[str, Any] = {"label": one.label, "help_text": one.help, "required": False}
-            if one.kind == "choice":
-                field: forms.Field = forms.ChoiceField(choices=one.choices, widget=UnfoldAdminSelectWidget, **common)
-            elif one.kind == "number":
-                field = forms.IntegerField(widget=UnfoldAdminTextInputWidget, min_value=0, **common)
-            else:
-                field = forms.CharField(widget=UnfoldAdminTextInputWidget, max_length=1000, **common)
-            fields.setdefault(OPTION + one.name, field)
+        for declared in engine.fields:
+            if declared.option:
+                fields.setdefault(OPTION + declared.name, _option_field(declared))
     return fields
+
+
+def _option_field(declared: EngineField) -> forms.Field:
+    common: dict[str, Any] = {"label": declared.label, "help_text": declared.help, "required": False}
+    if declared.kind == "choice":
+        return forms.ChoiceField(choices=declared.choices, widget=UnfoldAdminSelectWidget, **common)
+    if declared.kind == "number":
+        return forms.IntegerField(widget=UnfoldAdminTextInputWidget, min_value=0, **common)
+    return forms.CharField(widget=UnfoldAdminTextInputWidget, max_length=1000, **common)
 
 
 class ImageEngineForm(ServerForm):
@@ -66,13 +68,13 @@ class ImageEngineForm(ServerForm):
         label=gettext_lazy("Parameters"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text=gettext_lazy('Sent with every picture and stronger than a wish, for example {"quality": "high"}.'),
+        help_text=gettext_lazy('Sent with every picture; they override a request, for example {"quality": "high"}.'),
     )
     capabilities = JSONField(
         label=gettext_lazy("Abilities"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=gettext_lazy('Where the built-in table is wrong about your model: {"mask": true, "max_inputs": 4}.'),
+        help_text=gettext_lazy('Corrects the built-in table for your model: {"mask": true, "max_inputs": 4}.'),
     )
 
     class Meta:
@@ -83,15 +85,15 @@ class ImageEngineForm(ServerForm):
             "groups",
         )  # fmt: skip
         help_texts = {  # noqa: RUF012  Django's own way to say it
-            "name": gettext_lazy("As people see it when they choose: “Studio”, “Fast drafts”."),
-            "purpose": gettext_lazy("Which of the two this engine is offered for."),
-            "connection": gettext_lazy("Take address and key from this connection instead of entering them here."),
+            "name": gettext_lazy("What people choose by: “Studio”, “Fast drafts”."),
+            "purpose": gettext_lazy("What people may use this engine for."),
+            "connection": gettext_lazy("Uses the address and key of this connection instead of its own."),
             "url": gettext_lazy("https://api.openai.com/v1, http://comfyui:8188, http://sd:7860 …"),
             "version": gettext_lazy("Azure’s api-version; empty elsewhere."),
             "method": gettext_lazy("Gemini: predict or generateContent; empty chooses by model."),
-            "model": gettext_lazy("Used when a request names none. Empty: the engine’s own default."),
-            "timeout": gettext_lazy("A picture that takes longer is given up."),
-            "concurrency": gettext_lazy("Further wishes wait in a queue that people can see."),
+            "model": gettext_lazy("Used when a request names none. Empty: the default of the engine."),
+            "timeout": gettext_lazy("A picture that takes longer fails."),
+            "concurrency": gettext_lazy("Further requests wait in a queue that people can see."),
             "position": gettext_lazy("The lowest is offered first."),
         }
 
@@ -126,13 +128,14 @@ class ImageEngineForm(ServerForm):
 
     def save(self, commit: bool = True) -> Any:
         row: ImageEngine = self.instance
-        declared = {one.name for one in ENGINES[row.kind].fields if one.option} if row.kind in ENGINES else set()
-        given = {
+        fields = ENGINES[row.kind].fields if row.kind in ENGINES else ()
+        declared = {field.name for field in fields if field.option}
+        entered = {
             name.removeprefix(OPTION): value
             for name, value in self.cleaned_data.items()
             if name.startswith(OPTION) and value not in ("", None)
         }
-        row.options = {name: value for name, value in given.items() if name in declared}
+        row.options = {name: value for name, value in entered.items() if name in declared}
         return super().save(commit)
 
 
@@ -149,18 +152,18 @@ class ImageSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "prompt_generation", "prompt_template",
         )  # fmt: skip
         help_texts = {  # noqa: RUF012
-            "enabled": gettext_lazy("The one switch for the picture page, the API and chats."),
-            "engine": gettext_lazy("Used when nobody chose another one."),
+            "enabled": gettext_lazy("Switches the pictures page, the API and pictures in chats on or off."),
+            "engine": gettext_lazy("Used when a request names none."),
             "groups": gettext_lazy("Empty: everybody. Otherwise members of these groups and administrators."),
             "prompt_template": gettext_lazy(
-                "Empty: the built-in one. Filled in are {{MESSAGES:END:6}}, {{prompt}}, {{CURRENT_DATE}} and "
-                "{{USER_NAME}}."
+                "Empty: the built-in one. {{MESSAGES:END:6}}, {{prompt}}, {{CURRENT_DATE}} and {{USER_NAME}} are "
+                "replaced."
             ),
         }
 
 
 class WorkflowForm(forms.Form):
-    """A graph in ComfyUI's API format, and which node takes what."""
+    """A graph in ComfyUI's API format, as text or as a file."""
 
     text = forms.CharField(
         label=gettext_lazy("Workflow"),

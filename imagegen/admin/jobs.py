@@ -1,4 +1,4 @@
-"""Picture jobs as they stand: who, with what, how far; cancelled and retried from here."""
+"""Picture jobs in the admin: whose, with which engine, how far; with buttons to cancel and retry."""
 
 from typing import Any
 
@@ -50,9 +50,9 @@ class ImageJobAdmin(ModelAdmin):  # type: ignore[misc]
 
     @display(description=gettext_lazy("State"), ordering="state", label=LABELS)
     def state_now(self, job: ImageJob) -> tuple[str, str]:
-        words = str(job.get_state_display())
+        label = str(job.get_state_display())
         fraction = job.progress.get("fraction") if job.state == ImageJob.State.RUNNING else None
-        return job.state, f"{words} · {fraction:.0%}" if isinstance(fraction, float) else words
+        return job.state, f"{label} · {fraction:.0%}" if isinstance(fraction, float) else label
 
     @display(description=gettext_lazy("Prompt"), ordering="prompt")
     def short_prompt(self, job: ImageJob) -> str:

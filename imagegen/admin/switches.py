@@ -1,4 +1,4 @@
-"""The picture settings: one row, so the list leads straight to it."""
+"""The picture settings in the admin: one row, to which the list redirects."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy

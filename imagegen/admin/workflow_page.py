@@ -1,4 +1,4 @@
-"""The page for a ComfyUI workflow: paste it, see its nodes, map them, have the server check it, draw once."""
+"""The admin's page for a ComfyUI workflow: paste it, map its nodes, check it against the server, draw once."""
 
 from typing import Any
 
@@ -18,7 +18,9 @@ KINDS = tuple(workflow.DEFAULT_KEYS)  # what a node can be mapped to, in the ord
 
 
 def show(model_admin: Any, request: HttpRequest, row: ImageEngine) -> HttpResponse:
-    """GET shows the saved workflow; POST reads a new one (`load`), takes the stock one, or saves the mapping."""
+    """GET shows the saved workflow; POST reads a new one (`load`), takes the stock one (`stock`), or saves the node map
+    (`map`).
+    """
     here = reverse("admin:imagegen_imageengine_workflow", args=[row.pk])
     form = WorkflowForm(request.POST or None, request.FILES or None) if "load" in request.POST else WorkflowForm()
     if request.method == "POST":
@@ -30,7 +32,7 @@ def show(model_admin: Any, request: HttpRequest, row: ImageEngine) -> HttpRespon
             messages.success(request, _("The mapping is saved."))
         elif form.is_valid():
             _save(row, form.cleaned_data["graph"])
-            messages.success(request, _("The workflow is saved; nodes were mapped where that was evident."))
+            messages.success(request, _("The workflow is saved. Nodes were mapped where there was only one choice."))
         if not form.errors:
             return redirect(here)
     context = {
@@ -47,22 +49,22 @@ def show(model_admin: Any, request: HttpRequest, row: ImageEngine) -> HttpRespon
 
 def _save(row: ImageEngine, graph: Any) -> None:
     row.workflow = dict(graph)
-    row.nodes = [one.as_dict() for one in workflow.guess_nodes(graph)]
+    row.nodes = [line.as_dict() for line in workflow.guess_nodes(graph)]
     row.save(update_fields=["workflow", "nodes", "updated"])
 
 
 def _chosen(request: HttpRequest) -> list[dict[str, Any]]:
-    """The mapping as the table's selects say it: one `node:input` per field, whose value is a kind."""
-    places: dict[tuple[str, str], list[str]] = {}
+    """The node map that the table's selects hold: each is named `node:ID:INPUT`, and its value is a type."""
+    node_ids: dict[tuple[str, str], list[str]] = {}
     for name, kind in request.POST.items():
         if name.startswith("node:") and kind in KINDS:
             _mark, node_id, key = name.split(":", 2)
-            places.setdefault((str(kind), key), []).append(node_id)
-    return [{"type": kind, "key": key, "node_ids": node_ids, "value": ""} for (kind, key), node_ids in places.items()]
+            node_ids.setdefault((str(kind), key), []).append(node_id)
+    return [{"type": kind, "key": key, "node_ids": ids, "value": ""} for (kind, key), ids in node_ids.items()]
 
 
 def _described(row: ImageEngine) -> dict[str, Any]:
-    """The graph's nodes with their inputs, what each is mapped to, and every problem found."""
+    """The graph's nodes with their inputs, what each input is mapped to, and every problem."""
     if not row.workflow:
         return {"nodes": [], "problems": [], "checked": False}
     try:
@@ -71,9 +73,9 @@ def _described(row: ImageEngine) -> dict[str, Any]:
     except GatewayError as error:
         return {"nodes": [], "problems": [error.message], "checked": False}
     installed, trouble = _installed(row)
-    found = [problem.message for problem in workflow.check(graph, nodes, installed)]
-    taken = {(node_id, key): kind for kind in workflow.kinds(nodes) for node_id, key in workflow.mapped(nodes, kind)}
-    shown = [
+    problems = [problem.message for problem in workflow.check(graph, nodes, installed)]
+    mapped = {(node_id, key): kind for kind in workflow.kinds(nodes) for node_id, key in workflow.mapped(nodes, kind)}
+    table = [
         {
             "id": node_id,
             "title": workflow.title(graph, node_id),
@@ -84,18 +86,18 @@ def _described(row: ImageEngine) -> dict[str, Any]:
                     "key": key,
                     "value": "" if workflow.link_of(value) else str(value)[:80],
                     "link": workflow.link_of(value),
-                    "kind": taken.get((node_id, key), ""),
+                    "kind": mapped.get((node_id, key), ""),
                 }
                 for key, value in node.get("inputs", {}).items()
             ],
         }
         for node_id, node in graph.items()
     ]
-    return {"nodes": shown, "kinds": KINDS, "problems": found, "checked": installed is not None, "trouble": trouble}
+    return {"nodes": table, "kinds": KINDS, "problems": problems, "checked": installed is not None, "trouble": trouble}
 
 
 def _installed(row: ImageEngine) -> tuple[workflow.Installed | None, str]:
-    """What the server has; None with the reason when it cannot be asked."""
+    """What the server has installed; None and the reason when it cannot be asked."""
     if not row.url:
         return None, _("Enter the server’s address to have the workflow checked against what is installed there.")
     engine, config = rows.engine_of(row), rows.config_of(row)

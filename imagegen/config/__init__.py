@@ -1,4 +1,4 @@
-"""The picture settings as the flat form of the reference texts, and the first rows from the environment."""
+"""The picture settings as a flat form of IMAGE_* keys, and the first rows from the environment."""
 
 from imagegen.config.form import address, check, method, read, size, update
 

@@ -1,4 +1,4 @@
-"""The first picture rows: from the environment, else a demo engine: a picture appears before any key is entered."""
+"""The first rows: from the environment, else a demo engine, so that pictures can be drawn before a key is entered."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ DEMO_NAME = "Demo"
 
 
 def seed_from_environment() -> None:
-    """Fill the rows at the first start, or at every start when the environment is to win. Safe to repeat.
+    """Fill the rows at the first start, or at every start where the environment takes precedence. Safe to repeat.
 
     Raises ImproperlyConfigured, naming the variable.
     """
@@ -35,7 +35,7 @@ def seed_from_environment() -> None:
 
 
 def add_demo() -> None:
-    """The engine that draws by itself, in use until a real one is."""
+    """The demo engine, which is the default until another one is."""
     row, _new = ImageEngine.objects.get_or_create(
         name=DEMO_NAME, defaults={"kind": "placeholder", "demo": True, "position": 1000, "size": "768x768"}
     )
@@ -47,7 +47,7 @@ def add_demo() -> None:
 
 
 def remove_demo() -> None:
-    """Take the demo engine away; drawing is switched off when nothing else is left to draw with."""
+    """Remove the demo engine; pictures are switched off when no other engine is left."""
     if ImageEngine.objects.filter(demo=True).delete()[0] and not ImageEngine.objects.exists():
         switches = ImageSettings.load()
         switches.enabled = switches.edit_enabled = False
@@ -79,7 +79,7 @@ def _form() -> dict[str, Any]:
 
 
 def _means_openai(form: dict[str, Any], purpose: str, own: str) -> bool:
-    """OpenAI's engine is meant unless another is named, once anything is said of it or a key is there."""
+    """Whether an engine that is not named is OpenAI's: when one of its values is given, or a key for it."""
     if f"IMAGE_{purpose}_MODEL" in form or any(name.startswith(own) for name in form):
         return True
     return form.get(f"ENABLE_IMAGE_{purpose}") is True and bool(_connection_key(_openai_url()))
@@ -93,5 +93,5 @@ def _connection_key(url: str) -> str:
     """The key of the OpenAI connection at this address."""
     urls = settings.OPENAI_API_BASE_URLS or [settings.OPENAI_API_BASE_URL]
     keys = settings.OPENAI_API_KEYS or [settings.OPENAI_API_KEY]
-    pairs = {one.rstrip("/"): key for one, key in zip(urls, keys, strict=False)}
+    pairs = {base.rstrip("/"): key for base, key in zip(urls, keys, strict=False)}
     return pairs.get(url.rstrip("/"), settings.OPENAI_API_KEY)

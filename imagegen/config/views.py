@@ -49,7 +49,7 @@ class Verify(ConfigView):
 class VerifySaved(ConfigView):
     @extend_schema(operation_id="images_verify_saved", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        """Test the engine in use as it is saved."""
+        """Test the default engine with its saved values."""
         row = ImageSettings.load().engine or next(iter(access.engines_for(caller_of(request), editing=False)), None)
         if row is None:
             raise NotFound("No picture engine is set up yet.", code="engine_not_found")

@@ -1,1 +1,1 @@
-"""Pictures in a chat: the handler in its pipeline, the tools for models, the prompt's enhancement."""
+"""Pictures in a chat: the handler in its pipeline, the tools for models, and improved prompts."""

@@ -1,7 +1,7 @@
 """Pictures inside the conversation: one entry of `settings.CHAT_PIPELINE`.
 
-With the feature switched on, the last thing the person said is drawn, or what they showed is edited, before the model
-answers; the model is told what came of it. Nothing that goes wrong here ends the conversation.
+With the feature switched on, a picture is drawn from the person's last text, or the pictures of the conversation are
+edited, before the model answers; the model is told the result. An error here does not end the conversation.
 """
 
 import base64
@@ -36,9 +36,9 @@ MODE = Option(
     "mode",
     gettext_lazy("What to do"),
     (
-        Choice("", gettext_lazy("Auto"), gettext_lazy("Edits the pictures at hand, else draws a new one")),
-        Choice("create", gettext_lazy("New picture"), gettext_lazy("Draws from your words alone")),
-        Choice("edit", gettext_lazy("Edit"), gettext_lazy("Changes the pictures that were shown last")),
+        Choice("", gettext_lazy("Auto"), gettext_lazy("Edits the pictures of the chat, or draws a new one")),
+        Choice("create", gettext_lazy("New picture"), gettext_lazy("Draws a new picture from your words")),
+        Choice("edit", gettext_lazy("Edit"), gettext_lazy("Changes the latest pictures of the chat")),
     ),
 )
 FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120, max_bytes=inputs.MAX_BYTES)
@@ -104,23 +104,23 @@ class ImageHandler(Handler):
         )
 
     async def receive_pictures(self, turn: Turn, urls: Sequence[str]) -> bool:
-        """Store pictures that the chat model itself sent, and show them with its answer."""
-        kept = [row for url in urls if (row := await waiting.in_own_thread(_keep, turn, url)) is not None]
-        if kept:
-            await turn.add_files([turn_jobs.event_file(row) for row in kept])
-        return bool(kept)
+        """Store pictures that the chat model sent, and add them to its answer."""
+        rows = [row for url in urls if (row := await waiting.in_own_thread(_store, turn, url)) is not None]
+        if rows:
+            await turn.add_files([turn_jobs.event_file(row) for row in rows])
+        return bool(rows)
 
     async def keep_picture(self, turn: Turn, url: str) -> FileData | None:
-        row = await waiting.in_own_thread(_keep, turn, url)
+        row = await waiting.in_own_thread(_store, turn, url)
         return None if row is None else turn_jobs.event_file(row)
 
 
 async def _improved(turn: Turn, request: JobRequest, *, template: str) -> JobRequest:
     """The request with the prompt that the task model makes of the conversation."""
-    said = request.values["prompt"]
+    words = request.values["prompt"]
     messages = [message for message in turn.messages if message["role"] in ("user", "assistant")]
-    better = await prompt.improve(turn.caller, str(turn.payload["model"]), messages, said, template=template)
-    original = said if said != better else ""
+    better = await prompt.improve(turn.caller, str(turn.payload["model"]), messages, words, template=template)
+    original = words if words != better else ""
     return replace(request, values={**request.values, "prompt": better, "original_prompt": original})
 
 
@@ -175,7 +175,7 @@ def _engine_named(caller: Caller, name: str, *, editing: bool) -> str:
 
 
 def _most_inputs(caller: Caller, switches: ImageSettings, engine: str) -> int:
-    """How many pictures the editing engine takes: of those that nobody named, only so many are edited, newest first."""
+    """How many input pictures the editing engine takes. Named pictures beyond it are refused, others left out."""
     row = access.engine_for(caller, switches, name=_engine_named(caller, engine, editing=True), editing=True)
     return rows.engine_of(row).capabilities(rows.config_of(row), "").max_inputs
 
@@ -188,12 +188,12 @@ def _pictures_shown(turn: Turn, branch: Sequence[Message]) -> list[File]:
             try:
                 images += inputs.files_of(user, [name])
             except CallerError:
-                continue  # deleted since, or not theirs: what is left is edited
+                continue  # deleted since, or not the person's: the others are edited
     return images
 
 
-def _keep(turn: Turn, url: str) -> File | None:
-    """A picture that the model sent, stored; None when it is none."""
+def _store(turn: Turn, url: str) -> File | None:
+    """The picture at a data URL or an address, stored; None for what is no picture or cannot be had."""
     try:
         if url.startswith("data:"):
             content = base64.b64decode(url.partition(",")[2], validate=False)
@@ -201,14 +201,8 @@ def _keep(turn: Turn, url: str) -> File | None:
             content, _type = http.fetch(url, limits=FETCH, reach=http.Reach.PUBLIC)
         if not sniff(content):
             return None
-        answer = turn_jobs.answer_of(turn)
-        context = files.FileContext(
-            chat=answer.chat if answer else None,
-            message=answer,
-            session_id=str(turn.session_id or ""),
-            provenance={"model": str(turn.payload.get("model", "")), "by": "chat model"},
-            expires_at=turn.files_expire_at,
-        )
+        provenance = {"model": str(turn.payload.get("model", "")), "by": "chat model"}
+        context = replace(turn_jobs.context_of(turn, turn_jobs.answer_of(turn)), provenance=provenance)
         row = files.accept(user_of(turn.caller), content, name="picture", context=context)
     except (GatewayError, binascii.Error):
         return None

@@ -1,8 +1,8 @@
-"""From what somebody said to what an engine draws best: the task model writes the prompt.
+"""Improved prompts: the task model turns the person's words into a prompt for an engine.
 See docs/upstreams/compatibility.md, “Image prompts”.
 
-Whatever goes wrong, the person's own words are drawn. Thinking is skipped, and of all the model says the last
-balanced JSON object counts.
+On any error the person's own words are drawn. In the model's reply thinking is skipped, and the last balanced JSON
+object counts.
 """
 
 import logging
@@ -19,7 +19,7 @@ from providers.facts import Caller
 
 logger = logging.getLogger(__name__)
 
-# Ours; an administrator's template replaces it. The form of the answer is what `prompt_in` reads.
+# The built-in template, which an administrator's replaces. `prompt_in` reads the reply that it asks for.
 TEMPLATE = """You turn a wish from a conversation into a prompt for a text-to-image model.
 
 Describe in one paragraph, in English, what the picture shows: subject, setting, composition, light, style, mood. Keep
@@ -37,31 +37,31 @@ The wish: {{prompt}}"""
 
 
 async def improve(
-    caller: Caller, model: str, messages: Sequence[Mapping[str, Any]], wish: str, *, template: str = ""
+    caller: Caller, model: str, messages: Sequence[Mapping[str, Any]], words: str, *, template: str = ""
 ) -> str:
-    """The prompt that the task model made of the wish; the wish itself when that fails in any way."""
+    """The prompt that the task model makes of the person's words; the words themselves when that fails."""
     snapshot = await catalogue.snapshot()
     try:
         route = tasks.task_route(snapshot, caller, model)
         if route.is_demo:
-            return wish  # a script answers there, not a model
-        told = prompt_for(caller, messages, wish, template=template)
-        said = await tasks.ask_in_json(caller, model, [{"role": "user", "content": told}])
+            return words  # the demo model gives prepared replies
+        content = prompt_for(caller, messages, words, template=template)
+        reply = await tasks.ask_in_json(caller, model, [{"role": "user", "content": content}])
     except GatewayError as error:
         logger.info("The prompt was not improved: %s", error.code)
-        return wish
-    return prompt_in(said) or wish
+        return words
+    return prompt_in(reply) or words
 
 
-def prompt_for(caller: Caller, messages: Sequence[Mapping[str, Any]], wish: str, *, template: str = "") -> str:
-    """What the task model is told; an empty template means ours."""
-    return fill(template or TEMPLATE, messages, wish, user_name=caller.name)
+def prompt_for(caller: Caller, messages: Sequence[Mapping[str, Any]], words: str, *, template: str = "") -> str:
+    """The message to the task model; an empty template means the built-in one."""
+    return fill(template or TEMPLATE, messages, words, user_name=caller.name)
 
 
-def prompt_in(said: str) -> str:
+def prompt_in(reply: str) -> str:
     """The `prompt` of the last balanced JSON object that has one; empty when there is none."""
-    for found in json_in_text.objects(said):
-        prompt = found.get("prompt")
+    for value in json_in_text.objects(reply):
+        prompt = value.get("prompt")
         if isinstance(prompt, str) and prompt.strip():
             return prompt.strip()[:MAX_PROMPT]
     return ""

@@ -1,4 +1,4 @@
-"""`POST /api/v1/tasks/image_prompt/completions`: the task model makes a prompt of a conversation's last wish."""
+"""`POST /api/v1/tasks/image_prompt/completions`: the task model makes a prompt from the last question."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,6 +1,6 @@
-"""What a model may call to draw: `generate_image` and `edit_image`, through the same jobs as the toggle.
+"""The tools with which a model draws: `generate_image` and `edit_image`, through the same jobs as the toggle.
 
-Where the toggle is on, `handler` has drawn before the model is called, and these are not offered.
+While the toggle is on they are not offered: the handler draws before the model is called.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from chat import files, history
 from chat.loop import in_thread
 from chat.models import File
 from chat.pipeline import Turn
-from chat.tools import Tool
+from chat.tools import Tool, object_schema
 from imagegen import access, inputs
 from imagegen.conversation import turn_jobs
 from imagegen.conversation.handler import FEATURE
@@ -33,14 +33,17 @@ PROMPT = {
 SIZE = {"type": "string", "description": 'Width and height in pixels, for example "1024x1024". Leave it out usually.'}
 
 
-class _Drawing(Tool):
-    """What both have in common."""
+class DrawingTool(Tool):
+    """Base of both tools."""
 
     editing: ClassVar[bool]
     feature = FEATURE
+    label = gettext_lazy("Creating image")
+    done_label = gettext_lazy("Image created")
+    failed_label = gettext_lazy("An error occurred while generating an image")
 
     def may_use(self, caller: Caller) -> bool:
-        """The person's permission, and an engine that serves the purpose; remembered for one configuration."""
+        """Whether the caller may draw (or edit) and has an engine for it; cached for one configuration."""
         key = (caller.user_id, caller.scopes, self.editing)
         return runtime.state(DrawingRights).value_blocking(key, lambda: _may_draw(caller, editing=self.editing))
 
@@ -53,40 +56,35 @@ class _Drawing(Tool):
         return _result(job, drawn, editing=self.editing)
 
 
-class GenerateImage(_Drawing):
+class GenerateImage(DrawingTool):
     name = "generate_image"
     description = (
         "Draws a new picture and shows it to the person above your answer. Call it whenever they ask for a picture, "
         "a drawing, a photo, a logo or the like."
     )
-    parameters: ClassVar[dict[str, Any]] = {
-        "type": "object",
-        "properties": {
+    parameters: ClassVar[dict[str, Any]] = object_schema(
+        {
             "prompt": PROMPT,
             "size": SIZE,
             "n": {"type": "integer", "minimum": 1, "maximum": 4, "description": "How many pictures. Usually 1."},
             "negative_prompt": {"type": "string", "description": "What must not be seen. Leave it out usually."},
         },
-        "required": ["prompt"],
-    }
-    label = gettext_lazy("Creating image")
-    done_label = gettext_lazy("Image created")
-    failed_label = gettext_lazy("An error occurred while generating an image")
+        required=["prompt"],
+    )
     editing = False
 
     async def run(self, turn: Turn, arguments: Mapping[str, Any]) -> str:
         return await self.draw(turn, arguments, ())
 
 
-class EditImage(_Drawing):
+class EditImage(DrawingTool):
     name = "edit_image"
     description = (
         "Changes a picture of this conversation, one that the person showed or one that was drawn here, and shows the "
         "result above your answer. Call it whenever they ask for a change to a picture."
     )
-    parameters: ClassVar[dict[str, Any]] = {
-        "type": "object",
-        "properties": {
+    parameters: ClassVar[dict[str, Any]] = object_schema(
+        {
             "prompt": {"type": "string", "description": "What to change and what to keep, in English."},
             "image": {
                 "type": ["string", "integer"],
@@ -95,11 +93,8 @@ class EditImage(_Drawing):
             },
             "size": SIZE,
         },
-        "required": ["prompt"],
-    }
-    label = gettext_lazy("Creating image")
-    done_label = gettext_lazy("Image created")
-    failed_label = gettext_lazy("An error occurred while generating an image")
+        required=["prompt"],
+    )
     editing = True
 
     async def run(self, turn: Turn, arguments: Mapping[str, Any]) -> str:
@@ -126,9 +121,10 @@ def _is_number(text: str) -> bool:
 
 
 class DrawingRights(Versioned[tuple[int, frozenset[str], bool], bool]):
-    """Who may draw and who may edit: by the user's id, the scopes of the key, and whether it is an edit.
+    """Whether a caller may draw or edit, by user id, scopes of the key, and whether it is an edit.
 
-    Asked before every answer of a model that can call functions: the queries would cost more than all the rest.
+    Needed before every answer of a model that can call functions: without the cache its queries would be most of the
+    time that is spent here.
     """
 
 
@@ -143,13 +139,14 @@ def _context(turn: Turn) -> files.FileContext:
 def _chosen(turn: Turn, wanted: object) -> str:
     """The name of a picture of the conversation, by its number, id or address. Raises BadRequest for any other.
 
-    A model may have read in a page or a document what to open: an address counts only where the person wrote it.
+    A page or a document that the model has read may tell it what to open, so an address counts only if the person
+    wrote it.
     """
     names = _names(turn)
     if isinstance(wanted, str) and not _is_number(wanted):
-        known: dict[str, str] = {inputs.own_id(one) or one: one for one in names}
-        if found := known.get(inputs.own_id(wanted) or wanted):
-            return found
+        by_id: dict[str, str] = {inputs.own_id(name) or name: name for name in names}
+        if own := by_id.get(inputs.own_id(wanted) or wanted):
+            return own
         if wanted.startswith(("https://", "http://")) and _stands_in_words(turn, wanted):
             return wanted
         raise BadRequest(_("There is no such picture in this conversation."), code="no_picture")
@@ -167,23 +164,24 @@ def _chosen(turn: Turn, wanted: object) -> str:
 
 
 def _stands_in_words(turn: Turn, address: str) -> bool:
-    return any(address in history.text_of(one.get("content")) for one in turn.messages if one.get("role") == "user")
+    own = (message.get("content") for message in turn.messages if message.get("role") == "user")
+    return any(address in history.text_of(content) for content in own)
 
 
 def _names(turn: Turn) -> list[str]:
-    """Every picture of the conversation, the oldest first: of its messages, of this answer."""
+    """The names of all pictures of the conversation, the oldest first: of its messages, then of this answer."""
     answer = turn_jobs.answer_of(turn)
     branch = history.branch_above(answer) if answer else []
-    names = [name for one in turn_jobs.pictures_shown(turn, branch) for name in one]
-    if not names:  # a program's messages, not ours
+    names = [name for pictures in turn_jobs.pictures_shown(turn, branch) for name in pictures]
+    if not names:  # messages that a program sent
         names = [url for message in turn.messages for url in _parts(message)]
     return [*names, *(str(file["url"]) for file in reversed(turn.answer_files) if file.get("type") == "image")]
 
 
 def _parts(message: Mapping[str, Any]) -> list[str]:
-    """Pictures among the parts of a program's message."""
+    """The URLs of the pictures among the parts of a program's message."""
     content = message.get("content")
     parts = content if isinstance(content, list) else ()
-    given = [part.get("image_url") for part in parts if isinstance(part, dict)]
-    urls = [one.get("url") if isinstance(one, dict) else one for one in given]
+    images = [part.get("image_url") for part in parts if isinstance(part, dict)]
+    urls = [image.get("url") if isinstance(image, dict) else image for image in images]
     return [url for url in urls if isinstance(url, str) and url]

@@ -1,7 +1,6 @@
-"""Drawing inside a turn: the job's progress becomes status lines, its pictures become files of the answer.
+"""A picture job of a turn: its progress becomes status lines, its pictures become files of the answer.
 
-Both ways in which a conversation draws come here: its person switched pictures on (`handler`), or its model called a
-tool (`tools`).
+Used by the handler, for a turn with pictures switched on, and by the tools that a model calls.
 """
 
 import asyncio
@@ -43,28 +42,27 @@ async def draw(turn: Turn, request: services.JobRequest) -> tuple[ImageJob, list
 
 
 def last_words(turn: Turn) -> str:
-    """The last text of the person's: a message that only shows pictures says nothing of what is to be drawn."""
+    """The person's last text: a message that has only pictures does not say what to draw."""
     asked = (message.get("content") for message in reversed(turn.messages) if message["role"] == "user")
     return next((text for content in asked if (text := history.text_of(content).strip())), "")
 
 
 def event_file(row: File) -> Any:
-    """A file as the `files` event tells of it."""
-    shown = files.file_json(row)
-    if "seed" in row.provenance:  # as text: a script would round large numbers
-        shown["provenance"] = {**row.provenance, "seed": str(row.provenance["seed"])}
+    """A file in the form of the `files` event."""
+    file = files.file_json(row)
+    if "seed" in row.provenance:  # as text: JavaScript would round large numbers
+        file["provenance"] = {**row.provenance, "seed": str(row.provenance["seed"])}
     names = ("type", "url", "id", "name", "content_type", "width", "height", "provenance")
-    end = {"expires_at": shown["expires_at"]} if row.expires_at else {}
-    return {**{name: shown[name] for name in names}, **end}
+    return {name: file[name] for name in (*names, *(["expires_at"] if row.expires_at else []))}
 
 
 # --- in a thread ------------------------------------------------------------------------------------------------------
 
 
 def answer_of(turn: Turn) -> Message | None:
-    """The stored answer that the turn belongs to, when it names one of its own person's."""
-    theirs = Message.objects.select_related("chat").filter(chat__user_id=turn.caller.user_id)
-    return theirs.filter(pk=chat_access.as_uuid(turn.message_id)).first()
+    """The stored answer of this turn, when it belongs to the turn's person; None for a turn without one."""
+    own = Message.objects.select_related("chat").filter(chat__user_id=turn.caller.user_id)
+    return own.filter(pk=chat_access.as_uuid(turn.message_id)).first()
 
 
 def context_of(turn: Turn, answer: Message | None) -> files.FileContext:
@@ -78,18 +76,22 @@ def context_of(turn: Turn, answer: Message | None) -> files.FileContext:
 
 
 def pictures_shown(turn: Turn, branch: Iterable[Message]) -> list[list[str]]:
-    """The names (URLs or ids) of all pictures of each message that has some; files of type `file` count too."""
-    shown: list[Sequence[Mapping[str, Any]]] = [one.files for one in branch]
-    if not shown:
-        in_messages = [one["files"] for one in turn.messages if isinstance(one.get("files"), list)]
-        shown = [*(turn.shown or in_messages), turn.files]
-    found, seen = list[list[str]](), set[str]()
-    for entries in shown:
+    """The names (URLs or ids) of the pictures of each message that has some, in order; each picture once.
+
+    A picture may stand in a message as type `image` or as type `file`. Without a stored branch, the files are those of
+    the request.
+    """
+    by_message: list[Sequence[Mapping[str, Any]]] = [message.files for message in branch]
+    if not by_message:
+        in_messages = [message["files"] for message in turn.messages if isinstance(message.get("files"), list)]
+        by_message = [*(turn.shown or in_messages), turn.files]
+    pictures, seen = list[list[str]](), set[str]()
+    for entries in by_message:
         names = [name for entry in entries if _is_picture(entry) and (name := _name(entry)) not in seen]
-        seen.update(names)  # the files of a request stand at its last message too
+        seen.update(names)  # the files of a request are files of its last message too
         if names:
-            found.append(names)
-    return found
+            pictures.append(names)
+    return pictures
 
 
 def _is_picture(entry: Mapping[str, Any]) -> bool:
@@ -101,7 +103,7 @@ def _name(entry: Mapping[str, Any]) -> str:
 
 
 async def _cancel(requesting: "asyncio.Future[tuple[ImageJob, bool]]") -> None:
-    """End a job, also one that is only being written."""
+    """Cancel the job, also one whose row is just being written."""
     await asyncio.wait((requesting,))
     if not requesting.cancelled() and requesting.exception() is None:
         await in_thread(jobs.cancel, requesting.result()[0])

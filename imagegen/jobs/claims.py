@@ -1,4 +1,4 @@
-"""The job rows: who holds which, and the conditional writes that let two processes never run one job twice."""
+"""Which process owns which job: conditional writes, so that two processes never run the same job."""
 
 import os
 import secrets
@@ -14,26 +14,26 @@ from imagegen import rows
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from providers import runtime
 
-STALE = timedelta(seconds=10)  # a heartbeat older than this belongs to a process that is gone
+STALE = timedelta(seconds=10)  # a job with an older heartbeat belongs to a process that has died
 HEARTBEAT_SECONDS = 2.0
 
 State = ImageJob.State
 
 
 class Worker:
-    """This process, for as long as it lives; a restart is somebody else."""
+    """The name of this process in job rows; another one after a restart."""
 
     def __init__(self) -> None:
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def worker() -> str:
-    """What stands in the rows of this process's jobs."""
+    """The name of this process in the rows of its jobs."""
     return runtime.state(Worker).name
 
 
 def take_next(mine: Iterable[Any]) -> ImageJob | None:
-    """The oldest of these queued jobs that has a free place, now running; None when there is none."""
+    """Set the oldest of these queued jobs to running that its person and its engine have room for; None without one."""
     with transaction.atomic():
         waiting = ImageJob.objects.filter(
             pk__in=list(mine), state=State.QUEUED, worker=worker(), cancel_requested=False
@@ -41,14 +41,14 @@ def take_next(mine: Iterable[Any]) -> ImageJob | None:
         per_user = ImageSettings.load().per_user
         full: set[tuple[str, Any]] = set()
         for job in waiting.order_by("created").select_related("engine"):
-            places = (("user", job.user_id), ("engine", job.engine_id))
-            if any(place in full for place in places):
+            person, engine = ("user", job.user_id), ("engine", job.engine_id)
+            if person in full or engine in full:
                 continue
             if ImageJob.objects.filter(state=State.RUNNING, user_id=job.user_id).count() >= per_user:
-                full.add(places[0])
+                full.add(person)
                 continue
-            if job.engine is not None and not _has_place(job.engine):
-                full.add(places[1])
+            if job.engine is not None and not _has_room(job.engine):
+                full.add(engine)
                 continue
             now = timezone.now()
             job.attempts += 1
@@ -61,8 +61,8 @@ def take_next(mine: Iterable[Any]) -> ImageJob | None:
     return None
 
 
-def _has_place(engine: ImageEngine) -> bool:
-    # The engine's row is the lock: two processes that count at the same time would both find the last place free.
+def _has_room(engine: ImageEngine) -> bool:
+    # The engine's row is the lock: two processes that count at the same time would both take the last free slot.
     ImageEngine.objects.select_for_update().get(pk=engine.pk)
     running = ImageJob.objects.filter(state=State.RUNNING)
     if rows.engine_of(engine).exclusive:
@@ -76,14 +76,14 @@ def queue_position(job: ImageJob) -> int:
 
 
 def beat(job_ids: Iterable[Any]) -> set[Any]:
-    """Say that these jobs are alive; returns those that are unwanted."""
-    kept = list(job_ids)
-    ImageJob.objects.filter(pk__in=kept, worker=worker(), state__in=ImageJob.OPEN).update(heartbeat=timezone.now())
-    return unwanted(kept)
+    """Write the heartbeats of these jobs; returns those that are to be cancelled."""
+    ids = list(job_ids)
+    ImageJob.objects.filter(pk__in=ids, worker=worker(), state__in=ImageJob.OPEN).update(heartbeat=timezone.now())
+    return unwanted(ids)
 
 
 def unwanted(job_ids: Iterable[Any]) -> set[Any]:
-    """Which of these jobs somebody, in any process, asked to cancel."""
+    """Which of these jobs are to be cancelled, by a request to any process."""
     ours = ImageJob.objects.filter(
         pk__in=list(job_ids), worker=worker(), state__in=ImageJob.OPEN, cancel_requested=True
     )
@@ -91,7 +91,7 @@ def unwanted(job_ids: Iterable[Any]) -> set[Any]:
 
 
 def take_over_stale() -> list[ImageJob]:
-    """The open jobs of processes that are gone, now ours; their `state` says how far they were."""
+    """Take over the open jobs of processes that have died; returns them with the `state` in which they were."""
     taken = []
     limit = timezone.now() - STALE
     for job in ImageJob.objects.filter(state__in=ImageJob.OPEN, heartbeat__lt=limit).select_related("engine"):
@@ -105,7 +105,7 @@ def take_over_stale() -> list[ImageJob]:
 
 
 def let_go(job_ids: Iterable[Any]) -> None:
-    """At the end of this process: the next one need not wait for the heartbeats to grow old."""
+    """Make these heartbeats stale when this process ends, so that another can take the jobs over at once."""
     long_ago = timezone.now() - 2 * STALE
     ImageJob.objects.filter(pk__in=list(job_ids), worker=worker(), state__in=ImageJob.OPEN).update(heartbeat=long_ago)
 
@@ -120,7 +120,7 @@ def reread(job: ImageJob) -> ImageJob:
 
 
 def finish(job: ImageJob, state: str, *, error: dict[str, Any] | None = None) -> bool:
-    """End the job once; false when it had ended already."""
+    """Write the end of the job; false when it had ended already."""
     changed = ImageJob.objects.filter(pk=job.pk, state__in=ImageJob.OPEN).update(
         state=state, error=error, ended=timezone.now(), progress={}
     )

@@ -1,4 +1,4 @@
-"""A job and its engine as JSON: the shape that the API answers and the `image:job` events carry."""
+"""A job and its engine as JSON, for the API and the `image:job` events."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from imagegen.models import ImageEngine, ImageJob
 
 
 def job_json(job: ImageJob) -> dict[str, Any]:
-    """A job as the API and the events show it."""
+    """A job as the API and the events send it."""
     waiting = job.state == ImageJob.State.QUEUED
     return {
         "id": str(job.pk),

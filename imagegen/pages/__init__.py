@@ -1,1 +1,1 @@
-"""The page of pictures."""
+"""The pictures page."""

@@ -1,4 +1,4 @@
-"""What a form may offer for an engine and a model, as data: only what these can express. No network."""
+"""The choices that the form offers for an engine and a model: only what these can express. No network."""
 
 import math
 from typing import Any
@@ -17,13 +17,13 @@ GRID = 64  # pixels that both sides of an offered size are multiples of
 
 
 def engine_choices(engines: list[ImageEngine], *, editing: bool) -> list[dict[str, Any]]:
-    """Every engine that is set up well enough to be asked, in order; `editing`: whether pictures may be edited here."""
-    found = [engine_choice(row, editing=editing) for row in engines]
-    return [one for one in found if one is not None]
+    """Every engine that can be used as it is set up, in order; `editing`: whether the person may edit pictures."""
+    choices = [engine_choice(row, editing=editing) for row in engines]
+    return [choice for choice in choices if choice is not None]
 
 
 def engine_choice(row: ImageEngine, *, editing: bool, model: str = "") -> dict[str, Any] | None:
-    """An engine with what can be said to `model` (empty: the one it is set to); None when its connection is off."""
+    """An engine and what `model` (empty: the configured one) can do; None when its connection is switched off."""
     try:
         engine, config = rows.engine_of(row), rows.config_of(row)
     except ConfigurationError:
@@ -54,15 +54,12 @@ def engine_choice(row: ImageEngine, *, editing: bool, model: str = "") -> dict[s
 
 
 def size_groups(can: Capabilities, standard: str) -> list[dict[str, Any]]:
-    """`[{"name", "usual", "sizes": [{"value", "word", "shape", "width", "height"}]}]`.
-
-    Several groups are a choice of resolution.
-    """
+    """`[{"name", "usual", "sizes": [{"value", "word", "shape", "width", "height"}]}]`; each group is a resolution."""
     if can.sizes:
         sides = [_sides(size) for size in can.sizes]
-        return [{"name": "", "usual": True, "sizes": [_choice(*one) for one in sides]}]
+        return [{"name": "", "usual": True, "sizes": [_choice(*pair) for pair in sides]}]
     if can.ratios:
-        shapes = [_ratio(one) for one in can.ratios]
+        shapes = [_ratio(ratio) for ratio in can.ratios]
         tiers = can.tiers or ("",)
         usual = USUAL if USUAL in tiers else tiers[0]
         return [

@@ -1,4 +1,4 @@
-"""The page of pictures, and the parts of it that its scripts ask for."""
+"""The pictures page, and the parts of it that its scripts fetch."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The page of pictures and its parts: pieces of HTML that its scripts ask for (`X-Part`)."""
+"""The pictures page, and parts of it that its scripts fetch as HTML (`X-Part`)."""
 
 from typing import Any
 from uuid import UUID
@@ -25,9 +25,7 @@ def images(request: HttpRequest) -> HttpResponseBase:
 
 @page
 def picture(request: HttpRequest, file_id: UUID) -> HttpResponseBase:
-    """One picture with how it was made: a part of the page (with `?in=chat` of a conversation), or the page with it
-    open.
-    """
+    """One picture and how it was made: as a part of the page (`?in=chat`: of a chat), or the page with it open."""
     row = chat_access.own_file_for(request.user, file_id)
     if not row.is_picture:
         raise NotFound("This file is not a picture.")
@@ -49,16 +47,16 @@ def jobs_part(request: HttpRequest) -> HttpResponseBase:
 
 @page
 def abilities(request: HttpRequest) -> HttpResponseBase:
-    """What can be said to `?engine=` and `?model=`, as JSON for the form."""
+    """What the form may offer for `?engine=` and `?model=`, as JSON."""
     try:
         switches = access.check_may_draw(caller_of(request))
     except Forbidden as error:
         return JsonResponse(error.detail_body(), status=error.status)
     engine = access.engine_for(caller_of(request), switches, name=request.GET.get("engine", ""))
-    found = choices.engine_choice(
+    choice = choices.engine_choice(
         engine, editing=switches.edit_enabled, model=request.GET.get("model", "").strip()[:255]
     )
-    return JsonResponse(found) if found else HttpResponse(status=404)
+    return JsonResponse(choice) if choice else HttpResponse(status=404)
 
 
 def _images_page(request: HttpRequest, opened: File | None = None) -> HttpResponseBase:
@@ -74,7 +72,7 @@ def _images_page(request: HttpRequest, opened: File | None = None) -> HttpRespon
         "engines": engines,
         "all_demo": bool(engines) and all(engine["demo"] for engine in engines),
         "first_engine": _first(engines, switches.engine_id),
-        "first_editor": _first([one for one in engines if one["inputs"]], switches.edit_engine_id),
+        "first_editor": _first([engine for engine in engines if engine["inputs"]], switches.edit_engine_id),
         "can_edit": any(engine["inputs"] for engine in engines),
         "jobs": queries.shown_jobs(request.user),
         **_gallery(request),
@@ -85,12 +83,13 @@ def _images_page(request: HttpRequest, opened: File | None = None) -> HttpRespon
 
 
 def _engines(request: HttpRequest, switches: ImageSettings) -> list[dict[str, Any]]:
-    found = choices.engine_choices(access.engines_for(caller_of(request)), editing=switches.edit_enabled)
-    return [one for one in found if one["draws"] or one["inputs"]]
+    engines = choices.engine_choices(access.engines_for(caller_of(request)), editing=switches.edit_enabled)
+    return [engine for engine in engines if engine["draws"] or engine["inputs"]]
 
 
 def _first(engines: list[dict[str, Any]], wanted: int | None) -> int | None:
-    ids = [one["id"] for one in engines]
+    """The wanted engine's id, if it is among these, else the first."""
+    ids = [engine["id"] for engine in engines]
     return wanted if wanted in ids else next(iter(ids), None)
 
 
@@ -101,8 +100,8 @@ def _gallery(request: HttpRequest) -> dict[str, Any]:
         engine=request.GET.get("engine", "")[:100],
         words=request.GET.get("q", "").strip()[:200],
     )
-    found = queries.gallery(request.user, filters, cursor=request.GET.get("cursor", ""))
-    return {"filters": filters, "gallery": found, "further": bool(request.GET.get("cursor"))}
+    page = queries.gallery(request.user, filters, cursor=request.GET.get("cursor", ""))
+    return {"filters": filters, "gallery": page, "further": bool(request.GET.get("cursor"))}
 
 
 def _opened(request: HttpRequest, row: File) -> dict[str, Any]:
@@ -110,6 +109,6 @@ def _opened(request: HttpRequest, row: File) -> dict[str, Any]:
         "picture": row,
         "facts": queries.facts(row),
         "inputs": queries.inputs_of(row),
-        "wish": queries.wish_behind(row),
+        "wish": queries.request_of(row),
         "may_edit": access.may_draw(caller_of(request), editing=True),
     }

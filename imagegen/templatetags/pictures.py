@@ -1,4 +1,4 @@
-"""Small parts of the page of pictures."""
+"""Template tags of the pictures page."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ MODULES = (
     *("chat/share", "chat/sidebar"),
     *(f"common/{name}" for name in ("api", "clipboard", "cookies", "socket", "text", "theme", "toast")),
 )
-RATIO_STEPS = 8  # the style sheet knows the shapes 3/8 to 24/8
+RATIO_STEPS = 8  # the style sheet has classes for the shapes 3/8 to 24/8
 
 
 @register.simple_tag
@@ -35,7 +35,7 @@ def preload_picture_modules() -> SafeString:
 
 @register.filter
 def shape(row: File) -> int:
-    """How wide a picture is for its height, in eighths, for the class that reserves its place."""
+    """Width divided by height, in eighths, for the class that reserves the picture's space."""
     return _eighths(row.width or 1, row.height or 1)
 
 
@@ -51,19 +51,19 @@ def _eighths(width: int, height: int) -> int:
 
 @register.filter
 def job_words(job: ImageJob) -> str:
-    """What is happening now: `step 12 of 30 · 40 %`; the job is one of `queries.shown_jobs`."""
+    """The progress of a job of `queries.shown_jobs`: `step 12 of 30 · 40 %`."""
     if job.state == ImageJob.State.QUEUED:
         before = getattr(job, "before", None) or 0
         words: str = ngettext("Waiting · %d before this one", "Waiting · %d before this one", before)
         return words % before if before else _("Waiting for its turn …")
-    said = [_("Drawing …")]
+    parts = [_("Drawing …")]
     if queue := job.progress.get("queue"):
-        said.append(_("%(n)s before this one") % {"n": queue})
+        parts.append(_("%(n)s before this one") % {"n": queue})
     if total := job.progress.get("total"):
-        said.append(_("step %(step)s of %(total)s") % {"step": job.progress.get("step", 0), "total": total})
+        parts.append(_("step %(step)s of %(total)s") % {"step": job.progress.get("step", 0), "total": total})
     if (percent := job_percent(job)) is not None:
-        said.append(f"{percent} %")
-    return " · ".join(said)
+        parts.append(f"{percent} %")
+    return " · ".join(parts)
 
 
 @register.filter
@@ -74,10 +74,10 @@ def job_percent(job: ImageJob) -> int | None:
 
 @register.simple_tag
 def job_advice(job: ImageJob, user: Any) -> str:
-    """What can be done about a failed job, by whose fault it is."""
+    """What the person can do about a failed job."""
     error = job.error or {}
     if error.get("code") == "content_refused":
-        return _("The engine's safety rules refused it. Say it in other words.")
+        return _("The engine's safety rules refused it. Describe the picture differently.")
     return advice_on(
         error,
         user,
@@ -90,7 +90,7 @@ def job_advice(job: ImageJob, user: Any) -> str:
 
 @register.simple_tag
 def picture_texts() -> SafeString:
-    """What the scripts of this page say, in its language; the sidebar's words are among them."""
+    """The texts of this page's scripts, and of the sidebar, in its language."""
     texts = {
         **frame_texts(),
         "drawing": _("Drawing …"),
@@ -122,16 +122,17 @@ def picture_texts() -> SafeString:
 
 @register.simple_tag
 def takes_masks(request: HttpRequest) -> bool:
-    """Whether an engine that edits for this person takes a mask: without one there is no brush."""
+    """Whether an engine that edits for this person takes a mask: only then there is a brush."""
     caller = caller_of(request)
     if not access.may_draw(caller, editing=True):
         return False
-    return any(one["mask"] for one in choices.engine_choices(access.engines_for(caller, editing=True), editing=True))
+    engines = access.engines_for(caller, editing=True)
+    return any(choice["mask"] for choice in choices.engine_choices(engines, editing=True))
 
 
 @register.simple_tag
 def picture_view_texts() -> SafeString:
-    """What the full view says on the pages of another room."""
+    """The texts of the full view, for pages of other apps."""
     return json_script(_view_texts(), "picture-texts")
 
 

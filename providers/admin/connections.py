@@ -44,7 +44,6 @@ class ConnectionAdmin(ServerAdmin):
     form = ConnectionForm
     address_field = "base_url"
     list_display = ("label", "health_now", "kind", "location", "model_count", "checked", "enabled", "order")
-    list_display_links = ("label",)
     list_filter = (
         HealthFilter,
         "enabled",
@@ -52,15 +51,11 @@ class ConnectionAdmin(ServerAdmin):
         ("connection_type", ChoicesDropdownFilter),
         ("access", ChoicesDropdownFilter),
     )
-    list_filter_submit = True
     search_fields = ("name", "base_url", "prefix_id")
-    ordering = ("demo", "position", "pk")
     actions = ("test_chosen", "enable", "disable")
     actions_row = ("test_row", "refresh_row")
     actions_detail = ("test_now", "refresh_now", "show_models")
-    autocomplete_fields = ("groups",)
     readonly_fields = ("health_now", "checked", "model_count")
-    warn_unsaved_form = True
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
         "api_version": among("kind", [kind.name for kind in kinds.KINDS.values() if kind.needs_api_version]),
@@ -73,7 +68,6 @@ class ConnectionAdmin(ServerAdmin):
     # --- form ---
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        key_fields = ["new_key", "remove_key"] if obj is not None and obj.secret else ["new_key"]
         options = list(option_fields()) if self.may_change_destination(request) else []
         basics: list[Any] = ["name", "kind", "base_url", ("enabled", "connection_type"), "tags"]
         if obj is not None:
@@ -82,7 +76,7 @@ class ConnectionAdmin(ServerAdmin):
             (gettext_lazy("Basics"), {"fields": basics}),
             (
                 gettext_lazy("Authentication"),
-                {"fields": ["auth_type", *key_fields, *options, "api_version"]},
+                {"fields": ["auth_type", *self.key_fields(obj), *options, "api_version"]},
             ),
             (gettext_lazy("Models"), {"fields": ["prefix_id", "model_ids", "position"]}),
             (gettext_lazy("Access"), {"fields": ["access", "groups"]}),

@@ -24,6 +24,11 @@ class ServerAdmin(HistoryAdmin):
     """Base of these lists. The model has the health columns, `enabled`, `updated`, `demo`, and an address."""
 
     address_field: ClassVar[str]
+    list_display_links = ("label",)
+    list_filter_submit = True
+    ordering = ("demo", "position", "pk")
+    autocomplete_fields = ("groups",)
+    warn_unsaved_form = True
 
     # --- permission for the destination ---
 
@@ -46,6 +51,13 @@ class ServerAdmin(HistoryAdmin):
             for column in [self.opts.get_field(name).attname for name in self.model.audited]:
                 setattr(obj, column, getattr(stored, column))
         super().save_model(request, obj, form, change)
+
+    # --- form ---
+
+    @staticmethod
+    def key_fields(row: Any) -> list[str]:
+        """The form's fields for the key: a stored one can be removed."""
+        return ["new_key", "remove_key"] if row is not None and row.secret else ["new_key"]
 
     # --- columns ---
 

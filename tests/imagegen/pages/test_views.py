@@ -201,14 +201,14 @@ def test_a_picture_says_how_it_was_made_and_how_to_draw_another_one(client_of, a
     html = text_of(client_of(alice).get(f"/images/{row.pk}", headers=PART))
     for words in ("a &lt;red&gt; kite", "A red kite, finely drawn", "Seed", "<dd>7</dd>", "1200 × 800"):
         assert words in html
-    assert queries.wish_behind(row) == {"prompt": "a <red> kite", "size": "512x512", "engine": str(demo.pk)}
+    assert queries.request_of(row) == {"prompt": "a <red> kite", "size": "512x512", "engine": str(demo.pk)}
     assert "<html" not in html
     assert 'id="view"' in text_of(client_of(alice).get(f"/images/{row.pk}"))  # the address alone opens the page with it
 
 
 def test_an_upload_has_no_settings_to_use_again(client_of, alice, demo):
     row = make_picture(alice, "")
-    assert queries.wish_behind(row) is None
+    assert queries.request_of(row) is None
     assert 'data-action="vary"' not in text_of(client_of(alice).get(f"/images/{row.pk}", headers=PART))
 
 
