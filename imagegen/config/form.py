@@ -1,9 +1,9 @@
 """The flat IMAGE_* form and the rows behind it, in both directions.
 See docs/upstreams/compatibility.md, “Image settings”.
 
-The form knows one set of values per engine kind and purpose; rows may be many. A key of kind K speaks of the default
-engine when that is of kind K, else of the first row of that kind. Reading never makes a row; writing makes one when a
-value for a kind without a row arrives.
+The form has one set of values per engine kind and purpose, while there may be many rows. A key of kind K belongs to the
+default engine if that is of kind K, else to the first row of that kind. Reading never makes a row; writing makes one
+for a kind without a row.
 """
 
 import re
@@ -39,7 +39,7 @@ ALIASES = {"IMAGES_OPENAI_PARAMS": "IMAGES_OPENAI_API_PARAMS"}  # both names are
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the form: whose row, which column, and how it is read."""
+    """One key of the form: the row and the column that it belongs to, and how its value is read."""
 
     kind: str  # "" = the engine in use
     purpose: str
@@ -147,21 +147,21 @@ KEYS: dict[str, Key] = {
 }
 OWN_EDIT_KEYS = {key.kind for key in KEYS.values() if key.purpose == EDIT}  # other kinds edit where they draw
 ENGINES_IN_USE = {"IMAGE_GENERATION_ENGINE": ("engine", GENERATE), "IMAGE_EDIT_ENGINE": ("edit_engine", EDIT)}
-NOTICES = "notices"  # what an answer says beside the form
+NOTICES = "notices"  # of `update`, a member beside the form's keys
 JSON_AS_TEXT = {"COMFYUI_WORKFLOW", "IMAGES_EDIT_COMFYUI_WORKFLOW"}  # the form's clients expect these as JSON text
 
 
 def read() -> dict[str, Any]:
-    """The form as it stands; secrets as `••••abcd`."""
+    """The form with the stored values; secrets as `••••abcd`."""
     switches, tasks = ImageSettings.load(), GatewaySettings.load()
     form: dict[str, Any] = {name: getattr(switches, column) for name, column in SWITCHES.items()}
     form |= {name: getattr(tasks, column) for name, column in TASKS.items()}
     for name, (column, _purpose) in ENGINES_IN_USE.items():
         row = getattr(switches, column)
         form[name] = row.kind if row else ""
-    found = _Rows(switches)
+    engine_rows = _Rows(switches)
     for name, key in KEYS.items():
-        row = found.get(key.kind, key.purpose)
+        row = engine_rows.get(key.kind, key.purpose)
         form[name] = _shown(name, key, row)
     return form
 
@@ -194,23 +194,23 @@ def update(form: Mapping[str, Any]) -> dict[str, Any]:
     with transaction.atomic():
         switches = ImageSettings.load()
         changes = {SWITCHES[name]: value for name, value in flags.items()}
-        found = _Rows(switches)
+        engine_rows = _Rows(switches)
         for name, kind in chosen.items():
             column, purpose = ENGINES_IN_USE[name]
             used = getattr(switches, column)
             if used is None and not given[name] and not values.get("AUTOMATIC1111_BASE_URL"):
                 continue  # none, as before
             if getattr(used, "kind", "") != kind:
-                changes[column] = found.make(kind, purpose) if kind else None
+                changes[column] = engine_rows.make(kind, purpose) if kind else None
         _save_changes(switches, changes)
-        notices = _save_rows(found, values)
+        notices = _save_rows(engine_rows, values)
         if task_models:
             _save_changes(GatewaySettings.load(), {TASKS[name]: value for name, value in task_models.items()})
     return read() | ({NOTICES: notices} if notices else {})
 
 
 def _save_changes(row: models.Model, changes: Mapping[str, Any]) -> None:
-    """Save a row where a column changes; a line in its history says so."""
+    """Save a row if a column changes: every save is a line in its history."""
     changes = {column: value for column, value in changes.items() if getattr(row, column) != value}
     for column, value in changes.items():
         setattr(row, column, value)
@@ -218,19 +218,19 @@ def _save_changes(row: models.Model, changes: Mapping[str, Any]) -> None:
         row.save()
 
 
-def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> list[str]:
-    """Write the values; sentences about what was dropped because an address leads to another server."""
+def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
+    """Write the values; returns sentences about secrets that were dropped because an address changed its server."""
     touched: dict[int, ImageEngine] = {}
     borrowed: dict[int, ImageEngine] = {}  # new rows for edits, and the row that drew and edited before
-    shown = {name: _Shown.of(name, found) for name in values}
-    changed = {found.target(KEYS[name]) for name, value in values.items() if not shown[name].says(name, value)}
+    shown = {name: _Shown.of(name, engine_rows) for name in values}
+    changed = {engine_rows.target(KEYS[name]) for name, value in values.items() if not shown[name].says(name, value)}
     for name, value in sorted(values.items(), key=lambda item: KEYS[item[0]].column == "secret"):  # addresses first
         key, before = KEYS[name], shown[name]
-        if found.target(key) not in changed:
+        if engine_rows.target(key) not in changed:
             continue  # its row may be another one than the row that is read, and has values of its own
-        row = found.make(key.kind, key.purpose)
+        row = engine_rows.make(key.kind, key.purpose)
         if key.purpose == EDIT:
-            found.use_for_edits(row)
+            engine_rows.use_for_edits(row)
         if key.column == "secret" and is_mask(value):
             if value != row.secret_hint:
                 if before.row is None or value != before.value:
@@ -241,13 +241,13 @@ def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> list[str]:
             continue
         if key.column == "url" and not value and row.connection_id is None:
             value = ENGINES[key.kind].default_url  # an empty address names the provider's own; the row says it
-        for one in [row, *found.twins(key, row)]:
-            if getattr(one, key.column) != value:
-                touched[one.pk] = one
+        for target in [row, *engine_rows.twins(key, row)]:
+            if getattr(target, key.column) != value:
+                touched[target.pk] = target
             if key.column == "secret":
-                one.enter("secret", value)
+                target.enter("secret", value)
             else:
-                setattr(one, key.column, value)
+                setattr(target, key.column, value)
     notices = []
     for row in sorted(touched.values(), key=lambda row: row.pk in borrowed):  # whoever lends a key is saved before
         lender = borrowed.get(row.pk)
@@ -261,19 +261,19 @@ def _save_rows(found: "_Rows", values: Mapping[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What the form says for one of its keys, and the row that it is read from."""
+    """The form's value of one key, and the row that it comes from."""
 
     row: ImageEngine | None
     value: Any
 
     @classmethod
-    def of(cls, name: str, found: "_Rows") -> "_Shown":
+    def of(cls, name: str, engine_rows: "_Rows") -> "_Shown":
         key = KEYS[name]
-        row = found.get(key.kind, key.purpose)
+        row = engine_rows.get(key.kind, key.purpose)
         return cls(row, _shown(name, key, row))
 
     def says(self, name: str, value: Any) -> bool:
-        """Whether a value that was read from a form is the one that stands here already."""
+        """Whether a value that was read from a form is the stored one."""
         return bool(value == self.value or value == KEYS[name].read(name, self.value))
 
 
@@ -291,24 +291,24 @@ def _kind(name: str, value: Any) -> str:
 
 
 class _Rows:
-    """The rows that the form speaks of."""
+    """The rows behind the form."""
 
     def __init__(self, switches: ImageSettings) -> None:
         self.switches = switches
         self.rows = list(ImageEngine.objects.all())
 
     def get(self, kind: str, purpose: str, *, exact: bool = False) -> ImageEngine | None:
-        """The row for this kind and purpose. For edits, a row that does both answers too, unless `exact`."""
+        """The row for this kind and purpose. For edits, a row that draws and edits counts too, unless `exact`."""
         default = self.switches.edit_engine if purpose == EDIT else self.switches.engine
         if default is not None and kind in ("", default.kind) and (purpose == GENERATE or self._edits(default, exact)):
             return next((row for row in self.rows if row.pk == default.pk), default)
         if not kind:
             return None
         wanted = (Purpose.GENERATE, Purpose.BOTH) if purpose == GENERATE else (Purpose.EDIT,)
-        found = next((row for row in self.rows if row.kind == kind and row.purpose in wanted), None)
-        if found is None and purpose == EDIT and not exact:
+        match = next((row for row in self.rows if row.kind == kind and row.purpose in wanted), None)
+        if match is None and purpose == EDIT and not exact:
             return next((row for row in self.rows if row.kind == kind and row.purpose == Purpose.BOTH), None)
-        return found
+        return match
 
     def target(self, key: Key) -> tuple[str, str]:
         """Kind and purpose of the row that a key writes."""
@@ -316,7 +316,7 @@ class _Rows:
         return (key.kind or (default.kind if default else ""), key.purpose)
 
     def use_for_edits(self, row: ImageEngine) -> None:
-        """Where this kind edits, it does so with this row from now on: what is written has to hold."""
+        """Make this row the default for edits if another one of its kind is: the form writes to the default."""
         used = self.switches.edit_engine
         if used is not None and used.pk != row.pk and used.kind == row.kind:
             _save_changes(self.switches, {"edit_engine": row})
@@ -330,7 +330,8 @@ class _Rows:
         label = str(ENGINES[kind].label)
         wanted = f"{label} ({_('editing')})" if purpose == EDIT else label
         taken = {row.name for row in self.rows}
-        name = next(one for one in (wanted, *(f"{wanted} {number}" for number in range(2, 99))) if one not in taken)
+        names = (wanted, *(f"{wanted} {number}" for number in range(2, 99)))
+        name = next(name for name in names if name not in taken)
         row = ImageEngine(name=name, kind=kind, purpose=purpose, position=len(self.rows))
         row.url = ENGINES[kind].default_url
         if purpose == EDIT and kind not in OWN_EDIT_KEYS and (drawing := self.get(kind, GENERATE)):
@@ -340,11 +341,11 @@ class _Rows:
         return row
 
     def twins(self, key: Key, row: ImageEngine) -> list[ImageEngine]:
-        """Rows that edit at the same place as this one draws: the form has no keys for editing there."""
+        """Rows that edit on the server where this one draws: for this kind the form has no keys for editing."""
         if not key.kind or key.kind in OWN_EDIT_KEYS:
             return []
-        editing = (one for one in self.rows if one.kind == key.kind and one.purpose == EDIT)
-        return [one for one in editing if getattr(one, key.column) == getattr(row, key.column)]
+        editing = (other for other in self.rows if other.kind == key.kind and other.purpose == EDIT)
+        return [other for other in editing if getattr(other, key.column) == getattr(row, key.column)]
 
     @staticmethod
     def _edits(row: ImageEngine, exact: bool) -> bool:

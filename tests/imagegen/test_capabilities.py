@@ -129,7 +129,7 @@ def test_without_tiers_there_is_no_tier():
     [
         ({}, "1024x1024", ""),
         ({}, "", ""),
-        ({}, "auto", "choose the size"),
+        ({}, "auto", "choose a size"),
         ({"auto": True}, "auto", ""),
         ({"sizes": ("256x256",)}, "512x512", "256x256"),
         ({"step": 16}, "1000x1000", "multiples of 16"),
