@@ -27,6 +27,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelect2Multiple
 
 from chat.models import Chat
 from providers.admin.conflicts import GuardedAdmin
+from providers.admin.rights import may_change_group, may_speak_for
 from providers.models import ClientKey
 from webui.accounts import addresses, links, services
 from webui.models import User
@@ -192,7 +193,7 @@ class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
     # Nobody lifts themselves, or anyone else, above their own role.
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        if isinstance(obj, str):  # Unfold hands over the id where it checks an action
+        if isinstance(obj, str | int):  # Unfold hands over the id where it checks an action
             obj = User.objects.filter(pk=obj).first()
         return super().has_change_permission(request, obj) and self._outranks(request, obj)
 
@@ -202,7 +203,7 @@ class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
 
     @staticmethod
     def _outranks(request: HttpRequest, obj: User | None) -> bool:
-        return obj is None or request.user.is_superuser or not (obj.is_superuser or obj.is_staff)  # type: ignore[union-attr]
+        return obj is None or may_speak_for(request.user, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = tuple(super().get_readonly_fields(request, obj))
@@ -286,10 +287,20 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Group
         fields = ("name", "permissions")
 
+    actor: Any = None  # who fills it in; `GroupAdmin.get_form` says it
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.fields["members"].initial = self.instance.user_set.all()
+
+    def clean_members(self) -> QuerySet[User]:
+        """A group opens connections and models: nobody lets themselves in."""
+        members: QuerySet[User] = self.cleaned_data["members"]
+        before = set(self.instance.user_set.all()) if self.instance.pk else set()
+        if not self.actor.is_superuser and self.actor in set(members) - before:
+            raise ValidationError(_("Only an administrator can make you a member."))
+        return members
 
 
 @admin.register(Group)
@@ -307,6 +318,27 @@ class GroupAdmin(GuardedAdmin, DjangoGroupAdmin, ModelAdmin):  # type: ignore[mi
         ),
         (gettext_lazy("Rights in the administration"), {"classes": ("collapse",), "fields": ("permissions",)}),
     )
+
+    # Groups that give rights are for administrators.
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.actor = request.user
+        return form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = tuple(super().get_readonly_fields(request, obj))
+        return fields if request.user.is_superuser else (*fields, "permissions")  # type: ignore[union-attr]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and self._is_theirs(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._is_theirs(request, obj)
+
+    @staticmethod
+    def _is_theirs(request: HttpRequest, obj: Any) -> bool:
+        return obj is None or may_change_group(request.user, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
         return super().get_queryset(request).annotate(members_now=Count("user"))

@@ -1,0 +1,30 @@
+"""Rights in the administration: nobody grants what they do not hold, or becomes somebody who holds more."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+
+def may_speak_for(actor: Any, person: Any) -> bool:
+    """Whether `actor` may do what lets somebody in as this person: a password, a link, a key, another address.
+
+    Never for administrators and those who help them, unless the actor is one; nor for whoever holds more rights, also
+    while their account is switched off.
+    """
+    if actor.is_superuser or person == actor:
+        return True
+    if person.is_superuser or person.is_staff:
+        return False
+    return _rights_of(person) <= _rights_of(actor)
+
+
+def may_change_group(actor: Any, group: Group) -> bool:
+    """Groups that give rights are the administrators' matter: their name, their rights, who is in them."""
+    return bool(actor.is_superuser) or not group.permissions.exists()
+
+
+def _rights_of(person: Any) -> set[int]:
+    """Ids of the permissions that a person has, by themselves and through groups."""
+    rows = Permission.objects.filter(Q(user=person) | Q(group__user=person))
+    return set(rows.values_list("pk", flat=True))
