@@ -12,6 +12,7 @@ from imagegen.models import ImageEngine
 from providers import catalogue
 from providers.errors import ConfigurationError
 from providers.http import Limits, Tls
+from providers.secrets.pasted import cleaned
 from providers.upstream import headers
 from providers.upstream.header_templates import is_template
 
@@ -36,7 +37,7 @@ def config_of(row: ImageEngine) -> EngineConfig:
     limits = Limits(connect=10, first_byte=row.timeout, idle=row.timeout, total=None, max_bytes=RESPONSE_BYTES)
     values: dict[str, Any] = {
         "url": row.url.rstrip("/"),
-        "secret": row.secret,
+        "secret": cleaned(row.secret),
         "version": row.version,
         "method": row.method,
         "model": row.model,

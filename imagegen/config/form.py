@@ -120,28 +120,28 @@ KEYS: dict[str, Key] = {
     "IMAGE_SIZE": Key("", GENERATE, "size", size),
     "IMAGE_STEPS": Key("", GENERATE, "steps", steps),
     "IMAGES_OPENAI_API_BASE_URL": Key("openai", GENERATE, "url", address),
-    "IMAGES_OPENAI_API_KEY": Key("openai", GENERATE, "secret", checks.text),
+    "IMAGES_OPENAI_API_KEY": Key("openai", GENERATE, "secret", checks.key),
     "IMAGES_OPENAI_API_VERSION": Key("openai", GENERATE, "version", checks.text),
     "IMAGES_OPENAI_API_PARAMS": Key("openai", GENERATE, "params", mapping),
     "IMAGES_GEMINI_API_BASE_URL": Key("gemini", GENERATE, "url", address),
-    "IMAGES_GEMINI_API_KEY": Key("gemini", GENERATE, "secret", checks.text),
+    "IMAGES_GEMINI_API_KEY": Key("gemini", GENERATE, "secret", checks.key),
     "IMAGES_GEMINI_ENDPOINT_METHOD": Key("gemini", GENERATE, "method", method),
     "AUTOMATIC1111_BASE_URL": Key("automatic1111", GENERATE, "url", address),
-    "AUTOMATIC1111_API_AUTH": Key("automatic1111", GENERATE, "secret", checks.text),
+    "AUTOMATIC1111_API_AUTH": Key("automatic1111", GENERATE, "secret", checks.key),
     "AUTOMATIC1111_PARAMS": Key("automatic1111", GENERATE, "params", mapping),
     "COMFYUI_BASE_URL": Key("comfyui", GENERATE, "url", address),
-    "COMFYUI_API_KEY": Key("comfyui", GENERATE, "secret", checks.text),
+    "COMFYUI_API_KEY": Key("comfyui", GENERATE, "secret", checks.key),
     "COMFYUI_WORKFLOW": Key("comfyui", GENERATE, "workflow", graph),
     "COMFYUI_WORKFLOW_NODES": Key("comfyui", GENERATE, "nodes", nodes),
     "IMAGE_EDIT_MODEL": Key("", EDIT, "model", checks.text),
     "IMAGE_EDIT_SIZE": Key("", EDIT, "size", size),
     "IMAGES_EDIT_OPENAI_API_BASE_URL": Key("openai", EDIT, "url", address),
-    "IMAGES_EDIT_OPENAI_API_KEY": Key("openai", EDIT, "secret", checks.text),
+    "IMAGES_EDIT_OPENAI_API_KEY": Key("openai", EDIT, "secret", checks.key),
     "IMAGES_EDIT_OPENAI_API_VERSION": Key("openai", EDIT, "version", checks.text),
     "IMAGES_EDIT_GEMINI_API_BASE_URL": Key("gemini", EDIT, "url", address),
-    "IMAGES_EDIT_GEMINI_API_KEY": Key("gemini", EDIT, "secret", checks.text),
+    "IMAGES_EDIT_GEMINI_API_KEY": Key("gemini", EDIT, "secret", checks.key),
     "IMAGES_EDIT_COMFYUI_BASE_URL": Key("comfyui", EDIT, "url", address),
-    "IMAGES_EDIT_COMFYUI_API_KEY": Key("comfyui", EDIT, "secret", checks.text),
+    "IMAGES_EDIT_COMFYUI_API_KEY": Key("comfyui", EDIT, "secret", checks.key),
     "IMAGES_EDIT_COMFYUI_WORKFLOW": Key("comfyui", EDIT, "workflow", graph),
     "IMAGES_EDIT_COMFYUI_WORKFLOW_NODES": Key("comfyui", EDIT, "nodes", nodes),
 }
@@ -371,7 +371,7 @@ def verify(form: Mapping[str, Any]) -> dict[str, Any]:
         nodes=nodes("nodes", form.get("nodes")),
         timeout=30,
     )
-    key = checks.text("key", form.get("key"))
+    key = checks.key("key", form.get("key"))
     if is_mask(key):
         saved = ImageEngine.objects.filter(kind=kind, url__in=[row.url, f"{row.url}/"])
         key = secret_behind(key, saved)

@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget,
 
 from providers.admin._django_private import InstanceForm
 from providers.fields import UNREADABLE, hint_of, is_unreadable
+from providers.secrets.pasted import checked
 from providers.upstream.header_templates import check_headers, format_headers, masked, parse_headers, unmasked
 
 
@@ -59,6 +60,9 @@ class StoredKeyForm(InstanceForm):
     def stored_key(self) -> str:
         key: str = getattr(self.instance, self.key_column)
         return key
+
+    def clean_new_key(self) -> str:
+        return checked(self.cleaned_data["new_key"])
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}

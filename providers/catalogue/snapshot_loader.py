@@ -13,6 +13,7 @@ from providers import auth
 from providers.facts import ConnectionFacts, GatewayFacts, LimitFacts, Route, Snapshot, Source
 from providers.http import Limits, Tls
 from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, RateLimit
+from providers.secrets.pasted import cleaned
 from providers.upstream import kinds, model_lists
 from providers.versioning import ConfigVersion
 
@@ -55,6 +56,7 @@ def facts_of(row: Connection, *, group_ids: Iterable[int] = (), index: int = 0) 
     computed = {
         "id": row.pk or 0,
         "base_url": kinds.clean_base_url(row.kind, row.base_url),
+        "secret": cleaned(row.secret),
         "auth_options": dict(row.auth_options),
         "tags": tuple(row.tags),
         "headers": dict(row.headers),

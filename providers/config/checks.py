@@ -6,9 +6,12 @@ All raise BadRequest with the name as its `param`. The value of a missing member
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from providers.errors import BadRequest
+from providers.fields import is_mask
+from providers.secrets.pasted import checked
 
 
 def wrong(name: str, sentence: str) -> BadRequest:
@@ -27,6 +30,17 @@ def text(name: str, value: Any, *, limit: int | None = None) -> str:
         message = _("%(name)s must have at most %(n)s characters.") % {"name": name, "n": limit}
         raise BadRequest(message, param=name)
     return stripped
+
+
+def key(name: str, value: Any) -> str:
+    """A key as it is meant, or a mask."""
+    given = text(name, value)
+    if is_mask(given):
+        return given
+    try:
+        return checked(given)
+    except ValidationError as error:
+        raise wrong(name, error.messages[0]) from error
 
 
 def flag(name: str, value: Any, *, default: bool | None = None) -> bool:

@@ -135,7 +135,7 @@ def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
     }
     if members.get("name"):
         values["name"] = checks.text(*member("name"), limit=100)
-    return Entry(index, url, key, values)
+    return Entry(index, url, checks.key(f"OPENAI_API_KEYS.{index}", key), values)
 
 
 def name_of(url: str, used: Collection[str] = ()) -> str:

@@ -13,6 +13,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from providers.fields import EncryptedMappingField, EncryptedTextField, is_unreadable
+from providers.secrets.pasted import cleaned, without_invisible
 from providers.upstream.header_templates import is_template
 
 LONGEST_REASON = 100  # characters; the width of django-simple-history's column
@@ -71,12 +72,24 @@ class SecretRow(models.Model):
         self.moved, self.dropped = False, ()
         if columns is None or not watched.isdisjoint(columns):
             options = self._settle(options)
+            self._clean()
         try:
             super().save(*args, **options)
         finally:
             self.__dict__.pop("_change_reason", None)
         self._entered.clear()
         self._loaded = self._secrets()
+
+    def _clean(self) -> None:
+        for name, field in self.secret_columns().items():
+            value = getattr(self, name)
+            clean: Any = ""
+            if isinstance(field, EncryptedMappingField):
+                clean = {key: without_invisible(text) for key, text in value.items()}
+            else:
+                clean = cleaned(value)
+            if clean != value and not is_unreadable(value):
+                setattr(self, name, clean)
 
     def _secrets(self) -> dict[str, Any]:
         """The values of the secret columns that are there; deferred ones stay away."""
