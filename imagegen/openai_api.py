@@ -5,10 +5,10 @@ Answers hold `b64_json` unless `response_format: url` was asked for; with `strea
 events while the engine has any, then one `completed` event per picture.
 """
 
-import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -33,6 +33,7 @@ from providers.process import waiting
 
 # Members of our API; every other one is a parameter of the model's own and is passed to it (quality, background, …).
 OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "engine"}
+ALIVE_SECONDS = 15.0  # a comment follows this long without a preview, so that no proxy takes silence for an end
 HANDLED = {"image", "image[]", "images", "mask", "stream", "response_format", "user", "partial_images"}
 
 
@@ -138,27 +139,16 @@ def _stream(job: ImageJob, kind: str) -> HttpResponseBase:
 
 
 async def _events(job: ImageJob, kind: str) -> AsyncIterator[bytes]:
-    loop = asyncio.get_running_loop()
-    moves: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
-    feed = jobs.feed_of(job.pk)
+    feed, index = jobs.feed_of(job.pk), 0
     if feed is not None:
-
-        def hear(what: str, data: dict[str, Any]) -> None:
-            loop.call_soon_threadsafe(moves.put_nowait, (what, data))
-
-        feed.listen(hear)
-        index = 0
-        while not feed.ended.is_set() or not moves.empty():
-            try:
-                what, data = await asyncio.wait_for(moves.get(), 15)
-            except TimeoutError:
-                yield b": still drawing\n\n"  # a comment, so that no proxy takes silence for an end
-                continue
-            if what == "end":
-                break
-            if what == "preview":
-                yield _event(f"{kind}.partial_image", _facts(job, data["content"]) | {"partial_image_index": index})
-                index += 1
+        async with aclosing(feed.moves(patience=ALIVE_SECONDS)) as moves:
+            async for move in moves:
+                if move is None:
+                    yield b": still drawing\n\n"
+                elif move[0] == "preview":
+                    data = _facts(job, move[1]["content"]) | {"partial_image_index": index}
+                    yield _event(f"{kind}.partial_image", data)
+                    index += 1
     try:
         found = await in_thread(services.finished_files, ended_in_time(await jobs.ended(job, seconds=limit_of(job))))
     except GatewayError as error:

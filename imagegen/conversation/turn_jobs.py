@@ -5,6 +5,7 @@ Used by the handler, for a turn with pictures switched on, and by the tools that
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -15,9 +16,10 @@ from chat.loop import in_thread
 from chat.models import File, Message
 from chat.pipeline import Turn
 from imagegen import jobs, services
-from imagegen.jobs import JobFeed
 from imagegen.models import ImageJob
 from providers.process import waiting
+
+FEED_SECONDS = 1.0  # how often it is checked that the job has not ended unnoticed
 
 
 async def draw(turn: Turn, request: services.JobRequest) -> tuple[ImageJob, list[File]]:
@@ -117,28 +119,13 @@ async def _watch(turn: Turn, job: ImageJob) -> None:
     feed = jobs.feed_of(job.pk)
     if feed is None:
         return
-    loop, moves = asyncio.get_running_loop(), asyncio.Queue[tuple[str, dict[str, Any]]]()
-    _listen(feed, loop, moves)
-    while not (feed.ended.is_set() and moves.empty()):
-        try:
-            kind, data = await asyncio.wait_for(moves.get(), 1.0)
-        except TimeoutError:
-            continue
-        if kind == "end":
-            return
-        if kind == "progress":
-            await turn.emit("status", {"description": _("Creating image"), "done": False, **_progress(data)})
-        elif kind == "notice":
-            await turn.emit("status", {"description": data["text"], "done": True})
-
-
-def _listen(feed: JobFeed, loop: asyncio.AbstractEventLoop, moves: "asyncio.Queue[tuple[str, dict[str, Any]]]") -> None:
-    def hear(kind: str, data: dict[str, Any]) -> None:
-        loop.call_soon_threadsafe(moves.put_nowait, (kind, data))
-
-    feed.listen(hear)
-    if feed.ended.is_set():
-        moves.put_nowait(("end", {}))
+    async with aclosing(feed.moves(patience=FEED_SECONDS)) as moves:
+        async for move in moves:
+            kind, data = move or ("", {})
+            if kind == "progress":
+                await turn.emit("status", {"description": _("Creating image"), "done": False, **_progress(data)})
+            elif kind == "notice":
+                await turn.emit("status", {"description": data["text"], "done": True})
 
 
 def _progress(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """How a job's moves reach those who look on: listeners of this process, and every tab of its person."""
 
+import asyncio
 import base64
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +39,27 @@ class JobFeed:
     def unlisten(self, listener: Listener) -> None:
         with self._lock:
             self._listeners.remove(listener)
+
+    async def moves(self, *, patience: float) -> AsyncGenerator[tuple[str, dict[str, Any]] | None, None]:
+        """What listeners are called with from now on, until the job ends; None after `patience` seconds without any."""
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[str, dict[str, Any]]]()
+
+        def listener(kind: str, data: dict[str, Any]) -> None:
+            loop.call_soon_threadsafe(queue.put_nowait, (kind, data))
+
+        self.listen(listener)
+        try:
+            while not (self.ended.is_set() and queue.empty()):
+                try:
+                    kind, data = await asyncio.wait_for(queue.get(), patience)
+                except TimeoutError:
+                    yield None
+                    continue
+                if kind == "end":
+                    return
+                yield kind, data
+        finally:
+            self.unlisten(listener)
 
     def began(self) -> None:
         """The job has found a place."""
