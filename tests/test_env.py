@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.fixtures.process import ROOT
-from webui.env import Env, kept_secret
+from webui.env import Env, stored_secret
 
 
 @pytest.fixture
@@ -120,17 +120,17 @@ def test_a_wrong_value_stops_the_start(tmp_path):
     assert "AIOHTTP_CLIENT_TIMEOUT must be" in done.stderr
 
 
-def test_a_kept_secret_stays_and_only_its_owner_may_read_it(tmp_path):
+def test_a_stored_secret_stays_and_only_its_owner_may_read_it(tmp_path):
     path = tmp_path / "data" / "secret"
-    first = kept_secret(path, lambda: "one")
-    assert (first, kept_secret(path, lambda: "two")) == ("one", "one")
+    first = stored_secret(path, lambda: "one")
+    assert (first, stored_secret(path, lambda: "two")) == ("one", "one")
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_processes_that_make_a_secret_at_once_agree(tmp_path):
     code = (
-        "import secrets, sys; from pathlib import Path; from webui.env import kept_secret;"
-        "print(kept_secret(Path(sys.argv[1]), secrets.token_hex))"
+        "import secrets, sys; from pathlib import Path; from webui.env import stored_secret;"
+        "print(stored_secret(Path(sys.argv[1]), secrets.token_hex))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "secret")]
 

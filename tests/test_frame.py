@@ -18,7 +18,7 @@ def variables_read() -> set[str]:
     """Every name that the settings read from the environment: those of this process, and those in the source."""
     from webui.env import env
 
-    found = set(env.seen)
+    found = set(env.names)
     for node in ast.walk(ast.parse((ROOT / "webui/settings.py").read_text())):
         is_read = (
             isinstance(node, ast.Call)

@@ -1,6 +1,6 @@
-"""Everything a start needs: tables, static files, rows from the environment, the administrator.
+"""The preparation of a start: tables, static files, rows from the environment, the administrator.
 
-Safe to repeat; safe when several processes or machines start at once: one does the work, the others wait for it.
+Safe to repeat. When several processes or machines start at once, one does the work and the others wait.
 """
 
 import fcntl
@@ -26,12 +26,12 @@ ADVISORY_LOCK = 0x77656275  # any number, the same on every machine that shares 
 
 
 def run(out: TextIO | OutputWrapper) -> None:
-    """Bring this installation up to date. What was done is said on `out`; nothing is said when nothing was to do."""
+    """Bring this installation up to date, and write to `out` what was done."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    with _first_here():
-        # Beside the migrations: each takes about a second of a first start. Forked before there is a connection.
+    with _lock_data_dir():
+        # In parallel with the migrations, since each takes about a second. Forked before a connection is opened.
         collecting = Apart(static.collect) if static.is_stale() else None
-        with _first_at_the_database():
+        with _lock_database():
             if tables.pending_migrations():
                 out.write("Preparing the database …\n")
                 tables.bring_up_to_date()
@@ -45,16 +45,16 @@ def run(out: TextIO | OutputWrapper) -> None:
 
 
 @contextmanager
-def _first_here() -> Iterator[None]:
-    """Hold this data directory's file lock."""
+def _lock_data_dir() -> Iterator[None]:
+    """Hold the file lock of this data directory."""
     with open(settings.DATA_DIR / "bootstrap.lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
-def _first_at_the_database() -> Iterator[None]:
-    """Hold PostgreSQL's advisory lock: other machines have other data directories. SQLite's file is in ours."""
+def _lock_database() -> Iterator[None]:
+    """Hold PostgreSQL's advisory lock, because other machines have other data directories. SQLite needs none."""
     if connection.vendor != "postgresql":
         yield
         return
@@ -67,7 +67,7 @@ def _first_at_the_database() -> Iterator[None]:
 
 
 def create_administrator(out: TextIO | OutputWrapper) -> None:
-    """Create the administrator that the environment names, once; an account that exists keeps its password and role."""
+    """Create the administrator that the environment names. An existing account keeps its password and role."""
     email, password = settings.WEBUI_ADMIN_EMAIL, settings.WEBUI_ADMIN_PASSWORD
     if not email or User.objects.filter(email__iexact=email).exists():
         return

@@ -1,4 +1,4 @@
-"""What is likely wrong with this installation, each with what to do: `manage.py check` and the dashboard show it."""
+"""Checks of the installation, each with advice. `manage.py check` and the dashboard show them."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -91,7 +91,7 @@ def check_several_processes(app_configs: Any, **options: Any) -> list[CheckMessa
 
 @register(TAG)
 def check_secrets(app_configs: Any, databases: Any = None, **options: Any) -> list[CheckMessage]:
-    """Stored keys that no key of FIELD_ENCRYPTION_KEYS opens. Reads the database, so only where one is named."""
+    """Stored keys that no key of FIELD_ENCRYPTION_KEYS decrypts. Reads the database, so only where one is named."""
     if not databases:
         return []
     from imagegen.models import ImageEngine
@@ -119,7 +119,7 @@ def check_secrets(app_configs: Any, databases: Any = None, **options: Any) -> li
 
 
 def _is_local(host: str) -> bool:
-    """Whether a host name or pattern only ever means this machine."""
+    """Whether a host name or pattern can only mean this machine."""
     name = host.strip("[]").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True

@@ -1,4 +1,4 @@
-"""What every template may use."""
+"""The context of every template."""
 
 from typing import Any
 
@@ -6,24 +6,23 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from imagegen import access
+from providers.authentication import caller_of
+from webui.accounts import setup
+
 
 def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "SITE_NAME": settings.SITE_NAME,
         "ENABLE_SIGNUP": settings.ENABLE_SIGNUP,
-        "SETUP_NEEDED": SimpleLazyObject(_setup_needed),  # asks the database only where a template uses it
+        "SETUP_NEEDED": SimpleLazyObject(_setup_needed),  # queries the database only where a template uses it
         "MAY_DRAW": SimpleLazyObject(lambda: _may_draw(request)),
     }
 
 
 def _may_draw(request: HttpRequest) -> bool:
-    from imagegen import access
-    from providers.authentication import caller_of
-
     return request.user.is_authenticated and access.may_draw(caller_of(request))
 
 
 def _setup_needed() -> bool:
-    from webui.accounts import setup
-
     return not setup.administrator_exists()

@@ -1,7 +1,7 @@
-"""The one place that reads the environment: `NAME`, else the file named by `NAME_FILE`, else `.env`, else the default.
+"""The reader of the environment: `NAME`, else the file named by `NAME_FILE`, else `.env`, else the default.
 
-A value that cannot be read as what it should be stops the start with the variable's name in the message
-(`ImproperlyConfigured`). Nothing else in the project touches `os.environ`.
+An invalid value stops the start with ImproperlyConfigured, which names the variable. No other module reads
+`os.environ`.
 """
 
 import os
@@ -28,17 +28,17 @@ class Env:
     """Typed reads of one environment. Each method takes the variable's name and a default."""
 
     def __init__(self) -> None:
-        environ.Env.read_env(str(BASE_DIR / ".env"))  # variables already set win over the file
+        environ.Env.read_env(str(BASE_DIR / ".env"))  # variables that are set count before the file
         self._env = environ.FileAwareEnv()
-        self.seen: set[str] = set()
+        self.names: set[str] = set()
 
     def _raw(self, name: str) -> str | None:
-        """The text as it stands, stripped; None when it is not set.
+        """The value without spaces around it; None where it is not set.
 
-        Read from the mapping and not through `Env.str`, which takes an empty value for none, and a value that begins
-        with `$` for the name of another variable: a password may begin so.
+        Not through `Env.str`: it treats an empty value as not set, and a value that begins with `$`, as a password
+        may, as the name of another variable.
         """
-        self.seen.add(name)
+        self.names.add(name)
         try:
             return str(self._env.ENVIRON[name]).strip()
         except KeyError:
@@ -46,17 +46,17 @@ class Env:
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE names a file that cannot be read: {error.strerror}") from error
 
-    def _read(self, name: str, default: T, convert: Callable[[str], T], wanted: str) -> T:
+    def _read(self, name: str, default: T, convert: Callable[[str], T], expected: str) -> T:
         raw = self._raw(name)
         if raw is None:
             return default
         try:
             return convert(raw)
         except (ValueError, TypeError) as error:
-            raise ImproperlyConfigured(f"{name} must be {wanted}.") from error
+            raise ImproperlyConfigured(f"{name} must be {expected}.") from error
 
     def text(self, name: str, default: str = "") -> str:
-        """An empty value means the default: compose files pass on what is not set as empty."""
+        """A text. An empty value means the default, because compose files pass unset variables as empty."""
         return self._raw(name) or default
 
     def flag(self, name: str, default: bool) -> bool:
@@ -91,23 +91,23 @@ class Env:
             return list(default or [])
         return [part.strip() for part in raw.split(separator)] if raw else []
 
-    def checked(self, name: str, default: str, check: Callable[[str], object], wanted: str) -> str:
-        """A text that `check` takes without a ValueError."""
+    def checked(self, name: str, default: str, check: Callable[[str], object], expected: str) -> str:
+        """A text for which `check` raises no ValueError."""
 
         def convert(raw: str) -> str:
             check(raw or default)
             return raw or default
 
-        return self._read(name, default, convert, wanted)
+        return self._read(name, default, convert, expected)
 
     def one_of(self, name: str, default: str, choices: Collection[str]) -> str:
-        """One of `choices`, written in capitals or not."""
+        """One of `choices`; upper and lower case do not matter."""
 
         def convert(raw: str) -> str:
-            found = [choice for choice in choices if choice.lower() == (raw or default).lower()]
-            if not found:
+            matches = [choice for choice in choices if choice.lower() == (raw or default).lower()]
+            if not matches:
                 raise ValueError(raw)
-            return found[0]
+            return matches[0]
 
         return self._read(name, default, convert, f"one of {', '.join(choices)}")
 
@@ -121,7 +121,7 @@ class Env:
         return self.checked(name, default, check, "a time zone such as Europe/Berlin")
 
     def origin(self, name: str) -> str:
-        """A site's address without a path (https://chat.example.com), or nothing."""
+        """The address of a site without a path, such as https://chat.example.com; may be empty."""
 
         def check(raw: str) -> None:
             parts = urlsplit(raw)
@@ -139,35 +139,35 @@ class Env:
                 raise TypeError(name)
             return value
 
-        what = "an object" if kind is dict else "a list" if kind is list else "of the right shape"
-        return self._read(name, default, convert, f"JSON, {what}")
+        shape = "an object" if kind is dict else "a list" if kind is list else "of the right shape"
+        return self._read(name, default, convert, f"JSON, {shape}")
 
     def database(self, name: str, default: str) -> dict[str, Any]:
-        wrong = f"{name} must be a database URL such as postgres://user@host/name."
+        message = f"{name} must be a database URL such as postgres://user@host/name."
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the parser's own words may hold the password
-                found = dict(self._env.db_url_config(self._raw(name) or default))
+                warnings.simplefilter("ignore")  # the parser's messages may contain the password
+                database = dict(self._env.db_url_config(self._raw(name) or default))
         except (ValueError, ImproperlyConfigured):
-            raise ImproperlyConfigured(wrong) from None
-        if found.get("ENGINE") not in ENGINES:
-            raise ImproperlyConfigured(wrong)
-        return found
+            raise ImproperlyConfigured(message) from None
+        if database.get("ENGINE") not in ENGINES:
+            raise ImproperlyConfigured(message)
+        return database
 
     def redis(self, name: str) -> str:
-        """The address of a Redis server; empty when not set."""
+        """The address of a Redis server; empty where it is not set."""
 
         def convert(raw: str) -> str:
             parts = urlsplit(raw)
-            known = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
-            if raw and not known and not (parts.scheme == "unix" and parts.path):
-                raise ValueError(raw)  # as `port` itself does for what is no number
+            is_tcp = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+            if raw and not is_tcp and not (parts.scheme == "unix" and parts.path):
+                raise ValueError(raw)  # as `port` does for anything but a number
             return raw
 
         return self._read(name, "", convert, "a Redis URL such as redis://host:6379/0")
 
     def email(self, name: str) -> dict[str, Any]:
-        """Django's EMAIL_* settings from a URL such as smtp+tls://user:password@host:587; empty when not set."""
+        """Django's EMAIL_* settings from a URL such as smtp+tls://user:password@host:587; empty where it is not set."""
         raw = self._raw(name)
         if not raw:
             return {}
@@ -179,7 +179,7 @@ class Env:
             ) from None
 
     def export(self, name: str, value: str) -> None:
-        """Set a variable that a library reads for itself."""
+        """Set a variable that a library reads."""
         os.environ[name] = value
 
     def is_set(self, name: str) -> bool:
@@ -189,10 +189,10 @@ class Env:
 env = Env()
 
 
-def kept_secret(path: Path, make: Callable[[], str]) -> str:
-    """Return the secret kept in `path`, making it (mode 0600) when there is none.
+def stored_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret stored in a file, which is made with mode 0600 where it does not exist.
 
-    Two processes that start at once agree: the file appears complete through a hard link, and the loser reads it.
+    Processes that start at once get the same secret: the file appears complete, as a hard link, and only once.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +203,7 @@ def kept_secret(path: Path, make: Callable[[], str]) -> str:
         try:
             os.link(draft, path)
         except FileExistsError:
-            pass  # another process made it first; theirs is read below
+            pass  # another process made it first; that one is read below
         finally:
             draft.unlink()
     return path.read_text().strip()

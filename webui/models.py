@@ -1,4 +1,4 @@
-"""The account: an e-mail address, a name and a role."""
+"""Accounts: e-mail address, name and role; and the set-up links of a new site."""
 
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from providers import versioning
 
 
 class UserQuerySet(versioning.ConfigQuerySet["User"]):
-    """Bulk writes that callers notice count the configuration up: who is made inactive by a script stands outside."""
+    """Bulk writes of columns that a Caller holds count the version up: a deactivated account loses access at once."""
 
     def update(self, **values: Any) -> int:
         if versioning.USER_COLUMNS.isdisjoint(values):
@@ -21,7 +21,7 @@ class UserQuerySet(versioning.ConfigQuerySet["User"]):
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes accounts from an e-mail address; Django's own manager wants a user name."""
+    """Makes accounts from an e-mail address, because Django's own manager needs a user name."""
 
     def get_queryset(self) -> UserQuerySet:
         return UserQuerySet(self.model, using=self._db)
@@ -42,14 +42,14 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractUser):
-    """One person. `is_superuser` is what the product calls an administrator."""
+    """One person. A superuser is called an administrator."""
 
     username = None  # type: ignore[assignment]
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=150, blank=True)
-    # What the browser remembers for this person: {"model": public id, "theme": "light" | "dark", …}.
+    # Settings of this person's pages: {"model": public id, "theme": "light" | "dark", …}.
     preferences = models.JSONField(default=dict, blank=True, editable=False)
 
     USERNAME_FIELD = "email"
@@ -73,12 +73,12 @@ class User(AbstractUser):
 
     @property
     def role(self) -> str:
-        """`admin` or `user`, as the user headers and templates say it."""
+        """`admin` or `user`, for user headers and templates."""
         return "admin" if self.is_superuser else "user"
 
 
 class SetupLink(models.Model):
-    """A link that makes the first administrator; see `webui.accounts.setup`. Only its SHA-256 is kept."""
+    """A link that makes the first administrator, see `webui.accounts.setup`. Only its SHA-256 is stored."""
 
     digest = models.CharField(max_length=64, unique=True)
     created = models.DateTimeField(default=timezone.now)

@@ -1,4 +1,4 @@
-"""The id of the request that is being answered, for the log."""
+"""The id of the current request in log lines."""
 
 import logging
 
@@ -8,7 +8,7 @@ __all__ = ["RequestIdFilter", "current"]
 
 
 class RequestIdFilter(logging.Filter):
-    """Puts `request_id` on every record: `[id] ` inside a request, nothing elsewhere."""
+    """Sets `request_id` of every record: `[id] ` inside a request, empty elsewhere."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request_id = current.get()

@@ -9,26 +9,26 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 
-from webui.env import BASE_DIR, env, kept_secret
+from webui.env import BASE_DIR, env, stored_secret
 from webui.storage import storage_options
 
 # --- Core -------------------------------------------------------------------------------------------------------------
 
 DEBUG = env.flag("DEBUG", False)
 DATA_DIR = Path(env.text("DATA_DIR") or BASE_DIR / "data")
-SECRET_KEY = env.text("SECRET_KEY") or kept_secret(DATA_DIR / "secret_key", lambda: secrets.token_urlsafe(50))
+SECRET_KEY = env.text("SECRET_KEY") or stored_secret(DATA_DIR / "secret_key", lambda: secrets.token_urlsafe(50))
 # Fernet keys, newest first: the first encrypts, all decrypt.
 env.checked(
     "FIELD_ENCRYPTION_KEYS", "", lambda raw: [Fernet(key.strip()) for key in raw.split(",") if key], "Fernet keys"
 )
 FIELD_ENCRYPTION_KEYS = env.items("FIELD_ENCRYPTION_KEYS") or [
-    kept_secret(DATA_DIR / "field_encryption_key", lambda: Fernet.generate_key().decode())
+    stored_secret(DATA_DIR / "field_encryption_key", lambda: Fernet.generate_key().decode())
 ]
 SITE_NAME = env.text("SITE_NAME", "WebUI")
 SITE_URL = env.origin("SITE_URL")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
-if SITE_URL:  # the site's own address is always one of them
+if SITE_URL:  # the site's own address is always allowed
     ALLOWED_HOSTS = [*ALLOWED_HOSTS, re.sub(r":\d+$", "", urlsplit(SITE_URL).netloc)]
     CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, SITE_URL]
 
@@ -60,7 +60,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
 ]
 
-# Django's, in versions that stay on the event loop (see webui/layers/onloop.py).
+# Django's middleware in versions that run on the event loop (see webui/layers/onloop.py).
 MIDDLEWARE = [
     "webui.layers.middleware.SiteMiddleware",
     "webui.layers.onloop.Security",
@@ -75,7 +75,7 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
 
-SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W003"]  # look for two of them by Django's names
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W003"]  # they look for two of these by Django's names
 
 ROOT_URLCONF = "webui.urls"
 ASGI_APPLICATION = "webui.asgi.application"
@@ -178,7 +178,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # who follows a set-password link has proved enough
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # the link already proves who they are
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https://") else "http"
 ENABLE_SIGNUP = env.flag("ENABLE_SIGNUP", False)
@@ -320,9 +320,9 @@ BYPASS_MODEL_ACCESS_CONTROL = env.flag("BYPASS_MODEL_ACCESS_CONTROL", False)
 ENABLE_FORWARD_USER_INFO_HEADERS = env.flag("ENABLE_FORWARD_USER_INFO_HEADERS", False)
 FORWARD_USER_INFO_HEADER_PREFIX = env.text("FORWARD_USER_INFO_HEADER_PREFIX", "X-OpenWebUI-")
 FORWARD_USER_INFO_HEADER_JWT_SECRET = env.text("FORWARD_USER_INFO_HEADER_JWT_SECRET")
-SPEECH_CACHE_BYTES = env.whole("SPEECH_CACHE_BYTES", 500 * 1024 * 1024)  # 0 keeps no spoken texts
+SPEECH_CACHE_BYTES = env.whole("SPEECH_CACHE_BYTES", 500 * 1024 * 1024)  # 0 stores no audio
 GATEWAY_LANE = env.flag("GATEWAY_LANE", True)  # false sends API keys through the Django views too
-CONFIG_CHECK_SECONDS = 0.5  # how long a process may trust its snapshot before it looks at the version
+CONFIG_CHECK_SECONDS = 0.5  # how long a process uses its snapshot before it reads the version
 
 # --- Chat -------------------------------------------------------------------------------------------------------------
 
@@ -431,7 +431,7 @@ LOGGING = {
     },
     "loggers": {
         "daphne": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},  # what callers get wrong is told to them
+        "django.request": {"level": "ERROR"},  # errors of callers are in their responses
         "django.channels.server": {"level": "WARNING"},
         "aiohttp.access": {"level": "WARNING"},
         # At a finer level they write what they send: headers, signatures, session keys among the parameters.
@@ -444,7 +444,7 @@ LOGGING = {
 # --- Admin ------------------------------------------------------------------------------------------------------------
 
 UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "webui.admin.look.site_name",  # dotted names are called: a site name might look like one
+    "SITE_TITLE": "webui.admin.look.site_name",  # a dotted name is called; the name of a site might look like one
     "SITE_HEADER": "webui.admin.look.site_name",
     "SITE_ICON": "webui.admin.look.logo",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "webui.admin.look.logo"}],

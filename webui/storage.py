@@ -27,7 +27,7 @@ def s3_options(env: Env, data_dir: Path) -> dict[str, Any]:
     options: dict[str, Any] = {
         "bucket_name": _required(env, "S3_BUCKET_NAME"),
         "location": env.text("S3_KEY_PREFIX").strip("/"),
-        "file_overwrite": True,  # our names never repeat; looking first would cost a request
+        "file_overwrite": True,  # our names never repeat, and a check would cost a request
         "default_acl": None,
         "client_config": Config(
             s3={
@@ -59,7 +59,7 @@ def gcs_options(env: Env, data_dir: Path) -> dict[str, Any]:
         "default_acl": None,
         "blob_chunk_size": 1024 * 1024,
     }
-    if env.text("STORAGE_EMULATOR_HOST"):  # read by Google's own library, which then wants no credentials
+    if env.text("STORAGE_EMULATOR_HOST"):  # read by Google's own library, which needs no credentials then
         from google.auth.credentials import AnonymousCredentials
 
         options |= {
@@ -82,7 +82,7 @@ def azure_options(env: Env, data_dir: Path) -> dict[str, Any]:
         raise ImproperlyConfigured(
             "AZURE_STORAGE_ENDPOINT must be the account's address, such as https://NAME.blob.core.windows.net."
         )
-    # An emulator puts the account into the path, Azure into the host.
+    # An emulator has the account in the path, Azure in the host.
     account = address.path.strip("/") or address.hostname.partition(".")[0]
     options: dict[str, Any] = {
         "azure_container": _required(env, "AZURE_STORAGE_CONTAINER_NAME"),
@@ -94,7 +94,7 @@ def azure_options(env: Env, data_dir: Path) -> dict[str, Any]:
         options["connection_string"] = (
             f"DefaultEndpointsProtocol={address.scheme};AccountName={account};AccountKey={key};BlobEndpoint={endpoint};"
         )
-    else:  # managed identity and its relatives
+    else:  # managed identity and the like
         from azure.identity import DefaultAzureCredential
 
         options["token_credential"] = DefaultAzureCredential()
@@ -106,7 +106,7 @@ PROVIDERS = {"local": local_options, "s3": s3_options, "gcs": gcs_options, "azur
 
 
 def storage_options(env: Env, data_dir: Path) -> dict[str, Any]:
-    """The `STORAGES["default"]` entry that STORAGE_PROVIDER asks for. Raises ImproperlyConfigured by variable name."""
+    """The entry `STORAGES["default"]` for STORAGE_PROVIDER. Raises ImproperlyConfigured with the variable's name."""
     provider = env.text("STORAGE_PROVIDER", "local").lower() or "local"
     if provider not in PROVIDERS:
         raise ImproperlyConfigured(f"STORAGE_PROVIDER must be one of {', '.join(PROVIDERS)}, not {provider!r}.")
@@ -123,8 +123,8 @@ def _need(module: str, extra: str) -> None:
     from importlib.util import find_spec
 
     try:
-        found = find_spec(module) is not None
+        installed = find_spec(module) is not None
     except ModuleNotFoundError:
-        found = False
-    if not found:
+        installed = False
+    if not installed:
         raise ImproperlyConfigured(f"STORAGE_PROVIDER={extra} needs the extra: pip install 'webui[{extra}]'.")

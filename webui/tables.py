@@ -1,7 +1,7 @@
-"""The database's tables: what is missing, and making it.
+"""The tables of the database: which migrations are missing, and how they are made.
 
-A new SQLite file gets today's tables at once, a tenth of the work of going through every migration since the first; a
-test holds the two to the same result. Everything else is migrated as usual.
+A new SQLite file gets the present tables at once, which takes a tenth of the time of all migrations; a test checks that
+the result is the same. Every other database is migrated.
 """
 
 import os
@@ -15,9 +15,9 @@ from django.db.migrations.recorder import MigrationRecorder
 
 
 def pending_migrations() -> set[tuple[str, str]]:
-    """Migrations on disk that the database has not seen, as (app, name), without importing them.
+    """Migrations on disk that the database does not have, as (app, name), without importing them.
 
-    A squashed migration that stands for applied ones is recorded by `migrate` too, so names are enough.
+    `migrate` also records a squashed migration that replaces applied ones, so names are enough.
     """
     on_disk = set()
     for config in apps.get_app_configs():
@@ -32,7 +32,7 @@ def pending_migrations() -> set[tuple[str, str]]:
 
 
 def bring_up_to_date() -> None:
-    """Make or change the tables that the code needs. Only one process at a time; see `webui.bootstrap`."""
+    """Create or migrate the tables. Only in one process at a time, see `webui.bootstrap`."""
     if connection.vendor == "sqlite" and not connection.introspection.table_names():
         _make_all()
     else:
@@ -40,11 +40,11 @@ def bring_up_to_date() -> None:
 
 
 def _make_all() -> None:
-    """All or nothing: a start that is cut off leaves an empty file."""
+    """Create all tables in one transaction: an interrupted start leaves an empty file."""
     waiting = pending_migrations()
     before = settings.MIGRATION_MODULES
     settings.MIGRATION_MODULES = {config.label: None for config in apps.get_app_configs()}
-    connection.disable_constraint_checking()  # SQLite's schema editor wants it so, from before the transaction
+    connection.disable_constraint_checking()  # as SQLite's schema editor needs it, before the transaction begins
     try:
         with transaction.atomic():
             call_command("migrate", run_syncdb=True, interactive=False, verbosity=0)

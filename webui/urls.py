@@ -1,4 +1,4 @@
-"""A table of contents."""
+"""The addresses of the site, by app."""
 
 from django.contrib import admin
 from django.urls import include, path

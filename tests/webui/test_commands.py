@@ -134,10 +134,10 @@ def test_samples_may_be_made_again():
 def test_a_site_in_use_is_recognised(alice, upstream):
     samples.check_unused()
     Chat.objects.create(user=alice)
-    with pytest.raises(samples.InUse, match="chats of its own"):
+    with pytest.raises(samples.SiteInUse, match="chats of its own"):
         samples.check_unused()
     make_connection(upstream.url)
-    with pytest.raises(samples.InUse, match="connections of its own"):
+    with pytest.raises(samples.SiteInUse, match="connections of its own"):
         samples.check_unused()
 
 

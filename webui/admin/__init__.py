@@ -1,4 +1,4 @@
-"""People and the dashboard in the administration."""
+"""People, the dashboard and the look of the administration."""
 
 from webui.admin.people import GroupAdmin, UserAdmin
 

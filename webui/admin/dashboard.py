@@ -1,4 +1,4 @@
-"""What the admin's first page shows: is everything well, what is used, what is still to be done."""
+"""The first page of the administration: health, usage, findings, and the next steps of the set-up."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,7 +27,7 @@ CHART_HEIGHT = 100  # units of the drawing, scaled by the style sheet
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """One connection or engine: its state as a word for the style sheet and as words for people."""
+    """The health of one connection or engine: `state` for the style sheet, `words` for people."""
 
     name: str
     url: str
@@ -40,7 +40,7 @@ class ServerStatus:
 
 
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Unfold's hook: more context for `admin/index.html`, each part only for those who may see its rows."""
+    """The context of `admin/index.html`, by Unfold's hook; each part only for people who may see its rows."""
     user: Any = request.user
     context["version"] = VERSION
     if user.has_perm("providers.view_connection"):
@@ -78,12 +78,12 @@ def _line(row: Any, detail: str) -> ServerStatus:
 def _change_url(row: Model) -> str:
     try:
         return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    except NoReverseMatch:  # a list that is not in the admin
+    except NoReverseMatch:  # the model is not in the administration
         return ""
 
 
 def usage() -> dict[str, Any]:
-    """Totals of the last days and one bar a day: {totals: {...}, bars: [{day, calls, tokens, height, y}]}."""
+    """Totals of the last days and a bar for each day: {totals: {...}, bars: [{day, calls, tokens, height, x, y}]}."""
     today = timezone.localdate()
     days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     since = timezone.now() - timedelta(days=DAYS)
@@ -129,7 +129,7 @@ def usage() -> dict[str, Any]:
 
 
 def findings() -> list[dict[str, str]]:
-    """What the site's own checks complain about (`manage.py check` says the same)."""
+    """The findings of the site's own checks (`webui.checks`)."""
     messages = checks.run_checks(tags=["webui"], include_deployment_checks=not settings.DEBUG, databases=["default"])
     return [
         {

@@ -1,4 +1,4 @@
-"""What Unfold asks for: names, colours, and the sidebar by task."""
+"""The look of the administration: names, colours, and the sidebar by task. Unfold calls these functions."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-# Our accent (tokens.css), as Unfold wants it: light to dark.
+# Our accent colour (tokens.css) from light to dark, as Unfold needs it.
 ACCENT = {
     "50": "#f3f4fe",
     "100": "#ecedfd",
@@ -26,8 +26,8 @@ ACCENT = {
     "950": "#1b1d33",
 }
 
-# Group, then its lists as (model label, icon of Material Symbols). A list that is not registered, or that this person
-# may not see, is left out; a registered list that stands nowhere comes under System.
+# Title, then lists as (model label, icon of Material Symbols). Lists that are not registered, or that a person may not
+# see, are left out; registered lists that are missing here follow under System.
 GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
     (gettext_lazy("Connections"), [("providers.Connection", "hub"), ("providers.GatewaySettings", "tune")]),
     (
@@ -79,7 +79,7 @@ def script(request: HttpRequest) -> str:
 
 
 def theme(request: HttpRequest) -> str | None:
-    """The person's own choice on the site; without one the admin's switch decides."""
+    """The theme that the person chose on the site; without one Unfold's own switch decides."""
     chosen = getattr(request.user, "preferences", {}).get("theme")
     return chosen if chosen in ("light", "dark") else None
 
@@ -102,7 +102,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "items": [
                 _item(_("Dashboard"), "dashboard", reverse("admin:index")),
-                # Unfold marks a link as active whose address the page's begins with.
+                # Unfold marks a link as active when the page's address begins with it, which all do with "/".
                 {**_item(_("Back to the chats"), "arrow_back", "/"), "active": lambda request: False},
             ]
         }

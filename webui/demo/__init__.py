@@ -1,8 +1,7 @@
-"""The demo upstream: a model without an AI, so that a chat answers before any key is entered.
+"""The demo: a server whose model sends prepared answers, so that a chat works before any key is entered.
 
-It speaks OpenAI's protocol over a real socket on this machine, is started by the first call to `http://demo.localhost/v1`,
-and says in every answer what it is. The connection row that leads here is seeded by `providers`; without the row there
-is no demo.
+It speaks OpenAI's protocol over a socket on this machine. The first call to `http://demo.localhost/v1` starts it. Every
+answer says that it is a demo. `providers.config.seeding` makes its connection.
 """
 
 from providers import http
@@ -11,11 +10,11 @@ HOST = "demo.localhost"
 
 
 def register() -> None:
-    """Let `http://demo.localhost` lead to the demo; nothing is started yet."""
+    """Have calls to `http://demo.localhost` start and reach the demo."""
     http.register_local(HOST, _start)
 
 
 def _start() -> http.LocalServer:
-    from webui.demo import server
+    from webui.demo import server  # late: most processes never start it
 
     return server.start()

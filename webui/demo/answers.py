@@ -1,7 +1,7 @@
-"""What the demo says: prepared answers, chosen by words in the last message, in its language.
+"""The prepared answers of the demo, chosen by words in the last message, in its language.
 
-They lie as Markdown in `en/` and `zh-hans/`, one file per subject, each language written rather than translated: they
-are a model's answers, not the interface. `_note.md` ends every answer, `_thinking.md` begins those that shall think.
+They are Markdown files in `en/` and `zh-hans/`, one per subject, and no part of the translations, because a model's
+answers are not interface. `_note.md` ends every answer, `_thinking.md` is the reasoning where it is asked for.
 """
 
 import re
@@ -16,9 +16,9 @@ from webui.accounts import links
 FOLDER = Path(__file__).parent
 
 CHINESE_LETTER = re.compile("[\u3400-\u9fff]")
-# A piece: a word with the space before it, or up to two Chinese letters, or one other character.
+# A piece: a word with the space before it, or up to two Chinese characters, or another character.
 PIECE = re.compile("\\s*[\u3400-\u9fff\u3000-\u303f\uff00-\uffef]{1,2}|\\s*[^\\s\u3400-\u9fff]{1,12}|\\s+")
-# The first answer whose words the message contains is given; words of both languages stand side by side.
+# The first subject whose words are in the message is the answer's; both languages are in one expression.
 SUBJECTS: list[tuple[str, re.Pattern[str]]] = [
     ("sky", re.compile(r"\bsky\b|天空")),
     ("letter", re.compile(r"\b(declin\w*|reply|e-?mail|letter)\b|婉拒|回复|邮件")),
@@ -28,47 +28,49 @@ SUBJECTS: list[tuple[str, re.Pattern[str]]] = [
     ("code", re.compile(r"\bcode\b|python|script|program|代码|脚本|程序")),
     ("connect", re.compile(r"\b(connect|provider|api key|openai|ollama|azure)\b|连接|接入|供应商|服务商|密钥")),
 ]
-DRAWN = "<context>This site has just"  # how the image handler tells a model that a picture stands above its answer
+DRAWN = "<context>This site has just"  # begins the image handler's note that an image was drawn
 THINKS = re.compile(r"\bthink|\breason|step by step|思考|推理|一步一步")
 
 
-# What the site puts around a person's words: attached documents, notes about pictures.
+# What the site adds to a person's text: attached documents, notes about images.
 ATTACHED = re.compile(r'<file name="[^"]*">.*?</file>|\[(?:The person attached|This site showed)[^\]]*\]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class DemoAnswer:
+    """One answer, with the text of the request for its usage."""
+
     text: str
-    asked: str  # everything that was sent, for the count of tokens
+    prompt: str  # the whole request, for the number of tokens
     reasoning: str = ""
 
     def pieces(self) -> Iterator[tuple[str, str]]:
-        """The answer as it is streamed: (name in the delta, a few letters)."""
+        """The answer in the pieces of a stream: (member of the delta, text)."""
         for name, text in (("reasoning_content", self.reasoning), ("content", self.text)):
             for piece in PIECE.findall(text):
                 yield name, piece
 
     def usage(self) -> dict[str, int]:
         """OpenAI's usage object; a piece counts as a token."""
-        sent = len(PIECE.findall(self.asked))
+        sent = len(PIECE.findall(self.prompt))
         written = len(PIECE.findall(self.reasoning)) + len(PIECE.findall(self.text))
         return {"prompt_tokens": sent, "completion_tokens": written, "total_tokens": sent + written}
 
 
 def answer_to(messages: list[Any]) -> DemoAnswer:
-    """The answer to a conversation in OpenAI's form; odd shapes are read as far as they can be."""
-    asked = [_words(message) for message in messages if isinstance(message, dict)]
-    users = [_words(message) for message in messages if isinstance(message, dict) and message.get("role") == "user"]
-    last = ATTACHED.sub("", (users or asked or [""])[-1]).strip()
+    """The answer to a list of OpenAI's messages; unknown shapes are read as far as possible."""
+    texts = [_text(message) for message in messages if isinstance(message, dict)]
+    questions = [_text(message) for message in messages if isinstance(message, dict) and message.get("role") == "user"]
+    last = ATTACHED.sub("", (questions or texts or [""])[-1]).strip()
     language = "zh-hans" if CHINESE_LETTER.search(last) else "en"
     lower = last.lower()
     subject = next((name for name, words in SUBJECTS if words.search(lower)), "tour")
-    if any(DRAWN in words for words in asked):
+    if any(DRAWN in text for text in texts):
         subject = "drawn"
     body = text_of(language, subject).replace("{asked}", _quote(last)).replace("{site}", links.absolute(""))
     return DemoAnswer(
         text=f"{body}\n\n{text_of(language, '_note')}",
-        asked=" ".join(asked),
+        prompt=" ".join(texts),
         reasoning=text_of(language, "_thinking") if THINKS.search(lower) else "",
     )
 
@@ -79,13 +81,13 @@ def text_of(language: str, name: str) -> str:
 
 
 def _quote(text: str) -> str:
-    """The beginning of what was asked, as plain words in quotation marks."""
+    """The beginning of a question as plain text in quotation marks."""
     plain = re.sub(r"[`*_#>\[\]|<$\\]", "", " ".join(text.split()))
     short = plain if len(plain) <= 60 else f"{plain[:60].rstrip()}…"
     return f"“{short or '…'}”"
 
 
-def _words(message: dict[str, Any]) -> str:
+def _text(message: dict[str, Any]) -> str:
     """The text of one message, whose content is a text or a list of parts."""
     content = message.get("content")
     if isinstance(content, str):

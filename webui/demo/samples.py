@@ -1,4 +1,4 @@
-"""Sample people, chats, models and usage for a look around (`manage.py demo`). Never for a site that is in use."""
+"""Sample people, chats, models and usage (`manage.py demo`). Not for a site that is in use."""
 
 import random
 import secrets
@@ -21,13 +21,13 @@ PEOPLE = [("Ada", "Ada Okafor"), ("Ben", "Ben Lindqvist"), ("Chen", "陈思远")
 GROUP = "Editors"
 
 
-class InUse(Exception):
+class SiteInUse(Exception):
     """The site has data of people; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
-    """One sample chat: its questions and answers in turn, and how long ago it was."""
+class SampleChat:
+    """One sample chat: its questions and answers, and its age."""
 
     title: str
     turns: tuple[tuple[str, str], ...]
@@ -37,14 +37,14 @@ class Talk:
 
 
 def check_unused() -> None:
-    """Raise InUse when somebody would miss something."""
+    """Raise SiteInUse where the site has connections or chats of its own."""
     if Connection.objects.filter(demo=False).exists():
-        raise InUse("This site has connections of its own.")
+        raise SiteInUse("This site has connections of its own.")
     if Chat.objects.exclude(user__email__endswith=f"@{DOMAIN}").exists():
-        raise InUse("This site has chats of its own.")
+        raise SiteInUse("This site has chats of its own.")
 
 
-def talks() -> dict[str, list[Talk]]:
+def sample_chats() -> dict[str, list[SampleChat]]:
     """The sample chats of each person."""
 
     def written(language: str, subject: str) -> str:
@@ -52,33 +52,35 @@ def talks() -> dict[str, list[Talk]]:
 
     return {
         "Ada": [
-            Talk(
+            SampleChat(
                 "Blue sky, red evening",
                 (("Explain to a ten-year-old why the sky is blue.", written("en", "sky")),),
                 0.3,
                 again="Sunlight is a mix of all colours. Air scatters **blue** far more than red, so blue reaches your"
                 " eyes from every side. When the sun is low, most of the blue is gone before it reaches you.",
             ),
-            Talk("Three ways to brew coffee", (("Compare three ways to brew coffee.", written("en", "table")),), 5),
-            Talk("Find duplicate files", (("Find duplicate files, please.", written("en", "code")),), 26),
-            Talk("Area under the bell curve", (("Why is it the root of pi?", written("en", "maths")),), 75),
-            Talk("A friendly no", (("Decline tomorrow's meeting.", written("en", "letter")),), 300),
+            SampleChat(
+                "Three ways to brew coffee", (("Compare three ways to brew coffee.", written("en", "table")),), 5
+            ),
+            SampleChat("Find duplicate files", (("Find duplicate files, please.", written("en", "code")),), 26),
+            SampleChat("Area under the bell curve", (("Why is it the root of pi?", written("en", "maths")),), 75),
+            SampleChat("A friendly no", (("Decline tomorrow's meeting.", written("en", "letter")),), 300),
         ],
         "Ben": [
-            Talk("Connect Ollama", (("How do I connect Ollama on this machine?", written("en", "connect")),), 2),
-            Talk("Too long a text", (("Summarise the whole archive.", ""),), 30, failed=True),
+            SampleChat("Connect Ollama", (("How do I connect Ollama on this machine?", written("en", "connect")),), 2),
+            SampleChat("Too long a text", (("Summarise the whole archive.", ""),), 30, failed=True),
         ],
         "Chen": [
-            Talk("为什么天空是蓝色的", (("为什么天空是蓝色的？", written("zh-hans", "sky")),), 1),
-            Talk("冲咖啡的三种方法", (("用表格比较三种冲咖啡的方法。", written("zh-hans", "table")),), 49),
+            SampleChat("为什么天空是蓝色的", (("为什么天空是蓝色的？", written("zh-hans", "sky")),), 1),
+            SampleChat("冲咖啡的三种方法", (("用表格比较三种冲咖啡的方法。", written("zh-hans", "table")),), 49),
         ],
     }
 
 
 @transaction.atomic
 def make() -> list[tuple[str, str]]:
-    """Make everything; returns (e-mail address, password) of each person made. Made again, passwords are new."""
-    chosen = random.Random(4)  # noqa: S311  (samples, the same at every run)
+    """Make the samples. Returns (e-mail address, password) of each person; later runs set new passwords."""
+    generator = random.Random(4)  # noqa: S311  (samples, the same at every run)
     logins = []
     group = Group.objects.get_or_create(name=GROUP)[0]
     if not User.objects.filter(is_superuser=True, is_active=True).exists():
@@ -88,9 +90,9 @@ def make() -> list[tuple[str, str]]:
         logins.append(login)
         user = User.objects.get(email=login[0])
         group.user_set.add(user)
-        for talk in talks()[short]:
-            _talk(user, talk)
-        _usage(user, chosen)
+        for sample in sample_chats()[short]:
+            _make_chat(user, sample)
+        _usage(user, generator)
     _presets(group)
     return logins
 
@@ -107,23 +109,23 @@ def _person(short: str, name: str, *, admin: bool = False) -> tuple[str, str]:
     return email, password
 
 
-def _talk(user: User, talk: Talk) -> None:
-    when = timezone.now() - timedelta(hours=talk.hours_ago)
-    chat = Chat.objects.create(user=user, title=talk.title, model=MODEL, created=when, updated=when)
+def _make_chat(user: User, sample: SampleChat) -> None:
+    when = timezone.now() - timedelta(hours=sample.hours_ago)
+    chat = Chat.objects.create(user=user, title=sample.title, model=MODEL, created=when, updated=when)
     last: Message | None = None
-    for question, answer in talk.turns:
-        asked = Message.objects.create(
+    for question, answer in sample.turns:
+        message = Message.objects.create(
             chat=chat, parent=last, role=Message.Role.USER, content=question, created=when, saved=when
         )
-        last = _answer(asked, answer, when + timedelta(seconds=1), failed=talk.failed)
-        if talk.again:
-            last = _answer(asked, talk.again, when + timedelta(seconds=40))
+        last = _answer(message, answer, when + timedelta(seconds=1), failed=sample.failed)
+        if sample.again:
+            last = _answer(message, sample.again, when + timedelta(seconds=40))
         when += timedelta(minutes=2)
     chat.leaf = last
     chat.save(update_fields=["leaf"])
 
 
-def _answer(asked: Message, text: str, when: datetime, *, failed: bool = False) -> Message:
+def _answer(question: Message, text: str, when: datetime, *, failed: bool = False) -> Message:
     error = None
     if failed:
         error = {
@@ -134,10 +136,10 @@ def _answer(asked: Message, text: str, when: datetime, *, failed: bool = False) 
             "retry_after": None,
             "blame": "provider",
         }
-    usage = answer_to([{"role": "user", "content": asked.content}]).usage()
+    usage = answer_to([{"role": "user", "content": question.content}]).usage()
     return Message.objects.create(
-        chat=asked.chat,
-        parent=asked,
+        chat=question.chat,
+        parent=question,
         role=Message.Role.ASSISTANT,
         content=text,
         model=MODEL,
@@ -152,8 +154,8 @@ def _answer(asked: Message, text: str, when: datetime, *, failed: bool = False) 
     )
 
 
-def _usage(user: User, chosen: random.Random) -> None:
-    """Two weeks of calls, more on some days than on others."""
+def _usage(user: User, generator: random.Random) -> None:
+    """Two weeks of usage records, a random number a day."""
     UsageRecord.objects.filter(user=user).delete()
     now = timezone.now()
     UsageRecord.objects.bulk_create(
@@ -161,20 +163,20 @@ def _usage(user: User, chosen: random.Random) -> None:
             user=user,
             model=MODEL,
             kind="chat",
-            when=now - timedelta(days=day, minutes=chosen.randint(0, 600)),
-            tokens_in=chosen.randint(20, 900),
-            tokens_out=chosen.randint(50, 700),
-            status=502 if chosen.random() < 0.04 else 200,
-            first_byte_ms=chosen.randint(35, 400),
-            duration_ms=chosen.randint(900, 9000),
+            when=now - timedelta(days=day, minutes=generator.randint(0, 600)),
+            tokens_in=generator.randint(20, 900),
+            tokens_out=generator.randint(50, 700),
+            status=502 if generator.random() < 0.04 else 200,
+            first_byte_ms=generator.randint(35, 400),
+            duration_ms=generator.randint(900, 9000),
         )
         for day in range(14)
-        for _ in range(chosen.randint(2, 14))
+        for _ in range(generator.randint(2, 14))
     )
 
 
 def _presets(group: Group) -> None:
-    """Two models made from the demo model: one for everyone, one for the group."""
+    """Two presets of the demo model: one for everyone, one for the group."""
     base = ChatModel.objects.filter(public_id=MODEL).first()
     if base is None:
         return
@@ -188,7 +190,7 @@ def _presets(group: Group) -> None:
             "access": ModelAccess.PUBLIC,
         },
     )
-    editor, made = ChatModel.objects.get_or_create(
+    editor, created = ChatModel.objects.get_or_create(
         public_id="style-editor",
         defaults={
             "name": "Style editor",
@@ -199,5 +201,5 @@ def _presets(group: Group) -> None:
             "access": ModelAccess.GROUPS,
         },
     )
-    if made:
+    if created:
         editor.groups.add(group)

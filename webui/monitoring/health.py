@@ -1,6 +1,6 @@
-"""Probes: is the process alive, is the site ready, what does it count.
+"""The probes `/healthz` and `/readyz`, and `/metrics`.
 
-The first two are answered by SiteMiddleware before anything else: a probe has no session and names any host it likes.
+SiteMiddleware answers the probes before anything else, because a probe has no session and may send any host.
 """
 
 import hmac
@@ -23,20 +23,20 @@ CHECK_SECONDS = 2.0  # how long a probe waits for all its checks together
 
 
 class NotReady(Exception):
-    """The message is for whoever runs the site; it names no host and no secret."""
+    """A failed check. The message is for administrators; it has no host and no secret."""
 
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers. Touches nothing else."""
+    """The process answers. Checks nothing."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the site can work; 503 with the reasons otherwise. Answers within `CHECK_SECONDS`, whatever hangs."""
+    """200 where the site can work, else 503 with the reasons; always within `CHECK_SECONDS`."""
     checks = runtime.state(Probing).results()
-    ready = all(words == "ok" for words in checks.values())
+    ready = all(result == "ok" for result in checks.values())
     return JsonResponse(
         {"status": "ready" if ready else "not ready", "checks": checks},
         status=200 if ready else 503,
@@ -45,7 +45,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 class Probing:
-    """The checks that are under way. One that hangs is not begun again: it is asked for at each probe."""
+    """The running checks. A check that hangs is not started again; later probes wait for the same one."""
 
     def __init__(self) -> None:
         self.threads = ThreadPoolExecutor(
@@ -55,13 +55,13 @@ class Probing:
         self.lock = threading.Lock()
 
     def results(self) -> dict[str, str]:
-        """What each check says: ok, or what is wrong."""
-        if connection.in_atomic_block:  # what this transaction has written only this thread sees
+        """The result of each check: ok, or the reason."""
+        if connection.in_atomic_block:  # only this thread sees the rows of its transaction
             return {name: _try(check) for name, check in CHECKS.items()}
         with self.lock:
             for name, check in CHECKS.items():
                 if name not in self.running or self.running[name].done():
-                    self.running[name] = self.threads.submit(_try_apart, check)
+                    self.running[name] = self.threads.submit(_try_in_thread, check)
             running = dict(self.running)
         until = time.monotonic() + CHECK_SECONDS
         return {name: self._result(future, until) for name, future in running.items()}
@@ -85,7 +85,7 @@ def _try(check: Callable[[], None]) -> str:
     return "ok"
 
 
-def _try_apart(check: Callable[[], None]) -> str:
+def _try_in_thread(check: Callable[[], None]) -> str:
     try:
         return _try(check)
     finally:
@@ -132,7 +132,7 @@ PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz,
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format, for METRICS_TOKEN, an administrator, or this machine itself when no token is set."""
+    """Metrics in Prometheus' format, for METRICS_TOKEN, administrators, and without a token for this machine."""
     if not _may_see_metrics(request):
         return JsonResponse(
             {
@@ -155,6 +155,6 @@ def _may_see_metrics(request: HttpRequest) -> bool:
         return True
     if settings.METRICS_TOKEN or settings.BEHIND_PROXY:
         return False
-    # Whatever came through a proxy on this machine came from elsewhere.
+    # A request through a proxy on this machine is from elsewhere.
     forwarded = any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-Ip"))
     return request.META.get("REMOTE_ADDR") in LOOPBACK and not forwarded

@@ -23,7 +23,7 @@ SECONDS = Histogram(
 )
 OPEN_STATES = ("pending", "streaming")
 
-# A fixed set of areas: a path is chosen by the caller, and every label value is kept for ever.
+# A fixed set of areas, because callers choose paths, and every label value stays in memory.
 CALLS = (*(operation.path for operation in OPERATIONS.values()), "images/generations", "images/edits", "models")
 EXACT = {f"{prefix}/{call}": call for prefix in (*PREFIXES, "/api") for call in CALLS}
 STARTS = (
@@ -51,7 +51,7 @@ def area_of(path: str) -> str:
 
 
 class Measured:
-    """ASGI layer: counts every request and how long its answer took, up to the last byte."""
+    """An ASGI layer that counts every request and its duration, up to the last byte."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -84,7 +84,7 @@ class Measured:
 
 
 class RowGauges:
-    """What the rows say, asked at each scrape: the same in whichever process it happens."""
+    """Gauges that are read from rows at each scrape, so that every process reports the same."""
 
     def collect(self) -> Iterator[Metric]:
         from chat.models import Message
@@ -111,7 +111,7 @@ class RowGauges:
 
 
 def page() -> bytes:
-    """Everything in Prometheus' text format."""
+    """All metrics in Prometheus' text format."""
     if ValueClass.__name__ == "MmapedValue":
         counters = CollectorRegistry()
         multiprocess.MultiProcessCollector(counters)  # type: ignore[no-untyped-call]

@@ -1,1 +1,1 @@
-"""The API's description."""
+"""The OpenAPI schema of the API."""

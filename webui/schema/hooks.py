@@ -1,4 +1,4 @@
-"""The API's own description: OpenAPI 3.1 at /api/schema, and a page to read and try it at /api/docs."""
+"""The OpenAPI 3.1 schema at /api/schema, and the page at /api/docs to read and try the API."""
 
 from typing import Any
 
@@ -29,27 +29,27 @@ class BrowserScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
 
 
 def without_twins(endpoints: list[Any], **options: Any) -> list[Any]:
-    """A hook of drf-spectacular (named in the settings, which also loads the classes above).
+    """Drop twins of paths: those with another last slash, and Azure's.
 
-    A path that is served with and without its last slash is described once; Azure's names of paths are not described.
+    A hook of drf-spectacular, named in the settings, which also loads the classes above.
     """
     twins = (f"{DEPLOYMENTS}/", "/openai/v1/")
-    seen = set()
-    kept = []
+    keys = set()
+    described = []
     for path, path_regex, method, callback in endpoints:
         key = (path.rstrip("/"), method)
-        if key not in seen and not path.startswith(twins):
-            kept.append((path, path_regex, method, callback))
-        seen.add(key)
-    return kept
+        if key not in keys and not path.startswith(twins):
+            described.append((path, path_regex, method, callback))
+        keys.add(key)
+    return described
 
 
 def anything_may_be_null(result: Any, generator: Any, request: Any, public: Any) -> Any:
-    """A hook of drf-spectacular: JSON that may be null is told as "one of anything and null", which null never is."""
+    """Correct nullable JSON, described as "one of anything and null", of which null matches both. A hook."""
     for component in result.get("components", {}).get("schemas", {}).values():
-        for described in component.get("properties", {}).values():
-            if described.get("oneOf") == [{}, {"type": "null"}]:
-                del described["oneOf"]
+        for member in component.get("properties", {}).values():
+            if member.get("oneOf") == [{}, {"type": "null"}]:
+                del member["oneOf"]
     return result
 
 

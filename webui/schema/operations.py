@@ -1,11 +1,11 @@
-"""How the API's description names and groups its operations."""
+"""The names and groups of operations in the schema."""
 
 import re
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
-# The beginning of a path, without its slash, and the heading that it stands under.
+# The start of a path, without its slash, and its heading.
 HEADINGS = [
     ("v1", "OpenAI-compatible"),
     ("openai/config", "Administration"),
@@ -28,7 +28,7 @@ HEADINGS = [
 
 class SiteSchema(AutoSchema):  # type: ignore[misc]
     def get_operation_id(self) -> str:
-        """From the path and the method: `/v1/models/{model_id}` → `v1_models_by_model_id_get`. No two are the same."""
+        """A unique id from path and method: `/v1/models/{model_id}` → `v1_models_by_model_id_get`."""
         path = re.sub(r"\{(\w+)\}", r"by_\1", self.path)
         words = re.sub(r"\W+", "_", path).strip("_")
         return f"{words}_{self.method.lower()}"

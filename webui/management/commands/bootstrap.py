@@ -1,4 +1,4 @@
-"""`manage.py bootstrap`: everything a start needs, safe to repeat and safe when two run at once."""
+"""`manage.py bootstrap`: prepare the database and the first rows, without serving. Safe to repeat."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py create_user`: an account, and the link with which its owner sets a password."""
+"""`manage.py create_user`: create an account; without a password, print a link to choose one."""
 
 from argparse import ArgumentParser
 from typing import Any

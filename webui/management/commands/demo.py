@@ -1,4 +1,4 @@
-"""`manage.py demo`: sample data for a look around."""
+"""`manage.py demo`: make sample data."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         if not force:
             try:
                 samples.check_unused()
-            except samples.InUse as reason:
+            except samples.SiteInUse as reason:
                 raise CommandError(
                     f"{reason} Sample data would get in the way; --force adds it all the same."
                 ) from None

@@ -1,4 +1,4 @@
-"""`manage.py serve`: bootstrap, then serve in this very process."""
+"""`manage.py serve`: prepare the database, then serve in this process."""
 
 import socket
 from argparse import ArgumentParser
