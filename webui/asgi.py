@@ -16,7 +16,6 @@ django.setup(set_prefix=False)  # everything below may import models
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.core.signals import request_started
 from django.db import close_old_connections, reset_queries
@@ -25,6 +24,7 @@ from chat.routing import websocket_urlpatterns
 from providers import runtime
 from providers.relay.lane import Gateway
 from webui.layers.handler import SiteHandler
+from webui.layers.origins import OwnOrigin
 from webui.layers.shutdown import close_running
 from webui.layers.static import StaticFiles
 from webui.monitoring.metrics import Measured
@@ -33,7 +33,7 @@ from webui.monitoring.metrics import Measured
 request_started.disconnect(close_old_connections)
 request_started.disconnect(reset_queries)
 
-_sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+_sockets = OwnOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
 
 class Site:
