@@ -1,4 +1,4 @@
-"""The thread between one drawing and whoever started it."""
+"""The run of a job by an engine: how its owner cancels it, and how the engine checks, waits and reports."""
 
 import threading
 import time
@@ -12,16 +12,16 @@ from providers.process import waiting
 
 
 class Cancelled(Exception):
-    """The run was cancelled. Not an error: somebody wanted it."""
+    """The run was cancelled, which is not an error."""
 
 
 class Run:
-    """One drawing, seen from both sides.
+    """One run of one engine.
 
-    The owner may `cancel()` from any thread; the engine looks with `check()`, waits with `sleep()`, and hangs what must
-    be broken off at once (a waiting HTTP call) on `on_cancel`. `deadline` is a `time.monotonic()` value. `started` is
-    told the upstream's id of the work as soon as there is one, and keeps it for `Engine.resume` and `Engine.cancel`.
-    `id` is the job's: unique, hard to guess.
+    The owner may call `cancel()` from any thread. The engine calls `check()` between steps, waits with `sleep()`, and
+    registers with `on_cancel` what must be aborted at once (an HTTP call). `deadline` is a `time.monotonic()` value.
+    `started` is called with the upstream's id of the work, which is stored for `Engine.resume` and `Engine.cancel`.
+    `id` is the job's: unique and hard to guess.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Run:
         self._callbacks: list[Callable[[], None]] = []
 
     def cancel(self) -> None:
-        """End the run from any thread, more than once if need be; returns at once."""
+        """Cancel the run, from any thread and more than once if need be; returns at once."""
         self._cancelled.set()
         with self._lock:
             callbacks, self._callbacks = self._callbacks, []

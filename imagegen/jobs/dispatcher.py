@@ -1,4 +1,4 @@
-"""The one thread per process that starts jobs, keeps their heartbeats going and takes over what others left behind."""
+"""The thread of each process that starts jobs, writes heartbeats and takes over the jobs of dead processes."""
 
 import logging
 import threading
@@ -25,8 +25,8 @@ from providers.process import waiting
 from providers.relay.usage import UsageWriter
 
 logger = logging.getLogger(__name__)
-IDLE_SECONDS = 5.0  # between looks for jobs that others left behind
-CANCEL_SECONDS = 0.5  # between looks for jobs of ours that another process is asked to cancel
+IDLE_SECONDS = 5.0  # between looks for jobs of dead processes
+CANCEL_SECONDS = 0.5  # between looks for own jobs that another process was asked to cancel
 State = ImageJob.State
 
 
@@ -35,12 +35,12 @@ class _Held:
     feed: JobFeed
     language: str | None
     permit: Permit  # ends with the person's account, or their right to the engine
-    run: Run | None = None  # None while it waits for a place
+    run: Run | None = None  # None while the job is queued
     thread: threading.Thread | None = None
 
 
 class Dispatcher:
-    """The open jobs of this process, and the thread that looks after them."""
+    """The open jobs of this process, and the thread that runs them."""
 
     def __init__(self) -> None:
         runtime.state(UsageWriter)  # a job that ends is recorded
@@ -76,7 +76,7 @@ class Dispatcher:
             return self.held.get(job_id)
 
     def cancel(self, job: ImageJob) -> None:
-        """Ask for the end of an open job in whatever process; at once when it is ours or only waits."""
+        """Cancel an open job of any process; at once when it is of this process or queued."""
         ImageJob.objects.filter(pk=job.pk, state__in=ImageJob.OPEN).update(cancel_requested=True)
         held = self.held_of(job.pk)
         if held and held.run:
@@ -86,14 +86,14 @@ class Dispatcher:
         self.wake.set()
 
     def settle(self, timeout: float) -> None:
-        """Wait until no thread of ours works on a job any more."""
+        """Wait until no thread of this process works on a job."""
         with self.lock:
             threads = [held.thread for held in self.held.values() if held.thread]
         for thread in threads:
             waiting.for_thread(thread, timeout)
 
     def stop(self, timeout: float) -> None:
-        """Cancel what is drawn here, and wait until this thread and those that draw have ended."""
+        """Cancel the jobs that this process draws, and wait until all its threads have ended."""
         self._end()
         with self.lock:
             running = [held.run for held in self.held.values() if held.run]
@@ -106,7 +106,7 @@ class Dispatcher:
             self._release(job_id)
 
     def close(self) -> None:
-        """Let running work go, so that the next process picks it up or says why it cannot. Harmless when repeated."""
+        """Release the jobs of this process, so that the next one takes them over. Harmless when repeated."""
         if self.ending.is_set():
             return
         self._end()
@@ -127,7 +127,7 @@ class Dispatcher:
             self._drop(job)
 
     def _fall(self, job_id: Any, error: GatewayError) -> None:
-        """The person may not go on: what is drawn ends at once, its row and what only waits at our next turn."""
+        """The person lost the permission: drawing ends at once; its row, and a queued job, at the next turn."""
         held = self.held_of(job_id)
         if held and held.run:
             held.run.cancel()
@@ -151,15 +151,15 @@ class Dispatcher:
         while not self.ending.is_set():
             try:
                 self._tick()
-            except Exception:  # the outermost edge of this thread: without it no job of this process would go on
-                logger.exception("Picture jobs cannot be looked after right now")
+            except Exception:  # the outermost frame of this thread, without which no job of this process goes on
+                logger.exception("Picture jobs cannot be run right now")
             finally:
                 connections.close_all()
             self._rest()
             self.wake.clear()
 
     def _rest(self) -> None:
-        """Until the next turn, or until somebody wants something: this process by waking us, another in the rows."""
+        """Wait for the next turn: until woken by this process, until a row asks to be cancelled, or for a time."""
         with self.lock:
             ours = list(self.held)
         if not ours:
@@ -171,7 +171,7 @@ class Dispatcher:
                 if claims.unwanted(ours):
                     return
             except DatabaseError:
-                return  # the next turn says so
+                return  # the next turn logs it
             finally:
                 connections.close_all()
 
@@ -202,21 +202,21 @@ class Dispatcher:
                 worker.work(job, run, held.feed, resume=resume, language=held.language)
             finally:
                 self._release(job.pk)
-                self.wake.set()  # a place is free
+                self.wake.set()  # there is room for the next job
 
         held.feed.began()
         held.thread = threading.Thread(target=live, name=f"picture-{job.pk}", daemon=True)
         held.thread.start()
 
     def _adopt(self, job: ImageJob) -> None:
-        """A job of a process that is gone: resumed, started, or failed in words."""
+        """Take over a job of a dead process: resume it, keep it queued, or fail it with a reason."""
         if job.state == State.QUEUED:
             self.hold(job)
             return
         if job.upstream_id and job.engine is not None and rows.engine_of(job.engine).resumable:
             self._run(job, resume=True)
             if job.cancel_requested:
-                self.cancel(job)  # its engine still draws: it is taken up to be told
+                self.cancel(job)  # resumed first: its engine still draws, and has to be stopped
             return
         if job.cancel_requested:
             self.hold(job)
@@ -237,12 +237,12 @@ def _check(engine_id: int | None, snapshot: Snapshot, caller: Caller) -> None:
 
 
 def start() -> None:
-    """Begin looking after jobs; safe to call again. A server does this once it serves."""
+    """Start the thread; safe to call again. A server does this once it serves."""
     runtime.state(Dispatcher).start()
 
 
 def submit(job: ImageJob) -> JobFeed:
-    """Look after this written job; it starts when its transaction has committed and a place is free."""
+    """Run the job of this row, once its transaction has committed and there is room for it."""
     dispatcher = runtime.state(Dispatcher)
     held = dispatcher.hold(job)
     transaction.on_commit(dispatcher.start_and_wake)
@@ -256,25 +256,25 @@ def feed_of(job_id: Any) -> JobFeed | None:
 
 
 def cancel(job: ImageJob) -> None:
-    """Ask for the end of an open job in whatever process; at once when it is ours or only waits."""
+    """Cancel an open job of any process; at once when it is of this process or queued."""
     runtime.state(Dispatcher).cancel(job)
 
 
 def look() -> None:
-    """Have the thread look around now rather than at its next turn."""
+    """Have the thread take its next turn now."""
     runtime.state(Dispatcher).wake.set()
 
 
 def settle(timeout: float) -> None:
-    """Wait until no thread of ours works on a job any more."""
+    """Wait until no thread of this process works on a job."""
     runtime.state(Dispatcher).settle(timeout)
 
 
 def stop(timeout: float) -> None:
-    """Cancel what is drawn here, and wait until every thread has ended."""
+    """Cancel the jobs that this process draws, and wait until all its threads have ended."""
     runtime.state(Dispatcher).stop(timeout)
 
 
 def shutdown() -> None:
-    """The process ends: running work is let go, so that the next one picks it up or says why it cannot."""
+    """Release the jobs at the end of the process, so that the next one takes them over."""
     runtime.state(Dispatcher).close()

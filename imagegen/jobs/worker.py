@@ -1,4 +1,4 @@
-"""One job in one thread: the engine's events become progress, files and an end."""
+"""A job in its thread: the engine's events become progress, files and the end of the job."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def make_run(job: ImageJob) -> Run:
-    """The thread between this job and its engine; its deadline is the engine's own limit."""
+    """The run of a job; its deadline is the engine's time limit."""
     limit = job.engine.timeout if job.engine else 600.0
 
     def started(upstream_id: str) -> None:
@@ -38,7 +38,7 @@ def make_run(job: ImageJob) -> Run:
 
 
 def work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, language: str | None) -> None:
-    """Run the job to its end, whatever that is. Never raises; closes this thread's database connections."""
+    """Run the job to its end. Never raises; closes this thread's database connections."""
     waiting.mark_own_work()
     try:
         with translation.override(language) if language else translation.override(None):
@@ -63,10 +63,10 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
         logger.info("Picture job %s failed: %s", job.pk, error.code)
         claims.finish(job, ImageJob.State.FAILED, error=error.message_body())
         tally.status = error.status
-    except Exception:  # the outermost edge of this thread: a job must never stay "running"
+    except Exception:  # the outermost frame of this thread: a job must never stay "running"
         logger.exception("Picture job %s failed", job.pk)
-        words = GatewayError(_("Something went wrong here while drawing. The log of this site says what."))
-        claims.finish(job, ImageJob.State.FAILED, error=words.message_body())
+        fault = GatewayError(_("Something went wrong on this site while drawing. Its log has the details."))
+        claims.finish(job, ImageJob.State.FAILED, error=fault.message_body())
         tally.status = 500
     tally.record(job, duration=time.monotonic() - begun)
     _note_health(job, duration=time.monotonic() - begun)
@@ -114,7 +114,7 @@ def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
 
 
 def _stored(picture: Picture, job: ImageJob) -> File:
-    """The drawn picture as a file. A picture that we do not open is the engine's fault, not the caller's."""
+    """The drawn picture as a file. One that is too large to be opened is a ProviderError, not the caller's fault."""
     context = replace(inputs.context_of(job), provenance=_provenance(job, picture))
     try:
         return files.accept(job.user, picture.content, name=_file_name(job), context=context)
@@ -161,7 +161,7 @@ def _provenance(job: ImageJob, picture: Picture) -> dict[str, Any]:
 
 
 def _file_name(job: ImageJob) -> str:
-    words = "-".join("".join(one if one.isalnum() else " " for one in job.prompt).split()[:6])
+    words = "-".join("".join(char if char.isalnum() else " " for char in job.prompt).split()[:6])
     return words[:60] or "picture"
 
 
@@ -172,7 +172,7 @@ def _remember(engine: ImageEngine | None, param: str) -> None:
 
 
 def _tell_upstream(job: ImageJob) -> None:
-    """Ask the upstream to stop what is ours; a failure here changes nothing for the person."""
+    """Have the upstream stop the job's work; a failure is only logged."""
     if job.engine is None or not job.upstream_id:
         return
     try:
@@ -182,7 +182,7 @@ def _tell_upstream(job: ImageJob) -> None:
 
 
 def _note_health(job: ImageJob, *, duration: float) -> None:
-    """Health never edits configuration: what happened stands on the row, switches stay a person's."""
+    """Write the health columns of the engine's row; they never switch it off."""
     if job.engine is None or job.state == ImageJob.State.CANCELLED:
         return
     now = timezone.now()

@@ -1,4 +1,4 @@
-"""Waiting for the end of a job, in whatever process it is drawn."""
+"""The wait for the end of a job, whichever process draws it."""
 
 import asyncio
 import logging
@@ -14,14 +14,14 @@ from imagegen.models import ImageJob
 from providers import runtime
 from providers.process import outages, waiting
 
-TOLD_SECONDS = 5.0  # between looks at the row of a job of this process, whose end we are told
-LOOK_SECONDS = 0.3  # and of one of another process
+FEED_SECONDS = 5.0  # between reads of the row of a job of this process, whose feed reports the end
+LOOK_SECONDS = 0.3  # and of a job of another process
 
 logger = logging.getLogger(__name__)
 
 
 def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
-    """Wait until the job has ended or the time is over; returns its row as it is then.
+    """Wait until the job has ended or the time is over; returns the job as it is then.
 
     Raises Unavailable (`restarting`) when this process ends first.
     """
@@ -30,7 +30,7 @@ def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
     while until.goes_on:
         held = dispatcher.held_of(job.pk)
         if held is not None:
-            waiting.for_event(held.feed.ended, until.pause(TOLD_SECONDS))
+            waiting.for_event(held.feed.ended, until.pause(FEED_SECONDS))
         else:
             waiting.for_event(dispatcher.ending, until.pause(LOOK_SECONDS))
         if not _look(job):
@@ -39,13 +39,13 @@ def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
 
 
 async def ended(job: ImageJob, *, seconds: float | None = None) -> ImageJob:
-    """The same for the event loop: no thread waits."""
+    """`wait_for` on the event loop: no thread waits."""
     dispatcher = runtime.state(Dispatcher)
     until = _Until(job, seconds)
     while until.goes_on:
         held = dispatcher.held_of(job.pk)
         if held is not None:
-            await _told(held.feed, until.pause(TOLD_SECONDS))
+            await _feed_end(held.feed, until.pause(FEED_SECONDS))
         else:
             await asyncio.sleep(until.pause(LOOK_SECONDS))
         if not await in_thread(_look, job):
@@ -54,7 +54,7 @@ async def ended(job: ImageJob, *, seconds: float | None = None) -> ImageJob:
 
 
 class _Until:
-    """How long to wait for a job."""
+    """How long a job is waited for."""
 
     def __init__(self, job: ImageJob, seconds: float | None) -> None:
         self._job = job
@@ -68,12 +68,12 @@ class _Until:
         return self._job.is_open and time.monotonic() < self._ends
 
     def pause(self, seconds: float) -> float:
-        """So many seconds, or what is left."""
+        """So many seconds, or the time that is left."""
         return min(seconds, max(0.0, self._ends - time.monotonic()))
 
 
 def _look(job: ImageJob) -> bool:
-    """Read the row anew; False while the database is away: the job goes on all the same."""
+    """Read the row again; False while the database is unreachable: the job itself goes on."""
     try:
         claims.reread(job)
     except (OperationalError, InterfaceError) as error:
@@ -82,8 +82,8 @@ def _look(job: ImageJob) -> bool:
     return True
 
 
-async def _told(feed: Any, seconds: float) -> None:
-    """Until the job's process says that it has ended."""
+async def _feed_end(feed: Any, seconds: float) -> None:
+    """Wait until the feed reports the end."""
     loop, over = asyncio.get_running_loop(), asyncio.Event()
 
     def hear(kind: str, _data: dict[str, Any]) -> None:
@@ -95,6 +95,6 @@ async def _told(feed: Any, seconds: float) -> None:
         if not feed.ended.is_set():
             await asyncio.wait_for(over.wait(), seconds)
     except TimeoutError:
-        pass  # the row says how far it is
+        pass  # the caller reads the row
     finally:
         feed.unlisten(hear)
