@@ -14,12 +14,12 @@ PATIENCE = 180.0  # seconds a test picture may take: a checkpoint that is not lo
 SMALL = "512x512"
 
 
-def check(row: ImageEngine) -> CheckResult:
+def check(row: ImageEngine, *, by: Caller | None = None) -> CheckResult:
     """Ask the upstream whether address and key are right; the row's health columns store the result."""
     begun = timezone.now()
     health = ImageEngine.objects.quietly().filter(pk=row.pk)
     try:
-        words = str(config.check(row)["detail"])
+        words = str(config.check(row, by=by)["detail"])
     except GatewayError as error:
         health.update(last_checked=begun, last_error=error.full_message[:2000])
         return CheckResult(False, error.full_message)

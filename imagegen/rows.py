@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from imagegen.engines import ENGINES
@@ -15,6 +16,7 @@ from providers.http import Limits, Tls
 from providers.secrets.pasted import cleaned
 from providers.upstream import headers
 from providers.upstream.header_templates import is_template
+from providers.upstream.headers import CallPurpose
 
 RESPONSE_BYTES = 512 * 2**20  # the largest response of an upstream: ten large pictures as base64
 
@@ -26,8 +28,11 @@ def engine_of(row: ImageEngine) -> Engine:
     return ENGINES[row.kind]
 
 
-def config_of(row: ImageEngine) -> EngineConfig:
-    """The row's values for its engine; with a connection, that connection's address, authentication and TLS rules."""
+def config_of(row: ImageEngine, **purpose: Unpack[CallPurpose]) -> EngineConfig:
+    """The row's values for its engine; with a connection, that connection's address, authentication and TLS rules.
+
+    `purpose`: the caller, the chat and the message that the calls are for, as far as there are any.
+    """
     if not row.has_address:
         raise ConfigurationError(
             _("The picture engine “%(name)s” has neither a connection nor an address.")
@@ -49,24 +54,30 @@ def config_of(row: ImageEngine) -> EngineConfig:
         "capabilities": row.capabilities,
         "dropped": frozenset(row.dropped),
         "options": row.options,
-        "headers": row.headers,
+        "headers": headers.filled(row.headers, **purpose),
+        "user_headers": headers.user_headers(**purpose),
+        "secret_headers": _secret_names(row.headers),
         "limits": limits,
-        "tls": Tls(verify=row.verify_tls, ca_file=row.ca_file),
+        "tls": Tls(verify=row.verify_tls and settings.UPSTREAM_VERIFY_TLS, ca_file=row.ca_file),
     }
     if row.connection_id is not None:
-        values |= _from_connection(row.connection_id)
+        values |= _from_connection(row.connection_id, row.headers, purpose)
     return EngineConfig(**values)
 
 
-def _from_connection(connection_id: int) -> Mapping[str, Any]:
+def _secret_names(custom: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name.lower() for name, value in custom.items() if not is_template(value))
+
+
+def _from_connection(connection_id: int, custom: Mapping[str, str], purpose: CallPurpose) -> Mapping[str, Any]:
     facts = catalogue.snapshot_blocking().connections.get(connection_id)
     if facts is None:
         raise ConfigurationError("The connection behind this picture engine is switched off.", code="connection_off")
     return {
         "url": facts.base_url,
         "secret": "",
-        "secret_headers": frozenset(name.lower() for name, value in facts.headers.items() if not is_template(value)),
+        "secret_headers": _secret_names(custom) | _secret_names(facts.headers),
         "version": facts.api_version,
-        "auth": partial(headers.headers_for_blocking, facts, caller=None),
+        "auth": partial(headers.headers_for_blocking, facts, **purpose),
         "tls": facts.tls,
     }

@@ -95,7 +95,7 @@ class ImageEngineAdmin(ServerAdmin):
         return self.act_on(request, object_id, self._check, to_list=True)
 
     def _check(self, request: HttpRequest, row: ImageEngine) -> None:
-        self.report(request, row, engine_tests.check(row))
+        self.report(request, row, engine_tests.check(row, by=caller_of(request)))
 
     @action(description=gettext_lazy("Workflow"), permissions=["change"], icon="account_tree", url_path="to-workflow")
     def open_workflow(self, request: HttpRequest, object_id: str) -> HttpResponse:

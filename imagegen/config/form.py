@@ -22,6 +22,7 @@ from imagegen.models import ImageEngine, ImageSettings
 from imagegen.picture_request import normal_size
 from providers.config import checks
 from providers.errors import BadRequest, GatewayError
+from providers.facts import Caller
 from providers.fields import is_mask, secret_behind
 from providers.models import GatewaySettings
 from providers.secrets.rows import dropped_words
@@ -352,7 +353,7 @@ class _Rows:
         return row.purpose == Purpose.EDIT or not exact
 
 
-def verify(form: Mapping[str, Any]) -> dict[str, Any]:
+def verify(form: Mapping[str, Any], *, by: Caller | None = None) -> dict[str, Any]:
     """Test an engine without saving it: `{engine, url, key, version?, model?, …}` → a sentence and its models.
 
     A key that is the mask of a saved engine of that kind stands for that key. Raises what went wrong.
@@ -378,12 +379,12 @@ def verify(form: Mapping[str, Any]) -> dict[str, Any]:
         if not key:
             raise BadRequest(_("This mask belongs to no engine at this address: enter the key."), param="key")
     row.secret = key
-    return check(row)
+    return check(row, by=by)
 
 
-def check(row: ImageEngine) -> dict[str, Any]:
-    """Ask this engine's upstream whether address and key are right. Raises what went wrong."""
-    engine, config = rows.engine_of(row), rows.config_of(row)
+def check(row: ImageEngine, *, by: Caller | None = None) -> dict[str, Any]:
+    """Ask this engine's upstream, in the name of `by`, whether address and key are right. Raises what went wrong."""
+    engine, config = rows.engine_of(row), rows.config_of(row, caller=by)
     sentence = engine.check(config)
     models = [{"id": choice.id, "name": choice.name or choice.id} for choice in engine.models(config)]
     return {"ok": True, "detail": str(sentence), "models": models}

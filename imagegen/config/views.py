@@ -43,7 +43,7 @@ class Verify(ConfigView):
     @extend_schema(operation_id="images_verify", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request) -> Response:
         """Test `{engine, url, key, …}` without saving."""
-        return Response(form.verify(_object(request)))
+        return Response(form.verify(_object(request), by=caller_of(request)))
 
 
 class VerifySaved(ConfigView):
@@ -53,7 +53,7 @@ class VerifySaved(ConfigView):
         row = ImageSettings.load().engine or next(iter(access.engines_for(caller_of(request), editing=False)), None)
         if row is None:
             raise NotFound("No picture engine is set up yet.", code="engine_not_found")
-        return Response(form.check(row))
+        return Response(form.check(row, by=caller_of(request)))
 
 
 def _object(request: Request) -> dict[str, object]:

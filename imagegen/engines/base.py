@@ -36,7 +36,7 @@ from providers.errors import (
 from providers.http import Limits, Tls
 from providers.http.policy import origin
 from providers.http.redaction import credential_in
-from providers.upstream.header_templates import is_template
+from providers.upstream.header_templates import with_custom
 
 __all__ = [
     "Cancelled",
@@ -71,8 +71,9 @@ class EngineConfig:
     capabilities: Mapping[str, Any] = field(default_factory=dict)  # overrides of `Capabilities`, by name
     dropped: frozenset[str] = frozenset()  # parameters that this engine answered with "unknown" before (`Learned`)
     options: Mapping[str, Any] = field(default_factory=dict)  # further declared fields of the kind, by name
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # further headers for every call
-    secret_headers: frozenset[str] = frozenset()  # names in lower case of those of the connection that hold secrets
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # custom ones for every call: they win
+    user_headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # about the caller, where they are sent
+    secret_headers: frozenset[str] | None = None  # names in lower case; None: all of `headers`
     auth: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
     """Blocking; the authentication headers of a connection with an auth type. None: the engine presents `secret`."""
     limits: Limits = field(default_factory=lambda: Limits(max_bytes=256 * 2**20))
@@ -232,16 +233,19 @@ class Engine:
     # Helpers for subclasses
 
     def headers(self, config: EngineConfig) -> dict[str, str]:
-        """Authentication by the connection's auth type, else `Authorization: Bearer {secret}`; and further headers."""
-        if config.auth:
-            return {**config.headers, **config.auth()}
-        return {**config.headers, **({"Authorization": f"Bearer {config.secret}"} if config.secret else {})}
+        """The headers of every call: authentication, the caller, and the administrator's custom ones."""
+        own = config.auth() if config.auth else self.auth_headers(config)
+        return with_custom({**config.user_headers, **own}, config.headers)
+
+    def auth_headers(self, config: EngineConfig) -> dict[str, str]:
+        """Authentication by the engine's own key. Subclasses whose upstream wants it elsewhere override this."""
+        return {"Authorization": f"Bearer {config.secret}"} if config.secret else {}
 
     def secrets(self, config: EngineConfig) -> http.Secrets:
         """What the upstream may quote and nobody may read."""
-        headers = self.headers(config)
-        own = {name.lower() for name, value in config.headers.items() if not is_template(value)}
-        secret = config.secret_headers | own
+        headers, secret = self.headers(config), config.secret_headers
+        if secret is None:
+            secret = frozenset(name.lower() for name in config.headers)
         keys = [config.secret, *(credential_in(name, value) for name, value in headers.items())]
         return http.secrets_of(keys, [pair for pair in headers.items() if pair[0].lower() in secret], config.url)
 

@@ -130,10 +130,8 @@ class Gemini(Engine):
             return config.method
         return GENERATE if re.match(r"gemini|nano-banana", capabilities.bare_name(request.model)) else PREDICT
 
-    def headers(self, config: EngineConfig) -> dict[str, str]:
-        if config.secret and not config.auth:
-            return {**config.headers, "x-goog-api-key": config.secret}  # never in the URL: URLs are logged
-        return super().headers(config)
+    def auth_headers(self, config: EngineConfig) -> dict[str, str]:
+        return {"x-goog-api-key": config.secret} if config.secret else {}  # never in the URL: URLs are logged
 
     def error(self, response: http.BlockingResponse) -> ProviderError:
         return _as_error(error_bodies.read(response.content), response)

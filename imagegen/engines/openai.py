@@ -212,10 +212,10 @@ class OpenAI(Engine):
 
     # --- addresses and keys ---
 
-    def headers(self, config: EngineConfig) -> dict[str, str]:
-        if config.secret and not config.auth and self._is_azure(config):
-            return {**config.headers, "api-key": config.secret}
-        return super().headers(config)
+    def auth_headers(self, config: EngineConfig) -> dict[str, str]:
+        if config.secret and self._is_azure(config):
+            return {"api-key": config.secret}
+        return super().auth_headers(config)
 
     def _is_azure(self, config: EngineConfig) -> bool:
         if choice := config.options.get("azure"):

@@ -13,12 +13,13 @@ from django.utils.translation import gettext as _
 from chat import files
 from chat.models import File
 from imagegen import inputs, rows
-from imagegen.engines.base import Cancelled, Event, Learned, Notice, Picture, Progress, Run, TokenUsage
+from imagegen.engines.base import Cancelled, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, TokenUsage
 from imagegen.jobs import claims
 from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import MAX_SEED, PictureRequest
+from providers import callers
 from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge
 from providers.process import waiting
 from providers.relay import usage
@@ -99,7 +100,7 @@ class Tally:
 def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
     if job.engine is None:
         raise ConfigurationError(_("The engine of this job was deleted."), code="engine_gone")
-    engine, config = rows.engine_of(job.engine), rows.config_of(job.engine)
+    engine, config = rows.engine_of(job.engine), _config_of(job, job.engine)
     if resume:
         yield from engine.resume(config, job.upstream_id, run)
         drawn = job.files.count()  # each picture is stored before the next event is asked for
@@ -111,6 +112,17 @@ def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
     request = PictureRequest.from_values(job.request, images=images, mask=mask)
     seed = None if request.seed is None else (request.seed + drawn) % (MAX_SEED + 1)
     yield from engine.generate(config, request.but(n=request.n - drawn, seed=seed), run)
+
+
+def _config_of(job: ImageJob, engine: ImageEngine) -> EngineConfig:
+    """The engine's values for calls in the name of whoever asked for the picture."""
+    return rows.config_of(
+        engine,
+        caller=callers.caller_for_user(job.user),
+        chat_id=str(job.chat_id or ""),
+        message_id=str(job.message_id or ""),
+        model_id=str(job.request.get("model") or engine.model),
+    )
 
 
 def _stored(picture: Picture, job: ImageJob) -> File:
@@ -176,7 +188,7 @@ def _tell_upstream(job: ImageJob) -> None:
     if job.engine is None or not job.upstream_id:
         return
     try:
-        rows.engine_of(job.engine).cancel(rows.config_of(job.engine), job.upstream_id)
+        rows.engine_of(job.engine).cancel(_config_of(job, job.engine), job.upstream_id)
     except GatewayError as error:
         logger.warning("Could not stop picture job %s at its engine: %s", job.pk, error.code)
 

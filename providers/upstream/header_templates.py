@@ -77,3 +77,9 @@ def unmasked(given: Mapping[str, str], stored: Mapping[str, str]) -> tuple[dict[
             raise ValidationError(text % {"name": name}, "mask")
         headers[name] = by_name[name.lower()] if is_mask(value) else value
     return headers, entered
+
+
+def with_custom(headers: Mapping[str, str], custom: Mapping[str, str]) -> dict[str, str]:
+    """The headers, replaced by custom ones of the same name, whatever the case of it."""
+    names = {name.lower() for name in custom}
+    return {**{name: value for name, value in headers.items() if name.lower() not in names}, **custom}

@@ -22,7 +22,7 @@ from providers.http import Secrets, secrets_of
 from providers.http.redaction import credential_in
 from providers.process import waiting
 from providers.upstream import kinds, oauth
-from providers.upstream.header_templates import VARIABLE, VARIABLES, is_template
+from providers.upstream.header_templates import VARIABLE, VARIABLES, is_template, with_custom
 
 JWT_SECONDS = 300
 # Printable ASCII stays as it is. Anything else could end a header or be read differently by servers: it is quoted.
@@ -57,16 +57,15 @@ def headers_for_blocking(connection: ConnectionFacts, **purpose: Unpack[CallPurp
 
 
 def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purpose: CallPurpose) -> dict[str, str]:
-    caller, cookies = purpose.get("caller"), purpose.get("cookies")
+    cookies = purpose.get("cookies")
     headers = {"Content-Type": "application/json", "Accept": purpose.get("accept", "application/json"), **auth_headers}
     if (owner := kinds.at(connection.base_url)) is not None and owner.attribution:
         headers.update(_attribution(owner))
-    if caller is not None and settings.ENABLE_FORWARD_USER_INFO_HEADERS:
-        headers.update(_user_headers(caller, purpose.get("chat_id", "")))
+    headers.update(user_headers(**purpose))
     if cookies and connection.forward_cookies != "none":
         headers["Cookie"] = cookie_header(allowed_cookies(cookies, connection.forward_cookies))
     if connection.headers:
-        _add_custom(headers, connection.headers, _variables(purpose))
+        headers = with_custom(headers, filled(connection.headers, **purpose))
     return headers
 
 
@@ -144,8 +143,14 @@ def _attribution(kind: kinds.ConnectionKind) -> dict[str, str]:
     return {name: plain(value) for name, setting in kind.attribution if (value := getattr(settings, setting))}
 
 
-def _user_headers(caller: Caller, chat_id: str) -> dict[str, str]:
-    """The user headers, or one signed token with the same content; docs/upstreams/compatibility.md, “User headers”."""
+def user_headers(**purpose: Unpack[CallPurpose]) -> dict[str, str]:
+    """The headers about the caller, or one signed token with the same content, where the site sends them.
+
+    docs/upstreams/compatibility.md, “User headers”.
+    """
+    caller, chat_id = purpose.get("caller"), purpose.get("chat_id", "")
+    if caller is None or not settings.ENABLE_FORWARD_USER_INFO_HEADERS:
+        return {}
     prefix = settings.FORWARD_USER_INFO_HEADER_PREFIX
     if settings.FORWARD_USER_INFO_HEADER_JWT_SECRET:
         headers = {f"{prefix}User-Jwt": _signed(caller)}
@@ -195,17 +200,15 @@ def _variables(purpose: CallPurpose) -> dict[str, str]:
     return {**person, **ids}
 
 
-def _add_custom(headers: dict[str, str], custom: Mapping[str, str], variables: Mapping[str, str]) -> None:
-    """Replace headers by the connection's own, whatever the case of their names. Unknown variables stay as they are."""
+def filled(custom: Mapping[str, str], **purpose: Unpack[CallPurpose]) -> dict[str, str]:
+    """Custom headers with the values of this call. Unknown variables stay as they are."""
+    variables = _variables(purpose)
 
     def value_of(match: re.Match[str]) -> str:
         name = match[1]
         return plain(variables.get(name, "")) if name in VARIABLES else match[0]
 
-    for name, template in custom.items():
-        for existing in [key for key in headers if key.lower() == name.lower()]:
-            del headers[existing]
-        headers[name] = plain(VARIABLE.sub(value_of, str(template)))
+    return {name: plain(VARIABLE.sub(value_of, str(template))) for name, template in custom.items()}
 
 
 def plain(value: str) -> str:

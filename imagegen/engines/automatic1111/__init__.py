@@ -260,12 +260,12 @@ class Automatic1111(Engine):
             raise ConfigurationError(sentence, code="model_not_found", param="model")
         raise BadRequest(sentence, code="model_not_found", param="model")
 
-    def headers(self, config: EngineConfig) -> dict[str, str]:
-        if config.auth or not config.secret:
-            return super().headers(replace(config, secret=""))
+    def auth_headers(self, config: EngineConfig) -> dict[str, str]:
+        if not config.secret:
+            return {}
         if ":" not in config.secret:
             raise ConfigurationError(_("Write this engine's key as user:password."))
-        return {**config.headers, "Authorization": f"Basic {base64.b64encode(config.secret.encode()).decode()}"}
+        return {"Authorization": f"Basic {base64.b64encode(config.secret.encode()).decode()}"}
 
     def error(self, response: http.BlockingResponse) -> ProviderError:
         return wire.error_of(response)

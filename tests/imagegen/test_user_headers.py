@@ -1,0 +1,84 @@
+"""Calls for pictures carry what calls of chats carry: the caller's headers, custom ones, the site's TLS switch."""
+
+import pytest
+
+from imagegen import rows
+from tests.chat.talk import Talker
+from tests.people import make_connection, make_key, set_chat
+from tests.upstream import openai
+from tests.upstream.openai_images import drawn
+from tests.upstream.pictures import png
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CUSTOM = {"X-Person": "{{USER_ID}} of {{USER_GROUPS}}", "X-Model": "{{MODEL_ID}}", "User-Agent": "pictures"}
+KINDS = {
+    "openai": {"url": "{v1}", "model": "gpt-image-2"},
+    "gemini": {"url": "{origin}/v1beta", "model": "gemini-3-flash-image"},
+    "automatic1111": {"url": "{origin}", "model": ""},
+    "comfyui": {"url": "{origin}", "model": "dream.safetensors"},
+    "chatreply": {"url": "{v1}", "model": "drawing"},
+}
+
+
+@pytest.fixture(params=[*KINDS, "connection"])
+def engine(request, make_engine, upstream):
+    if request.param == "connection":
+        connection = make_connection(upstream.url, headers=CUSTOM)
+        return make_engine(kind="openai", connection=connection, secret="")
+    values = {**KINDS[request.param]}
+    values["url"] = values["url"].format(v1=upstream.url, origin=upstream.origin)
+    return make_engine(kind=request.param, secret="user:key", headers=CUSTOM, options={}, **values)
+
+
+def draw(site, person):
+    body = {"prompt": "a kite"}
+    return site.session(key=make_key(person)).post(f"{site.url}/api/v1/images/generations", json=body, timeout=30)
+
+
+def test_calls_of_every_engine_say_for_whom_they_are(site, upstream, engine, alice, settings):
+    settings.ENABLE_FORWARD_USER_INFO_HEADERS = True
+    draw(site, alice)
+    assert upstream.history
+    for call in upstream.history:
+        told = {name: call.headers.get(f"X-OpenWebUI-User-{name}") for name in ("Name", "Id", "Email", "Role")}
+        assert told == {"Name": "Alice", "Id": str(alice.pk), "Email": "alice@example.com", "Role": "user"}, call.path
+        assert call.headers["X-Person"].startswith(f"{alice.pk} of")
+        assert call.headers["User-Agent"] == "pictures"
+
+
+def test_without_the_switch_they_say_nothing_of_anybody(site, upstream, engine, alice):
+    draw(site, alice)
+    assert upstream.history
+    assert not any(name.startswith("X-OpenWebUI") for call in upstream.history for name in call.headers)
+
+
+def test_a_picture_in_a_chat_says_which_chat(site, upstream, make_engine, alice, settings):
+    settings.ENABLE_FORWARD_USER_INFO_HEADERS = True
+    make_engine(kind="openai", url=upstream.url, headers={"X-Place": "{{CHAT_ID}}/{{MESSAGE_ID}}"})
+    make_connection(upstream.url, "m1")
+    set_chat(titles=False)
+    upstream.always(drawn(png(64, 64)), path="/images/generations")
+    upstream.always(openai.chat("Here it is."), path="/chat/completions")
+    talker = Talker(site, alice)
+    begun = talker.start("Draw a kite", features={"image_generation": True})
+    chat_id, message_id = begun["chat"]["id"], begun["message"]["id"]
+    talker.until_over(chat_id, message_id)
+    call = upstream.asked("/images/generations")[0]
+    assert call.headers["X-OpenWebUI-Chat-Id"] == chat_id
+    assert call.headers["X-Place"] == f"{chat_id}/{message_id}"
+
+
+def test_a_token_of_the_caller_goes_where_the_connection_wants_one(site, upstream, make_engine, alice):
+    make_engine(kind="openai", connection=make_connection(upstream.url, auth_type="session"), secret="")
+    upstream.always(drawn(png(64, 64)), path="/images/generations")
+    assert draw(site, alice).ok
+    assert upstream.last.key.startswith("st-")
+
+
+@pytest.mark.parametrize(
+    ("row", "site_wide", "expected"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_the_sites_tls_switch_holds_for_pictures(make_engine, settings, row, site_wide, expected):
+    settings.UPSTREAM_VERIFY_TLS = site_wide
+    assert rows.config_of(make_engine(url="https://studio.example/v1", verify_tls=row)).tls.verify is expected
