@@ -6,28 +6,26 @@ examples. A rule changed here is changed there.
 
 Of raw HTML only a few inline tags without attributes are allowed. Pictures come from this site alone, because a remote
 picture would tell its server who reads it. Headings start below the page's own, and links open in a new tab.
+Code is coloured in the browser (static/js/chat/markdown/code.js): highlighters need quadratic time for some texts.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import nh3
 from django.utils.safestring import SafeString, mark_safe
-from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
-from markdown_it.parser_inline import ParserInline
 from markdown_it.renderer import RendererHTML
-from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
-from markdown_it.rules_inline import StateInline
-from markdown_it.rules_inline.state_inline import Scanned
 from markdown_it.token import Token
 
 from chat import file_addresses
-from chat.markdown import code as highlighting
+from chat.markdown import budget, formulas, links
+from chat.markdown.budget import CHARACTERS_PER_STEP
+from chat.markdown.parsers import BlockParser, BlockState, InlineParser, InlineState
 from providers import runtime
 
 BARE_TAG = re.compile(r"</?(?:br|del|ins|kbd|mark|sub|sup)\s*/?>", re.IGNORECASE)
@@ -35,18 +33,7 @@ OWN_PICTURE = re.compile(rf"{file_addresses.PATH}$|data:image/(?:png|jpeg|gif|we
 ADDRESS = re.compile(r"https?:|mailto:|/(?![/\\])", re.IGNORECASE)  # elsewhere, or a page of this site
 TASK = re.compile(r"\[([ xX])\] ")
 ALIGNMENT = re.compile(r"text-align:(left|center|right)")
-FULL_STOP = re.compile("[\u3000-\u303f\uff00-\uffef\u201c\u201d\u2018\u2019]")
-CJK = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
-# Formulas in a line: opening mark → (pattern, whether it is shown on a line of its own). `$5 and $6` is money: the
-# closing dollar of a formula follows no space and stands before no digit.
-FORMULAS = {
-    "$$": (re.compile(r"\$\$((?:\\[\s\S]|[^\\$]|\$(?!\$))+?)\$\$"), True),
-    "$": (re.compile(r"(?<![\\\w])\$(?![\s$])((?:\\[\s\S]|[^\\$])+)(?<!\s)\$(?!\d)", re.ASCII), False),
-    "\\[": (re.compile(r"\\\[([\s\S]+?)\\\]"), True),
-    "\\(": (re.compile(r"\\\(([\s\S]+?)\\\)"), False),
-}
-CLOSING = {"$$": "$$", "\\[": "\\]"}  # of formulas that are blocks
-
+LONGEST = 200_000  # characters; a longer text stays as it was written
 LONGEST_CACHED = 20_000  # characters
 
 TAGS = {
@@ -96,8 +83,21 @@ _cleaner = nh3.Cleaner(
 
 
 def to_html(text: str) -> SafeString:
-    """The text as HTML. The latest results are cached, except very long ones."""
-    return runtime.state(RenderedTexts).html_of(text) if len(text) <= LONGEST_CACHED else _render(text)
+    """The text as HTML. A text that is too long, or exceeds the budget, stays plain.
+
+    The latest results are cached, except long ones.
+    """
+    try:
+        if len(text) <= LONGEST_CACHED:
+            return runtime.state(RenderedTexts).html_of(text)
+        return _render(text) if len(text) <= LONGEST else plain(text)
+    except budget.BudgetExceeded:
+        return plain(text)
+
+
+def plain(text: str) -> SafeString:
+    """The text as it was written."""
+    return mark_safe(f'<div class="plain">{escapeHtml(text)}</div>\n')  # noqa: S308 - it has just been escaped
 
 
 class RenderedTexts:
@@ -108,101 +108,23 @@ class RenderedTexts:
 
 
 def _render(text: str) -> SafeString:
-    return mark_safe(_cleaner.clean(_engine().render(text)))  # noqa: S308 - it has just been sanitised
+    with budget.one_text() as left:
+        return mark_safe(_cleaner.clean(_engine().render(text, {"budget": left})))  # noqa: S308 - just sanitised
 
 
 @lru_cache(maxsize=1)
 def _engine() -> MarkdownIt:
     engine = MarkdownIt("js-default", {"html": True, "breaks": True, "linkify": True}, renderer_cls=_Renderer)
-    inline = _Inline()
-    inline.ruler, inline.ruler2 = engine.inline.ruler, engine.inline.ruler2
-    engine.inline = inline
     engine.disable("html_block")
-    engine.linkify = _Addresses(options={"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})  # not main.py
-    engine.inline.ruler.before("escape", "formula", _inline_formula)
-    engine.block.ruler.before(
-        "fence", "formula", _block_formula, {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    )
+    links.set_up(engine)
+    inline_formula = formulas.inline_rule(lambda state: cast("InlineState", state).formula_marks)
+    engine.inline.ruler.before("escape", "formula", inline_formula)
+    block_formula = formulas.block_rule(lambda state: cast("BlockState", state).formula_marks)
+    ended = ["paragraph", "reference", "blockquote", "list"]
+    engine.block.ruler.before("fence", "formula", block_formula, {"alt": ended})
     engine.core.ruler.push("arrange", _arrange)
+    engine.inline, engine.block = InlineParser(engine.inline), BlockParser(engine.block)
     return engine
-
-
-class _Addresses(LinkifyIt):
-    """Recognizes web addresses, and ends them at Chinese punctuation: `看 https://example.com。`"""
-
-    def match(self, text: str) -> Any:
-        return super().match(FULL_STOP.sub(" ", text))
-
-    def match_at_start(self, text: str) -> Any:
-        return super().match_at_start(FULL_STOP.sub(" ", text))
-
-
-class _State(StateInline):
-    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:
-        """Lets `**` open after and close before a Chinese, Japanese or Korean character, whatever it encloses.
-
-        CommonMark asks for a space or punctuation there, which these scripts do not write: `**注意（必读）**后面`.
-        """
-        scanned = super().scanDelims(start, canSplitWord)
-        if not canSplitWord:
-            return scanned
-        end = start + scanned.length
-        before = self.src[start - 1] if start else " "
-        after = self.src[end] if end < self.posMax else " "
-        return Scanned(
-            scanned.can_open or bool(CJK.match(before) and not after.isspace()),
-            scanned.can_close or bool(CJK.match(after) and not before.isspace()),
-            scanned.length,
-        )
-
-
-class _Inline(ParserInline):
-    def parse(self, src: str, md: MarkdownIt, env: Any, tokens: list[Token]) -> list[Token]:
-        state = _State(src, md, env, tokens)
-        self.tokenize(state)
-        for rule in self.ruler2.getRules(""):
-            rule(state)
-        return state.tokens
-
-
-def _inline_formula(state: StateInline, silent: bool) -> bool:
-    for mark, (pattern, alone) in FORMULAS.items():
-        if state.src.startswith(mark, state.pos):
-            match = pattern.match(state.src, state.pos, state.posMax)
-            if not match or not match[1].strip():
-                return False
-            if not silent:
-                token = state.push("formula", "", 0)
-                token.content, token.block = match[1].strip(), alone
-            state.pos = match.end()
-            return True
-    return False
-
-
-def _block_formula(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    if state.is_code_block(start):
-        return False
-    line = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[start]].rstrip()
-    closing = CLOSING.get(line[:2])
-    if closing is None:
-        return False
-    lines, last, line = [], start, line[2:]
-    while closing not in line:
-        lines.append(line)
-        last += 1
-        if last >= end or (not state.isEmpty(last) and state.sCount[last] < state.blkIndent):
-            return False
-        line = state.src[state.bMarks[last] + state.tShift[last] : state.eMarks[last]].rstrip()
-    if line.index(closing) != len(line) - 2:
-        return False
-    content = "\n".join([*lines, line[:-2]]).strip()
-    if not content:
-        return False
-    if not silent:
-        token = state.push("formula", "", 0)
-        token.content, token.block, token.map, token.hidden = content, True, [start, last + 1], True
-    state.line = last + 1
-    return True
 
 
 def _arrange(state: StateCore) -> None:
@@ -254,7 +176,7 @@ class _Renderer(RendererHTML):
     def _code(self, code: str, language: str) -> str:
         return (
             f'<div class="code"><div class="code-bar"><span class="code-language">{escapeHtml(language)}</span></div>'
-            f'<pre tabindex="0"><code>{highlighting.highlight(code, language.lower())}</code></pre></div>\n'
+            f'<pre tabindex="0"><code>{escapeHtml(code)}</code></pre></div>\n'
         )
 
     def table_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
@@ -274,6 +196,7 @@ class _Renderer(RendererHTML):
         token = tokens[index]
         source = str(token.attrGet("src") or "")
         alt = escapeHtml(self.renderInlineAsText(token.children, options, env) if token.children else "")
+        env["budget"].spend(1 + len(source) // CHARACTERS_PER_STEP)  # a reference repeats it as often as it is used
         if OWN_PICTURE.match(source):
             return f'<img src="{escapeHtml(source)}" alt="{alt}" loading="lazy">'
         return f"{_link({'href': source, 'class': 'image-link'})}{alt or escapeHtml(source)}</a>"

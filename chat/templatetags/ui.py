@@ -22,7 +22,7 @@ register = template.Library()
 CHAT_MODULES = (
     *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "keys", "options", "picker")),
     *(f"chat/{name}" for name in ("replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
-    *(f"chat/markdown/{name}" for name in ("code", "maths", "render")),
+    *(f"chat/markdown/{name}" for name in ("code", "emphasis", "formulas", "links", "maths", "render")),
     *(f"common/{name}" for name in ("api", "clipboard", "cookies", "socket", "text", "theme", "toast")),
 )
 register.filter("markdown", markdown.to_html)

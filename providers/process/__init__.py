@@ -1,1 +1,1 @@
-"""This process among others: how its threads wait, what of this site's own is away, whether it is being stopped."""
+"""This process among others: how its threads wait, what is away, who has left, whether it is being stopped."""

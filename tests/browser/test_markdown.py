@@ -99,3 +99,32 @@ def test_formulas_are_drawn_without_styles_in_markup(chat_page):
     chat_page.wait_for_selector("#box .katex")
     assert chat_page.locator("#box .katex-mathml math").count() == 1
     assert r"\bad{" in chat_page.inner_text("#box p")
+
+
+COLOUR = """
+async (texts) => {
+  const { decorate } = await import("/static/js/chat/markdown/render.js");
+  const boxes = texts.map(([language, text]) => {
+    const box = document.createElement("div");
+    box.innerHTML = '<div class="code"><div class="code-bar"><span class="code-language"></span></div>' +
+      "<pre><code></code></pre></div>";
+    box.querySelector(".code-language").textContent = language;
+    box.querySelector("code").textContent = text;
+    document.body.append(box);
+    decorate(box);
+    return box;
+  });
+  await new Promise((resolve) => {
+    const look = () => (boxes.every((box) => box.querySelector(".coloured")) ? resolve() : setTimeout(look, 20));
+    look();
+  });
+  return boxes.map((box) => [box.querySelector("code").textContent, box.querySelectorAll("[class^=hljs]").length > 0]);
+}
+"""
+
+
+def test_saved_code_is_coloured_unless_that_could_take_long(chat_page):
+    code = "return 1;  // <b>done</b>\n"
+    texts = [("JavaScript", code), ("nonesuch", code), ("js", code * 1_000), ("js", "return 1; " * 101 + "\n")]
+    coloured = chat_page.evaluate(COLOUR, texts)
+    assert coloured == [[code, True], [code, False], [code * 1_000, False], [texts[3][1], False]]

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
+from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 
 from providers import runtime
-from providers.process import waiting
+from providers.process import disconnects, waiting
 
 KEPT = 32  # threads that wait for the next request; more are made where more requests are under way
 
@@ -65,6 +66,14 @@ class SiteHandler(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             raise ValueError(f"Django answers HTTP, not {scope['type']}")
-        with runtime.state(RequestThreads).borrowed() as thread:
+        with runtime.state(RequestThreads).borrowed() as thread, disconnects.watched():
             async with ThreadSensitiveContext(executor=thread):
                 await self.handle(scope, receive, send)
+
+    async def listen_for_disconnect(self, receive: Any) -> None:
+        """Cancelling reaches what is asynchronous; work in a thread asks `client_has_left`."""
+        try:
+            await super().listen_for_disconnect(receive)
+        except RequestAborted:
+            disconnects.client_left()
+            raise

@@ -25,6 +25,28 @@ CHINESE = [
     "- **第一点：**说明\n- **第二点**：说明\n",
     "한국어**강조(참고)**입니다. これは**「強調」**です。",
 ]
+# Text with bold parts → those parts. https://github.com/tats-u/markdown-cjk-friendly has the rule and more of these.
+BOLD = {
+    "**历经10年发展，**a": ["历经10年发展，"],
+    "GPT**（新）**和": ["（新）"],
+    "**推荐几个框架：**React、Vue等前端框架。": ["推荐几个框架："],
+    "税込**¥10,000**で入手できます。": ["¥10,000"],
+    '太郎は**"Hello"**といった': ['"Hello"'],
+    "**C#**や**F#**は**「.NET」**という": ["C#", "F#", "「.NET」"],
+    "先頭の**`コード`も注意。**です": ["コードも注意。"],
+    "这是**[链接](https://example.com)**的话": ["链接"],
+    "𰻞𰻞**（ビャンビャン）**麺": ["（ビャンビャン）"],
+    "葛\U000e0100**(こちらが正式表記)**城市": ["(こちらが正式表記)"],
+    "**“\ufe01Git”\ufe01**Hub": ["“\ufe01Git”\ufe01"],
+    "**이 [링크](https://example.com)**만을": ["이 링크"],
+    "a**〽**a": ["〽"],
+    "**真…**她 **真—**她 **真·**她": ["真…", "真—", "真·"],
+    "中文*（斜体）*中文**不闭合": [],
+    "a**«a**a": [],
+    "a**😀a**a": [],
+    "snake__（不）__case": [],
+    "**注意** __：__ **完**": ["注意", "：", "完"],
+}
 FORMULAS = [
     "Inline $x^2$, $$y$$, \\(a<b\\) and \\[c_1\\] in a line.",
     "$$\n\\int_0^1 x\\,dx\n$$\n",
@@ -37,6 +59,33 @@ FORMULAS = [
     "$$ $$ and $$\n\n$$\n\n$$ empty",
     "[$a$](https://example.com) **$b$** | $|c|$",
     "$\\text{a \\$ b}$ and $a\n+ b$",
+]
+# Text → the formulas in it.
+FORMULAS_IN = {
+    "$5 and `x$y`": [],
+    "It costs $5 or `$6`, and `a` costs 7$.": [],
+    "a$b$c, x$y and 3$4": [],
+    "$5 and x$y, $x$y": [],
+    "Between $5 and 6$.": [],
+    "It costs $1,000.50 per unit$ or so": [],
+    "US$7 to US$8, $HOME/bin:$PATH, ${a}$b": [],
+    "the $n$th, the $i$-th and two $x$s": ["n", "i", "x"],
+    "$5x + 3$ and $2 \\pi r$": ["5x + 3", "2 \\pi r"],
+    "函数$f(x)$的值，以及$5$": ["f(x)", "5"],
+    "\\(a `b\\)` c\\) and \\(d\\)": ["d"],
+    "\\[a\\] `\\[b\\]` \\[c": ["a"],
+    "$$a `$$` b": [],
+    "$a ` b$ and $c$": ["a ` b", "c"],
+    "[$c$](https://example.com) and **$d$**": ["c", "d"],
+    "\\$a$ b$ and $\\$c$": ["\\$c"],
+    "$$\n```\n$$\n```\n\n$$\nd\n$$": ["d"],
+    "- \\[\n  a\n\\]\n\n\\[\nb\n\\]": ["a", "b"],
+    "> $$\n> a\n> $$\n>\n> $$ b\nc $$": ["a", "b\nc"],
+}
+ADDRESSES = [
+    f"https://example.com/{'a' * 1_900} https://example.com/{'b' * 2_100} [x](https://example.com/{'c' * 2_100})",
+    "(https://example.com/x) [https://example.com/y] **https://example.com/z** xhttps://example.com x://example.com",
+    "[https://example.com/[https://example.com/[ ftp://example.com/a mailto:a@example.com",
 ]
 PICTURES = [
     "![own](/api/v1/files/0b3e/content 'Title') ![inline](data:image/png;base64,iVBORw0KGgo=)",
@@ -68,4 +117,4 @@ HOSTILE = [
     "&lt;script&gt;alert(1)&lt;/script&gt; &#60;img src=x onerror=alert(1)&#62;",
     "![x](/api/v1/files/../../accounts/logout/) ![x](/accounts/logout/) ![x](\\\\evil.example\\x)",
 ]
-ALL = [*ORDINARY, *CHINESE, *FORMULAS, *PICTURES, *HOSTILE]
+ALL = [*ORDINARY, *CHINESE, *BOLD, *FORMULAS, *FORMULAS_IN, *PICTURES, *HOSTILE, *ADDRESSES]

@@ -1,21 +1,16 @@
 // Markdown while it streams: the same engine and rules as chat/markdown/render.py, so that nothing jumps when the saved answer takes
 // over. A rule changed here is changed there; tests/browser compares the two.
+import { colourCode, loadHighlighter } from "./code.js";
+import * as emphasis from "./emphasis.js";
+import * as formulas from "./formulas.js";
+import * as links from "./links.js";
 import { drawFormulas } from "./maths.js";
 
 const BARE_TAG = /^<\/?(?:br|del|ins|kbd|mark|sub|sup)\s*\/?>$/i;
 const OWN_PICTURE =
   /^(?:\/api\/v1\/files\/[\w-]+(?:\/content)?(?:\?[\w=&-]*)?$|data:image\/(?:png|jpeg|gif|webp);base64,)/;
 const TASK = /^\[([ xX])\] /;
-const CJK = /^[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]$/;
-const FULL_STOP = /[\u3000-\u303f\uff00-\uffef\u201c\u201d\u2018\u2019]/g;
-const FORMULAS = [
-  ["$$", /\$\$((?:\\[\s\S]|[^\\$]|\$(?!\$))+?)\$\$/y, true],
-  ["$", /(?<![\\\w])\$(?![\s$])((?:\\[\s\S]|[^\\$])+)(?<!\s)\$(?!\d)/y, false],
-  ["\\[", /\\\[([\s\S]+?)\\\]/y, true],
-  ["\\(", /\\\(([\s\S]+?)\\\)/y, false],
-];
-const CLOSING = { $$: "$$", "\\[": "\\]" };
-const LONGEST_CODE = 60_000;
+const LONGEST = 200_000; // characters; a longer text stays as it was written
 const CLEAN = {
   ALLOWED_TAGS: [
     ..."a blockquote br code del div em h3 h4 h5 h6 hr img ins kbd li mark ol p pre s span strong".split(" "),
@@ -29,7 +24,6 @@ const CLEAN = {
 
 let loading;
 let engine;
-let highlighter;
 
 /** Fetch the engine; pages that only show what is saved never need it. Until it is there (no network) text stays plain. */
 export function ready() {
@@ -40,12 +34,11 @@ export function ready() {
 }
 
 async function load() {
-  const [{ default: MarkdownIt }, { default: highlight }] = await Promise.all([
+  const [{ default: MarkdownIt }] = await Promise.all([
     import("../../../vendor/markdown-it-15.0.3/markdown-it.js"),
-    import("../../../vendor/highlight-11.12.0/highlight.js"),
+    loadHighlighter(),
     import("../../../vendor/dompurify-3.4.18/purify.js"), // sets window.DOMPurify
   ]);
-  highlighter = highlight;
   engine = build(MarkdownIt);
 }
 
@@ -58,8 +51,12 @@ const drawn = new WeakMap();
 
 /** Show `text` in `element`, touching only the blocks that changed since the last time. */
 export function draw(element, text) {
-  element.toggleAttribute("data-plain", !engine);
-  if (!engine) return element.replaceChildren(text);
+  const plain = !engine || text.length > LONGEST;
+  element.toggleAttribute("data-plain", plain);
+  if (plain) {
+    drawn.delete(element);
+    return element.replaceChildren(text);
+  }
   if (!drawn.has(element)) element.replaceChildren();
   const env = {};
   const blocks = split(engine.parse(text, env), text.split("\n"), env);
@@ -92,79 +89,28 @@ function split(tokens, lines, env) {
   return blocks;
 }
 
-/** Give code its buttons and draw formulas, in what the server or we have rendered. */
+/** Give code its buttons and colours and draw formulas, in what the server or we have rendered. */
 export function decorate(root) {
   for (const bar of root.querySelectorAll(".code-bar:not(:has(.code-buttons))")) {
     bar.append(document.getElementById("code-template").content.cloneNode(true));
   }
+  colourCode(root);
   drawFormulas(root);
 }
 
 // --- The rules ---------------------------------------------------------------------------------------------------------
 
 function build(MarkdownIt) {
-  const md = new MarkdownIt({ html: true, breaks: true, linkify: true });
+  const md = new MarkdownIt({ html: true, breaks: true, linkify: true, maxNesting: 20 });
   md.disable("html_block");
-  md.linkify.set({ fuzzyLink: false, fuzzyEmail: false, fuzzyIP: false });
-  for (const name of ["match", "matchAtStart"]) {
-    const find = md.linkify[name].bind(md.linkify);
-    md.linkify[name] = (text) => find(text.replace(FULL_STOP, " "));
-  }
-  md.inline.ruler.before("escape", "formula", inlineFormula);
-  md.block.ruler.before("fence", "formula", blockFormula, { alt: ["paragraph", "reference", "blockquote", "list"] });
+  links.setUp(md);
+  emphasis.setUp(md);
+  md.inline.ruler.before("escape", "formula", formulas.inlineRule);
+  const alt = ["paragraph", "reference", "blockquote", "list"];
+  md.block.ruler.before("fence", "formula", formulas.blockRule, { alt });
   md.core.ruler.push("arrange", arrange);
-  md.inline.State = class extends md.inline.State {
-    scanDelims(start, canSplitWord) {
-      const scanned = super.scanDelims(start, canSplitWord);
-      if (!canSplitWord) return scanned;
-      const before = this.src[start - 1] ?? " ";
-      const end = start + scanned.length;
-      const after = end < this.posMax ? this.src[end] : " ";
-      scanned.can_open ||= CJK.test(before) && /\S/.test(after);
-      scanned.can_close ||= CJK.test(after) && /\S/.test(before);
-      return scanned;
-    }
-  };
   Object.assign(md.renderer.rules, rules(md));
   return md;
-}
-
-function inlineFormula(state, silent) {
-  for (const [mark, pattern, alone] of FORMULAS) {
-    if (!state.src.startsWith(mark, state.pos)) continue;
-    pattern.lastIndex = state.pos;
-    const found = pattern.exec(state.src);
-    if (!found || pattern.lastIndex > state.posMax || !found[1].trim()) return false;
-    if (!silent) Object.assign(state.push("formula", "", 0), { content: found[1].trim(), block: alone });
-    state.pos = pattern.lastIndex;
-    return true;
-  }
-  return false;
-}
-
-function blockFormula(state, start, end, silent) {
-  if (state.sCount[start] - state.blkIndent >= 4) return false;
-  const read = (row) => state.src.slice(state.bMarks[row] + state.tShift[row], state.eMarks[row]).trimEnd();
-  let line = read(start);
-  const closing = CLOSING[line.slice(0, 2)];
-  if (!closing) return false;
-  const lines = [];
-  let last = start;
-  line = line.slice(2);
-  while (!line.includes(closing)) {
-    lines.push(line);
-    last += 1;
-    if (last >= end || (!state.isEmpty(last) && state.sCount[last] < state.blkIndent)) return false;
-    line = read(last);
-  }
-  if (line.indexOf(closing) !== line.length - 2) return false;
-  const content = [...lines, line.slice(0, -2)].join("\n").trim();
-  if (!content) return false;
-  if (!silent) {
-    Object.assign(state.push("formula", "", 0), { content, block: true, map: [start, last + 1], hidden: true });
-  }
-  state.line = last + 1;
-  return true;
 }
 
 function arrange(state) {
@@ -202,7 +148,7 @@ function rules(md) {
   };
   const code = (text, language) =>
     `<div class="code"><div class="code-bar"><span class="code-language">${escapeHtml(language)}</span></div>` +
-    `<pre tabindex="0"><code>${highlight(text, language.toLowerCase()) ?? escapeHtml(text)}</code></pre></div>\n`;
+    `<pre tabindex="0"><code>${escapeHtml(text)}</code></pre></div>\n`;
   return {
     task_box: (tokens, index) =>
       tokens[index].meta.done ? '<span class="task-box done">☑</span> ' : '<span class="task-box">☐</span> ',
@@ -230,9 +176,4 @@ function rules(md) {
       ])}${alt || escapeHtml(source)}</a>`;
     },
   };
-}
-
-function highlight(text, language) {
-  if (!highlighter.getLanguage(language) || text.length > LONGEST_CODE) return undefined;
-  return highlighter.highlight(text, { language, ignoreIllegals: true }).value;
 }
