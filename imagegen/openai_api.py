@@ -47,8 +47,10 @@ class OpenAIGenerations(ImageView):
         request=ImageRequestSerializer,
         responses=dict,
     )
-    def post(self, request: Request) -> HttpResponseBase:
+    def post(self, request: Request, model: str = "") -> HttpResponseBase:
         body = _body(request)
+        if model:  # Azure's address names it
+            body["model"] = model
         images, mask = self.inputs(request, body)
         streaming, form = _flag(body.get("stream")), _form(body)
         job, _new = services.request_images(
@@ -81,8 +83,8 @@ class OpenAIEdits(OpenAIGenerations):
         request={"multipart/form-data": ImageRequestSerializer},
         responses=dict,
     )
-    def post(self, request: Request) -> HttpResponseBase:
-        response: HttpResponseBase = super().post(request)
+    def post(self, request: Request, model: str = "") -> HttpResponseBase:
+        response: HttpResponseBase = super().post(request, model)
         return response
 
     def inputs(self, request: Request, body: dict[str, Any]) -> tuple[list[object], object]:

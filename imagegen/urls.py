@@ -24,6 +24,8 @@ urlpatterns = [
     path(f"{JOBS}/<str:job_id>/retry", api.RetryJob.as_view(), name="image-job-retry"),
     path("v1/images/generations", openai_api.OpenAIGenerations.as_view(), name="openai-image-generations"),
     path("v1/images/edits", openai_api.OpenAIEdits.as_view(), name="openai-image-edits"),
-    re_path("^openai/deployments/.+/images/generations$", openai_api.OpenAIGenerations.as_view()),
-    re_path("^openai/deployments/.+/images/edits$", openai_api.OpenAIEdits.as_view()),
+    path("openai/v1/images/generations", openai_api.OpenAIGenerations.as_view()),
+    path("openai/v1/images/edits", openai_api.OpenAIEdits.as_view()),
+    re_path("^openai/deployments/(?P<model>.+)/images/generations$", openai_api.OpenAIGenerations.as_view()),
+    re_path("^openai/deployments/(?P<model>.+)/images/edits$", openai_api.OpenAIEdits.as_view()),
 ]

@@ -1,7 +1,7 @@
 """The gateway's addresses. Those of the operations come from the table of operations.
 
 OpenAI's clients are given `base_url=…/v1`, Azure's `azure_endpoint=…` or `base_url=…/openai/v1`; this site's own pages
-call `/openai`. With `azure_endpoint` the address has a model too, but the model in the body counts.
+call `/openai`. With `azure_endpoint` the address names the model, and what the body says does not count.
 """
 
 import re
@@ -18,11 +18,12 @@ def routes_of(operation: Operation) -> Iterator[URLPattern]:
     for url in operation.paths:
         yield path(url.removeprefix("/"), view)
     if operation.deployed:
-        yield re_path(f"^{DEPLOYMENTS.removeprefix('/')}/.+/{re.escape(operation.path)}$", view)
+        yield re_path(f"^{DEPLOYMENTS.removeprefix('/')}/(?P<model>.+)/{re.escape(operation.path)}$", view)
 
 
 urlpatterns = [
     *(route for operation in OPERATIONS.values() for route in routes_of(operation)),
+    path("v1", views.ApiRoot.as_view()),
     path("v1/models", views.Models.as_view()),
     path("v1/models/<path:model_id>", views.Model.as_view()),
     path("openai/models", views.Models.as_view()),

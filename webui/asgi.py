@@ -23,6 +23,7 @@ from django.db import close_old_connections, reset_queries
 from chat.routing import websocket_urlpatterns
 from providers import runtime
 from providers.relay.lane import Gateway
+from providers.relay.operations import PREFIXES
 from webui.layers.handler import SiteHandler
 from webui.layers.origins import OwnOrigin
 from webui.layers.shutdown import close_running
@@ -36,6 +37,18 @@ request_started.disconnect(reset_queries)
 _sockets = OwnOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
 
+API_PATHS = tuple(f"{prefix.strip('/')}/" for prefix in PREFIXES)
+
+
+def _plain(scope: Any) -> Any:
+    """A call of the gateway whose path has a slash too many at its start or end, without it: clients join paths so."""
+    path = scope["path"]
+    if path[-1:] != "/" and not path.startswith("//"):
+        return scope
+    plain = path.strip("/")
+    return {**scope, "path": f"/{plain}"} if f"{plain}/".startswith(API_PATHS) else scope
+
+
 class Site:
     """Hands each scope to its layer. Servers with a lifespan protocol tell us through it when they stop."""
 
@@ -44,6 +57,7 @@ class Site:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
+            scope = _plain(scope)
             await self.http(scope, receive, send)
         elif scope["type"] == "websocket":
             await _sockets(scope, receive, send)

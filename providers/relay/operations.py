@@ -28,7 +28,7 @@ from providers.relay.serializers import (
 from providers.speech import clips, voices
 
 PREFIXES = ("/v1", "/openai", "/openai/v1")  # for OpenAI's clients, the site's own pages, Azure's newer surface
-DEPLOYMENTS = "/openai/deployments"  # for Azure's classic surface; the model in the body counts
+DEPLOYMENTS = "/openai/deployments"  # for Azure's classic surface, then the model and the path of an operation
 JSON = "application/json"
 
 WHOLE: dict[Any, OpenApiResponse] = {

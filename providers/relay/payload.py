@@ -12,11 +12,16 @@ from providers.relay.operations import Operation
 from providers.relay.rules import Body, Destination, with_params, with_user
 
 
-def read(operation: Operation, body: bytes) -> tuple[Body, bytes | None]:
-    """A body as a checked object, and the bytes that may be sent unchanged. Raises BadRequest."""
+def read(operation: Operation, body: bytes, model: str = "") -> tuple[Body, bytes | None]:
+    """A body as a checked object, and the bytes that may be sent unchanged. `model` replaces that of the body.
+
+    Raises BadRequest.
+    """
     payload, raw = json_bodies.parse_and_keep(body)
     if not isinstance(payload, dict):
         raise BadRequest(_("The body of the request must be a JSON object."), code="invalid_json")
+    if model and payload.get("model") != model:
+        payload, raw = {**payload, "model": model}, None
     operation.check(payload)
     return payload, raw
 

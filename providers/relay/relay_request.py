@@ -28,12 +28,21 @@ class RelayRequest:
 
 
 def read_request(
-    operation: str, caller: Caller, body: bytes, cookies: Mapping[str, str], *, idempotency_key: str = ""
+    operation: str,
+    caller: Caller,
+    body: bytes,
+    cookies: Mapping[str, str],
+    *,
+    idempotency_key: str = "",
+    model: str = "",
 ) -> RelayRequest:
-    """The request in a body. Raises Forbidden, before it reads the body, and BadRequest."""
+    """The request in a body; a `model` of the address replaces that of the body.
+
+    Raises Forbidden, before it reads the body, and BadRequest.
+    """
     row = OPERATIONS[operation]
     admit(caller, row.scope)
-    value, raw = payload.read(row, body)
+    value, raw = payload.read(row, body, model)
     return RelayRequest(operation, caller, value, raw=raw, cookies=cookies, idempotency_key=idempotency_key)
 
 

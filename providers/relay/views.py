@@ -111,13 +111,14 @@ class RelayView(LoopView):
 
     operation: ClassVar[Operation]
 
-    async def post(self, request: Request) -> StreamingHttpResponse:
+    async def post(self, request: Request, model: str = "") -> StreamingHttpResponse:
         relay_request = read_request(
             self.operation.name,
             caller_of(request),
             body_of(request),
             request.COOKIES,
             idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
+            model=model,
         )
         response = await calls.begin(relay_request)
         return StreamingHttpResponse(pass_on(response), status=response.status, headers=dict(response.headers))
@@ -132,8 +133,8 @@ def view_of(operation: Operation) -> type[RelayView]:
         request={operation.media_type: operation.request},
         responses={**REFUSED, **operation.answers, **FAILED},
     )
-    async def post(self: RelayView, request: Request) -> StreamingHttpResponse:
-        return await RelayView.post(self, request)
+    async def post(self: RelayView, request: Request, model: str = "") -> StreamingHttpResponse:
+        return await RelayView.post(self, request, model)
 
     return type(f"{operation.name.title()}Relay", (RelayView,), {"operation": operation, "post": post})
 
@@ -157,6 +158,15 @@ async def pass_on(response: RelayResponse) -> AsyncGenerator[bytes, None]:
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
+
+
+class ApiRoot(OpenAIView):
+    permission_classes = ()  # type: ignore[assignment]  # it tells nothing that is secret
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponse:
+        """Where things are, for clients that look at the base URL first."""
+        return _json({"object": "api", "models": "/v1/models", "description": "/api/schema"})
 
 
 class Models(OpenAIView):

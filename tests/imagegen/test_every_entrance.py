@@ -59,8 +59,10 @@ ROUTES: dict[str, dict[str, Any] | None] = {
     "api/v1/tasks/image_prompt/completions": NO_PICTURE,  # a call of the task model
     "v1/images/generations": PROMPT,
     "v1/images/edits": {**PROMPT, "images": [{"image_url": "<picture>"}]},
-    "openai/deployments/.+/images/generations": PROMPT,
-    "openai/deployments/.+/images/edits": {**PROMPT, "images": [{"image_url": "<picture>"}]},
+    "openai/v1/images/generations": PROMPT,
+    "openai/v1/images/edits": {**PROMPT, "images": [{"image_url": "<picture>"}]},
+    "openai/deployments/(?P<model>.+)/images/generations": PROMPT,
+    "openai/deployments/(?P<model>.+)/images/edits": {**PROMPT, "images": [{"image_url": "<picture>"}]},
 }
 DRAWING = [path for path, body in ROUTES.items() if body is not NO_PICTURE]
 HANDLERS = [handler.name for handler in pipeline.handlers() if type(handler).__module__.startswith("imagegen.")]
@@ -77,7 +79,7 @@ def ended(alice, make_engine):
 
 
 def post(site: Any, path: str, key: str, job: ImageJob) -> Any:
-    url = path.replace("<str:job_id>", str(job.pk)).replace(".+", "dalle")
+    url = path.replace("<str:job_id>", str(job.pk)).replace("(?P<model>.+)", "dalle")
     picture = job.files.get().url
     body = {
         name: [{"image_url": picture}] if name == "images" else picture if value == "<picture>" else value
