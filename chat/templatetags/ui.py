@@ -1,5 +1,6 @@
 """Tags and filters for templates."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join, json_script
@@ -15,6 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat import markdown, switches
+from chat.models import Chat, Message
+from chat.pages.queries import ThreadEntry
 from chat.websearch import endpoint
 
 register = template.Library()
@@ -25,6 +29,15 @@ CHAT_MODULES = (
     *(f"chat/markdown/{name}" for name in ("code", "emphasis", "formulas", "links", "maths", "render")),
     *(f"common/{name}" for name in ("api", "clipboard", "cookies", "socket", "text", "theme", "toast")),
 )
+# What the dialog for attachments offers: types, and the suffixes of texts that systems give no type of their own.
+ATTACHABLE_TYPES = (
+    *(f"image/{kind}" for kind in ("png", "jpeg", "webp", "gif", "avif", "bmp", "tiff")),
+    *("application/pdf", "application/json", "text/*"),
+)
+ATTACHABLE_TEXTS = """
+md csv tsv json jsonl log yaml yml toml ini cfg conf env xml html htm svg css scss js mjs ts tsx jsx vue py ipynb rb php
+java kt swift scala c h cpp hpp cs go rs lua pl r jl sh bat ps1 sql tex bib rst srt vtt diff patch
+"""
 register.filter("markdown", markdown.to_html)
 
 
@@ -34,6 +47,74 @@ def icon(name: str) -> SafeString:
     return format_html(
         '<svg class="icon icon-{}" aria-hidden="true"><use href="{}#{}"></use></svg>', name, static("icons.svg"), name
     )
+
+
+@register.simple_tag
+def icon_button(icons: str, label: str = "", *, action: str = "", url: str = "", **attributes: Any) -> SafeString:
+    """A button that shows nothing but icons; `label` is its name, and its tooltip where no `title` is given.
+
+    `action`: what a script does when it is pressed (`data-action`). `url`: the name of an address that it leads to;
+    with `boosted` htmx follows it, which changes the main part alone. `enabled`: whether it can be pressed.
+    `needs_script`: it cannot until a script allows it, and never when the value is empty. Every further keyword is an
+    attribute, `aria_pressed="false"`: True stands for its bare name, and what is empty is left out.
+    """
+    if "needs_script" in attributes:
+        attributes |= {"disabled": True, "data-ready": bool(attributes.pop("needs_script"))}
+    if not attributes.pop("enabled", True):
+        attributes["disabled"] = True
+    if attributes.pop("boosted", False):
+        attributes |= {"hx-boost": "true", "hx-target": "#main", "hx-sync": "#main:replace"}
+    values = {
+        "class": f"button button-icon {attributes.pop('class', '')}".strip(),
+        "href": reverse(url) if url else "",
+        "type": "" if url else attributes.pop("type", "button"),
+        "data-action": action,
+        "aria-label": label,
+        "title": attributes.pop("title", label),
+        **attributes,
+    }
+    inside = format_html_join("", "{}", ((icon(name),) for name in icons.split()))
+    return format_html("<{0}{1}>{2}</{0}>", "a" if url else "button", _attributes(values), inside)
+
+
+def _attributes(values: dict[str, Any]) -> SafeString:
+    """` aria-pressed="false" hidden` for `{"aria_pressed": "false", "hidden": True, "title": ""}`."""
+    given = ((name.replace("_", "-"), value) for name, value in values.items() if value not in (None, False, ""))
+    return format_html_join(
+        "", " {}{}", ((name, "" if value is True else format_html('="{}"', value)) for name, value in given)
+    )
+
+
+@register.simple_tag
+def demo_badge(more: str = "") -> SafeString:
+    """The mark of what comes without a provider; `more` is a further class."""
+    return format_html('<span class="{}">{}</span>', f"badge badge-warn {more}".strip(), _("Demo"))
+
+
+@register.simple_tag
+def chat_title(chat: Chat | None, temporary_id: str = "") -> str:
+    """What a chat is called where it has no title of its own."""
+    if temporary_id:
+        return _("Temporary chat")
+    return (chat.title if chat else "") or _("New chat")
+
+
+@register.simple_tag
+def styles(*names: str) -> SafeString:
+    """The style sheets of a page, `{% styles "chat/thread" "chat/prose" %}`."""
+    addresses = ((static(f"css/{name}.css"),) for name in names)
+    return format_html_join("\n", '<link rel="stylesheet" href="{}">', addresses)
+
+
+@register.simple_tag
+def htmx_config() -> SafeString:
+    """htmx's settings: without what our content policy bars, and without what it would do besides following links."""
+    settings = {
+        **dict.fromkeys(("allowEval", "allowScriptTags", "includeIndicatorStyles", "scrollIntoViewOnBoost"), False),
+        "historyCacheSize": 0,
+        "attributesToSettle": [],
+    }
+    return format_html('<meta name="htmx-config" content="{}">', json.dumps(settings))
 
 
 @register.simple_tag
@@ -69,9 +150,24 @@ def seconds(milliseconds: int) -> str:
 
 
 @register.filter
-def thought_for(milliseconds: int) -> str:
-    """`Thought for 4 s`, as the script says it while one watches."""
-    return _("Thought for {n} s").replace("{n}", str(max(1, round(milliseconds / 1000))))
+def thoughts(message: Message) -> str:
+    """What stands above the thoughts of a model: `Thought for 4 s`, as static/js/chat/replies.js writes it."""
+    if message.reasoning_ms is None:
+        return _("Thoughts")
+    return _("Thought for {n} s").replace("{n}", str(max(1, round(message.reasoning_ms / 1000))))
+
+
+@register.filter
+def version(entry: ThreadEntry) -> str:
+    """What changes whenever a message has to be drawn anew."""
+    message = entry.message
+    return f"{message.saved.timestamp()}/{message.status}/{entry.number}/{len(entry.branches)}"
+
+
+@register.simple_tag
+def attachable() -> str:
+    """The files that the browser's dialog offers, as `accept` wants them; the server looks at what they are."""
+    return ",".join((*ATTACHABLE_TYPES, *(f".{suffix}" for suffix in ATTACHABLE_TEXTS.split())))
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """Template tags of the pictures page."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.http import HttpRequest
@@ -31,6 +32,12 @@ RATIO_STEPS = 8  # the style sheet has classes for the shapes 3/8 to 24/8
 def preload_picture_modules() -> SafeString:
     addresses = ((static(f"js/{name}.js"),) for name in MODULES)
     return format_html_join("\n", '<link rel="modulepreload" href="{}">', addresses)
+
+
+@register.simple_tag
+def further_pictures(cursor: str, filters: str) -> str:
+    """The query of the next pictures that fit the filters (a query as well)."""
+    return "&".join(filter(None, (filters, urlencode({"cursor": cursor}))))
 
 
 @register.filter

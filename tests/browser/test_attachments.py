@@ -134,7 +134,7 @@ def test_what_cannot_be_attached_says_why_and_can_be_tried_again_or_removed(chat
 
     pick(page, ("huge.txt", "text/plain", b"x" * 6000), ("all.zip", "application/zip", b"PK\3\4"))
     expect(page.locator("#toasts")).to_contain_text("“huge.txt” is too large: at most 5 kB.")
-    expect(chips(page)).to_have_text(["all.zipModels cannot read this kind of file."])
+    expect(chips(page)).to_have_text(["all.zip Models cannot read this kind of file."])
     pick(page, ("refused.txt", "text/plain", b"words"))
     refused = chips(page).filter(has_text="refused.txt")
     expect(refused).to_contain_text("Your files have reached the limit.")
@@ -147,7 +147,7 @@ def test_what_cannot_be_attached_says_why_and_can_be_tried_again_or_removed(chat
     page.get_by_role("button", name="Upload refused.txt again").click()
     expect(refused).to_contain_text("0.1 kB")
     pick(page, *((f"{number}.txt", "text/plain", b"words") for number in range(20)))
-    expect(page.locator("#toasts")).to_contain_text("At most 20 files")
+    expect(page.locator("#toasts")).to_contain_text("at most 20 files")
     expect(chips(page)).to_have_count(20)
 
 
