@@ -21,6 +21,7 @@ from providers import runtime
 from providers.errors import GatewayError
 from providers.http import _aiohttp_private, failures, local
 from providers.http.bodies import PiecewiseBody
+from providers.http.decoding import PACKED_HEADERS, ErrorDecoder, encoding_of
 from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
 from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import waiting
@@ -131,7 +132,7 @@ class StreamedResponse(PiecewiseBody):
     large.
     """
 
-    __slots__ = ("_cleaner", "_failure", "_remaining", "_response", "_timed_out", "headers", "status")
+    __slots__ = ("_cleaner", "_decoder", "_failure", "_remaining", "_response", "_timed_out", "headers", "status")
 
     def __init__(self, response: aiohttp.ClientResponse, max_bytes: int | None, secrets: Secrets = NO_SECRETS) -> None:
         self._response = response
@@ -140,7 +141,11 @@ class StreamedResponse(PiecewiseBody):
         self._failure: GatewayError | None = None  # that stands behind bytes which were held back
         self.status = response.status
         self._cleaner = secrets.cleaner(error=self.status >= 400) if secrets else None
+        self._decoder: ErrorDecoder | None = None
         self.headers = secrets.clean_headers(list(response.headers.items()))
+        if self.status >= 400 and secrets and (encoding := encoding_of(self.headers)):
+            self._decoder = ErrorDecoder(encoding)
+            self.headers = [pair for pair in self.headers if pair[0].lower() not in PACKED_HEADERS]
 
     async def read_some(self) -> bytes:
         """The bytes that have arrived, waiting for some; b"" at the end of the body. Never reads ahead."""
@@ -159,6 +164,8 @@ class StreamedResponse(PiecewiseBody):
                 return held
             if not piece:
                 return cleaner.flush()
+            if self._decoder is not None:
+                piece = self._decoder.feed(piece)
             if cleaned := cleaner.feed(piece):
                 return cleaned
 

@@ -1,8 +1,10 @@
 """A server that quotes key and headers in whatever it answers: nobody sees, stores or logs them."""
 
 import base64
+import gzip
 import json
 import logging
+import zlib
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,13 +13,19 @@ from providers.models import Connection, ModelSource
 from tests.people import make_key
 from tests.providers import leaks
 from tests.providers.relay.test_every_entrance import every, world  # noqa: F401  a fixture
-from tests.upstream import RESET, Reply, frame, in_json, in_text
+from tests.upstream import RESET, Reply, frame, gzipped, in_json, in_text
 
 KEY = "sk-provider-0123456789"
 GATE = "gate-secret-value-77"
 TEAM = "design team"
 SECRETS = (KEY, GATE, TEAM, base64.b64encode(KEY.encode()).decode())
 QUOTE = f"You sent {KEY} and {GATE} as {TEAM}, {base64.b64encode(KEY.encode()).decode()}."
+
+
+def packed(encoding, body):
+    return Reply(400, {"Content-Type": "application/json", "Content-Encoding": encoding}, body)
+
+
 # How a refusal may look.
 REFUSALS = {
     "OpenAI": lambda: in_json({"error": {"message": QUOTE, "type": QUOTE, "param": QUOTE, "code": QUOTE}}, 401),
@@ -26,6 +34,8 @@ REFUSALS = {
     "OpenRouter": lambda: in_json({"error": {"message": "x", "metadata": {"raw": json.dumps({"error": QUOTE})}}}, 503),
     "a page": lambda: Reply(status=502, headers={"Content-Type": "text/html"}, steps=[f"<title>{QUOTE}</title>"]),
     "plain": lambda: in_text(QUOTE, 500),
+    "gzip": lambda: gzipped(in_json({"error": {"message": QUOTE}}, 401)),
+    "deflate": lambda: packed("deflate", zlib.compress(json.dumps({"error": QUOTE}).encode())),
     "a header": lambda: in_json({"error": {"message": "no"}}, 429, {"x-request-id": KEY, "openai-organization": GATE}),
 }
 
@@ -71,6 +81,21 @@ def test_no_form_of_refusal_tells_it(site, upstream, connection, api_key, caplog
     assert "*****" in f"{answer.text} {answer.headers}"
     assert answer.headers.get("Content-Length") in (None, str(len(answer.content)))
     nowhere(caplog, answer)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [packed("br", QUOTE.encode()), packed("zstd", QUOTE.encode()), packed("gzip", QUOTE.encode()),
+     packed("gzip", gzip.compress(b"x" * 50_000_000))],
+    ids=["br", "zstd", "not what it says", "endless"],
+)  # fmt: skip
+def test_a_refusal_that_cannot_be_unpacked_goes_on_without_its_words(site, upstream, connection, api_key, reply):
+    upstream.always(reply, path="/chat/completions")
+    body = {"model": "m1", "messages": [{"role": "user", "content": "hello"}]}
+    answer = site.session(key=api_key).post(f"{site.url}/v1/chat/completions", json=body)
+    assert answer.status_code == 400
+    assert len(answer.content) <= 2**20
+    assert leaks.told(answer.text, SECRETS) == []
 
 
 @pytest.mark.parametrize(
