@@ -8,6 +8,7 @@ process that does not run the reply. A `snapshot` replaces what the client has, 
 import asyncio
 import hashlib
 import logging
+from functools import partial
 from typing import Any, Literal, TypedDict
 
 import orjson
@@ -17,6 +18,8 @@ from chat import loop
 
 logger = logging.getLogger(__name__)
 SEND_SECONDS = 5.0  # a channel layer that hangs costs an event, never a reply
+REPEAT_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # pauses between attempts to deliver an end that was lost
+AGAIN_SECONDS = 3.0  # after which it is sent once more
 
 EventType = Literal[
     "status",  # StatusData
@@ -114,17 +117,49 @@ def plain(data: Any) -> Any:
 
 async def emit(
     user_id: object, *, type: EventType, data: Any, chat_id: object = "", message_id: object = "", seq: int = 0
-) -> None:
-    """Send an event to every socket of a person. Never raises: a client that misses one sees the gap and resumes."""
+) -> bool:
+    """Send an event to every socket of a person; False when it was lost. Never raises: a client that misses one sees
+    the gap and resumes.
+    """
     text = pack(type=type, data=data, chat_id=chat_id, message_id=message_id, seq=seq)
-    await _deliver(group_of(user_id), {"type": "chat.event", "text": text})
+    return await _deliver(group_of(user_id), {"type": "chat.event", "text": text})
 
 
-def emit_soon(user_id: object, *, type: EventType, data: Any, chat_id: object = "", message_id: object = "") -> None:
-    """The same from synchronous code, outside the count of any reply."""
-    loop.spawn(
-        lambda: emit(user_id, type=type, data=data, chat_id=chat_id, message_id=message_id), name=f"event {type}"
-    )
+async def emit_end(user_id: object, text: str) -> None:
+    """Send a packed event after which no other follows: no gap tells a client that it was lost, so it is repeated.
+
+    The channel layer may be back before the sockets listen to it again: what was lost once is sent twice.
+    """
+    message, lost = {"type": "chat.event", "text": text}, False
+    for pause in REPEAT_SECONDS:
+        if await _deliver(group_of(user_id), message):
+            break
+        lost = True
+        await asyncio.sleep(pause)
+    if lost:
+        await asyncio.sleep(AGAIN_SECONDS)
+        await _deliver(group_of(user_id), message)
+
+
+def emit_soon(
+    user_id: object,
+    *,
+    type: EventType,
+    data: Any,
+    chat_id: object = "",
+    message_id: object = "",
+    is_end: bool = False,
+) -> None:
+    """The same from synchronous code, outside the count of any reply; an end is repeated as in `emit_end`."""
+    if is_end:
+        text = pack(type=type, data=data, chat_id=chat_id, message_id=message_id)
+        loop.spawn(partial(emit_end, user_id, text), name=f"event {type}")
+        return
+
+    async def once() -> None:
+        await emit(user_id, type=type, data=data, chat_id=chat_id, message_id=message_id)
+
+    loop.spawn(once, name=f"event {type}")
 
 
 async def send_to(channel: str, text: str) -> None:
@@ -135,7 +170,11 @@ async def send_to(channel: str, text: str) -> None:
 def end_session_soon(user_id: object, session_key: str) -> None:
     """Close the sockets of one session; from synchronous code."""
     message = {"type": "session.ended", "session": digest_of(session_key)}
-    loop.spawn(lambda: _deliver(group_of(user_id), message), name="end of a session")
+
+    async def end() -> None:
+        await _deliver(group_of(user_id), message)
+
+    loop.spawn(end, name="end of a session")
 
 
 def digest_of(session_key: str) -> str:
@@ -143,10 +182,13 @@ def digest_of(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 
-async def _deliver(address: str, message: dict[str, str], *, group: bool = True) -> None:
+async def _deliver(address: str, message: dict[str, str], *, group: bool = True) -> bool:
+    """Whether the channel layer took the message."""
     layer = get_channel_layer()
     try:
         async with asyncio.timeout(SEND_SECONDS):
             await (layer.group_send(address, message) if group else layer.send(address, message))
     except Exception as error:  # each channel layer has errors of its own; none may end a reply
         logger.warning("An event for %s was lost: %s", address, error.__class__.__name__)
+        return False
+    return True

@@ -148,6 +148,8 @@ async def _run(reply: RunningReply) -> None:
     listener = asyncio.create_task(_listen(reply))
     try:
         await reply.run()
+        if not reply.is_told:
+            loop.spawn(partial(events.emit_end, reply.user_id, reply.snapshot()), name=f"end of {reply.id}")
         await asyncio.sleep(reply.store.linger)
     finally:
         runtime.state(Replies).running.pop(reply.id, None)
@@ -209,13 +211,7 @@ async def _watch(message_id: uuid.UUID) -> None:
 
 
 async def _tell_people(message: Message) -> None:
-    await events.emit(
-        message.chat.user_id,
-        type="snapshot",
-        data=snapshot_of(message),
-        chat_id=message.chat_id,
-        message_id=message.pk,
-    )
+    await events.emit_end(message.chat.user_id, _packed(message))
 
 
 def _packed(message: Message) -> str:

@@ -39,6 +39,7 @@ class RunningReply:
         self.user_id = request.user_id
         self.draft = Draft()
         self.loop = loop
+        self.is_told = False  # the channel layer took its last event
         self._task: asyncio.Task[Any] | None = None  # set when it runs
         self._stopped = False  # the person stopped it
         self._ending = False  # too late to stop it
@@ -190,7 +191,7 @@ class RunningReply:
                 "error": error,
                 "usage": draft.usage,
             }
-            await self._send("chat:completion", done)
+            self.is_told = await self._send("chat:completion", done)
 
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)
@@ -211,9 +212,9 @@ class RunningReply:
         while data := self.draft.take_unsent():
             await self._send("chat:completion", data)
 
-    async def _send(self, type: events.EventType, data: Any) -> None:
+    async def _send(self, type: events.EventType, data: Any) -> bool:
         self.draft.seq += 1
-        await events.emit(
+        return await events.emit(
             self.user_id, type=type, data=data, chat_id=self.chat_id, message_id=self.id, seq=self.draft.seq
         )
 

@@ -87,7 +87,7 @@ class JobFeed:
         """`data` is the job as the API shows it."""
         self.ended.set()
         self._call("end", data)
-        self._emit(data)
+        self._emit(data, is_end=True)
 
     def let_go(self) -> None:
         """This process ends, and tells no more of the job."""
@@ -100,8 +100,8 @@ class JobFeed:
         for listener in listeners:
             listener(kind, data)
 
-    def _emit(self, data: dict[str, Any]) -> None:
-        events.emit_soon(self.user_id, type="image:job", data={"id": str(self.job_id), **data})
+    def _emit(self, data: dict[str, Any], *, is_end: bool = False) -> None:
+        events.emit_soon(self.user_id, type="image:job", data={"id": str(self.job_id), **data}, is_end=is_end)
 
 
 def progress_facts(progress: Progress) -> dict[str, Any]:

@@ -129,6 +129,39 @@ def test_a_lost_connection_is_said_quietly_and_everything_catches_up(chat, provi
     chat.settled()
 
 
+def test_a_reply_whose_end_was_lost_is_asked_for_after_a_silence(chat, provider, alice):
+    gate, deaf, lost = Gate(), [], []
+
+    def connect(route):
+        server = route.connect_to_server()
+
+        def pass_on(text):
+            if not deaf:
+                route.send(text)
+            elif '"done":true' in text:
+                lost.append(text)
+
+        server.on_message(pass_on)
+
+    provider.says("Count", "one two three", after={1: gate})
+    chat.page.clock.install()
+    chat.page.route_web_socket("**/ws/events", connect)
+    chat.page.reload()
+    chat.write("Count")
+    gate.wait()
+    expect(chat.answer).to_have_text("one")
+
+    deaf.append(True)
+    gate.open()
+    while not lost:
+        chat.page.evaluate("0")  # Playwright hears the socket while it works for us
+    deaf.clear()
+    chat.page.clock.fast_forward("00:21")
+
+    expect(chat.answer).to_have_text("one two three")
+    chat.settled()
+
+
 def test_answer_again_keeps_the_earlier_answer_as_a_version(chat, provider):
     provider.says("A colour?", "Red.")
     provider.says("A colour?", "Green.")

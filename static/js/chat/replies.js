@@ -1,11 +1,14 @@
 // Replies that are being written: their numbered events become one text, shown where its message stands. A gap in the numbers,
-// a new socket or a message that was already growing when we came asks the server for the whole (`resume`).
+// a new socket, a message that was already growing when we came, or a long silence asks the server for the whole (`resume`).
 
 import { on, send } from "../common/socket.js";
 import { t } from "../common/text.js";
 import * as markdown from "./markdown/render.js";
 import { showSources } from "./sources.js";
 import { showFiles, showStatus } from "./status.js";
+
+const SILENT = 15_000; // milliseconds without an event after which a reply is asked for: its end may have been lost
+const LOOK_EVERY = 5_000;
 
 const replies = new Map(); // message id → reply
 const ended = new Set(); // ids whose end was seen; a late event of theirs starts nothing
@@ -23,6 +26,7 @@ export function listen({ onEnd, onChange }) {
       else askForAll(reply);
     }
   });
+  setInterval(askForSilent, LOOK_EVERY);
 }
 
 export const isRunning = (chatId) => [...replies.values()].some((reply) => reply.chatId === chatId);
@@ -49,6 +53,7 @@ export function expect(id, chatId) {
   return {
     begun() {
       reply.asking = false;
+      reply.heard = Date.now();
       if (reply.missed) askForAll(reply);
     },
     failed() {
@@ -69,6 +74,7 @@ function start(id, chatId) {
     files: [],
     waiting: false,
     drawing: false,
+    heard: Date.now(),
   };
   replies.set(id, reply);
   whenChanged();
@@ -76,7 +82,14 @@ function start(id, chatId) {
 }
 
 function askForAll(reply) {
+  reply.heard = Date.now();
   reply.waiting = send({ type: "resume", message_id: reply.id, seq: reply.seq });
+}
+
+function askForSilent() {
+  for (const reply of replies.values()) {
+    if (!reply.asking && Date.now() - reply.heard >= SILENT) askForAll(reply);
+  }
 }
 
 function receive({ chat_id: chatId, message_id: id, seq, data: { type, data } }) {
@@ -85,7 +98,7 @@ function receive({ chat_id: chatId, message_id: id, seq, data: { type, data } })
   if (type === "snapshot") {
     reply ??= start(id, chatId);
     Object.assign(reply, { seq, content: data.content, reasoning: data.reasoning ?? "", files: data.files ?? [] });
-    Object.assign(reply, { steps: data.status_history ?? [], waiting: false });
+    Object.assign(reply, { steps: data.status_history ?? [], waiting: false, heard: Date.now() });
     return data.done ? end(reply, data) : schedule(reply);
   }
   if (type === "error") return reply && data.code === "message_not_found" && end(reply, { status: "interrupted" });
@@ -93,6 +106,7 @@ function receive({ chat_id: chatId, message_id: id, seq, data: { type, data } })
   if (!reply || reply.waiting || seq <= reply.seq) return;
   if (seq !== reply.seq + 1) return askForAll(reply);
   reply.seq = seq;
+  reply.heard = Date.now();
   apply(reply, type, data);
 }
 

@@ -1,6 +1,9 @@
 """Replies over the real site: a scripted provider at one end, sockets at the other."""
 
+import threading
+
 import pytest
+from channels.layers import InMemoryChannelLayer
 
 from chat.models import Message
 from tests.chat.talk import Talker
@@ -340,6 +343,45 @@ def test_a_channel_layer_that_is_away_costs_events_and_no_reply(no_channel_layer
     chat_id, message_id = ids(talker.start())
 
     assert talker.until_over(chat_id, message_id)["content"] == "Blue."
+
+
+class LosingLayer(InMemoryChannelLayer):
+    """A channel layer that is away while `is_away`: what is sent to a group then is lost."""
+
+    is_away = False
+    lost_an_end = threading.Event()
+
+    async def group_send(self, group, message):
+        if LosingLayer.is_away:
+            if '"done":true' in message.get("text", ""):
+                LosingLayer.lost_an_end.set()
+            raise ConnectionError("away")
+        await super().group_send(group, message)
+
+
+@pytest.fixture
+def losing_layer(settings, monkeypatch):
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{__name__}.LosingLayer", "CONFIG": {"capacity": 1000}}}
+    monkeypatch.setattr(LosingLayer, "is_away", False)
+    monkeypatch.setattr(LosingLayer, "lost_an_end", threading.Event())
+    return LosingLayer
+
+
+def test_an_end_that_was_lost_is_told_once_the_channel_layer_is_back(losing_layer, talker, upstream):
+    gate = Gate()
+    upstream.answer("one two", after={1: gate})
+    tab = talker.listen()
+    _, message_id = ids(talker.start())
+    gate.wait()
+    tab.wait_for(lambda event: event["data"]["data"].get("content"))
+
+    losing_layer.is_away = True
+    gate.open()
+    assert losing_layer.lost_an_end.wait(15)
+    losing_layer.is_away = False
+
+    assert tab.until_done(message_id)["status"] == "done"
+    assert tab.text_of(message_id) == "one two"
 
 
 def test_many_replies_run_at_once(talker, upstream):
