@@ -37,7 +37,12 @@ class FlatConfigSerializer(serializers.Serializer[Any]):
     OPENAI_API_BASE_URLS = serializers.ListField(child=serializers.CharField())
     OPENAI_API_KEYS = serializers.ListField(child=serializers.CharField(allow_blank=True))
     OPENAI_API_CONFIGS = serializers.DictField(child=serializers.DictField())
-    notices = serializers.ListField(child=serializers.CharField(), read_only=True, required=False)
+
+
+class SavedConfigSerializer(FlatConfigSerializer):
+    """The form as saved, and sentences about what was dropped."""
+
+    notices = serializers.ListField(child=serializers.CharField(), required=False)
 
 
 class VerifySerializer(serializers.Serializer[Any]):
@@ -72,7 +77,7 @@ class FlatConfig(AdminView):
 
 
 class ConfigUpdate(AdminView):
-    @extend_schema(request=FlatConfigSerializer, responses={200: FlatConfigSerializer, **REFUSED})
+    @extend_schema(request=FlatConfigSerializer, responses={200: SavedConfigSerializer, **REFUSED})
     def post(self, request: Request) -> HttpResponse:
         """Replace the connections, all or nothing. A mask keeps what is stored, an empty key removes it.
 
