@@ -43,7 +43,7 @@ def _purge_jobs(sender: Any, now: "datetime", **more: Any) -> None:
 def _connection_saved(instance: Any, **more: Any) -> None:
     """Drop the headers of engines that draw through a connection which has moved: they are for its old server."""
     if instance.moved:
-        instance.dropped = (*instance.dropped, *_drop_headers(instance))
+        instance.lost_secrets = (*instance.lost_secrets, *_drop_headers(instance))
 
 
 def _connection_deleting(instance: Any, **more: Any) -> None:

@@ -255,8 +255,8 @@ def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
         if lender is not None and lender.origins() == row.origins():
             row.enter("secret", lender.secret)
         row.save()
-        if row.dropped or (lender is not None and not row.secret):
-            notices.append(f"{row.name}: {dropped_words(row.dropped or [_('key')])}")
+        if row.lost_secrets or (lender is not None and not row.secret):
+            notices.append(f"{row.name}: {dropped_words(row.lost_secrets or [_('key')])}")
     return notices
 
 

@@ -47,7 +47,7 @@ class HistoryAdmin(GuardedAdmin, SimpleHistoryAdmin, ModelAdmin):  # type: ignor
         last = obj.history.first() if change else None
         obj.version_before = last.pk if last else 0
         super().save_model(request, obj, form, change)
-        if dropped := getattr(obj, "dropped", ()):
+        if dropped := getattr(obj, "lost_secrets", ()):
             self.message_user(request, dropped_words(dropped), messages.WARNING)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -211,8 +211,8 @@ def write(entries: Sequence[Entry]) -> Saved:
         used_names.add(row.name)
         if _fill(row, entry, positions[entry.index]):
             saved.to_refresh.append(row.pk)
-        if row.dropped:
-            saved.notices.append(f"OPENAI_API_BASE_URLS.{entry.index}: {dropped_words(row.dropped)}")
+        if row.lost_secrets:
+            saved.notices.append(f"OPENAI_API_BASE_URLS.{entry.index}: {dropped_words(row.lost_secrets)}")
     return saved
 
 

@@ -32,7 +32,7 @@ class SecretRow(models.Model):
         self._entered: dict[str, set[str]] = {}  # column → itself, or the names in a mapping
         self._loaded: dict[str, Any] = {}  # the secrets as they came from the database
         self.moved = False  # whether the last save led to another origin
-        self.dropped: tuple[str, ...] = ()  # what it left behind, in words for people
+        self.lost_secrets: tuple[str, ...] = ()  # what it left behind, in words for people
         super().__init__(*args, **values)
 
     def origins(self) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class SecretRow(models.Model):
         columns = options.get("update_fields")
         fields = [self._meta.get_field(name) for name in (*self.secret_columns(), *self.audited)]
         watched = {name for field in fields for name in (field.name, field.attname)}  # type: ignore[union-attr]
-        self.moved, self.dropped = False, ()
+        self.moved, self.lost_secrets = False, ()
         if columns is None or not watched.isdisjoint(columns):
             options = self._settle(options)
             self._clean()
@@ -104,7 +104,7 @@ class SecretRow(models.Model):
         columns = options.get("update_fields")
         self.moved = before.origins() != self.origins()
         if self.moved:
-            self.dropped = self._drop()
+            self.lost_secrets = self._drop()
             if columns is not None:
                 options = {**options, "update_fields": {*columns, *self.secret_columns()}}
         elif columns is None and (lost := self._unreadable()):

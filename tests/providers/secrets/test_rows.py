@@ -82,7 +82,7 @@ def test_every_secret_is_dropped_when_the_address_leads_to_another_server(model,
     assert row.moved
     for name, value in stored(row).items():
         assert value == ({"X-Person": "{{USER_ID}}"} if name == "headers" else ""), name
-    assert row.dropped
+    assert row.lost_secrets
     assert "removed" in row.history.first().history_change_reason
 
 
@@ -121,7 +121,7 @@ def test_what_is_entered_with_the_address_stays_even_when_it_is_the_same(model):
         row.enter(name, value)
     row.save()
     assert row.moved
-    assert row.dropped == ()
+    assert row.lost_secrets == ()
     assert stored(row) == before
 
 
@@ -131,7 +131,7 @@ def test_of_headers_only_those_that_were_entered_stay():
     row.enter("headers", {"X-Old": "old-value", "X-New": "new-value"}, names={"X-New"})
     row.save()
     assert stored(row)["headers"] == {"X-New": "new-value"}
-    assert row.dropped == ("X-Old",)
+    assert row.lost_secrets == ("X-Old",)
 
 
 def test_a_stale_row_takes_no_later_key_to_its_old_address():
@@ -156,7 +156,7 @@ def test_headers_of_engines_stay_with_the_server_of_their_connection():
     connection.save()
 
     assert stored(engine)["headers"] == {"X-Person": "{{USER_ID}}"}
-    assert "e: X-Gate" in connection.dropped
+    assert "e: X-Gate" in connection.lost_secrets
     assert "X-Gate" in engine.history.first().history_change_reason
 
 
@@ -218,3 +218,19 @@ def test_the_history_says_what_decides_about_secrets():
     row.enter("headers", {f"X-Header-Number-{number}": "value" for number in range(20)})
     row.save()
     assert len(row.history.first().history_change_reason) == 100
+
+
+def test_no_attribute_of_the_rule_is_a_column_of_a_row():
+    for model in ROWS:
+        columns = {field.attname for field in model._meta.concrete_fields}
+        assert columns.isdisjoint({"moved", "lost_secrets", "_entered", "_loaded"}), model
+
+
+def test_an_engine_remembers_what_its_upstream_does_not_know_over_saves():
+    row = ImageEngine.objects.create(name="e", kind="openai", url=FIRST, secret=KEY, dropped=["seed"])
+    row.name = "renamed"
+    row.save()
+    assert ImageEngine.objects.get().dropped == ["seed"]
+    row.url = OTHERS[0]
+    row.save()
+    assert ImageEngine.objects.get().dropped == ["seed"]
