@@ -1,6 +1,5 @@
 """Checks of the installation, each with advice. `manage.py check` and the dashboard show them."""
 
-import ipaddress
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +8,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.db import OperationalError, ProgrammingError
 from django.utils.translation import gettext as _
+
+from webui import address
 
 TAG = "webui"
 
@@ -19,7 +20,7 @@ def check_address(app_configs: Any, **options: Any) -> list[CheckMessage]:
 
 
 def _address() -> Iterator[CheckMessage]:
-    public = [host for host in settings.ALLOWED_HOSTS if not _is_local(host)]
+    public = [host for host in settings.ALLOWED_HOSTS if not address.is_local(host)]
     if settings.DEBUG and public:
         yield Warning(
             _("DEBUG is on, and the site answers to %(hosts)s.") % {"hosts": ", ".join(public)},
@@ -35,7 +36,7 @@ def _address() -> Iterator[CheckMessage]:
             ),
             id="webui.W002",
         )
-    if settings.SITE_URL.startswith("http://") and not _is_local(urlsplit(settings.SITE_URL).hostname or ""):
+    if settings.SITE_URL.startswith("http://") and not address.is_local(urlsplit(settings.SITE_URL).hostname or ""):
         yield Warning(
             _("SITE_URL begins with http://."),
             hint=_("Passwords and chats travel readable for everyone on the way. Put a proxy with TLS in front."),
@@ -116,14 +117,3 @@ def check_secrets(app_configs: Any, databases: Any = None, **options: Any) -> li
             id="webui.E002",
         )
     ]
-
-
-def _is_local(host: str) -> bool:
-    """Whether a host name or pattern can only mean this machine."""
-    name = host.strip("[]").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -77,6 +77,17 @@ class User(AbstractUser):
         return "admin" if self.is_superuser else "user"
 
 
+class SiteAddress(models.Model):
+    """One row (pk 1): where an administrator last found the site; see `webui.address`."""
+
+    LONGEST = 300
+
+    origin = models.CharField(max_length=LONGEST)
+
+    def __str__(self) -> str:
+        return self.origin
+
+
 class SetupLink(models.Model):
     """A link that makes the first administrator, see `webui.accounts.setup`. Only its SHA-256 is stored."""
 

@@ -14,6 +14,7 @@ from unfold.sites import UnfoldAdminSite
 
 from imagegen.config import seeding as image_seeding
 from providers import services as provider_services
+from webui import address
 
 # Their rows show tokens of single sign-on, or repeat a person's page.
 HIDDEN_APPS = {"account", "socialaccount"}
@@ -23,6 +24,11 @@ class SiteAdmin(UnfoldAdminSite):  # type: ignore[misc]
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         models = model_or_iterable if isinstance(model_or_iterable, list | tuple) else [model_or_iterable]
         super().register([m for m in models if m._meta.app_label not in HIDDEN_APPS], admin_class, **options)
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        if request.user.is_active and request.user.is_superuser:
+            address.remember(request)
+        return bool(super().has_permission(request))
 
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Redirect to the site's sign-in page. Somebody who is signed in without permission gets a 403, not a loop."""

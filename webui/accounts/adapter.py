@@ -9,11 +9,14 @@ from allauth.socialaccount.providers.base.constants import AuthProcess
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
 
+from providers.errors import ConfigurationError
 from providers.process import waiting
 from providers.secrets import tokens
-from webui.accounts import addresses, linking, links
+from webui import address
+from webui.accounts import addresses, linking
 from webui.accounts.cookies import remember_language, remember_theme
 from webui.models import User
 
@@ -31,21 +34,47 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if message_template not in SILENT:
             super().add_message(request, level, message_template, *args, **kwargs)
 
+    def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponseBase | None:
+        """An account that a command of Django's made is one that the console vouches for."""
+        addresses.vouch_unless_own(user)
+        response: HttpResponseBase | None = super().pre_login(request, user, **kwargs)
+        return response
+
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponseBase:
         """A person's language and theme follow them to every browser."""
         response: HttpResponseBase = super().post_login(request, user, **kwargs)
+        if user.is_superuser:
+            address.remember(request)
         remember_language(response, user.preferences.get("language", ""))
         remember_theme(response, user.preferences.get("theme", ""))
         return response
 
-    def send_mail(self, *args: Any, **kwargs: Any) -> Any:
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Without the sign-up link that the library makes from the request."""
         waiting.give_back()  # a mail server takes its time
-        return super().send_mail(*args, **kwargs)
+        super().send_mail(template_prefix, email, {**context, "signup_url": ""})
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        url: str = super().get_reset_password_from_key_url(key)
-        path = url.partition("://")[2].partition("/")[2]
-        return links.absolute(f"/{path}") if settings.SITE_URL else url
+        user_id, _dash, token = key.partition("-")
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": user_id, "key": token})
+        return _origin(self.request) + path
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        path = reverse("account_confirm_email", args=[emailconfirmation.key])
+        return _origin(request) + path
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        link = _origin(self.request) + reverse("account_reset_password")
+        self.send_mail("account/email/account_already_exists", email, {"password_reset_url": link})
+
+
+def _origin(request: HttpRequest) -> str:
+    """What a link in a mail begins with. While nobody knows, a page in words is the answer instead."""
+    try:
+        return address.origin_for(request)
+    except ConfigurationError as error:
+        page = render(request, "account/no_links.html", {"message": error.message}, status=error.status)
+        raise ImmediateHttpResponse(page) from error
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]

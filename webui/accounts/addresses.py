@@ -27,6 +27,12 @@ def vouch_for(user: User) -> None:
         EmailAddress.objects.update_or_create(user=user, email=email, defaults={"verified": True, "primary": True})
 
 
+def vouch_unless_own(user: User) -> None:
+    """The same for an account that nobody made for themselves, where nobody has written it down yet."""
+    if user.email and not EmailAddress.objects.filter(user=user, primary=True).exists():
+        vouch_for(user)
+
+
 def is_unproved(user: User) -> bool:
     """Whether somebody made this account for themselves, and nothing has proved since that the address is theirs."""
     rows = EmailAddress.objects.filter(user=user, email__iexact=user.email)

@@ -8,12 +8,16 @@ from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.urls import reverse
 
+from webui import address
 from webui.models import User
 
 
 def absolute(path: str) -> str:
-    """`path` as people can open it: below SITE_URL, or where this machine last served when that is not set."""
-    return f"{settings.SITE_URL or _last_served() or 'http://127.0.0.1:8000'}{path}"
+    """`path` as people can open it, for the console: below SITE_URL, where an administrator last found the site, or
+    where this machine last served.
+    """
+    origin = settings.SITE_URL or address.used_by_administrator() or _last_served() or "http://127.0.0.1:8000"
+    return f"{origin}{path}"
 
 
 def remember_served(address: str) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account.utils import perform_login
-from allauth.account.views import PasswordChangeView, PasswordResetView, PasswordSetView
+from allauth.account.views import PasswordChangeView, PasswordResetView, PasswordSetView, SignupView
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -23,7 +23,8 @@ from django.views.i18n import set_language as django_set_language
 
 from chat.services import set_preferences
 from providers import services as provider_services
-from providers.errors import Conflict, NotFound
+from providers.errors import ConfigurationError, Conflict, NotFound
+from webui import address
 from webui.accounts import linking, queries, setup
 from webui.accounts.cookies import remember_language, remember_theme
 from webui.accounts.forms import KeyForm, LinkForm, ProfileForm, SetupForm
@@ -45,6 +46,7 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
             )
         except NotFound as error:
             raise Http404 from error
+        address.remember(request)
         set_preferences(user.pk, {"language": get_language() or settings.LANGUAGE_CODE})
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
         return redirect("/")
@@ -114,14 +116,32 @@ class SetPassword(PasswordSetView):  # type: ignore[misc]
     extra_context = {"section": "password", "first": True}  # noqa: RUF012
 
 
-class ResetPassword(PasswordResetView):  # type: ignore[misc]
+class SendsLinks:
+    """Stands before a view whose answer is a mail with a link. Whether it can be made is known before anybody's
+    address is looked at, so the answer says nothing about that.
+    """
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if settings.EMAIL_ENABLED:
+            try:
+                address.origin_for(request)
+            except ConfigurationError as error:
+                return render(request, "account/no_links.html", {"message": error.message}, status=error.status)
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return response
+
+
+class SignUp(SendsLinks, SignupView):  # type: ignore[misc]
+    """Where mail can be sent, the address is proved with a link."""
+
+
+class ResetPassword(SendsLinks, PasswordResetView):  # type: ignore[misc]
     """By e-mail when the site can send any; otherwise the page says whom to ask."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not settings.EMAIL_ENABLED:
             return render(request, "account/password_reset_ask.html")
-        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
-        return response
+        return super().dispatch(request, *args, **kwargs)
 
 
 @login_required
@@ -142,9 +162,17 @@ def keys(request: HttpRequest) -> HttpResponse:
         "keys": queries.keys_of(user),
         "new_key": new_key,
         "now": timezone.now(),
-        "base_url": f"{settings.SITE_URL or request.build_absolute_uri('/').rstrip('/')}/v1",
+        "base_url": f"{_origin(request)}/v1",
     }
     return render(request, "settings/keys.html", context)
+
+
+def _origin(request: HttpRequest) -> str:
+    """For a page that shows it to whoever asked: their own address does where nothing better is known."""
+    try:
+        return address.origin_for(request)
+    except ConfigurationError:
+        return str(request.build_absolute_uri("/")).rstrip("/")
 
 
 @login_required

@@ -28,7 +28,9 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelect2Multiple
 from chat.models import Chat
 from providers.admin.conflicts import GuardedAdmin
 from providers.admin.rights import may_change_group, may_speak_for
+from providers.errors import ConfigurationError
 from providers.models import ClientKey
+from webui import address
 from webui.accounts import addresses, links, services
 from webui.models import User
 
@@ -247,10 +249,11 @@ class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
         return bool(request.user.has_perm("providers.view_chatmodel"))
 
     def _show_link(self, request: HttpRequest, user: User) -> None:
-        from django.conf import settings
-
-        path = links.password_path(user)
-        link = links.absolute(path) if settings.SITE_URL else request.build_absolute_uri(path)
+        try:
+            link = address.origin_for(request) + links.password_path(user)
+        except ConfigurationError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return
         words = _(
             "Give %(person)s this link to choose a password. It works once, within three days, and is not shown again:"
         )

@@ -6,6 +6,7 @@ from typing import TextIO
 from django.conf import settings
 from django.core.management.base import OutputWrapper
 
+from webui import address
 from webui.accounts import links, setup
 
 
@@ -18,12 +19,17 @@ def site_address(sock: socket.socket) -> str:
 
 
 def print_banner(out: TextIO | OutputWrapper, sock: socket.socket, server: str, workers: int) -> None:
-    address = site_address(sock)
-    links.remember_served(address)
+    served = site_address(sock)
+    links.remember_served(served)
     processes = f", {workers} processes" if workers > 1 else ""
-    out.write(f"\n{settings.SITE_NAME} answers at {address} ({server}{processes}). Ctrl-C stops it.\n")
+    out.write(f"\n{settings.SITE_NAME} answers at {served} ({server}{processes}). Ctrl-C stops it.\n")
+    if address.is_uncertain():
+        out.write(
+            "SITE_URL is not set, and the site answers to more than one name. Set it: links in mails begin with\n"
+        )
+        out.write("the address that an administrator used last.\n")
     if not setup.administrator_exists():
-        link = f"{settings.SITE_URL or address}{setup.new_link()}"
+        link = f"{settings.SITE_URL or served}{setup.new_link()}"
         out.write("\nThere is no administrator yet. Set the site up here (this link works once, for 24 hours):\n")
         out.write(f"  {link}\n")
     out.flush()

@@ -227,3 +227,23 @@ def test_a_provider_that_does_not_verify_is_not_enough(client, openid, with_mail
     come_in(client, openid)
     assert (signed_in(client) is not None) is enters
     assert len(mail.outbox) == (0 if enters else 1)
+
+
+@pytest.mark.django_db
+def test_an_account_of_djangos_own_command_signs_in_at_once(client, with_mail):
+    call_command("createsuperuser", email=ADDRESS, interactive=False)
+    boss = User.objects.get()
+    boss.set_password(PASSWORD)
+    boss.save()
+    assert client.post("/accounts/login/", {"login": ADDRESS, "password": PASSWORD})["Location"] == "/"
+    assert not addresses.is_unproved(boss)
+
+
+@pytest.mark.django_db
+def test_who_has_to_prove_an_address_is_told_when_no_link_can_be_sent(client, settings):
+    prepare(settings)
+    settings.EMAIL_ENABLED, settings.ACCOUNT_EMAIL_VERIFICATION = True, "mandatory"
+    settings.ALLOWED_HOSTS = ["*"]
+    answer = client.post("/accounts/login/", {"login": ADDRESS, "password": PASSWORD})
+    assert answer.status_code == 503
+    assert "does not know its own address" in answer.content.decode()
