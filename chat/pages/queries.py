@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Greatest, Left, Lower, StrIndex, Substr
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,6 +23,8 @@ OWNERS_ONLY = ("reasoning", "connection", "usage", "error", "options")
 THREAD_SIZE = 20  # messages a thread shows at first, and at each step upwards
 LIST_SIZE = 40  # chats the sidebar shows at first, and at each step downwards
 SNIPPET = 80  # characters of a message that a search shows
+AROUND = 600  # characters of a message that a search reads
+SHOWN = 50_000  # characters of a text that a page shows unless it is asked for the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class ThreadEntry:
     message: Message
     branches: tuple[UUID, ...]
     model_name: str
+    is_cut: bool = False  # the message holds only the beginning of its texts
 
     @property
     def number(self) -> int:
@@ -64,6 +68,7 @@ class SharedEntry:
     model_name: str
     files: list[dict[str, Any]]
     steps: list[dict[str, Any]]
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +115,12 @@ def thread(chat: Chat, *, before: UUID | None = None) -> Thread:
     return Thread(_entries(outline, shown), earlier=shown[0].pk if len(branch) > len(shown) else None)
 
 
-def entry(message: Message) -> ThreadEntry:
-    """One message with its alternatives. One query."""
+def entry(message: Message, *, whole: bool = False) -> ThreadEntry:
+    """One message with its alternatives; with its texts in full length if `whole`. One query."""
     siblings = message.chat.messages.filter(parent_id=message.parent_id, role=message.role).order_by("created", "pk")
     name = _model_names().get(message.model, message.model)
-    return ThreadEntry(message, tuple(siblings.values_list("pk", flat=True)), name)
+    is_cut = not whole and _cut(message, message.content, message.reasoning)
+    return ThreadEntry(message, tuple(siblings.values_list("pk", flat=True)), name, is_cut)
 
 
 def lone_entries(messages: Iterable[Message]) -> list[ThreadEntry]:
@@ -127,29 +133,60 @@ def _entries(outline: Iterable[Message], shown: list[Message]) -> list[ThreadEnt
     alternatives: dict[tuple[UUID | None, str], list[UUID]] = {}
     for message in outline:
         alternatives.setdefault((message.parent_id, message.role), []).append(message.pk)
-    rows = Message.objects.in_bulk([message.pk for message in shown])
+    beginnings = {name: Left(name, SHOWN + 1) for name in ("content", "reasoning")}
+    rows = _cut_rows(Message.objects.all(), [message.pk for message in shown], beginnings)
     present = [rows[message.pk] for message in shown if message.pk in rows]
     names = _model_names()
     return [
-        ThreadEntry(row, tuple(alternatives[row.parent_id, row.role]), names.get(row.model, row.model))
-        for row in present
+        ThreadEntry(row, tuple(alternatives[row.parent_id, row.role]), names.get(row.model, row.model), is_cut)
+        for row, is_cut in present
     ]
 
 
-def shared_thread(share: Share, *, number: int = 1) -> SharedThread:
-    """A page of what readers see, counted from 1. Three queries."""
+def _cut_rows(
+    messages: QuerySet[Message], keys: list[UUID], beginnings: dict[str, Left]
+) -> dict[UUID, tuple[Message, bool]]:
+    """The messages by id, with the beginnings of their texts, and whether these are longer. One query."""
+    query = messages.defer(*beginnings).annotate(**{f"{name}_beginning": part for name, part in beginnings.items()})
+    return {key: (row, _cut(row, *_beginnings(row, beginnings))) for key, row in query.in_bulk(keys).items()}
+
+
+def _beginnings(row: Message, names: Iterable[str]) -> list[str]:
+    return [getattr(row, f"{name}_beginning") for name in names]
+
+
+def _cut(message: Message, content: str, reasoning: str = "") -> bool:
+    """Give the message the beginnings of these texts; returns whether one is longer. The message is not saved again."""
+    message.content, message.reasoning = content[:SHOWN], reasoning[:SHOWN]
+    return max(len(content), len(reasoning)) > SHOWN
+
+
+def shared_thread(share: Share, *, number: int = 1, whole: UUID | None = None) -> SharedThread:
+    """A page of what readers see, counted from 1, with the message `whole` in full length. Three or four queries."""
     messages = access.readable(share)
     start = (number - 1) * SHARED_SIZE
     shown = messages[start : start + SHARED_SIZE]
     has_more = start + SHARED_SIZE < len(messages)
-    return SharedThread(shared_entries(share, shown), earlier=number - 1, later=number + 1 if has_more else 0)
+    keys = [message.pk for message in shown if message.pk != whole]
+    rows = _cut_rows(Message.objects.defer(*OWNERS_ONLY), keys, {"content": Left("content", SHOWN + 1)})
+    if len(keys) < len(shown):
+        rows |= _whole_rows([message.pk for message in shown if message.pk == whole])
+    entries = _shared_entries(share, shown, rows)
+    return SharedThread(entries, earlier=number - 1, later=number + 1 if has_more else 0)
 
 
 def shared_entries(share: Share, messages: list[Message]) -> list[SharedEntry]:
-    """These messages as readers see them. Two queries."""
-    rows = Message.objects.defer(*OWNERS_ONLY).in_bulk([message.pk for message in messages])
+    """These messages as readers see them, in full length. Two queries."""
+    return _shared_entries(share, messages, _whole_rows([message.pk for message in messages]))
+
+
+def _whole_rows(keys: list[UUID]) -> dict[UUID, tuple[Message, bool]]:
+    return {key: (row, False) for key, row in Message.objects.defer(*OWNERS_ONLY).in_bulk(keys).items()}
+
+
+def _shared_entries(share: Share, messages: list[Message], rows: dict[UUID, tuple[Message, bool]]) -> list[SharedEntry]:
     present = [rows[message.pk] for message in messages if message.pk in rows]
-    listed = {access.as_uuid(pk) for message in present for pk in access.listed_files(message)}
+    listed = {access.as_uuid(pk) for message, _is_cut in present for pk in access.listed_files(message)}
     # Other files that a message lists are not its owner's, or not of this chat, and would not be served.
     servable = File.objects.filter(chat_id=share.chat_id, owner_id=share.chat.user_id, pk__in=listed)
     file_ids = {str(pk) for pk in servable.values_list("pk", flat=True)}
@@ -160,8 +197,9 @@ def shared_entries(share: Share, messages: list[Message]) -> list[SharedEntry]:
             names.get(message.model, message.model),
             [_without_provenance(file) for file in message.files if _is_listed(file, file_ids)],
             [{"description": "", "done": True, "sources": step["sources"]} for step in _steps_with_sources(message)],
+            is_cut,
         )
-        for message in present
+        for message, is_cut in present
     ]
 
 
@@ -186,8 +224,10 @@ def sidebar_page(user: Person, *, words: str = "", cursor: str = "") -> SidebarP
     """The person's chats, newest first; with `words`, those whose title or messages contain them. One query."""
     chats = search.chats_of(user, words).select_related("share")
     if words:
+        position = StrIndex(Lower("content"), Lower(Value(words)))
+        around = Substr("content", Greatest(position - AROUND // 3, 1), AROUND)
         matches = Message.objects.filter(chat=OuterRef("pk"), content__icontains=words).order_by("-created")
-        chats = chats.annotate(match=Subquery(matches.values("content")[:1]))
+        chats = chats.annotate(match=Subquery(matches.values(around=around)[:1]))
     shown, next_cursor = cursors.page_of(chats, cursor, by="updated", size=LIST_SIZE)
     rows = [SidebarRow(chat, _snippet(getattr(chat, "match", None) or "", words)) for chat in shown]
     today, end = timezone.localdate(), cursors.parsed(cursor)

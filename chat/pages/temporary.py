@@ -8,7 +8,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from chat import serializers
+from chat import markdown, serializers
 from chat.api import ChatView
 from chat.pages import queries, views
 from chat.temporary import services
@@ -24,5 +24,5 @@ class RenderMessages(ChatView):
         )
         # REST framework's request passes on whatever templates ask of Django's.
         page_request = cast("HttpRequest", request)
-        with timezone.override(views.zone_of(page_request)):
+        with timezone.override(views.zone_of(page_request)), markdown.one_page():
             return render(page_request, "chat/_turns.html", {"thread": queries.Thread(queries.lone_entries(messages))})

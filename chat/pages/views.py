@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from chat import access, choice, pipeline, serializers, services, switches
+from chat import access, choice, markdown, pipeline, serializers, services, switches
 from chat.models import Chat
 from chat.pages import queries, welcome
 from chat.temporary import new_chat_id
@@ -42,7 +42,7 @@ def _for_people(view: View) -> View:
         if not request.user.is_authenticated:
             # A part cannot show a login page: the script that asked for it reloads the page when it sees the 401.
             return HttpResponse(status=401) if _is_part(request) else redirect_to_login(request.get_full_path())
-        with timezone.override(zone_of(request)):
+        with timezone.override(zone_of(request)), markdown.one_page():
             try:
                 return view(request, *args, **kwargs)
             except NotFound as error:
@@ -68,14 +68,16 @@ def show_chat(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
 def thread_part(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
     """The end of the shown branch, or with `?before=` the stretch above that message."""
     chat = access.chat_for(request.user, chat_id)
-    thread = queries.thread(chat, before=_uuid(request.GET.get("before", "")))
+    thread = queries.thread(chat, before=as_uuid(request.GET.get("before", "")))
     return render(request, "chat/_turns.html", {"chat": chat, "thread": thread})
 
 
 @page
 def message_part(request: HttpRequest, chat_id: UUID, message_id: UUID) -> HttpResponseBase:
+    """A message; with `?whole=1` all of it, however long it is."""
     message = access.message_for(request.user, message_id, chat_id=chat_id)
-    return render(request, "chat/messages/_message.html", {"chat": message.chat, "entry": queries.entry(message)})
+    entry = queries.entry(message, whole="whole" in request.GET)
+    return render(request, "chat/messages/_message.html", {"chat": message.chat, "entry": entry})
 
 
 @page
@@ -114,7 +116,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
     if chat is None:
         context |= {"starters": welcome.starters(caller), "steps": welcome.steps(caller)}
     else:
-        context["thread"] = queries.thread(chat, before=_uuid(request.GET.get("before", "")))
+        context["thread"] = queries.thread(chat, before=as_uuid(request.GET.get("before", "")))
     if _wants_main_only(request):
         answer = render(request, "chat/_main.html", context)
     else:
@@ -146,7 +148,7 @@ def zone_of(request: HttpRequest) -> ZoneInfo | None:
         return None
 
 
-def _uuid(text: str) -> UUID | None:
+def as_uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:

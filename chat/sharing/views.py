@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 
 from chat import access
 from chat.pages import queries
-from chat.pages.views import action, page
+from chat.pages.views import action, as_uuid, page
 from chat.sharing import services
 from chat.sharing.api import origin_of
 from providers.errors import NotFound, TooLarge
@@ -45,6 +45,7 @@ def continue_shared(request: HttpRequest, share_id: UUID) -> HttpResponseBase:
 def _shared_page(request: HttpRequest, share_id: UUID, *, refused: str = "") -> HttpResponseBase:
     share = access.share_for(share_id)
     number = request.GET.get("page", "")[:6]
-    thread = queries.shared_thread(share, number=max(1, int(number)) if number.isdecimal() else 1)
+    whole = as_uuid(request.GET.get("whole", ""))
+    thread = queries.shared_thread(share, number=max(1, int(number)) if number.isdecimal() else 1, whole=whole)
     context = {"share": share, "chat": share.chat, "thread": thread, "refused": refused}
     return render(request, "chat/sharing/page.html", context, status=413 if refused else 200)

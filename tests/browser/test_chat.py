@@ -6,6 +6,7 @@ import threading
 import pytest
 from playwright.sync_api import expect
 
+from chat.models import Chat, Message
 from chat.pipeline import Handler, Toggle
 from tests import people
 from tests.browser.chat_page import ChatPage
@@ -434,3 +435,17 @@ def test_a_greeting_taller_than_the_window_is_read_from_its_head(open_page, prov
     expect(chat.field).to_be_enabled()
     expect(chat.page.get_by_role("heading", name="Hello, Alice")).to_be_in_viewport(ratio=1)
     expect(chat.page.get_by_role("button", name="Jump to latest")).to_be_hidden()
+
+
+def test_the_whole_of_a_very_long_answer_is_shown_on_request(open_page, connection, alice):
+    stored = Chat.objects.create(user=alice, title="Long")
+    question = Message.objects.create(chat=stored, role="user", content="Q")
+    long = "```js\nreturn 1;\n```\n\n" + "**bold** " * 6_000
+    stored.leaf = Message.objects.create(chat=stored, parent=question, role="assistant", content=long, model="m1")
+    stored.save()
+    chat = ChatPage(open_page(alice)).open(f"/c/{stored.pk}")
+    expect(chat.answer.locator("strong")).to_have_count(0)
+    chat.page.get_by_role("button", name="Show all of it").click()
+    expect(chat.answer.locator("strong")).to_have_count(6_000)
+    expect(chat.answer.locator(".hljs-keyword")).to_have_text("return")
+    expect(chat.page.get_by_role("button", name="Show all of it")).to_have_count(0)

@@ -49,12 +49,12 @@ document.addEventListener("htmx:afterSwap", ({ target }) => {
 document.addEventListener("htmx:historyRestore", openMain);
 let fromEnd;
 document.addEventListener("htmx:beforeSwap", ({ target }) => {
-  if (target.matches(".earlier")) fromEnd = scroll.place();
+  fromEnd = target.matches(".earlier") ? scroll.place() : undefined;
 });
 document.addEventListener("htmx:load", ({ target }) => {
-  if (!target.closest("#thread") || fromEnd === undefined) return;
+  if (!target.closest("#thread")) return;
   thread.prepare(target);
-  scroll.restore(fromEnd);
+  if (fromEnd !== undefined) scroll.restore(fromEnd);
 });
 
 socket.connect();

@@ -32,9 +32,10 @@ export function open() {
   prepare(element());
 }
 
-/** New elements: buttons for code, formulas, and the replies among them that still grow. */
+/** New elements: buttons for code, formulas, what htmx follows, and the replies among them that still grow. */
 export function prepare(root) {
   markdown.decorate(root);
+  window.htmx?.process(root);
   const articles = root.matches(".message") ? [root] : root.querySelectorAll(".message[data-message]");
   for (const article of articles) {
     if (RUNNING.includes(article.dataset.status)) replies.adopt(article, chatId());

@@ -1,13 +1,18 @@
 """The pages and their parts, as the server renders them."""
 
 import datetime
+import re
 import uuid
+from unittest import mock
 
 import pytest
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from chat.models import Chat, Message
+from chat import markdown
+from chat.models import Chat, Message, Share
 from chat.pages import queries
 from tests.queries import assert_queries_do_not_grow
 
@@ -319,3 +324,67 @@ def test_queries_of_the_picker_do_not_grow(client_of, alice, connection):
             ModelSource.objects.create(model=model, connection=connection, upstream_id=f"more-{number}")
 
     assert_queries_do_not_grow(lambda: page.get("/models", headers=PART), grow)
+
+
+# --- Very long messages -----------------------------------------------------------------------------------------------
+
+LONG = "**bold** " * 6_000
+SHORT = "**short**"
+
+
+@pytest.fixture
+def long_chat(alice):
+    chat = Chat.objects.create(user=alice, title="Long")
+    add_turn(chat, LONG, LONG, reasoning=LONG)
+    add_turn(chat, SHORT, SHORT)
+    return chat
+
+
+@pytest.mark.parametrize("address", ["/c/{chat}", "/c/{chat}/thread"])
+def test_a_very_long_message_is_not_rendered_with_the_page(client_of, alice, long_chat, address):
+    page = client_of(alice)
+    with mock.patch.object(markdown.render, "_render", side_effect=markdown.render._render) as rendered:
+        html = page.get(address.format(chat=long_chat.pk)).content.decode()
+    assert [call.args[0] for call in rendered.call_args_list] == [SHORT]
+    assert html.count("Only its beginning is shown") == 2
+    assert html.count("**bold** ") < 3 * queries.SHOWN / len("**bold** ")
+
+
+def test_the_whole_of_a_very_long_message_is_shown_on_request(client_of, alice, long_chat):
+    message = long_chat.messages.filter(role="assistant").earliest("created")
+    part = f"/c/{long_chat.pk}/messages/{message.pk}"
+    page = client_of(alice)
+    assert "Only its beginning is shown" in page.get(part).content.decode()
+    html = page.get(f"{part}?whole=1").content.decode()
+    assert "Only its beginning is shown" not in html
+    assert html.count("<strong>bold</strong>") == 6_000
+    assert LONG in html  # to be copied, and the reasoning
+
+
+def test_only_the_beginnings_of_long_texts_are_read_from_the_database(alice, long_chat):
+    rows = [entry.message for entry in queries.thread(long_chat).entries]
+    assert max(len(row.content) for row in rows) == max(len(row.reasoning) for row in rows) == queries.SHOWN
+    with CaptureQueriesContext(connection) as captured:
+        list(queries.thread(long_chat).entries)
+    assert not any(re.search(r'[ ,]"chat_message"."(content|reasoning)"', query["sql"]) for query in captured)
+
+
+def test_a_shared_page_shows_a_very_long_message_on_request(client_of, alice, bob, long_chat):
+    share = Share.objects.create(chat=long_chat, leaf=long_chat.leaf)
+    message = long_chat.messages.filter(role="assistant").earliest("created")
+    reader = client_of(bob)
+    html = reader.get(f"/s/{share.pk}").content.decode()
+    assert html.count("Only its beginning is shown") == 2
+    assert f"?page=1&amp;whole={message.pk}#m-{message.pk}" in html
+    html = reader.get(f"/s/{share.pk}?page=1&whole={message.pk}").content.decode()
+    assert html.count("Only its beginning is shown") == 1
+    assert html.count("<strong>bold</strong>") == 6_000
+    assert len(reader.get(f"/api/v1/shared/{share.pk}").json()["messages"][0]["content"]) == len(LONG)
+
+
+def test_a_search_reads_the_words_and_what_stands_around_them(alice):
+    chat = make_chat(alice, turns=0)
+    add_turn(chat, "hello", "x " * 50_000 + "The Needle in it" + " y" * 50_000)
+    (section,) = queries.sidebar_page(alice, words="needle").sections
+    assert "x The Needle in it y" in section.rows[0].snippet
+    assert len(section.rows[0].chat.match) == queries.AROUND
