@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from imagegen.engines import ENGINES
+from providers.addresses import without_credentials
 from providers.fields import EncryptedTextField
 from providers.http.policy import origin
 from providers.models import Connection, ServerRow
@@ -76,6 +77,16 @@ class ImageEngine(ServerRow):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """A user name and password in the address become a header: they are encrypted there, and shown to nobody."""
+        self.url, credential = without_credentials(self.url)
+        if credential:
+            others = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
+            self.enter("headers", {**others, "Authorization": credential}, names={"Authorization"})
+            if options.get("update_fields") is not None:
+                options["update_fields"] = {*options["update_fields"], "url", "headers"}
+        super().save(*args, **options)
 
     def origins(self) -> tuple[str, ...]:
         """The origin of its own server, and of its connection, which gets the headers too."""

@@ -1,6 +1,7 @@
 """The check of base URLs. Container names (`http://ollama:11434/v1`) are allowed as domains are."""
 
-from urllib.parse import urlsplit
+import base64
+from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -21,3 +22,19 @@ def validate_base_url(value: str) -> None:
         raise ValidationError(_("Write the key into its own field, not into the address."), "credentials")
     if parts.query or parts.fragment:
         raise ValidationError(_("The address ends before “?” and “#”."), "query")
+
+
+def without_credentials(url: str) -> tuple[str, str]:
+    """An address without user name and password, and the value of the header `Authorization` that says the same.
+
+    The second is empty where the address holds none.
+    """
+    try:
+        parts = urlsplit(url)
+        user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    except ValueError:
+        return url, ""
+    if not user and not password:
+        return url, ""
+    plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return plain, f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"

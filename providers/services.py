@@ -72,6 +72,8 @@ def update_connections(rows: QuerySet[Connection], **values: Any) -> int:
 
     A plain `update` of a prefix or of model ids would leave the models under their old ids.
     """
+    if values.keys() & {*Connection.audited, *Connection.secret_columns()}:
+        raise ValueError("Addresses and secrets are written by the rows' own save, which keeps their rule.")
     with versioning.exclusive():
         ids = list(rows.values_list("pk", flat=True))
         count = Connection.objects.filter(pk__in=ids).update(**values)

@@ -88,7 +88,10 @@ class ImageEngineForm(ServerForm):
             "name": gettext_lazy("What people choose by: “Studio”, “Fast drafts”."),
             "purpose": gettext_lazy("What people may use this engine for."),
             "connection": gettext_lazy("Uses the address and key of this connection instead of its own."),
-            "url": gettext_lazy("https://api.openai.com/v1, http://comfyui:8188, http://sd:7860 …"),
+            "url": gettext_lazy(
+                "https://api.openai.com/v1, http://comfyui:8188, http://sd:7860 … A user name and password in it "
+                "become a header, which is kept encrypted."
+            ),
             "version": gettext_lazy("Azure’s api-version; empty elsewhere."),
             "method": gettext_lazy("Gemini: predict or generateContent; empty chooses by model."),
             "model": gettext_lazy("Used when a request names none. Empty: the default of the engine."),

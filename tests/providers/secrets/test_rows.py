@@ -1,14 +1,18 @@
 """Secrets are for the address that they were entered for, in every row that holds both."""
 
+import ast
+
 import pytest
 from django.apps import apps
 from django.db import connection as database
 
 from chat.models import ChatSettings
 from imagegen.models import ImageEngine
+from providers import services
 from providers.fields import EncryptedMappingField, EncryptedTextField
 from providers.models import Connection
 from providers.secrets.rows import SecretRow
+from tests.fixtures.process import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -234,3 +238,28 @@ def test_an_engine_remembers_what_its_upstream_does_not_know_over_saves():
     row.url = OTHERS[0]
     row.save()
     assert ImageEngine.objects.get().dropped == ["seed"]
+
+
+def test_a_password_in_the_address_of_an_engine_becomes_a_header():
+    row = ImageEngine.objects.create(name="e", kind="comfyui", url="http://studio:w%40rd@first.example:8188/base")
+    assert row.url == "http://first.example:8188/base"
+    assert stored(row)["headers"] == {"Authorization": "Basic c3R1ZGlvOndAcmQ="}
+    row.url = "http://studio:other@second.example:8188"
+    row.save(update_fields=["url"])
+    assert ImageEngine.objects.get().url == "http://second.example:8188"
+    assert stored(row)["headers"] == {"Authorization": "Basic c3R1ZGlvOm90aGVy"}
+
+
+def test_no_code_writes_an_address_past_the_save():
+    columns = {name for model in ROWS for name in (*model.address_columns, *model.secret_columns())} - {"connection"}
+    found = []
+    for app in ("providers", "chat", "imagegen", "webui"):
+        for path in (ROOT / app).rglob("*.py"):
+            if "migrations" in path.parts:
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "update":
+                    found += [(path.name, keyword.arg) for keyword in node.keywords if keyword.arg in columns]
+    assert found == []
+    with pytest.raises(ValueError, match="own save"):
+        services.update_connections(Connection.objects.all(), base_url=OTHERS[0])
