@@ -77,7 +77,7 @@ def connection_saved(
 ) -> None:
     from providers.catalogue import discovery  # late: it loads the HTTP libraries, which most commands never need
 
-    if not raw and (update_fields is None or update_fields & discovery.SETTLED_COLUMNS):
+    if not raw and (update_fields is None or instance.moved or update_fields & discovery.SETTLED_COLUMNS):
         discovery.settle(instance)
 
 

@@ -29,7 +29,7 @@ from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
 from providers.process import waiting
 from providers.upstream import kinds, model_lists
 from providers.upstream.headers import headers_for, headers_for_blocking, secrets_in
-from providers.upstream.model_lists import ListedModel
+from providers.upstream.model_lists import ListedModel, ListReader
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 30.0  # seconds between two checks whether a list is old
 # Columns of a connection whose change gives models other ids or replaces the list (`settle`).
@@ -181,9 +181,14 @@ def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
 
 
 def settle(row: Connection) -> None:
-    """Update the models after an edit of a connection, without network: new prefix, entered model ids."""
+    """Update the models after an edit of a connection, without network: new prefix, entered model ids, another server.
+
+    What the old server listed is not offered until the new one lists it; settings of the models stay.
+    """
     if row.model_ids:
         store(row.pk, model_lists.static_list(row.model_ids), keep_raw=True)
+    elif row.moved:
+        store(row.pk, [])
     elif any(
         public_id != public_id_of(row.prefix_id, upstream_id)
         for upstream_id, public_id in row.sources.values_list("upstream_id", "model__public_id")
@@ -223,11 +228,12 @@ def list_models(row: Connection, *, by: Caller | None = None) -> list[ListedMode
 
 def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[ListedModel]:
     """Ask a server for its list, in this thread. Raises GatewayError."""
-    for url, options in _list_calls(facts, kinds.of(facts).list_urls(facts), headers_for_blocking(facts, caller=by)):
-        answer = http.request("GET", url, **options)
-        if answer.status != 404:
-            break
-    return model_lists.read_list(answer.status, answer.content, answer.headers)
+    options = _list_options(facts, headers_for_blocking(facts, caller=by))
+    pages = ListReader(kinds.of(facts).list_urls(facts))
+    while pages.url is not None:
+        answer = http.request("GET", pages.url, **options)
+        pages.take(answer.status, answer.content, answer.headers)
+    return pages.models()
 
 
 def probe(facts: ConnectionFacts, *, by: Caller | None = None) -> int | None:
@@ -245,38 +251,36 @@ def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.Bl
     """The response of a server to a check: the refusal of the key, where the list does not check it, else the list."""
     headers = headers_for_blocking(facts, caller=by)
     proof_url = kinds.proof_url(facts)
-    for url, options in _list_calls(facts, [proof_url] if proof_url is not None else [], headers):
-        proof = http.request("GET", url, **options)
+    options = _list_options(facts, headers)
+    if proof_url is not None:
+        proof = http.request("GET", proof_url, **options)
         if proof.status in (401, 403):
             return proof
-    for url, options in _list_calls(facts, kinds.probe_urls(facts), headers):
-        answer = http.request("GET", url, **options)
-        if answer.status != 404:
-            break
+    pages = ListReader(kinds.probe_urls(facts))
+    answer = http.request("GET", str(pages.url), **options)
+    while pages.leads_on(answer.status, answer.headers):
+        answer = http.request("GET", str(pages.url), **options)
     return answer
 
 
 async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
     """Ask a server for its list, on the event loop, without a caller. Raises GatewayError."""
-    for url, options in _list_calls(facts, kinds.of(facts).list_urls(facts), await headers_for(facts)):
-        async with http.stream("GET", url, **options) as answer:
+    options = _list_options(facts, await headers_for(facts))
+    pages = ListReader(kinds.of(facts).list_urls(facts))
+    while pages.url is not None:
+        async with http.stream("GET", pages.url, **options) as answer:
             body = await answer.read()
-        if answer.status != 404:
-            break
-    return model_lists.read_list(answer.status, body, {name.lower(): value for name, value in answer.headers})
+        pages.take(answer.status, body, {name.lower(): value for name, value in answer.headers})
+    return pages.models()
 
 
-def _list_calls(
-    facts: ConnectionFacts, urls: Iterable[str], headers: Mapping[str, str]
-) -> list[tuple[str, "_ListCall"]]:
-    """The calls that ask for a list, one after the other: URL and options."""
-    options: _ListCall = {
+def _list_options(facts: ConnectionFacts, headers: Mapping[str, str]) -> "_ListCall":
+    return {
         "headers": headers,
         "limits": model_lists.limits_of(facts),
         "tls": facts.tls,
         "secrets": secrets_in(facts, headers),
     }
-    return [(url, options) for url in urls]
 
 
 def _note_listed(connection_id: int) -> None:

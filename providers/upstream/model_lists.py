@@ -1,14 +1,15 @@
 """A parser of the model lists of providers. It takes and returns values and knows no rows.
 
 Shapes in use: `{"data": [...]}` (OpenAI and most), a bare list, `{"data": null}` for nothing (Ollama),
-`{"models": [...]}` (Ollama's own), plain texts instead of objects, error objects with status 200, HTML, the same id
-twice, a name that is null.
+`{"models": [...]}` (Ollama's own), one of these inside another, pages, redirects, plain texts instead of objects, error
+objects with status 200, HTML, the same id twice, a name that is null.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import orjson
 from django.conf import settings
@@ -22,6 +23,10 @@ from providers.upstream.error_bodies import error_of, provider_words
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_MODELS = 20_000
+MAX_WRAPPERS = 3  # objects around the list: `{"data": {"data": [...]}}`
+MAX_PAGES = 50
+MAX_REDIRECTS = 3
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_ID = 255  # characters; the width of the columns
 MAX_RAW = 16 * 1024  # bytes stored of a model's object; of a longer one only the plain members are stored
 # Other models in the list of api.openai.com: they can be called, but are no choice for a chat.
@@ -64,15 +69,97 @@ def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[List
     except ValueError as error:
         raise _no_list(status, body) from error
     items = answer
-    if isinstance(answer, dict):
-        if answer.get("error"):
-            raise _no_list(status, body)
-        items = answer["data"] if "data" in answer else answer.get("models", answer)
+    for _depth in range(MAX_WRAPPERS):
+        if isinstance(items, dict):
+            if items.get("error"):
+                raise _no_list(status, body)
+            items = items["data"] if "data" in items else items.get("models", items)
     if items is None:
         return []
     if not isinstance(items, list):
         raise _no_list(status, body)
     return _unique(listed for item in items if (listed := _read_item(item)) is not None)[:MAX_MODELS]
+
+
+class ListReader:
+    """Which URLs to ask for a list, and what came back: the first URL that is there, its redirects, its pages.
+
+    Use: while `url` is not None, GET it with the same headers and `take` the response; then call `models`. Pure. Only
+    the host itself is followed, on http or https, so that no key leaves for another server.
+    """
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._urls = iter(urls)
+        self.url: str | None = next(self._urls)
+        self._pages_left, self._redirects_left = MAX_PAGES, MAX_REDIRECTS
+        self._found: dict[str, ListedModel] = {}
+
+    def models(self) -> list[ListedModel]:
+        return list(self._found.values())[:MAX_MODELS]
+
+    def take(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        """Read the response to a GET of `url`, and set `url` to the next one. Raises as `read_list`."""
+        if self.leads_on(status, headers):
+            return
+        before = len(self._found)
+        for listed in read_list(status, body, headers):
+            self._found.setdefault(listed.upstream_id, listed)
+        self._pages_left -= 1
+        goes_on = self._pages_left > 0 and before < len(self._found) < MAX_MODELS
+        self.url = _next_page(self.url, body) if goes_on and self.url else None
+
+    def leads_on(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Whether a response only says where to ask next, which is `url` then. Raises ProviderError (`redirected`)."""
+        asked = str(self.url)
+        if status in REDIRECTS and (target := headers.get("location")):
+            self.url = self._redirected(asked, urljoin(asked, target))
+            return True
+        if status == 404 and (other := next(self._urls, None)) is not None:
+            self.url = other
+            return True
+        return False
+
+    def _redirected(self, asked: str, target: str) -> str:
+        self._redirects_left -= 1
+        if not _is_same_host(asked, target):
+            raise ProviderError(
+                _("The list of models is at another server: %(host)s. Enter that address as the base URL.")
+                % {"host": urlsplit(target).netloc[:200]},
+                code="redirected",
+            )
+        if self._redirects_left < 0:
+            raise ProviderError(_("The address redirects too often."), code="redirected")
+        return target
+
+
+def _is_same_host(asked: str, target: str) -> bool:
+    """Whether a redirect stays where the key may go: the same origin, or https instead of http."""
+    before, after = urlsplit(asked), urlsplit(target)
+    if (before.scheme, before.netloc) == (after.scheme, after.netloc):
+        return True
+    return before.hostname == after.hostname and (before.scheme, after.scheme) == ("http", "https")
+
+
+def _next_page(asked: str, body: bytes) -> str | None:
+    """The URL of the page after this one: `next_page` (a URL, a path or a token), or `has_more` with `last_id`."""
+    answer = json_bodies.parse_answer(body)
+    if not isinstance(answer, dict):
+        return None
+    token, last = answer.get("next_page"), answer.get("last_id")
+    if isinstance(token, str) and token.startswith(("http://", "https://", "/")):
+        target = urljoin(asked, token)
+        return target if _is_same_host(asked, target) else None
+    if isinstance(token, str | int) and token and not isinstance(token, bool):
+        return _with_query(asked, {"page": str(token)})
+    if answer.get("has_more") is True and isinstance(last, str) and last:
+        return _with_query(asked, {"after": last, "after_id": last})  # OpenAI's name, and Anthropic's
+    return None
+
+
+def _with_query(url: str, values: Mapping[str, str]) -> str:
+    parts = urlsplit(url)
+    query = {**dict(parse_qsl(parts.query, keep_blank_values=True)), **values}
+    return parts._replace(query=urlencode(query)).geturl()
 
 
 def _no_list(status: int, body: bytes) -> ProviderError:

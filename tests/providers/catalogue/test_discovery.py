@@ -372,3 +372,20 @@ def test_the_columns_after_whose_change_a_server_is_asked_again_follow_from_the_
     assert names >= discovery.UNLISTED_COLUMNS
     assert names - discovery.UNLISTED_COLUMNS == discovery.LISTED_COLUMNS
     assert {"base_url", "kind", "secret", "auth_options", "verify_tls", "ca_file"} <= discovery.LISTED_COLUMNS
+
+
+def test_another_server_offers_nothing_of_the_old_ones_list_until_it_lists_it(db, upstream, start_upstream):
+    row = make(upstream)
+    discovery.refresh_one(row)
+    ChatModel.objects.update(name="Ours")
+    assert row.sources.filter(listed=True).exists()
+
+    row.base_url = "http://127.0.0.1:9/v1"
+    row.save()
+
+    assert not row.sources.filter(listed=True).exists()
+    row.base_url = start_upstream().url
+    row.save()
+    discovery.refresh_one(row)
+    assert row.sources.filter(listed=True).exists()
+    assert set(ChatModel.objects.values_list("name", flat=True)) == {"Ours"}

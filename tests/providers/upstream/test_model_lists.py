@@ -25,6 +25,10 @@ def facts(base_url="http://up.example/v1", **fields):
         [{"id": "a"}, {"id": "b"}],
         {"data": ["a", "b"]},
         {"models": [{"name": "a", "model": "a"}, {"name": "b"}]},
+        {"data": {"data": [{"id": "a"}, {"id": "b"}]}},
+        {"data": {"models": ["a", "b"]}},
+        b'\xef\xbb\xbf{"data": [{"id": "a", "created": NaN}, {"id": "b", "size": 1e400}]}',
+        b'{"data": [{"id": "a", "description": "\\ud83d"}, {"id": "b"}]}',
         {"data": [{"id": "a"}, {"id": "b"}, {"id": "a"}, {"no": "id"}, None, 7, {"id": ""}, {"id": "x" * 300}]},
     ],
 )
@@ -146,3 +150,97 @@ def test_the_families_that_call_functions_are_known_on_the_official_apis_alone(m
     assert model_lists.is_known_to_call(facts("https://api.openai.com/v1"), model) is expected
     assert model_lists.is_known_to_call(facts("https://a.openai.azure.com/openai/v1", kind="azure"), model) is expected
     assert not model_lists.is_known_to_call(facts("https://models.example/v1"), model)
+
+
+# --- where a list continues -------------------------------------------------------------------------------------------
+
+URL = "http://up.example/v1/models"
+
+
+def ask(answers, urls=(URL,)):
+    """The ids of a list whose server answers so, and the URLs that were asked."""
+    reader, asked = model_lists.ListReader(list(urls)), []
+    while reader.url is not None:
+        asked.append(reader.url)
+        status, value, headers = answers(reader.url)
+        reader.take(status, value if isinstance(value, bytes) else orjson.dumps(value), headers)
+    return [model.upstream_id for model in reader.models()], asked
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/v1/models/", "http://up.example/api/models", "https://up.example/v1/models", "https://up.example:8443/models"],
+)
+def test_a_redirect_on_the_same_host_is_followed(target):
+    def answer(url):
+        return (307, b"", {"location": target}) if url == URL else (200, {"data": ["a"]}, {})
+
+    found, asked = ask(answer)
+    assert (found, len(asked)) == (["a"], 2)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://other.example/v1/models",
+        "http://up.example:8081/models",
+        "//other.example/models",
+        "ftp://up.example/a",
+    ],
+)
+def test_a_redirect_to_another_server_is_told_and_gets_no_key(target):
+    with pytest.raises(ProviderError) as refused:
+        ask(lambda url: (302, b"", {"location": target}))
+    assert refused.value.code == "redirected"
+
+
+def test_a_circle_of_redirects_ends():
+    with pytest.raises(ProviderError) as refused:
+        ask(lambda url: (302, b"", {"location": f"{url}x"}))
+    assert refused.value.code == "redirected"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        lambda number: {"has_more": True, "last_id": f"m{number}"},
+        lambda number: {"next_page": f"token-{number}"},
+        lambda number: {"next_page": f"/v1/models?cursor={number}"},
+        lambda number: {"next_page": f"http://up.example/v1/models?cursor={number}"},
+    ],
+)
+def test_all_pages_are_read(page):
+    def answer(url):
+        answer.number += 1
+        more = page(answer.number) if answer.number < 4 else {"has_more": False}
+        return 200, {"data": [f"m{answer.number}"], **more}, {}
+
+    answer.number = 0
+    found, asked = ask(answer)
+    assert found == ["m1", "m2", "m3", "m4"]
+    assert len(set(asked)) == 4
+
+
+@pytest.mark.parametrize("more", [{"has_more": True, "last_id": "m"}, {"next_page": "again"}])
+def test_pages_that_bring_nothing_new_end_the_list(more):
+    found, asked = ask(lambda url: (200, {"data": ["m"], **more}, {}))
+    assert (found, len(asked)) == (["m"], 2)
+
+
+def test_a_list_without_an_end_is_cut():
+    def answer(url):
+        answer.number += 1
+        return 200, {"data": [f"m{answer.number}"], "next_page": str(answer.number)}, {}
+
+    answer.number = 0
+    assert len(ask(answer)[0]) == model_lists.MAX_PAGES
+
+
+@pytest.mark.parametrize("target", ["https://other.example/v1/models?page=2", "//other.example/2"])
+def test_a_page_at_another_server_is_not_read(target):
+    assert ask(lambda url: (200, {"data": ["m"], "next_page": target}, {})) == (["m"], [URL])
+
+
+def test_the_next_url_is_asked_where_the_first_is_not_there():
+    urls = ("http://up.example/models", URL)
+    assert ask(lambda url: (200, ["a"], {}) if url == URL else (404, b"", {}), urls) == (["a"], list(urls))
