@@ -24,10 +24,8 @@ def print_banner(out: TextIO | OutputWrapper, sock: socket.socket, server: str, 
     processes = f", {workers} processes" if workers > 1 else ""
     out.write(f"\n{settings.SITE_NAME} answers at {served} ({server}{processes}). Ctrl-C stops it.\n")
     if address.is_uncertain():
-        out.write(
-            "SITE_URL is not set, and the site answers to more than one name. Set it: links in mails begin with\n"
-        )
-        out.write("the address that an administrator used last.\n")
+        out.write("SITE_URL is not set, and the site answers to more than one name. Set it: links in mails\n")
+        out.write("begin with the address that an administrator used last.\n")
     if not setup.administrator_exists():
         link = f"{settings.SITE_URL or served}{setup.new_link()}"
         out.write("\nThere is no administrator yet. Set the site up here (this link works once, for 24 hours):\n")

@@ -17,8 +17,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _no_counted_attempts():
+def _no_counted_attempts(settings):
     cache.clear()
+    settings.ALLOWED_HOSTS = ["testserver"]
 
 
 def sign_in(client, email="alice@example.com", password=PASSWORD, **more):

@@ -41,6 +41,7 @@ def merging(openid, settings):
 @pytest.fixture
 def with_mail(settings):
     settings.EMAIL_ENABLED = True
+    settings.SITE_URL = "http://testserver"
     settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
     settings.ENABLE_SIGNUP = True
 
