@@ -176,6 +176,8 @@ def _request_token(app: Any, config: dict[str, Any], refresh_token: str) -> dict
     )
     if not basic:
         form |= {"client_id": app.client_id, "client_secret": app.secret}
+    # An ordinary answer may well repeat the refresh token: only errors are cleaned.
+    secrets = http.secrets_of([app.secret, refresh_token], only_errors=True)
     answer = http.request(
         "POST",
         str(config["token_endpoint"]),
@@ -183,7 +185,7 @@ def _request_token(app: Any, config: dict[str, Any], refresh_token: str) -> dict
         auth=(app.client_id, app.secret) if basic else None,
         headers={"Accept": "application/json"},
         limits=LIMITS,
-        secrets=http.secrets_of([app.secret, refresh_token], only_errors=True),
+        secrets=secrets,
     )
     if answer.status in (400, 401):
         raise _expired()
@@ -191,7 +193,7 @@ def _request_token(app: Any, config: dict[str, Any], refresh_token: str) -> dict
     if not isinstance(value, dict) or not value.get("access_token"):
         raise ProviderError(
             _("The single sign-on provider did not renew the sign-in."),
-            provider=provider_words(answer.content),
+            provider=secrets.clean_text(provider_words(answer.content)),
             status=502,
             retryable=True,
         )

@@ -9,6 +9,7 @@ from chat.websearch import endpoint
 from providers.errors import GatewayError
 from tests import people
 from tests.chat.talk import Talker
+from tests.providers import leaks
 from tests.upstream import DROP, Gate, Reply, in_html, in_json, in_text, openai, redirect, search, unused_port
 
 WISH = {"web_search": True}
@@ -251,3 +252,27 @@ def test_stopping_the_answer_reaches_the_search(talker, upstream):
     answer = talker.until_over(started["chat"]["id"], started["message"]["id"])
     assert answer["status"] == "stopped"
     assert len(upstream.chats) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        in_json({"error": "no such key: key-of-the-search-77"}, 401),
+        in_text("key-of-the-search-77 and word-in-query-88", 500),
+        in_json({"results": [{"title": "key-of-the-search-77", "url": "https://a.example/", "content": "x"}]}),
+    ],
+    ids=["a refusal", "plain", "a result"],
+)
+def test_a_search_that_quotes_its_key_tells_it_nobody(talker, row, upstream, caplog, reply):
+    caplog.set_level("DEBUG")
+    row.enter("web_search_key", "key-of-the-search-77")
+    row.web_search_url = f"{upstream.search.url}?token=word-in-query-88"
+    row.save()
+    upstream.always(reply, path="/search")
+    upstream.answer('{"query": "kites"}')
+    upstream.answer("I know nothing.")
+    answer = ask(talker)
+    assert upstream.asked("/search")[0].key == "key-of-the-search-77"
+    secrets = ("key-of-the-search-77", "word-in-query-88")
+    assert leaks.told(f"{answer} {told(upstream)} {caplog.text}", secrets) == []
+    assert leaks.stored(secrets[:1]) == []

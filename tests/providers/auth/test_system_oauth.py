@@ -131,6 +131,17 @@ def test_while_the_old_token_is_good_a_failed_renewal_goes_on_with_it(alice, pro
     assert oauth.token_for(alice.pk) == "token-1"
 
 
+@pytest.mark.parametrize("status", [200, 503])
+def test_what_the_provider_quotes_of_its_secrets_is_told_to_nobody(alice, provider, status):
+    keep(alice, seconds=-5)
+    provider.always(in_json({"error": "client-secret and refresh-1 are wrong"}, status), path="/token")
+    with pytest.raises(ProviderError) as caught:
+        oauth.token_for(alice.pk)
+    assert "client-secret" not in caught.value.full_message
+    assert "refresh-1" not in caught.value.full_message
+    assert "are wrong" in caught.value.full_message
+
+
 @pytest.mark.parametrize("answer", [in_html(503), in_html(200), in_json([1]), in_json({"no": "token"})])
 def test_an_answer_without_a_token_is_the_providers_fault(alice, provider, answer):
     keep(alice, seconds=-5)
