@@ -19,9 +19,9 @@ def validate_base_url(value: str) -> None:
             _("“%(value)s” is not an address such as https://api.openai.com/v1."), "invalid", {"value": value}
         )
     if parts.username or parts.password:
-        raise ValidationError(_("Write the key into its own field, not into the address."), "credentials")
+        raise ValidationError(_("Enter the key in its own field, not in the address."), "credentials")
     if parts.query or parts.fragment:
-        raise ValidationError(_("The address ends before “?” and “#”."), "query")
+        raise ValidationError(_("The address must end before “?” and “#”."), "query")
 
 
 def without_credentials(url: str) -> tuple[str, str]:

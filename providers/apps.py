@@ -7,8 +7,8 @@ class ProvidersConfig(AppConfig):
     verbose_name = _("Connections")
 
     def ready(self) -> None:
-        from providers import signals
-        from providers.secrets import tokens
+        from providers import signals  # models exist from here on
+        from providers.secrets import tokens  # as above
 
         signals.connect()
         tokens.seal()

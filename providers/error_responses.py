@@ -105,7 +105,7 @@ def gateway_error(error: BaseException) -> GatewayError | None:
         case drf.PermissionDenied() | PermissionDenied():
             return Forbidden(_plain(error) or _("You may not do this."))
         case drf.NotFound() | Http404() | ObjectDoesNotExist():
-            return NotFound(_("There is nothing here."))
+            return NotFound(_("There is nothing at this address."))
         case RequestDataTooBig():
             return too_large()
         case drf.ValidationError():
@@ -125,7 +125,7 @@ def anonymous() -> Unauthenticated:
 
 
 def too_large() -> TooLarge:
-    return TooLarge(_("The body of the request is larger than this site takes."))
+    return TooLarge(_("The request body is too large for this site."))
 
 
 def _plain(error: BaseException) -> str:

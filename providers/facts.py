@@ -166,7 +166,10 @@ class Snapshot:
         Raises NotFound (`model_not_found`) for unknown and forbidden alike, ConfigurationError while it is off.
         """
         if not self.gateway.enable_openai_api:
-            raise ConfigurationError(_("The connections are switched off."), code="connections_disabled")
+            raise ConfigurationError(
+                _("All connections are switched off. An administrator can switch them on in the gateway settings."),
+                code="connections_disabled",
+            )
         route = self.routes.get(public_id)
         sources = route.sources_for(caller) if route is not None else ()
         if route is None or not sources:

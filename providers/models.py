@@ -59,7 +59,7 @@ class Access(models.TextChoices):
 
 
 class ModelAccess(models.TextChoices):
-    INHERIT = "inherit", _("As its connection says")
+    INHERIT = "inherit", _("Same as its connection")
     PUBLIC = "public", _("Everyone who can sign in")
     GROUPS = "groups", _("The groups and people below")
     PRIVATE = "private", _("Owner and administrators only")
@@ -101,7 +101,7 @@ class Connection(ServerRow):
         LOCAL = "local", _("Local")
 
     class Cookies(models.TextChoices):
-        AUTO = "auto", _("As the authentication needs")
+        AUTO = "auto", _("As the authentication type needs")
         NONE = "none", _("None")
         OTHERS = "others", _("All but this site's own")
 
@@ -117,7 +117,7 @@ class Connection(ServerRow):
     position = models.PositiveIntegerField(
         _("position"),
         default=0,
-        help_text=_("When two connections offer the same model, the lower position serves it."),
+        help_text=_("When several connections offer the same model, the one with the lowest position serves it."),
     )
     auth_type = models.CharField(_("authentication"), max_length=30, choices=auth_type_choices, default=auth.DEFAULT)
     secret = EncryptedTextField(_("API key"), blank=True)
@@ -127,14 +127,17 @@ class Connection(ServerRow):
         _("prefix"),
         max_length=60,
         blank=True,
-        help_text=_("Put before model ids with a dot: “work” makes “work.gpt-6”."),
+        help_text=_("Put before model ids with a dot: “work” turns “gpt-6” into “work.gpt-6”."),
     )
     tags = models.JSONField(_("tags"), default=list, blank=True)
-    connection_type = models.CharField(_("place"), max_length=10, choices=Location, default=Location.EXTERNAL)
+    connection_type = models.CharField(_("location"), max_length=10, choices=Location, default=Location.EXTERNAL)
     model_ids = models.JSONField(
-        _("model ids"), default=list, blank=True, help_text=_("When set, this is the list and nothing is discovered.")
+        _("model ids"),
+        default=list,
+        blank=True,
+        help_text=_("When set, only these models are offered, and the provider is not asked."),
     )
-    forward_cookies = models.CharField(_("cookies sent on"), max_length=10, choices=Cookies, default=Cookies.AUTO)
+    forward_cookies = models.CharField(_("forwarded cookies"), max_length=10, choices=Cookies, default=Cookies.AUTO)
     # None: as UPSTREAM_CONNECT_TIMEOUT, UPSTREAM_FIRST_BYTE_TIMEOUT and AIOHTTP_CLIENT_TIMEOUT say.
     connect_timeout = models.FloatField(
         _("seconds to connect"), null=True, blank=True, validators=[MinValueValidator(0.1)]
@@ -271,11 +274,11 @@ class ClientKey(models.Model):
 class GatewaySettings(models.Model):
     """The settings of the gateway as a whole: one row, with pk 1."""
 
-    enable_openai_api = models.BooleanField(_("connections may be used"), default=True)
+    enable_openai_api = models.BooleanField(_("connections enabled"), default=True)
     task_model = models.CharField(_("task model for local models"), max_length=255, blank=True)
     task_model_external = models.CharField(_("task model for external models"), max_length=255, blank=True)
     default_model = models.CharField(_("model for new chats"), max_length=255, blank=True)
-    speech_model = models.CharField(_("model that reads aloud"), max_length=255, blank=True)
+    speech_model = models.CharField(_("speech model"), max_length=255, blank=True)
     speech_voice = models.CharField(_("voice"), max_length=100, blank=True)
 
     history = HistoricalRecords()
@@ -332,7 +335,7 @@ class RateLimit(models.Model):
     def clean(self) -> None:
         chosen = {"user": self.user_id, "group": self.group_id, "key": self.key_id}
         if self.target != self.Target.EVERYONE and not chosen[self.target]:
-            raise ValidationError({self.target: _("Choose whom this limit is for.")})
+            raise ValidationError({self.target: _("Choose the person, group or key that this limit is for.")})
 
     @classmethod
     def numbers(cls) -> tuple[str, ...]:
@@ -360,8 +363,8 @@ class SpeechClip(models.Model):
     last_used = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
-        verbose_name = _("spoken text")
-        verbose_name_plural = _("spoken texts")
+        verbose_name = _("speech clip")
+        verbose_name_plural = _("speech clips")
 
     def __str__(self) -> str:
         return f"{self.key[:12]}… ({self.size} bytes)"

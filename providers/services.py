@@ -54,7 +54,7 @@ def check_connection(row: Connection, *, by: Caller | None = None) -> CheckResul
         health.record_answer(row.pk, ms)
     if models is None:
         return CheckResult(
-            True, _("Answers in %(ms)s ms. It has no list of models, so the key was not tried.") % {"ms": ms}, ms=ms
+            True, _("Answers in %(ms)s ms. It has no list of models, so the key was not checked.") % {"ms": ms}, ms=ms
         )
     message = ngettext(
         "Answers in %(ms)s ms and lists %(n)s model.", "Answers in %(ms)s ms and lists %(n)s models.", models
@@ -108,7 +108,7 @@ def issue_key(
     if unknown:
         raise BadRequest(_("There is no scope “%(scope)s”.") % {"scope": unknown[0]}, param="scopes")
     if expires_at is not None and expires_at <= timezone.now():
-        raise BadRequest(_("A key cannot end in the past."), param="expires_at")
+        raise BadRequest(_("The expiry date must be in the future."), param="expires_at")
     key = ClientKey.make_key()
     row = ClientKey.objects.create(
         user=user,

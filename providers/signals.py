@@ -86,7 +86,7 @@ def connection_deleting(*, instance: Any, **_kwargs: Any) -> None:
 
 
 def connection_deleted(*, instance: Any, **_kwargs: Any) -> None:
-    from providers.catalogue import discovery
+    from providers.catalogue import discovery  # late, as above
 
     discovery.prune(instance._offered)
 

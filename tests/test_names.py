@@ -1,8 +1,12 @@
-"""A class name means one thing in the whole product."""
+"""A class name means one thing in the whole product, and imports are at the top of a module, or have a reason."""
 
 import ast
+import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.fixtures.process import ROOT
 
@@ -29,3 +33,79 @@ def test_every_class_name_is_unique_over_the_four_apps():
             files[name].append(str(path))
     assert len(files) > 500
     assert {name: paths for name, paths in files.items() if len(paths) > 1 and name not in WAITING} == {}
+
+
+# --- imports ----------------------------------------------------------------------------------------------------------
+
+UNEXPLAINED = {
+    "imagegen/apps.py",
+    "imagegen/jobs/feed.py",
+    "webui/layers/shutdown.py",
+}  # their reasons are not written yet
+FOR_TOOLS = re.compile(r"noqa(?:: [A-Z0-9, ]+(?=\s|$))?|type: ignore(?:\[[\w, -]+\])?")
+
+
+def local_imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports of our own code inside functions."""
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    for node in {node for function in functions for node in ast.walk(function)}:
+        if isinstance(node, ast.ImportFrom):
+            modules = [node.module or ""]
+        elif isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        else:
+            continue
+        if any(module.partition(".")[0] in APPS for module in modules):
+            yield node
+
+
+def has_reason(lines: list[str], row: int) -> bool:
+    """Whether the import at this row (from 0) has a comment behind it, or above it and imports next to it."""
+    _code, _mark, comment = lines[row].partition("#")
+    if FOR_TOOLS.sub("", comment).strip("# "):
+        return True
+    while row and lines[row - 1].lstrip().startswith(("import ", "from ")):
+        row -= 1
+    return row > 0 and lines[row - 1].lstrip().startswith("#")
+
+
+def unexplained(text: str) -> list[str]:
+    lines = text.splitlines()
+    rows = sorted(node.lineno - 1 for node in local_imports(ast.parse(text)))
+    return [lines[row].strip() for row in rows if not has_reason(lines, row)]
+
+
+def modules() -> Iterator[Path]:
+    for app in APPS:
+        yield from (path for path in sorted((ROOT / app).rglob("*.py")) if "migrations" not in path.parts)
+
+
+def test_imports_inside_functions_have_their_reasons():
+    found = {str(path.relative_to(ROOT)): unexplained(path.read_text(encoding="utf-8")) for path in modules()}
+    assert {name: imports for name, imports in found.items() if imports and name not in UNEXPLAINED} == {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from providers import models",
+        "import chat.models  # noqa: F401",
+        "x = 1\n    from webui import env\n    from webui import tables",
+        "async def inner():\n        from imagegen import jobs",
+    ],
+)
+def test_an_import_without_a_reason_fails(body):
+    assert unexplained(f"def function():\n    {body}\n")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from providers import models  # late: apps are not ready before",
+        "import chat.models  # noqa: F401  models exist from here on",
+        "# Late: it loads Pillow.\n    from webui import env\n    from webui import tables",
+        "from redis import Redis",
+    ],
+)
+def test_an_import_with_a_reason_or_of_a_library_passes(body):
+    assert unexplained(f"def function():\n    {body}\n") == []

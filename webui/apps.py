@@ -9,7 +9,7 @@ class WebuiConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from webui import checks, demo  # noqa: F401  (registers itself)
+        from webui import checks, demo  # noqa: F401  models exist from here on; checks register themselves
 
         demo.register()
 

@@ -9,6 +9,9 @@ from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.db import OperationalError, ProgrammingError
 from django.utils.translation import gettext as _
 
+from imagegen.models import ImageEngine
+from providers.fields import UNREADABLE
+from providers.models import Connection
 from webui import address
 
 TAG = "webui"
@@ -31,15 +34,15 @@ def _address() -> Iterator[CheckMessage]:
         yield Warning(
             _("SITE_URL is not set."),
             hint=_(
-                "Set it to the address in the browser, such as https://chat.example.com: links that are handed out and"
-                " secure cookies depend on it."
+                "Set it to the address in the browser, such as https://chat.example.com: links for people and "
+                "secure cookies depend on it."
             ),
             id="webui.W002",
         )
     if settings.SITE_URL.startswith("http://") and not address.is_local(urlsplit(settings.SITE_URL).hostname or ""):
         yield Warning(
             _("SITE_URL begins with http://."),
-            hint=_("Passwords and chats travel readable for everyone on the way. Put a proxy with TLS in front."),
+            hint=_("Passwords and chats are sent unencrypted. Put a proxy with TLS in front of this site."),
             id="webui.W003",
         )
     if settings.SITE_URL.startswith("https://") and not settings.BEHIND_PROXY:
@@ -73,8 +76,8 @@ def check_several_processes(app_configs: Any, **options: Any) -> list[CheckMessa
             Warning(
                 _("REDIS_URL is set, but the database is SQLite."),
                 hint=_(
-                    "Several processes write to one file in turn. Set DATABASE_URL to PostgreSQL for more than a few"
-                    " people."
+                    "SQLite lets only one process write at a time. Set DATABASE_URL to PostgreSQL for more than a "
+                    "few people."
                 ),
                 id="webui.W005",
             )
@@ -82,7 +85,7 @@ def check_several_processes(app_configs: Any, **options: Any) -> list[CheckMessa
     if settings.REDIS_URL and settings.STORAGES["default"]["BACKEND"].endswith("FileSystemStorage"):
         return [
             Info(
-                _("Files lie on this machine."),
+                _("Files are stored on this machine."),
                 hint=_("With several machines, share DATA_DIR between them or set STORAGE_PROVIDER."),
                 id="webui.I001",
             )
@@ -95,10 +98,6 @@ def check_secrets(app_configs: Any, databases: Any = None, **options: Any) -> li
     """Stored keys that no key of FIELD_ENCRYPTION_KEYS decrypts. Reads the database, so only where one is named."""
     if not databases:
         return []
-    from imagegen.models import ImageEngine
-    from providers.fields import UNREADABLE
-    from providers.models import Connection
-
     try:
         closed = [
             row.name for model in (Connection, ImageEngine) for row in model.objects.all() if row.secret == UNREADABLE
@@ -111,8 +110,8 @@ def check_secrets(app_configs: Any, databases: Any = None, **options: Any) -> li
         Error(
             _("The stored key of %(names)s cannot be read.") % {"names": ", ".join(closed)},
             hint=_(
-                "FIELD_ENCRYPTION_KEYS, or the file field_encryption_key in DATA_DIR, is not the one it was written"
-                " with. Put the old key back behind the new one, or enter the provider's key again."
+                "FIELD_ENCRYPTION_KEYS, or the file field_encryption_key in DATA_DIR, has changed since. Add the "
+                "old key after the new one, or enter the provider's key again."
             ),
             id="webui.E002",
         )

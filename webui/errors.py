@@ -17,11 +17,11 @@ API_PATHS = ("/api/", "/openai/", "/v1/")
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _respond(request, NotFound(_("There is nothing here.")), "404.html")
+    return _respond(request, NotFound(_("There is nothing at this address.")), "404.html")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _respond(request, Forbidden(_("This is not for your account.")), "403.html")
+    return _respond(request, Forbidden(_("Your account may not do this.")), "403.html")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -34,7 +34,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     outage = outages.of(exception) if exception is not None else None
     if outage is not None:
         return _respond(request, outage, "503.html", message=outage.message)
-    error = GatewayError(_("Something went wrong here. It has been written to the log."))
+    error = GatewayError(_("Something went wrong. An administrator finds the reason in the log."))
     return _respond(request, error, "500.html", request_id=getattr(request, "id", ""))
 
 

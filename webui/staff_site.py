@@ -55,7 +55,7 @@ class SiteAdmin(UnfoldAdminSite):  # type: ignore[misc]
             raise PermissionDenied
         provider_services.remove_demo()
         image_seeding.remove_demo()
-        messages.success(request, _("The demo is gone."))
+        messages.success(request, _("The demo was removed."))
         return redirect("admin:index")
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

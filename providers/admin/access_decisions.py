@@ -43,10 +43,10 @@ def _why(route: Route, caller: Caller, groups: dict[int, str]) -> str:
     if route.access == "public":
         return _("the model is open to everyone")
     if caller.user_id == route.owner_id:
-        return _("it is their own")
+        return _("it is their own model")
     if route.access == "groups":
         if caller.user_id in route.user_ids:
-            return _("the model names them")
+            return _("the model lists this person")
         return _of_groups(route.group_ids, caller, groups, _("the model is open to: %(names)s"))
     if route.access == "private":
         return _("the model is private")

@@ -122,7 +122,7 @@ class ConnectionAdmin(ServerAdmin):
         rows: QuerySet[Connection] = super().get_queryset(request)
         return rows.annotate(models_now=Count("sources", filter=Q(sources__listed=True)))
 
-    @display(description=gettext_lazy("Place"), ordering="connection_type")
+    @display(description=gettext_lazy("Location"), ordering="connection_type")
     def location(self, row: Connection) -> str:
         return row.get_connection_type_display()
 

@@ -81,15 +81,17 @@ class ConnectionForm(ServerForm):
         label=gettext_lazy("Tags"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text=gettext_lazy("One per line. They stand beside every model of this connection: “fast”, “in-house”."),
+        help_text=gettext_lazy(
+            "One per line, shown with every model of this connection, for example “fast” or “in-house”."
+        ),
     )
     model_ids = LinesField(
         label=gettext_lazy("Model ids"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
         help_text=gettext_lazy(
-            "One per line, as the provider spells them: “gpt-6”. When set, these are the models and the provider is "
-            "not asked. On Azure: the names of your deployments."
+            "One per line, spelled as the provider does, for example “gpt-6”. When set, only these models are "
+            "offered, and the provider is not asked. On Azure: the names of your deployments."
         ),
     )
 
@@ -100,26 +102,28 @@ class ConnectionForm(ServerForm):
             "base_url": UnfoldAdminTextInputWidget(attrs={"spellcheck": "false", "inputmode": "url"}),
         }
         help_texts = {  # noqa: RUF012
-            "name": gettext_lazy("As people see it beside the model: “OpenAI”, “GPU server”."),
+            "name": gettext_lazy("Shown to people beside the model, for example “OpenAI” or “GPU server”."),
             "base_url": f"{', '.join(kind.example for kind in kinds.KINDS.values())} …",
             "kind": format_lazy(" ".join(["{}"] * len(_NOTES)), *_NOTES),
             "api_version": gettext_lazy("For addresses without /openai/v1, for example 2024-10-21."),
             "connection_type": gettext_lazy(
-                "For chats with local models the local task model works too: nothing leaves the house."
+                "Chats with local models use the local task model too, so nothing goes to an external provider."
             ),
             "access": gettext_lazy(
-                "Its models follow this unless one says otherwise. Administrators may use everything."
+                "Applies to all its models that have no rule of their own. Administrators may use everything."
             ),
             "forward_cookies": gettext_lazy(
-                "Only where the provider is a service of yours that reads them. This site's own are never sent."
+                "Send cookies only to a service of your own that reads them. This site's own cookies are never sent."
             ),
-            "verify_tls": gettext_lazy("Switch this off only for a server of your own, on a network of your own."),
-            "ca_file": gettext_lazy("Path of a PEM file on this server, for certificates of your own authority."),
-            "connect_timeout": gettext_lazy("Empty: as UPSTREAM_CONNECT_TIMEOUT says (10)."),
+            "verify_tls": gettext_lazy("Switch this off only for a server in your own network."),
+            "ca_file": gettext_lazy(
+                "Path of a PEM file on this server, for certificates that your own authority has signed."
+            ),
+            "connect_timeout": gettext_lazy("Empty: the value of UPSTREAM_CONNECT_TIMEOUT (10)."),
             "first_byte_timeout": gettext_lazy(
-                "Empty: as UPSTREAM_FIRST_BYTE_TIMEOUT says. A large local model loads for minutes."
+                "Empty: the value of UPSTREAM_FIRST_BYTE_TIMEOUT. A large local model may take minutes to load."
             ),
-            "idle_timeout": gettext_lazy("Empty: as AIOHTTP_CLIENT_TIMEOUT says (300)."),
+            "idle_timeout": gettext_lazy("Empty: the value of AIOHTTP_CLIENT_TIMEOUT (300)."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -144,7 +148,7 @@ class ConnectionForm(ServerForm):
                 self.add_error("base_url", error)
         prefix = data.get("prefix_id", "")
         if any(char.isspace() for char in prefix):
-            self.add_error("prefix_id", _("A prefix has no spaces."))
+            self.add_error("prefix_id", _("A prefix cannot contain spaces."))
         self._check_options(data)
         return data
 
@@ -155,9 +159,9 @@ class ConnectionForm(ServerForm):
                 continue
             if declared.name == "secret":
                 if not data.get("new_key") and (data.get("remove_key") or not self.instance.secret):
-                    self.add_error("new_key", _("This kind of authentication needs it."))
+                    self.add_error("new_key", _("This authentication type needs a value here."))
             elif not data.get(OPTION + declared.name):
-                self.add_error(OPTION + declared.name, _("This kind of authentication needs it."))
+                self.add_error(OPTION + declared.name, _("This authentication type needs a value here."))
 
     def change_instance(self) -> None:
         super().change_instance()
@@ -193,7 +197,9 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
         label=gettext_lazy("Parameters"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "spellcheck": "false", "class": "font-mono"}),
-        help_text=gettext_lazy('As in a request, for example {"temperature": 0.2}. What a caller sends wins.'),
+        help_text=gettext_lazy(
+            'Defaults for requests, for example {"temperature": 0.2}. Values in a request take precedence.'
+        ),
     )
 
     class Meta:
@@ -209,23 +215,25 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {  # noqa: RUF012
             "public_id": gettext_lazy("What callers send as “model”. It cannot be changed afterwards."),
             "name": gettext_lazy("Empty: the provider's name."),
-            "base": gettext_lazy("The model that answers. A preset is its base with other words and parameters."),
-            "system_prompt": gettext_lazy("Put before every conversation."),
-            "vision": gettext_lazy("Unknown: as the provider says."),
-            "tools": gettext_lazy("Unknown: as the provider says. Only models that can are offered this site's tools."),
+            "base": gettext_lazy("The model that answers. The preset adds its own system prompt and parameters."),
+            "system_prompt": gettext_lazy("Sent before every conversation."),
+            "vision": gettext_lazy("Unknown: what the provider reports."),
+            "tools": gettext_lazy(
+                "Unknown: what the provider reports. This site's tools are offered only to models that can use tools."
+            ),
             "access": gettext_lazy("Administrators may use everything."),
         }
 
     def clean_params(self) -> dict[str, Any]:
         params = self.cleaned_data["params"] or {}
         if not isinstance(params, dict):
-            raise ValidationError(_('Parameters are an object, for example {"temperature": 0.2}.'))
+            raise ValidationError(_('Parameters must be a JSON object, for example {"temperature": 0.2}.'))
         return params
 
     def clean_public_id(self) -> str:
         public_id = str(self.cleaned_data["public_id"]).strip()
         if any(char.isspace() or not char.isprintable() for char in public_id):
-            raise ValidationError(_("An id has no spaces."))
+            raise ValidationError(_("An id cannot contain spaces."))
         return public_id
 
     def clean_base(self) -> ChatModel | None:
@@ -233,11 +241,11 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
         chain, ancestor = {self.instance.pk}, base
         while ancestor is not None:
             if ancestor.pk in chain and ancestor.pk is not None:
-                raise ValidationError(_("A preset cannot stand on itself."))
+                raise ValidationError(_("A preset cannot be based on itself. Choose another base model."))
             chain.add(ancestor.pk)
             ancestor = ancestor.base
         if base is None and self.instance._state.adding:
-            raise ValidationError(_("Choose the model that answers. Other models come from the connections."))
+            raise ValidationError(_("Choose a base model. Models without one come from the connections."))
         return base
 
 
@@ -247,15 +255,15 @@ class ClientKeyForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         choices=lambda: [(name, str(label)) for name, label in callers.SCOPES.items()],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text=gettext_lazy("Nothing chosen: everything its person may do."),
+        help_text=gettext_lazy("Nothing chosen: everything that its owner may do."),
     )
 
     class Meta:
         model = ClientKey
         fields = ("user", "name", "scopes", "expires_at")
         help_texts = {  # noqa: RUF012
-            "name": gettext_lazy("What it is for: “nightly report”."),
-            "expires_at": gettext_lazy("Empty: until it is revoked."),
+            "name": gettext_lazy("What the key is for, for example “nightly report”."),
+            "expires_at": gettext_lazy("Empty: valid until it is revoked."),
         }
 
 
@@ -275,12 +283,12 @@ class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "speech_voice",
         )
         help_texts = {  # noqa: RUF012
-            "enable_openai_api": gettext_lazy("Switched off, no model is listed and no call goes out."),
-            "default_model": gettext_lazy("Chosen for people who have chosen none."),
+            "enable_openai_api": gettext_lazy("When this is off, no model is listed and no request is sent."),
+            "default_model": gettext_lazy("Selected for people who have not chosen a model."),
             "task_model": gettext_lazy("Writes titles and image prompts for chats with models of local connections."),
-            "task_model_external": gettext_lazy("The same for all other chats. Empty: the chat's own model."),
-            "speech_model": gettext_lazy("“tts-1”. Empty: the first speech model that a connection lists."),
-            "speech_voice": gettext_lazy("“alloy”, or any other that the model has. Empty: alloy."),
+            "task_model_external": gettext_lazy("Does the same for all other chats. Empty: the chat's own model."),
+            "speech_model": gettext_lazy("For example “tts-1”. Empty: the first speech model that a connection lists."),
+            "speech_voice": gettext_lazy("For example “alloy”, or any other voice of the model. Empty: alloy."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

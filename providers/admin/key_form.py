@@ -20,7 +20,7 @@ class StoredKeyForm(InstanceForm):
 
     key_column: ClassVar[str] = "secret"
     key_label: ClassVar[Any] = gettext_lazy("API key")
-    key_help: ClassVar[Any] = gettext_lazy("Kept encrypted and never shown again.")  # shown while no key is stored
+    key_help: ClassVar[Any] = gettext_lazy("Stored encrypted and never shown again.")  # shown while no key is stored
 
     new_key = forms.CharField(
         required=False,
@@ -67,7 +67,7 @@ class StoredKeyForm(InstanceForm):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if data.get("new_key") and data.get("remove_key"):
-            self.add_error("remove_key", _("Either a new key or none: not both."))
+            self.add_error("remove_key", _("Enter a new key or remove the stored one, not both."))
         return data
 
     def change_instance(self) -> None:
@@ -107,9 +107,9 @@ def _headers_in_json(text: str) -> dict[str, str]:
     try:
         headers = json.loads(text)
     except ValueError as error:
-        raise ValidationError(_("This is no JSON object."), "json") from error
+        raise ValidationError(_("This is not a JSON object."), "json") from error
     if not all(isinstance(value, str | int | float) for value in headers.values()):
-        raise ValidationError(_("Every header needs a text."), "json")
+        raise ValidationError(_("The value of every header must be text."), "json")
     headers = {name.strip(): str(value).strip() for name, value in headers.items()}
     check_headers(headers)
     return headers
@@ -123,11 +123,11 @@ class ServerForm(StoredKeyForm):
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
         help_text=gettext_lazy(
-            "One “Name: value” per line, sent with every call and stronger than our own. Values are kept encrypted and "
-            "shown as masks, but for those of nothing but placeholders: “X-Team: {{USER_GROUPS}}”. A mask keeps the "
-            "stored value; for another server values have to be entered again. Placeholders are {{USER_ID}}, "
-            "{{USER_NAME}}, {{USER_EMAIL}}, {{USER_ROLE}}, {{USER_GROUPS}}, {{CHAT_ID}}, {{MESSAGE_ID}} and "
-            "{{MODEL_ID}}."
+            "One “Name: value” per line, sent with every call. These replace the site's own headers. Values are "
+            "stored encrypted and shown as masks, except those that consist of placeholders, such as “X-Team: "
+            "{{USER_GROUPS}}”. A mask keeps the stored value. For another server, enter the values again. "
+            "Placeholders are {{USER_ID}}, {{USER_NAME}}, {{USER_EMAIL}}, {{USER_ROLE}}, {{USER_GROUPS}}, "
+            "{{CHAT_ID}}, {{MESSAGE_ID}} and {{MODEL_ID}}."
         ),
     )
 

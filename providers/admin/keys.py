@@ -56,7 +56,7 @@ class ClientKeyAdmin(GuardedAdmin, ModelAdmin):  # type: ignore[misc]
             {
                 "fields": ("user", "name", "scopes", "expires_at"),
                 "description": gettext_lazy(
-                    "The key is shown once, on the next page. Keep it where its program can read it."
+                    "The key is shown only once, on the next page. Copy it to a place where your program can read it."
                 ),
             },
         ),

@@ -15,6 +15,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
 from providers.admin.access import AccessView
+from providers.admin.enabled import EnabledActions
 from providers.admin.filters import ConditionFilter
 from providers.admin.forms import ChatModelForm
 from providers.admin.history import HistoryAdmin
@@ -72,7 +73,7 @@ class SourceInline(TabularInline):  # type: ignore[misc]
 
 
 @admin.register(ChatModel)
-class ChatModelAdmin(HistoryAdmin):
+class ChatModelAdmin(EnabledActions, HistoryAdmin):
     form = ChatModelForm
     list_display = ("label", "origin", "access_now", "enabled", "tag_names")
     list_display_links = ("label",)
@@ -150,7 +151,7 @@ class ChatModelAdmin(HistoryAdmin):
         if row.access == ModelAccess.GROUPS:
             names = [*(group.name for group in row.groups.all()), *(str(user) for user in row.users.all())]
             return row.access, ", ".join(names[:3]) + (" …" if len(names) > 3 else "") if names else _("nobody yet")
-        texts = {"public": _("everyone"), "private": _("private"), "inherit": _("as its connection")}
+        texts = {"public": _("everyone"), "private": _("private"), "inherit": _("same as its connection")}
         return row.access, texts[row.access]
 
     @display(description=gettext_lazy("Tags"))
@@ -167,7 +168,7 @@ class ChatModelAdmin(HistoryAdmin):
     def make_public(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
         self._set(request, queryset, access=ModelAccess.PUBLIC)
 
-    @admin.action(description=gettext_lazy("Open as their connections say"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Use the access rule of their connections"), permissions=["change"])
     def make_inherit(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
         self._set(request, queryset, access=ModelAccess.INHERIT)
 
@@ -175,13 +176,8 @@ class ChatModelAdmin(HistoryAdmin):
     def make_private(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
         self._set(request, queryset, access=ModelAccess.PRIVATE)
 
-    @admin.action(description=gettext_lazy("Switch on"), permissions=["change"])
-    def enable(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
-        self._set(request, queryset, enabled=True)
-
-    @admin.action(description=gettext_lazy("Switch off"), permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:
-        self._set(request, queryset, enabled=False)
+    def set_enabled(self, request: HttpRequest, queryset: QuerySet[ChatModel], *, on: bool) -> None:
+        self._set(request, queryset, enabled=on)
 
     def _set(self, request: HttpRequest, queryset: QuerySet[ChatModel], **values: Any) -> None:
         """Write columns of all chosen models, with an entry in the history of each."""

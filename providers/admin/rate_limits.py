@@ -32,8 +32,8 @@ class RateLimitAdmin(HistoryAdmin):
             {
                 "fields": RateLimit.numbers(),
                 "description": gettext_lazy(
-                    "An empty number is no limit. Where several limits concern one call, the tightest decides. "
-                    "Minutes and days are those of UTC."
+                    "Empty means no limit. Where several limits apply to a call, the strictest counts. Minutes and "
+                    "days are in UTC."
                 ),
             },
         ),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -15,12 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
+from providers.admin.enabled import EnabledActions
 from providers.admin.history import HistoryAdmin
 from providers.catalogue import health
 from providers.services import CheckResult
 
 
-class ServerAdmin(HistoryAdmin):
+class ServerAdmin(EnabledActions, HistoryAdmin):
     """Base of these lists. The model has the health columns, `enabled`, `updated`, `demo`, and an address."""
 
     address_field: ClassVar[str]
@@ -86,15 +87,7 @@ class ServerAdmin(HistoryAdmin):
 
     # --- actions ---
 
-    @admin.action(description=gettext_lazy("Switch on"), permissions=["change"])
-    def enable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._switch(request, queryset, on=True)
-
-    @admin.action(description=gettext_lazy("Switch off"), permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        self._switch(request, queryset, on=False)
-
-    def _switch(self, request: HttpRequest, queryset: QuerySet[Any], *, on: bool) -> None:
+    def set_enabled(self, request: HttpRequest, queryset: QuerySet[Any], *, on: bool) -> None:
         rows = [row for row in queryset if row.enabled is not on]
         for row in rows:  # one by one, so that each has an entry in the history
             row.enabled = on

@@ -30,7 +30,7 @@ class OutcomeFilter(ConditionFilter):
         disconnected = Q(status=usage.CLIENT_LEFT)
         return {
             "ok": (_("answered"), Q(status__lt=400)),
-            "left": (_("the caller left"), disconnected),
+            "left": (_("the client disconnected"), disconnected),
             "failed": (_("failed"), Q(status__gte=400) & ~disconnected),
         }
 
@@ -68,7 +68,7 @@ class UsageRecordAdmin(ModelAdmin):  # type: ignore[misc]
     )
     def outcome(self, row: UsageRecord) -> tuple[str, str]:
         if row.status == usage.CLIENT_LEFT:
-            return "left", _("the caller left")
+            return "left", _("the client disconnected")
         return ("ok" if row.status < 400 else "failed"), str(row.status)
 
     @display(description=gettext_lazy("Tokens in / out"), ordering="tokens_out")
@@ -79,6 +79,6 @@ class UsageRecordAdmin(ModelAdmin):  # type: ignore[misc]
     def first_byte(self, row: UsageRecord) -> str:
         return "–" if row.first_byte_ms is None else f"{row.first_byte_ms} ms"
 
-    @display(description=gettext_lazy("Lasted"), ordering="duration_ms")
+    @display(description=gettext_lazy("Duration"), ordering="duration_ms")
     def duration(self, row: UsageRecord) -> str:
         return f"{row.duration_ms} ms"

@@ -99,7 +99,10 @@ class Tokens:
 
 def _unavailable(words: str) -> ConfigurationError:
     return ConfigurationError(
-        _("This machine has no Microsoft Entra ID identity that may be used here."),
+        _(
+            "This server has no usable Microsoft Entra ID identity. Assign it a managed identity, or set the "
+            "AZURE_… variables."
+        ),
         code="entra_unavailable",
         provider=words,
     )

@@ -25,7 +25,10 @@ class SessionAuth(AuthType):
     def headers(self, secret: str, options: Mapping[str, Any], who: CallerIdentity) -> dict[str, str]:
         if not who.credential:
             raise ConfigurationError(
-                _("This connection sends on who is signed in, and nobody is. Write its models into “Model ids”."),
+                _(
+                    "This connection uses the credential of the person who is signed in, so its models cannot be "
+                    "listed without one. Enter them under “Model ids”."
+                ),
                 code="user_needed",
             )
         return {"Authorization": f"Bearer {who.credential}"}

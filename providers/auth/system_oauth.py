@@ -19,7 +19,10 @@ class SystemOAuth(AuthType):
     def headers(self, secret: str, options: Mapping[str, Any], who: CallerIdentity) -> dict[str, str]:
         if who.oauth_token is None:
             raise ConfigurationError(
-                _("This connection sends on who is signed in, and nobody is. Write its models into “Model ids”."),
+                _(
+                    "This connection uses the credential of the person who is signed in, so its models cannot be "
+                    "listed without one. Enter them under “Model ids”."
+                ),
                 code="user_needed",
             )
         return {"Authorization": f"Bearer {who.oauth_token()}"}

@@ -189,7 +189,7 @@ def unsaved(url: str, key: str, config: Any) -> Connection:
     same_address = [row for row in connection_rows() if kinds.clean_base_url(row.kind, row.base_url) == entry.url]
     values = dict(entry.values)
     if entry.has_mask and not (key := secret_behind(entry.key, same_address)):
-        raise BadRequest(_("This mask belongs to no key that is stored for this address; enter the key."), param="key")
+        raise BadRequest(_("No key that is stored for this address has this mask. Enter the key itself."), param="key")
     stored = {name: value for row in reversed(same_address) for name, value in row.headers.items()}
     values["headers"] = _unmasked_headers("config.headers", values["headers"], stored)[0]
     return Connection(name=name_of(entry.url), base_url=entry.url, secret=key, **values)
@@ -246,7 +246,7 @@ def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Co
     for entry in entries:
         if entry.has_mask and entry.index not in matched:
             name = f"OPENAI_API_KEYS.{entry.index}"
-            raise BadRequest(_("%s is a mask, but not of the stored key: enter the key itself.") % name, param=name)
+            raise BadRequest(_("%s is the mask of another key. Enter the key itself.") % name, param=name)
     return matched
 
 

@@ -65,7 +65,9 @@ def administrator(request: Request) -> Caller:
     if not caller.is_admin:
         raise Forbidden(_("Only administrators may do this."))
     if not caller.may("admin"):
-        raise Forbidden(_("This API key was not made for changing settings."), code="insufficient_scope")
+        raise Forbidden(
+            _("This API key may not change settings. Use one with the scope “admin”."), code="insufficient_scope"
+        )
     return caller
 
 

@@ -7,10 +7,10 @@ from providers.errors import AddressRefused, NetworkError, ProviderError, Upstre
 
 UNREACHABLE = _("The provider cannot be reached: nothing answers at its address.")
 UNKNOWN_HOST = _("The provider cannot be reached: its host name is not known.")
-UNTRUSTED = _("The provider cannot be reached: its TLS certificate is not accepted.")
+UNTRUSTED = _("The provider cannot be reached: its TLS certificate is not trusted.")
 NO_TLS = _("The provider cannot be reached: it does not speak TLS at this address.")
-BROKEN = _("The provider broke the connection off before its answer was complete.")
-NOT_HTTP = _("The provider's answer cannot be understood: it is not HTTP.")
+BROKEN = _("The provider closed the connection before its answer was complete.")
+NOT_HTTP = _("The provider's answer is not HTTP. Check its address.")
 
 
 def timeout_error() -> UpstreamTimeout:
@@ -22,7 +22,7 @@ def network_error(reason: str | Promise) -> NetworkError:
 
 
 def unusable_address() -> AddressRefused:
-    return AddressRefused(_("This is no address that can be called."))
+    return AddressRefused(_("This is not a valid address. It must begin with http:// or https://."))
 
 
 def too_large() -> ProviderError:

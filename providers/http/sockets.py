@@ -158,7 +158,7 @@ def _translated(error: BaseException, secrets: Secrets = NO_SECRETS) -> GatewayE
             with suppress(AttributeError, UnicodeDecodeError):
                 words = secrets.clean(bytes(error.response.body or b""), error=True).decode()[:500]
             return ProviderError(
-                _("The provider does not open a WebSocket."),
+                _("The provider did not accept the WebSocket connection."),
                 code="websocket_refused",
                 provider=words,
                 status=error.response.status_code if error.response.status_code >= 400 else None,

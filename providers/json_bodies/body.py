@@ -52,7 +52,7 @@ def dumps(value: Any) -> bytes:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadRequest(_("The request holds a value that cannot be sent on."), code="invalid_value") from error
+        raise BadRequest(_("The request contains a value that cannot be forwarded."), code="invalid_value") from error
 
 
 def canonical(value: Any) -> bytes:
@@ -73,7 +73,7 @@ class SiteJSONParser(JSONParser):
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)
         if len(body) > limit:
-            raise TooLarge(_("The body of the request is larger than this site takes."))
+            raise TooLarge(_("The request body is too large for this site."))
         return _parsed(body)[0]
 
 
@@ -116,7 +116,7 @@ def _finite(text: str) -> float:
 
 def _too_deep() -> BadRequest:
     return BadRequest(
-        _("The body nests more than %(most)d objects and lists inside each other.") % {"most": MAX_DEPTH},
+        _("The body has objects and lists more than %(most)d levels deep.") % {"most": MAX_DEPTH},
         code="too_deep",
     )
 
@@ -197,7 +197,7 @@ def check_texts(value: Any, param: str = "") -> None:
     of a surrogate pair, naming the member of the body."""
     if isinstance(value, str) and ("\x00" in value or _HALF.search(value)):
         raise BadRequest(
-            _("This text holds characters that cannot be stored: NUL, or half of a surrogate pair."),
+            _("This text contains characters that cannot be stored: NUL, or half of a surrogate pair."),
             code="invalid_characters",
             param=param or None,
         )

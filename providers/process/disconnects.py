@@ -5,20 +5,20 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 
-class Client:
+class RequestClient:
     """Who waits for a response."""
 
     def __init__(self) -> None:
         self.has_left = False
 
 
-_client: ContextVar[Client | None] = ContextVar("client", default=None)
+_client: ContextVar[RequestClient | None] = ContextVar("client", default=None)
 
 
 @contextmanager
 def watched() -> Iterator[None]:
     """Everything inside, its tasks and threads too, belongs to one client."""
-    token = _client.set(Client())
+    token = _client.set(RequestClient())
     try:
         yield
     finally:

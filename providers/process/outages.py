@@ -88,7 +88,7 @@ def database_away() -> Unavailable:
 
 def database_busy() -> Unavailable:
     return Unavailable(
-        _("Too many requests want the database of this site at once. Try again in a moment."),
+        _("The database of this site is busy. Try again in a moment."),
         code="database_busy",
         retry_after=BUSY_SECONDS,
     )
@@ -118,7 +118,7 @@ def restarting() -> Unavailable:
 
 def overloaded() -> Unavailable:
     return Unavailable(
-        _("This site has no room for more connections right now. Try again in a moment."),
+        _("This site has too many open connections right now. Try again in a moment."),
         code="overloaded",
         retry_after=AWAY_SECONDS,
     )

@@ -49,4 +49,6 @@ def read_request(
 def admit(caller: Caller, scope: str = "inference") -> None:
     """Raise Forbidden unless the caller's key has this scope."""
     if not caller.may(scope):
-        raise Forbidden(_("This API key was not made for calling models."), code="insufficient_scope")
+        raise Forbidden(
+            _("This API key may not call models. Use one with the scope “inference”."), code="insufficient_scope"
+        )

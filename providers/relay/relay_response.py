@@ -141,7 +141,7 @@ class ProviderResponse(RelayResponse):
             with self._standing:
                 self._first = await answer.read_some()
             if not self._first and answer.status < 400:
-                raise NetworkError(_("The provider ended its answer before it began."), code="empty_answer")
+                raise NetworkError(_("The provider closed the connection without an answer."), code="empty_answer")
         except GatewayError as error:
             self.fail(error)
             await self.aclose()

@@ -161,6 +161,6 @@ class SecretRow(models.Model):
 def dropped_words(dropped: Iterable[str]) -> str:
     """The sentence for people whose edit led to another server."""
     return _(
-        "The address leads to another server now. What was stored for the one before is not sent there and was "
-        "dropped: %(names)s. Enter it again."
+        "The address is of another server now. Secrets that were stored for the former one are not sent there and "
+        "were removed: %(names)s. Enter them again."
     ) % {"names": ", ".join(dropped)}

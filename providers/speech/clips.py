@@ -87,7 +87,7 @@ def check(payload: Mapping[str, Any]) -> None:
     for name in ("model", "input"):
         value = payload.get(name)
         if not isinstance(value, str) or not value.strip() or (name == "model" and "\0" in value):
-            raise BadRequest(_("This must be a text that is not empty."), param=name)
+            raise BadRequest(_("This must be text and not empty."), param=name)
     if len(payload["input"]) > MAX_INPUT:
         raise BadRequest(_("At most %(count)d characters can be spoken at once.") % {"count": MAX_INPUT}, param="input")
     audio_format = payload.get("response_format", "mp3")
@@ -268,7 +268,7 @@ async def _read(download: _Download, response: AudioResponse) -> None:
     async for piece in response.chunks():
         download.size += len(piece)
         if download.size > MAX_CLIP:
-            raise TooLarge(_("The provider sent more sound than we take."))
+            raise TooLarge(_("The provider's audio is too large."))
         download.pieces.append(piece)
         download.started = True
         download.notify()
@@ -278,7 +278,7 @@ def _check_audio(headers: list[tuple[str, str]], expected: str) -> None:
     """Raise ProviderError for HTML or JSON with a good status: it must never be stored as a clip."""
     sent = next((value for name, value in headers if name == "content-type"), "").partition(";")[0].strip()
     if (sent.startswith("text/") and sent != expected) or sent.endswith("json"):
-        raise ProviderError(_("The provider sent no sound."), code="invalid_answer", provider=sent)
+        raise ProviderError(_("The provider did not send audio."), code="invalid_answer", provider=sent)
 
 
 async def _once(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -28,7 +28,11 @@ def route_for(snapshot: Snapshot, caller: Caller, model: str) -> Route:
         else:
             unprefixed.append(Source(connection, model, {}))
     if not prefixed and not unprefixed:
-        raise NotFound(_("No connection can speak here yet."), code="speech_not_configured", param="model")
+        raise NotFound(
+            _("No speech model is available to you. Ask an administrator to add a connection that has one."),
+            code="speech_not_configured",
+            param="model",
+        )
     return Route(
         public_id=model,
         name=model,

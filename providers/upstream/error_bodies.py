@@ -245,9 +245,9 @@ def _sentence_for(status: int) -> str:
     if status == 404:
         return _("The provider does not know this model or address (%(status)s).")
     if status == 429:
-        return _("The provider asks to slow down (%(status)s).")
+        return _("The provider's rate limit is reached (%(status)s). Try again later.")
     if status >= 500 or status == 408:
-        return _("The provider has a fault just now (%(status)s).")
+        return _("The provider has a problem right now (%(status)s). Try again later.")
     return _("The provider refused the request (%(status)s).")
 
 

@@ -40,9 +40,9 @@ def check_headers(headers: Mapping[str, str]) -> None:
         if not NAME.fullmatch(name):
             raise ValidationError(_("“%(name)s” cannot be the name of a header.") % {"name": name}, "name")
         if name.lower() in RESERVED:
-            raise ValidationError(_("The header “%(name)s” is set for each call.") % {"name": name}, "reserved")
+            raise ValidationError(_("The site sets the header “%(name)s” itself.") % {"name": name}, "reserved")
         if any(ord(char) < 32 and char != "\t" for char in value):
-            raise ValidationError(_("The value of “%(name)s” holds a line end.") % {"name": name}, "value")
+            raise ValidationError(_("The value of “%(name)s” contains a line break.") % {"name": name}, "value")
 
 
 def format_headers(headers: Mapping[str, str]) -> str:

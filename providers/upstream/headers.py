@@ -91,7 +91,9 @@ def _auth_type(connection: ConnectionFacts) -> AuthType:
     try:
         return AUTH_TYPES[connection.auth_type]
     except KeyError as error:
-        raise ConfigurationError(_("The connection's way of authentication is not known here.")) from error
+        raise ConfigurationError(
+            _("The connection's authentication type is unknown. Choose another one in its settings.")
+        ) from error
 
 
 def _auth_headers(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPurpose) -> dict[str, str]:

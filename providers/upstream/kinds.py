@@ -138,7 +138,7 @@ def _azure_endpoint(server: Server, path: str, model: str, deployed: bool) -> st
 def _azure_list(server: Server) -> list[str]:
     if _is_azure_classic(server):
         raise ConfigurationError(
-            _("Azure does not list deployments. Write their names into “Model ids”."), code="model_ids_needed"
+            _("Azure does not list deployments. Enter their names under “Model ids”."), code="model_ids_needed"
         )
     return [f"{server.base_url}/models{_azure_version(server)}"]
 
@@ -199,7 +199,7 @@ OPENROUTER = ConnectionKind(
     name="openrouter",
     label=gettext_lazy("OpenRouter"),
     example="https://openrouter.ai/api/v1",
-    note=gettext_lazy("OpenRouter is told this site's name."),
+    note=gettext_lazy("OpenRouter receives this site's name."),
     hosts=("openrouter.ai",),
     brand="OpenRouter",
     attribution=(("HTTP-Referer", "SITE_URL"), ("X-Title", "SITE_NAME")),
@@ -209,7 +209,7 @@ OLLAMA = ConnectionKind(
     name="ollama",
     label=gettext_lazy("Ollama"),
     example="http://ollama:11434",
-    note=gettext_lazy("Ollama is also asked for the sizes of its models."),
+    note=gettext_lazy("The sizes of Ollama's models are listed too."),
     owned_by="ollama",
     clean_url=_ollama_url,
     list_urls=_ollama_list,

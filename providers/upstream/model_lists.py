@@ -164,7 +164,7 @@ def _with_query(url: str, values: Mapping[str, str]) -> str:
 
 def _no_list(status: int, body: bytes) -> ProviderError:
     return ProviderError(
-        _("The answer is not a list of models. Is the base URL right?"),
+        _("The answer is not a list of models. Check the base URL."),
         code="invalid_answer",
         status=502 if status < 400 else status,
         provider=provider_words(body),

@@ -79,7 +79,8 @@ def _row_of(user_id: int) -> Any:
     )
     if row is None:
         raise ConfigurationError(
-            _("This model needs single sign-on. Sign out, and sign in again through it."), code="oauth_token_missing"
+            _("This model needs single sign-on. Sign out, then sign in again with single sign-on."),
+            code="oauth_token_missing",
         )
     return row
 
@@ -92,7 +93,8 @@ def _seconds_left(row: Any) -> float:
 
 def _expired() -> ConfigurationError:
     return ConfigurationError(
-        _("Your single sign-on has ended. Sign out, and sign in again through it."), code="oauth_token_ended"
+        _("Your single sign-on has expired. Sign out, then sign in again with single sign-on."),
+        code="oauth_token_ended",
     )
 
 
@@ -161,7 +163,8 @@ def _provider_config(app: Any) -> dict[str, Any]:
         config = answer.json() if answer.status < 400 else {}
         if not isinstance(config, dict) or not config.get("token_endpoint"):
             raise ConfigurationError(
-                _("The single sign-on provider does not describe itself."), provider=provider_words(answer.content)
+                _("The configuration of the single sign-on provider could not be read."),
+                provider=provider_words(answer.content),
             )
         memory.configs[url] = (time.monotonic(), config)
     return config

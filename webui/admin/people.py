@@ -43,14 +43,14 @@ WORDS: dict[str, dict[str, Any]] = {
         "is_superuser": gettext_lazy("Administrator"),
         "is_active": gettext_lazy("May sign in"),
         "is_staff": gettext_lazy("May open the administration"),
-        "user_permissions": gettext_lazy("Rights"),
+        "user_permissions": gettext_lazy("Permissions"),
     },
     "help_texts": {
         "is_superuser": gettext_lazy("May do everything: connections, models, people, settings."),
         "is_active": gettext_lazy(
             "Switch an account off instead of deleting it: the chats stay, API keys stop working."
         ),
-        "is_staff": gettext_lazy("Sees what the rights below, or those of the groups, allow."),
+        "is_staff": gettext_lazy("Sees what the permissions below, or those of their groups, allow."),
         "groups": gettext_lazy("Connections and models can be opened to groups."),
         "user_permissions": "",
     },
@@ -136,7 +136,7 @@ class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
         ),
         (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),
         (
-            gettext_lazy("Rights in the administration"),
+            gettext_lazy("Permissions in the administration"),
             {
                 "classes": ("collapse",),
                 "fields": ("is_staff", "user_permissions"),
@@ -170,7 +170,7 @@ class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
     def role(self, user: User) -> tuple[str, str]:
         if user.is_superuser:
             return "admin", _("Administrator")
-        return ("staff", _("Helps to administer")) if user.is_staff else ("user", _("User"))
+        return ("staff", _("Limited administrator")) if user.is_staff else ("user", _("User"))
 
     @display(description=gettext_lazy("Groups"))
     def member_of(self, user: User) -> str:
@@ -188,7 +188,7 @@ class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
     def seen(self, user: User) -> str:
         return str(naturaltime(user.last_login)) if user.last_login else _("never")
 
-    @display(description=gettext_lazy("Since"), ordering="date_joined")
+    @display(description=gettext_lazy("Joined"), ordering="date_joined")
     def since(self, user: User) -> str:
         return date_format(timezone.localtime(user.date_joined), "SHORT_DATE_FORMAT")
 
@@ -255,7 +255,7 @@ class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
             self.message_user(request, error.message, messages.ERROR)
             return
         words = _(
-            "Give %(person)s this link to choose a password. It works once, within three days, and is not shown again:"
+            "Send %(person)s this link to choose a password. It works once, within three days, and is not shown again:"
         )
         self.message_user(
             request,
@@ -319,7 +319,7 @@ class GroupAdmin(GuardedAdmin, DjangoGroupAdmin, ModelAdmin):  # type: ignore[mi
                 "description": gettext_lazy("Connections and models can be opened to the members of a group."),
             },
         ),
-        (gettext_lazy("Rights in the administration"), {"classes": ("collapse",), "fields": ("permissions",)}),
+        (gettext_lazy("Permissions in the administration"), {"classes": ("collapse",), "fields": ("permissions",)}),
     )
 
     # Groups that give rights are for administrators.

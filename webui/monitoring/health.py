@@ -17,6 +17,8 @@ from django.views.decorators.http import require_safe
 
 from providers import runtime
 from providers.process import waiting
+from webui.monitoring import metrics as registry
+from webui.tables import pending_migrations
 
 LOOPBACK = ("127.0.0.1", "::1")
 CHECK_SECONDS = 2.0  # how long a probe waits for all its checks together
@@ -102,8 +104,6 @@ def _database() -> None:
 
 
 def _migrations() -> None:
-    from webui.tables import pending_migrations
-
     try:
         pending = pending_migrations()
     except (DatabaseError, InterfaceError) as error:
@@ -142,9 +142,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
             status=401,
             headers={"WWW-Authenticate": "Bearer"},
         )
-    from webui.monitoring.metrics import page
-
-    return HttpResponse(page(), content_type="text/plain; version=0.0.4; charset=utf-8")
+    return HttpResponse(registry.page(), content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _may_see_metrics(request: HttpRequest) -> bool:

@@ -13,6 +13,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.values import ValueClass
 
+from chat.models import Message
+from imagegen.models import ImageJob
+from providers.models import Connection
 from providers.relay.operations import OPERATIONS, PREFIXES
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -87,10 +90,6 @@ class RowGauges:
     """Gauges that are read from rows at each scrape, so that every process reports the same."""
 
     def collect(self) -> Iterator[Metric]:
-        from chat.models import Message
-        from imagegen.models import ImageJob
-        from providers.models import Connection
-
         replies = Message.objects.filter(status__in=OPEN_STATES).count()
         yield GaugeMetricFamily("webui_replies_running", "Answers being written", value=replies)
         jobs = GaugeMetricFamily("webui_image_jobs", "Picture jobs that are not done", labels=["state"])

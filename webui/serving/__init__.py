@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from socket import socket
 from typing import Any
 
+from providers import runtime
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -41,7 +43,7 @@ def load() -> Any:
     """The site as an ASGI application, its pages loaded: a mistake in them stops the start, and no visitor waits."""
     from django.urls import get_resolver
 
-    from webui.asgi import application
+    from webui.asgi import application  # late: it is the whole site, which `check` does without
 
     get_resolver().url_patterns  # noqa: B018  (loads them)
     # The 130,000 objects loaded so far stay for good: the collector need not look at them again, and need not look for
@@ -54,8 +56,6 @@ def load() -> Any:
 
 def run(server: str, application: Any, sock: socket) -> None:
     """Serve on `sock` in this process until told to stop."""
-    from providers import runtime
-
     try:
         import_module(SERVERS[server].module).run(application, sock)
     finally:

@@ -9,7 +9,7 @@ def start() -> None:
     """Begin looking after picture jobs, those of a process that died among them."""
 
     def begin() -> None:
-        from imagegen import jobs
+        from imagegen import jobs  # late: the server is up before it loads
 
         jobs.start()
 

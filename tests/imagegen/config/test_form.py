@@ -35,7 +35,7 @@ def test_a_mask_takes_no_key_to_another_server_and_the_answer_says_so(address, k
     config.update({address: FIRST, key: KEY})
     saved = config.update({address: SECOND, key: MASK})
     assert (saved[address], saved[key]) == (SECOND, "")
-    assert "dropped" in saved["notices"][0]
+    assert "removed" in saved["notices"][0]
     assert not ImageEngine.objects.exclude(secret="").exists()
     assert "notices" not in config.update(saved)
 

@@ -121,7 +121,7 @@ def test_presets_cannot_stand_on_themselves(root):
     two = ChatModel.objects.create(public_id="two", base=one)
     for base in (one, two):
         page = root.post(f"{MODELS}{one.pk}/change/", preset_form(base=base.pk))
-        assert "cannot stand on itself" in str(page.context["adminform"].form.errors["base"])
+        assert "cannot be based on itself" in str(page.context["adminform"].form.errors["base"])
 
 
 def test_a_discovered_model_gets_a_name_and_a_rule_and_keeps_its_id(root):
@@ -170,7 +170,7 @@ def test_the_page_says_what_a_person_may_use_and_why(root):
         "open": (True, "Open: open to everyone"),
         "closed": (False, "Closed: administrators only"),
         "grouped": (True, "Grouped: they belong to Red"),
-        "own": (True, "it is their own"),
+        "own": (True, "it is their own model"),
     }
     assert "Rita may use 3 of 4 models" in page.content.decode()
 

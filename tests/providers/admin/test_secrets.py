@@ -111,7 +111,7 @@ def test_an_address_at_another_server_drops_the_secrets_and_the_page_says_so(roo
     row.refresh_from_db()
     assert getattr(row, address) == SECOND
     assert (row.secret, row.headers) == ("", {"X-Person": "{{USER_ID}}"})
-    assert "dropped: X-Gate" in said(page)
+    assert "removed: X-Gate" in said(page)
 
 
 @PAGES
@@ -133,7 +133,7 @@ def test_a_revert_to_another_server_takes_no_secret_along(root, make, path, form
 
     row.refresh_from_db()
     assert (getattr(row, address), row.secret) == (FIRST, "")
-    assert "dropped" in said(page)
+    assert "removed" in said(page)
 
 
 # --- a right of its own -----------------------------------------------------------------------------------------------

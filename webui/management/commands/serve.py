@@ -36,6 +36,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _serve(self, sock: socket.socket, server: str, workers: int) -> None:
+        # Late: a port that is taken is reported before anything slow is loaded.
         from webui import bootstrap
         from webui.serving import workers as processes
         from webui.serving.banner import print_banner
