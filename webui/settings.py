@@ -437,6 +437,10 @@ LOGGING = {
         # At a finer level they write what they send: headers, signatures, session keys among the parameters.
         "azure": {"level": "WARNING"},
         "botocore": {"level": "INFO"},
+        "google": {"level": "INFO"},
+        "msal": {"level": "INFO"},
+        "urllib3": {"level": "INFO"},
+        "websockets": {"level": "INFO"},
         "django.db.backends": {"level": "INFO"},
     },
 }

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from webui.accounts import services
 from webui.models import User
 
 THEMES = [("system", _("As the device")), ("light", _("Light")), ("dark", _("Dark"))]
@@ -145,4 +146,6 @@ class ResetPasswordForm(OwnWords, allauth_forms.ResetPasswordForm):  # type: ign
 
 
 class ResetPasswordKeyForm(OwnWords, allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
-    pass
+    def save(self) -> None:
+        """Raises Conflict where somebody has used the link meanwhile."""
+        services.claim_password(self.user, self.cleaned_data["password1"])

@@ -32,6 +32,17 @@ def create_account(email: str, *, name: str = "", password: str | None = None, a
     return user
 
 
+def claim_password(user: User, password: str) -> None:
+    """Set the password that a one-time link is for, in one statement: of those who come at once, one has it.
+
+    Raises Conflict for the others; `user` has the password hash with which the link was judged.
+    """
+    before = user.password
+    user.set_password(password)
+    if not User.objects.filter(pk=user.pk, password=before, is_active=user.is_active).update(password=user.password):
+        raise Conflict(_("This link has ended."), code="link_used")
+
+
 def account_with(email: str) -> User | None:
     """The account that is signed in to with this address, however it is written."""
     user = User.objects.filter(email__iexact=email).first()

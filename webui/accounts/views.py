@@ -4,7 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account.utils import perform_login
-from allauth.account.views import PasswordChangeView, PasswordResetView, PasswordSetView, SignupView
+from allauth.account.views import (
+    PasswordChangeView,
+    PasswordResetFromKeyView,
+    PasswordResetView,
+    PasswordSetView,
+    SignupView,
+)
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -142,6 +148,18 @@ class ResetPassword(SendsLinks, PasswordResetView):  # type: ignore[misc]
         if not settings.EMAIL_ENABLED:
             return render(request, "account/password_reset_ask.html")
         return super().dispatch(request, *args, **kwargs)
+
+
+class ResetPasswordFromKey(PasswordResetFromKeyView):  # type: ignore[misc]
+    """The page that a one-time link leads to."""
+
+    def form_valid(self, form: Any) -> HttpResponseBase:
+        try:
+            response: HttpResponseBase = super().form_valid(form)
+        except Conflict:
+            self.reset_user = None
+            response = self.render_to_response(self.get_context_data(token_fail=True))
+        return response
 
 
 @login_required

@@ -1,6 +1,7 @@
 """Signing in and out, passwords, sign-up, the language."""
 
 import re
+import threading
 
 import pytest
 import requests
@@ -169,6 +170,42 @@ def test_a_set_password_link_signs_in_and_works_once(client, alice):
     assert client.session["_auth_user_id"] == str(alice.pk)
     client.logout()
     assert "This link has ended" in client.get(link, follow=True).content.decode()
+
+
+def test_a_set_password_link_that_is_used_at_once_works_once(site, alice, settings):
+    settings.ALLOWED_HOSTS = ["127.0.0.1"]
+    alice.set_unusable_password()
+    alice.save()
+    link = links.password_path(alice)
+    browsers, gate, answers = [], threading.Barrier(6), []
+    for _number in range(6):
+        browser = requests.Session()
+        page = browser.get(f"{site.url}{link}", timeout=20)
+        browsers.append((browser, page.url, browser.cookies["csrftoken"]))
+
+    def use(number, browser, address, token):
+        password = f"a new horse battery {number}"
+        form = {"password1": password, "password2": password, "csrfmiddlewaretoken": token}
+        gate.wait(20)
+        answer = browser.post(address, data=form, headers={"Referer": site.url}, allow_redirects=False, timeout=30)
+        answers.append((answer.status_code, password))
+
+    threads = [threading.Thread(target=use, args=(number, *one)) for number, one in enumerate(browsers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    used = [password for status, password in answers if status == 302]
+    assert len(used) == 1
+    alice.refresh_from_db()
+    assert alice.check_password(used[0])
+
+
+def test_what_libraries_send_is_in_no_log_at_any_level(settings):
+    """These write headers, addresses with keys or parameters at their finest level."""
+    loggers = settings.LOGGING["loggers"]
+    talkative = ("azure", "botocore", "django.db.backends", "google", "msal", "urllib3", "websockets")
+    assert [name for name in talkative if loggers[name]["level"] not in ("INFO", "WARNING", "ERROR")] == []
 
 
 @pytest.mark.parametrize("name", ["account_email", "account_reauthenticate"])
