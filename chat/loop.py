@@ -8,6 +8,7 @@ nothing but the language.
 import asyncio
 import logging
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
@@ -49,6 +50,7 @@ class WorkLoops:
         self.tasks: set[asyncio.Task[None]] = set()  # a loop refers to its tasks weakly
         # The loop of the sockets: a channel layer in memory works on that one alone.
         self.home: asyncio.AbstractEventLoop | None = None
+        self.ending: weakref.WeakSet[asyncio.AbstractEventLoop] = weakref.WeakSet()
         self.own: asyncio.AbstractEventLoop | None = None
         self.thread: threading.Thread | None = None
         self.lock = threading.Lock()
@@ -84,6 +86,7 @@ class WorkLoops:
 
     async def cancel_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """Cancel the tasks of this loop, which is the running one, and wait until they have ended."""
+        self.ending.add(loop)
         tasks = [task for task in self.tasks if task.get_loop() is loop]
         for task in tasks:
             task.cancel()
@@ -107,6 +110,11 @@ def spawn(work: Work, *, name: str, on: asyncio.AbstractEventLoop | None = None)
     """Start the coroutine that `work` returns as a task on the server's loop (or on `on`). Exceptions are logged."""
     loop = on or current()
     loop.call_soon_threadsafe(_start, loop, work, name, translation.get_language())
+
+
+def is_ending() -> bool:
+    """Whether the work on the running loop is cancelled because its process ends."""
+    return asyncio.get_running_loop() in runtime.state(WorkLoops).ending
 
 
 async def end_all() -> None:

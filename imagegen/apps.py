@@ -19,6 +19,7 @@ class ImagegenConfig(AppConfig):
         # Models may be imported only after all apps are set up; so it is below.
         from django.db.models.signals import post_save, pre_delete
 
+        from chat import runs
         from chat.files import collecting
         from imagegen.models import ImageEngine, ImageSettings
         from providers import checkup
@@ -28,6 +29,7 @@ class ImagegenConfig(AppConfig):
         count_changes_of(ImageEngine, ImageSettings)
         count_members_of(ImageEngine.groups.through, ImageSettings.groups.through)
         checkup.register(engine_subjects)
+        runs.interrupted.connect(_reply_interrupted, dispatch_uid="imagegen.reply_interrupted")
         collecting.connect(_purge_jobs, dispatch_uid="imagegen.purge_jobs")
         dependents.connect(_engines_through, dispatch_uid="imagegen.engines_through")
         post_save.connect(_connection_saved, sender=Connection, dispatch_uid="imagegen.connection_saved")
@@ -38,6 +40,12 @@ def _purge_jobs(sender: Any, now: "datetime", **more: Any) -> None:
     from imagegen import services
 
     services.purge_jobs(now=now)
+
+
+def _reply_interrupted(sender: Any, message: Any, **more: Any) -> None:
+    from imagegen import jobs
+
+    jobs.show_for(message)
 
 
 def _connection_saved(instance: Any, **more: Any) -> None:

@@ -8,6 +8,7 @@ control.py   start, stop and resume from any process; the end of the process
 """
 
 from chat.runs.control import (
+    add_result,
     is_strangers,
     knows,
     resume,
@@ -19,10 +20,12 @@ from chat.runs.control import (
     stop,
     stop_own,
 )
-from chat.runs.store import STALE_SECONDS
+from chat.runs.store import STALE_SECONDS, interrupted
 
 __all__ = [
     "STALE_SECONDS",
+    "add_result",
+    "interrupted",
     "is_strangers",
     "knows",
     "resume",

@@ -7,8 +7,9 @@ arrives without the channel layer too: it is written into the row, which the rep
 import asyncio
 import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
+from typing import Any
 
 from channels.layers import get_channel_layer
 from django.db import transaction
@@ -136,6 +137,17 @@ def settle(messages: QuerySet[Message]) -> None:
         transaction.on_commit(partial(loop.spawn, partial(_tell_people, message), name=f"settling of {message.pk}"))
 
 
+def add_result(message_id: uuid.UUID, *, files: Sequence[Any], step: dict[str, Any]) -> None:
+    """Show what was made for an answer whose reply was interrupted: the person's tabs are told of it.
+
+    Nothing happens while the reply runs, or when it has shown the result itself. Blocking.
+    """
+    settle(Message.objects.filter(pk=message_id))
+    message = store.add_result(message_id, files=files, step=step)
+    if message is not None:
+        transaction.on_commit(partial(loop.spawn, partial(_tell_result, message.pk), name=f"result of {message_id}"))
+
+
 async def shutdown() -> None:
     """End every reply of this loop as interrupted; what there is of each is saved."""
     await loop.end_all()
@@ -212,6 +224,15 @@ async def _watch(message_id: uuid.UUID) -> None:
 
 async def _tell_people(message: Message) -> None:
     await events.emit_end(message.chat.user_id, _packed(message))
+
+
+async def _tell_result(message_id: uuid.UUID) -> None:
+    """To tabs that wait for the end, and to those that have shown the answer as interrupted."""
+    message = await loop.in_thread(_read_settled, message_id)
+    if message is not None:
+        await _tell_people(message)
+        data = {"chat_id": str(message.chat_id)}
+        await events.emit(message.chat.user_id, type="chat:messages", data=data, chat_id=message.chat_id)
 
 
 def _packed(message: Message) -> str:

@@ -1,5 +1,6 @@
 """One answer so far: its text grows in pieces, and `seq` counts the events that were sent of it."""
 
+from collections.abc import Sequence
 from io import StringIO
 from typing import Any
 
@@ -101,6 +102,9 @@ class Draft:
         else:
             self.status_history.append(line)
 
+    def _steps(self) -> list[StatusData]:
+        return ended_steps(self.status_history) if self.is_over else list(self.status_history)
+
     def take_unsent(self) -> CompletionData | None:
         """What was added since the last call, as the data of the next event; None when there is nothing."""
         content, reasoning = self._unsent_content.getvalue(), self._unsent_reasoning.getvalue()
@@ -117,7 +121,7 @@ class Draft:
             "reasoning": self.reasoning[: self._reasoning.tell() - self._unsent_reasoning.tell()],
             "files": self.files,
             "status": self.status,
-            "status_history": self.status_history,
+            "status_history": self._steps(),
             "error": self.error,
             "usage": self.usage,
             "done": self.is_over,
@@ -129,7 +133,7 @@ class Draft:
             "content": self.content,
             "reasoning": self.reasoning,
             "files": list(self.files),
-            "status_history": list(self.status_history),
+            "status_history": self._steps(),
             "status": self.status,
             "error": self.error,
             "usage": self.usage,
@@ -138,6 +142,11 @@ class Draft:
             "first_token_ms": self.first_token_ms,
             "duration_ms": self.duration_ms,
         }
+
+
+def ended_steps(status_history: Sequence[Any]) -> list[Any]:
+    """The status lines of a reply that is over: no step goes on without it."""
+    return [{**line, "done": True} if line.get("done") is False else line for line in status_history]
 
 
 def snapshot_of(message: Message) -> SnapshotData:

@@ -19,6 +19,7 @@ from chat.runs.store import ReplyStore
 from providers import relay
 from providers.errors import GatewayError, ProviderError
 from providers.permits import Standing
+from providers.process import outages
 
 GATHER_SECONDS = 0.04  # pieces that come within this time are sent as one event
 SAVE_SECONDS = 1.0  # how often the row is saved, which is its heartbeat
@@ -94,6 +95,8 @@ class RunningReply:
             status, error = (Status.STOPPED if self._stopped else Status.INTERRUPTED), None
         except GatewayError as problem:
             status, error = Status.FAILED, events.plain(problem.message_body())
+            if problem.code == outages.RESTARTING:
+                status, error = Status.INTERRUPTED, None
         except Exception:  # the last resort of a task: whatever failed, the answer must end
             logger.exception("Reply %s failed", self.id)
             status, error = Status.FAILED, GatewayError(_("Something went wrong on this site.")).message_body()

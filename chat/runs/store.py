@@ -5,22 +5,26 @@ All times are the database's, so that clocks of several machines need not agree.
 """
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
+from django.dispatch import Signal
 
 from chat import history, tasks
 from chat.models import Message
 from chat.pipeline import CompletionRequest, attachments
+from chat.runs.draft import ended_steps
 from providers.facts import Caller
 
 STALE_SECONDS = 8  # without a heartbeat for this long, a running row has lost its process
 
 Status = Message.Status
+interrupted = Signal()  # `message`: its reply ended without its process; other apps add what they have for it
 
 
 class ReplyStore(Protocol):
@@ -76,6 +80,8 @@ class RowStore:
     def save_end(self, columns: dict[str, Any]) -> None:
         """Even if the row was stopped or interrupted meanwhile."""
         Message.objects.filter(pk=self.id).update(saved=Now(), **_storable(columns))
+        if columns["status"] == Status.INTERRUPTED and (message := Message.objects.filter(pk=self.id).first()):
+            interrupted.send(sender=Message, message=message)
 
     async def after_end(self, caller: Caller) -> None:
         await tasks.after_reply(self.chat_id, self.id, caller)
@@ -84,18 +90,45 @@ class RowStore:
 def mark_stopped(message_id: uuid.UUID) -> bool:
     """Stop a reply that another process runs, or that nobody has begun; False when it was over already."""
     rows = Message.objects.filter(pk=message_id, status__in=Message.RUNNING)
-    return bool(rows.update(status=Status.STOPPED))
+    steps = rows.values_list("status_history", flat=True).first()
+    return steps is not None and bool(rows.update(status=Status.STOPPED, status_history=ended_steps(steps)))
 
 
 def interrupt_lost(messages: QuerySet[Message], *, alive: Collection[uuid.UUID] = ()) -> list[Message]:
     """Mark the running ones without a heartbeat as interrupted, and return them; `alive` are known to be running."""
     lost = messages.filter(status__in=Message.RUNNING, saved__lt=Now() - timedelta(seconds=STALE_SECONDS))
-    interrupted = [message for message in lost.select_related("chat") if message.pk not in alive]
-    if interrupted:
-        lost.filter(pk__in=[message.pk for message in interrupted]).update(status=Status.INTERRUPTED)
-        for message in interrupted:
-            message.status = Status.INTERRUPTED
-    return interrupted
+    settled = []
+    for message in lost.select_related("chat"):
+        steps = ended_steps(message.status_history)
+        if message.pk in alive or not lost.filter(pk=message.pk).update(
+            status=Status.INTERRUPTED, status_history=steps
+        ):
+            continue
+        message.status, message.status_history = Status.INTERRUPTED, steps
+        interrupted.send(sender=Message, message=message)
+        settled.append(message)
+    return settled
+
+
+def add_result(message_id: uuid.UUID, *, files: Sequence[Any], step: dict[str, Any]) -> Message | None:
+    """Add what was made for an answer after its reply was interrupted, which is done with files; None when the reply's
+    own process has added it, or will.
+    """
+    with transaction.atomic():
+        rows = Message.objects.filter(pk=message_id, status=Status.INTERRUPTED)
+        message = rows.select_for_update().first()
+        if message is None:
+            return None
+        known = {file.get("id") for file in message.files}
+        added = [file for file in files if file.get("id") not in known]
+        if step in message.status_history and not added:
+            return None
+        message.files = [*added, *message.files]
+        message.status_history = [*ended_steps(message.status_history), step]
+        if files:
+            message.status = Status.DONE
+        message.save(update_fields=["files", "status_history", "status"])
+        return message
 
 
 def _storable(value: Any) -> Any:

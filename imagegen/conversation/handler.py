@@ -18,7 +18,7 @@ from chat.events import FileData
 from chat.files.pictures import sniff
 from chat.models import File, Message
 from chat.pipeline import Choice, Handler, Option, Toggle, Turn
-from imagegen import access, inputs, rows
+from imagegen import access, inputs, jobs, rows
 from imagegen.conversation import prompt, turn_jobs
 from imagegen.models import ImageJob, ImageSettings
 from imagegen.services import JobRequest
@@ -26,7 +26,7 @@ from providers import http
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Forbidden, GatewayError
 from providers.facts import Caller
-from providers.process import waiting
+from providers.process import outages, waiting
 
 FEATURE = "image_generation"
 MODES = ("auto", "create", "edit")
@@ -77,6 +77,8 @@ class ImageHandler(Handler):
                 request = await _improved(turn, request, template=switches.prompt_template)
             job, _files = await turn_jobs.draw(turn, request)
         except GatewayError as error:
+            if error.code == outages.RESTARTING:
+                raise
             await self._report(turn, error, editing=editing)
             return
         await turn.emit("status", {"description": _("Image created"), "done": True, "prompt": job.prompt})
@@ -107,12 +109,12 @@ class ImageHandler(Handler):
         """Store pictures that the chat model sent, and add them to its answer."""
         rows = [row for url in urls if (row := await waiting.in_own_thread(_store, turn, url)) is not None]
         if rows:
-            await turn.add_files([turn_jobs.event_file(row) for row in rows])
+            await turn.add_files([jobs.event_file(row) for row in rows])
         return bool(rows)
 
     async def keep_picture(self, turn: Turn, url: str) -> FileData | None:
         row = await waiting.in_own_thread(_store, turn, url)
-        return None if row is None else turn_jobs.event_file(row)
+        return None if row is None else jobs.event_file(row)
 
 
 async def _improved(turn: Turn, request: JobRequest, *, template: str) -> JobRequest:

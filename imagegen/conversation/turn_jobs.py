@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from chat import access as chat_access
-from chat import files, history
+from chat import files, history, loop
 from chat.loop import in_thread
 from chat.models import File, Message
 from chat.pipeline import Turn
@@ -27,35 +27,49 @@ async def draw(turn: Turn, request: services.JobRequest) -> tuple[ImageJob, list
 
     Raises what `services.request_images` and the engine raise. A turn that is stopped stops the engine too.
     """
-    requesting = asyncio.ensure_future(waiting.in_own_thread(services.request_images, request))
-    try:
-        job, _new = await asyncio.shield(requesting)
-        await _watch(turn, job)
-    except asyncio.CancelledError:
-        await asyncio.shield(_cancel(requesting))
-        raise
-    job = await jobs.ended(job)
+    job = await _taken_over(turn, request)
+    if job is None:
+        requesting = asyncio.ensure_future(waiting.in_own_thread(services.request_images, request))
+        job = await _until_ended(turn, requesting)
     try:
         drawn = await in_thread(services.finished_files, job)
     finally:
         await in_thread(services.forget_job, job)
-    await turn.add_files([event_file(row) for row in drawn])
+    await turn.add_files([jobs.event_file(row) for row in drawn])
     return job, drawn
+
+
+async def _taken_over(turn: Turn, request: services.JobRequest) -> ImageJob | None:
+    """The job of an interrupted answer to the same question, if it is still under way and ends well: drawing what is
+    there once more would be paid for twice.
+    """
+    job = await in_thread(_take_over, turn, request)
+    if job is None:
+        return None
+    requesting = asyncio.get_running_loop().create_future()
+    requesting.set_result((job, False))
+    job = await _until_ended(turn, requesting)
+    return job if job.state == ImageJob.State.SUCCEEDED else None
+
+
+async def _until_ended(turn: Turn, requesting: "asyncio.Future[tuple[ImageJob, bool]]") -> ImageJob:
+    """Tell the progress of a requested job until it has ended. A turn that is stopped stops the engine too; where the
+    process ends, another one takes the job over, and its end shows the pictures.
+    """
+    try:
+        job, _new = await asyncio.shield(requesting)
+        await _watch(turn, job)
+        return await jobs.ended(job)
+    except asyncio.CancelledError:
+        if not loop.is_ending():
+            await asyncio.shield(_cancel(requesting))
+        raise
 
 
 def last_words(turn: Turn) -> str:
     """The person's last text: a message that has only pictures does not say what to draw."""
     asked = (message.get("content") for message in reversed(turn.messages) if message["role"] == "user")
     return next((text for content in asked if (text := history.text_of(content).strip())), "")
-
-
-def event_file(row: File) -> Any:
-    """A file in the form of the `files` event."""
-    file = files.file_json(row)
-    if "seed" in row.provenance:  # as text: JavaScript would round large numbers
-        file["provenance"] = {**row.provenance, "seed": str(row.provenance["seed"])}
-    names = ("type", "url", "id", "name", "content_type", "width", "height", "provenance")
-    return {name: file[name] for name in (*names, *(["expires_at"] if row.expires_at else []))}
 
 
 # --- in a thread ------------------------------------------------------------------------------------------------------
@@ -65,6 +79,38 @@ def answer_of(turn: Turn) -> Message | None:
     """The stored answer of this turn, when it belongs to the turn's person; None for a turn without one."""
     own = Message.objects.select_related("chat").filter(chat__user_id=turn.caller.user_id)
     return own.filter(pk=chat_access.as_uuid(turn.message_id)).first()
+
+
+def _take_over(turn: Turn, request: services.JobRequest) -> ImageJob | None:
+    """The open job of an interrupted answer beside this one that came of the same request; now it is this one's."""
+    answer = request.context.message
+    if answer is None or answer.parent_id is None:
+        return None
+    of_siblings = ImageJob.objects.filter(
+        user_id=turn.caller.user_id,
+        state__in=ImageJob.OPEN,
+        cancel_requested=False,
+        message__parent_id=answer.parent_id,
+        message__status=Message.Status.INTERRUPTED,
+    )
+    for job in of_siblings.exclude(message=answer).select_related("engine").order_by("-created"):
+        taken = ImageJob.objects.filter(pk=job.pk, message__status=Message.Status.INTERRUPTED, state__in=ImageJob.OPEN)
+        if _asks_for(job, request) and taken.update(message=answer):
+            job.message = answer
+            return job
+    return None
+
+
+def _asks_for(job: ImageJob, request: services.JobRequest) -> bool:
+    """Whether a job came of the same words, for the same purpose and the same engine if one is named."""
+    values, engine = request.values, str(request.values.get("engine") or "")
+    words = values.get("original_prompt") or values.get("prompt")
+    named = job.engine is not None and engine in (str(job.engine.pk), job.engine.name)
+    return (
+        words == (job.request.get("original_prompt") or job.prompt)
+        and bool(request.images) == bool(job.input_order)
+        and (not engine or named)
+    )
 
 
 def context_of(turn: Turn, answer: Message | None) -> files.FileContext:

@@ -30,6 +30,7 @@ class Run:
         self.id = id
         self.deadline = deadline
         self.started = started
+        self.leaving = False  # cancelled because its process ends, not because anybody wants that
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], None]] = []
@@ -41,6 +42,11 @@ class Run:
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             callback()
+
+    def leave(self) -> None:
+        """Cancel the run because its process ends."""
+        self.leaving = not self.cancelled()
+        self.cancel()
 
     def cancelled(self) -> bool:
         return self._cancelled.is_set()

@@ -11,6 +11,7 @@
 
 from imagegen.jobs.dispatcher import cancel, feed_of, shutdown, start, submit
 from imagegen.jobs.feed import JobFeed
+from imagegen.jobs.results import event_file, show_for
 from imagegen.jobs.wait import ended, wait_for
 
-__all__ = ["JobFeed", "cancel", "ended", "feed_of", "shutdown", "start", "submit", "wait_for"]
+__all__ = ["JobFeed", "cancel", "ended", "event_file", "feed_of", "show_for", "shutdown", "start", "submit", "wait_for"]

@@ -9,11 +9,10 @@ from typing import Any
 
 from django.db import DatabaseError, connections, transaction
 from django.utils import translation
-from django.utils.translation import gettext as _
 
 from imagegen import access, rows
 from imagegen.engines.base import Run
-from imagegen.jobs import claims, worker
+from imagegen.jobs import claims, results, worker
 from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageJob
@@ -26,6 +25,7 @@ from providers.relay.usage import UsageWriter
 
 logger = logging.getLogger(__name__)
 IDLE_SECONDS = 5.0  # between looks for jobs of dead processes
+LEAVE_SECONDS = 2.0  # how long the end of a process waits until upstreams have been told to stop
 CANCEL_SECONDS = 0.5  # between looks for own jobs that another process was asked to cancel
 State = ImageJob.State
 
@@ -37,6 +37,7 @@ class _Held:
     permit: Permit  # ends with the person's account, or their right to the engine
     run: Run | None = None  # None while the job is queued
     thread: threading.Thread | None = None
+    resumable: bool = False  # another process can go on with it
 
 
 class Dispatcher:
@@ -113,10 +114,19 @@ class Dispatcher:
         with self.lock:
             ours = list(self.held)
             feeds = [held.feed for held in self.held.values()]
+            running = [held for held in self.held.values() if held.run and not held.resumable]
         for feed in feeds:
             feed.let_go()
         if ours:
             claims.let_go(ours)
+        # No other process can go on with these: their upstreams are told to stop while there is time.
+        for held in running:
+            if held.run:
+                held.run.leave()
+        end = time.monotonic() + LEAVE_SECONDS
+        for held in running:
+            if held.thread:
+                waiting.for_thread(held.thread, max(0.0, end - time.monotonic()))
 
     def _end(self) -> None:
         self.ending.set()
@@ -196,6 +206,7 @@ class Dispatcher:
     def _run(self, job: ImageJob, *, resume: bool) -> None:
         held = self.hold(job)
         held.run = run = worker.make_run(job)
+        held.resumable = job.engine is not None and rows.engine_of(job.engine).resumable
 
         def live() -> None:
             try:
@@ -222,14 +233,12 @@ class Dispatcher:
             self.hold(job)
             self._end_waiting(job)
             return
-        error = GatewayError(
-            _("The site was restarted while this picture was being made. Try again."),
-            code="interrupted",
-            retryable=True,
-        )
         self.hold(job)
-        if claims.finish(job, State.FAILED, error=error.message_body()):
+        if claims.finish(job, State.FAILED, error=worker.lost().message_body()):
+            results.show_or_log(job)
             self._drop(job)
+        # What its upstream still draws is lost, and others would wait for it.
+        threading.Thread(target=worker.abandon, args=(job,), name=f"stop-{job.pk}", daemon=True).start()
 
 
 def _check(engine_id: int | None, snapshot: Snapshot, caller: Caller) -> None:

@@ -14,17 +14,18 @@ from chat import files
 from chat.models import File
 from imagegen import inputs, rows
 from imagegen.engines.base import Cancelled, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, TokenUsage
-from imagegen.jobs import claims
+from imagegen.jobs import claims, results
 from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import MAX_SEED, PictureRequest
 from providers import callers
-from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge
-from providers.process import waiting
+from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge, Unavailable
+from providers.process import outages, waiting
 from providers.relay import usage
 
 logger = logging.getLogger(__name__)
+STORE_PAUSES = (1.0, 3.0, 6.0)  # seconds between attempts to store a drawn picture
 
 
 def make_run(job: ImageJob) -> Run:
@@ -53,14 +54,17 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
     tally = Tally()
     try:
         for event in _events(job, run, resume=resume):
-            _take(event, job, feed, tally)
+            _take(event, job, feed, tally, run)
         run.check()
         claims.finish(job, ImageJob.State.SUCCEEDED)
     except Cancelled:
-        _tell_upstream(job)
-        claims.finish(job, ImageJob.State.CANCELLED)
+        tell_upstream(job)
+        if run.leaving:
+            claims.finish(job, ImageJob.State.FAILED, error=lost().message_body())
+        else:
+            claims.finish(job, ImageJob.State.CANCELLED)
     except GatewayError as error:
-        _tell_upstream(job)
+        tell_upstream(job)
         logger.info("Picture job %s failed: %s", job.pk, error.code)
         claims.finish(job, ImageJob.State.FAILED, error=error.message_body())
         tally.status = error.status
@@ -71,7 +75,16 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
         tally.status = 500
     tally.record(job, duration=time.monotonic() - begun)
     _note_health(job, duration=time.monotonic() - begun)
-    feed.end(job_json(claims.reread(job)))
+    claims.reread(job)
+    results.show_or_log(job)
+    feed.end(job_json(job))
+
+
+def lost() -> GatewayError:
+    """Why a job failed whose process ended, where its engine cannot go on with it."""
+    return GatewayError(
+        _("The site was restarted while this picture was being made. Try again."), code="interrupted", retryable=True
+    )
 
 
 class Tally:
@@ -127,6 +140,7 @@ def _config_of(job: ImageJob, engine: ImageEngine) -> EngineConfig:
 
 def _stored(picture: Picture, job: ImageJob) -> File:
     """The drawn picture as a file. One that is too large to be opened is a ProviderError, not the caller's fault."""
+    job.refresh_from_db(fields=["chat", "message"])  # another answer may have taken the job over
     context = replace(inputs.context_of(job), provenance=_provenance(job, picture))
     try:
         return files.accept(job.user, picture.content, name=_file_name(job), context=context)
@@ -136,13 +150,34 @@ def _stored(picture: Picture, job: ImageJob) -> File:
         raise ProviderError(error.message, code=error.code) from error
 
 
-def _take(event: Event, job: ImageJob, feed: JobFeed, tally: Tally) -> None:
+def _stored_in_time(picture: Picture, job: ImageJob, run: Run) -> File:
+    """The same, tried again for some seconds while the file store or the database is away: the picture is paid for."""
+    for pause in (*STORE_PAUSES, None):
+        try:
+            return _stored(picture, job)
+        except Exception as error:
+            trouble = outages.of(error)
+            if trouble is None:
+                raise
+            if pause is None:
+                raise _not_stored(trouble) from error
+            connections.close_all()
+        run.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _not_stored(trouble: Unavailable) -> Unavailable:
+    words = _("The picture was made, but it could not be stored. %(why)s") % {"why": trouble.message}
+    return Unavailable(words, code=trouble.code, status=trouble.status, retry_after=trouble.retry_after)
+
+
+def _take(event: Event, job: ImageJob, feed: JobFeed, tally: Tally, run: Run) -> None:
     match event:
         case Progress():
             if feed.moved(event):
                 ImageJob.objects.filter(pk=job.pk).update(progress=feed.progress)
         case Picture():
-            job.files.add(_stored(event, job))
+            job.files.add(_stored_in_time(event, job, run))
             tally.images += 1
         case TokenUsage():
             tally.tokens_in += event.input_tokens
@@ -183,7 +218,7 @@ def _remember(engine: ImageEngine | None, param: str) -> None:
         ImageEngine.objects.quietly().filter(pk=engine.pk).update(dropped=engine.dropped)
 
 
-def _tell_upstream(job: ImageJob) -> None:
+def tell_upstream(job: ImageJob) -> None:
     """Have the upstream stop the job's work; a failure is only logged."""
     if job.engine is None or not job.upstream_id:
         return
@@ -191,6 +226,15 @@ def _tell_upstream(job: ImageJob) -> None:
         rows.engine_of(job.engine).cancel(_config_of(job, job.engine), job.upstream_id)
     except GatewayError as error:
         logger.warning("Could not stop picture job %s at its engine: %s", job.pk, error.code)
+
+
+def abandon(job: ImageJob) -> None:
+    """The same in a thread of its own, for a job that nobody can go on with."""
+    waiting.mark_own_work()
+    try:
+        tell_upstream(job)
+    finally:
+        connections.close_all()
 
 
 def _note_health(job: ImageJob, *, duration: float) -> None:

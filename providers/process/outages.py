@@ -31,6 +31,9 @@ SQLITE_TROUBLE = frozenset(
     }
 )
 USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+DISK_FULL = "53100"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
+RESTARTING = "restarting"
 BUSY_SECONDS, AWAY_SECONDS = 1.0, 2.0  # after which it is worth trying again
 
 
@@ -52,8 +55,14 @@ def of(error: BaseException) -> Unavailable | None:
                 return database_busy()
             case OSError() if cause.errno in USED_UP:
                 return overloaded()
+            case OSError() if cause.errno in FULL:
+                return storage_full()
             case MemoryError():
                 return overloaded()
+            case sqlite3.Error() if _sqlite_code(cause) == sqlite3.SQLITE_FULL:
+                return storage_full()
+    if any(getattr(cause, "sqlstate", None) == DISK_FULL for cause in causes(error)):
+        return storage_full()
     match error:
         case OperationalError() | InterfaceError() if _is_trouble(error):
             return database_away()
@@ -102,6 +111,14 @@ def redis_away() -> Unavailable:
     )
 
 
+def storage_full() -> Unavailable:
+    return Unavailable(
+        _("This site has no room left to store anything. Its administrator has to make room; then try again."),
+        code="storage_full",
+        status=507,
+    )
+
+
 def files_away() -> Unavailable:
     return Unavailable(
         _("The file store of this site does not answer. Try again in a moment."),
@@ -112,7 +129,7 @@ def files_away() -> Unavailable:
 
 def restarting() -> Unavailable:
     return Unavailable(
-        _("This site is being restarted. Try again in a moment."), code="restarting", retry_after=AWAY_SECONDS
+        _("This site is being restarted. Try again in a moment."), code=RESTARTING, retry_after=AWAY_SECONDS
     )
 
 
@@ -128,9 +145,14 @@ def _is_trouble(error: BaseException) -> bool:
     """Whether the database cannot do what it should; False for what is wrong with our SQL or our tables."""
     cause = error.__cause__
     if isinstance(cause, sqlite3.Error):
-        code = getattr(cause, "sqlite_errorcode", None)
-        return code is not None and code & 0xFF in SQLITE_TROUBLE
+        return _sqlite_code(cause) in SQLITE_TROUBLE
     return True  # PostgreSQL's are about the server and the connection, see https://peps.python.org/pep-0249/
+
+
+def _sqlite_code(error: sqlite3.Error) -> int | None:
+    """The primary result code; None where the error has none."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _is_of_redis(error: BaseException) -> bool:

@@ -71,7 +71,7 @@ def test_a_model_draws_when_asked_and_knows_that_the_picture_is_shown(talker, up
     assert file["id"] in results(upstream)[0]
     assert "sees it already" in results(upstream)[0]
     lines = [(one["description"], one["done"]) for one in message["status_history"]]
-    assert (lines[0], lines[-1]) == (("Creating image", False), ("Image created", True))
+    assert (lines[0], lines[-1]) == (("Creating image", True), ("Image created", True))
     assert message["content"] == "Here is your kite."
 
 

@@ -283,6 +283,21 @@ def test_a_cancelled_job_of_a_process_that_is_gone_stops_at_its_engine_too(alice
     gate.open()
 
 
+def test_a_stop_ends_what_no_other_process_can_go_on_with_at_its_upstream_too(alice, make_engine, upstream):
+    make_engine(name="Forge", kind="automatic1111", url=upstream.origin, secret="", model="")
+    gate = Gate()
+    upstream.automatic1111.gates = {3: gate}
+    job = ask(alice)
+    gate.wait()
+
+    jobs.shutdown()
+
+    assert upstream.asked("/interrupt")
+    job.refresh_from_db()
+    assert (job.state, job.error["code"], job.error["retryable"]) == (State.FAILED, "interrupted", True)
+    gate.open()
+
+
 def test_two_processes_cannot_take_one_job(alice, engine_row):
     job = ImageJob.objects.create(
         user=alice, engine=engine_row, prompt="x", worker=claims.worker(), heartbeat=timezone.now()

@@ -1,0 +1,59 @@
+"""What came of a job, shown in its chat when the reply that had asked for it is gone.
+
+Mostly the reply's own process waits for its job and shows the pictures. Where that process has died or was stopped, the
+end of the job shows them, in whatever process it comes.
+"""
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError
+from django.utils.translation import gettext_noop
+
+from chat import runs
+from chat.files import file_json
+from chat.models import File, Message
+from imagegen.models import ImageJob
+
+logger = logging.getLogger(__name__)
+
+# As the handler and the tools say them; the page translates them.
+CREATED = gettext_noop("Image created")
+FAILED = gettext_noop("An error occurred while generating an image")
+
+
+def show(job: ImageJob) -> None:
+    """Add what a job that has ended made, or why it made nothing, to its interrupted answer. Idempotent."""
+    message_id = ImageJob.objects.filter(pk=job.pk).values_list("message_id", flat=True).first()
+    if message_id is None or job.state == ImageJob.State.CANCELLED:
+        return
+    if job.state == ImageJob.State.SUCCEEDED:
+        files = [event_file(row) for row in job.files.order_by("created")]
+        step: dict[str, Any] = {"description": CREATED, "done": True, "prompt": job.prompt}
+    else:
+        files = []
+        step = {"description": FAILED, "done": True, "error": True, "detail": (job.error or {}).get("message", "")}
+    runs.add_result(message_id, files=files, step=step)
+
+
+def show_or_log(job: ImageJob) -> None:
+    """The same at the end of a job, which stays ended when the database is away."""
+    try:
+        show(job)
+    except DatabaseError:
+        logger.warning("The result of picture job %s is not shown in its chat", job.pk, exc_info=True)
+
+
+def show_for(message: Message) -> None:
+    """The same for the jobs of an answer that has just been interrupted: they may have ended a moment before."""
+    for job in ImageJob.objects.filter(message=message).exclude(state__in=ImageJob.OPEN):
+        show(job)
+
+
+def event_file(row: File) -> Any:
+    """A file in the form of the `files` event."""
+    file = file_json(row)
+    if "seed" in row.provenance:  # as text: JavaScript would round large numbers
+        file["provenance"] = {**row.provenance, "seed": str(row.provenance["seed"])}
+    names = ("type", "url", "id", "name", "content_type", "width", "height", "provenance")
+    return {name: file[name] for name in (*names, *(["expires_at"] if row.expires_at else []))}
