@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -56,7 +56,7 @@ def idempotency_key(request: Request) -> str:
 
 
 def wait(job: ImageJob) -> ImageJob:
-    """The ended job; UpstreamTimeout when it takes longer than its engine may, and it goes on."""
+    """The job once it has ended. Raises UpstreamTimeout when that takes too long; the job goes on."""
     return ended_in_time(jobs.wait_for(job, timeout=limit_of(job)))
 
 
@@ -72,33 +72,31 @@ def ended_in_time(job: ImageJob) -> ImageJob:
     return job
 
 
+def described(operation_id: str, serializer: type[serializers.ImageRequestSerializer]) -> Any:
+    """The schema of a view that draws and waits."""
+    return extend_schema_view(
+        post=extend_schema(
+            operation_id=operation_id,
+            parameters=[IDEMPOTENCY_KEY],
+            request=serializer,
+            responses=FileSerializer(many=True),
+        )
+    )
+
+
+@described("images_generate", serializers.ImageRequestSerializer)
 class Generations(ImageView):
     serializer_class = serializers.ImageRequestSerializer
 
-    @extend_schema(
-        operation_id="images_generate",
-        parameters=[IDEMPOTENCY_KEY],
-        request=serializers.ImageRequestSerializer,
-        responses=FileSerializer(many=True),
-    )
     def post(self, request: Request) -> Response:
         job = start(request, checked_body(self.serializer_class, request))
-        found = services.finished_files(wait(job))
-        return Response([file_json(row) for row in found], headers={"X-Job-Id": str(job.pk)})
+        files = services.finished_files(wait(job))
+        return Response([file_json(row) for row in files], headers={"X-Job-Id": str(job.pk)})
 
 
+@described("images_edit", serializers.EditRequestSerializer)
 class Edit(Generations):
     serializer_class = serializers.EditRequestSerializer
-
-    @extend_schema(
-        operation_id="images_edit",
-        parameters=[IDEMPOTENCY_KEY],
-        request=serializers.EditRequestSerializer,
-        responses=FileSerializer(many=True),
-    )
-    def post(self, request: Request) -> Response:
-        response: Response = super().post(request)
-        return response
 
 
 class ImageModels(ImageView):
@@ -138,15 +136,15 @@ class JobList(ImageView):
         responses=serializers.JobPageSerializer,
     )
     def get(self, request: Request) -> Response:
-        found = (
+        own_jobs = (
             ImageJob.objects.filter(user_id=caller_of(request).user_id)
             .select_related("engine")
             .prefetch_related("files")
         )
         state = request.query_params.get("state")
         if state:
-            found = found.filter(state__in=ImageJob.OPEN if state == "open" else [state])
-        return JobPages.respond(found, self, shape.job_json)
+            own_jobs = own_jobs.filter(state__in=ImageJob.OPEN if state == "open" else [state])
+        return JobPages.respond(own_jobs, self, shape.job_json)
 
     @extend_schema(
         operation_id="image_jobs_create",

@@ -30,7 +30,7 @@ def files_of(user: Any, given: Sequence[object], *, param: str = "image") -> lis
     """The files behind rows, uploads and names, in order. Raises BadRequest, NotFound, TooLarge."""
     if len(given) > MAX_INPUTS:
         raise BadRequest(_("At most %d input pictures.") % MAX_INPUTS, param=param)
-    return [_file_of(user, one, param) for one in given]
+    return [_file_of(user, item, param) for item in given]
 
 
 def file_from_bytes(user: Any, content: bytes, *, name: str = "") -> File:

@@ -23,7 +23,7 @@ from providers.facts import Caller
 from providers.relay import rate_limits
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
-KEPT_VALUES = ("original_prompt",)  # stored with the request though no engine reads them
+STORED_VALUES = ("original_prompt",)  # stored with the request though no engine reads them
 ERRORS = {error.blame: error for error in (CallerError, ProviderError, NetworkError)}  # of failed jobs, by blame
 
 
@@ -100,13 +100,13 @@ def _write(
 ) -> ImageJob:
     """The row of a job, given to this process once it is committed."""
     context = request.context
-    kept = {name: value for name in KEPT_VALUES if isinstance(value := request.values.get(name), str)}
+    stored = {name: value for name in STORED_VALUES if isinstance(value := request.values.get(name), str)}
     with transaction.atomic():
         job = ImageJob.objects.create(
             user_id=request.caller.user_id,
             engine=engine,
             prompt=drawing.prompt,
-            request=drawing.values() | kept,
+            request=drawing.values() | stored,
             mask=mask,
             input_order=inputs.ids_of(images),
             chat=context.chat,

@@ -181,8 +181,8 @@ def _shown(name: str, key: Key, row: ImageEngine | None) -> Any:
 def update(form: Mapping[str, Any]) -> dict[str, Any]:
     """Save all of the form's values or, on the first wrong one, none. Keys that are left out stay as they are.
 
-    A secret that is the mask of the kept one keeps it, but not for another server: there it is dropped, and `notices`
-    in what is returned, the form as saved, say so. Raises BadRequest naming the key.
+    The mask of the stored secret keeps that secret, unless the address has another server now: then the secret is
+    dropped, and `notices` beside the returned form say so. Raises BadRequest, naming the key.
     """
     given = {ALIASES.get(name, name): value for name, value in form.items() if name != NOTICES}
     known = {*SWITCHES, *TASKS, *ENGINES_IN_USE, *KEYS}

@@ -18,7 +18,7 @@ from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import dialect, engine_fields, refusals
 from imagegen.engines.base import Engine, EngineConfig, Event, Learned, ModelChoice, Picture, Run, TokenUsage
-from imagegen.engines.gemini import SHAPES
+from imagegen.engines.gemini import BY_RATIO
 from imagegen.engines.params import merged
 from imagegen.picture_request import AUTO, PictureRequest
 from providers import http
@@ -49,14 +49,7 @@ class ChatReply(Engine):
     )
 
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
-        return Capabilities(
-            edit=True,
-            max_inputs=8,
-            per_call=1,
-            auto=True,
-            ratios=SHAPES,
-            tiers=("1K", "2K", "4K"),
-        )
+        return replace(BY_RATIO, max_inputs=8)
 
     def takes_param(self, config: EngineConfig, name: str) -> bool:
         return name not in OWN and name not in config.dropped

@@ -7,6 +7,7 @@ are read. There is no mask, no negative prompt and no number of pictures: more p
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -35,7 +36,14 @@ from providers.upstream import error_bodies, words
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com/v1beta"
 GENERATE, PREDICT = "generateContent", "predict"
-SHAPES = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+# Gemini's models, here and in replies of chat models: one picture per call, of a ratio and a resolution.
+BY_RATIO = Capabilities(
+    edit=True,
+    auto=True,
+    per_call=1,
+    ratios=("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"),
+    tiers=("1K", "2K", "4K"),
+)
 INPUT_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic")
 MAX_SEED = 2**31 - 1  # an int32 there
 PAGE, MAX_PAGES = 1000, 10  # of the model list
@@ -76,16 +84,7 @@ class Gemini(Engine):
     )
 
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
-        return Capabilities(
-            edit=True,
-            max_inputs=14,
-            seed=True,
-            auto=True,
-            per_call=1,
-            ratios=SHAPES,
-            tiers=("1K", "2K", "4K"),
-            input_types=INPUT_TYPES,
-        )
+        return replace(BY_RATIO, max_inputs=14, seed=True, input_types=INPUT_TYPES)
 
     def takes_param(self, config: EngineConfig, name: str) -> bool:
         return name in CONTENT_PARAMS or name in PREDICT_PARAMS

@@ -1,4 +1,4 @@
-"""How a job's moves reach those who look on: listeners of this process, and every tab of its person."""
+"""The feed of a job: its progress and its end, for listeners of this process and for every tab of its person."""
 
 import asyncio
 import base64
@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chat import events
+from chat.files import pictures
 from imagegen.engines.base import Progress
 from imagegen.models import ImageJob
+from providers.errors import GatewayError
 
-TELL_SECONDS = 0.25  # progress goes out at most this often; the last word always does
-PREVIEW_WIDTH = 256  # pixels of the preview that travels in an event
+PROGRESS_SECONDS = 0.25  # between reports of progress; the end is always reported
+PREVIEW_WIDTH = 256  # pixels of the preview in an event
 
-# What a listener is handed: ("progress", numbers and a small preview URL), ("preview", {"content": bytes}) as it came
-# from the engine, ("notice", {"text"}) or ("end", the job as the API shows it).
+# A listener is called with ("progress", numbers and the URL of a small preview), ("preview", {"content": bytes}) as the
+# engine sent it, ("notice", {"text"}) or ("end", the job as the API shows it).
 Listener = Callable[[str, dict[str, Any]], None]
 
 
@@ -30,7 +32,7 @@ class JobFeed:
     progress: dict[str, Any] = field(default_factory=dict)
     _listeners: list[Listener] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _told: float = 0.0
+    _reported: float = 0.0
 
     def listen(self, listener: Listener) -> None:
         with self._lock:
@@ -62,19 +64,19 @@ class JobFeed:
             self.unlisten(listener)
 
     def began(self) -> None:
-        """The job has found a place."""
+        """Report that drawing has begun."""
         self._emit({"state": ImageJob.State.RUNNING})
 
     def moved(self, progress: Progress) -> bool:
-        """Tell everybody, unless they were told a moment ago; true when the row should be written too."""
+        """Report progress, unless the last report was a moment ago; true when the row should be written too."""
         facts = progress_facts(progress)
         self.progress = facts
         if progress.preview:
             self._call("preview", {"content": progress.preview})
         now = time.monotonic()
-        if now - self._told < TELL_SECONDS and not (progress.total and progress.step >= progress.total):
+        if now - self._reported < PROGRESS_SECONDS and not (progress.total and progress.step >= progress.total):
             return False
-        self._told = now
+        self._reported = now
         shown = facts | ({"preview": preview_url(progress)} if progress.preview else {})
         self._call("progress", shown)
         self._emit({"state": ImageJob.State.RUNNING, **shown})
@@ -90,7 +92,7 @@ class JobFeed:
         self._emit(data, is_end=True)
 
     def let_go(self) -> None:
-        """This process ends, and tells no more of the job."""
+        """End the feed, but not the job, because this process ends."""
         self.ended.set()
         self._call("end", {})
 
@@ -105,7 +107,7 @@ class JobFeed:
 
 
 def progress_facts(progress: Progress) -> dict[str, Any]:
-    """What the row keeps of a move: small numbers, never the preview."""
+    """The part of the progress that the row stores: numbers, without the preview."""
     facts = {
         "fraction": progress.fraction,
         "step": progress.step or None,
@@ -116,10 +118,7 @@ def progress_facts(progress: Progress) -> dict[str, Any]:
 
 
 def preview_url(progress: Progress) -> str:
-    """A small picture as a data URL; empty when the preview cannot be read, which is no reason to end a job."""
-    from chat.files import pictures
-    from providers.errors import GatewayError
-
+    """A small preview as a data URL; empty when the preview cannot be read, which does not end the job."""
     try:
         small = pictures.thumbnail(progress.preview or b"", PREVIEW_WIDTH)
     except GatewayError:
