@@ -1,23 +1,60 @@
 """The socket: checks who is connected and passes messages on. Events come from the channel layer already packed."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from chat import access, events, loop, runs, services
 from chat.loop import in_thread
-from providers import json_bodies
+from providers import json_bodies, runtime
 from providers.callers import session_of
 from providers.errors import BadRequest, GatewayError, TooLarge
 from providers.permits import Permit
 
 NOT_SIGNED_IN = 4401  # close code: the page asks for a login instead of trying again
+TOO_MANY = 4429  # close code: the page waits until somebody looks at it again
 MAX_BYTES = 4096  # of one message of a client; valid ones have about 150
 CHECK_SECONDS = 30.0  # how often the session is checked, which may have ended elsewhere
+
+
+class OpenSockets:
+    """The sockets of this process by their person and by their address, the oldest first. Lives on the event loop."""
+
+    def __init__(self) -> None:
+        self.by_owner: dict[tuple[str, object], dict[EventsConsumer, None]] = {}
+
+    def add(self, socket: "EventsConsumer") -> Iterator["EventsConsumer"]:
+        """Count a socket; gives the oldest ones that are too many now."""
+        for owner, most in socket.owners():
+            sockets = self.by_owner.setdefault(owner, {})
+            sockets[socket] = None
+            yield from list(sockets)[: max(0, len(sockets) - most)]
+
+    def remove(self, socket: "EventsConsumer") -> None:
+        for owner, _most in socket.owners():
+            sockets = self.by_owner.get(owner, {})
+            sockets.pop(socket, None)
+            if not sockets:
+                self.by_owner.pop(owner, None)
+
+
+class MessageRate:
+    """How many messages of one socket came in the current second."""
+
+    def __init__(self) -> None:
+        self.second, self.count = 0, 0
+
+    def is_over(self) -> bool:
+        """Count a message; whether it is one too many."""
+        second = int(time.monotonic())
+        self.count = self.count + 1 if second == self.second else 1
+        self.second = second
+        return self.count > settings.SOCKET_MESSAGES_PER_SECOND
 
 
 class EventsConsumer(AsyncWebsocketConsumer):
@@ -31,6 +68,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
         finally:
             if self.permit is not None:
                 self.permit.close()
+                runtime.state(OpenSockets).remove(self)
 
     async def connect(self) -> None:
         self.user: Any = self.scope["user"]
@@ -41,7 +79,10 @@ class EventsConsumer(AsyncWebsocketConsumer):
         loop.adopt()
         self.checked = time.monotonic()
         self.group = events.group_of(self.user.pk)
+        self.rate = MessageRate()
         self.permit = Permit(session_of(self.user), self._end)
+        for oldest in runtime.state(OpenSockets).add(self):
+            loop.spawn(partial(oldest.give_way, "too_many_sockets"), name="end of a socket")
         await self.channel_layer.group_add(self.group, self.channel_name)
 
     async def disconnect(self, code: int) -> None:
@@ -70,6 +111,17 @@ class EventsConsumer(AsyncWebsocketConsumer):
         """The account was switched off or deleted, or its password changed."""
         loop.spawn(partial(self.close, NOT_SIGNED_IN), name="end of a socket")
 
+    def owners(self) -> list[tuple[tuple[str, object], int]]:
+        """Whose socket it is, for the counts, and how many each may have."""
+        return [
+            (("person", self.user.pk), settings.SOCKETS_PER_PERSON),
+            (("address", _address_of(self.scope)), settings.SOCKETS_PER_ADDRESS),
+        ]
+
+    async def give_way(self, reason: str) -> None:
+        runtime.state(OpenSockets).remove(self)
+        await self.close(TOO_MANY, reason)
+
     async def _still_signed_in(self) -> bool:
         if await access.is_signed_in(self.user, self.scope["session"].session_key):
             self.checked = time.monotonic()
@@ -80,7 +132,12 @@ class EventsConsumer(AsyncWebsocketConsumer):
     # --- from the client --------------------------------------------------------------------------------------------
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if not self.user.is_authenticated or not await self._still_signed_in():
+        if not self.user.is_authenticated:
+            return
+        if self.rate.is_over():
+            await self.give_way("too_many_messages")
+            return
+        if not await self._still_signed_in():
             return
         message: dict[str, Any] = {}
         try:
@@ -113,6 +170,15 @@ class EventsConsumer(AsyncWebsocketConsumer):
         "stop": stop,
         "ping": ping,
     }
+
+
+def _address_of(scope: dict[str, Any]) -> str:
+    """The client's address; behind a proxy the one that it puts last into X-Forwarded-For."""
+    if settings.BEHIND_PROXY:
+        forwarded = str(dict(scope["headers"]).get(b"x-forwarded-for", b""), "latin-1")
+        if forwarded:
+            return forwarded.rpartition(",")[2].strip()
+    return str((scope.get("client") or ("",))[0])
 
 
 def _parsed(text: str | None) -> dict[str, Any]:

@@ -246,6 +246,9 @@ BEHIND_PROXY = env.flag("BEHIND_PROXY", False)
 if BEHIND_PROXY:  # exactly one, which sets X-Forwarded-For and X-Forwarded-Proto
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the address that sign-in attempts are counted by
+SOCKETS_PER_PERSON = env.whole("SOCKETS_PER_PERSON", 20)  # in one process; the oldest gives way
+SOCKETS_PER_ADDRESS = env.whole("SOCKETS_PER_ADDRESS", 200)
+SOCKET_MESSAGES_PER_SECOND = env.whole("SOCKET_MESSAGES_PER_SECOND", 20)
 # Chat requests carry pictures as base64; the lane enforces the same limit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.whole("MAX_BODY_BYTES", 64 * 1024 * 1024)
 

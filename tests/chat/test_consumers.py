@@ -105,3 +105,47 @@ def test_a_closed_socket_leaves_its_group(site, alice, tab):
     Talker(site, alice).listen().close()  # comes after: what the first one left is gone by then
 
     assert len(site.run(members())) <= 1
+
+
+def test_the_oldest_socket_of_a_person_gives_way_to_a_new_one(site, alice, bob, settings):
+    settings.SOCKETS_PER_PERSON = 3
+    talker = Talker(site, alice)
+    other = Talker(site, bob).listen()
+    tabs = [talker.listen() for _ in range(5)]
+    for old in tabs[:2]:
+        with pytest.raises(ConnectionClosed) as closed:
+            old.wait_for(lambda event: False)
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4429, "too_many_sockets")
+    for tab in [*tabs[2:], other]:
+        tab.send({"type": "ping"})
+        assert tab.next()["data"]["type"] == "pong"
+
+
+def test_a_socket_that_was_closed_counts_no_more(site, alice, settings):
+    settings.SOCKETS_PER_PERSON = 2
+    talker = Talker(site, alice)
+    first = talker.listen()
+    for _ in range(4):
+        talker.listen().socket.close()
+    first.send({"type": "ping"})
+    assert first.next()["data"]["type"] == "pong"
+
+
+def test_an_address_has_a_bound_too(site, alice, bob, settings):
+    settings.SOCKETS_PER_ADDRESS = 1
+    old = Talker(site, alice).listen()
+    Talker(site, bob).listen()
+    with pytest.raises(ConnectionClosed) as closed:
+        old.wait_for(lambda event: False)
+    assert closed.value.rcvd.reason == "too_many_sockets"
+
+
+def test_a_socket_that_sends_without_end_is_closed_with_its_reason(tab):
+    for _ in range(100):
+        try:
+            tab.send({"type": "ping"})
+        except ConnectionClosed:
+            break
+    with pytest.raises(ConnectionClosed) as closed:
+        tab.wait_for(lambda event: False)
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4429, "too_many_messages")

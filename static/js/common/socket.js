@@ -5,6 +5,7 @@ const LONGEST_WAIT = 10_000;
 const PING_EVERY = 30_000;
 const PONG_WITHIN = 10_000;
 const NOT_SIGNED_IN = 4401;
+const TOO_MANY = 4429; // newer pages took this one's place: it comes back when somebody looks at it
 
 const listeners = new Map();
 let socket;
@@ -51,6 +52,7 @@ export function connect() {
     if (socket !== opened) return;
     socket = undefined;
     if (code === NOT_SIGNED_IN) return location.reload();
+    if (code === TOO_MANY) return showLost(true);
     attempts += 1;
     if (attempts > 1) showLost(true);
     retry = setTimeout(connect, Math.min(LONGEST_WAIT, 300 * 2 ** attempts) * (0.7 + Math.random() * 0.6));
@@ -70,6 +72,12 @@ function ping() {
   setTimeout(() => heard < asked && asking.close(), PONG_WITHIN); // a laptop that slept holds a dead connection
 }
 
+function comeBack() {
+  if (socket) ping();
+  else connect();
+}
+
 setInterval(ping, PING_EVERY);
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && ping());
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && comeBack());
+addEventListener("focus", comeBack);
 addEventListener("online", () => socket || connect());
