@@ -20,7 +20,7 @@ from imagegen.capabilities import Capabilities
 from imagegen.engines import engine_fields, latents, own_servers
 from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, ModelChoice, Notice, Picture, Run
 from imagegen.engines.comfyui import failures, plan, results
-from imagegen.engines.comfyui.client import Client
+from imagegen.engines.comfyui.client import ServerClient
 from imagegen.engines.comfyui.event_socket import EventSocket
 from imagegen.engines.comfyui.plan import Plan
 from imagegen.engines.comfyui.prompt_end import wait
@@ -101,7 +101,7 @@ class ComfyUI(Engine):
 
     def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
         made = plan.plan_of(config, plan.purpose_of(request))
-        client = Client(self, config, run)
+        client = ServerClient(self, config, run)
         width, height = plan.size_of(made, request)
         if request.width and request.size != (drawn := f"{width}x{height}"):
             yield latents.notice(drawn, request.size)
@@ -116,7 +116,7 @@ class ComfyUI(Engine):
 
         yield from self.in_calls(run, request, per_call, once)
 
-    def _uploads(self, client: Client, made: Plan, request: PictureRequest) -> dict[str, Any]:
+    def _uploads(self, client: ServerClient, made: Plan, request: PictureRequest) -> dict[str, Any]:
         """Upload what the graph needs; returns the names on the server, and the model where the request chose none."""
         types = self.capabilities(client.config, request.model).input_types
         inputs = [pictures.fitted(picture, types) for picture in request.images]  # of a GIF it would load every frame
@@ -135,7 +135,7 @@ class ComfyUI(Engine):
         return uploads
 
     def _with_room(
-        self, client: Client, made: Plan, graph: workflow.Graph, run: Run, share: tuple[float, float]
+        self, client: ServerClient, made: Plan, graph: workflow.Graph, run: Run, share: tuple[float, float]
     ) -> Iterator[Event]:
         """One prompt; queued again once after the server ran out of memory and freed what it could."""
         try:
@@ -150,7 +150,7 @@ class ComfyUI(Engine):
         yield from self._prompt(client, made, graph, run, share)
 
     def _prompt(
-        self, client: Client, made: Plan, graph: workflow.Graph, run: Run, share: tuple[float, float]
+        self, client: ServerClient, made: Plan, graph: workflow.Graph, run: Run, share: tuple[float, float]
     ) -> Iterator[Event]:
         """Queue the graph, wait for its end, fetch its pictures. The socket opens first: events are not stored."""
         client_id, prompt_id = uuid.uuid4().hex, str(uuid.uuid4())
@@ -176,11 +176,11 @@ class ComfyUI(Engine):
                 raise
         yield from self._pictures(client, entry, state, graph, made)
 
-    def _socket(self, client: Client, client_id: str, run: Run) -> EventSocket:
+    def _socket(self, client: ServerClient, client_id: str, run: Run) -> EventSocket:
         return EventSocket(client, client_id, run, reopen_seconds=self.reopen_seconds)
 
     def _pictures(
-        self, client: Client, entry: dict[str, Any], state: PromptState, graph: workflow.Graph, made: Plan
+        self, client: ServerClient, entry: dict[str, Any], state: PromptState, graph: workflow.Graph, made: Plan
     ) -> Iterator[Event]:
         if failed := results.failure(entry, graph):
             raise failed
@@ -201,7 +201,7 @@ class ComfyUI(Engine):
     # --- after a restart, and stopping --------------------------------------------------------------------------------
 
     def resume(self, config: EngineConfig, upstream_id: str, run: Run) -> Iterator[Event]:
-        client = Client(self, config, run)
+        client = ServerClient(self, config, run)
         try:
             queued = client.queue_entry(upstream_id)
             graph = queued.graph() if queued else {}
@@ -224,9 +224,9 @@ class ComfyUI(Engine):
         yield from self._pictures(client, entry, state, graph, made)
 
     def cancel(self, config: EngineConfig, upstream_id: str) -> None:
-        self._stop(Client(self, config), upstream_id)
+        self._stop(ServerClient(self, config), upstream_id)
 
-    def _stop(self, client: Client, prompt_id: str, client_id: str = "") -> None:
+    def _stop(self, client: ServerClient, prompt_id: str, client_id: str = "") -> None:
         """Remove the prompt from the queue, or interrupt it if it is the one that runs; repeat until it is gone.
 
         An interrupt that comes a moment before the run begins is lost. One that comes in a long step is not.
@@ -244,7 +244,7 @@ class ComfyUI(Engine):
     def _stop_or_log(self, config: EngineConfig, prompt_id: str, client_id: str = "") -> None:
         """`_stop` for a run that ends with an error of its own, which must not be replaced."""
         try:
-            self._stop(Client(self, config), prompt_id, client_id)
+            self._stop(ServerClient(self, config), prompt_id, client_id)
         except GatewayError as error:
             logger.warning("The server could not be told to stop drawing: %s", error.message)
 
@@ -257,12 +257,12 @@ class ComfyUI(Engine):
         for node_id, name in workflow.mapped(made.nodes, "model")[:1]:
             if node_id in made.graph:
                 class_type, key = made.graph[node_id]["class_type"], name
-        info = Client(self, config).object_info(class_type)
+        info = ServerClient(self, config).object_info(class_type)
         return [ModelChoice(name, name) for name in workflow.Installed(info).model_choices(class_type, key)]
 
     def installed(self, config: EngineConfig) -> workflow.Installed:
         """Every node class of the server, for `workflow.check` and `workflow.guess_nodes`: a megabyte or two."""
-        return workflow.Installed(Client(self, config).object_info())
+        return workflow.Installed(ServerClient(self, config).object_info())
 
     def dry_run(
         self, config: EngineConfig, request: PictureRequest
@@ -276,7 +276,7 @@ class ComfyUI(Engine):
 
     def check(self, config: EngineConfig) -> str:
         made = plan.plan_of(config)
-        version = Client(self, config).version()
+        version = ServerClient(self, config).version()
         if made.built_in:
             count = len(self.models(config))
             if not count:

@@ -42,7 +42,7 @@ class QueueEntry:
         return workflow.parse(self.raw_graph) if isinstance(self.raw_graph, dict) and self.raw_graph else {}
 
 
-class Client:
+class ServerClient:
     """One server. With a run, its calls end when the run is cancelled."""
 
     def __init__(self, engine: "ComfyUI", config: EngineConfig, run: Run | None = None) -> None:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from imagegen.engines.base import Run
-from imagegen.engines.comfyui.client import Client
+from imagegen.engines.comfyui.client import ServerClient
 from imagegen.engines.comfyui.prompt_state import HELLO
 from providers.errors import GatewayError
 from providers.http import WebSocket
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 class EventSocket:
     """`with EventSocket(…) as socket:` tries to open it; `receive` works whether it is open or not."""
 
-    def __init__(self, client: Client, client_id: str, run: Run, *, reopen_seconds: float) -> None:
+    def __init__(self, client: ServerClient, client_id: str, run: Run, *, reopen_seconds: float) -> None:
         self.broken = False  # it was lost once: frames are missing, and the server may have been restarted
         self._client = client
         self._client_id = client_id

@@ -7,7 +7,7 @@ from typing import Any
 
 from imagegen.engines.base import Progress, Run
 from imagegen.engines.comfyui import failures
-from imagegen.engines.comfyui.client import Client
+from imagegen.engines.comfyui.client import ServerClient
 from imagegen.engines.comfyui.event_socket import EventSocket
 from imagegen.engines.comfyui.prompt_state import PromptState
 from providers.errors import GatewayError
@@ -20,7 +20,7 @@ PICTURES_SECONDS = 5.0  # … and the same where its pictures come as frames
 
 
 def wait(
-    client: Client, socket: EventSocket, state: PromptState, client_id: str, run: Run, *, poll: float
+    client: ServerClient, socket: EventSocket, state: PromptState, client_id: str, run: Run, *, poll: float
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Yield progress until the prompt has ended; returns its history entry, also that of a failed prompt.
 
