@@ -177,6 +177,8 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGOUT_ON_GET = False
+# The library's own count for an address names the Host header too, which a visitor chooses.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip", "sign_in_address": "5/300s/key"}
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # the link already proves who they are
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base.constants import AuthProcess
@@ -21,7 +22,11 @@ from webui.accounts.cookies import remember_language, remember_theme
 from webui.models import User
 
 # Pages that say for themselves that one is signed in or out now.
-SILENT = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
+SILENT = {
+    "account/messages/logged_in.txt",
+    "account/messages/logged_out.txt",
+    "account/messages/email_confirmation_sent.txt",
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -33,6 +38,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     ) -> None:
         if message_template not in SILENT:
             super().add_message(request, level, message_template, *args, **kwargs)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """Attempts are counted for the address that was typed, known or not, whatever Host header they name.
+
+        Raises ValidationError for one too many. A sign-in that works forgets those before it.
+        """
+        typed = str(credentials.get("email", "")).lower()
+        if not ratelimit.consume(request, action="sign_in_address", key=typed):
+            raise self.validation_error("too_many_login_attempts")
+        user = super().authenticate(request, **credentials)
+        if user is not None:
+            ratelimit.clear(request, action="sign_in_address", key=typed)
+        return user
 
     def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponseBase | None:
         """An account that a command of Django's made is one that the console vouches for."""

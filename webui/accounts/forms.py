@@ -132,6 +132,11 @@ class LoginForm(OwnWords, allauth_forms.LoginForm):  # type: ignore[misc]
 class SignupForm(OwnWords, allauth_forms.SignupForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, Any]] = {"password1": _("Password"), "password2": _("Password again")}
 
+    def validate_unique_email(self, value: str) -> str:
+        """Whether there is an account is noted, and said to nobody."""
+        self.account_already_exists = services.account_with(value) is not None
+        return value
+
 
 class ChangePasswordForm(OwnWords, allauth_forms.ChangePasswordForm):  # type: ignore[misc]
     pass

@@ -13,6 +13,7 @@ accounts: list[Any] = [
     path("logout/", allauth_views.logout, name="account_logout"),
     path("inactive/", allauth_views.account_inactive, name="account_inactive"),
     path("signup/", views.SignUp.as_view(), name="account_signup"),
+    path("signup/done/", views.signed_up, name="account_signed_up"),
     path("confirm-email/", allauth_views.email_verification_sent, name="account_email_verification_sent"),
     re_path(r"^confirm-email/(?P<key>[-:\w]+)/$", allauth_views.confirm_email, name="account_confirm_email"),
     path("password/reset/", views.ResetPassword.as_view(), name="account_reset_password"),

@@ -34,6 +34,7 @@ from webui import address
 from webui.accounts import linking, queries, setup
 from webui.accounts.cookies import remember_language, remember_theme
 from webui.accounts.forms import KeyForm, LinkForm, ProfileForm, SetupForm
+from webui.models import User
 
 
 @never_cache
@@ -138,7 +139,25 @@ class SendsLinks:
 
 
 class SignUp(SendsLinks, SignupView):  # type: ignore[misc]
-    """Where mail can be sent, the address is proved with a link."""
+    """Where mail can be sent, the address is proved with a link. Elsewhere the account can be used at once.
+
+    The answer is the same where there is an account already, and takes as long.
+    """
+
+    def form_valid(self, form: Any) -> HttpResponseBase:
+        if form.account_already_exists:
+            User().set_password(form.cleaned_data["password1"])  # takes the time that a new account takes
+        if settings.EMAIL_ENABLED:
+            response: HttpResponseBase = super().form_valid(form)
+            return response
+        if not form.account_already_exists:
+            form.save(self.request)
+        return redirect("account_signed_up")
+
+
+@require_http_methods(["GET", "HEAD"])
+def signed_up(request: HttpRequest) -> HttpResponse:
+    return render(request, "account/signed_up.html")
 
 
 class ResetPassword(SendsLinks, PasswordResetView):  # type: ignore[misc]

@@ -8,6 +8,7 @@ import requests
 from django.core import mail
 from django.core.cache import cache
 from django.core.management import call_command
+from django.test import Client
 from django.urls import reverse
 
 from tests.people import PASSWORD
@@ -100,8 +101,6 @@ def test_sign_up_can_be_opened_and_makes_an_ordinary_user(client, settings):
 
 
 def test_a_new_password_signs_other_browsers_out(client, alice):
-    from django.test import Client
-
     other = Client()
     other.force_login(alice)
     client.force_login(alice)
@@ -261,3 +260,52 @@ def test_an_openid_provider_that_is_away_is_said_and_nothing_crashes(server_proc
         answer = browser.post(f"{site.url}/accounts/oidc/oidc/login/", data={"csrfmiddlewaretoken": token}, timeout=20)
     assert answer.status_code == 502
     assert "does not answer" in answer.text
+
+
+@pytest.mark.parametrize("with_mail", [True, False])
+def test_sign_up_does_not_say_who_has_an_account(client, alice, settings, with_mail):
+    settings.ENABLE_SIGNUP = True
+    settings.EMAIL_ENABLED = with_mail
+    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory" if with_mail else "none"
+    before = alice.password
+    answers = []
+    for email in ("alice@example.com", "Alice@Example.com", "nobody@example.com"):
+        browser = Client()
+        answer = browser.post("/accounts/signup/", {"email": email, "password1": PASSWORD, "password2": PASSWORD})
+        page = browser.get(answer["Location"]).content.decode()
+        answers.append((answer.status_code, answer["Location"], "_auth_user_id" in browser.session, len(page)))
+    assert len(set(answers)) == 1
+    assert User.objects.count() == 2
+    alice.refresh_from_db()
+    assert alice.password == before
+
+
+def test_a_password_is_hashed_whether_there_is_an_account_or_not(client, alice, settings, monkeypatch):
+    settings.ENABLE_SIGNUP = True
+    hashed = []
+    real = User.set_password
+    monkeypatch.setattr(User, "set_password", lambda self, raw: (hashed.append(raw), real(self, raw))[1])
+    counts = []
+    for email in ("alice@example.com", "nobody@example.com"):
+        hashed.clear()
+        Client().post("/accounts/signup/", {"email": email, "password1": PASSWORD, "password2": PASSWORD})
+        counts.append(len([raw for raw in hashed if raw]))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])
+def test_attempts_count_for_the_address_that_was_typed(client, alice, settings, email):
+    """Known or not, in capitals or not, whatever host is named."""
+    settings.ALLOWED_HOSTS = ["*"]
+    for number in range(5):
+        browser = Client(headers={"host": f"host{number}.example.com"}, REMOTE_ADDR=f"192.0.2.{number}")
+        typed = email.upper() if number % 2 else email
+        assert "not correct" in sign_in(browser, typed, "wrong").content.decode()
+    answer = sign_in(Client(REMOTE_ADDR="192.0.2.99"), email)
+    assert "Too many" in answer.content.decode()
+    assert answer.status_code == 200
+
+
+def test_a_sign_in_that_works_is_not_counted(client, alice):
+    for _ in range(8):
+        assert sign_in(Client()).status_code == 302

@@ -51,6 +51,7 @@ def prepare(settings):
     settings.ENABLE_SIGNUP = True
     browser = Client()
     browser.post("/accounts/signup/", SIGN_UP)
+    browser.post("/accounts/login/", {"login": ADDRESS, "password": PASSWORD})
     return browser, User.objects.get(email=ADDRESS)
 
 
