@@ -1,8 +1,8 @@
 """The entrance for the official OpenAI SDKs: `/v1/images/generations` and `/v1/images/edits`.
 See docs/upstreams/openai.md, “Image generation” and “Image stream”.
 
-Answers hold `b64_json` unless `response_format: url` was asked for; with `stream: true` partial pictures come as
-events while the engine has any, then one `completed` event per picture.
+Responses hold `b64_json`, or URLs with `response_format: url`. With `stream: true` partial pictures come as events,
+where the engine sends any, then one `completed` event per picture.
 """
 
 import base64
@@ -92,17 +92,18 @@ class OpenAIEdits(OpenAIGenerations):
         images: list[object] = [*request.FILES.getlist("image"), *request.FILES.getlist("image[]")]
         if not images:
             given = body.get("images") or body.get("image") or []
-            images = [_named(one) for one in (given if isinstance(given, list) else [given])]
+            images = [_named(item) for item in (given if isinstance(given, list) else [given])]
         if not images:
             raise BadRequest(_("Send at least one picture to edit."), param="image")
         mask = request.FILES.get("mask") or (_named(body["mask"]) if body.get("mask") else None)
         return images, mask
 
 
-def _named(one: object) -> str:
-    if isinstance(one, dict):
-        return str(one.get("image_url") or one.get("file_id") or "")
-    return str(one)
+def _named(item: object) -> str:
+    """The name of a picture in the JSON form."""
+    if isinstance(item, dict):
+        return str(item.get("image_url") or item.get("file_id") or "")
+    return str(item)
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -152,11 +153,11 @@ async def _events(job: ImageJob, kind: str) -> AsyncIterator[bytes]:
                     yield _event(f"{kind}.partial_image", data)
                     index += 1
     try:
-        found = await in_thread(services.finished_files, ended_in_time(await jobs.ended(job, seconds=limit_of(job))))
+        rows = await in_thread(services.finished_files, ended_in_time(await jobs.ended(job, seconds=limit_of(job))))
     except GatewayError as error:
         yield b"event: error\n" + b"data: " + orjson.dumps(error.openai_body()) + b"\n\n"
         return
-    for row in found:
+    for row in rows:
         content = await waiting.in_own_thread(stores.read, row.storage_name)
         yield _event(f"{kind}.completed", _facts(job, content, row))
 
