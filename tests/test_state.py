@@ -35,7 +35,10 @@ ALLOWED = {
     "providers/checkup.py": {"_lists": "registered while the apps start"},
     "providers/http/local.py": {"_starts": "registered while the apps start"},
     "webui/env.py": {"env": "the environment as the settings read it, once, at import"},
+    "providers/http/redaction.py": {"NO_SECRETS": "an empty value that nothing is added to"},
+    "chat/markdown/render.py": {"_cleaner": "the rules of the sanitiser, as they are made at import"},
     "webui/asgi.py": {
+        "_sockets": "a layer of the application",
         "_static": "a layer of the application",
         "django_application": "the application, as servers import it",
         "application": "the application, as servers import it",
