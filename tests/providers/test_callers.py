@@ -16,7 +16,7 @@ from rest_framework.request import Request
 
 from providers import background, callers, catalogue, services
 from providers.authentication import BrowserAuthentication, KeyAuthentication, caller_of, presented_key
-from providers.errors import BadRequest, ConfigurationError, Unauthenticated
+from providers.errors import BadRequest, Unauthenticated, Unavailable
 from providers.models import ClientKey
 from tests.people import make_user
 
@@ -143,7 +143,7 @@ async def test_a_database_that_is_away_keeps_known_keys_and_says_so_for_new_ones
     monkeypatch.setattr(snapshot_loader, "load_version", away)
     monkeypatch.setattr(callers, "_load_key", away)
     assert (await caller(key)).name == "Alice"
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(Unavailable) as caught:
         await caller("sk-another")
     assert (caught.value.status, caught.value.code) == (503, "database_unavailable")
 

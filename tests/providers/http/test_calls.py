@@ -13,6 +13,7 @@ import requests
 from providers import http, runtime
 from providers.errors import AddressRefused, ConfigurationError, NetworkError, ProviderError, UpstreamTimeout
 from providers.http import Limits, Reach, Tls, policy
+from providers.process import waiting
 from tests.upstream import (
     DROP,
     RESET,
@@ -45,7 +46,7 @@ class Faces:
 
     @staticmethod
     async def request(method, url, *, body=None, **options):
-        answer = await asyncio.to_thread(http.request, method, url, data=body, **options)
+        answer = await waiting.in_own_thread(http.request, method, url, data=body, **options)
         return answer.status, answer.headers, answer.content
 
 
