@@ -38,6 +38,7 @@ from providers.process import waiting
 MAX_INPUT = 4096  # characters; docs/upstreams/openai.md, “Speech”
 MAX_CLIP = 64 * 2**20  # bytes of one clip; 4,096 characters as WAV are about 15 MB
 ROOM_ROWS = 1000  # clips that go at once, at most: the next clip makes more room
+LOOKS = 3  # for a stored clip, at most
 TOUCH_SECONDS = 60  # a clip's last use is written at most this often
 IDEMPOTENCY_SECONDS = 24 * 3600
 TYPES = {
@@ -130,7 +131,7 @@ class Clips:
         """
         keys = [clip_key(source, payload) for source in sources]
         # A clip of any source counts: the first one may have been down when it was made.
-        if row := await waiting.in_own_thread(_find, keys):
+        if row := await _find_latest(keys):
             return Clip(200, _headers(row.content_type, "hit"), _stored(row), row.size, stored=True)
         for source, key in zip(sources, keys, strict=True):
             download = _join(key, source, type_of(payload), fetch)
@@ -219,6 +220,7 @@ class Downloads:
 
     def __init__(self) -> None:
         self.by_key: dict[tuple[int, str], _Download] = {}
+        self.ended = 0  # how many there were
 
 
 def _join(key: str, source: Source, content_type: str, fetch: Fetch) -> _Download:
@@ -228,12 +230,17 @@ def _join(key: str, source: Source, content_type: str, fetch: Fetch) -> _Downloa
     """
     loop = asyncio.get_running_loop()
     position = (id(loop), key)
-    downloads = runtime.state(Downloads).by_key
-    download = downloads.get(position)
+    downloads = runtime.state(Downloads)
+    download = downloads.by_key.get(position)
     if download is None:
-        download = downloads[position] = _Download(content_type)
+
+        def end(_task: object) -> None:
+            downloads.ended += 1
+            downloads.by_key.pop(position, None)
+
+        download = downloads.by_key[position] = _Download(content_type)
         download.task = loop.create_task(_run(download, key, source, fetch))
-        download.task.add_done_callback(lambda _task: downloads.pop(position, None))
+        download.task.add_done_callback(end)
     return download
 
 
@@ -301,6 +308,17 @@ def _find(keys: list[str]) -> SpeechClip | None:
     if (now - row.last_used).total_seconds() > TOUCH_SECONDS:
         SpeechClip.objects.filter(pk=row.pk).update(last_used=now)
     return row
+
+
+async def _find_latest(keys: list[str]) -> SpeechClip | None:
+    """The clip as it is once this returns: one whose download ended while we looked is found by a second look."""
+    downloads = runtime.state(Downloads)
+    for _look in range(LOOKS):
+        ended = downloads.ended
+        row = await waiting.in_own_thread(_find, keys)
+        if row is not None or downloads.ended == ended:
+            return row
+    return None
 
 
 async def _stored(row: SpeechClip) -> AsyncGenerator[bytes, None]:
