@@ -23,7 +23,7 @@ from providers.http import _urllib3_private, failures, local
 from providers.http.abort import Abort
 from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets
-from providers.process import waiting
+from providers.process import outages, waiting
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
@@ -229,6 +229,8 @@ def _verification(tls: Tls) -> bool | str:
 
 
 def _translated(error: BaseException) -> GatewayError:
+    if outages.is_used_up(error):
+        return outages.overloaded()
     match error:
         case requests.Timeout() | TimeoutError() | urllib3.exceptions.TimeoutError():
             return failures.timeout_error()

@@ -23,7 +23,7 @@ from providers.http import failures, local
 from providers.http.abort import Abort
 from providers.http.policy import DEFAULT_PORTS, Limits, Reach, Tls, origin, tls_context, vet
 from providers.http.redaction import NO_SECRETS, Secrets
-from providers.process import waiting
+from providers.process import outages, waiting
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
@@ -152,6 +152,8 @@ def _context(tls: Tls) -> ssl.SSLContext:
 
 
 def _translated(error: BaseException, secrets: Secrets = NO_SECRETS) -> GatewayError:
+    if outages.is_used_up(error):
+        return outages.overloaded()
     match error:
         case exceptions.InvalidStatus():
             words = ""

@@ -24,7 +24,7 @@ from providers.http.bodies import PiecewiseBody
 from providers.http.decoding import PACKED_HEADERS, ErrorDecoder, encoding_of
 from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
 from providers.http.redaction import NO_SECRETS, Secrets
-from providers.process import waiting
+from providers.process import outages, waiting
 
 LARGE_BODY = 2**18  # bytes; a larger body is written in pieces, so that the loop is not blocked
 # A failure within this time on a pooled connection means that the server closed it while idle and read no request.
@@ -269,6 +269,8 @@ async def _send(
 
 
 def _translated(error: Exception) -> GatewayError:
+    if outages.is_used_up(error):
+        return outages.overloaded()
     match error:
         case TimeoutError():
             return failures.timeout_error()

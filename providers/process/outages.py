@@ -5,6 +5,7 @@
 """
 
 import errno
+import socket
 import sqlite3
 from collections.abc import Iterator
 
@@ -34,6 +35,7 @@ USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 DISK_FULL = "53100"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 RESTARTING = "restarting"
+LEVELS = 6  # of exceptions behind an exception, at most
 BUSY_SECONDS, AWAY_SECONDS = 1.0, 2.0  # after which it is worth trying again
 
 
@@ -65,8 +67,8 @@ def of(error: BaseException) -> Unavailable | None:
         return storage_full()
     match error:
         case OperationalError() | InterfaceError() if _is_trouble(error):
-            return database_away()
-    return redis_away() if _is_of_redis(error) else None
+            return overloaded() if is_used_up(error) else database_away()
+    return redis_away() if is_of_redis(error) else None
 
 
 def of_database(error: BaseException) -> Unavailable:
@@ -76,15 +78,29 @@ def of_database(error: BaseException) -> Unavailable:
 
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The exception and those that it was raised from, the newest first."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__
+    seen = set[int]()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        yield cause
+        seen.add(id(cause))
+        cause = cause.__cause__
 
 
 def is_used_up(error: BaseException) -> bool:
-    """Whether this machine or process had no descriptor or memory left."""
-    return any(isinstance(cause, OSError) and cause.errno in USED_UP for cause in causes(error))
+    """Whether a connection failed because this process or machine has no descriptor or memory left.
+
+    Libraries hide the reason (a name that cannot be looked up without a socket is “not known”), so it is tried too.
+    """
+    seen: BaseException | None = error
+    for _level in range(LEVELS):
+        if isinstance(seen, OSError) and seen.errno in USED_UP:
+            return True
+        seen = seen and (seen.__cause__ or seen.__context__)
+    try:
+        socket.socket().close()
+    except OSError as failure:
+        return failure.errno in USED_UP
+    return False
 
 
 def database_away() -> Unavailable:
@@ -155,6 +171,6 @@ def _sqlite_code(error: sqlite3.Error) -> int | None:
     return None if code is None else code & 0xFF
 
 
-def _is_of_redis(error: BaseException) -> bool:
+def is_of_redis(error: BaseException) -> bool:
     """By the module's name: only sites with several processes have the library."""
     return any(kind.__module__ == "redis.exceptions" and kind.__name__ == "RedisError" for kind in type(error).__mro__)

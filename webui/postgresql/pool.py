@@ -22,7 +22,7 @@ import psycopg
 from django.conf import settings
 from psycopg.pq import TransactionStatus
 
-from providers.process import waiting
+from providers.process import outages, waiting
 from providers.process.outages import DatabaseAway, DatabaseBusy
 
 REQUEST_PATIENCE, OWN_PATIENCE = 10.0, 60.0  # seconds in line, for a request and for the site's own work
@@ -176,6 +176,8 @@ class Pool:
             try:
                 connection = connect()
             except psycopg.OperationalError as error:
+                if outages.is_used_up(error):
+                    raise DatabaseBusy(_first_line(error)) from error
                 if isinstance(error, psycopg.errors.ConnectionTimeout) or not self._others_work():
                     self._note_away(error)
                     raise DatabaseAway(_first_line(error)) from error

@@ -5,6 +5,7 @@ loops do not survive one.
 """
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -13,10 +14,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 
-from webui.layers.shutdown import GRACE_SECONDS
+from webui.layers.shutdown import LONGEST_SECONDS
 
 logger = logging.getLogger(__name__)
 SHORT_LIFE = 2.0  # a worker that ends sooner than this many seconds is not restarted at once
@@ -57,9 +59,10 @@ def _end(work: Callable[[], None]) -> NoReturn:
 class Workers:
     """`count` children that each call `serve()`; one that dies is replaced; SIGTERM and SIGINT end them all."""
 
-    def __init__(self, count: int, serve: Callable[[], None]) -> None:
+    def __init__(self, count: int, serve: Callable[[], None], close_socket: Callable[[], None]) -> None:
         self.count = count
         self.serve = serve
+        self.close_socket = close_socket
         self.started: dict[int, float] = {}
         self.stopping = False
 
@@ -96,9 +99,10 @@ class Workers:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
         self._tell(signal.SIGTERM)
-        # Whoever has not ended by then hangs; twice the grace: once for the replies, once for the connections.
+        self.close_socket()  # a connection that nobody takes any more would wait for the last one to close it
+        # Whoever has not ended by then hangs.
         signal.signal(signal.SIGALRM, lambda *_: self._tell(signal.SIGKILL))
-        signal.alarm(2 * GRACE_SECONDS + 2)
+        signal.alarm(math.ceil(settings.STOP_GRACE_SECONDS) + LONGEST_SECONDS)
 
     def _tell(self, number: int) -> None:
         for pid in list(self.started):

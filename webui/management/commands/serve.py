@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from webui import serving
 from webui.env import env
 from webui.layers import static
+from webui.serving import descriptors
 from webui.serving.listening import listen
 
 
@@ -50,8 +51,9 @@ class Command(BaseCommand):
             application = serving.load()
             prepared.wait()
             static.read_manifest()
+            descriptors.raise_limit()
             processes.Apart(lambda: print_banner(self.stdout, sock, server, workers)).wait()
             if workers == 1:
                 serving.run(server, application, sock)
             else:
-                processes.Workers(workers, lambda: serving.run(server, application, sock)).run()
+                processes.Workers(workers, lambda: serving.run(server, application, sock), sock.close).run()

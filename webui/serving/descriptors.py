@@ -1,0 +1,21 @@
+"""Open files and sockets: each call to a provider takes two, and the usual limit of 1,024 is soft."""
+
+import logging
+import resource
+
+MOST = 1_048_576  # where the hard limit is none: what Linux allows by itself (fs.nr_open)
+
+logger = logging.getLogger(__name__)
+
+
+def raise_limit() -> None:
+    """Raise this process's soft limit, which its children inherit, to the hard one, and log how many there may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST if hard == resource.RLIM_INFINITY else hard
+    if soft not in (wanted, resource.RLIM_INFINITY):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (ValueError, OSError) as error:
+            logger.warning("The limit of open files stays at %s: %s", soft, error)
+            return
+    logger.info("Open files and sockets: %s at most", f"{wanted:,}")
