@@ -1,5 +1,6 @@
 """The socket: checks who is connected and passes messages on. Events come from the channel layer already packed."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -15,11 +16,15 @@ from providers import json_bodies, runtime
 from providers.callers import session_of
 from providers.errors import BadRequest, GatewayError, TooLarge
 from providers.permits import Permit
+from providers.process import outages
 
+TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.xhtml: the page does
 NOT_SIGNED_IN = 4401  # close code: the page asks for a login instead of trying again
 TOO_MANY = 4429  # close code: the page waits until somebody looks at it again
 MAX_BYTES = 4096  # of one message of a client; valid ones have about 150
 CHECK_SECONDS = 30.0  # how often the session is checked, which may have ended elsewhere
+
+logger = logging.getLogger(__name__)
 
 
 class OpenSockets:
@@ -63,8 +68,14 @@ class EventsConsumer(AsyncWebsocketConsumer):
     permit: Permit | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        opening = _Opening(send)
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, opening.send)
+        except Exception as error:
+            if not outages.is_of_redis(error):
+                raise
+            logger.warning("A socket cannot be served: %s", type(error).__name__)
+            await opening.close(TRY_AGAIN_LATER)
         finally:
             if self.permit is not None:
                 self.permit.close()
@@ -86,8 +97,13 @@ class EventsConsumer(AsyncWebsocketConsumer):
         await self.channel_layer.group_add(self.group, self.channel_name)
 
     async def disconnect(self, code: int) -> None:
-        if self.user.is_authenticated:
+        if not self.user.is_authenticated:
+            return
+        try:
             await self.channel_layer.group_discard(self.group, self.channel_name)
+        except Exception as error:
+            if not outages.is_of_redis(error):  # what has forgotten everything need not be told
+                raise
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Events use no database: they skip the thread in which Channels closes old connections before each message."""
@@ -179,6 +195,26 @@ def _address_of(scope: dict[str, Any]) -> str:
         if forwarded:
             return forwarded.rpartition(",")[2].strip()
     return str((scope.get("client") or ("",))[0])
+
+
+class _Opening:
+    """What a socket was told so far."""
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+        self._accepted = self._closed = False
+
+    async def send(self, message: dict[str, Any]) -> None:
+        self._accepted = self._accepted or message["type"] == "websocket.accept"
+        self._closed = self._closed or message["type"] == "websocket.close"
+        await self._send(message)
+
+    async def close(self, code: int) -> None:
+        """Close it with this code. A handshake that was refused would tell a page nothing."""
+        if not self._accepted:
+            await self._send({"type": "websocket.accept"})
+        if not self._closed:
+            await self._send({"type": "websocket.close", "code": code})
 
 
 def _parsed(text: str | None) -> dict[str, Any]:

@@ -14,5 +14,6 @@ pytest_plugins = [
     "tests.fixtures.process",
     "tests.fixtures.services",
     "tests.fixtures.stores",
+    "tests.fixtures.wires",
     "tests.fixtures.browser",
 ]

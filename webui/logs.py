@@ -7,6 +7,9 @@ import time
 import traceback
 from typing import Any
 
+from providers.errors import Unavailable
+from providers.process import outages
+
 SECONDS = 60.0  # between two lines of the same cause
 CAUSES = 500  # causes that are remembered; the oldest are dropped first
 # What differs between lines of one cause: ids, addresses of requests, counts.
@@ -17,7 +20,7 @@ class OncePerMinute(logging.Filter):
     """Passes the first line of a cause, and after a minute the next, which says how many there were meanwhile.
 
     A cause is a message without its ids; for an exception it is the line that raised it. Levels below a warning always
-    pass.
+    pass. An outage of a store of the site's is written without a traceback.
     """
 
     def __init__(self) -> None:
@@ -38,13 +41,24 @@ class OncePerMinute(logging.Filter):
             while len(self._lines) >= CAUSES:
                 del self._lines[next(iter(self._lines))]
             self._lines[cause] = (now, 0)
+        if (outage := outage_of(record)) is not None:
+            record.msg, record.args = f"{record.getMessage()} ({outage.code})", None
+            record.exc_info = record.exc_text = None
         if suppressed:
             record.msg, record.args = f"{record.getMessage()} (and {suppressed} times more since the last line)", None
         return True
 
 
+def outage_of(record: logging.LogRecord) -> Unavailable | None:
+    """The outage that a line tells of with an exception: where that was raised says nothing."""
+    error = record.exc_info[1] if record.exc_info else None
+    return outages.of(error) if error is not None else None
+
+
 def cause_of(record: logging.LogRecord) -> tuple[Any, ...]:
     """The cause of a line, as a key."""
+    if (outage := outage_of(record)) is not None:
+        return (record.name, record.msg, outage.code)
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         frames = traceback.extract_tb(error.__traceback__)

@@ -1,8 +1,9 @@
 """What daphne does not do by itself, done through parts of its requests and its server that it does not document.
 
-Four things of its HTTP: wait for slow readers, break off an answer that failed, leave a request's body in its file
-until the application reads it, and stop keeping one that is too large. And one of its server: tell the running replies
-before it stops. `tests/test_private_names.py` fails when an upgrade moves one of these names.
+Of its sockets: close them with any code of the standard. Four things of its HTTP: wait for slow readers, break off an
+answer that failed, leave a request's body in its file until the application reads it, and stop keeping one that is too
+large. And one of its server: a stop that lets answers end. `tests/test_private_names.py` fails when an upgrade moves
+one of these names.
 
 Without the first, everything a provider sends ahead of a slow client gathers in our memory. Without the second, an
 application that fails after its status line stops daphne's housekeeping and leaves the client waiting for ever. Without
@@ -17,12 +18,13 @@ from typing import Any
 
 import daphne.server  # before all of Twisted, because it chooses the reactor
 from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from twisted.internet import defer, reactor
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from webui.layers.shutdown import GRACE_SECONDS, close_running
+from webui.layers.shutdown import STEP_SECONDS, close_running
 
 PIECE = 256 * 1024
 FORM_FILES = 20  # of the largest size, in one form
@@ -113,6 +115,14 @@ class SiteRequest(WebRequest):  # type: ignore[misc]
             self.channel.loseConnection()
 
 
+class SiteSocket(WebSocketProtocol):  # type: ignore[misc]
+    def serverClose(self, code: int | None = None) -> None:
+        """With any code of the standard. autobahn's `sendClose` refuses those below 3000, such as 1013, “try again
+        later”; its `sendCloseFrame`, which daphne uses for its own, does not.
+        """
+        self.sendCloseFrame(code=1000 if code is None else code)
+
+
 class SiteFactory(HTTPFactory):  # type: ignore[misc]
     def buildProtocol(self, addr: Any) -> Any:
         protocol = super().buildProtocol(addr)
@@ -121,7 +131,7 @@ class SiteFactory(HTTPFactory):  # type: ignore[misc]
 
 
 class DaphneServer(daphne.server.Server):  # type: ignore[misc]
-    """daphne's server, whose stop first tells the running replies and then waits briefly for the connections."""
+    """daphne's server, whose stop takes no more connections, and gives those that are open their answers first."""
 
     def __init__(self, application: Any, sock: socket, **options: Any) -> None:
         """`sock` is bound and listens."""
@@ -133,8 +143,11 @@ class DaphneServer(daphne.server.Server):  # type: ignore[misc]
     def adopt(self) -> None:
         """Accept connections, with our requests. daphne calls this once its reactor runs."""
         self.http_factory = SiteFactory(self)
+        self.ws_factory.protocol = SiteSocket
         sock = self.listening
-        reactor.adoptStreamPort(sock.fileno(), sock.family, self.http_factory)  # type: ignore[attr-defined]
+        self.port = reactor.adoptStreamPort(  # type: ignore[attr-defined]
+            sock.fileno(), sock.family, self.http_factory
+        )
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """daphne's own, with an inbox that reads the body when it is asked for it."""
@@ -160,6 +173,8 @@ class DaphneServer(daphne.server.Server):  # type: ignore[misc]
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._end()))
 
     async def _end(self) -> None:
+        self.port.stopListening()
+        self.listening.close()
         await close_running()
         running = [
             details["application_instance"]
@@ -171,4 +186,4 @@ class DaphneServer(daphne.server.Server):  # type: ignore[misc]
         for application in running:
             application.cancel()
         if running:
-            await asyncio.wait(running, timeout=GRACE_SECONDS)
+            await asyncio.wait(running, timeout=STEP_SECONDS)
