@@ -19,3 +19,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 STRICT_WAITING = True  # a wait in a transaction or in a thread of a small pool fails the test
+STOP_GRACE_SECONDS = 0.05  # tests leave answers standing that nobody waits for

@@ -24,6 +24,7 @@ from chat.routing import websocket_urlpatterns
 from providers import runtime
 from providers.relay.lane import Gateway
 from providers.relay.operations import PREFIXES
+from webui.layers.calls import Stoppable
 from webui.layers.handler import SiteHandler
 from webui.layers.origins import OwnOrigin
 from webui.layers.shutdown import close_running
@@ -78,5 +79,5 @@ class Site:
 
 
 _static = StaticFiles(SiteHandler())
-django_application = Site(Measured(_static))
-application = Site(Measured(Gateway(_static))) if settings.GATEWAY_LANE else django_application
+django_application = Site(Measured(Stoppable(_static)))
+application = Site(Measured(Stoppable(Gateway(_static)))) if settings.GATEWAY_LANE else django_application

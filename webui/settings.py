@@ -329,6 +329,8 @@ SPEECH_CACHE_BYTES = env.whole("SPEECH_CACHE_BYTES", 500 * 1024 * 1024)  # 0 sto
 GATEWAY_LANE = env.flag("GATEWAY_LANE", True)  # false sends API keys through the Django views too
 CONFIG_CHECK_SECONDS = 0.5  # how long a process uses its snapshot before it reads the version
 
+STOP_GRACE_SECONDS = env.seconds("STOP_GRACE_SECONDS", 5.0) or 0.0  # how long a stop waits for answers
+
 # --- Chat -------------------------------------------------------------------------------------------------------------
 
 # What happens between a message and the model, in order; `chat.pipeline` says how to add a handler.

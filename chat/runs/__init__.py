@@ -19,6 +19,7 @@ from chat.runs.control import (
     start_in,
     stop,
     stop_own,
+    until_over,
 )
 from chat.runs.store import STALE_SECONDS, interrupted
 
@@ -36,4 +37,5 @@ __all__ = [
     "start_in",
     "stop",
     "stop_own",
+    "until_over",
 ]

@@ -148,6 +148,13 @@ def add_result(message_id: uuid.UUID, *, files: Sequence[Any], step: dict[str, A
         transaction.on_commit(partial(loop.spawn, partial(_tell_result, message.pk), name=f"result of {message_id}"))
 
 
+async def until_over() -> None:
+    """Return once every reply of this loop has ended and is saved."""
+    here = asyncio.get_running_loop()
+    replies = list(runtime.state(Replies).running.values())
+    await asyncio.gather(*(reply.ended.wait() for reply in replies if reply.loop is here))
+
+
 async def shutdown() -> None:
     """End every reply of this loop as interrupted; what there is of each is saved."""
     await loop.end_all()

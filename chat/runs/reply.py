@@ -44,6 +44,7 @@ class RunningReply:
         self._task: asyncio.Task[Any] | None = None  # set when it runs
         self._stopped = False  # the person stopped it
         self._ending = False  # too late to stop it
+        self.ended = asyncio.Event()  # told and saved
         self._over = asyncio.Event()
         self._unsent = asyncio.Event()
         self._sending = asyncio.Lock()  # one event at a time, in the order of their numbers
@@ -108,6 +109,7 @@ class RunningReply:
             if isinstance(result, Exception):
                 logger.error("Sending or saving reply %s failed", self.id, exc_info=result)
         await self._end(status, error)
+        self.ended.set()
 
     async def _answer(self) -> None:
         request = await in_thread(self.store.load, self.request)

@@ -10,9 +10,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from providers import catalogue, error_responses, event_streams, http
-from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError
+from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller, Route, Snapshot, Source
 from providers.permits import Standing
+from providers.process import outages, stopping
 from providers.relay import rate_limits, usage
 from providers.relay.operations import Operation
 from providers.relay.relay_request import RelayRequest, admit
@@ -143,8 +144,11 @@ class ProviderResponse(RelayResponse):
             if not self._first and answer.status < 400:
                 raise NetworkError(_("The provider closed the connection without an answer."), code="empty_answer")
         except GatewayError as error:
-            self.fail(error)
+            failure = _ours_or(error)
+            self.fail(failure)
             await self.aclose()
+            if failure is not error:
+                raise failure from error
             raise
         except BaseException:
             await self.aclose()
@@ -168,7 +172,10 @@ class ProviderResponse(RelayResponse):
                 with self._standing:
                     piece = await self._answer.read_some()
             except GatewayError as error:
-                self.fail(error)
+                failure = _ours_or(error)
+                self.fail(failure)
+                if failure is not error:
+                    raise failure from error
                 if self._standing.has_ended:
                     raise
                 logger.warning("An answer of %s was cut off: %s", self.connection, error)
@@ -212,6 +219,12 @@ class ProviderResponse(RelayResponse):
         finally:
             self._record()
 
+    @property
+    def _status_of_usage(self) -> int:
+        """A client that seems to have left during a stop was sent away by us."""
+        away = self._outcome == usage.CLIENT_LEFT and stopping.breaks_off()
+        return Unavailable.status if away else self._outcome
+
     def _record(self) -> None:
         request, counted = self._request, self._operation.count(self._tail)
         if self._outcome == 200 and self._operation.may_fail_inside and usage.failed(self._tail):
@@ -227,7 +240,7 @@ class ProviderResponse(RelayResponse):
                 key_id=request.caller.key_id,
                 connection_id=self.connection_id,
                 model=self.public_id[:255],
-                status=self._outcome,
+                status=self._status_of_usage,
                 first_byte_ms=self._first_byte_ms,
                 duration_ms=round((time.perf_counter() - self._started) * 1000),
                 **counted,
@@ -270,6 +283,11 @@ class CachedResponse(RelayResponse):
         """Stop reading. The download goes on: other calls may share it, and the result is stored."""
         self._standing.close()
         await self._clip.pieces.aclose()
+
+
+def _ours_or(error: GatewayError) -> GatewayError:
+    """The error, unless a stop of ours is what ended the call: that is no failure of the provider's."""
+    return outages.restarting() if stopping.breaks_off() else error
 
 
 def _check_access(scope: str, public_id: str, connection_id: int, snapshot: Snapshot, caller: Caller) -> None:

@@ -46,6 +46,7 @@ def environment(upstream):
         "OPENAI_API_KEYS": "upstream-key",
         "WEBUI_ADMIN_EMAIL": EMAIL,
         "WEBUI_ADMIN_PASSWORD": PASSWORD,
+        "STOP_GRACE_SECONDS": "0.3",
     }
 
 

@@ -1,27 +1,49 @@
-"""What is told to stop before the server closes its connections."""
+"""What a server does between the signal to stop and its end. Servers call `close_running` once they take no more
+connections and before they close those that are open.
+"""
 
 import asyncio
 import logging
+from contextlib import suppress
 
-GRACE_SECONDS = 3  # how long a stop waits for answers that are being sent
+from django.conf import settings
+
+from webui.layers import calls
+
+STEP_SECONDS = 3  # how long each step after the grace may take
+LONGEST_SECONDS = 5 * STEP_SECONDS  # all of them, and the server's own
 
 logger = logging.getLogger(__name__)
 
 
 async def close_running() -> None:
-    """Let running replies end as interrupted and close this loop's upstream connections. Never raises, never hangs."""
+    """Wait for answers up to `STOP_GRACE_SECONDS`; end what is left, the connections to providers last.
+
+    Never raises, never hangs.
+    """
     from chat import runs
     from imagegen import jobs
     from providers import http
+    from providers.process import stopping
 
     async def let_go() -> None:
         await asyncio.to_thread(jobs.shutdown)
 
-    steps = (("replies", runs.shutdown), ("pictures", let_go), ("upstream connections", http.aclose))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(settings.STOP_GRACE_SECONDS):
+            await calls.until_answered()  # the first, because some of them start replies
+            await runs.until_over()
+    stopping.begin_to_break_off()
+    steps = (
+        ("replies", runs.shutdown),
+        ("pictures", let_go),
+        ("requests", calls.end_all),
+        ("upstream connections", http.aclose),
+    )
     for what, close in steps:
         try:
-            await asyncio.wait_for(close(), GRACE_SECONDS)
+            await asyncio.wait_for(close(), STEP_SECONDS)
         except TimeoutError:
-            logger.warning("Stopping: %s did not end within %s s", what, GRACE_SECONDS)
+            logger.warning("Stopping: %s did not end within %s s", what, STEP_SECONDS)
         except Exception:  # the server has to stop whatever happens here
             logger.exception("Stopping: %s ended with an error", what)

@@ -62,19 +62,23 @@ class Measured:
         self._durations: dict[str, Any] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        status = 0
+        status, ended = 0, 0.0
         started = time.perf_counter()
 
         async def note(message: Any) -> None:
-            nonlocal status
+            nonlocal status, ended
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                ended = time.perf_counter()
+                self._count(area_of(scope["path"]), scope["method"], status, ended - started)
 
         try:
             await self.inner(scope, receive, note)
         finally:
-            self._count(area_of(scope["path"]), scope["method"], status, time.perf_counter() - started)
+            if not ended:  # broken off
+                self._count(area_of(scope["path"]), scope["method"], status, time.perf_counter() - started)
 
     def _count(self, area: str, method: str, status: int, seconds: float) -> None:
         key = (area, method if method in METHODS else "OTHER", status)

@@ -12,6 +12,10 @@ from webui.layers.shutdown import close_running
 
 class UvicornServer(uvicorn.Server):  # type: ignore[misc]
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Overridden, because uvicorn closes the sockets here: running replies are told while those are open."""
+        """Overridden, because uvicorn closes all connections here: those that are open get their answers first."""
+        for server in self.servers:
+            server.close()
+        for sock in sockets or ():
+            sock.close()
         await close_running()
         await super().shutdown(sockets)

@@ -6,7 +6,7 @@ from typing import Any
 
 import uvicorn
 
-from webui.layers.shutdown import GRACE_SECONDS
+from webui.layers.shutdown import STEP_SECONDS
 from webui.serving import background
 from webui.serving._uvicorn_private import UvicornServer
 
@@ -21,7 +21,7 @@ def run(application: Any, sock: socket) -> None:
         access_log=False,
         proxy_headers=False,  # Django reads the proxy's headers, when BEHIND_PROXY says that there is one
         server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=STEP_SECONDS,
         ws_max_size=1024 * 1024,
     )
     # uvicorn raises the signal again once it has stopped; for us a stop that was asked for is a success.

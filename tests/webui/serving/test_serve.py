@@ -93,6 +93,7 @@ def test_pages_of_a_first_start_name_hashed_files(server_process):
 @pytest.mark.parametrize("server", SERVERS)
 def test_an_answer_that_is_being_sent_does_not_hold_up_the_end(server_process, upstream, server):
     env = {**ADMIN, "WEBUI_DEMO": "false", "OPENAI_API_BASE_URLS": upstream.url, "OPENAI_API_KEYS": "k"}
+    env["STOP_GRACE_SECONDS"] = "0.3"
     site = server_process(server=server, env=env).start()
     key = site.create_api_key("admin@example.com")
     gate = Gate()

@@ -1,0 +1,149 @@
+"""The requests that are being answered, so that a stop can wait for them, and end in words what it cannot wait for."""
+
+import asyncio
+import logging
+from typing import Any
+
+from providers import error_responses, event_streams, runtime
+from providers.errors import Unavailable
+from providers.process import outages
+
+DISCONNECT = {"type": "http.disconnect"}
+END_SECONDS = 1.0  # how long a request may take to end once it is told to
+ENDS_OF_FRAMES = (b"\n\n", b"\r\r", b"\n\r\n")
+
+logger = logging.getLogger(__name__)
+
+
+class Calls:
+    """The requests of this process that are being answered."""
+
+    def __init__(self) -> None:
+        self.running: set[_Call] = set()
+
+
+class Stoppable:
+    """ASGI layer: keeps the list, and tells a request that is ended by a stop so."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        call = _Call(scope["path"], receive, send)
+        running = runtime.state(Calls).running
+        running.add(call)
+        try:
+            await self.inner(scope, call.receive, call.send)
+        except BaseException as error:
+            if not call.is_ended or not isinstance(error, Exception | asyncio.CancelledError):
+                raise
+            logger.debug("A request was ended by the stop", exc_info=error)
+        finally:
+            running.discard(call)
+        if call.is_ended:
+            await call.say(outages.restarting())
+
+
+async def until_answered() -> None:
+    """Return once no request is being answered."""
+    while tasks := [call.task for call in runtime.state(Calls).running]:
+        await asyncio.wait(tasks)
+
+
+async def end_all() -> None:
+    """End what is still being answered: with the frame that ends a stream, or as 503."""
+    calls = list(runtime.state(Calls).running)
+    if not calls:
+        return
+    for call in calls:
+        call.end()
+    await asyncio.wait([call.task for call in calls], timeout=END_SECONDS)
+    await asyncio.gather(*(call.say(outages.restarting()) for call in calls), return_exceptions=True)
+    logger.warning("Stopping: %s requests were ended before their answer was complete", len(calls))
+
+
+class _Call:
+    """One request and its answer so far."""
+
+    __slots__ = (
+        "_receive",
+        "_send",
+        "_told",
+        "body_is_here",
+        "is_complete",
+        "is_ended",
+        "is_said",
+        "is_stream",
+        "path",
+        "started",
+        "tail",
+        "task",
+    )
+
+    def __init__(self, path: str, receive: Any, send: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  an application runs in a task
+        self.task = task
+        self.path = path
+        self.body_is_here = self.started = self.is_stream = self.is_complete = self.is_ended = self.is_said = False
+        self.tail = b""
+        self._receive, self._send = receive, send
+        self._told: asyncio.Future[None] | None = None  # while somebody asks whether the client is still there
+
+    async def receive(self) -> Any:
+        """The client's next message. Once the request is ended, the client seems to have left: then the application
+        ends by itself, as it does for any client who leaves.
+        """
+        if not self.body_is_here:
+            message = await self._receive()
+            self.body_is_here = not message.get("more_body", False)
+            return message
+        if self.is_ended:
+            return DISCONNECT
+        self._told = asyncio.get_running_loop().create_future()
+        message = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait((message, self._told), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._told = None
+            if not message.done():
+                message.cancel()
+        return message.result() if message.done() and not message.cancelled() else DISCONNECT
+
+    async def send(self, message: Any) -> None:
+        if self.is_said:
+            return
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = dict(message.get("headers", ()))
+            is_plain = headers.keys().isdisjoint((b"content-encoding", b"content-length"))
+            self.is_stream = is_plain and event_streams.is_event_stream(
+                headers.get(b"content-type", b"").decode("latin-1")
+            )
+        elif not message.get("more_body", False):
+            self.is_complete = True
+        elif self.is_stream:
+            self.tail = (self.tail + message["body"][-4:])[-4:]
+        await self._send(message)
+
+    def end(self) -> None:
+        """Tell the application that it is over."""
+        self.is_ended = True
+        if not self.body_is_here:
+            self.task.cancel()
+        elif self._told is not None and not self._told.done():
+            self._told.set_result(None)
+
+    async def say(self, error: Unavailable) -> None:
+        """What the client still gets; a body that was cut off in any other way is broken off by the server."""
+        if self.is_said or self.is_complete:
+            return
+        self.is_said = True
+        if not self.started:
+            answer = error_responses.error_response(error, self.path)
+            headers = [(name.encode(), value.encode()) for name, value in answer.headers]
+            await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await self._send({"type": "http.response.body", "body": answer.body})
+        elif self.is_stream and (not self.tail or self.tail.endswith(ENDS_OF_FRAMES)):
+            frame = b"data: " + error_responses.openai_body(error) + b"\n\n"
+            await self._send({"type": "http.response.body", "body": frame, "more_body": False})
