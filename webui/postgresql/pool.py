@@ -147,7 +147,7 @@ class Pool:
             return
         now = time.monotonic()
         idle = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
-        if idle and now - loan.opened < MAX_AGE:
+        if idle and not self.away and now - loan.opened < MAX_AGE:
             with self.lock:
                 self.kept.append(Kept(connection, loan.database, loan.opened, now))
         else:
@@ -231,6 +231,7 @@ class Pool:
             self.next_try = time.monotonic() + RETRY_SECONDS
         if news:
             logger.error("The database does not answer: %s", _first_line(error))
+        self.close()  # what is kept is as doubtful: whether the server is back, a new connection shows
 
     def _note_back(self) -> None:
         with self.lock:

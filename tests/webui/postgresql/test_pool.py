@@ -166,3 +166,16 @@ def test_a_server_without_room_is_no_server_that_is_away(pool, connect, monkeypa
     second.join(10)
     assert taken == [first]
     pool.bring_back(first)
+
+
+def test_a_connection_that_outlived_an_outage_does_not_hide_its_end(pool, connect):
+    def hanging():
+        raise psycopg.errors.ConnectionTimeout("connection timeout expired")
+
+    held = pool.take(DATABASE, connect)
+    with pytest.raises(DatabaseAway):
+        pool.take(DATABASE, hanging)
+    pool.bring_back(held)
+    pool.next_try = float("-inf")
+    pool.bring_back(pool.take(DATABASE, connect))
+    assert not pool.away
