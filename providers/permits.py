@@ -93,13 +93,14 @@ class Permits:
                 self.thread.start()
 
     def _live(self) -> None:
+        waiting.mark_own_work()
         while not self.ending.is_set():
             if not self.held:
                 self.some.clear()
                 if self.held:  # one that came in between
                     self.some.set()
-            self.some.wait()
-            if self.ending.wait(LOOK_SECONDS):
+            waiting.for_event(self.some)
+            if waiting.for_event(self.ending, LOOK_SECONDS):
                 return
             try:
                 self._look()
