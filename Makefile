@@ -49,7 +49,7 @@ lint: dev
 # The tools for scripts and styles come from npm, which only developers and CI need.
 lint-scripts:
 	@if command -v npm >/dev/null; then \
-		$(MAKE) --no-print-directory $(NODE_STAMP) && $(BIN)/biome ci --error-on-warnings; \
+		$(MAKE) --no-print-directory $(NODE_STAMP) && $(BIN)/biome ci --error-on-warnings && $(BIN)/tsc; \
 	else \
 		echo "NOT CHECKED: scripts and styles. npm is missing (Debian: apt-get install npm)."; test "$$CI" != true; \
 	fi

@@ -11,7 +11,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join, json_script
+from django.utils.html import conditional_escape, format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -24,10 +24,11 @@ from chat.websearch import endpoint
 register = template.Library()
 # The modules that the chat page imports: listed in the page, so that the browser fetches all of them at once.
 CHAT_MODULES = (
-    *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "keys", "options", "picker")),
+    *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "options", "picker")),
     *(f"chat/{name}" for name in ("replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
     *(f"chat/markdown/{name}" for name in ("code", "emphasis", "formulas", "links", "maths", "render")),
-    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "socket", "text", "theme", "toast")),
+    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "rounds")),
+    *(f"common/{name}" for name in ("shortcuts", "socket", "text", "theme", "toast", "upload")),
 )
 # What the dialog for attachments offers: types, and the suffixes of texts that systems give no type of their own.
 ATTACHABLE_TYPES = (
@@ -83,6 +84,20 @@ def _attributes(values: dict[str, Any]) -> SafeString:
     return format_html_join(
         "", " {}{}", ((name, "" if value is True else format_html('="{}"', value)) for name, value in given)
     )
+
+
+@register.simple_tag
+def table_head(*names: str, hidden: str = "") -> SafeString:
+    """The first row of a table; `hidden` is a last column that only screen readers are told of."""
+    columns = format_html_join("", '<th scope="col">{}</th>', ((name,) for name in names))
+    last = format_html('<th scope="col"><span class="visually-hidden">{}</span></th>', hidden) if hidden else ""
+    return format_html("<thead><tr>{}{}</tr></thead>", columns, last)
+
+
+@register.simple_tag
+def fact(name: str, value: Any) -> SafeString:
+    """A line of a list of facts, where there is something to say."""
+    return format_html("<dt>{}</dt><dd>{}</dd>", name, value) if value not in (None, "") else SafeString()
 
 
 @register.simple_tag
@@ -144,9 +159,9 @@ def when(moment: datetime) -> str:
 
 
 @register.filter
-def seconds(milliseconds: int) -> str:
-    """`0.42 s`"""
-    return _("%(seconds)s s") % {"seconds": f"{milliseconds / 1000:.2f}"}
+def seconds(milliseconds: int | None) -> str:
+    """`0.42 s`; nothing for what was not measured."""
+    return "" if milliseconds is None else _("%(seconds)s s") % {"seconds": f"{milliseconds / 1000:.2f}"}
 
 
 @register.filter
@@ -155,6 +170,13 @@ def thoughts(message: Message) -> str:
     if message.reasoning_ms is None:
         return _("Thoughts")
     return _("Thought for {n} s").replace("{n}", str(max(1, round(message.reasoning_ms / 1000))))
+
+
+@register.filter
+def answer(entry: ThreadEntry) -> SafeString:
+    """The content of an answer as HTML; as it was written where only its beginning is shown."""
+    content = entry.message.content
+    return conditional_escape(content) if entry.is_cut or not content else markdown.to_html(content)
 
 
 @register.filter
@@ -275,7 +297,6 @@ def script_texts() -> SafeString:
         "answered": _("{model} answered: {text}"),
         "stopped": _("The answer was stopped."),
         "failed": _("The answer failed: {text}"),
-        "made": _("How this was made"),
         "improved": _("Drawn as: {prompt}"),
         "seed": _("seed {n}"),
         "attached": _("{name} is attached."),
@@ -291,7 +312,6 @@ def script_texts() -> SafeString:
         "fileTooLarge": _("“{name}” is too large: at most {size}."),
         "unreadable": _("Models cannot read this kind of file."),
         "noVision": _("This model cannot see pictures. Choose another model to ask about them."),
-        "versions": _("Version {n} of {total}"),
         "readAloud": _("Read aloud"),
         "stopReading": _("Stop reading"),
         "nothingToRead": _("There is nothing to read aloud here, only code or pictures."),

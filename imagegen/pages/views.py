@@ -109,6 +109,6 @@ def _opened(request: HttpRequest, row: File) -> dict[str, Any]:
         "picture": row,
         "facts": queries.facts(row),
         "inputs": queries.inputs_of(row),
-        "wish": queries.request_of(row),
+        "image_request": queries.request_of(row),
         "may_edit": access.may_draw(caller_of(request), editing=True),
     }

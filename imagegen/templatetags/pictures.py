@@ -20,10 +20,11 @@ from providers.authentication import caller_of
 
 register = template.Library()
 MODULES = (
-    *(f"images/{name}" for name in ("form", "gallery", "gallery-view", "inputs", "jobs", "mask", "page")),
+    *(f"images/{name}" for name in ("form", "gallery", "gallery-view", "inputs", "jobs", "mask", "page", "studio")),
     "images/picture-view",
     *("chat/share", "chat/sidebar"),
-    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "socket", "text", "theme", "toast")),
+    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "rounds")),
+    *(f"common/{name}" for name in ("shortcuts", "socket", "text", "theme", "toast", "upload")),
 )
 RATIO_STEPS = 8  # the style sheet has classes for the shapes 3/8 to 24/8
 

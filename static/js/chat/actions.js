@@ -1,6 +1,7 @@
-// What one can do with a message: copy, edit, answer again, look at another version.
+// What one can do with a message: copy it, edit it, have it answered again, look at another version.
 import { post, tellRefusal } from "../common/api.js";
 import { copyText } from "../common/clipboard.js";
+import { byId, child, clone, closest, find, isComposing } from "../common/dom.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 import * as composer from "./composer.js";
@@ -10,69 +11,92 @@ import * as picker from "./picker.js";
 import * as scroll from "./scroll.js";
 import * as thread from "./thread.js";
 
-const actions = {
-  copy: (button, message) => copyText(textOf(message), button),
+/** @type {Record<string, (button: HTMLElement) => unknown>} */
+const pageActions = {
   ...codeActions,
-  edit: (_button, message) => edit(message),
-  "cancel-edit": (_button, message) => endEdit(message),
-  "read-aloud": (_button, message) =>
+  ask: (button) => followUps.send(button.textContent),
+  start: (button) => composer.submit(button.dataset.prompt ?? ""),
+  "to-latest": () => scroll.toEnd(),
+};
+
+/** @type {Record<string, (message: HTMLElement, button: HTMLElement) => unknown>} */
+const messageActions = {
+  copy: (message, button) => copyText(textOf(message), button),
+  edit,
+  "cancel-edit": endEdit,
+  "read-aloud": (message) =>
     import("./speak.js").then(
       (speak) => speak.toggle(message),
-      () => toast(t("noAnswer")),
-    ), // no network: no module
-  regenerate: (_button, message) => answerAgain(message, { model: picker.model() }),
-  branch: (button, message) => page(button, message),
-  ask: (button) => followUps.ask(button.textContent),
-  start: (button) => composer.submit(button.dataset.prompt),
-  "to-latest": () => scroll.toEnd(),
+      () => toast(t("noAnswer")), // no network: no module
+    ),
+  regenerate: answerAgain,
+  branch: showVersion,
 };
 
 export function start() {
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-action]");
-    actions[button?.dataset.action]?.(button, button.closest(".message"));
+    const button = closest(event, "[data-action]");
+    const action = button?.dataset.action ?? "";
+    if (button) pageActions[action]?.(button);
+    const message = button && messageOf(button);
+    if (message) messageActions[action]?.(message, button);
   });
   document.addEventListener("submit", (event) => {
-    if (!event.target.matches("[data-edit]")) return;
+    const form = closest(event, "[data-edit]");
+    if (!form) return;
     event.preventDefault();
-    send(event.target);
+    send(form);
   });
   document.addEventListener("keydown", (event) => {
-    const form = event.target.closest("[data-edit]");
-    if (!form || composer.isComposing(event)) return;
-    if (event.key === "Escape") endEdit(form.closest(".message"));
-    else if (event.key === "Enter" && !event.shiftKey && event.target.matches("textarea")) send(form);
+    const form = closest(event, "[data-edit]");
+    const message = form && messageOf(form);
+    if (!message || isComposing(event)) return;
+    if (event.key === "Escape") endEdit(message);
+    else if (event.key === "Enter" && !event.shiftKey && event.target instanceof HTMLTextAreaElement) send(form);
     else return;
     event.preventDefault();
     event.stopPropagation();
   });
 }
 
-const textOf = (message) =>
-  message.querySelector("template[data-source]")?.content.textContent ??
-  message.querySelector("[data-text]")?.textContent ??
-  "";
+/**
+ * @param {HTMLElement} element
+ * @returns {HTMLElement | null}
+ */
+const messageOf = (element) => element.closest(".message");
 
-/** Ask for a change of the thread, then show it; → whether it worked. */
-async function change(path, toEnd, body) {
+/** @param {HTMLElement} message */
+const textOf = (message) => thread.sourceOf(message) ?? find("[data-text]", message)?.textContent ?? "";
+
+/**
+ * Ask for a change of the thread, then show it; → whether it worked.
+ * @param {string} path
+ * @param {object} [request]
+ */
+async function change(path, request) {
   try {
-    await post(thread.apiUrl(path), body);
+    await post(thread.apiUrl(path), request);
   } catch (error) {
     tellRefusal(error);
     return false;
   }
   await thread.refresh();
-  if (toEnd) scroll.toEnd();
+  if (request) scroll.toEnd(); // something is answered
   return true;
 }
 
-const answerAgain = (message, wish) =>
-  thread.ownChat()?.answerAgain(message, wish) ?? change(`/messages/${message.dataset.message}/regenerate`, true, wish);
+/** @param {HTMLElement} message */
+function answerAgain(message) {
+  const request = { model: picker.model() };
+  const own = thread.ownChat();
+  return own ? own.answerAgain(message, request) : change(`/messages/${message.dataset.message}/regenerate`, request);
+}
 
+/** @param {HTMLElement} message */
 function edit(message) {
   if (message.classList.contains("editing")) return;
-  const form = document.getElementById("edit-template").content.firstElementChild.cloneNode(true);
-  const area = form.querySelector("textarea");
+  const form = clone("edit-template");
+  const area = child(form, "textarea", HTMLTextAreaElement);
   area.value = textOf(message);
   message.classList.add("editing");
   message.append(form);
@@ -81,28 +105,36 @@ function edit(message) {
   area.setSelectionRange(area.value.length, area.value.length);
 }
 
+/** @param {HTMLElement} message */
 function endEdit(message) {
-  message.querySelector("[data-edit]")?.remove();
+  find("[data-edit]", message)?.remove();
   message.classList.remove("editing");
-  document.getElementById("message").focus();
+  byId("message").focus();
 }
 
+/** @param {HTMLElement} form */
 async function send(form) {
-  const message = form.closest(".message");
-  const content = form.querySelector("textarea").value;
-  if (!content.trim() || form.inert) return;
+  const message = messageOf(form);
+  const content = child(form, "textarea", HTMLTextAreaElement).value;
+  if (!message || !content.trim() || form.inert) return;
   form.inert = true; // once is enough
-  const wish = { content, model: picker.model() };
-  const done = await (thread.ownChat()?.edit(message, wish) ??
-    change(`/messages/${message.dataset.message}/edit`, true, wish));
+  const request = { content, model: picker.model() };
+  const own = thread.ownChat();
+  const path = `/messages/${message.dataset.message}/edit`;
+  const done = await (own ? own.edit(message, request) : change(path, request));
   form.inert = false;
   if (done) endEdit(message);
 }
 
-async function page(button, message) {
-  const place = message.previousElementSibling;
+/**
+ * @param {HTMLElement} message
+ * @param {HTMLElement} button
+ */
+async function showVersion(message, button) {
+  const before = message.previousElementSibling;
   await change(`/messages/${button.dataset.branch}/select`);
-  const shown = place ? place.nextElementSibling : thread.element().querySelector(".message");
-  const same = shown?.querySelector(`.pager [aria-label="${button.getAttribute("aria-label")}"]:not(:disabled)`);
-  (same ?? shown?.querySelector(".pager button:not(:disabled)"))?.focus();
+  const shown = before ? before.nextElementSibling : thread.element().querySelector(".message");
+  if (!shown) return;
+  const same = find(`.pager [aria-label="${button.getAttribute("aria-label")}"]:not(:disabled)`, shown);
+  (same ?? find(".pager button:not(:disabled)", shown))?.focus();
 }

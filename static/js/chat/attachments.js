@@ -1,76 +1,101 @@
 // Files on their way into a message: picked, dropped, pasted or taken with the camera. They are uploaded at once and wait
 // with their chat until it is sent: neither a reload nor a look at another chat loses them.
-import { remove as erase, token } from "../common/api.js";
+import { ApiError, remove as erase } from "../common/api.js";
+import { byId, child, clone, closest, find, partOf } from "../common/dom.js";
+import { takeFiles } from "../common/file-drop.js";
 import { t } from "../common/text.js";
 import { announce, toast } from "../common/toast.js";
+import { upload } from "../common/upload.js";
 import * as picker from "./picker.js";
 import * as thread from "./thread.js";
 
 const AT_ONCE = 3; // uploads; the others wait, so that the page's own requests find a connection
 const READABLE = /^(?:image\/|text\/|application\/(?:pdf|json)$)/;
-const LOCAL = "local:"; // a temporary chat: nothing of it is kept
+const LOCAL = "local:"; // a temporary chat: nothing of it is stored
 
-const by = (id) => document.getElementById(id);
-const key = () => `files:${document.body.dataset.user}:${thread.chatId() ?? "new"}`;
-const lists = new Map(); // key → [{name, size, type, file?, data?: as the API shows it, state: waiting|uploading|done|failed, …}]
+/**
+ * A file of a message that is being written; `key` names its chat.
+ * @typedef {object} Entry
+ * @property {string} key
+ * @property {"waiting" | "uploading" | "done" | "failed"} state
+ * @property {string} name
+ * @property {number} size
+ * @property {string} type
+ * @property {File} [file]
+ * @property {StoredFile} [stored]
+ * @property {string} [preview] an address of the file in this page
+ * @property {number} [progress] 0 to 1
+ * @property {string} [error]
+ * @property {AbortController} [control] of its upload
+ * @property {HTMLElement} [element]
+ */
+
+const chatKey = () => `files:${document.body.dataset.user}:${thread.chatId() ?? "new"}`;
+/** @type {Map<string, Entry[]>} */
+const lists = new Map();
 let changed = () => {};
 
 /** The files of the chat that is shown. */
-function list(name = key()) {
-  if (!lists.has(name)) {
-    const kept = JSON.parse(sessionStorage.getItem(name) ?? "[]");
-    lists.set(
-      name,
-      kept.map((data) => ({ ...factsOf(data), key: name, state: "done" })),
-    );
-  }
-  return lists.get(name);
+function entries(key = chatKey()) {
+  const known = lists.get(key);
+  if (known) return known;
+  /** @type {StoredFile[]} */
+  const stored = JSON.parse(sessionStorage.getItem(key) ?? "[]");
+  /** @type {Entry[]} */
+  const list = stored.map((file) => ({ key, state: "done", ...factsOf(file) }));
+  lists.set(key, list);
+  return list;
 }
 
-const factsOf = (data) => ({ name: data.name, size: data.size, type: data.content_type, data });
+/** @param {StoredFile} stored */
+const factsOf = (stored) => ({ name: stored.name, size: stored.size, type: stored.content_type, stored });
 
-function remember(name) {
-  const done = list(name)
-    .filter((one) => one.state === "done")
-    .map((one) => one.data);
-  if (done.length && !name.includes(LOCAL)) sessionStorage.setItem(name, JSON.stringify(done));
-  else sessionStorage.removeItem(name);
+/** @param {Entry[]} list */
+const storedFiles = (list) => list.flatMap(({ stored }) => stored ?? []);
+
+/** @param {string} key */
+function remember(key) {
+  const stored = storedFiles(entries(key).filter(({ state }) => state === "done"));
+  if (stored.length && !key.includes(LOCAL)) sessionStorage.setItem(key, JSON.stringify(stored));
+  else sessionStorage.removeItem(key);
 }
 
-export const isEmpty = () => !list().length;
+export const isEmpty = () => !entries().length;
 
 /** Why these files cannot be sent yet, in words; empty when they can. */
 export function obstacle() {
-  const failed = list().find((one) => one.state === "failed");
+  const failed = entries().find(({ state }) => state === "failed");
   if (failed) return t("notUploaded", { name: failed.name });
-  return list().every((one) => one.state === "done") ? "" : t("uploading");
+  return entries().every(({ state }) => state === "done") ? "" : t("uploading");
 }
 
 /**
- * The files of this message: gone from the composer, kept until `done(here)`, which knows whether its chat is still shown;
- * `giveBack()` when it was not sent.
+ * The files of this message: gone from the composer, held until `done(isHere)`, which knows whether its chat is still
+ * shown; `giveBack()` when it was not sent.
  */
 export function take() {
-  const name = key();
-  const files = list(name);
-  lists.set(name, []);
+  const key = chatKey();
+  const taken = entries(key);
+  lists.set(key, []);
   show();
   return {
-    files,
-    done(here) {
-      if (here && name !== key() && name.endsWith(":new")) {
-        lists.set(key(), list(name)); // the new chat has its name now, and what was attached meanwhile belongs to it
-        for (const one of list()) one.key = key();
-        lists.delete(name);
-        sessionStorage.removeItem(name);
-        remember(key());
-      } else remember(name);
-      for (const one of files) if (one.preview) URL.revokeObjectURL(one.preview);
+    entries: taken,
+    files: storedFiles(taken),
+    /** @param {boolean} isHere */
+    done(isHere) {
+      if (isHere && key !== chatKey() && key.endsWith(":new")) {
+        lists.set(chatKey(), entries(key)); // the new chat has its name now, and what was attached meanwhile belongs to it
+        for (const entry of entries()) entry.key = chatKey();
+        lists.delete(key);
+        sessionStorage.removeItem(key);
+        remember(chatKey());
+      } else remember(key);
+      for (const { preview } of taken) if (preview) URL.revokeObjectURL(preview);
       show();
     },
     giveBack() {
-      list(name).unshift(...files);
-      remember(name);
+      entries(key).unshift(...taken);
+      remember(key);
       show();
     },
   };
@@ -81,144 +106,144 @@ export function open() {
   show();
 }
 
+/** @param {() => void} onChange */
 export function start(onChange) {
   changed = onChange;
   document.addEventListener("click", clicked);
   document.addEventListener("change", ({ target }) => {
-    if (!target.matches("#attach-files, #attach-camera")) return;
-    add([...target.files]);
+    if (!(target instanceof HTMLInputElement && target.matches("#attach-files, #attach-camera"))) return;
+    add([...(target.files ?? [])]);
     target.value = "";
   });
-  document.addEventListener("paste", (event) => {
-    const elsewhere = event.target.closest?.("input, textarea, dialog");
-    const { files, types } = event.clipboardData;
-    const isText = types.includes("text/plain") && types.includes("text/html"); // office programs add a picture of it
-    if (!files.length || isText || !isOpen() || (elsewhere && elsewhere.id !== "message")) return;
-    event.preventDefault();
-    add([...files]);
-  });
-  for (const type of ["dragenter", "dragover"]) document.addEventListener(type, dragged);
-  document.addEventListener("dragleave", (event) => event.relatedTarget || dropping(false));
-  document.addEventListener("drop", (event) => {
-    dropping(false);
-    if (!carriesFiles(event)) return;
-    event.preventDefault();
-    const items = [...event.dataTransfer.items].filter(
-      (item) => item.kind === "file" && !item.webkitGetAsEntry?.()?.isDirectory,
-    );
-    add(items.map((item) => item.getAsFile()));
-  });
+  takeFiles({ area: document, pasteArea: document, marked: document.body, onFiles: add, isOpen, pasted });
 }
 
-const isOpen = () => by("attach") && !by("attach").disabled;
-const carriesFiles = (event) => isOpen() && event.dataTransfer.types.includes("Files");
-const dropping = (on) => document.body.classList.toggle("dropping", on);
-
-function dragged(event) {
-  if (!carriesFiles(event)) return;
-  event.preventDefault();
-  event.dataTransfer.dropEffect = "copy";
-  dropping(true);
+function isOpen() {
+  const attach = document.getElementById("attach");
+  return attach instanceof HTMLButtonElement && !attach.disabled;
 }
 
+/** @param {ClipboardEvent} event */
+function pasted(event) {
+  const elsewhere = closest(event, "input, textarea, dialog");
+  const { files = [], types = [] } = event.clipboardData ?? {};
+  const isText = types.includes("text/plain") && types.includes("text/html"); // office programs add a picture of it
+  return isText || (elsewhere && elsewhere.id !== "message") ? [] : [...files];
+}
+
+/** @param {Event} event */
 function clicked(event) {
-  const button = event.target.closest("[data-action]");
-  const entry = button && list().find((one) => one.element?.contains(button));
+  const button = closest(event, "[data-action]");
   const action = button?.dataset.action;
+  const entry = button && entries().find(({ element }) => element?.contains(button));
   if (action === "attach" && matchMedia("(pointer: coarse)").matches) {
-    by("attach-menu").showPopover();
-    by("attach-menu").querySelector("button").focus();
-  } else if (action === "attach") by("attach-files").click();
+    byId("attach-menu").showPopover();
+    child(byId("attach-menu"), "button").focus();
+  } else if (action === "attach") byId("attach-files").click();
   else if (action === "attach-files" || action === "attach-camera") {
-    by("attach-menu").hidePopover();
-    by(action).click();
-  } else if (action === "detach") detach(entry);
-  else if (action === "retry-upload") {
+    byId("attach-menu").hidePopover();
+    byId(action).click();
+  } else if (entry && action === "detach") detach(entry);
+  else if (entry && action === "retry-upload") {
     entry.state = "waiting";
-    entry.element.querySelector("[data-action='detach']").focus();
+    detachButton(entry)?.focus();
     next();
   }
 }
 
+/** @param {Entry | undefined} entry */
+const detachButton = (entry) => entry?.element && find("[data-action='detach']", entry.element);
+
+/** @param {File[]} files */
 function add(files) {
-  const { maxFiles, maxBytes } = by("composer").dataset;
+  const { maxFiles, maxBytes } = byId("composer").dataset;
   for (const file of files) {
-    if (list().length >= maxFiles) {
+    if (entries().length >= Number(maxFiles)) {
       toast(t("tooManyFiles", { n: maxFiles }));
       break;
     }
-    if (file.size > maxBytes) toast(t("fileTooLarge", { name: file.name, size: sizeOf(maxBytes) }));
-    else list().push({ file, name: file.name, size: file.size, type: file.type, state: "waiting", key: key() });
+    const { name, size, type } = file;
+    if (size > Number(maxBytes)) toast(t("fileTooLarge", { name, size: sizeOf(Number(maxBytes)) }));
+    else entries().push({ key: chatKey(), state: "waiting", file, name, size, type });
   }
   show();
-  by("message").focus();
+  byId("message").focus();
   next();
 }
 
+/** @param {Entry} entry */
 function detach(entry) {
-  const files = list();
-  const at = files.indexOf(entry);
-  files.splice(at, 1);
-  entry.request?.abort();
+  const list = entries();
+  const index = list.indexOf(entry);
+  list.splice(index, 1);
+  entry.control?.abort();
   if (entry.preview) URL.revokeObjectURL(entry.preview);
-  if (entry.data) eraseUnsent(entry.data); // in the end it would go by itself
-  remember(key());
+  if (entry.stored) eraseUnsent(entry.stored);
+  remember(chatKey());
   show();
   announce(t("detached", { name: entry.name }));
-  const neighbour = files[at] ?? files[at - 1];
-  (neighbour?.element.querySelector("[data-action='detach']") ?? by("message")).focus();
+  (detachButton(list[index] ?? list[index - 1]) ?? byId("message")).focus();
   next();
 }
 
+/**
+ * In the end an unsent file would go by itself.
+ * @param {StoredFile} stored
+ */
 const eraseUnsent = ({ id }) => erase(`/api/v1/files/${id}?unsent=1`).catch(() => {});
 
 // --- Uploading ---------------------------------------------------------------------------------------------------------
 
 function next() {
-  const all = [...lists.values()].flat();
-  const free = AT_ONCE - all.filter((one) => one.state === "uploading").length;
-  for (const entry of all.filter((one) => one.state === "waiting").slice(0, Math.max(0, free))) upload(entry);
-  for (const entry of list()) draw(entry);
+  const every = [...lists.values()].flat();
+  const free = AT_ONCE - every.filter(({ state }) => state === "uploading").length;
+  for (const entry of every.filter(({ state }) => state === "waiting").slice(0, Math.max(0, free))) send(entry);
+  for (const entry of entries()) draw(entry);
   changed();
 }
 
-function upload(entry) {
-  const data = new FormData();
-  data.append("file", entry.file, entry.name);
+/** @param {Entry} entry */
+async function send(entry) {
+  const { file, control } = Object.assign(entry, { control: new AbortController(), progress: 0, error: "" });
+  if (!file) return;
+  entry.state = "uploading";
   const [, temporary] = entry.key.split(LOCAL);
-  if (temporary) {
-    data.append("temporary", "1");
-    data.append("session_id", temporary);
+  try {
+    const stored = await upload(file, {
+      fields: temporary ? { temporary: "1", session_id: temporary } : {},
+      signal: control.signal,
+      onProgress(share) {
+        entry.progress = share;
+        draw(entry);
+      },
+    });
+    uploaded(entry, stored);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    failed(entry, error.status ? error.message || t("uploadFailed") : t("noAnswer"));
   }
-  const request = new XMLHttpRequest(); // fetch does not say how much has gone
-  Object.assign(entry, { request, state: "uploading", progress: 0, error: "" });
-  request.open("POST", "/api/v1/files/");
-  request.responseType = "json";
-  request.setRequestHeader("Accept", "application/json");
-  request.setRequestHeader("X-CSRFToken", token());
-  request.upload.addEventListener("progress", ({ loaded, total }) => {
-    entry.progress = total ? loaded / total : 0;
-    draw(entry);
-  });
-  request.addEventListener("load", () => uploaded(entry, request));
-  request.addEventListener("error", () => failed(entry, t("noAnswer")));
-  request.addEventListener("loadend", next);
-  request.send(data);
+  next();
 }
 
-function uploaded(entry, { status, response }) {
-  if (status === 401) return location.reload();
-  if (status !== 201) return failed(entry, response?.detail ?? t("uploadFailed"));
-  if (!READABLE.test(response.content_type)) {
+/**
+ * @param {Entry} entry
+ * @param {StoredFile} stored
+ */
+function uploaded(entry, stored) {
+  if (!READABLE.test(stored.content_type)) {
     entry.file = undefined; // trying again would not help
-    eraseUnsent(response);
+    eraseUnsent(stored);
     return failed(entry, t("unreadable"));
   }
-  Object.assign(entry, factsOf(response), { state: "done" });
+  Object.assign(entry, factsOf(stored), { state: "done" });
   remember(entry.key);
   announce(t("attached", { name: entry.name }));
 }
 
+/**
+ * @param {Entry} entry
+ * @param {string} error
+ */
 function failed(entry, error) {
   Object.assign(entry, { error, state: "failed" });
   announce(`${entry.name}: ${error}`);
@@ -227,67 +252,78 @@ function failed(entry, error) {
 // --- Showing -----------------------------------------------------------------------------------------------------------
 
 function show() {
-  by("attachments").replaceChildren(...list().map(draw));
-  by("attachments").hidden = isEmpty();
+  byId("attachments").replaceChildren(...entries().map(draw));
+  byId("attachments").hidden = isEmpty();
   changed();
 }
 
+/** @param {Entry} entry */
 function draw(entry) {
-  entry.element ??= by("attachment-template").content.firstElementChild.cloneNode(true);
+  entry.element ??= clone("attachment-template");
   const { element, name, size, state } = entry;
-  const part = (wanted) => element.querySelector(`[data-part="${wanted}"]`);
   element.dataset.state = state;
-  part("name").textContent = part("name").title = name;
+  partOf(element, "name").textContent = partOf(element, "name").title = name;
   const percent = Math.round(100 * (entry.progress ?? 0));
-  part("note").textContent =
-    { waiting: t("waiting"), uploading: `${percent} %`, failed: entry.error }[state] ?? sizeOf(size);
-  const bar = element.querySelector("progress");
+  const notes = { waiting: t("waiting"), uploading: `${percent} %`, failed: entry.error ?? "", done: sizeOf(size) };
+  partOf(element, "note").textContent = notes[state];
+  const bar = child(element, "progress", HTMLProgressElement);
   bar.hidden = state !== "uploading";
   bar.value = percent;
   bar.setAttribute("aria-label", t("progressOf", { name }));
-  const retry = element.querySelector("[data-action='retry-upload']");
+  const retry = child(element, "[data-action='retry-upload']");
   retry.hidden = state !== "failed" || !entry.file;
   retry.setAttribute("aria-label", t("retryUpload", { name }));
-  element.querySelector("[data-action='detach']").setAttribute("aria-label", t("detach", { name }));
-  picture(entry, element.querySelector("img"));
+  child(element, "[data-action='detach']").setAttribute("aria-label", t("detach", { name }));
+  showPicture(entry, child(element, "img", HTMLImageElement));
   return element;
 }
 
-function picture(entry, image) {
-  if (!entry.type.startsWith("image/") || image.hasAttribute("src")) return;
-  image.addEventListener("load", () => (image.hidden = false), { once: true }); // not every browser shows every kind
-  image.src = source(entry);
+/**
+ * @param {Entry} entry
+ * @param {HTMLImageElement} image
+ */
+function showPicture(entry, image) {
+  if (!isPicture(entry) || image.hasAttribute("src")) return;
+  const appear = () => image.removeAttribute("hidden");
+  image.addEventListener("load", appear, { once: true }); // not every browser shows every kind
+  image.src = sourceOf(entry);
 }
 
-function source(entry) {
-  if (!entry.file) return `${entry.data.url}?w=256`;
+/** @param {Entry} entry */
+const isPicture = ({ type }) => type.startsWith("image/");
+
+/** @param {Entry} entry */
+function sourceOf(entry) {
+  if (!entry.file) return `${entry.stored?.url}?w=256`;
   entry.preview ??= URL.createObjectURL(entry.file);
   return entry.preview;
 }
 
-/** Elements that stand for files while their message is being sent. */
-export const shadows = (files) =>
-  files.map((entry) => {
-    const isPicture = entry.type.startsWith("image/");
-    const element = Object.assign(document.createElement("span"), {
-      className: isPicture ? "picture" : "attached-file",
-    });
-    element.append(
-      isPicture ? Object.assign(document.createElement("img"), { src: source(entry), alt: entry.name }) : entry.name,
-    );
+/**
+ * Elements that stand for files while their message is being sent.
+ * @param {Entry[]} list
+ */
+export const shadows = (list) =>
+  list.map((entry) => {
+    const element = document.createElement("span");
+    element.className = isPicture(entry) ? "picture" : "attached-file";
+    if (!isPicture(entry)) element.append(entry.name);
+    else element.append(Object.assign(document.createElement("img"), { src: sourceOf(entry), alt: entry.name }));
     return element;
   });
 
 /** Say at once when the chosen model will not see a picture, unless something else is asked to work on it. */
 export function warn() {
-  const drawing = document.querySelector("[data-feature='image_generation'][aria-pressed='true']");
-  const blind = !drawing && picker.vision() === "false" && list().some((one) => one.type.startsWith("image/"));
-  const words = blind ? t("noVision") : "";
-  if (by("no-vision").textContent !== words) by("no-vision").textContent = words;
+  const drawing = find("[data-feature='image_generation'][aria-pressed='true']");
+  const words = !drawing && picker.vision() === "false" && entries().some(isPicture) ? t("noVision") : "";
+  if (byId("no-vision").textContent !== words) byId("no-vision").textContent = words;
 }
 
+/** @param {number} bytes */
 function sizeOf(bytes) {
-  const [unit, number] = bytes < 1e6 ? ["kilobyte", Math.max(bytes / 1e3, 0.1)] : ["megabyte", bytes / 1e6];
-  const format = { style: "unit", unit, maximumFractionDigits: number < 10 ? 1 : 0 };
+  const isSmall = bytes < 1e6;
+  const number = isSmall ? Math.max(bytes / 1e3, 0.1) : bytes / 1e6;
+  /** @type {Intl.NumberFormatOptions} */
+  const format = { style: "unit", unit: isSmall ? "kilobyte" : "megabyte", maximumFractionDigits: number < 10 ? 1 : 0 };
   return new Intl.NumberFormat(document.documentElement.lang, format).format(number);
 }

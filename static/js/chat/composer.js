@@ -1,5 +1,6 @@
-// Where one writes. What is written is kept per chat until the server has it: no reload and no failure loses it.
+// Where one writes. What is written is stored per chat until the server has it: no reload and no failure loses it.
 import { ApiError, post, tellRefusal } from "../common/api.js";
+import { all, byId, child, clone, closest, find, isComposing } from "../common/dom.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 import * as attachments from "./attachments.js";
@@ -7,14 +8,18 @@ import * as picker from "./picker.js";
 import * as scroll from "./scroll.js";
 import * as thread from "./thread.js";
 
-const area = () => document.getElementById("message");
-const button = () => document.getElementById("send");
+export const area = () => byId("message", HTMLTextAreaElement);
+const button = () => byId("send", HTMLButtonElement);
 const draftKey = () => `draft:${document.body.dataset.user}:${thread.chatId() ?? "new"}`;
-const chips = () => [...document.querySelectorAll("[data-feature]")];
+const chips = () => all("[data-feature]");
+/** @type {((request: MessageRequest) => void)[]} */
 const contributions = [];
 let sending = false;
 
-/** `add(wish)` may put something into each request before it is sent: `wish.features`, `wish.files`. */
+/**
+ * `add(request)` may put something into each request before it is sent: `request.features`, `request.files`.
+ * @param {(request: MessageRequest) => void} add
+ */
 export const contribute = (add) => contributions.push(add);
 
 /** A main part was put in place. */
@@ -22,35 +27,48 @@ export function open() {
   area().value = sessionStorage.getItem(draftKey()) ?? "";
   grow(area());
   const wanted = sessionStorage.getItem("features")?.split(" ") ?? [];
-  for (const chip of chips()) chip.setAttribute("aria-pressed", wanted.includes(chip.dataset.feature));
+  for (const chip of chips()) {
+    chip.setAttribute("aria-pressed", String(wanted.includes(chip.dataset.feature ?? "")));
+  }
   attachments.open();
   update();
-  if (matchMedia("(pointer: fine)").matches && !document.querySelector("dialog[open]")) area().focus();
+  if (matchMedia("(pointer: fine)").matches && !find("dialog[open]")) area().focus();
 }
 
 /** The button sends, or stops the reply that is running. */
 export function update() {
-  const stop = Boolean(thread.runningId());
-  const send = button();
-  send.dataset.state = stop ? "stop" : "send";
-  send.setAttribute("aria-label", stop ? send.dataset.labelStop : send.dataset.labelSend);
-  const nothing = !area().value.trim() && attachments.isEmpty();
-  send.disabled = !stop && (sending || area().disabled || nothing || Boolean(attachments.obstacle()));
-  send.title = stop ? "" : attachments.obstacle();
+  const stops = Boolean(thread.runningId());
+  const { dataset } = button();
+  dataset.state = stops ? "stop" : "send";
+  button().setAttribute("aria-label", (stops ? dataset.labelStop : dataset.labelSend) ?? "");
+  const obstacle = attachments.obstacle();
+  const isEmpty = !area().value.trim() && attachments.isEmpty();
+  button().disabled = !stops && (sending || area().disabled || isEmpty || Boolean(obstacle));
+  button().title = stops ? "" : obstacle;
   attachments.warn();
+}
+
+/**
+ * Let this text stand in the field, as if it were typed.
+ * @param {string} text
+ */
+export function write(text) {
+  area().value = text;
+  written();
+}
+
+function written() {
+  remember(area().value);
+  grow(area());
+  update();
 }
 
 export function start() {
   attachments.start(update);
   document.addEventListener("model:changed", update);
-  document.addEventListener("input", (event) => {
-    if (event.target !== area()) return;
-    remember(event.target.value);
-    grow(event.target);
-    update();
-  });
+  document.addEventListener("input", ({ target }) => target === area() && written());
   document.addEventListener("submit", (event) => {
-    if (event.target.id !== "composer") return;
+    if (event.target !== byId("composer")) return;
     event.preventDefault();
     if (thread.runningId()) stop();
     else submit(area().value);
@@ -61,51 +79,48 @@ export function start() {
       event.preventDefault();
       if (!thread.runningId()) submit(area().value);
     } else if (event.key === "ArrowUp" && !area().value) {
-      const edits = document.querySelectorAll(".message.user [data-action='edit']");
-      if (edits.length) event.preventDefault();
-      edits[edits.length - 1]?.click();
+      const edit = all(".message.user [data-action='edit']").at(-1);
+      if (edit) event.preventDefault();
+      edit?.click();
     }
   });
   document.addEventListener("click", (event) => {
-    if (event.target.matches(".composer, .composer-row")) area().focus();
-    const chip = event.target.closest("[data-feature]");
+    const { target } = event;
+    if (target instanceof Element && target.matches(".composer, .composer-row")) area().focus();
+    const chip = closest(event, "[data-feature]");
     if (!chip) return;
-    chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") !== "true");
+    chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
     sessionStorage.setItem("features", features(":not([data-once])").join(" "));
     update();
   });
 }
 
-/** What the pressed chips ask for. */
+/** The names of the features that pressed chips ask for. */
 const features = (which = "*") =>
   chips()
     .filter((chip) => chip.matches(which) && chip.getAttribute("aria-pressed") === "true")
-    .map((chip) => chip.dataset.feature);
+    .map((chip) => chip.dataset.feature ?? "");
 
-/** An input method is at work: Enter belongs to it. Safari says so by key code only. */
-export const isComposing = (event) => event.isComposing || event.keyCode === 229;
-
+/** @param {string} content */
 export async function submit(content) {
   if (sending || (!content.trim() && attachments.isEmpty())) return;
   if (attachments.obstacle()) return toast(attachments.obstacle());
   sending = true;
-  const place = thread.element(); // one may go elsewhere before the answer comes
+  const shownThread = thread.element(); // one may go elsewhere before the response comes
+  const isHere = () => shownThread === thread.element();
   const key = draftKey();
   remember(content);
   const taken = attachments.take();
-  const bubble = showSending(content, taken.files);
+  const bubble = showSending(content, taken.entries);
   area().value = "";
   grow(area());
   update();
   try {
-    const wish = { model: picker.model(), features: Object.fromEntries(features().map((name) => [name, true])) };
-    wish.files = taken.files.map(({ data }) => data);
-    for (const add of contributions) add(wish);
-    const started = await deliver({ content, ...wish });
+    const { chat } = await deliver(requestOf(content, taken.files));
     sessionStorage.removeItem(key);
-    const here = place === thread.element();
+    const here = isHere();
     if (here) document.dispatchEvent(new Event("message:sent"));
-    if (here && started.chat) openNew(started.chat);
+    if (here && chat) openNew(chat);
     if (here) remember(area().value); // what was written meanwhile
     taken.done(here);
     if (!here) return;
@@ -114,7 +129,7 @@ export async function submit(content) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     taken.giveBack();
-    if (place === thread.element()) giveBack(content);
+    if (isHere()) giveBack(content);
     toast([error.message || t("noAnswer"), t("sendFailed")].join(" "));
   } finally {
     bubble.remove();
@@ -123,17 +138,32 @@ export async function submit(content) {
   }
 }
 
+/**
+ * @param {string} content
+ * @param {StoredFile[]} files
+ */
+function requestOf(content, files) {
+  /** @type {MessageRequest} */
+  const request = { content, model: picker.model(), features: {}, files };
+  for (const name of features()) request.features[name] = true;
+  for (const add of contributions) add(request);
+  return request;
+}
+
 export async function stop() {
   const id = thread.runningId();
   if (id) await post(`/api/tasks/stop/${id}`).catch(tellRefusal);
 }
 
-function deliver(message) {
-  return (
-    thread.ownChat()?.ask(message) ?? post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", message)
-  );
-}
+/**
+ * → with the chat, where the message opened one.
+ * @param {MessageRequest} request
+ * @returns {Promise<{ chat?: Chat }>}
+ */
+const deliver = (request) =>
+  thread.ownChat()?.send(request) ?? post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", request);
 
+/** @param {Chat} chat */
 function openNew(chat) {
   document.getElementById("welcome")?.remove();
   Object.assign(thread.element().dataset, { chat: chat.id, url: chat.url });
@@ -142,30 +172,38 @@ function openNew(chat) {
   document.dispatchEvent(new CustomEvent("chat:opened", { detail: chat }));
 }
 
-function showSending(content, files) {
-  const bubble = document.getElementById("question-template").content.firstElementChild.cloneNode(true);
-  bubble.querySelector("[data-text]").textContent = content;
-  bubble.querySelector("[data-text]").hidden = !content.trim();
-  bubble.querySelector(".attached").append(...attachments.shadows(files));
+/**
+ * @param {string} content
+ * @param {attachments.Entry[]} entries
+ */
+function showSending(content, entries) {
+  const bubble = clone("question-template");
+  const text = child(bubble, "[data-text]");
+  text.textContent = content;
+  text.hidden = !content.trim();
+  child(bubble, ".attached").append(...attachments.shadows(entries));
   thread.element().append(bubble);
   document.getElementById("welcome")?.classList.add("leaving");
   scroll.toEnd();
   return bubble;
 }
 
+/** @param {string} content */
 function giveBack(content) {
   document.getElementById("welcome")?.classList.remove("leaving");
-  area().value = area().value ? `${content}\n${area().value}` : content;
-  remember(area().value);
-  grow(area());
+  write(area().value ? `${content}\n${area().value}` : content);
 }
 
+/** @param {string} text */
 function remember(text) {
   if (text && !thread.isTemporary()) sessionStorage.setItem(draftKey(), text);
   else sessionStorage.removeItem(draftKey());
 }
 
-/** Browsers without `field-sizing` need the height said. */
+/**
+ * Browsers without `field-sizing` need the height set.
+ * @param {HTMLElement} field
+ */
 export function grow(field) {
   if (CSS.supports("field-sizing", "content")) return;
   field.style.height = "auto";

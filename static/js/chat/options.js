@@ -1,44 +1,57 @@
-// What a pressed chip asks besides: its answers go into the feature's object, and stay as long as the tab.
+// What a pressed chip asks besides: the choices go into the feature's object, and stay as long as the tab.
+import { all, closest, partOf } from "../common/dom.js";
 import { contribute } from "./composer.js";
 
 const KEY = "options";
-const radios = (root = document) => [...root.querySelectorAll("[data-options] input[type='radio']")];
-const kept = () => JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+
+/** @returns {HTMLInputElement[]} */
+const radios = (/** @type {ParentNode} */ root = document) =>
+  Array.from(root.querySelectorAll("input[type='radio'][data-option]"));
+/** @returns {Record<string, string>} */
+const stored = () => JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+/** @param {Event} event */
+const optionOf = (event) => {
+  const input = closest(event, "[data-options] input");
+  return input instanceof HTMLInputElement ? input : undefined;
+};
 
 export function start() {
-  document.addEventListener("change", ({ target }) => {
-    if (!target.matches("[data-options] input")) return;
-    sessionStorage.setItem(KEY, JSON.stringify({ ...kept(), [target.name]: target.value }));
+  document.addEventListener("change", (event) => {
+    const option = optionOf(event);
+    if (!option) return;
+    sessionStorage.setItem(KEY, JSON.stringify({ ...stored(), [option.name]: option.value }));
     show();
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !event.target.matches("[data-options] input")) return;
+    if (event.key !== "Enter" || !optionOf(event)) return;
     event.preventDefault(); // or it would send the message
-    event.target.closest("[popover]").hidePopover();
+    closest(event, "[popover]")?.hidePopover();
   });
-  contribute((wish) => {
-    for (const one of radios()) {
-      const feature = one.closest("[data-options]").dataset.options;
-      if (!one.checked || !one.value || !wish.features[feature]) continue;
-      wish.features[feature] = { ...wish.features[feature], [one.dataset.option]: one.value };
+  contribute(({ features }) => {
+    for (const menu of all("[data-options]")) {
+      const name = menu.dataset.options ?? "";
+      for (const { checked, value, dataset } of radios(menu)) {
+        const feature = features[name];
+        if (!checked || !value || !feature) continue;
+        features[name] = { ...(feature === true ? {} : feature), [dataset.option ?? ""]: value };
+      }
     }
   });
 }
 
 /** A main part was put in place. */
 export function open() {
-  const wanted = kept();
-  for (const one of radios()) if (wanted[one.name] === one.value) one.checked = true;
+  const wanted = stored();
+  for (const radio of radios()) if (wanted[radio.name] === radio.value) radio.checked = true;
   show();
 }
 
-/** Each button says what differs from the usual, else the first answer. */
+/** Each button shows what differs from the usual, else the first choice. */
 function show() {
-  for (const place of document.querySelectorAll("[data-options]")) {
-    const chosen = radios(place).filter((one) => one.checked);
-    const said = chosen.filter((one) => one.value);
-    place.querySelector("[data-part='chosen']").textContent = (said.length ? said : chosen.slice(0, 1))
-      .map((one) => one.dataset.label)
-      .join(" · ");
+  for (const menu of all("[data-options]")) {
+    const chosen = radios(menu).filter(({ checked }) => checked);
+    const unusual = chosen.filter(({ value }) => value);
+    const labels = (unusual.length ? unusual : chosen.slice(0, 1)).map(({ dataset }) => dataset.label);
+    partOf(menu, "chosen").textContent = labels.join(" · ");
   }
 }

@@ -1,6 +1,7 @@
 // The chat page: puts its parts together.
-
 import { setTimeZone } from "../common/cookies.js";
+import { all, byId, find } from "../common/dom.js";
+import * as shortcuts from "../common/shortcuts.js";
 import * as socket from "../common/socket.js";
 import { t } from "../common/text.js";
 import { watchTheme } from "../common/theme.js";
@@ -8,7 +9,6 @@ import { toast } from "../common/toast.js";
 import * as actions from "./actions.js";
 import * as composer from "./composer.js";
 import * as followUps from "./follow-ups.js";
-import * as keys from "./keys.js";
 import * as markdown from "./markdown/render.js";
 import * as options from "./options.js";
 import * as picker from "./picker.js";
@@ -20,21 +20,23 @@ import * as thread from "./thread.js";
 setTimeZone();
 
 async function openMain() {
-  document.querySelector("dialog[open]")?.close(); // it was about what stood here before
+  const dialog = find("dialog[open]");
+  if (dialog instanceof HTMLDialogElement) dialog.close(); // it was about what stood here before
   if (thread.isTemporary()) (await import("./temporary.js")).open();
-  for (const control of document.querySelectorAll("[data-ready]")) control.disabled = false; // what needs us works now
+  for (const control of all("[data-ready]")) control.removeAttribute("disabled"); // what needs us works now
   thread.open();
   composer.open();
   options.open();
   sidebar.mark();
 }
 
-for (const part of [actions, composer, followUps, keys, options, picker, sidebar]) part.start();
+for (const part of [actions, composer, followUps, options, picker, sidebar]) part.start();
+shortcuts.start({ search: sidebar.focusSearch, onEscape: () => picker.isOpen() || composer.stop() });
 watchTheme();
 
 replies.listen({ onEnd: thread.finish, onChange: sidebar.mark });
 socket.on("chat:messages", ({ chat_id: id }) => id === thread.chatId() && thread.refresh());
-socket.on("open", ({ again }) => again && thread.refresh());
+socket.onOpen(({ again }) => again && thread.refresh());
 document.addEventListener("thread:changed", composer.update);
 
 // htmx follows the links between chats, and fetches earlier messages above those that are read.
@@ -44,12 +46,13 @@ document.addEventListener("htmx:responseError", ({ detail }) => {
   else if (detail.target.id === "main") location.assign(detail.pathInfo.requestPath); // the error has a page of its own
 });
 document.addEventListener("htmx:afterSwap", ({ target }) => {
-  if (target.id === "main") openMain();
+  if (target === byId("main")) openMain();
 });
 document.addEventListener("htmx:historyRestore", openMain);
+/** @type {number | undefined} */
 let fromEnd;
 document.addEventListener("htmx:beforeSwap", ({ target }) => {
-  fromEnd = target.matches(".earlier") ? scroll.place() : undefined;
+  fromEnd = target.matches(".earlier") ? scroll.position() : undefined;
 });
 document.addEventListener("htmx:load", ({ target }) => {
   if (!target.closest("#thread")) return;

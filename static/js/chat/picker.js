@@ -1,11 +1,12 @@
 // The model picker: a button, and a panel with a search field that drives a list (the combobox pattern).
 import { part, patch, tellRefusal } from "../common/api.js";
+import { all, byId, child, closest, find } from "../common/dom.js";
 
-const by = (id) => document.getElementById(id);
-const button = () => by("picker-button");
-const panel = () => by("picker-panel");
-const search = () => by("picker-search");
-const options = () => [...by("picker-list").children].filter((option) => !option.hidden);
+const button = () => byId("picker-button");
+const panel = () => byId("picker-panel");
+const search = () => byId("picker-search", HTMLInputElement);
+const options = () => all(":scope > *", byId("picker-list"));
+const shownOptions = () => options().filter(({ hidden }) => !hidden);
 
 export const model = () => button().dataset.model;
 /** Whether it sees pictures: "true", "false", or "" when nobody knows. */
@@ -14,21 +15,18 @@ export const isOpen = () => !panel().hidden;
 
 export function start() {
   document.addEventListener("click", (event) => {
-    const option = event.target.closest("#picker-list .option");
+    const option = closest(event, "#picker-list .option");
     if (option) choose(option);
-    else if (event.target.closest("#picker-button")) isOpen() ? close() : open();
-    else if (isOpen() && !event.target.closest("#picker-panel")) close();
+    else if (closest(event, "#picker-button")) isOpen() ? close() : open();
+    else if (isOpen() && !closest(event, "#picker-panel")) close();
   });
   document.addEventListener("input", (event) => event.target === search() && filter());
   document.addEventListener("keydown", (event) => event.target === search() && press(event));
   document.addEventListener("focusout", (event) => {
-    if (
-      isOpen() &&
-      by("picker").contains(event.target) &&
-      event.relatedTarget &&
-      !by("picker").contains(event.relatedTarget)
-    )
-      close();
+    const { relatedTarget } = event;
+    const leaves =
+      closest(event, "#picker") && relatedTarget instanceof Node && !byId("picker").contains(relatedTarget);
+    if (leaves && isOpen()) close();
   });
 }
 
@@ -38,62 +36,66 @@ async function open() {
   search().value = "";
   search().focus();
   try {
-    by("picker-list").innerHTML = await part(by("picker-list").dataset.url);
+    byId("picker-list").innerHTML = await part(byId("picker-list").dataset.url ?? "");
   } catch (error) {
     close();
     return tellRefusal(error);
   }
-  for (const option of options()) option.setAttribute("aria-selected", option.dataset.model === model());
+  for (const option of options()) option.setAttribute("aria-selected", String(option.dataset.model === model()));
   filter();
 }
 
 export function close() {
-  const inside = panel().contains(document.activeElement);
+  const isInside = panel().contains(document.activeElement);
   panel().hidden = true;
   button().setAttribute("aria-expanded", "false");
-  if (inside) button().focus();
+  if (isInside) button().focus();
 }
 
 function filter() {
   const words = search().value.toLowerCase().split(/\s+/);
-  for (const option of by("picker-list").children) {
+  for (const option of options()) {
     const text = `${option.textContent} ${option.dataset.model}`.toLowerCase();
     option.hidden = !words.every((word) => text.includes(word));
   }
-  const shown = options();
-  document.querySelector(".picker-none").hidden = shown.length > 0;
+  const shown = shownOptions();
+  child(document, ".picker-none").hidden = shown.length > 0;
   activate((!search().value && shown.find((option) => option.dataset.model === model())) || shown[0]);
 }
 
+/** @param {HTMLElement | undefined} option */
 function activate(option) {
-  document.querySelector("#picker-list .active")?.classList.remove("active");
+  find("#picker-list .active")?.classList.remove("active");
   option?.classList.add("active");
   option?.scrollIntoView({ block: "nearest" });
   if (option) search().setAttribute("aria-activedescendant", option.id);
   else search().removeAttribute("aria-activedescendant");
 }
 
+/** @param {KeyboardEvent} event */
 function press(event) {
   if (event.isComposing) return;
-  const shown = options();
-  const at = shown.findIndex((option) => option.classList.contains("active"));
-  const target = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: shown.length - 1 }[event.key];
+  const shown = shownOptions();
+  const index = shown.findIndex((option) => option.classList.contains("active"));
+  /** @type {Record<string, number>} */
+  const targets = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: shown.length - 1 };
+  const target = targets[event.key];
   if (target !== undefined && shown.length) activate(shown.at(target % shown.length));
-  else if (event.key === "Enter" && shown[at]) choose(shown[at]);
+  else if (event.key === "Enter" && shown[index]) choose(shown[index]);
   else if (event.key === "Escape") close();
   else return;
   event.preventDefault();
   event.stopPropagation();
 }
 
+/** @param {HTMLElement} option */
 function choose(option) {
-  const { model: chosen, vision: sees } = option.dataset;
+  const { model: chosen, vision: sees, demo } = option.dataset;
   Object.assign(button().dataset, { model: chosen, vision: sees });
-  button().querySelector(".picker-name").textContent = option.querySelector(".option-name").textContent;
-  const badge = by("demo-badge");
-  if (badge) badge.hidden = option.dataset.demo !== "true";
+  child(button(), ".picker-name").textContent = child(option, ".option-name").textContent;
+  document.getElementById("demo-badge")?.toggleAttribute("hidden", demo !== "true");
   close();
-  by("message").focus();
+  byId("message").focus();
   document.dispatchEvent(new CustomEvent("model:changed"));
   patch("/api/v1/preferences", { model: chosen }).catch(tellRefusal);
 }

@@ -1,7 +1,8 @@
-// Replies that are being written: their numbered events become one text, shown where its message stands. A gap in the numbers,
-// a new socket, a message that was already growing when we came, or a long silence asks the server for the whole (`resume`).
-
-import { on, send } from "../common/socket.js";
+// Replies that are being written: their numbered events become one text, shown where its message stands. A gap in the
+// numbers, a new socket, a message that was already growing when we came, or a long silence asks the server for the whole
+// (`resume`).
+import { partOf } from "../common/dom.js";
+import { on, onOpen, send } from "../common/socket.js";
 import { t } from "../common/text.js";
 import * as markdown from "./markdown/render.js";
 import { showSources } from "./sources.js";
@@ -10,32 +11,44 @@ import { showFiles, showStatus } from "./status.js";
 const SILENT = 15_000; // milliseconds without an event after which a reply is asked for: its end may have been lost
 const LOOK_EVERY = 5_000;
 
-const replies = new Map(); // message id → reply
+/** @type {Map<string, Reply>} */
+const replies = new Map(); // by message id
 const ended = new Set(); // ids whose end was seen; a late event of theirs starts nothing
-let whenEnded = () => {};
+let whenEnded = (/** @type {Reply} */ _reply) => {};
 let whenChanged = () => {};
 
-/** `onEnd(reply, chatId)` runs when a reply is over, `onChange()` when one starts or ends. */
+/**
+ * @param {object} listeners
+ * @param {(reply: Reply) => void} listeners.onEnd called when a reply is over
+ * @param {() => void} listeners.onChange called when one starts or ends
+ */
 export function listen({ onEnd, onChange }) {
   whenEnded = onEnd;
   whenChanged = onChange;
   on("*", receive);
-  on("open", () => {
+  onOpen(() => {
     for (const reply of replies.values()) {
-      if (reply.asking) reply.missed = true;
+      if (reply.requested) reply.missed = true;
       else askForAll(reply);
     }
   });
   setInterval(askForSilent, LOOK_EVERY);
 }
 
+/** @param {string | undefined} chatId */
 export const isRunning = (chatId) => [...replies.values()].some((reply) => reply.chatId === chatId);
+/** @param {string} id */
 export const get = (id) => replies.get(id);
+/** @param {string} id */
 export const hasEnded = (id) => ended.has(id);
 
-/** A message element that is still growing: show what we know of it, and ask for what we missed. */
+/**
+ * A message element that is still growing: show what we know of it, and ask for what we missed.
+ * @param {HTMLElement} article
+ * @param {string | undefined} chatId
+ */
 export function adopt(article, chatId) {
-  const id = article.dataset.message;
+  const id = article.dataset.message ?? "";
   if (ended.has(id)) return; // the page that brought this element is older than the end; a newer one is on its way
   let reply = replies.get(id);
   if (!reply) {
@@ -46,14 +59,18 @@ export function adopt(article, chatId) {
   schedule(reply);
 }
 
-/** A reply that is being asked for, by a page that keeps its chat itself: → `{ begun, failed }`, to be called then. */
+/**
+ * A reply that is being asked for, by a page that keeps its chat itself: → `{ begun, failed }`, to be called then.
+ * @param {string} id
+ * @param {string | undefined} chatId
+ */
 export function expect(id, chatId) {
   const reply = start(id, chatId);
-  reply.asking = true;
+  reply.requested = true;
   return {
     begun() {
-      reply.asking = false;
-      reply.heard = Date.now();
+      reply.requested = false;
+      reply.lastHeard = Date.now();
       if (reply.missed) askForAll(reply);
     },
     failed() {
@@ -63,7 +80,12 @@ export function expect(id, chatId) {
   };
 }
 
+/**
+ * @param {string} id
+ * @param {string | undefined} chatId
+ */
 function start(id, chatId) {
+  /** @type {Reply} */
   const reply = {
     id,
     chatId,
@@ -74,31 +96,33 @@ function start(id, chatId) {
     files: [],
     waiting: false,
     drawing: false,
-    heard: Date.now(),
+    lastHeard: Date.now(),
   };
   replies.set(id, reply);
   whenChanged();
   return reply;
 }
 
-function askForAll(reply) {
-  reply.heard = Date.now();
-  reply.waiting = send({ type: "resume", message_id: reply.id, seq: reply.seq });
-}
-
 function askForSilent() {
   for (const reply of replies.values()) {
-    if (!reply.asking && Date.now() - reply.heard >= SILENT) askForAll(reply);
+    if (!reply.requested && Date.now() - reply.lastHeard >= SILENT) askForAll(reply);
   }
 }
 
-function receive({ chat_id: chatId, message_id: id, seq, data: { type, data } }) {
+/** @param {Reply} reply */
+function askForAll(reply) {
+  reply.lastHeard = Date.now();
+  reply.waiting = send({ type: "resume", message_id: reply.id, seq: reply.seq });
+}
+
+/** @param {SocketEvent} event */
+function receive({ chat_id: chatId, message_id: id, seq = 0, data: { type, data = {} } }) {
   if (!id || ended.has(id)) return;
   let reply = replies.get(id);
   if (type === "snapshot") {
     reply ??= start(id, chatId);
-    Object.assign(reply, { seq, content: data.content, reasoning: data.reasoning ?? "", files: data.files ?? [] });
-    Object.assign(reply, { steps: data.status_history ?? [], waiting: false, heard: Date.now() });
+    const { content = "", reasoning = "", files = [], status_history: steps = [] } = data;
+    Object.assign(reply, { seq, content, reasoning, files, steps, waiting: false, lastHeard: Date.now() });
     return data.done ? end(reply, data) : schedule(reply);
   }
   if (type === "error") return reply && data.code === "message_not_found" && end(reply, { status: "interrupted" });
@@ -106,33 +130,52 @@ function receive({ chat_id: chatId, message_id: id, seq, data: { type, data } })
   if (!reply || reply.waiting || seq <= reply.seq) return;
   if (seq !== reply.seq + 1) return askForAll(reply);
   reply.seq = seq;
-  reply.heard = Date.now();
+  reply.lastHeard = Date.now();
   apply(reply, type, data);
 }
 
+/**
+ * @param {Reply} reply
+ * @param {string} type
+ * @param {SocketData} data
+ */
 function apply(reply, type, data) {
+  const { content = "" } = data;
   if (type === "chat:completion") {
-    if (data.reasoning) think(reply, data.reasoning);
-    if (data.content) say(reply, data.content);
+    if (data.reasoning) addThoughts(reply, data.reasoning);
+    if (content) addContent(reply, content);
     if (data.done) return end(reply, data);
-  } else if (type === "status") reply.steps.push(data);
-  else if (type === "files") reply.files = data.files;
-  else if (type === "message") say(reply, data.content);
-  else if (type === "replace") reply.content = data.content;
+  } else if (type === "status") reply.steps.push(/** @type {Step} */ (data));
+  else if (type === "files") reply.files = data.files ?? [];
+  else if (type === "message") addContent(reply, content);
+  else if (type === "replace") reply.content = content;
   schedule(reply);
 }
 
-function think(reply, text) {
+/**
+ * @param {Reply} reply
+ * @param {string} text
+ */
+function addThoughts(reply, text) {
   reply.thinkingSince ??= performance.now();
   reply.reasoning += text;
 }
 
-function say(reply, text) {
-  if (reply.thinkingSince)
+/**
+ * @param {Reply} reply
+ * @param {string} text
+ */
+function addContent(reply, text) {
+  if (reply.thinkingSince) {
     reply.thoughtFor ??= Math.max(1, Math.round((performance.now() - reply.thinkingSince) / 1000));
+  }
   reply.content += text;
 }
 
+/**
+ * @param {Reply} reply
+ * @param {SocketData} data
+ */
 function end(reply, { status, error, usage }) {
   replies.delete(reply.id);
   ended.add(reply.id);
@@ -141,7 +184,10 @@ function end(reply, { status, error, usage }) {
   whenEnded(reply);
 }
 
-/** One drawing per frame, and on a slow machine fewer: a drawing may take a quarter of the time. */
+/**
+ * One drawing per frame, and on a slow machine fewer: a drawing may take a quarter of the time.
+ * @param {Reply} reply
+ */
 function schedule(reply) {
   if (reply.drawing) return;
   reply.drawing = true;
@@ -157,28 +203,32 @@ function schedule(reply) {
   });
 }
 
+/** @param {Reply} reply */
 async function show(reply) {
   await markdown.ready();
   reply.shown = reply.seq;
   const article = document.getElementById(`m-${reply.id}`);
-  if (!["pending", "streaming"].includes(article?.dataset.status)) return; // the server's own version came first
+  if (!article || !["pending", "streaming"].includes(article.dataset.status ?? "")) return; // the server's own came first
   const over = ended.has(reply.id);
-  const part = (name) => article.querySelector(`[data-part="${name}"]`);
   article.dataset.status = over ? "done" : reply.content || reply.reasoning ? "streaming" : "pending";
-  showStatus(part("status"), reply.steps, over);
+  showStatus(partOf(article, "status"), reply.steps, over);
   showFiles(article, reply.files);
   showSources(article, reply.steps);
-  showThoughts(reply, part);
-  const body = part("body");
+  showThoughts(article, reply);
+  const body = partOf(article, "body");
   markdown.draw(body, reply.content);
   body.toggleAttribute("data-live", !over && !(reply.reasoning && !reply.content));
   if (over) article.dataset.shown = "final";
 }
 
-function showThoughts(reply, part) {
-  if (!reply.reasoning) return;
-  part("reasoning").hidden = false;
-  part("reasoning-text").textContent = reply.reasoning;
-  const label = reply.content ? reply.thoughtFor && t("thoughtFor", { n: reply.thoughtFor }) : t("thinking");
-  if (label) part("reasoning-label").textContent = label;
+/**
+ * @param {HTMLElement} article
+ * @param {Reply} reply
+ */
+function showThoughts(article, { reasoning, content, thoughtFor }) {
+  if (!reasoning) return;
+  partOf(article, "reasoning").hidden = false;
+  partOf(article, "reasoning-text").textContent = reasoning;
+  const label = content ? thoughtFor && t("thoughtFor", { n: thoughtFor }) : t("thinking");
+  if (label) partOf(article, "reasoning-label").textContent = label;
 }

@@ -1,7 +1,9 @@
 // The thread keeps its end in view while the reader is there, and offers the way back when they are not.
 const NEAR = 48; // pixels from the end that still count as the end
 
+/** @type {HTMLElement} */
 let box;
+/** @type {HTMLElement} */
 let button;
 let following = true;
 let lastTop = 0;
@@ -9,7 +11,12 @@ let lastHeight = 0; // of the box
 
 const distance = () => box.scrollHeight - box.scrollTop - box.clientHeight;
 
-/** Watch the scrolling part of a (new) main part. */
+/**
+ * Watch the scrolling part of a (new) main part.
+ * @param {HTMLElement} scrollBox
+ * @param {HTMLElement} content
+ * @param {HTMLElement} latest the button that leads to the end
+ */
 export function watch(scrollBox, content, latest) {
   box = scrollBox;
   button = latest;
@@ -31,8 +38,9 @@ export function toEnd() {
 }
 
 /** Where the reader is, counted from the end: what is added above does not change it. */
-export const place = () => box.scrollHeight - box.scrollTop;
+export const position = () => box.scrollHeight - box.scrollTop;
 
+/** @param {number} fromEnd */
 export function restore(fromEnd) {
   box.scrollTop = lastTop = box.scrollHeight - fromEnd;
 }

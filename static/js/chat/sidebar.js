@@ -1,7 +1,8 @@
 // The list of chats: where we are, rename, delete with a way back, the drawer on small screens.
 import { part, patch, post, remove, tellRefusal } from "../common/api.js";
 import { setCookie } from "../common/cookies.js";
-import { on } from "../common/socket.js";
+import { all, byId, child, closest, find } from "../common/dom.js";
+import { on, onOpen } from "../common/socket.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 import * as replies from "./replies.js";
@@ -9,9 +10,13 @@ import { openShare } from "./share.js";
 import * as thread from "./thread.js";
 
 const narrow = matchMedia("(max-width: 48rem)");
-const list = () => document.getElementById("chat-list");
-const search = () => document.getElementById("search");
-const row = (id) => list().querySelector(`.chat-row[data-chat="${id}"]`);
+const list = () => byId("chat-list");
+const search = () => byId("search", HTMLInputElement);
+/** @param {string | undefined} id */
+const row = (id) => find(`.chat-row[data-chat="${id}"]`, list());
+/** @param {HTMLElement} item */
+const nameOf = (item) => child(item, ".chat-name").textContent;
+/** @type {HTMLElement | undefined} */
 let chosen; // the row whose menu is open
 
 export function start() {
@@ -20,75 +25,82 @@ export function start() {
     showTitle(id, title);
     if (!row(id)) refresh(); // a list that is on its way may be older than this title
   });
-  on("open", ({ again }) => again && refresh());
+  onOpen(({ again }) => again && refresh());
   document.addEventListener("chat:opened", ({ detail: chat }) => showTitle(chat.id, chat.title));
   document.addEventListener("click", clicked);
   document.addEventListener("keydown", pressed);
-  document.getElementById("row-menu").addEventListener("toggle", menuToggled);
+  byId("row-menu").addEventListener("toggle", menuToggled);
   list().addEventListener("htmx:afterSettle", mark);
 }
 
 /** Where we are, and which replies are running. */
 export function mark() {
   const id = thread.chatId();
-  for (const item of list().querySelectorAll(".chat-row")) {
-    const link = item.querySelector("a");
+  for (const item of all(".chat-row", list())) {
+    const link = child(item, "a");
     if (item.dataset.chat === id) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
     item.classList.toggle("running", replies.isRunning(item.dataset.chat));
   }
 }
 
-let refreshing; // the newest round: what an older one brings is not shown
+/** @type {number | undefined} */
+let newest; // round: what an older one brings is not shown
 
 /** The list as it is now, unless somebody is renaming in it. */
 export function refresh() {
-  clearTimeout(refreshing);
+  clearTimeout(newest);
   const round = setTimeout(async () => {
     if (list().querySelector("form")) return refresh();
     const html = await part(`/sidebar?q=${encodeURIComponent(search().value)}`).catch(() => undefined);
-    if (html === undefined || round !== refreshing) return; // after a failure the next event, or connection, asks again
+    if (html === undefined || round !== newest) return; // after a failure the next event, or connection, asks again
     list().innerHTML = html;
     window.htmx?.process(list());
     mark();
   }, 50);
-  refreshing = round;
+  newest = round;
 }
 
+/**
+ * @param {string | undefined} id
+ * @param {string | undefined} title
+ */
 function showTitle(id, title) {
-  const name = row(id)?.querySelector(".chat-name");
-  if (name) name.textContent = title || t("newChat");
+  const shown = title || t("newChat");
+  const item = row(id);
+  if (item) child(item, ".chat-name").textContent = shown;
   if (thread.chatId() !== id) return;
-  document.title = document.title.replace(/^.* · /, () => `${title || t("newChat")} · `);
-  document.getElementById("chat-title").textContent = title || t("newChat");
+  document.title = document.title.replace(/^.* · /, () => `${shown} · `);
+  byId("chat-title").textContent = shown;
 }
 
 // --- One chat ----------------------------------------------------------------------------------------------------------
 
-function menuToggled(event) {
-  if (event.newState === "open") event.target.querySelector("button").focus();
+/** @param {ToggleEvent} event */
+function menuToggled({ newState }) {
+  if (newState === "open") child(byId("row-menu"), "button").focus();
   else chosen?.classList.remove("menu-open");
 }
 
+/** @param {HTMLElement} item */
 function rename(item) {
-  const link = item.querySelector("a");
+  const link = child(item, "a");
   const form = document.createElement("form");
-  const input = Object.assign(document.createElement("input"), { value: link.querySelector(".chat-name").textContent });
-  input.maxLength = 200;
+  const input = Object.assign(document.createElement("input"), { value: nameOf(item), maxLength: 200 });
   input.setAttribute("aria-label", t("rename"));
   form.append(input);
   link.hidden = true;
   item.prepend(form);
   input.select();
   let over = false;
-  const end = (save) => {
+  const end = (/** @type {boolean} */ save) => {
     if (over) return;
     over = true;
     const title = input.value.trim();
     form.remove();
     link.hidden = false;
     link.focus();
-    if (!save || !title || title === link.querySelector(".chat-name").textContent) return;
+    if (!save || !title || title === nameOf(item)) return;
     showTitle(item.dataset.chat, title);
     attempt(patch(`/api/v1/chats/${item.dataset.chat}`, { title }));
   };
@@ -104,24 +116,30 @@ function rename(item) {
   });
 }
 
+/** @param {HTMLElement} item */
 async function removeChat(item) {
   const id = item.dataset.chat;
   if (!(await attempt(remove(`/api/v1/chats/${id}`)))) return;
   const next = (item.nextElementSibling ?? item.previousElementSibling)?.querySelector("a");
   item.remove();
   (next ?? search()).focus();
-  if (thread.chatId() === id) document.querySelector(".new-chat").click();
+  if (thread.chatId() === id) child(document, ".new-chat").click();
   toast(t("deleted"), {
     label: t("undo"),
     run: async () => (await attempt(post(`/api/v1/chats/${id}/restore`))) && refresh(),
   });
 }
 
+/** @type {Record<string, (item: HTMLElement) => unknown>} */
 const rowActions = { rename, delete: removeChat, share: (item) => openShare(item.dataset.chat) };
 
-async function attempt(promise) {
+/**
+ * → whether it worked.
+ * @param {Promise<unknown>} request
+ */
+async function attempt(request) {
   try {
-    await promise;
+    await request;
     return true;
   } catch (error) {
     tellRefusal(error);
@@ -132,11 +150,14 @@ async function attempt(promise) {
 
 // --- The drawer, and keys ----------------------------------------------------------------------------------------------
 
+const hideButton = () => child(document, ".sidebar-top button");
+const showButton = () => child(document, ".open-sidebar");
+
 export function show() {
   if (narrow.matches) {
     document.body.classList.add("drawer-open");
-    document.getElementById("main").inert = true;
-    document.querySelector(".sidebar-top button").focus();
+    byId("main").inert = true;
+    hideButton().focus();
   } else setClosed(false);
 }
 
@@ -144,14 +165,15 @@ export function hide() {
   if (!narrow.matches) return setClosed(true);
   if (!document.body.classList.contains("drawer-open")) return;
   document.body.classList.remove("drawer-open");
-  document.getElementById("main").inert = false;
-  document.querySelector(".open-sidebar").focus();
+  byId("main").inert = false;
+  showButton().focus();
 }
 
+/** @param {boolean} closed */
 function setClosed(closed) {
   document.body.classList.toggle("sidebar-closed", closed);
   setCookie("sidebar", closed ? "closed" : "open");
-  document.querySelector(closed ? ".open-sidebar" : ".sidebar-top button").focus();
+  (closed ? showButton() : hideButton()).focus();
 }
 
 export function focusSearch() {
@@ -160,35 +182,41 @@ export function focusSearch() {
   search().select();
 }
 
+/** @param {MouseEvent} event */
 function clicked(event) {
-  const more = event.target.closest(".row-more");
-  if (more) {
-    chosen = more.closest(".chat-row");
-    chosen.classList.add("menu-open");
-    for (const link of document.querySelectorAll("[data-export]")) {
-      link.href = `/api/v1/chats/${chosen.dataset.chat}${link.dataset.export}`;
-    }
-  }
-  if (event.target.closest("[data-export]")) document.getElementById("row-menu").hidePopover();
-  const action = event.target.closest("[data-action]")?.dataset.action;
+  const more = closest(event, ".row-more");
+  if (more) openMenu(/** @type {HTMLElement} */ (more.closest(".chat-row")));
+  if (closest(event, "[data-export]")) byId("row-menu").hidePopover();
+  const action = closest(event, "[data-action]")?.dataset.action ?? "";
   if (action === "open-sidebar") show();
   else if (action === "close-sidebar") hide();
   else if (action === "share-this") openShare(thread.chatId());
-  else if (action in rowActions) {
-    document.getElementById("row-menu").hidePopover();
+  else if (action in rowActions && chosen) {
+    byId("row-menu").hidePopover();
     rowActions[action](chosen);
-  } else if (narrow.matches && event.target.closest(".sidebar a")) hide();
+  } else if (narrow.matches && closest(event, ".sidebar a")) hide();
 }
 
+/** @param {HTMLElement} item */
+function openMenu(item) {
+  chosen = item;
+  item.classList.add("menu-open");
+  for (const link of all("[data-export]")) {
+    link.setAttribute("href", `/api/v1/chats/${item.dataset.chat}${link.dataset.export}`);
+  }
+}
+
+/** @param {KeyboardEvent} event */
 function pressed(event) {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const menu = event.target.closest(".menu[role='menu']");
-  const inList = event.target === search() || event.target.closest("#chat-list a");
-  if (!step || (!menu && !inList)) {
-    if (event.key === "Escape" && narrow.matches && !document.querySelector(":popover-open")) hide();
+  const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+  const menu = closest(event, ".menu[role='menu']");
+  const isInList = event.target === search() || closest(event, "#chat-list a");
+  if (!step || (!menu && !isInList)) {
+    if (event.key === "Escape" && narrow.matches && !find(":popover-open")) hide();
     return;
   }
-  const stops = menu ? [...menu.querySelectorAll("[role='menuitem']")] : [search(), ...list().querySelectorAll("a")];
-  stops[(stops.indexOf(document.activeElement) + step + stops.length) % stops.length].focus();
+  const stops = menu ? all("[role='menuitem']", menu) : [search(), ...all("a", list())];
+  const current = stops.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  stops[(current + step + stops.length) % stops.length].focus();
   event.preventDefault();
 }

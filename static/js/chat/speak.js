@@ -1,6 +1,7 @@
-// Reads an answer aloud: through the site's speech endpoint, part by part so that it starts at once and the next part is on its
-// way while one is heard; with the browser's own voice where the site has none. One answer at a time.
-import { token } from "../common/api.js";
+// Reads an answer aloud: through the site's speech endpoint, part by part, so that it starts at once and the next part is
+// on its way while one is heard; with the browser's own voice where the site has none. One answer at a time.
+import { ApiError, token } from "../common/api.js";
+import { all, find, partOf } from "../common/dom.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 
@@ -10,6 +11,7 @@ const SILENT = ".code, .math, .task-box, img";
 const BLOCKS = "p, li, h2, h3, h4, h5, h6, blockquote, tr, hr, .table";
 const BREAK = "\u2029";
 const WIDE = /[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]/g; // takes about three times as long as a Latin letter
+/** @type {[RegExp, string][]} */
 const SCRIPTS = [
   [/[\u3040-\u30ff]/g, "ja"],
   [/[\uac00-\ud7af]/g, "ko"],
@@ -18,17 +20,22 @@ const SCRIPTS = [
 const NOT_CONFIGURED = ["speech_not_configured", "connections_disabled"];
 
 const player = new Audio();
-let reading; // { id: of the message, control: AbortController }
-let utterance; // held here: Chromium forgets one that nobody holds, and its end is never told
+/** @type {{ id: string, control: AbortController } | undefined} */
+let reading; // the message
+/** @type {SpeechSynthesisUtterance | undefined} */
+let utterance; // Chromium collects one that nothing refers to, and its end is never heard of
 
-/** Read this answer; stop when it is the one that is being read. */
+/**
+ * Read this answer; stop when it is the one that is being read.
+ * @param {HTMLElement} message
+ */
 export function toggle(message) {
-  const id = message.dataset.message;
+  const id = message.dataset.message ?? "";
   const again = reading?.id === id;
   stop();
   if (again) return;
   player.load(); // inside the press: Safari lets this player sound from now on
-  read(id, message.querySelector("[data-part='body']"));
+  read(id, partOf(message, "body"));
 }
 
 export function stop() {
@@ -49,14 +56,22 @@ function follow() {
   else stop();
 }
 
+/**
+ * @param {string} id
+ * @param {boolean} pressed
+ */
 function show(id, pressed) {
-  const button = document.querySelector(`#m-${id} [data-action='read-aloud']`);
+  const button = find(`#m-${id} [data-action='read-aloud']`);
   if (!button) return;
-  button.setAttribute("aria-pressed", pressed);
+  button.setAttribute("aria-pressed", String(pressed));
   button.title = t(pressed ? "stopReading" : "readAloud");
   button.setAttribute("aria-label", button.title);
 }
 
+/**
+ * @param {string} id
+ * @param {HTMLElement} body
+ */
 async function read(id, body) {
   const mine = { id, control: new AbortController() };
   reading = mine;
@@ -67,26 +82,32 @@ async function read(id, body) {
   const parts = partsOf(text, language);
   if (!parts.length) toast(t("nothingToRead"));
   try {
-    await listen(parts, signal).catch((error) => {
-      if (!NOT_CONFIGURED.includes(error.code)) throw error;
-      return sayHere(parts, language, signal);
-    });
+    if (parts.length)
+      await listen(parts, signal).catch((error) => {
+        if (!(error instanceof ApiError && NOT_CONFIGURED.includes(error.code ?? ""))) throw error;
+        return sayHere(parts, language, signal);
+      });
   } catch (error) {
-    if (!signal.aborted) toast(error.name === "NotAllowedError" ? t("pressAgain") : error.message || t("noAnswer"));
+    if (!signal.aborted && error instanceof Error) {
+      toast(error.name === "NotAllowedError" ? t("pressAgain") : error.message || t("noAnswer"));
+    }
   }
   if (reading === mine) stop();
 }
 
 // --- What is read ------------------------------------------------------------------------------------------------------
 
-/** The words that one sees, block by block; code, formulas and pictures are passed over. */
+/**
+ * The words that one sees, block by block; code, formulas and pictures are passed over.
+ * @param {HTMLElement} body
+ */
 export function wordsOf(body) {
-  const copy = body.cloneNode(true);
-  for (const part of copy.querySelectorAll(SILENT)) part.remove();
+  const copy = /** @type {HTMLElement} */ (body.cloneNode(true));
+  for (const part of all(SILENT, copy)) part.remove();
   for (const link of copy.querySelectorAll("a"))
     if (/^https?:/.test(link.textContent)) link.textContent = link.hostname;
-  for (const cell of copy.querySelectorAll(":is(td, th):not(:last-child)")) cell.append(", ");
-  for (const block of copy.querySelectorAll(BLOCKS)) {
+  for (const cell of all(":is(td, th):not(:last-child)", copy)) cell.append(", ");
+  for (const block of all(BLOCKS, copy)) {
     block.before(BREAK);
     block.after(BREAK);
   }
@@ -94,12 +115,22 @@ export function wordsOf(body) {
   return blocks.filter((text) => /[\p{L}\p{N}]/u.test(text)).map(ended);
 }
 
-/** A heading or a list item ends like a sentence: a voice pauses there. */
-const ended = (text) =>
-  /[\p{L}\p{N}\p{Pe}\p{Pf}"'%]$/u.test(text) ? text + (/[\u3040-\u9fff]$/.test(text) ? "。" : ".") : text;
+/**
+ * A heading or a list item ends like a sentence: a voice pauses there.
+ * @param {string} text
+ */
+function ended(text) {
+  if (!/[\p{L}\p{N}\p{Pe}\p{Pf}"'%]$/u.test(text)) return text;
+  return text + (/[\u3040-\u9fff]$/.test(text) ? "。" : ".");
+}
 
-/** Sentences, short ones together. */
+/**
+ * Sentences, short ones together.
+ * @param {string[]} blocks
+ * @param {string} language
+ */
 export function partsOf(blocks, language) {
+  /** @type {string[]} */
   const parts = [];
   let part = "";
   for (const sentence of blocks.flatMap((text) => sentencesOf(`${text} `, language))) {
@@ -114,14 +145,23 @@ export function partsOf(blocks, language) {
   return part.trim() ? [...parts, part.trim()] : parts;
 }
 
+/**
+ * @param {string} text
+ * @param {string} language
+ */
 function sentencesOf(text, language) {
-  if (!Intl.Segmenter) return text.match(/[^.!?。！？…]+[.!?。！？…]*["'”’」』)]*\s*|[\s\S]+/g);
+  if (!Intl.Segmenter) return text.match(/[^.!?。！？…]+[.!?。！？…]*["'”’」』)]*\s*|[\s\S]+/g) ?? [];
   return [...new Intl.Segmenter(language, { granularity: "sentence" }).segment(text)].map(({ segment }) => segment);
 }
 
+/** @param {string} text */
 const weight = (text) => text.length + 2 * (text.match(WIDE)?.length ?? 0);
 
-/** A long sentence in pieces: behind a comma, else between words, else anywhere. */
+/**
+ * A long sentence in pieces: behind a comma, else between words, else anywhere.
+ * @param {string} sentence
+ * @param {number} limit
+ */
 function cut(sentence, limit) {
   const pieces = [];
   while (weight(sentence) > limit) {
@@ -133,57 +173,79 @@ function cut(sentence, limit) {
   return [...pieces, sentence];
 }
 
+/** @param {string} text */
 function languageOf(text) {
   const page = document.documentElement.lang;
-  const found = SCRIPTS.find(([script]) => (text.match(script)?.length ?? 0) > text.length / 10);
-  return found?.[1] ?? (/^(zh|ja|ko)/.test(page) ? "en" : page || "en");
+  const script = SCRIPTS.find(([script]) => (text.match(script)?.length ?? 0) > text.length / 10);
+  return script?.[1] ?? (/^(zh|ja|ko)/.test(page) ? "en" : page || "en");
 }
 
 // --- The site's voice --------------------------------------------------------------------------------------------------
 
+/**
+ * @param {string[]} parts
+ * @param {AbortSignal} signal
+ */
 async function listen(parts, signal) {
-  let next = parts.length && fetchSound(parts[0], signal);
+  let next = fetchSound(parts[0], signal);
   for (let index = 0; index < parts.length && !signal.aborted; index += 1) {
     const sound = await next;
     if (index + 1 < parts.length) {
       next = fetchSound(parts[index + 1], signal);
-      next.catch(() => {}); // its turn to be told comes when this part has been heard
+      next.catch(() => {}); // it is reported when this part has been heard
     }
     await play(sound, signal);
   }
 }
 
+/**
+ * @param {string} input
+ * @param {AbortSignal} signal
+ */
 async function fetchSound(input, signal) {
   const { speech: model, voice } = document.body.dataset;
-  if (!model) throw Object.assign(new Error(), { code: NOT_CONFIGURED[0] });
-  const answer = await fetch("/openai/audio/speech", {
+  if (!model) throw new ApiError(0, { code: NOT_CONFIGURED[0] });
+  const response = await fetch("/openai/audio/speech", {
     method: "POST",
     signal,
     headers: { "Content-Type": "application/json", "X-CSRFToken": token() },
     body: JSON.stringify({ model, voice, input }),
   });
-  if (answer.ok) return answer.blob();
-  const { error = {} } = await answer.json().catch(() => ({}));
-  throw Object.assign(new Error(error.message ?? t("actionFailed")), { code: error.code });
+  if (response.ok) return response.blob();
+  /** @type {ErrorBody} */
+  const { error } = await response.json().catch(() => ({}));
+  throw new ApiError(response.status, { detail: error?.message ?? t("actionFailed"), code: error?.code });
 }
 
-function play(sound, signal) {
+/**
+ * @param {Blob} sound
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
+async function play(sound, signal) {
+  if (signal.aborted) return;
   const address = URL.createObjectURL(sound);
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return resolve();
-    player.onended = () => {
-      player.pause();
-      player.removeAttribute("src"); // its address is about to end
-      resolve();
-    };
-    signal.addEventListener("abort", player.onended);
-    player.src = address;
-    player.play().catch((error) => reject(error.name === "NotSupportedError" ? new Error(t("soundBroken")) : error));
-  }).finally(() => URL.revokeObjectURL(address));
+  /** @type {PromiseWithResolvers<void>} */
+  const { promise, resolve, reject } = Promise.withResolvers();
+  const end = () => {
+    player.pause();
+    player.removeAttribute("src"); // its address is about to end
+    resolve();
+  };
+  player.onended = end;
+  signal.addEventListener("abort", end);
+  player.src = address;
+  player.play().catch((error) => reject(error.name === "NotSupportedError" ? new Error(t("soundBroken")) : error));
+  await promise.finally(() => URL.revokeObjectURL(address));
 }
 
 // --- The browser's voice -----------------------------------------------------------------------------------------------
 
+/**
+ * @param {string[]} parts
+ * @param {string} language
+ * @param {AbortSignal} signal
+ */
 async function sayHere(parts, language, signal) {
   const voice = window.speechSynthesis;
   if (!voice) throw new Error(t("noVoice"));
@@ -191,11 +253,12 @@ async function sayHere(parts, language, signal) {
   voice.cancel(); // what another page left behind
   for (const part of parts) {
     if (signal.aborted) return;
-    await new Promise((resolve, reject) => {
-      signal.addEventListener("abort", resolve);
-      utterance = Object.assign(new SpeechSynthesisUtterance(part), { lang: language, onend: resolve });
-      utterance.onerror = () => reject(new Error(t("noVoice")));
-      voice.speak(utterance);
-    });
+    /** @type {PromiseWithResolvers<void>} */
+    const { promise, resolve, reject } = Promise.withResolvers();
+    signal.addEventListener("abort", () => resolve());
+    utterance = Object.assign(new SpeechSynthesisUtterance(part), { lang: language, onend: () => resolve() });
+    utterance.onerror = () => reject(new Error(t("noVoice")));
+    voice.speak(utterance);
+    await promise;
   }
 }

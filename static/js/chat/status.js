@@ -1,80 +1,91 @@
 // What happens now, in words, with a bar where there is progress; and the files that came of it.
+import { all, child, clone, find, partOf } from "../common/dom.js";
 import { t } from "../common/text.js";
 
-/** The current step in `element`; when all is over the server's list of steps takes its place. */
+/**
+ * The current step in `element`; when all is over the server's list of steps takes its place.
+ * @param {HTMLElement} element
+ * @param {Step[]} history
+ * @param {boolean} over
+ */
 export function showStatus(element, history, over) {
-  const step = history.filter((one) => !one.notice).at(-1);
-  const line = element.querySelector(".now");
+  const step = history.filter(({ notice }) => !notice).at(-1);
+  const line = find(".now", element);
   if (!over) {
-    showLines(
-      element,
-      "made-notice",
-      history.filter((one) => one.notice),
-    );
-    showLines(
-      element,
-      "failed",
-      history.filter((one) => one.error),
-    );
+    const notices = history.filter(({ notice }) => notice);
+    showLines(element, "made-notice", notices);
+    const failures = history.filter(({ error }) => error);
+    showLines(element, "failed", failures);
   }
   if (over || !step || step.done) return line?.remove();
-  const now =
-    line ?? element.appendChild(document.getElementById("status-template").content.firstElementChild.cloneNode(true));
-  const words = [step.description];
-  if (step.queue) words.push(t("queue", { n: step.queue }));
-  if (step.total) words.push(t("steps", { step: step.step ?? 0, total: step.total }));
-  const part = step.progress ?? (step.total ? (step.step ?? 0) / step.total : undefined); // 0 to 1
-  const percent = part === undefined ? undefined : 100 * part;
-  if (percent !== undefined) words.push(`${Math.round(percent)} %`);
-  now.querySelector("[data-part='now-text']").textContent = words.filter(Boolean).join(" · ");
-  const bar = now.querySelector("progress");
-  bar.hidden = percent === undefined;
-  bar.value = percent ?? 0;
-  const preview = now.querySelector(".preview");
+  const now = line ?? element.appendChild(clone("status-template"));
+  const share = step.progress ?? (step.total ? (step.step ?? 0) / step.total : undefined); // 0 to 1
+  partOf(now, "now-text").textContent = [
+    step.description,
+    step.queue && t("queue", { n: step.queue }),
+    step.total && t("steps", { step: step.step ?? 0, total: step.total }),
+    share !== undefined && `${Math.round(100 * share)} %`,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+  const bar = child(now, "progress", HTMLProgressElement);
+  bar.hidden = share === undefined;
+  bar.value = 100 * (share ?? 0);
+  const preview = child(now, ".preview", HTMLImageElement);
   preview.hidden = !/^(?:data:image\/|\/api\/)/.test(step.preview ?? "");
-  if (!preview.hidden) preview.src = step.preview;
+  if (!preview.hidden) preview.src = step.preview ?? "";
 }
 
-/** What went wrong, and what is for the person to read, is said at once and stands as the server will show it. */
+/**
+ * What went wrong, and what is for the person to read, is shown at once and stands as the server will show it.
+ * @param {HTMLElement} element
+ * @param {string} kind a class
+ * @param {Step[]} steps
+ */
 function showLines(element, kind, steps) {
-  for (const step of steps.slice(element.querySelectorAll(`.${kind}`).length)) {
+  for (const step of steps.slice(all(`.${kind}`, element).length)) {
     const text = [step.description, step.detail].filter(Boolean).join(": ");
     const line = Object.assign(document.createElement("p"), { className: `made ${kind}`, textContent: text });
-    element.insertBefore(line, element.querySelector(".now"));
+    element.insertBefore(line, find(".now", element));
   }
 }
 
+/**
+ * @param {HTMLElement} article
+ * @param {MessageFile[]} files
+ */
 export function showFiles(article, files) {
   if (!files.length) return;
-  let grid = article.querySelector("[data-part='files']");
+  let grid = find("[data-part='files']", article);
   if (!grid) {
     grid = document.createElement("div");
     grid.className = "files";
     grid.dataset.part = "files";
-    article.querySelector("[data-part='body']").before(grid);
+    partOf(article, "body").before(grid);
   }
-  grid.dataset.count = files.length;
-  const shown = new Set([...grid.querySelectorAll("a")].map((link) => link.getAttribute("href")));
+  grid.dataset.count = String(files.length);
+  const shown = new Set(all("a", grid).map((link) => link.getAttribute("href")));
   const missing = files.filter((file) => !shown.has(file.url));
   if (!missing.length) return;
-  grid.append(...missing.map((file) => (file.type === "image" ? figure(file) : fileLink(file))));
+  grid.append(...missing.map((file) => (file.type === "image" ? figure(file) : fileLink(file, "file"))));
   document.dispatchEvent(new Event("thread:files"));
 }
 
-function fileLink(file) {
-  return Object.assign(document.createElement("a"), {
-    href: file.url,
-    target: "_blank",
-    rel: "noopener",
-    className: "file",
-    textContent: file.name,
-  });
+/**
+ * @param {MessageFile} file
+ * @param {string} className
+ */
+function fileLink(file, className) {
+  const link = document.createElement("a");
+  const textContent = className === "file" ? file.name : "";
+  return Object.assign(link, { href: file.url, target: "_blank", rel: "noopener", className, textContent });
 }
 
+/** @param {MessageFile} file */
 function figure(file) {
   const whole = Object.assign(document.createElement("figure"), { className: "picture" });
   Object.assign(whole.dataset, { file: file.id, url: file.url });
-  const link = Object.assign(fileLink(file), { className: "picture-link", textContent: "" });
+  const link = fileLink(file, "picture-link");
   const picture = Object.assign(document.createElement("img"), { src: file.url, alt: file.name || t("picture") });
   if (file.width) Object.assign(picture, { width: file.width, height: file.height });
   link.append(picture);
@@ -88,9 +99,12 @@ function figure(file) {
   return whole;
 }
 
-/** As the template tag `made_by` says it. */
+/**
+ * As the template tag `made_by` writes it.
+ * @param {Provenance} provenance
+ */
 function madeBy({ prompt, original_prompt: original, revised_prompt: revised, engine, model, seed }) {
   const improved = revised || (original && prompt);
   const facts = [engine, model, (seed ?? "") !== "" && t("seed", { n: seed })].filter(Boolean).join(" · ");
-  return [improved && t("improved", { prompt: improved }), facts].filter(Boolean);
+  return [improved && t("improved", { prompt: improved }), facts].filter((line) => line);
 }

@@ -1,38 +1,59 @@
 // A chat that this page alone keeps: each request brings the whole conversation, the server draws its messages as it draws
 // stored ones, and a reload forgets them.
 import { ApiError, part, post, tellRefusal } from "../common/api.js";
-import { on } from "../common/socket.js";
+import { byId, closest } from "../common/dom.js";
+import { onOpen } from "../common/socket.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 import * as replies from "./replies.js";
 import * as scroll from "./scroll.js";
 import * as thread from "./thread.js";
 
-const STEPS = 50; // of one answer that are kept
-let chatId;
-let turns = []; // as the server takes them: { id, role, content, files, model, status, … }
+const STEPS = 50; // of one answer that go into the conversation
 
-const keepButton = () => document.getElementById("keep-chat");
-const ids = () => turns.map(({ id }) => id);
+/**
+ * A message as the server takes it, with what this page has to know of it.
+ * @typedef {object} Message
+ * @property {string} id
+ * @property {"user" | "assistant"} role
+ * @property {string} content
+ * @property {object[]} files
+ * @property {string} created
+ * @property {string} [model]
+ * @property {string} [status]
+ * @property {AnswerRequest} [request] of an answer: how it was asked for
+ * @property {Promise<void>} [placed] of an answer: it stands in the page
+ * @property {boolean} [undrawn] the server has not drawn it yet
+ */
+
+/** @type {string | undefined} */
+let chatId;
+/** @type {Message[]} */
+let messages = [];
+
+const keepButton = () => byId("keep-chat", HTMLButtonElement);
+const ids = () => messages.map(({ id }) => id);
+/** crypto.randomUUID is not there without TLS. */
 const newId = () =>
-  "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (digit) =>
-    (digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)))).toString(16),
-  ); // crypto.randomUUID is not there without TLS
+  "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (mark) => {
+    const digit = Number(mark);
+    return (digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)))).toString(16);
+  });
 
 /** A main part was put in place: an empty chat. */
 export function open() {
   chatId = thread.chatId();
-  turns = [];
+  messages = [];
   update();
 }
 
-thread.setOwnChat({ ask, answerAgain, edit, finish });
-on("open", () => draw(turns.filter((turn) => turn.undrawn)));
+thread.setOwnChat({ send, answerAgain, edit, finish });
+onOpen(() => draw(messages.filter(({ undrawn }) => undrawn)));
 document.addEventListener("thread:changed", update);
-document.addEventListener("click", ({ target }) => target.closest("#keep-chat") && keep());
+document.addEventListener("click", (event) => closest(event, "#keep-chat") && keep());
 
 const isHere = () => thread.chatId() === chatId;
-const isWorthAsking = () => isHere() && turns.length > 0;
+const isWorthAsking = () => isHere() && messages.length > 0;
 addEventListener("beforeunload", (event) => isWorthAsking() && event.preventDefault());
 document.addEventListener("htmx:confirm", (event) => {
   if (!isWorthAsking() || event.detail.target.id !== "main") return;
@@ -41,30 +62,48 @@ document.addEventListener("htmx:confirm", (event) => {
 });
 
 function update() {
-  if (isHere()) keepButton().disabled = !turns.length || Boolean(thread.runningId());
+  if (isHere()) keepButton().disabled = !messages.length || Boolean(thread.runningId());
 }
 
 // --- Asking ------------------------------------------------------------------------------------------------------------
 
-function ask({ content, files = [], ...wish }) {
-  return exchange([...turns, turnOf("user", { content, files })], wish);
+/** @param {MessageRequest} message */
+async function send({ content, files = [], ...request }) {
+  await exchange([...messages, messageOf("user", { content, files })], request);
+  return {};
 }
 
-function answerAgain(message, wish) {
-  const at = ids().indexOf(message.dataset.message);
-  return attempt(turns.slice(0, at), { ...turns[at].wish, ...wish });
+/**
+ * @param {HTMLElement} article
+ * @param {AnswerRequest} request
+ */
+function answerAgain(article, request) {
+  const index = indexOf(article);
+  return attempt(messages.slice(0, index), { ...messages[index].request, ...request });
 }
 
-function edit(message, { content, ...wish }) {
-  const at = ids().indexOf(message.dataset.message);
-  const { files } = turns[at];
-  return attempt([...turns.slice(0, at), turnOf("user", { content, files })], { ...turns[at + 1]?.wish, ...wish });
+/**
+ * @param {HTMLElement} article
+ * @param {AnswerRequest & { content: string }} request
+ */
+function edit(article, { content, ...request }) {
+  const index = indexOf(article);
+  const { files } = messages[index];
+  const asked = [...messages.slice(0, index), messageOf("user", { content, files })];
+  return attempt(asked, { ...messages[index + 1]?.request, ...request });
 }
 
-/** → whether it worked. */
-async function attempt(...args) {
+/** @param {HTMLElement} article */
+const indexOf = ({ dataset }) => ids().indexOf(dataset.message ?? "");
+
+/**
+ * → whether it worked.
+ * @param {Message[]} asked
+ * @param {AnswerRequest} request
+ */
+async function attempt(asked, request) {
   try {
-    await exchange(...args);
+    await exchange(asked, request);
     return true;
   } catch (error) {
     tellRefusal(error);
@@ -72,70 +111,83 @@ async function attempt(...args) {
   }
 }
 
-/** Let these turns be answered: from then on they, and the answer, are the conversation. Throws ApiError, changing nothing. */
-async function exchange(asked, wish) {
-  const before = turns;
-  const answer = turnOf("assistant", { content: "", status: "pending", model: wish.model, wish });
+/**
+ * Let these messages be answered: from then on they, and the answer, are the conversation. Throws ApiError, changing
+ * nothing.
+ * @param {Message[]} asked
+ * @param {AnswerRequest} request
+ */
+async function exchange(asked, request) {
+  const before = messages;
+  const answer = messageOf("assistant", { content: "", status: "pending", model: request.model, request });
   const reply = replies.expect(answer.id, chatId);
-  let place;
-  answer.placed = new Promise((resolve) => (place = resolve)); // its end may be told sooner
-  turns = [...asked, answer];
+  /** @type {PromiseWithResolvers<void>} */
+  const { promise: placed, resolve: place } = Promise.withResolvers();
+  answer.placed = placed; // its end may be heard of sooner
+  messages = [...asked, answer];
   try {
-    const [question, session_id] = [asked.at(-1), chatId.replace("local:", "")];
-    const body = { ...wish, chat_id: chatId, id: answer.id, session_id, files: question.files };
-    await post("/api/chat/completions", { ...body, messages: turns.filter(isSaid).map(asMessage(question)) });
+    const question = asked[asked.length - 1];
+    const ours = { chat_id: chatId, id: answer.id, session_id: chatId?.replace("local:", ""), files: question.files };
+    const said = messages.filter(({ content, files }) => content.trim() || files.length).map(asSent(question));
+    await post("/api/chat/completions", { ...request, ...ours, messages: said });
   } catch (error) {
     reply.failed();
-    turns = before;
+    messages = before;
     throw error;
   }
   reply.begun();
   if (isHere()) document.getElementById("welcome")?.remove();
-  await draw(turns.filter(({ id }) => !document.getElementById(`m-${id}`)));
+  await draw(messages.filter(({ id }) => !document.getElementById(`m-${id}`)));
   place();
   scroll.toEnd();
-  return {};
 }
 
-const turnOf = (role, more) => ({ id: newId(), role, files: [], created: new Date().toISOString(), ...more });
-const isSaid = ({ content, files }) => content.trim() || files.length;
+/**
+ * @param {"user" | "assistant"} role
+ * @param {Omit<Message, "id" | "role" | "created" | "files"> & { files?: object[] }} more
+ * @returns {Message}
+ */
+const messageOf = (role, more) => ({ id: newId(), role, files: [], created: new Date().toISOString(), ...more });
 
-/** The last question's files go with the request, those before it with their messages. */
-const asMessage = (question) => (turn) => {
-  const { role, content, files } = turn;
-  return files.length && turn !== question ? { role, content, files } : { role, content };
+/**
+ * The last question's files go with the request, those before it with their messages.
+ * @param {Message} question
+ * @returns {(message: Message) => object}
+ */
+const asSent = (question) => (message) => {
+  const { role, content, files } = message;
+  return files.length && message !== question ? { role, content, files } : { role, content };
 };
 
 // --- Showing -----------------------------------------------------------------------------------------------------------
 
-/** A reply is over: it becomes part of the conversation, drawn by the server. */
+/**
+ * A reply is over: it becomes part of the conversation, drawn by the server.
+ * @param {Reply} reply
+ */
 async function finish({ id, content, reasoning, thoughtFor, files, steps, status, error, usage, drawn }) {
-  const turn = turns.find((one) => one.id === id);
-  if (!turn) return;
-  const last = (step, at) => step.done || steps[at + 1]?.description !== step.description;
-  const status_history = steps.filter(last).slice(-STEPS);
+  const message = messages.find((other) => other.id === id);
+  if (!message) return;
+  const status_history = steps
+    .filter((step, index) => step.done || steps[index + 1]?.description !== step.description)
+    .slice(-STEPS);
   const reasoning_ms = thoughtFor && 1000 * thoughtFor;
-  Object.assign(turn, {
-    content,
-    reasoning,
-    reasoning_ms,
-    files,
-    status: status ?? "done",
-    error,
-    usage,
-    status_history,
-  });
-  await Promise.all([turn.placed, drawn]);
-  await draw([turn]);
+  Object.assign(message, { content, reasoning, reasoning_ms, files, status_history });
+  Object.assign(message, { status: status ?? "done", error, usage });
+  await Promise.all([message.placed, drawn]);
+  await draw([message]);
 }
 
-/** What cannot be drawn now stays as it is and is drawn with the next connection. */
+/**
+ * What cannot be drawn now stays as it is and is drawn with the next connection.
+ * @param {Message[]} wanted
+ */
 async function draw(wanted) {
   if (!wanted.length || !isHere()) return;
-  for (const turn of wanted) turn.undrawn = true;
+  for (const message of wanted) message.undrawn = true;
   try {
     const html = await part("/temporary/messages", { messages: wanted });
-    for (const turn of wanted) turn.undrawn = false;
+    for (const message of wanted) message.undrawn = false;
     if (isHere()) thread.put(html, ids());
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -148,8 +200,8 @@ async function draw(wanted) {
 async function keep() {
   keepButton().disabled = true;
   try {
-    const { chat } = await post("/api/v1/chats/keep", { messages: turns });
-    turns = [];
+    const { chat } = await post("/api/v1/chats/keep", { messages });
+    messages = [];
     location.assign(chat.url);
   } catch (error) {
     tellRefusal(error);

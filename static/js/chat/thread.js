@@ -1,6 +1,8 @@
 // The messages of the shown branch. Whatever changes them (sending, editing, another tab, a lost connection), one function
 // brings the page up to date: it asks for the end of the thread and changes what differs.
 import { part } from "../common/api.js";
+import { all, byId, child, find, fragment, partOf } from "../common/dom.js";
+import { inRounds } from "../common/rounds.js";
 import { t } from "../common/text.js";
 import { announce } from "../common/toast.js";
 import * as markdown from "./markdown/render.js";
@@ -10,143 +12,165 @@ import * as scroll from "./scroll.js";
 const RUNNING = ["pending", "streaming"];
 const ANNOUNCED = 1000; // characters of an answer that are read out
 
-export const element = () => document.getElementById("thread");
-export const chatId = () => element()?.dataset.chat; // none on a page without a thread
-/** The chat when this page alone keeps it (temporary.js): `ask`, `answerAgain`, `edit`, `finish`. */
-export const ownChat = () => (isTemporary() ? own : undefined);
-export const isTemporary = () => "temporary" in (element()?.dataset ?? {});
-export const setOwnChat = (chat) => (own = chat);
-let own;
+/** The thread of the page; there is none on the page of pictures. */
+const thread = () => document.getElementById("thread");
+export const element = () => byId("thread");
+export const chatId = () => thread()?.dataset.chat;
+export const isTemporary = () => "temporary" in (thread()?.dataset ?? {});
 export const apiUrl = (rest = "") => `/api/v1/chats/${chatId()}${rest}`;
-const messages = () => [...element().querySelectorAll(".message[data-message]")];
+const messages = () => all(".message[data-message]", element());
+/** @param {HTMLElement} article */
+const isRunning = (article) => RUNNING.includes(article.dataset.status ?? "");
+/** @param {string | undefined} id of a message */
+const articleOf = (id) => document.getElementById(`m-${id}`);
+
+/** @type {OwnChat | undefined} */
+let own;
+/** The chat when this page alone keeps it (temporary.js). */
+export const ownChat = () => (isTemporary() ? own : undefined);
+/** @param {OwnChat} chat */
+export function setOwnChat(chat) {
+  own = chat;
+}
 
 /** The message id of the reply that is running at the end of the branch, if one is. */
 export function runningId() {
   const last = messages().at(-1);
-  return last && RUNNING.includes(last.dataset.status) ? last.dataset.message : undefined;
+  return last && isRunning(last) ? last.dataset.message : undefined;
 }
 
 /** A main part was put in place: follow its end, take up what is still being written. */
 export function open() {
-  scroll.watch(document.getElementById("content"), element(), document.querySelector(".to-latest"));
+  scroll.watch(byId("content"), element(), child(document, ".to-latest"));
   prepare(element());
 }
 
-/** New elements: buttons for code, formulas, what htmx follows, and the replies among them that still grow. */
+/**
+ * New elements: buttons for code, formulas, what htmx follows, and the replies among them that still grow.
+ * @param {HTMLElement} root
+ */
 export function prepare(root) {
   markdown.decorate(root);
   window.htmx?.process(root);
-  const articles = root.matches(".message") ? [root] : root.querySelectorAll(".message[data-message]");
-  for (const article of articles) {
-    if (RUNNING.includes(article.dataset.status)) replies.adopt(article, chatId());
-  }
+  const articles = root.matches(".message") ? [root] : all(".message[data-message]", root);
+  for (const article of articles) if (isRunning(article)) replies.adopt(article, chatId());
 }
 
-let refreshing;
-let again = false;
+const changed = () => document.dispatchEvent(new Event("thread:changed"));
 
-/** Bring the shown branch up to date; several calls at once become one more round. */
-export function refresh() {
-  again = Boolean(refreshing);
-  refreshing ??= fetchAndMerge().finally(() => {
-    refreshing = undefined;
-    document.dispatchEvent(new Event("thread:changed"));
-    if (again) return refresh();
-  });
-  return refreshing;
-}
+/** Bring the shown branch up to date. */
+export const refresh = inRounds(fetchAndMerge, changed);
 
 async function fetchAndMerge() {
   const id = chatId();
   if (!id || isTemporary()) return;
   const html = await part(`/c/${id}/thread`).catch(() => undefined);
   if (html === undefined || chatId() !== id) return; // after a failure the next event, or connection, asks again
-  const fresh = document.createElement("template");
-  fresh.innerHTML = html;
-  merge(fresh.content);
+  merge(fragment(html));
 }
 
+/** @param {DocumentFragment} fresh */
 function merge(fresh) {
-  const thread = element();
-  const incoming = [...fresh.querySelectorAll(".message")];
+  const incoming = all(".message", fresh);
   const known = incoming[0] && document.getElementById(incoming[0].id);
   const older = known ? messages().slice(0, messages().indexOf(known)) : [];
   if (!known) {
-    thread.querySelector(".earlier")?.remove();
-    const earlier = fresh.querySelector(".earlier");
+    find(".earlier", element())?.remove();
+    const earlier = find(".earlier", fresh);
     if (earlier) {
-      thread.prepend(earlier);
+      element().prepend(earlier);
       window.htmx?.process(earlier);
     }
   }
-  let above = older.at(-1) ?? thread.querySelector(".earlier");
-  const kept = new Set([...older, above]);
+  let above = older.at(-1) ?? find(".earlier", element());
+  const staying = new Set([...older, above]);
   for (const article of incoming) {
     const shown = document.getElementById(article.id);
     const current = shown ? update(shown, article) : article;
-    const next = above ? above.nextElementSibling : thread.firstElementChild;
-    if (next !== current) above ? above.after(current) : thread.prepend(current); // what stands right is not touched
+    const next = above ? above.nextElementSibling : element().firstElementChild;
+    if (next !== current) above ? above.after(current) : element().prepend(current); // what stands right is not touched
     if (current !== shown) prepare(current);
-    kept.add(current);
+    staying.add(current);
     above = current;
   }
-  for (const child of [...thread.children]) if (!kept.has(child)) child.remove();
+  for (const other of all(":scope > *", element())) if (!staying.has(other)) other.remove();
 }
 
-/** Of a chat that this page keeps: only messages of these `ids` stay; those that the server drew take their place, or the end. */
+/**
+ * Of a chat that this page keeps: only messages of these `ids` stay; those that the server drew take their place, or
+ * the end.
+ * @param {string} html
+ * @param {string[]} ids
+ */
 export function put(html, ids) {
-  for (const article of messages()) if (!ids.includes(article.dataset.message)) article.remove();
-  const fresh = document.createElement("template");
-  fresh.innerHTML = html;
-  for (const article of fresh.content.querySelectorAll(".message")) {
+  for (const article of messages()) if (!ids.includes(article.dataset.message ?? "")) article.remove();
+  for (const article of all(".message", fragment(html))) {
     const shown = document.getElementById(article.id);
     const current = shown ? update(shown, article) : element().appendChild(article);
     if (current !== shown) prepare(current);
   }
-  document.dispatchEvent(new Event("thread:changed"));
+  changed();
 }
 
-/** → the element to show: the one that is there when it is as good as the new one. */
+/**
+ * → the element to show: the one that is there when it is as good as the new one.
+ * @param {HTMLElement} shown
+ * @param {HTMLElement} fresh
+ */
 function update(shown, fresh) {
-  const { message, version } = shown.dataset;
+  const { message = "", version } = shown.dataset;
   if (version === fresh.dataset.version || replies.get(message)) return shown;
-  if (RUNNING.includes(fresh.dataset.status) && replies.hasEnded(message)) return shown; // asked for before its end
-  const source = fresh.querySelector("template[data-source]")?.content.textContent;
-  if (shown.dataset.shown === "final" && source === shown.dataset.text) return takeOver(shown, fresh);
+  if (isRunning(fresh) && replies.hasEnded(message)) return shown; // asked for before its end
+  if (shown.dataset.shown === "final" && sourceOf(fresh) === shown.dataset.text) return takeOver(shown, fresh);
   shown.replaceWith(fresh);
   return fresh;
 }
 
-/** The same words: they stay as they were drawn, and what somebody selected in them; all around them is new. */
+/**
+ * The Markdown of an answer.
+ * @param {HTMLElement} article
+ */
+export function sourceOf(article) {
+  const source = find("template[data-source]", article);
+  return source instanceof HTMLTemplateElement ? source.content.textContent : undefined;
+}
+
+/**
+ * The same words: they stay as they were drawn, and what somebody selected in them; all around them is new.
+ * @param {HTMLElement} shown
+ * @param {HTMLElement} fresh
+ */
 function takeOver(shown, fresh) {
-  const part = (article, name) => article.querySelector(`[data-part="${name}"]`);
-  part(fresh, "reasoning").open = part(shown, "reasoning").open;
-  const body = part(shown, "body");
-  for (const child of [...shown.children]) if (child !== body) child.remove();
-  let place = "before";
-  for (const child of [...fresh.children]) {
-    if (child === part(fresh, "body")) place = "after";
-    else if (place === "before") body.before(child);
-    else shown.append(child);
-  }
+  const [before, after] = [shown, fresh].map((article) => partOf(article, "reasoning", HTMLDetailsElement));
+  after.open = before.open;
+  const body = partOf(shown, "body");
+  const freshBody = partOf(fresh, "body");
+  for (const other of [...shown.children]) if (other !== body) other.remove();
+  const around = [...fresh.children];
+  const middle = around.indexOf(freshBody);
+  body.before(...around.slice(0, middle));
+  shown.append(...around.slice(middle + 1));
   const { status, version } = fresh.dataset;
   for (const name of ["shown", "text"]) delete shown.dataset[name];
   Object.assign(shown.dataset, { status, version });
   return shown;
 }
 
-/** A reply is over: say so, and let the server's message take its place. */
+/**
+ * A reply is over: say so, and let the server's message take its place.
+ * @param {Reply} reply
+ */
 export async function finish(reply) {
   if (reply.chatId !== chatId()) return;
-  const shown = document.getElementById(`m-${reply.id}`);
+  const shown = articleOf(reply.id);
   if (shown) shown.dataset.text = reply.content;
   await ownChat()?.finish(reply);
   await refresh();
-  const article = document.getElementById(`m-${reply.id}`);
+  const article = articleOf(reply.id);
   if (!article) return;
-  const model = article.querySelector(".byline h2").textContent;
-  const text = article.querySelector("[data-part='body']").textContent.slice(0, ANNOUNCED);
-  const wrong = article.querySelector(".error-title")?.textContent;
+  const wrong = find(".error-title", article)?.textContent;
+  const model = child(article, ".byline h2").textContent;
+  const text = partOf(article, "body").textContent.slice(0, ANNOUNCED);
   if (wrong) announce(t("failed", { text: wrong }));
   else announce(article.dataset.status === "stopped" ? t("stopped") : t("answered", { model, text }));
 }

@@ -1,4 +1,5 @@
 // The event socket: opens by itself, comes back by itself, and says so quietly while it is away.
+import { byId } from "./dom.js";
 import { t } from "./text.js";
 
 const LONGEST_WAIT = 10_000;
@@ -7,24 +8,40 @@ const PONG_WITHIN = 10_000;
 const NOT_SIGNED_IN = 4401;
 const TOO_MANY = 4429; // newer pages took this one's place: it comes back when somebody looks at it
 
+/** @typedef {(event: SocketEvent, data: SocketData) => unknown} Listener */
+/** @type {Map<string, Listener[]>} */
 const listeners = new Map();
+/** @type {(({ again }: { again: boolean }) => unknown)[]} */
+const openListeners = [];
+/** @type {WebSocket | undefined} */
 let socket;
 let attempts = 0;
 let wasOpen = false;
+/** @type {number | undefined} */
 let retry;
-let heard = 0;
+let lastHeard = 0;
 
-/** Call `listener(event, data)` for every event of this type; "open" after each (re)connect, with {again}. */
+/**
+ * Call `listener(event, data)` for every event of this type; "*" stands for all.
+ * @param {string} type
+ * @param {Listener} listener
+ */
 export function on(type, listener) {
-  if (!listeners.has(type)) listeners.set(type, []);
-  listeners.get(type).push(listener);
+  listeners.set(type, [...(listeners.get(type) ?? []), listener]);
 }
 
-function tell(type, ...args) {
-  for (const listener of listeners.get(type) ?? []) listener(...args);
+/**
+ * Call `listener` after each connect; `again` when it is not the first.
+ * @param {({ again }: { again: boolean }) => unknown} listener
+ */
+export function onOpen(listener) {
+  openListeners.push(listener);
 }
 
-/** False when there is no connection: what matters is asked again on "open". */
+/**
+ * False when there is no connection: what matters is asked again when there is one.
+ * @param {object} message
+ */
 export function send(message) {
   if (socket?.readyState !== WebSocket.OPEN) return false;
   socket.send(JSON.stringify(message));
@@ -37,16 +54,18 @@ export function connect() {
   socket = opened;
   opened.onopen = () => {
     attempts = 0;
-    heard = Date.now();
+    lastHeard = Date.now();
     showLost(false);
-    tell("open", { again: wasOpen });
+    for (const listener of openListeners) listener({ again: wasOpen });
     wasOpen = true;
   };
   opened.onmessage = ({ data }) => {
-    heard = Date.now();
+    lastHeard = Date.now();
+    /** @type {SocketEvent} */
     const event = JSON.parse(data);
-    tell(event.data.type, event, event.data.data);
-    tell("*", event, event.data.data);
+    for (const type of [event.data.type, "*"]) {
+      for (const listener of listeners.get(type) ?? []) listener(event, event.data.data ?? {});
+    }
   };
   opened.onclose = ({ code }) => {
     if (socket !== opened) return;
@@ -59,8 +78,9 @@ export function connect() {
   };
 }
 
+/** @param {boolean} lost */
 function showLost(lost) {
-  const banner = document.getElementById("connection-lost");
+  const banner = byId("connection-lost");
   banner.hidden = !lost;
   banner.textContent = lost ? t("lost") : "";
 }
@@ -68,8 +88,8 @@ function showLost(lost) {
 function ping() {
   if (!send({ type: "ping" })) return;
   const asked = Date.now();
-  const asking = socket;
-  setTimeout(() => heard < asked && asking.close(), PONG_WITHIN); // a laptop that slept holds a dead connection
+  const current = socket;
+  setTimeout(() => lastHeard < asked && current?.close(), PONG_WITHIN); // a laptop that slept holds a dead connection
 }
 
 function comeBack() {

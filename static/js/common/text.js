@@ -1,8 +1,13 @@
-// Words of the page's language, written by the server into the page; a part of a page may bring words of its own.
-const texts = Object.assign(
-  {},
-  ...[...document.querySelectorAll("script[id$='texts']")].map((words) => JSON.parse(words.textContent)),
-);
+import { all } from "./dom.js";
 
-/** `t("steps", { step: 3, total: 9 })` → "step 3 of 9" */
-export const t = (name, values = {}) => (texts[name] ?? "").replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+// Texts of the page's language, written by the server into the page; a part of a page may bring its own.
+/** @type {Record<string, string>} */
+const texts = Object.assign({}, ...all("script[id$='texts']").map((element) => JSON.parse(element.textContent)));
+
+/**
+ * `t("steps", { step: 3, total: 9 })` → "step 3 of 9"
+ * @param {string} name
+ * @param {Record<string, unknown>} [values]
+ */
+export const t = (name, values = {}) =>
+  (texts[name] ?? "").replace(/\{(\w+)\}/g, (_, key) => String(values[key] ?? ""));

@@ -1,6 +1,12 @@
 // Short notes at the head of the page; one may offer a way back.
+import { byId } from "./dom.js";
+
 const SECONDS = 8;
 
+/**
+ * @param {string} text
+ * @param {{ label: string, run: () => unknown }} [action]
+ */
 export function toast(text, action) {
   const note = document.createElement("div");
   note.className = "toast";
@@ -33,7 +39,10 @@ function raised() {
   return region;
 }
 
-/** For screen readers alone: what has finished, not what goes on. */
+/**
+ * For screen readers alone: what has finished, not what goes on.
+ * @param {string} text
+ */
 export function announce(text) {
-  document.getElementById("announcer").textContent = text;
+  byId("announcer").textContent = text;
 }

@@ -1,128 +1,163 @@
 // The pictures of a conversation: shown large with how they were made; "edit this" makes one the subject of the next message,
 // and a brush says where it may change.
-
 import * as composer from "../chat/composer.js";
 import { runningId } from "../chat/thread.js";
-import { tellRefusal, upload } from "../common/api.js";
+import { tellRefusal } from "../common/api.js";
+import { all, byId, child, clone, closest, find, isComposing, partOf } from "../common/dom.js";
+import { upload } from "../common/upload.js";
+
+/**
+ * The picture that the next message edits, and what was in the composer before.
+ * @typedef {object} Edited
+ * @property {string} id
+ * @property {string} url
+ * @property {string} pressed whether the chip was
+ * @property {string} placeholder
+ * @property {Stroke[]} [strokes]
+ * @property {string} [mask] the id of a file
+ */
 
 const SHOWN = "#thread .picture[data-url^='/api/v1/files/']"; // stored here: what handlers show from elsewhere stays a link
 const FEATURE = "image_generation";
-const by = (id) => document.getElementById(id);
-const chip = () => document.querySelector(`[data-feature="${FEATURE}"]`);
-const mayEdit = () => Boolean(document.querySelector(`[data-options="${FEATURE}"] [value="edit"]`));
-let edited; // {id, url, pressed, placeholder, strokes?, mask?: file id}: the picture that the next message edits
+const chip = () => find(`[data-feature="${FEATURE}"]`);
+const mayEdit = () => Boolean(find(`[data-options="${FEATURE}"] [value="edit"]`));
+/** @type {Edited | undefined} */
+let edited;
 
 /** Every picture of the thread gets its button; what has one stays as it is. */
-function dress() {
+function addButtons() {
   if (!mayEdit()) return;
-  for (const picture of document.querySelectorAll(`${SHOWN}:not(:has(.picture-edit))`)) {
-    picture.append(by("picture-edit-template").content.cloneNode(true));
-  }
+  for (const picture of all(`${SHOWN}:not(:has(.picture-edit))`)) picture.append(clone("picture-edit-template"));
 }
 
-function edit({ file: id, url }) {
+/** @param {{ id: string, url: string }} picture */
+function edit({ id, url }) {
   leave();
-  const area = by("message");
-  const reference = by("edited-template").content.firstElementChild.cloneNode(true);
-  reference.querySelector("img").src = `${url}?w=128`;
-  by("composer").prepend(reference);
-  edited = { id, url, pressed: chip().getAttribute("aria-pressed"), placeholder: area.placeholder };
-  chip().setAttribute("aria-pressed", "true");
-  if (edited.pressed !== "true") chip().dataset.once = ""; // for this message: not to be remembered
-  area.placeholder = reference.dataset.placeholder;
+  const reference = clone("edited-template");
+  child(reference, "img").setAttribute("src", `${url}?w=128`);
+  byId("composer").prepend(reference);
+  const area = composer.area();
+  const pressed = chip()?.getAttribute("aria-pressed") ?? "false";
+  edited = { id, url, pressed, placeholder: area.placeholder };
+  chip()?.setAttribute("aria-pressed", "true");
+  if (pressed !== "true") chip()?.setAttribute("data-once", ""); // for this message: not to be remembered
+  area.placeholder = reference.dataset.placeholder ?? "";
   area.focus();
 }
 
 /** The next message edits nothing after all, or was sent. */
 function leave() {
   if (!edited) return;
-  if (by("edited")) {
-    by("edited").remove();
-    by("message").placeholder = edited.placeholder;
+  const reference = document.getElementById("edited");
+  if (reference) {
+    reference.remove();
+    composer.area().placeholder = edited.placeholder;
     chip()?.setAttribute("aria-pressed", edited.pressed);
-    delete chip()?.dataset.once;
+    chip()?.removeAttribute("data-once");
   }
   edited = undefined;
 }
 
 async function brush() {
   const picture = edited;
+  if (!picture) return;
   const { paint } = await import("./mask.js");
   const painted = await paint(picture);
   if (!painted || picture !== edited) return;
   try {
-    const mask = painted.mask && (await upload(new File([painted.mask], "mask.png")));
-    Object.assign(picture, { strokes: painted.strokes, mask: mask?.id });
+    picture.mask = painted.mask && (await upload(new File([painted.mask], "mask.png"))).id;
+    picture.strokes = painted.strokes;
   } catch (error) {
     return tellRefusal(error);
   }
-  const button = by("edited")?.querySelector(".edited-mask");
+  const button = find("#edited .edited-mask");
   button?.classList.toggle("masked", Boolean(picture.mask));
-  if (picture.mask && button) button.querySelector("[data-part='label']").textContent = button.dataset.labelMasked;
-  by("message").focus();
+  if (picture.mask && button) partOf(button, "label").textContent = button.dataset.labelMasked ?? "";
+  composer.area().focus();
 }
 
-const pictures = () => [...document.querySelectorAll(SHOWN)];
-const pictureOf = (id) => pictures().find((one) => one.dataset.file === id);
-let view; // a promise of the full view's script, which comes with the first look
+const pictures = () => all(SHOWN);
+/**
+ * @param {HTMLElement | null} element
+ * @returns {HTMLElement | null | undefined}
+ */
+const pictureAround = (element) => element?.closest(".picture");
+/** @param {string | undefined} id of a file */
+const pictureOf = (id) => pictures().find(({ dataset }) => dataset.file === id);
+/** @type {Promise<typeof import("./picture-view.js")> | undefined} */
+let view; // the script of the full view comes with the first look
 
 async function loadView() {
   const loaded = await import("./picture-view.js");
   loaded.start({
     address: (id) => `/images/${id}?in=chat`,
-    neighbour: (id, step) => pictures()[pictures().indexOf(pictureOf(id)) + step]?.dataset.file,
-    opened: (holder) => holder.querySelector("[data-action='edit-shown']")?.toggleAttribute("hidden", !mayEdit()),
-    closed: (id) => edited?.id !== id && pictureOf(id)?.querySelector("a").focus(),
+    neighbour(id, step) {
+      const ids = pictures().map(({ dataset }) => dataset.file);
+      return ids[ids.indexOf(id) + step];
+    },
+    opened: (holder) => find("[data-action='edit-shown']", holder)?.toggleAttribute("hidden", !mayEdit()),
+    closed(id) {
+      const picture = edited?.id === id ? undefined : pictureOf(id);
+      if (picture) child(picture, "a").focus();
+    },
     actions: {
       "edit-shown"() {
-        const { id, url } = loaded.picture();
+        const picture = loaded.picture();
         loaded.close();
-        edit({ file: id, url });
+        if (picture) edit(picture);
       },
     },
   });
   return loaded;
 }
 
+/** @param {string} id of a file */
 async function look(id) {
   view ??= loadView();
   return (await view).show(id);
 }
 
+/** @type {Record<string, (button: HTMLElement) => unknown>} */
 const actions = {
-  "edit-picture": (button) => edit(button.closest(".picture").dataset),
+  "edit-picture"(button) {
+    const { file: id = "", url = "" } = pictureAround(button)?.dataset ?? {};
+    edit({ id, url });
+  },
   "brush-picture": brush,
   "leave-picture"() {
     leave();
-    by("message").focus();
+    composer.area().focus();
   },
 };
 
-composer.contribute((wish) => {
+composer.contribute(({ features }) => {
   if (!edited) return;
-  const asked = { ...wish.features[FEATURE], mode: "edit", image: edited.id };
-  wish.features[FEATURE] = edited.mask ? { ...asked, mask: edited.mask } : asked;
+  const chosen = features[FEATURE];
+  const options = { ...(chosen === true ? {} : chosen), mode: "edit", image: edited.id };
+  features[FEATURE] = edited.mask ? { ...options, mask: edited.mask } : options;
 });
 document.addEventListener("click", (event) => {
-  const { target } = event;
-  const link = target.closest(`${SHOWN} .picture-link`);
-  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+  const picture = pictureAround(closest(event, `${SHOWN} .picture-link`));
+  if (picture && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();
-    look(link.closest(".picture").dataset.file);
+    look(picture.dataset.file ?? "");
   }
-  const button = target.closest("[data-action]");
-  actions[button?.dataset.action]?.(button);
-  if (edited && target.closest("[data-feature]") === chip()) {
+  const button = closest(event, "[data-action]");
+  if (button) actions[button.dataset.action ?? ""]?.(button);
+  if (edited && closest(event, "[data-feature]") === chip()) {
     edited.pressed = "false";
     leave();
   }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || !edited || event.defaultPrevented || composer.isComposing(event)) return;
-  if (!runningId() && !document.querySelector("dialog[open], :popover-open")) actions["leave-picture"]();
+  if (event.key !== "Escape" || !edited || event.defaultPrevented || isComposing(event)) return;
+  if (runningId() || find("dialog[open], :popover-open")) return;
+  leave();
+  composer.area().focus();
 });
 document.addEventListener("message:sent", leave);
 document.addEventListener("htmx:afterSwap", ({ target }) => target.id === "main" && leave());
-for (const type of ["thread:changed", "thread:files", "htmx:load", "htmx:historyRestore"])
-  document.addEventListener(type, dress);
-dress();
+for (const type of ["thread:changed", "thread:files", "htmx:load", "htmx:historyRestore"]) {
+  document.addEventListener(type, addButtons);
+}
+addButtons();

@@ -1,230 +1,279 @@
 // What to draw, with which engine: the form offers only what the chosen engine and model can express.
 import { ApiError, part, post } from "../common/api.js";
+import { all, byId, child, clone, closest, find, isComposing, partOf } from "../common/dom.js";
 import { t } from "../common/text.js";
 import { announce } from "../common/toast.js";
 import * as inputs from "./inputs.js";
 import * as jobs from "./jobs.js";
 
-const by = (id) => document.getElementById(id);
-const draw = by("draw");
-const engines = JSON.parse(by("engines")?.textContent ?? "[]");
-const number = (id) => (by(id).value ? Number(by(id).value) : undefined);
-let abilities = {}; // of the chosen engine with the chosen model
-let asking = false;
-let unanswered; // {said, key} of a wish that got no answer: asked again it is still one job
+/** @typedef {{ id: string, name: string }} Model */
+
+/** @param {string} id */
+const field = (id) => byId(id, HTMLInputElement);
+const draw = () => byId("draw", HTMLFormElement);
+const prompt = () => byId("prompt", HTMLTextAreaElement);
+const engineField = () => byId("engine", HTMLSelectElement);
+const resolution = () => byId("resolution", HTMLSelectElement);
+const moreOptions = () => byId("more-options", HTMLDetailsElement);
+/** @type {Engine[]} */
+const engines = JSON.parse(document.getElementById("engines")?.textContent ?? "[]");
+/** @param {string} id */
+const number = (id) => (field(id).value ? Number(field(id).value) : undefined);
+/** @type {Abilities} */
+let abilities; // of the chosen engine with the chosen model
+let sending = false;
+/** @type {{ body: string, key: string } | undefined} */
+let unanswered; // a request that got no response: sent again it is still one job
 
 export function start() {
-  by("engine").addEventListener("change", engineChanged);
-  by("resolution").addEventListener("change", showShapes);
-  by("shapes").addEventListener("change", showOwnSize);
-  by("model").addEventListener("change", modelChanged);
-  by("more-options").addEventListener("toggle", offerModels);
-  by("prompt").addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+  engineField().addEventListener("change", engineChanged);
+  resolution().addEventListener("change", showShapes);
+  byId("shapes").addEventListener("change", showOwnSize);
+  field("model").addEventListener("change", modelChanged);
+  moreOptions().addEventListener("toggle", offerModels);
+  prompt().addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
-    draw.requestSubmit();
+    draw().requestSubmit();
   });
-  draw.addEventListener("click", (event) => {
-    const step = event.target.closest("[data-count]")?.dataset.count;
-    if (step) setCount(by("count").valueAsNumber + Number(step));
+  draw().addEventListener("click", (event) => {
+    const step = closest(event, "[data-count]")?.dataset.count;
+    if (step) setCount(field("count").valueAsNumber + Number(step));
   });
-  by("count").addEventListener("change", () => setCount(by("count").valueAsNumber));
-  draw.addEventListener("submit", (event) => {
+  field("count").addEventListener("change", () => setCount(field("count").valueAsNumber));
+  draw().addEventListener("submit", (event) => {
     event.preventDefault();
     submit();
   });
   inputs.start(inputsChanged);
-  choose(Number(draw.dataset.first));
+  choose(draw().dataset.first);
 }
 
 // --- The engine and what it can do ---------------------------------------------------------------------------------------
 
-const engine = () => engines.find((one) => one.id === Number(by("engine").value));
-const editor = () =>
-  engines.find((one) => one.id === Number(draw.dataset.editor) && fits(one)) ??
-  engines.find((one) => fits(one)) ??
-  engines.find((one) => one.inputs);
-const fits = (one) => (inputs.count() ? one.inputs >= inputs.count() : one.draws);
+/** @param {string | undefined} id */
+const engineWith = (id) => engines.find((engine) => String(engine.id) === id);
+const engine = () => engineWith(engineField().value) ?? engines[0];
+/** @param {Engine | undefined} engine */
+const fits = (engine) => Boolean(engine && (inputs.count() ? engine.inputs >= inputs.count() : engine.draws));
+/** The engine that edits, when the chosen one does not. */
+function editor() {
+  const usual = engineWith(draw().dataset.editor);
+  return fits(usual) ? usual : (engines.find(fits) ?? engines.find((engine) => engine.inputs));
+}
 
-function choose(id) {
-  by("engine").value = id;
+/** @param {string | undefined} id */
+function choose(id = "") {
+  engineField().value = id;
   engineChanged();
 }
 
 function engineChanged() {
-  by("model").value = "";
-  by("models").replaceChildren();
+  field("model").value = "";
+  byId("models").replaceChildren();
   show(engine());
   offerModels();
 }
 
-/** Everything in the form follows what can be said. */
-function show(can) {
-  abilities = can;
-  for (const field of draw.querySelectorAll("[data-needs]")) {
-    field.hidden = !can[field.dataset.needs];
-    field.querySelector("input").disabled = field.hidden;
+/**
+ * Everything in the form follows what can be expressed.
+ * @param {Abilities} next
+ */
+function show(next) {
+  abilities = next;
+  for (const part of all("[data-needs]", draw())) {
+    part.hidden = !next[/** @type {keyof Abilities} */ (part.dataset.needs)];
+    child(part, "input", HTMLInputElement).disabled = part.hidden;
   }
-  by("more-options").hidden = !draw.querySelector("[data-needs]:not([hidden])");
-  by("model").placeholder = can.model;
-  by("prompt").maxLength = can.prompt_limit;
-  by("count").max = can.most;
-  const named = can.groups.filter((group) => group.name);
-  by("resolution").parentElement.hidden = named.length < 2;
-  by("resolution").replaceChildren(...named.map(({ name, usual }) => new Option(name, name, usual, usual)));
+  moreOptions().hidden = !find("[data-needs]:not([hidden])", draw());
+  field("model").placeholder = next.model;
+  prompt().maxLength = next.prompt_limit;
+  field("count").max = String(next.most);
+  const resolutions = next.groups.filter(({ name }) => name);
+  resolution()
+    .closest("label")
+    ?.toggleAttribute("hidden", resolutions.length < 2);
+  resolution().replaceChildren(...resolutions.map(({ name, usual }) => new Option(name, name, usual, usual)));
   showShapes();
-  const taking = can.inputs ? can : (editor() ?? can);
-  inputs.allow({ count: taking.inputs, mask: taking.mask });
-  tell();
+  const editing = next.inputs ? next : (editor() ?? next);
+  inputs.allow({ count: editing.inputs, mask: editing.mask });
+  showTask();
 }
 
-function tell() {
-  const editing = inputs.count() > 0;
-  by("draw-button").querySelector("[data-part='label']").textContent = t(editing ? "edit" : "draw");
-  by("prompt").placeholder = t(editing ? "describeEdit" : "describe");
-  for (const option of by("engine").options)
-    option.disabled = !fits(engines.find((one) => one.id === Number(option.value)));
+/** Whether this draws or edits, in words, and which engines can. */
+function showTask() {
+  const isEdit = inputs.count() > 0;
+  partOf(byId("draw-button"), "label").textContent = t(isEdit ? "edit" : "draw");
+  prompt().placeholder = t(isEdit ? "describeEdit" : "describe");
+  for (const option of engineField().options) option.disabled = !fits(engineWith(option.value));
 }
 
 /** Input pictures came or went: an engine that cannot edit gives way to one that can, and back. */
 function inputsChanged() {
-  const better = inputs.count() ? editor() : engines.find((one) => one.id === Number(draw.dataset.first));
-  if (!fits(engine()) && better) choose(better.id);
-  tell();
+  const better = inputs.count() ? editor() : engineWith(draw().dataset.first);
+  if (!fits(engine()) && better) choose(String(better.id));
+  showTask();
 }
 
 async function modelChanged() {
-  const query = new URLSearchParams({ engine: engine().id, model: by("model").value });
-  const told = await part(`${draw.dataset.abilities}?${query}`).catch(() => undefined);
-  if (told) show({ ...JSON.parse(told) });
+  const query = new URLSearchParams({ engine: String(engine().id), model: field("model").value });
+  const response = await part(`${draw().dataset.abilities}?${query}`).catch(() => undefined);
+  if (response) show(JSON.parse(response));
 }
 
+/** @type {number | undefined} */
 let offered; // the engine whose models are listed
 async function offerModels() {
-  if (!by("more-options").open || !abilities.has_models || offered === engine().id) return;
+  if (!moreOptions().open || !abilities.has_models || offered === engine().id) return;
   offered = engine().id;
-  const told = await part(`/api/v1/images/models?engine=${offered}`).catch(() => "[]"); // one can still write its name
-  if (offered === engine().id)
-    by("models").replaceChildren(...JSON.parse(told).map(({ id, name }) => new Option(name, id)));
+  const response = await part(`/api/v1/images/models?engine=${offered}`).catch(() => "[]"); // one can still write its name
+  /** @type {Model[]} */
+  const models = JSON.parse(response);
+  if (offered === engine().id) byId("models").replaceChildren(...models.map(({ id, name }) => new Option(name, id)));
 }
 
 // --- Shape and count -----------------------------------------------------------------------------------------------------
 
 function showShapes() {
   const chosen = size();
-  const group = abilities.groups.find((one) => one.name === by("resolution").value) ?? abilities.groups[0];
-  const all = [{ value: "", word: t("automatic"), shape: abilities.standard.replace("x", " × ") }];
-  if (abilities.auto) all.push({ value: "auto", word: t("auto") });
-  all.push(...(group?.sizes ?? []));
-  if (abilities.own_size) all.push({ value: "own", word: t("ownSize") });
-  by("shapes").replaceChildren(...all.map(shapeOf));
-  const wanted = all.some((one) => one.value === chosen) ? chosen : "";
-  by("shapes").querySelector(`input[value="${wanted}"]`).checked = true;
-  for (const id of ["own-width", "own-height"]) by(id).step = abilities.step;
+  const group = abilities.groups.find(({ name }) => name === resolution().value) ?? abilities.groups[0];
+  /** @type {Size[]} */
+  const sizes = [{ value: "", word: t("automatic"), shape: abilities.standard.replace("x", " × ") }];
+  if (abilities.auto) sizes.push({ value: "auto", word: t("auto") });
+  sizes.push(...(group?.sizes ?? []));
+  if (abilities.own_size) sizes.push({ value: "own", word: t("ownSize") });
+  byId("shapes").replaceChildren(...sizes.map(shapeOf));
+  const wanted = shapeRadio(chosen) ?? shapeRadio("");
+  if (wanted) wanted.checked = true;
+  for (const id of ["own-width", "own-height"]) field(id).step = abilities.step;
   showOwnSize();
 }
 
-function shapeOf({ value, word, shape = "", width, height }) {
-  const label = by("shape-template").content.firstElementChild.cloneNode(true);
-  label.querySelector("input").value = value;
-  label.querySelector("[data-part='word']").textContent = width && shape ? shape : word;
-  label.title = [width && shape ? word : shape, width ? `${width} × ${height}` : ""].filter(Boolean).join(" · ");
+/** @param {string} value of a size */
+function shapeRadio(value) {
+  const radio = find(`input[value="${CSS.escape(value)}"]`, byId("shapes"));
+  return radio instanceof HTMLInputElement ? radio : undefined;
+}
+
+/** @param {Size} size */
+function shapeOf({ value, word, shape = "", width = 0, height = 0 }) {
+  const label = clone("shape-template");
+  const radio = child(label, "input", HTMLInputElement);
+  const pixels = width ? `${width} × ${height}` : "";
+  radio.value = value;
+  partOf(label, "word").textContent = width && shape ? shape : word;
+  label.title = [width && shape ? word : shape, pixels].filter(Boolean).join(" · ");
   if (width) {
-    label
-      .querySelector("input")
-      .setAttribute("aria-label", [word, shape, `${width} × ${height}`].filter(Boolean).join(", "));
+    radio.setAttribute("aria-label", [word, shape, pixels].filter(Boolean).join(", "));
     const scale = 18 / Math.max(width, height);
-    const box = {
-      width: width * scale,
-      height: height * scale,
-      x: 12 - (width * scale) / 2,
-      y: 12 - (height * scale) / 2,
-    };
-    for (const [name, number] of Object.entries(box)) label.querySelector("rect").setAttribute(name, number.toFixed(1));
-  } else label.querySelector("svg").remove();
+    const [w, h] = [width * scale, height * scale];
+    const box = child(label, "rect", SVGElement);
+    for (const [name, number] of Object.entries({ width: w, height: h, x: 12 - w / 2, y: 12 - h / 2 })) {
+      box.setAttribute(name, number.toFixed(1));
+    }
+  } else child(label, "svg", SVGElement).remove();
   return label;
 }
 
-const size = () => by("shapes").querySelector("input:checked")?.value ?? "";
+/** The value of the chosen size. */
+function size() {
+  const radio = find("input:checked", byId("shapes"));
+  return radio instanceof HTMLInputElement ? radio.value : "";
+}
 
 function showOwnSize() {
-  by("own-size").hidden = size() !== "own";
-  for (const id of ["own-width", "own-height"]) by(id).disabled = by("own-size").hidden;
+  const isOwn = size() === "own";
+  byId("own-size").hidden = !isOwn;
+  for (const id of ["own-width", "own-height"]) field(id).disabled = !isOwn;
 }
 
+/** @param {number} count */
 function setCount(count) {
-  by("count").value = Math.min(Number(by("count").max), Math.max(1, count || 1));
+  field("count").value = String(Math.min(Number(field("count").max), Math.max(1, count || 1)));
 }
 
-// --- Asking --------------------------------------------------------------------------------------------------------------
+// --- Sending -------------------------------------------------------------------------------------------------------------
 
-function values() {
-  const own = size() === "own" ? `${by("own-width").value}x${by("own-height").value}` : size();
-  const wish = { prompt: by("prompt").value, engine: String(engine().id), n: number("count"), size: own };
-  if (abilities.has_models) wish.model = by("model").value.trim();
-  if (abilities.negative) wish.negative_prompt = by("negative").value;
-  if (abilities.steps) wish.steps = number("steps");
-  if (abilities.seed) wish.seed = by("seed").value || undefined; // a text: seeds are larger than a script's whole numbers
-  return wish;
+/** @returns {ImageRequest} */
+function requestOfForm() {
+  const own = size() === "own" ? `${field("own-width").value}x${field("own-height").value}` : size();
+  return {
+    prompt: prompt().value,
+    engine: String(engine().id),
+    n: number("count"),
+    size: own,
+    model: abilities.has_models ? field("model").value.trim() : undefined,
+    negative_prompt: abilities.negative ? field("negative").value : undefined,
+    steps: abilities.steps ? number("steps") : undefined,
+    seed: (abilities.seed ? field("seed").value : "") || undefined, // a text: seeds exceed the whole numbers of scripts
+  };
 }
 
 async function submit() {
-  if (!by("prompt").value.trim()) return by("prompt").focus();
-  if (asking) return;
-  asking = true; // once is enough
-  by("draw-button").setAttribute("aria-disabled", "true");
-  by("draw-error").hidden = true;
+  if (!prompt().value.trim()) return prompt().focus();
+  if (sending) return;
+  sending = true; // once is enough
+  byId("draw-button").setAttribute("aria-disabled", "true");
+  byId("draw-error").hidden = true;
   try {
-    await ask({ ...values(), ...(await inputs.wish()) });
+    await send({ ...requestOfForm(), ...(await inputs.request()) });
     announce(t("started"));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     showError(error);
   } finally {
-    asking = false;
-    by("draw-button").removeAttribute("aria-disabled");
+    sending = false;
+    byId("draw-button").removeAttribute("aria-disabled");
   }
 }
 
-/** Make a job of this wish and show it; throws ApiError. */
-export async function ask(wish) {
-  const said = JSON.stringify(wish);
-  if (unanswered?.said !== said) unanswered = { said, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+/**
+ * Make a job of this request and show it; throws ApiError.
+ * @param {ImageRequest} request
+ */
+export async function send(request) {
+  const body = JSON.stringify(request);
+  if (unanswered?.body !== body) unanswered = { body, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
   try {
-    const job = await post("/api/v1/images/jobs", wish, { "Idempotency-Key": unanswered.key });
+    const job = await post("/api/v1/images/jobs", request, { "Idempotency-Key": unanswered.key });
     unanswered = undefined;
     await jobs.show(job.id);
   } catch (error) {
-    if (error.status) unanswered = undefined; // refused: the next attempt is a new one
+    if (error instanceof ApiError && error.status) unanswered = undefined; // refused: the next attempt is a new one
     throw error;
   }
 }
 
+/** @param {ApiError} error */
 function showError({ message, provider }) {
-  const box = by("draw-error");
-  box.querySelector("[data-part='text']").textContent = message || t("noAnswer");
-  box.querySelector("[data-part='words']").textContent = provider ?? "";
-  box.querySelector("[data-part='words']").hidden = !provider || provider === message;
+  const box = byId("draw-error");
+  partOf(box, "text").textContent = message || t("noAnswer");
+  partOf(box, "words").textContent = provider ?? "";
+  partOf(box, "words").hidden = !provider || provider === message;
   box.hidden = false;
 }
 
-/** Put an earlier wish into the form, to be changed and asked again. */
-export function fill(wish) {
-  inputs.replace(wish.image ?? []);
-  if (engines.some((one) => String(one.id) === wish.engine)) choose(Number(wish.engine));
-  by("prompt").value = wish.prompt;
-  by("negative").value = wish.negative_prompt ?? "";
-  by("steps").value = wish.steps ?? "";
-  by("model").value = wish.model && wish.model !== abilities.model ? wish.model : "";
-  const known =
-    by("shapes").querySelector(`input[value="${wish.size ?? ""}"]`) ?? by("shapes").querySelector("input[value='own']");
-  if (known) known.checked = true;
-  if (known?.value === "own") [by("own-width").value, by("own-height").value] = wish.size.split("x");
+/**
+ * Put an earlier request into the form, to be changed and sent again.
+ * @param {ImageRequest} request
+ */
+export function fill(request) {
+  inputs.replace(request.image ?? []);
+  if (engineWith(request.engine)) choose(request.engine);
+  prompt().value = request.prompt;
+  field("negative").value = request.negative_prompt ?? "";
+  field("steps").value = String(request.steps ?? "");
+  field("model").value = request.model && request.model !== abilities.model ? request.model : "";
+  const shape = shapeRadio(request.size ?? "") ?? shapeRadio("own");
+  if (shape) shape.checked = true;
+  if (shape?.value === "own") {
+    [field("own-width").value, field("own-height").value] = (request.size ?? "").split("x");
+  }
   showOwnSize();
   focus();
 }
 
 export function focus() {
-  draw.scrollIntoView({ block: "nearest" });
-  by("prompt").focus();
+  draw().scrollIntoView({ block: "nearest" });
+  prompt().focus();
 }

@@ -1,15 +1,19 @@
 // The person's pictures: filters, more of them as one scrolls, and what is new at the head.
 import { part } from "../common/api.js";
+import { all, byId, child, closest, find, fragment } from "../common/dom.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 
-const list = document.getElementById("gallery");
-const filters = document.getElementById("filters");
+const list = byId("gallery");
+const filters = byId("filters", HTMLFormElement);
 const tabs = new BroadcastChannel("pictures"); // what one tab deletes is gone in the others; no id: something came back
-const tiles = () => [...list.querySelectorAll(".tile")];
-export const tile = (id) => list.querySelector(`.tile[data-picture="${CSS.escape(id)}"]`);
+const tiles = () => all(".tile", list);
+/** @param {string} id */
+export const tile = (id) => find(`.tile[data-picture="${CSS.escape(id)}"]`, list);
+/** @param {HTMLElement} tile */
+const idOf = ({ dataset }) => dataset.picture ?? "";
 
-const nearEnd = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && more(), {
+const nearEnd = new IntersectionObserver((entries) => entries.some(({ isIntersecting }) => isIntersecting) && more(), {
   root: document.getElementById("content"),
   rootMargin: "600px",
 });
@@ -19,13 +23,13 @@ export function start() {
     event.preventDefault();
     filter();
   });
-  let later;
-  filters.addEventListener("input", (event) => {
+  let later = 0;
+  filters.addEventListener("input", ({ target }) => {
     clearTimeout(later);
-    later = setTimeout(filter, event.target.type === "search" ? 250 : 0);
+    later = setTimeout(filter, target instanceof HTMLInputElement && target.type === "search" ? 250 : 0);
   });
   list.addEventListener("click", (event) => {
-    if (!event.target.closest(".more a")) return;
+    if (!closest(event, ".more a")) return;
     event.preventDefault();
     more();
   });
@@ -35,27 +39,26 @@ export function start() {
 
 function watch() {
   nearEnd.disconnect();
-  const end = list.querySelector(".more");
+  const end = find(".more", list);
   if (end) nearEnd.observe(end);
 }
 
-const query = () => new URLSearchParams([...new FormData(filters)].filter(([, value]) => value)).toString();
+function query() {
+  const wanted = new URLSearchParams();
+  for (const [name, value] of new FormData(filters)) if (value) wanted.append(name, String(value));
+  return wanted.toString();
+}
 /** Where this page is, with its filters. */
 export const address = () => filters.getAttribute("action") + (query() ? `?${query()}` : "");
 
-async function load(url) {
-  const html = await part(url).catch(() => undefined);
-  if (html === undefined) return;
-  const fresh = document.createElement("template");
-  fresh.innerHTML = html;
-  return fresh.content;
-}
+const load = (url = `${filters.dataset.url}?${query()}`) => part(url).then(fragment, () => undefined);
 
-let round = 0; // the newest question: an older answer is not shown
+let round = 0; // the newest request: what an older one brings is not shown
 
 async function filter() {
-  const mine = ++round;
-  const fresh = await load(`${filters.dataset.url}?${query()}`);
+  round += 1;
+  const mine = round;
+  const fresh = await load();
   if (mine !== round) return;
   if (!fresh) return toast(t("noAnswer"));
   list.replaceChildren(fresh);
@@ -66,10 +69,10 @@ async function filter() {
 /** New pictures come to the head; what is there stays where it is. */
 export async function refresh() {
   const mine = round;
-  const fresh = await load(`${filters.dataset.url}?${query()}`);
+  const fresh = await load();
   if (!fresh || mine !== round) return;
-  const incoming = [...fresh.querySelectorAll(".tile")];
-  const known = incoming.findIndex((one) => tile(one.dataset.picture));
+  const incoming = all(".tile", fresh);
+  const known = incoming.findIndex((item) => tile(idOf(item)));
   if (known < 0) list.replaceChildren(fresh);
   else list.prepend(...incoming.slice(0, known));
   watch();
@@ -78,32 +81,40 @@ export async function refresh() {
 let loading = false;
 
 async function more() {
-  const end = list.querySelector(".more");
+  const end = find(".more", list);
   if (!end || loading) return;
   loading = true;
   const mine = round;
-  const fresh = await load(end.querySelector("a").dataset.part);
+  const fresh = await load(child(end, "a").dataset.part);
   loading = false;
   if (!fresh) return toast(t("noAnswer"));
   if (mine !== round || !end.isConnected) return;
-  for (const one of fresh.querySelectorAll(".tile")) if (tile(one.dataset.picture)) one.remove();
+  for (const item of all(".tile", fresh)) if (tile(idOf(item))) item.remove();
   end.replaceWith(fresh);
   watch();
 }
 
-/** The picture before (-1) or after (1) this one. */
+/**
+ * The picture before (-1) or after (1) this one.
+ * @param {string | undefined} id
+ * @param {-1 | 1} step
+ */
 export function neighbour(id, step) {
-  const all = tiles();
-  const at = all.findIndex((one) => one.dataset.picture === id);
-  return at < 0 ? undefined : all[at + step]?.dataset.picture;
+  const ids = tiles().map(idOf);
+  const index = id === undefined ? -1 : ids.indexOf(id);
+  return index < 0 ? undefined : ids[index + step];
 }
 
+/** @param {string} id */
 function drop(id) {
   tile(id)?.remove();
   if (!tiles().length) refresh();
 }
 
-/** A picture was deleted here. */
+/**
+ * A picture was deleted here.
+ * @param {string} id
+ */
 export function removed(id) {
   drop(id);
   tabs.postMessage(id);

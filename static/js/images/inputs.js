@@ -1,70 +1,60 @@
 // The pictures that are handed in: picked, dropped, pasted or taken from the gallery; the first one may have a mask.
-import { tellRefusal, upload } from "../common/api.js";
+import { tellRefusal } from "../common/api.js";
+import { byId, child, clone, closest, find, partOf } from "../common/dom.js";
+import { takeFiles } from "../common/file-drop.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
+import { upload } from "../common/upload.js";
 import { paint } from "./mask.js";
 
-const list = () => document.getElementById("inputs");
-const pictures = []; // {id, url, name, strokes?, mask?: Blob}
+/** @typedef {{ id: string, url: string, name: string } & Partial<Painted>} Input */
+
+const list = () => byId("inputs");
+/** @type {Input[]} */
+const pictures = [];
 let allowed = { count: 0, mask: false };
 let changed = () => {};
 
 export const count = () => pictures.length;
 
+/** @param {() => void} onChange */
 export function start(onChange) {
   changed = onChange;
   const file = document.getElementById("input-file");
-  if (!file) return; // no engine edits
-  const draw = document.getElementById("draw");
-  document.getElementById("add-input").addEventListener("click", () => file.click());
+  if (!(file instanceof HTMLInputElement)) return; // no engine edits
+  byId("add-input").addEventListener("click", () => file.click());
   file.addEventListener("change", () => {
-    add([...file.files]);
+    add([...(file.files ?? [])]);
     file.value = "";
   });
   list().addEventListener("click", clicked);
-  draw.addEventListener("paste", (event) => {
-    const files = picturesAmong(event.clipboardData.files);
-    if (!files.length) return;
-    event.preventDefault();
-    add(files);
-  });
-  const page = document.getElementById("content");
-  for (const type of ["dragenter", "dragover"]) page.addEventListener(type, (event) => dragged(event, draw));
-  page.addEventListener(
-    "dragleave",
-    (event) => page.contains(event.relatedTarget) || draw.classList.remove("dropping"),
-  );
-  page.addEventListener("drop", (event) => {
-    if (!event.dataTransfer.types.includes("Files")) return;
-    event.preventDefault();
-    draw.classList.remove("dropping");
-    add([...event.dataTransfer.files]);
-  });
+  const draw = byId("draw");
+  const pasted = (/** @type {ClipboardEvent} */ event) => picturesAmong([...(event.clipboardData?.files ?? [])]);
+  takeFiles({ area: byId("content"), pasteArea: draw, marked: draw, onFiles: add, pasted });
 }
 
-function dragged(event, draw) {
-  if (!event.dataTransfer.types.includes("Files")) return;
-  event.preventDefault();
-  draw.classList.add("dropping");
-}
+/** @param {File[]} files */
+const picturesAmong = (files) => files.filter((file) => file.type.startsWith("image/"));
 
-const picturesAmong = (files) => [...files].filter((file) => file.type.startsWith("image/"));
-
-/** What the chosen engine takes: this many pictures, and a mask or none. */
+/**
+ * What the chosen engine takes: this many pictures, and a mask or none.
+ * @param {{ count: number, mask: boolean }} next
+ */
 export function allow(next) {
   allowed = next;
   show();
 }
 
+/** @param {File[]} files */
 async function add(files) {
   const fitting = picturesAmong(files);
   for (const file of files) if (!fitting.includes(file)) toast(t("notPicture", { name: file.name }));
   for (const file of fitting) {
-    if (!hasPlace()) return;
+    if (!hasRoom()) return;
     list().hidden = false;
     list().setAttribute("aria-busy", "true");
     try {
-      put(await upload(file, { keep: "1" }));
+      put(await upload(file, { fields: { keep: "1" } }));
     } catch (error) {
       tellRefusal(error);
     } finally {
@@ -74,28 +64,35 @@ async function add(files) {
   }
 }
 
-function hasPlace() {
+function hasRoom() {
   if (pictures.length < allowed.count || allowed.count === 1) return true;
   toast(allowed.count ? t("tooMany", { n: allowed.count }) : t("noEditor"));
   return false;
 }
 
+/** @param {Input} picture */
 function put({ id, url, name }) {
-  if (pictures.some((one) => one.id === id)) return;
-  if (allowed.count === 1) pictures.length = 0; // the only place there is
+  if (pictures.some((picture) => picture.id === id)) return;
+  if (allowed.count === 1) pictures.length = 0; // it takes the place of the only one
   pictures.push({ id, url, name });
   show();
   changed();
 }
 
-/** A picture of the gallery becomes an input. → whether there was a place for it. */
+/**
+ * A picture of the gallery becomes an input. → whether there was room for it.
+ * @param {Input} picture
+ */
 export function use(picture) {
-  if (!hasPlace()) return false;
+  if (!hasRoom()) return false;
   put(picture);
   return true;
 }
 
-/** These pictures and no others, by id. */
+/**
+ * These pictures and no others.
+ * @param {string[]} ids
+ */
 export function replace(ids) {
   pictures.length = 0;
   pictures.push(...ids.map((id) => ({ id, url: `/api/v1/files/${id}/content`, name: t("picture") })));
@@ -110,24 +107,27 @@ export async function paintFirst() {
   show();
 }
 
-/** What the request says of them; a mask is uploaded now. Throws ApiError. */
-export async function wish() {
+/**
+ * What the request says of them; a mask is uploaded now. Throws ApiError.
+ * @returns {Promise<Pick<ImageRequest, "image" | "mask">>}
+ */
+export async function request() {
   if (!pictures.length) return {};
-  const said = { image: pictures.map(({ id }) => id) };
-  if (allowed.mask && pictures[0].mask) said.mask = (await upload(new File([pictures[0].mask], "mask.png"))).id;
-  return said;
+  const image = pictures.map(({ id }) => id);
+  const { mask } = pictures[0];
+  if (!allowed.mask || !mask) return { image };
+  return { image, mask: (await upload(new File([mask], "mask.png"))).id };
 }
 
 function show() {
   const tiles = pictures.map((picture, index) => {
-    const tile = document.getElementById("input-template").content.firstElementChild.cloneNode(true);
+    const tile = clone("input-template");
     tile.dataset.input = picture.id;
-    tile.querySelector("img").src = `${picture.url}?w=256`;
-    tile.querySelector("img").alt = picture.name;
-    tile.querySelector(".input-remove").setAttribute("aria-label", t("removeInput", { name: picture.name }));
-    const mask = tile.querySelector(".input-mask");
+    Object.assign(child(tile, "img"), { src: `${picture.url}?w=256`, alt: picture.name });
+    child(tile, ".input-remove").setAttribute("aria-label", t("removeInput", { name: picture.name }));
+    const mask = child(tile, ".input-mask");
     mask.hidden = index > 0 || !allowed.mask;
-    mask.querySelector("[data-part='label']").textContent = t(picture.mask ? "masked" : "mask");
+    partOf(mask, "label").textContent = t(picture.mask ? "masked" : "mask");
     mask.classList.toggle("masked", Boolean(picture.mask));
     return tile;
   });
@@ -135,16 +135,17 @@ function show() {
   list().hidden = !tiles.length;
 }
 
+/** @param {Event} event */
 function clicked(event) {
-  const action = event.target.closest("[data-action]")?.dataset.action;
-  const id = event.target.closest("[data-input]")?.dataset.input;
+  const action = closest(event, "[data-action]")?.dataset.action;
+  const id = closest(event, "[data-input]")?.dataset.input;
   if (action === "remove-input") {
     pictures.splice(
-      pictures.findIndex((one) => one.id === id),
+      pictures.findIndex((picture) => picture.id === id),
       1,
     );
     show();
     changed();
-    (list().querySelector(".input-remove") ?? document.getElementById("add-input")).focus();
-  } else if (action === "paint-mask") paintFirst().then(() => list().querySelector(".input-mask")?.focus());
+    (find(".input-remove", list()) ?? byId("add-input")).focus();
+  } else if (action === "paint-mask") paintFirst().then(() => find(".input-mask", list())?.focus());
 }

@@ -1,36 +1,53 @@
-// One picture, large: zoom, keys, and beside it how it was made. Which pictures there are, and what can be done with one, the page says.
+// One picture, large: zoom, keys, and beside it how it was made. Which pictures there are, and what can be done with one, the
+// page says.
 import { part, tellRefusal } from "../common/api.js";
 import { copyText } from "../common/clipboard.js";
+import { byId, child, closest, find } from "../common/dom.js";
 import { t } from "../common/text.js";
 
-const ZOOMS = [1, 1.5, 2, 3, 4, 6];
-const dialog = document.getElementById("view");
-const holder = document.getElementById("view-part");
-const body = () => holder.querySelector(".view-body");
-const stage = () => holder.querySelector(".view-stage");
-const image = () => stage().querySelector("img");
-let zoom = 0; // index into ZOOMS
-let page; // see `start`
-let own = {}; // the page's actions
+/**
+ * What a page says of its pictures.
+ * @typedef {object} Pictures
+ * @property {(id: string) => string} address of the part that shows a picture
+ * @property {(id: string | undefined, step: -1 | 1) => string | undefined} neighbour the picture before or after one
+ * @property {(holder: HTMLElement) => void} opened
+ * @property {(id: string | undefined) => void} closed
+ * @property {Record<string, (button: HTMLElement) => unknown>} actions by the names in `data-action`
+ * @property {(id: string) => unknown} [show] how the page goes to another picture
+ */
 
-/** `address(id)` of a picture's part, `neighbour(id, step)`, `opened(holder)` and `closed(id)`, `actions` by name. */
+const ZOOMS = [1, 1.5, 2, 3, 4, 6];
+const dialog = byId("view", HTMLDialogElement);
+const holder = byId("view-part");
+const stage = () => child(holder, ".view-stage");
+const image = () => child(stage(), "img", HTMLImageElement);
+let zoom = 0; // index into ZOOMS
+/** @type {Pictures} */
+let pictures;
+
+/** @param {Pictures} options */
 export function start(options) {
-  page = options;
-  own = options.actions;
-  dialog.addEventListener("close", () => page.closed(shown()));
+  pictures = options;
+  dialog.addEventListener("close", () => pictures.closed(shown()));
   dialog.addEventListener("click", clicked);
   dialog.addEventListener("keydown", pressed);
 }
 
-/** The picture that is shown: {id, url, name, page}. */
-export const picture = () => body() && { id: body().dataset.picture, ...body().dataset };
+/** The picture that is shown. */
+export function picture() {
+  const { picture: id, url = "", name = "", page = "" } = find(".view-body", holder)?.dataset ?? {};
+  return id === undefined ? undefined : { id, url, name, page };
+}
 export const shown = () => picture()?.id;
 export const isOpen = () => dialog.open;
 export const close = () => dialog.close();
 
-/** → whether it could be shown. */
+/**
+ * → whether it could be shown.
+ * @param {string} id
+ */
 export async function show(id) {
-  const html = await part(page.address(id)).catch(tellRefusal);
+  const html = await part(pictures.address(id)).catch(tellRefusal);
   if (html === undefined) return false;
   const isInside = holder.contains(document.activeElement);
   holder.innerHTML = html;
@@ -42,42 +59,51 @@ export async function show(id) {
 /** What stands in the dialog becomes a real one: modal, fitted, with its neighbours. */
 export function open() {
   setZoom(0);
-  for (const [action, step] of [
-    ["previous-picture", -1],
-    ["next-picture", 1],
-  ]) {
-    dialog.querySelector(`[data-action="${action}"]`).disabled = !page.neighbour(shown(), step);
-  }
-  page.opened(holder);
+  actionButton("previous-picture").toggleAttribute("disabled", !pictures.neighbour(shown(), -1));
+  actionButton("next-picture").toggleAttribute("disabled", !pictures.neighbour(shown(), 1));
+  pictures.opened(holder);
   if (dialog.matches(":modal")) return;
   dialog.open = false; // the server opened it, for readers without scripts
   dialog.showModal();
   stage().focus();
 }
 
+/** @param {string} action */
+const actionButton = (action) => child(dialog, `[data-action="${action}"]`);
+
+/** @param {MouseEvent} event */
 function clicked(event) {
-  const action = event.target.closest("[data-action]");
-  if (action) {
-    if (action.matches("a[data-action]")) event.preventDefault();
-    (own[action.dataset.action] ?? actions[action.dataset.action])?.(action);
+  const button = closest(event, "[data-action]");
+  if (button) {
+    if (button.matches("a[data-action]")) event.preventDefault();
+    const action = button.dataset.action ?? "";
+    (pictures.actions[action] ?? actions[action])?.(button);
   } else if (event.target === image()) {
     const box = image().getBoundingClientRect();
     setZoom(zoom ? 0 : 2, [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
   }
 }
 
+/** @type {Record<string, string>} */
+const ZOOM_KEYS = { "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "zoom-fit" };
+/** @type {Record<string, string>} */
+const STEP_KEYS = { ArrowLeft: "previous-picture", ArrowRight: "next-picture" };
+
+/** @param {KeyboardEvent} event */
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const action = { "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "zoom-fit" }[event.key];
-  const step = { ArrowLeft: "previous-picture", ArrowRight: "next-picture" }[event.key];
-  if (action) actions[action]();
-  else if (step && !zoom) actions[step]();
-  else return;
+  const action = ZOOM_KEYS[event.key] ?? (zoom ? undefined : STEP_KEYS[event.key]);
+  if (!action) return;
+  actions[action](dialog);
   event.preventDefault();
 }
 
-/** Enlarge to one of ZOOMS, keeping the point `at` (shares of width and height) in the middle. */
-function setZoom(next, at = [0.5, 0.5]) {
+/**
+ * Enlarge to one of ZOOMS, keeping the point `at` (shares of width and height) in the middle.
+ * @param {number} next
+ * @param {[number, number]} [at]
+ */
+function setZoom(next, [x, y] = [0.5, 0.5]) {
   zoom = Math.min(ZOOMS.length - 1, Math.max(0, next));
   const box = stage();
   image().style.width = "";
@@ -87,17 +113,19 @@ function setZoom(next, at = [0.5, 0.5]) {
     const fitted = image().getBoundingClientRect().width;
     box.classList.add("zoomed");
     image().style.width = `${Math.round(fitted * ZOOMS[zoom])}px`;
-    box.scrollLeft = at[0] * box.scrollWidth - box.clientWidth / 2;
-    box.scrollTop = at[1] * box.scrollHeight - box.clientHeight / 2;
+    box.scrollLeft = x * box.scrollWidth - box.clientWidth / 2;
+    box.scrollTop = y * box.scrollHeight - box.clientHeight / 2;
   }
-  dialog.querySelector(".zoom-fit").textContent = zoom ? t("percent", { n: 100 * ZOOMS[zoom] }) : t("fit");
+  child(dialog, ".zoom-fit").textContent = zoom ? t("percent", { n: 100 * ZOOMS[zoom] }) : t("fit");
 }
 
-const go = (step) => {
-  const id = page.neighbour(shown(), step);
-  if (id) (page.show ?? show)(id);
-};
+/** @param {-1 | 1} step */
+function go(step) {
+  const id = pictures.neighbour(shown(), step);
+  if (id) (pictures.show ?? show)(id);
+}
 
+/** @type {Record<string, (button: HTMLElement) => unknown>} */
 const actions = {
   "zoom-in": () => setZoom(zoom + 1),
   "zoom-out": () => setZoom(zoom - 1),
@@ -105,5 +133,5 @@ const actions = {
   "previous-picture": () => go(-1),
   "next-picture": () => go(1),
   "close-view": () => dialog.close(),
-  "copy-link": (button) => copyText(location.origin + picture().page, button),
+  "copy-link": (button) => copyText(location.origin + (picture()?.page ?? ""), button),
 };

@@ -1,4 +1,5 @@
 // What Unfold's pages lack for screen readers: a main landmark, names for its two scrolling regions and for search boxes.
+// Unfold loads it as a plain script, which cannot import.
 function nameParts() {
   document.getElementById("main")?.setAttribute("role", "main");
   document.querySelectorAll(".simplebar-content-wrapper[role='region']").forEach((region, index) => {
@@ -7,8 +8,8 @@ function nameParts() {
   });
   for (const box of document.querySelectorAll(".select2-search__field:not([aria-label])")) {
     const select = box.closest(".select2-container")?.previousElementSibling;
-    const label = select?.id && document.querySelector(`label[for="${CSS.escape(select.id)}"]`);
-    box.setAttribute("aria-label", label?.textContent.trim() || select?.name || "Search");
+    const label = select?.id ? document.querySelector(`label[for="${CSS.escape(select.id)}"]`) : undefined;
+    box.setAttribute("aria-label", label?.textContent.trim() || select?.getAttribute("name") || "Search");
   }
 }
 

@@ -1,6 +1,8 @@
 // The API page: Swagger UI over our own schema, as the person who is signed in.
-const place = document.getElementById("api-docs");
-const token = document.querySelector('meta[name="csrf-token"]').content;
+import { token } from "../common/api.js";
+import { all, byId, find } from "../common/dom.js";
+
+const docs = byId("api-docs");
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const showTheme = () => {
@@ -11,16 +13,17 @@ dark.addEventListener("change", showTheme);
 showTheme();
 
 window.SwaggerUIBundle({
-  url: place.dataset.schema,
-  domNode: place,
+  url: docs.dataset.schema,
+  domNode: docs,
   presets: [window.SwaggerUIBundle.presets.apis],
   layout: "BaseLayout",
   deepLinking: true,
   docExpansion: "none",
   defaultModelsExpandDepth: -1,
   filter: true,
-  requestInterceptor: (request) => {
-    if (request.method && request.method !== "GET") request.headers["X-CSRFToken"] = token;
+  /** @param {SwaggerRequest} request */
+  requestInterceptor(request) {
+    if (request.method && request.method !== "GET") request.headers["X-CSRFToken"] = token();
     return request;
   },
 });
@@ -29,8 +32,8 @@ window.SwaggerUIBundle({
 const parts = { ".information-container": "About", ".scheme-container": "Sign in with a key", ".filter": "Filter" };
 new MutationObserver(() => {
   for (const [part, name] of Object.entries(parts)) {
-    const section = place.querySelector(part)?.closest("section") ?? place.querySelector(`${part} section`);
+    const section = find(part, docs)?.closest("section") ?? find(`${part} section`, docs);
     if (section && !section.hasAttribute("aria-label")) section.setAttribute("aria-label", name);
   }
-  for (const heading of place.querySelectorAll("h3.opblock-tag")) heading.setAttribute("aria-level", "2");
-}).observe(place, { childList: true, subtree: true });
+  for (const heading of all("h3.opblock-tag", docs)) heading.setAttribute("aria-level", "2");
+}).observe(docs, { childList: true, subtree: true });

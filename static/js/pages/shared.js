@@ -1,9 +1,13 @@
 // The page of a shared chat: code and formulas. It is read and not written.
 import { codeActions } from "../chat/markdown/code.js";
 import * as markdown from "../chat/markdown/render.js";
+import { byId, closest } from "../common/dom.js";
 
-markdown.decorate(document.getElementById("content"));
+/** @type {Record<string, (button: HTMLElement) => unknown>} */
+const actions = codeActions;
+
+markdown.decorate(byId("content"));
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-action]");
-  codeActions[button?.dataset.action]?.(button);
+  const button = closest(event, "[data-action]");
+  if (button) actions[button.dataset.action ?? ""]?.(button);
 });

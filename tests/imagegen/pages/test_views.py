@@ -285,4 +285,4 @@ def test_in_a_conversation_the_full_view_offers_the_edit_and_no_gallery_actions(
     assert 'data-action="edit-shown"' in shown
     assert f'href="/images/{before.pk}"' in shown
     assert 'data-action="delete-picture"' not in shown
-    assert 'id="wish"' not in shown
+    assert 'id="image-request"' not in shown

@@ -1,6 +1,9 @@
 // Bold and italics beside Chinese, Japanese and Korean characters: the rule of chat/markdown/emphasis.py, which names its
 // source. (The author's plugin for markdown-it imports another package by name, which needs a build step.)
 
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").default} MarkdownIt */
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").InlineState} InlineState */
+
 const CJK = new RegExp(
   "^[\\u1100-\\u11ff\\u20a9\\u2329-\\u232a\\u2630-\\u2637\\u268a-\\u268f\\u2e80-\\u2e99\\u2e9b-\\u2ef3\\u2f00-\\u2fd5\\u2ff0-\\u303e" +
     "\\u3041-\\u3096\\u3099-\\u30ff\\u3105-\\u312f\\u3131-\\u318e\\u3190-\\u31e5\\u31ef-\\u321e\\u3220-\\u3247\\u3250-\\ua48c" +
@@ -18,22 +21,35 @@ const SELECTOR = /^[\ufe00-\ufe0e]/; // variants of other characters; the last o
 const FULLWIDTH = "\ufe01"; // this selector makes these quotation marks Chinese
 const QUOTES = "\u2018\u2019\u201c\u201d";
 
+/** @param {MarkdownIt} md */
 export function setUp(md) {
   md.inline.State = class extends md.inline.State {
+    /**
+     * @param {number} start
+     * @param {boolean} canSplitWord
+     */
     scanDelims(start, canSplitWord) {
       return scan(md, this, start, canSplitWord);
     }
   };
 }
 
+/**
+ * @param {MarkdownIt} md
+ * @param {InlineState} state
+ * @param {number} start
+ * @param {boolean} canSplitWord
+ */
 function scan(md, { src: text, posMax }, start, canSplitWord) {
   const { isWhiteSpace, isMdAsciiPunct, isPunctChar } = md.utils;
-  const isSpace = (character) => isWhiteSpace(character.codePointAt(0));
-  const isPunctuation = (character) => isMdAsciiPunct(character.codePointAt(0)) || isPunctChar(character);
+  /** @param {string} character */
+  const isSpace = (character) => isWhiteSpace(codeOf(character));
+  /** @param {string} character */
+  const isPunctuation = (character) => isMdAsciiPunct(codeOf(character)) || isPunctChar(character);
   let end = start;
   while (end < posMax && text[end] === text[start]) end += 1;
   const before = characterBefore(text, start);
-  const after = end < posMax ? String.fromCodePoint(text.codePointAt(end)) : " ";
+  const after = end < posMax ? String.fromCodePoint(codeOf(text, end)) : " ";
   let main = before; // the character itself where a selector of its variant stands behind it
   if (SELECTOR.test(before)) {
     const second = characterBefore(text, start - 1);
@@ -51,12 +67,22 @@ function scan(md, { src: text, posMax }, start, canSplitWord) {
   return { can_open, can_close, length };
 }
 
+const codeOf = (/** @type {string} */ text, position = 0) => text.codePointAt(position) ?? 0;
+
+/**
+ * @param {string} main
+ * @param {string} before
+ */
 const endsCjk = (main, before) =>
   CJK.test(main) || IDEOGRAPHIC_SELECTOR.test(before) || (before === FULLWIDTH && QUOTES.includes(main));
 
-/** The character that ends at `position`, which may have two code units; a space where the text begins. */
+/**
+ * The character that ends at `position`, which may have two code units; a space where the text begins.
+ * @param {string} text
+ * @param {number} position
+ */
 function characterBefore(text, position) {
   if (position <= 0) return " ";
-  const pair = position > 1 ? text.codePointAt(position - 2) : 0;
+  const pair = position > 1 ? codeOf(text, position - 2) : 0;
   return pair > 0xffff ? String.fromCodePoint(pair) : text[position - 1];
 }

@@ -2,21 +2,31 @@
 // chat/markdown/formulas.py: code wins, a dollar sign between words or numbers is a dollar sign, and each text is searched
 // once for closing marks.
 
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").InlineState} InlineState */
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").BlockState} BlockState */
+
+/** @type {[opening: string, closing: string, alone: boolean][]} */
 const INLINE = [
   ["$$", "$$", true],
   ["$", "$", false],
   ["\\[", "\\]", true],
   ["\\(", "\\)", false],
 ];
+/** @type {Record<string, string>} */
 const BLOCKS = { $$: "$$", "\\[": "\\]" };
 const WORD = /^\w/;
 const AFTER_CLOSING = /(?:st|nd|rd|th|s)(?!\w)|(?!\w)/y; // `the $n$th` is a formula, `$5 and x$y` is none
 const AMOUNT = /^\d[\d.,]*\s(?=[^\\^_{}=+*/<>|]*$)[\s\S]*?(?<!\w)[a-z]{2}/i; // `$5 and 6$`
 
+/**
+ * @param {InlineState} state
+ * @param {boolean} silent
+ */
 export function inlineRule(state, silent) {
   const { src: text, pos: start } = state;
-  const [opening, closing, alone] = INLINE.find(([mark]) => text.startsWith(mark, start)) ?? [];
-  if (!opening) return false;
+  const marks = INLINE.find(([mark]) => text.startsWith(mark, start));
+  if (!marks) return false;
+  const [opening, closing, alone] = marks;
   const begin = start + opening.length;
   if (opening === "$" && !opens(text, start)) return false;
   state.formulaMarks ??= inlineMarks(text);
@@ -29,30 +39,44 @@ export function inlineRule(state, silent) {
   return true;
 }
 
-/** A single dollar sign opens a formula neither after a word nor before a space. */
+/**
+ * A single dollar sign opens a formula neither after a word nor before a space.
+ * @param {string} text
+ * @param {number} start
+ */
 function opens(text, start) {
   const before = text[start - 1] ?? "";
   return before !== "\\" && !WORD.test(before) && /^\S/.test(text[start + 1] ?? "");
 }
 
-/** A single dollar sign closes a formula neither after a space nor before a word or number. */
+/**
+ * A single dollar sign closes a formula neither after a space nor before a word or number.
+ * @param {string} text
+ * @param {string} content
+ * @param {number} end
+ */
 function closes(text, content, end) {
   AFTER_CLOSING.lastIndex = end + 1;
-  return /\S$/.test(content.at(-1)) && AFTER_CLOSING.test(text) && !AMOUNT.test(content);
+  return /\S$/.test(content) && AFTER_CLOSING.test(text) && !AMOUNT.test(content);
 }
 
-/** Where the closing marks and the code of a text stand: sorted positions. */
+/**
+ * Where the closing marks and the code of a text stand: sorted positions.
+ * @param {string} text
+ */
 function inlineMarks(text) {
+  /** @type {Record<string, number[]>} */
   const marks = { $$: [], $: [], "\\]": [], "\\)": [], code: [] };
+  /** @type {Record<number, number[]>} */
   const runs = {};
-  for (const { 0: run, index } of text.matchAll(/`+/g)) {
+  for (const { 0: run, index } of text.matchAll(/\x60+/g)) {
     runs[run.length] ??= [];
     runs[run.length].push(index);
   }
-  const mark = /\\[\s\S]|`+|\$\$?/g;
+  const mark = /\\[\s\S]|\x60+|\$\$?/g;
   for (let found = mark.exec(text); found; found = mark.exec(text)) {
     const { 0: token, index } = found;
-    if (token[0] === "`") {
+    if (token[0] === "\x60") {
       const ends = runs[token.length] ?? [];
       const end = ends[atOrAfter(ends, mark.lastIndex)];
       if (end === undefined) continue; // a run without another one of its length is no code
@@ -66,13 +90,22 @@ function inlineMarks(text) {
   return marks;
 }
 
-/** The position of the next closing mark; none where code stands before it. */
+/**
+ * The position of the next closing mark; none where code stands before it.
+ * @param {Record<string, number[]>} marks
+ * @param {string} closing
+ * @param {number} start
+ */
 function nextMark(marks, closing, start) {
   const position = marks[closing][atOrAfter(marks[closing], start)];
   return marks.code[atOrAfter(marks.code, start)] < position ? undefined : position;
 }
 
-/** The index of the first of these sorted numbers that is not below `least`. */
+/**
+ * The index of the first of these sorted numbers that is not below `least`.
+ * @param {number[]} numbers
+ * @param {number} least
+ */
 function atOrAfter(numbers, least) {
   let [low, high] = [0, numbers.length];
   while (low < high) {
@@ -83,6 +116,12 @@ function atOrAfter(numbers, least) {
   return low;
 }
 
+/**
+ * @param {BlockState} state
+ * @param {number} start
+ * @param {number} end
+ * @param {boolean} silent
+ */
 export function blockRule(state, start, end, silent) {
   if (state.sCount[start] - state.blkIndent >= 4) return false;
   const first = lineOf(state, start);
@@ -92,7 +131,7 @@ export function blockRule(state, start, end, silent) {
   if (last === undefined) return false;
   const lines = [first.slice(2)];
   for (let row = start + 1; row <= last; row += 1) lines.push(lineOf(state, row));
-  const ending = lines.pop();
+  const ending = lines.pop() ?? "";
   if (ending.indexOf(closing) !== ending.length - 2) return false;
   const content = [...lines, ending.slice(0, -2)].join("\n").trim();
   if (!content) return false;
@@ -103,7 +142,13 @@ export function blockRule(state, start, end, silent) {
   return true;
 }
 
-/** The line that closes what `start` opens; none where the block ends or code begins before it. */
+/**
+ * The line that closes what `start` opens; none where the block ends or code begins before it.
+ * @param {BlockState} state
+ * @param {string} closing
+ * @param {number} start
+ * @param {number} end
+ */
 function lastLine(state, closing, start, end) {
   state.formulaMarks ??= blockMarks(state);
   const { lines, failed } = state.formulaMarks;
@@ -116,7 +161,7 @@ function lastLine(state, closing, start, end) {
   if (from <= start && start < to) return undefined;
   for (let row = start + 1; row <= last; row += 1) {
     const leaves = !state.isEmpty(row) && state.sCount[row] < state.blkIndent;
-    if (leaves || /^(?:```|~~~)/.test(lineOf(state, row))) {
+    if (leaves || /^(?:\x60{3}|~~~)/.test(lineOf(state, row))) {
       failed[search] = [start, row];
       return undefined;
     }
@@ -124,8 +169,12 @@ function lastLine(state, closing, start, end) {
   return last;
 }
 
-/** The numbers of the lines that hold each closing mark, and the lines between which a search has failed. */
+/**
+ * The numbers of the lines that hold each closing mark, and the lines between which a search has failed.
+ * @param {BlockState} state
+ */
 function blockMarks(state) {
+  /** @type {Record<string, number[]>} */
   const lines = { $$: [], "\\]": [] };
   for (let row = 0; row < state.bMarks.length - 1; row += 1) {
     const line = state.src.slice(state.bMarks[row], state.eMarks[row]);
@@ -134,4 +183,8 @@ function blockMarks(state) {
   return { lines, failed: {} };
 }
 
+/**
+ * @param {BlockState} state
+ * @param {number} row
+ */
 const lineOf = (state, row) => state.src.slice(state.bMarks[row] + state.tShift[row], state.eMarks[row]).trimEnd();

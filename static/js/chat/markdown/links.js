@@ -1,17 +1,23 @@
 // Addresses in running text: the rules of chat/markdown/links.py.
 
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").default} MarkdownIt */
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").InlineState} InlineState */
+
 const FULL_STOP = /[\u3000-\u303f\uff00-\uffef\u201c\u201d\u2018\u2019]/g;
 const LONGEST = 2000; // characters of an address; searches end there, or each could go to the end of the text
 const SCHEME = /(?:^|[^a-z0-9.+-])(https?|ftp)$/i;
 const LONGEST_SCHEME = "https".length;
 
-/** Addresses begin with a scheme, end at the punctuation of a Chinese sentence too, and have a greatest length. */
+/**
+ * Addresses begin with a scheme, end at the punctuation of a Chinese sentence too, and have a greatest length.
+ * @param {MarkdownIt} md
+ */
 export function setUp(md) {
   const { linkify } = md;
   linkify.set({ fuzzyLink: false, fuzzyEmail: false, fuzzyIP: false });
-  const [match, matchAtStart, testSchemaAt] = ["match", "matchAtStart", "testSchemaAt"].map((name) =>
-    linkify[name].bind(linkify),
-  );
+  const match = linkify.match.bind(linkify);
+  const matchAtStart = linkify.matchAtStart.bind(linkify);
+  const testSchemaAt = linkify.testSchemaAt.bind(linkify);
   linkify.match = (text) => match(text.replace(FULL_STOP, " "));
   linkify.matchAtStart = (text) => matchAtStart(text.slice(0, LONGEST + 1).replace(FULL_STOP, " "));
   linkify.testSchemaAt = (text, name, position) => {
@@ -24,7 +30,11 @@ export function setUp(md) {
   md.inline.ruler.at("linkify", rule);
 }
 
-/** markdown-it's rule, which searches all the text before `://` for a scheme, for those that there are. */
+/**
+ * markdown-it's rule, which searches all the text before `://` for a scheme, for those that there are.
+ * @param {InlineState} state
+ * @param {boolean} silent
+ */
 function rule(state, silent) {
   const { md, pos } = state;
   if (state.linkLevel > 0 || !state.src.startsWith("://", pos)) return false;

@@ -1,10 +1,17 @@
-// Markdown while it streams: the same engine and rules as chat/markdown/render.py, so that nothing jumps when the saved answer takes
-// over. A rule changed here is changed there; tests/browser compares the two.
+// Markdown while it streams: the same engine and rules as chat/markdown/render.py, so that nothing jumps when the saved
+// answer takes over. A rule changed here is changed there; tests/browser compares the two.
+import { all, byId } from "../../common/dom.js";
 import { colourCode, loadHighlighter } from "./code.js";
 import * as emphasis from "./emphasis.js";
 import * as formulas from "./formulas.js";
 import * as links from "./links.js";
 import { drawFormulas } from "./maths.js";
+
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").default} MarkdownIt */
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").Token} Token */
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").Environment} Environment */
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").CoreState} CoreState */
+/** @typedef {import("../../../vendor/markdown-it-15.0.3/markdown-it.js").RenderRule} RenderRule */
 
 const BARE_TAG = /^<\/?(?:br|del|ins|kbd|mark|sub|sup)\s*\/?>$/i;
 const OWN_PICTURE =
@@ -22,7 +29,9 @@ const CLEAN = {
   RETURN_DOM_FRAGMENT: true,
 };
 
+/** @type {Promise<void> | undefined} */
 let loading;
+/** @type {MarkdownIt | undefined} */
 let engine;
 
 /** Fetch the engine; pages that only show what is saved never need it. Until it is there (no network) text stays plain. */
@@ -42,32 +51,42 @@ async function load() {
   engine = build(MarkdownIt);
 }
 
-/** The whole text as one fragment. */
+/**
+ * The whole text as one fragment; only after `ready()`.
+ * @param {string} text
+ */
 export function toFragment(text) {
-  return DOMPurify.sanitize(engine.render(text), CLEAN);
+  return DOMPurify.sanitize(/** @type {MarkdownIt} */ (engine).render(text), CLEAN);
 }
 
-const drawn = new WeakMap();
+/** @type {WeakMap<HTMLElement, string[]>} */
+const drawn = new WeakMap(); // the keys of its blocks
 
-/** Show `text` in `element`, touching only the blocks that changed since the last time. */
+/**
+ * Show `text` in `element`, touching only the blocks that changed since the last time.
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
 export function draw(element, text) {
-  const plain = !engine || text.length > LONGEST;
-  element.toggleAttribute("data-plain", plain);
-  if (plain) {
+  const isPlain = !engine || text.length > LONGEST;
+  element.toggleAttribute("data-plain", isPlain);
+  if (!engine || isPlain) {
     drawn.delete(element);
     return element.replaceChildren(text);
   }
   if (!drawn.has(element)) element.replaceChildren();
+  /** @type {Environment} */
   const env = {};
   const blocks = split(engine.parse(text, env), text.split("\n"), env);
   const before = drawn.get(element) ?? [];
   let same = 0;
   while (same < before.length && same < blocks.length && before[same] === blocks[same].key) same += 1;
-  while (element.children.length > same) element.lastChild.remove();
+  while (element.children.length > same) element.lastChild?.remove();
   for (const { tokens } of blocks.slice(same)) {
     const html = engine.renderer.render(tokens, engine.options, env);
-    element.append(DOMPurify.sanitize(html, CLEAN).firstElementChild ?? document.createElement("p"));
-    decorate(element.lastElementChild);
+    const block = DOMPurify.sanitize(html, CLEAN).firstElementChild ?? document.createElement("p");
+    element.append(block);
+    decorate(/** @type {HTMLElement} */ (block));
   }
   drawn.set(
     element,
@@ -75,7 +94,12 @@ export function draw(element, text) {
   );
 }
 
-/** Top-level blocks, each with the text it came from: what was drawn from the same text need not be drawn again. */
+/**
+ * Top-level blocks, each with the text it came from: what was drawn from the same text need not be drawn again.
+ * @param {Token[]} tokens
+ * @param {string[]} lines
+ * @param {Environment} env
+ */
 function split(tokens, lines, env) {
   const known = JSON.stringify(env.references ?? {}); // `[a]: https://…` may stand below what it changes
   const blocks = [];
@@ -89,10 +113,13 @@ function split(tokens, lines, env) {
   return blocks;
 }
 
-/** Give code its buttons and colours and draw formulas, in what the server or we have rendered. */
+/**
+ * Give code its buttons and colours and draw formulas, in what the server or we have rendered.
+ * @param {HTMLElement} root
+ */
 export function decorate(root) {
-  for (const bar of root.querySelectorAll(".code-bar:not(:has(.code-buttons))")) {
-    bar.append(document.getElementById("code-template").content.cloneNode(true));
+  for (const bar of all(".code-bar:not(:has(.code-buttons))", root)) {
+    bar.append(byId("code-template", HTMLTemplateElement).content.cloneNode(true));
   }
   colourCode(root);
   drawFormulas(root);
@@ -100,8 +127,9 @@ export function decorate(root) {
 
 // --- The rules ---------------------------------------------------------------------------------------------------------
 
-function build(MarkdownIt) {
-  const md = new MarkdownIt({ html: true, breaks: true, linkify: true, maxNesting: 20 });
+/** @param {typeof import("../../../vendor/markdown-it-15.0.3/markdown-it.js").default} Engine */
+function build(Engine) {
+  const md = new Engine({ html: true, breaks: true, linkify: true, maxNesting: 20 });
   md.disable("html_block");
   links.setUp(md);
   emphasis.setUp(md);
@@ -113,45 +141,61 @@ function build(MarkdownIt) {
   return md;
 }
 
+/** @param {CoreState} state */
 function arrange(state) {
+  /** @type {number[]} */
   const levels = [];
   state.tokens.forEach((token, index) => {
     if (token.type === "heading_open") {
       const level = Number(token.tag[1]);
-      while (levels.at(-1) >= level) levels.pop();
+      while ((levels.at(-1) ?? 0) >= level) levels.pop();
       levels.push(level);
       token.tag = state.tokens[index + 2].tag = `h${Math.min(2 + levels.length, 6)}`;
     } else if (token.type === "th_open" || token.type === "td_open") {
       const side = token.attrGet("style")?.match(/^text-align:(left|center|right)/)?.[1];
       token.attrs = side ? [["class", `align-${side}`]] : null;
     } else if (token.type === "inline" && state.tokens[index - 2]?.type === "list_item_open") {
-      markTask(state, state.tokens[index - 2], token.children);
+      markTask(state, state.tokens[index - 2], token.children ?? []);
     }
   });
 }
 
+/**
+ * @param {CoreState} state
+ * @param {Token} item
+ * @param {Token[]} children
+ */
 function markTask(state, item, children) {
-  const found = children[0]?.type === "text" && children[0].content.match(TASK);
-  if (!found) return;
+  const task = children[0]?.type === "text" && children[0].content.match(TASK);
+  if (!task) return;
   item.attrSet("class", "task");
   children[0].content = children[0].content.slice(4);
   const box = new state.Token("task_box", "", 0);
-  box.meta = { done: found[1] !== " " };
+  box.meta = { done: task[1] !== " " };
   children.unshift(box);
 }
 
+/**
+ * @param {MarkdownIt} md
+ * @returns {Record<string, RenderRule>}
+ */
 function rules(md) {
   const { escapeHtml } = md.utils;
+  /** @param {[string, string][]} attrs */
   const link = (attrs) => {
     const shown = attrs.filter(([, value]) => value).map(([name, value]) => ` ${name}="${escapeHtml(value)}"`);
     return `<a${shown.join("")} target="_blank" rel="noopener noreferrer">`;
   };
+  /**
+   * @param {string} text
+   * @param {string} language
+   */
   const code = (text, language) =>
     `<div class="code"><div class="code-bar"><span class="code-language">${escapeHtml(language)}</span></div>` +
     `<pre tabindex="0"><code>${escapeHtml(text)}</code></pre></div>\n`;
   return {
     task_box: (tokens, index) =>
-      tokens[index].meta.done ? '<span class="task-box done">☑</span> ' : '<span class="task-box">☐</span> ',
+      tokens[index].meta?.done ? '<span class="task-box done">☑</span> ' : '<span class="task-box">☐</span> ',
     formula(tokens, index) {
       const { hidden, block, content } = tokens[index];
       const tag = hidden ? "div" : "span";
@@ -161,7 +205,7 @@ function rules(md) {
     code_block: (tokens, index) => code(tokens[index].content, ""),
     table_open: () => '<div class="table" tabindex="0"><table>\n',
     table_close: () => "</table></div>\n",
-    link_open: (tokens, index) => link(tokens[index].attrs),
+    link_open: (tokens, index) => link(tokens[index].attrs ?? []),
     html_inline(tokens, index) {
       const { content } = tokens[index];
       return BARE_TAG.test(content) ? content : escapeHtml(content);
@@ -170,10 +214,11 @@ function rules(md) {
       const source = tokens[index].attrGet("src") ?? "";
       const alt = escapeHtml(renderer.renderInlineAsText(tokens[index].children ?? [], options, env));
       if (OWN_PICTURE.test(source)) return `<img src="${escapeHtml(source)}" alt="${alt}" loading="lazy">`;
-      return `${link([
+      const opening = link([
         ["href", source],
         ["class", "image-link"],
-      ])}${alt || escapeHtml(source)}</a>`;
+      ]);
+      return `${opening}${alt || escapeHtml(source)}</a>`;
     },
   };
 }
