@@ -122,7 +122,7 @@ def picture_texts() -> SafeString:
         "masked": _("Change the mask"),
         "mask": _("Paint a mask"),
         "describe": _("Describe the picture you have in mind"),
-        "describeEdit": _("Say what should change"),
+        "describeEdit": _("Describe what should change"),
         **_view_texts(),
     }
     return json_script(texts, "texts")

@@ -203,7 +203,7 @@ def test_edit_this_sends_that_picture_and_a_mask_that_is_white_where_one_painted
     expect(chat.chip).to_have_attribute("aria-pressed", "false")
 
     chat.edit(0)
-    expect(chat.field).to_have_attribute("placeholder", "Say what should change")
+    expect(chat.field).to_have_attribute("placeholder", "Describe what should change")
     chat.paint()
     chat.ask("A sail")
     expect(chat.edited).to_have_count(0)

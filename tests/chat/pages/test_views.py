@@ -275,7 +275,7 @@ def test_a_search_finds_titles_and_messages_and_shows_where(client_of, alice):
     assert "Something else" not in html
     assert "Something else" in client_of(alice).get("/sidebar", {"q": "ELSE"}, headers=PART).content.decode()
     nothing = client_of(alice).get("/sidebar", {"q": "<nothing>"}, headers=PART).content.decode()
-    assert "No chat has these words." in nothing
+    assert "No chat contains these words." in nothing
 
 
 # --- The models -------------------------------------------------------------------------------------------------------

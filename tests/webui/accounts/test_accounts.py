@@ -168,7 +168,7 @@ def test_a_set_password_link_signs_in_and_works_once(client, alice):
     assert choose_password(client, link).status_code == 302
     assert client.session["_auth_user_id"] == str(alice.pk)
     client.logout()
-    assert "This link has ended" in client.get(link, follow=True).content.decode()
+    assert "This link has expired" in client.get(link, follow=True).content.decode()
 
 
 def test_a_set_password_link_that_is_used_at_once_works_once(site, alice, settings):

@@ -198,7 +198,7 @@ def test_an_account_is_of_no_use_until_its_address_is_proved(client, with_mail):
     assert client.get("/settings/keys").status_code == 302
     answer = client.post("/accounts/login/", {"login": ADDRESS, "password": PASSWORD})
     assert answer["Location"] == "/accounts/confirm-email/"
-    assert "Look into your mail" in client.get("/accounts/confirm-email/").content.decode()
+    assert "Check your email" in client.get("/accounts/confirm-email/").content.decode()
     assert client.get("/settings/keys").status_code == 302
 
 
@@ -211,7 +211,7 @@ def test_the_link_in_the_mail_proves_the_address(client, with_mail):
     assert client.post(link).status_code == 302
     client.post("/accounts/login/", {"login": ADDRESS, "password": PASSWORD})
     assert client.get("/settings/keys").status_code == 200
-    assert "This link has ended" in client.get(link).content.decode()
+    assert "This link has expired" in client.get(link).content.decode()
 
 
 @pytest.mark.django_db

@@ -112,7 +112,7 @@ def test_a_form_without_its_token_is_refused_in_our_look(db, alice):
     client.force_login(alice)
     answer = client.post("/settings", {"name": "x"})
     assert answer.status_code == 403
-    assert "The page was too old" in answer.content.decode()
+    assert "This page has expired" in answer.content.decode()
 
 
 def test_pages_are_compressed_and_streams_and_data_are_not(client):
