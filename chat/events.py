@@ -15,6 +15,7 @@ import orjson
 from channels.layers import get_channel_layer
 
 from chat import loop
+from providers.process import waiting
 
 logger = logging.getLogger(__name__)
 SEND_SECONDS = 5.0  # a channel layer that hangs costs an event, never a reply
@@ -108,6 +109,11 @@ def pack(*, type: EventType, data: Any, chat_id: object = "", message_id: object
         "data": {"type": type, "data": data},
     }
     return orjson.dumps(envelope, default=str).decode()
+
+
+async def pack_large(size: int, type: EventType, data: Any, **about: Any) -> str:
+    """The same for data with so many characters of text: in a thread where that would keep the loop busy."""
+    return await waiting.off_loop(size, pack, type=type, data=data, **about)
 
 
 def plain(data: Any) -> Any:

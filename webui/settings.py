@@ -355,6 +355,7 @@ CHAT_TOOLS: list[str] = [
     "imagegen.conversation.tools.EditImage",
     "chat.memory.tools.Remember",
 ]
+CHAT_ANSWER_MAX_CHARACTERS = env.whole("CHAT_ANSWER_MAX_CHARACTERS", 2_000_000)  # of one answer with its reasoning
 FILE_MAX_BYTES = env.whole("FILE_MAX_BYTES", 50 * 1024 * 1024)  # of one file
 FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files together; 0 = no limit
 TEMPORARY_FILE_HOURS = env.whole("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from django.utils.translation import gettext as _
 
+from providers.errors import ProviderError
+
+MAX_CALLS = 128  # of one message
+MAX_SIZE = 2**20  # characters of all calls of a message, and of the reasoning that goes back with them
+MAX_NAME = 200  # characters
 KNOWN = ("index", "id", "type", "function")
 # Reasoning before the calls, which some servers require to be sent back with them.
 ECHOED = ("reasoning_content", "reasoning_details")
@@ -22,11 +28,15 @@ class Call:
     """One call. `more` are members of the server's own, such as signatures, which are sent back unchanged."""
 
     name: str = ""
-    arguments: str = ""
     id: str = ""
     index: object = None
     legacy: bool = False
     more: dict[str, Any] = field(default_factory=dict)
+    parts: list[str] = field(default_factory=list)  # of the arguments, as they came
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.parts)
 
     def as_openai(self) -> dict[str, Any]:
         return {**self.more, "id": self.id, "type": "function", "function": self.function()}
@@ -40,9 +50,11 @@ class CallReader:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
-        self._echo: dict[str, Any] = {}
+        self._echo: dict[str, list[Any]] = {}  # the values as they came
+        self._echo_size = self._size = 0  # characters of the echo, and of the calls
 
     def take(self, delta: Mapping[str, Any]) -> None:
+        """Raises ProviderError (`answer_too_long`) beyond `MAX_SIZE` and `MAX_CALLS`."""
         for name in ECHOED:
             if value := delta.get(name):
                 self._remember(name, value)
@@ -53,11 +65,12 @@ class CallReader:
         legacy = delta.get("function_call")
         if isinstance(legacy, dict):
             call = next((call for call in self.calls if call.legacy), None) or self._new(Call(legacy=True))
-            _add(call, legacy)
+            self._add(call, legacy)
 
     def message(self, content: str) -> dict[str, Any]:
         """The assistant's message with the calls, which stands before their results."""
-        message: dict[str, Any] = {"role": "assistant", "content": content or None, **self._echo}
+        echo = {name: _joined(values) for name, values in self._echo.items()}
+        message: dict[str, Any] = {"role": "assistant", "content": content or None, **echo}
         if self.calls and self.calls[0].legacy:
             return {**message, "function_call": self.calls[0].function()}
         return {**message, "tool_calls": [call.as_openai() for call in self.calls]}
@@ -65,14 +78,19 @@ class CallReader:
     def _take_part(self, part: dict[str, Any]) -> None:
         function = part.get("function") or part.get("custom")
         function = function if isinstance(function, dict) else {}
-        given_id = part["id"] if isinstance(part.get("id"), str) else ""
+        given_id = part["id"][:MAX_NAME] if isinstance(part.get("id"), str) else ""
         index, name = part.get("index"), function.get("name")
+        if not isinstance(index, int | str):
+            index = None
         call = self._begun(index, given_id, has_name=bool(name))
         if call is None:
             call = self._new(Call(id=given_id, index=index))
         call.id = call.id or given_id
-        call.more |= {key: value for key, value in part.items() if key not in KNOWN and value is not None}
-        _add(call, function)
+        more = {key: value for key, value in part.items() if key not in KNOWN and value is not None}
+        if more:
+            self._count(more)
+            call.more |= more
+        self._add(call, function)
 
     def _begun(self, index: object, given_id: str, *, has_name: bool) -> Call | None:
         """The call that a fragment continues; None for the first fragment of a new call."""
@@ -88,6 +106,8 @@ class CallReader:
 
     def _new(self, call: Call) -> Call:
         self.calls.append(call)
+        if len(self.calls) > MAX_CALLS:
+            raise _too_long()
         return call
 
     def end(self) -> list[Call]:
@@ -99,19 +119,47 @@ class CallReader:
             seen.add(call.id)
         return self.calls
 
+    def _add(self, call: Call, function: Mapping[str, Any]) -> None:
+        if not call.name and isinstance(function.get("name"), str):
+            call.name = function["name"][:MAX_NAME]
+        arguments = function.get("arguments")
+        if isinstance(arguments, str):
+            call.parts.append(arguments)
+        elif arguments is not None:
+            call.parts = [json.dumps(arguments, ensure_ascii=False)]
+        if arguments:
+            self._count(arguments)
+
+    def _count(self, value: Any) -> None:
+        self._size += _size_of(value)
+        if self._size > MAX_SIZE:
+            raise _too_long()
+
     def _remember(self, name: str, value: Any) -> None:
-        before = self._echo.get(name)
-        self._echo[name] = before + value if before is not None and type(before) is type(value) else value
+        """Beyond `MAX_SIZE` nothing is sent back: the calls themselves are more important."""
+        self._echo_size += _size_of(value)
+        if self._echo_size > MAX_SIZE:
+            self._echo.clear()
+        else:
+            self._echo.setdefault(name, []).append(value)
 
 
-def _add(call: Call, function: Mapping[str, Any]) -> None:
-    if not call.name and isinstance(function.get("name"), str):
-        call.name = function["name"]
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        call.arguments += arguments
-    elif arguments is not None:
-        call.arguments = json.dumps(arguments, ensure_ascii=False)
+def _size_of(value: Any) -> int:
+    return len(value) if isinstance(value, str) else len(json.dumps(value))
+
+
+def _joined(values: list[Any]) -> Any:
+    """The value that the fragments make: of texts and lists all, of others the last."""
+    same = [value for value in values if type(value) is type(values[-1])]
+    if isinstance(values[-1], str):
+        return "".join(same)
+    if isinstance(values[-1], list):
+        return [item for value in same for item in value]
+    return values[-1]
+
+
+def _too_long() -> ProviderError:
+    return ProviderError(_("The model called tools with more than is accepted."), code="answer_too_long")
 
 
 def calls_in(message: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -125,7 +173,7 @@ def calls_in(message: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 def arguments_in(text: str) -> dict[str, Any] | None:
     """The arguments as an object, without members that are null; None when they are no object."""
     value: Any = text
-    for _ in range(2):  # some models write JSON into a JSON string
+    for _attempt in range(2):  # some models write JSON into a JSON string
         if isinstance(value, str):
             try:
                 value = orjson.loads(value.strip() or "{}")

@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import orjson
 
 LONGEST = 20_000  # characters from the end that are searched: the JSON that we ask for is short
+MOST_STARTS = 200  # opening brackets that are tried, from the end
 _THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _DECODER = json.JSONDecoder(strict=False)  # models put line breaks into texts
 
@@ -25,9 +27,8 @@ def objects(text: str) -> Iterator[dict[str, Any]]:
 def values(text: str) -> Iterator[Any]:
     """Every balanced JSON object and list in a text, the last first."""
     text = _THINKING.sub("", text)[-LONGEST:]
-    for start in range(len(text) - 1, -1, -1):
-        if text[start] not in "{[":
-            continue
+    starts = (start for start in range(len(text) - 1, -1, -1) if text[start] in "{[")
+    for start in islice(starts, MOST_STARTS):
         try:
             value, _end = _DECODER.raw_decode(text, start)
             orjson.dumps(value)  # raises for half a surrogate pair, which no database stores

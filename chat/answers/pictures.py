@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 
 SMALLEST = 1024  # characters of a data URL that is taken out
 LONGEST_END = 600  # characters after the data: `>`, a title, `)`
-_START = re.compile(r"!\[([^\]\n]{0,1000})\]\(\s{0,3}<?(data:image/[\w.+-]{1,60}(?:;[\w=-]{1,60}){0,5};base64,)")
-_BEGUN = re.compile(r"!(?:\[[^\]\n]{0,1000}(?:\](?:\((?:\s{0,3}<?([^\s)<]{0,200}))?)?)?)?")
+# An alternative text that holds the beginning of another picture is none: each place is looked at once.
+_ALT = r"(?:(?!!\[)[^\]\n]){0,1000}"
+_START = re.compile(rf"!\[({_ALT})\]\(\s{{0,3}}<?(data:image/[\w.+-]{{1,60}}(?:;[\w=-]{{1,60}}){{0,5}};base64,)")
+_BEGUN = re.compile(rf"!(?:\[{_ALT}(?:\](?:\((?:\s{{0,3}}<?([^\s)<]{{0,200}}))?)?)?)?")
+LONGEST_BEGINNING = 1300  # characters that `_BEGUN` matches at most
 _NO_DATA = re.compile(r"[^A-Za-z0-9+/=_-]")
 _END = re.compile(r"""\s{0,3}>?(?:\s+(?:"[^"\n]{0,500}"|'[^'\n]{0,500}'))?\s{0,3}\)""")
+_MARK = re.compile(r"!(?=\[|$)")
 _SCHEME = "data:image/"
 
 
@@ -59,7 +63,8 @@ class InlineSplitter:
             self._opening, self._alt = match[0], match[1]
             self._data, self.size = [match[2]], len(match[2])
             return text
-        at = next((at for at in _starts(self._held) if _may_begin(self._held[at:])), len(self._held))
+        starts = _starts(self._held, max(0, len(self._held) - LONGEST_BEGINNING))
+        at = next((at for at in starts if _may_begin(self._held[at:])), len(self._held))
         text, self._held = self._held[:at], self._held[at:]
         return text or None
 
@@ -97,9 +102,9 @@ class InlineSplitter:
         return text
 
 
-def _starts(text: str) -> list[int]:
-    """The indexes at which a picture may begin, in order."""
-    return [match.start() for match in re.finditer(r"!(?=\[|$)", text)]
+def _starts(text: str, first: int) -> list[int]:
+    """The indexes from `first` on at which a picture may begin, in order."""
+    return [match.start() for match in _MARK.finditer(text, first)]
 
 
 def _may_begin(text: str) -> bool:

@@ -9,9 +9,11 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from chat.answers import responses
@@ -21,15 +23,19 @@ from chat.answers.reasoning import ThinkSplitter
 from providers import json_bodies
 from providers.errors import ContentRefused, GatewayError, ProviderError
 from providers.json_bodies import whole_characters
-from providers.upstream import sse
-from providers.upstream.error_bodies import provider_words
+from providers.process import waiting
+from providers.upstream import error_bodies, sse
 
 # Every other word is a provider's own for a failure: docs/upstreams/openai.md, “Chat stream”.
 ORDINARY_ENDS = ("stop", "length", "tool_calls", "function_call")
 MAX_UNREADABLE = 10  # lines in a row
 DRAIN_SECONDS = 2.0  # how long a server may take to end the body after [DONE]
-MAX_CHARACTERS = 10_000_000  # of an answer: some models repeat themselves without end
-MAX_PICTURE = 150_000_000  # characters of one picture in the text
+MAX_FRAMES = 500_000  # of an answer: some servers send empty ones without end
+MAX_PICTURES = 20  # of an answer; further ones are left out
+MAX_PICTURE = 2 * sse.LONGEST_WITH_PICTURES  # characters of one picture in the text, over many frames
+MAX_BODY = 2 * sse.LONGEST_WITH_PICTURES  # bytes of an answer in one piece, which may hold several pictures
+MAX_USAGE = 4_000  # bytes of a usage object; of a longer one only the plain numbers are kept
+LONGEST_PIECE = 2**15  # characters; a longer text comes in several pieces, each of which is sent as an event
 WORDS = 2000  # characters of a provider's own words that are kept
 
 logger = logging.getLogger(__name__)
@@ -54,36 +60,78 @@ class Piece:
 
 
 async def read(
-    chunks: AsyncGenerator[bytes, None], *, may_call: bool = False, may_be_silent: bool = False
+    chunks: AsyncGenerator[bytes, None],
+    *,
+    may_call: bool = False,
+    may_be_silent: bool = False,
+    room: int | None = None,
 ) -> AsyncGenerator[Piece, None]:
     """The pieces of a successful (2xx) answer, whatever its content type says.
 
     The body is read to its end, also after `[DONE]`: only then its connection can be reused. With `may_call` tools were
-    offered, with `may_be_silent` an empty answer is accepted.
+    offered, with `may_be_silent` an empty answer is accepted. `room` is how many characters of text are taken, without
+    it `CHAT_ANSWER_MAX_CHARACTERS`; there the answer ends with an error. What is large is parsed in a thread.
     """
-    answer = AnswerReader(may_call=may_call, may_be_silent=may_be_silent)
+    room = settings.CHAT_ANSWER_MAX_CHARACTERS if room is None else room
+    answer = AnswerReader(may_call=may_call, may_be_silent=may_be_silent, room=room)
     beginning = b""
     async for chunk in chunks:
-        beginning += chunk
-        if beginning.strip() and not json_bodies.BYTE_ORDER_MARK.startswith(beginning):
+        beginning = (beginning + chunk).lstrip()
+        if beginning and not json_bodies.BYTE_ORDER_MARK.startswith(beginning):
             break
     start = beginning.removeprefix(json_bodies.BYTE_ORDER_MARK).lstrip()
     if start[:1] in (b"{", b"[", b"<"):
-        body = start + b"".join([chunk async for chunk in chunks])
-        for piece in answer.take_body(body):
+        body = await _whole(start, chunks)
+        for piece in await _drawn(len(body), answer.take_body(body)):
             yield piece
     else:
-        frames = sse.frames(_joined(beginning, chunks))
+        frames = sse.frames(_joined(beginning, chunks), longest=sse.LONGEST_WITH_PICTURES)
         async for frame in frames:
             if frame.is_done:
                 await _drain(frames)
                 break
-            for piece in answer.take(frame.data, event=frame.event):
+            if frame.size > waiting.LARGE:
+                pieces = await _drawn(frame.size, answer.take_frame(frame))
+            else:
+                pieces = answer.take(frame.data, event=frame.event)
+            for piece in pieces:
                 yield piece
         if not answer.frames and start[:1] not in (b"", b":"):  # neither frames nor comments: a message of a proxy
-            raise _not_an_answer(start.decode(errors="replace"))
-    for piece in answer.end():
+            raise _not_an_answer(start[: error_bodies.MAX_PLAIN].decode(errors="replace"))
+    for piece in await _drawn(answer.held, answer.end()):
         yield piece
+
+
+async def _whole(start: bytes, chunks: AsyncIterator[bytes]) -> bytes:
+    pieces, size = [start], len(start)
+    async for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise too_long()
+    return await waiting.off_loop(size, b"".join, pieces)
+
+
+async def _drawn(size: int, pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """The same pieces, drawn in a thread where they are made of many bytes."""
+    return pieces if size <= waiting.LARGE else iter(await waiting.in_own_thread(_Drawn, pieces))
+
+
+class _Drawn:
+    """Pieces, and the error that they end with."""
+
+    def __init__(self, pieces: Iterator[Piece]) -> None:
+        self._pieces: list[Piece] = []
+        self._error: GatewayError | None = None
+        try:
+            self._pieces.extend(pieces)
+        except GatewayError as error:
+            self._error = error
+
+    def __iter__(self) -> Iterator[Piece]:
+        yield from self._pieces
+        if self._error is not None:
+            raise self._error
 
 
 async def _drain(frames: AsyncIterator[sse.Frame]) -> None:
@@ -107,9 +155,11 @@ class AnswerReader:
 
     may_call: bool = False
     may_be_silent: bool = False
+    room: int = 2_000_000  # characters of text
     finish_reason: str = ""
     frames: int = 0
     characters: int = 0
+    pictures: int = 0
     has_content: bool = False
     unreadable: int = 0  # lines in a row that are no JSON
     _passed_over: str = ""  # the last of them
@@ -120,8 +170,17 @@ class AnswerReader:
     _splitter: ThinkSplitter = field(default_factory=ThinkSplitter)
     _inline: InlineSplitter = field(default_factory=InlineSplitter)
 
+    @property
+    def held(self) -> int:
+        """Characters that the end of the answer has to go through."""
+        return self.characters + self._inline.size
+
+    def take_frame(self, frame: sse.Frame) -> Iterator[Piece]:
+        """One frame of a stream, decoded when the first piece is asked for."""
+        yield from self.take(frame.data, event=frame.event)
+
     def take(self, data: str, *, event: str = "") -> Iterator[Piece]:
-        """One frame of a stream."""
+        """The data of one frame of a stream."""
         if not data.strip():
             return
         if event != "error" and not data.lstrip().startswith(("{", "[", "<", '"')):
@@ -143,6 +202,8 @@ class AnswerReader:
 
     def _take(self, frame: Any, *, is_error: bool = False) -> Iterator[Piece]:
         self.frames += 1
+        if self.frames > MAX_FRAMES:
+            raise too_long()
         if not isinstance(frame, dict):
             raise _not_an_answer(str(frame))
         frame = responses.as_chat(frame) or frame
@@ -150,7 +211,7 @@ class AnswerReader:
             raise _provider_error(frame)
         usage = frame.get("usage")
         if isinstance(usage, dict):
-            yield Piece(usage=usage)
+            yield Piece(usage=_bounded(usage))
         for choice in frame.get("choices") or ():
             if isinstance(choice, dict) and not choice.get("index"):  # we ask for one choice
                 yield from self._take_choice(choice)
@@ -171,7 +232,8 @@ class AnswerReader:
             or _text_of(delta.get("reasoning"))
             or _details_of(delta.get("reasoning_details"))
         )
-        images += _images_of(delta.get("images"))
+        images = (images + _images_of(delta.get("images")))[: MAX_PICTURES - self.pictures]
+        self.pictures += len(images)
         self._calls.take(delta)
         self.finish_reason = _text_of(choice.get("finish_reason")) or self.finish_reason
         answer, thinking = self._splitter.feed(self._whole(content))
@@ -195,22 +257,28 @@ class AnswerReader:
         for part in self._inline.feed(content):
             if isinstance(part, Inline):
                 self.has_content = True
-                yield Piece(inline=part)
+                self.pictures += 1
+                if self.pictures <= MAX_PICTURES:
+                    yield Piece(inline=part)
             else:
                 yield from self._piece(part)
         if self._inline.size > MAX_PICTURE:
-            raise ProviderError(_("The answer became too long and was stopped."), code="answer_too_long")
+            raise too_long()
 
     def _piece(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
-        if not content and not reasoning and not images:
-            return
+        """The text as far as there is room for it, a long one in several pieces."""
+        left = self.room - self.characters
         self.characters += len(content) + len(reasoning)
+        reasoning = reasoning[:left]
+        content = content[: left - len(reasoning)]
         self.has_content = self.has_content or bool(content.strip() or images)
         if self.may_call:
             self._text.append(content)
-        yield Piece(content=content, reasoning=reasoning, images=images)
-        if self.characters > MAX_CHARACTERS:
-            raise ProviderError(_("The answer became too long and was stopped."), code="answer_too_long")
+        while content or reasoning or images:
+            yield Piece(content=content[:LONGEST_PIECE], reasoning=reasoning[:LONGEST_PIECE], images=images)
+            content, reasoning, images = content[LONGEST_PIECE:], reasoning[LONGEST_PIECE:], ()
+        if self.characters > self.room:
+            raise too_long()
 
     def end(self) -> Iterator[Piece]:
         """The last pieces; then an error is raised if this was no answer."""
@@ -259,6 +327,21 @@ class AnswerReader:
         return ProviderError(_("The model sent an empty answer."), code="empty_answer", retryable=True)
 
 
+def too_long() -> ProviderError:
+    """The error of an answer that is longer than it may be."""
+    return ProviderError(
+        _("The answer became too long and was stopped. What came until then is kept."), code="answer_too_long"
+    )
+
+
+def _bounded(usage: dict[str, Any]) -> dict[str, Any]:
+    """A usage object that can be stored with every answer."""
+    if len(orjson.dumps(usage, default=str)) <= MAX_USAGE:
+        return usage
+    numbers = {name: value for name, value in usage.items() if len(name) <= 60 and type(value) in (int, float)}
+    return dict(islice(numbers.items(), 40))
+
+
 def _parsed(text: str) -> Any:
     try:
         return json_bodies.parse_answer(text, keep_surrogates=True)
@@ -271,7 +354,7 @@ def _parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:
     if not isinstance(content, list):
         return _text_of(content), "", ()
     text, thinking = "", ""
-    images: tuple[str, ...] = ()
+    images: list[str] = []
     for part in content:
         if isinstance(part, str):
             text += part
@@ -281,7 +364,7 @@ def _parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:
             else:
                 text += _text_of(part.get("text")) + _text_of(part.get("refusal"))
                 images += _images_of([part])
-    return text, thinking, images
+    return text, thinking, tuple(images)
 
 
 def text_in(message: dict[str, Any]) -> str:
@@ -325,7 +408,11 @@ def _details_of(details: Any) -> str:
 
 def _reports_an_error(frame: dict[str, Any]) -> bool:
     """Whether a frame without choices holds a sentence; those with usage or of a list of events do not."""
-    return not frame.get("usage") and bool(provider_words(orjson.dumps(frame)))
+    return not frame.get("usage") and bool(_words_in(frame))
+
+
+def _words_in(frame: dict[str, Any]) -> str:
+    return whole_characters(error_bodies.of_value(frame.get("error") or frame).message)
 
 
 def _text_of(value: Any) -> str:
@@ -333,7 +420,7 @@ def _text_of(value: Any) -> str:
 
 
 def _provider_error(frame: dict[str, Any]) -> ProviderError:
-    words = provider_words(orjson.dumps(frame))
+    words = _words_in(frame)
     error = frame.get("error")
     code = str(error.get("code") or "") if isinstance(error, dict) else ""
     return ProviderError(

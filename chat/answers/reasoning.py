@@ -5,6 +5,7 @@ themselves, so that the text begins inside it: what stands before a first closin
 """
 
 OPEN_TAGS = ("<think>", "<thinking>", "<thought>", "<reasoning>")
+LONGEST_SPACE = 100  # characters of white space before an answer
 CLOSE_TAGS = tuple(f"</{tag[1:]}" for tag in OPEN_TAGS)
 
 
@@ -35,6 +36,8 @@ class ThinkSplitter:
                 thinking += before
                 self._held, self._closing, self._thought = after, "", True
             start = self._held.lstrip()
+            if not start:
+                self._held = self._held[-LONGEST_SPACE:]  # some models send line breaks without end
             tag = next((tag for tag in OPEN_TAGS if start.startswith(tag)), None)
             if tag is not None:
                 self._held, self._closing = start[len(tag) :], f"</{tag[1:]}"

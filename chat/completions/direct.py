@@ -5,25 +5,32 @@ the model calls, and the client sees one answer: the texts of all rounds, none o
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from django.conf import settings
 
 from chat import pipeline, tools
 from chat.answers import reader as reading
 from chat.answers.calls import CallReader
 from chat.pipeline import Turn
 from providers import error_responses, event_streams, json_bodies, relay
-from providers.errors import GatewayError
+from providers.errors import GatewayError, ProviderError
+from providers.process import waiting
 from providers.relay.views import pass_on
 from providers.upstream import sse
 from providers.upstream.error_bodies import error_of
 
 ALIVE_SECONDS = 15.0  # how often a comment is sent while a tool runs: proxies close idle connections
+MAX_REFUSAL = 2**20  # bytes of an error response, which is passed on unchanged
+MAX_BODY = reading.MAX_BODY  # bytes of an answer in one piece in which this site looks for pictures or calls
 OF_THE_BODY = ("content-length", "content-encoding")  # headers that hold for the provider's own bytes alone
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ async def begin(turn: Turn) -> DirectResponse | None:
     reply = await relay.begin(turn.relay_request(rounds.payload))
     try:
         if rounds.offers and reply.status >= 400:
-            body = await reply.read()
+            body = await reply.read(MAX_REFUSAL)
             await reply.aclose()
             if not rounds.gives_up(error_of(reply.status, body, {})):
                 return DirectResponse(reply.status, dict(reply.headers), _once(body))
@@ -67,25 +74,44 @@ async def begin(turn: Turn) -> DirectResponse | None:
 
 
 async def _watched(turn: Turn, reply: relay.RelayResponse) -> AsyncIterator[bytes]:
-    """The bytes unchanged. Pictures in them are stored, and shown before the piece that completes them is sent."""
-    splitter, streamed, held = sse.Splitter(), _is_stream(reply), list[bytes]()
+    """The bytes unchanged. Pictures in them are stored, and shown before the piece that completes them is sent.
+
+    Not those of a frame or a body that is longer than we take.
+    """
+    frames = sse.Splitter(sse.LONGEST_WITH_PICTURES) if _is_stream(reply) else None
+    held, size = list[bytes](), 0
     async with aclosing(pass_on(reply)) as pieces:
         async for piece in pieces:
-            if not streamed:
+            if frames is not None:
+                try:
+                    for frame in frames.feed(piece):
+                        await _keep_pictures(turn, frame)
+                except ProviderError as error:
+                    logger.warning("Pictures of an answer of %s are not looked for: %s", reply.connection, error)
+                    frames, size = None, MAX_BODY
+            size += len(piece)
+            if frames is not None or size > MAX_BODY:
+                for earlier in held:
+                    yield earlier
+                held.clear()
+                yield piece
+            else:
                 held.append(piece)
-                continue
-            for frame in splitter.feed(piece):
-                await _keep_pictures(turn, frame.data)
-            yield piece
     if held:
-        await _keep_pictures(turn, b"".join(held).decode(errors="replace"))
+        body = await waiting.off_loop(size, b"".join, held)
+        await _keep_pictures(turn, sse.Frame("", body))
     for piece in held:
         yield piece
 
 
-async def _keep_pictures(turn: Turn, text: str) -> None:
-    if turn.message_id and '"image' in text and (urls := reading.pictures_in(_parsed(text))):
+async def _keep_pictures(turn: Turn, frame: sse.Frame) -> None:
+    if turn.message_id and (urls := await waiting.off_loop(frame.size, _pictures_of, frame)):
         await pipeline.receive_pictures(turn, urls)
+
+
+def _pictures_of(frame: sse.Frame) -> tuple[str, ...]:
+    text = frame.data
+    return reading.pictures_in(_parsed(text))[: reading.MAX_PICTURES] if '"image' in text else ()
 
 
 # --- with tools, in one piece -----------------------------------------------------------------------------------------
@@ -95,11 +121,11 @@ async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -
     texts: list[str] = []
     while True:
         try:
-            body = await reply.read()
+            body = await reply.read(MAX_BODY)
         finally:
             await reply.aclose()
-        await _keep_pictures(turn, body.decode(errors="replace"))
-        message, answer = _message_of(body)
+        await _keep_pictures(turn, sse.Frame("", body))
+        message, answer = await waiting.off_loop(len(body), _message_of, body)
         if reply.status < 400 and isinstance(usage := answer.get("usage"), dict):
             answer["usage"] = rounds.count(usage)
         reader = CallReader()
@@ -112,7 +138,7 @@ async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -
             continue
         if message and (texts or reader.calls):
             _merge(answer, [*texts, text])
-            body = orjson.dumps(answer)
+            body = await waiting.off_loop(len(body), orjson.dumps, answer)
         headers = {name: value for name, value in reply.headers if name != "content-length"}
         return DirectResponse(reply.status, headers, _once(body))
 
@@ -143,8 +169,8 @@ async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse
     try:
         while True:
             async for frame in _frames(reply):
-                await _keep_pictures(turn, frame.data)
-                for data in merged.take(frame):
+                await _keep_pictures(turn, frame)
+                for data in await waiting.off_loop(frame.size, list[bytes], merged.take(frame)):
                     yield data
             await reply.aclose()
             calls = merged.calls()
@@ -173,6 +199,7 @@ class MergedStream:
     def __init__(self, rounds: tools.Rounds) -> None:
         self._rounds = rounds
         self._id: Any = None
+        self._size = 0  # characters of all texts
         self._has_text = False  # of an earlier round: the text of the next one begins a paragraph
         self._held: list[dict[str, Any]] = []  # the end of a round with calls: sent only if it is the last
         self._done = False
@@ -213,6 +240,9 @@ class MergedStream:
         calls = [delta.pop(name) for name in ("tool_calls", "function_call") if name in delta]
         if text := reading.text_in(delta):
             self._texts.append(text)
+            self._size += len(text)
+            if self._size > settings.CHAT_ANSWER_MAX_CHARACTERS:
+                raise reading.too_long()
             if self._has_text and text.strip() and isinstance(delta.get("content"), str):
                 delta["content"], self._has_text = f"\n\n{text.lstrip()}", False
         has_more = any(delta.values())
@@ -245,14 +275,19 @@ class MergedStream:
 async def _frames(reply: relay.RelayResponse) -> AsyncIterator[sse.Frame]:
     """The frames of a stream; the whole answer as one frame, where the server does not stream this time."""
     if _is_stream(reply):
-        async for frame in sse.frames(reply.chunks()):
+        async for frame in sse.frames(reply.chunks(), longest=sse.LONGEST_WITH_PICTURES):
             yield frame
         return
-    answer = _parsed(await reply.read())
+    body = await reply.read(MAX_BODY)
+    yield await waiting.off_loop(len(body), _as_frame, body)
+
+
+def _as_frame(body: bytes) -> sse.Frame:
+    answer = _parsed(body)
     for choice in answer.get("choices") or () if isinstance(answer, dict) else ():
         if isinstance(choice, dict):
             choice["delta"] = choice.pop("message", {})
-    yield sse.Frame("", orjson.dumps(answer).decode())
+    return sse.Frame("", orjson.dumps(answer))
 
 
 async def _until_done(running: "asyncio.Future[bool]") -> AsyncGenerator[bytes, None]:

@@ -42,7 +42,7 @@ class ChatCompletions(LoopView):
     )
     async def post(self, request: Request) -> HttpResponseBase:
         """Complete a chat with all that this site adds; in the background with `chat_id`, `id` and `session_id`."""
-        relayed = relay.read_request("chat", caller_of(request), body_of(request), request.COOKIES)
+        relayed = await relay.read_on_loop("chat", caller_of(request), body_of(request), request.COOKIES)
         completion = completion_request(relayed)
         if completion.files or any("files" in message for message in completion.messages or ()):
             completion = await sync_to_async(_with_files)(request.user, completion)

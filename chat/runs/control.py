@@ -111,7 +111,7 @@ async def resume(user: access.Person, message_id: object, *, channel: str) -> No
     """
     reply = runtime.state(Replies).running.get(access.as_uuid(message_id))
     if reply is not None and reply.user_id == user.pk:
-        await events.send_to(channel, reply.snapshot())
+        await reply.send_snapshot(channel)
         return
     try:
         message = await loop.in_thread(_read, user, message_id)
@@ -124,7 +124,7 @@ async def resume(user: access.Person, message_id: object, *, channel: str) -> No
     if message.is_running:
         await _ask_owner(message.pk, {"type": "snapshot", "to": channel})
     else:
-        await events.send_to(channel, _packed(message))
+        await events.send_to(channel, await _packed(message))
 
 
 def _running_ids() -> Collection[uuid.UUID]:
@@ -168,7 +168,7 @@ async def _run(reply: RunningReply) -> None:
     try:
         await reply.run()
         if not reply.is_told:
-            loop.spawn(partial(events.emit_end, reply.user_id, reply.snapshot()), name=f"end of {reply.id}")
+            loop.spawn(partial(_tell_end, reply), name=f"end of {reply.id}")
         await asyncio.sleep(reply.store.linger)
     finally:
         runtime.state(Replies).running.pop(reply.id, None)
@@ -190,7 +190,7 @@ async def _listen(reply: RunningReply) -> None:
                 if message["type"] == "stop":
                     reply.stop()
                 else:
-                    await events.send_to(message["to"], reply.snapshot())
+                    await reply.send_snapshot(message["to"])
         finally:
             await layer.group_discard(_group(reply.id), channel)
     except Exception as error:  # each channel layer has errors of its own; a stop still arrives through the row
@@ -229,8 +229,12 @@ async def _watch(message_id: uuid.UUID) -> None:
         await _tell_people(message)
 
 
+async def _tell_end(reply: RunningReply) -> None:
+    await events.emit_end(reply.user_id, await reply.snapshot())
+
+
 async def _tell_people(message: Message) -> None:
-    await events.emit_end(message.chat.user_id, _packed(message))
+    await events.emit_end(message.chat.user_id, await _packed(message))
 
 
 async def _tell_result(message_id: uuid.UUID) -> None:
@@ -242,10 +246,10 @@ async def _tell_result(message_id: uuid.UUID) -> None:
         await events.emit(message.chat.user_id, type="chat:messages", data=data, chat_id=message.chat_id)
 
 
-def _packed(message: Message) -> str:
-    return events.pack(
-        type="snapshot", data=snapshot_of(message), chat_id=message.chat_id, message_id=message.pk, seq=0
-    )
+async def _packed(message: Message) -> str:
+    size = len(message.content) + len(message.reasoning)
+    data = snapshot_of(message)
+    return await events.pack_large(size, "snapshot", data, chat_id=message.chat_id, message_id=message.pk, seq=0)
 
 
 def _read(user: access.Person, message_id: object) -> Message:

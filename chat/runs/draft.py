@@ -7,6 +7,7 @@ from typing import Any
 from chat.events import CompletionData, FileData, SnapshotData, StatusData
 from chat.models import Message
 
+LONGEST_EVENT = 2**15  # characters of a text
 Status = Message.Status
 
 
@@ -42,6 +43,11 @@ class Draft:
     def size(self) -> int:
         """Characters of text so far."""
         return self._content.tell() + self._reasoning.tell()
+
+    @property
+    def unsent_size(self) -> int:
+        """Characters of text that no event has sent yet."""
+        return self._unsent_content.tell() + self._unsent_reasoning.tell()
 
     @property
     def is_over(self) -> bool:
@@ -106,11 +112,11 @@ class Draft:
         return ended_steps(self.status_history) if self.is_over else list(self.status_history)
 
     def take_unsent(self) -> CompletionData | None:
-        """What was added since the last call, as the data of the next event; None when there is nothing."""
-        content, reasoning = self._unsent_content.getvalue(), self._unsent_reasoning.getvalue()
+        """The next part of what was added, as the data of the next event; None when there is nothing."""
+        content, self._unsent_content = _divided(self._unsent_content)
+        reasoning, self._unsent_reasoning = _divided(self._unsent_reasoning)
         if not content and not reasoning:
             return None
-        self._unsent_content, self._unsent_reasoning = StringIO(), StringIO()
         data: CompletionData = {"content": content, "done": False}
         return {**data, "reasoning": reasoning} if reasoning else data
 
@@ -147,6 +153,13 @@ class Draft:
 def ended_steps(status_history: Sequence[Any]) -> list[Any]:
     """The status lines of a reply that is over: no step goes on without it."""
     return [{**line, "done": True} if line.get("done") is False else line for line in status_history]
+
+
+def _divided(text: StringIO) -> tuple[str, StringIO]:
+    """What one event sends of a text, and the rest."""
+    value, rest = text.getvalue(), StringIO()
+    rest.write(value[LONGEST_EVENT:])
+    return value[:LONGEST_EVENT], rest
 
 
 def snapshot_of(message: Message) -> SnapshotData:

@@ -6,6 +6,7 @@ import time
 from contextlib import aclosing
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext as _
 
@@ -20,6 +21,7 @@ from providers import relay
 from providers.errors import GatewayError, ProviderError
 from providers.permits import Standing
 from providers.process import outages
+from providers.process.waiting import LARGE
 
 GATHER_SECONDS = 0.04  # pieces that come within this time are sent as one event
 SAVE_SECONDS = 1.0  # how often the row is saved, which is its heartbeat
@@ -63,15 +65,17 @@ class RunningReply:
         if self._task is not None and not self._ending:
             self._task.cancel()
 
-    def snapshot(self) -> str:
+    async def snapshot(self) -> str:
         """The answer so far, packed as an event."""
-        return events.pack(
-            type="snapshot",
-            data=self.draft.snapshot(),
-            chat_id=self.chat_id,
-            message_id=self.id,
-            seq=self.draft.seq,
+        draft = self.draft
+        return await events.pack_large(
+            draft.size, "snapshot", draft.snapshot(), chat_id=self.chat_id, message_id=self.id, seq=draft.seq
         )
+
+    async def send_snapshot(self, channel: str) -> None:
+        """Send the answer so far to one socket, and no event of it in between."""
+        async with self._sending:
+            await events.send_to(channel, await self.snapshot())
 
     async def emit(self, type: events.EventType, data: Any) -> None:
         """Send a numbered event about this message, and record what it changes in the answer."""
@@ -147,7 +151,12 @@ class RunningReply:
                 raise await upstream.error()
             calls: dict[str, Any] | None = None
             since = len(self.draft.content)  # the content of earlier rounds stays content
-            answer = reader.read(upstream.chunks(), may_call=rounds.offers, may_be_silent=rounds.number > 1)
+            answer = reader.read(
+                upstream.chunks(),
+                may_call=rounds.offers,
+                may_be_silent=rounds.number > 1,
+                room=max(0, settings.CHAT_ANSWER_MAX_CHARACTERS - self.draft.size),
+            )
             async with aclosing(answer) as pieces:
                 async for piece in pieces:
                     calls = piece.calls or calls
@@ -163,6 +172,9 @@ class RunningReply:
                         self._grow(reader.Piece(content=f"![{piece.inline.alt}]({file['url']})"))
                     if piece.content or piece.reasoning:
                         self._grow(piece)
+                    if self.draft.unsent_size > LARGE:
+                        async with self._sending:  # the provider waits for the sockets
+                            await self._send_unsent()
             return calls
 
     async def _move_to_reasoning(self, since: int) -> None:

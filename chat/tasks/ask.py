@@ -9,6 +9,7 @@ from providers import catalogue, relay
 from providers.errors import GatewayError, NotFound
 from providers.facts import Caller, Route, Snapshot
 
+MAX_BYTES = 2**16  # of an answer: a title, three suggestions or a prompt, with the reasoning before it
 TASK_SECONDS = 60.0  # nobody waits for a title, but no call may run for ever
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ async def complete(caller: Caller, model: str, messages: list[dict[str, Any]], *
     try:
         async with asyncio.timeout(TASK_SECONDS):
             return await relay.complete(
-                relay.RelayRequest(operation="chat", caller=caller, payload=payload, raw=None, kind="task")
+                relay.RelayRequest(operation="chat", caller=caller, payload=payload, raw=None, kind="task"),
+                max_bytes=MAX_BYTES,
             )
     except TimeoutError as error:
         raise GatewayError("The task model took too long.", code="task_timeout") from error

@@ -16,10 +16,12 @@ from django.utils.translation import gettext as _
 from chat.switches import Switches
 from providers import http, json_bodies
 from providers.errors import ConfigurationError, ProviderError
+from providers.process import waiting
 from providers.upstream import error_bodies
 
 PLACEHOLDER = "<query>"  # for the query in an address, as Open WebUI writes it
-LIMITS = http.Limits(connect=5, first_byte=15, idle=15, total=20, max_bytes=4 * 2**20)
+MAX_BYTES = 4 * 2**20
+LIMITS = http.Limits(connect=5, first_byte=15, idle=15, total=20, max_bytes=MAX_BYTES)
 MAX_QUERY, MAX_TITLE, MAX_EXCERPT, MAX_URL = 400, 200, 600, 2000  # characters
 # Names of the list of results, and of the members of a result, on different servers.
 LISTS = ("results", "items", "data", "web", "organic", "organic_results")
@@ -43,10 +45,10 @@ async def search(query: str, switches: Switches) -> list[Result]:
     url = address_for(switches.web_search_url, query[:MAX_QUERY])
     secrets = http.secrets_of([switches.web_search_key], (), switches.web_search_url)
     async with http.stream("GET", url, headers=headers, limits=LIMITS, secrets=secrets) as answer:
-        body = await answer.read()
+        body = await answer.read(MAX_BYTES)
     if answer.status >= 300:
         raise _refusal(answer, body, keyed=bool(switches.web_search_key))
-    return results_in(body)[: switches.web_search_results]
+    return (await waiting.off_loop(len(body), results_in, body))[: switches.web_search_results]
 
 
 def address_for(url: str, query: str) -> str:

@@ -17,6 +17,9 @@ from providers.upstream import error_bodies
 QUIET = {"response_format", "stream", "partial_images"}  # set by us: leaving them out changes no picture
 STREAMING = {"stream", "partial_images"}
 
+MAX_FRAME = 64 * 2**20  # bytes; a picture of 16 megapixels as PNG in base64
+MAX_FRAMES = 10_000  # of one stream
+
 Sending = Callable[[Mapping[str, Any]], AbstractContextManager[BlockingResponse]]
 
 
@@ -100,7 +103,7 @@ def _data(chunks: Iterator[bytes]) -> Iterator[bytearray]:
     `providers.upstream.sse` would hold a finished picture, a line of many megabytes, several times. Here it is held
     once.
     """
-    line, data = bytearray(), bytearray()
+    line, data, events = bytearray(), bytearray(), 0
     for chunk in chunks:
         start = 0
         while (end := chunk.find(b"\n", start)) != -1:
@@ -110,12 +113,19 @@ def _data(chunks: Iterator[bytes]) -> Iterator[bytearray]:
                 del line[-1:]
             if line.startswith(b"data:"):
                 del line[: 6 if line[5:6] == b" " else 5]
-                data = data + b"\n" + line if data else line
+                if data:
+                    data += b"\n"
+                    data += line
+                else:
+                    data = line
             elif not line and data:
+                events += 1
                 yield data
                 data = bytearray()
             line = bytearray()
         line += chunk[start:]
+        if len(line) + len(data) > MAX_FRAME or events > MAX_FRAMES:
+            raise ProviderError(_("The provider's answer is larger than allowed."), code="answer_too_large")
     if line.startswith(b"data:"):  # some servers leave out the last blank line
         data += line[5:]
     if data:

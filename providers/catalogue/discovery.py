@@ -269,7 +269,7 @@ async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
     pages = ListReader(kinds.of(facts).list_urls(facts))
     while pages.url is not None:
         async with http.stream("GET", pages.url, **options) as answer:
-            body = await answer.read()
+            body = await answer.read(model_lists.MAX_BYTES)
         pages.take(answer.status, body, {name.lower(): value for name, value in answer.headers})
     return pages.models()
 

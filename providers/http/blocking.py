@@ -29,6 +29,7 @@ DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()
 DEFAULT_HEADERS = {"User-Agent": "webui", "Accept-Encoding": "identity"}
 PIECE = 2**16  # bytes read at a time
+MAX_ERROR = 2**20  # bytes of an error's body; the rest of a longer one is left out
 MAX_REDIRECTS = 5
 FOLLOWED = {301, 302, 303, 307, 308}
 
@@ -76,11 +77,13 @@ class BlockingResponse:
 
     def _pieces(self) -> Iterator[bytes]:
         raw = self._response.raw
-        remaining = self._limits.max_bytes
+        remaining = self._limits.max_bytes if self.status < 400 else MAX_ERROR
         timeout = self._limits.first_byte
         try:
             while chunk := self._read(raw, timeout):
                 if remaining is not None and (remaining := remaining - len(chunk)) < 0:
+                    if self.status >= 400:
+                        return  # only words are looked for in it
                     raise failures.too_large()
                 yield chunk
                 timeout = self._limits.idle

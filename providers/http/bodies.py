@@ -2,6 +2,11 @@
 
 from collections.abc import AsyncGenerator
 
+from providers.http import failures
+from providers.process import waiting
+
+LONGEST_ERROR = 2**16  # bytes of an error body that are read
+
 
 class PiecewiseBody:
     """Base of responses whose body is read with `read_some`."""
@@ -17,6 +22,24 @@ class PiecewiseBody:
         while piece := await self.read_some():
             yield piece
 
-    async def read(self) -> bytes:
-        """The whole body. Raises as `read_some`."""
-        return b"".join([piece async for piece in self.chunks()])
+    async def read(self, max_bytes: int) -> bytes:
+        """The whole body. Raises as `read_some`, and ProviderError (`answer_too_large`) beyond `max_bytes`."""
+        pieces, is_whole = await self._read_up_to(max_bytes)
+        if not is_whole:
+            raise failures.too_large()
+        return await waiting.off_loop(max_bytes, b"".join, pieces)
+
+    async def beginning(self, max_bytes: int = LONGEST_ERROR) -> bytes:
+        """The body up to `max_bytes`, for the words in it. Raises as `read_some`."""
+        pieces, _is_whole = await self._read_up_to(max_bytes)
+        return b"".join(pieces)[:max_bytes]
+
+    async def _read_up_to(self, max_bytes: int) -> tuple[list[bytes], bool]:
+        """The pieces until their size exceeds `max_bytes`, and whether they are the whole body."""
+        pieces, size = list[bytes](), 0
+        while piece := await self.read_some():
+            pieces.append(piece)
+            size += len(piece)
+            if size > max_bytes:
+                return pieces, False
+        return pieces, True

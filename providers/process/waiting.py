@@ -29,6 +29,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = 256  # that wait at the same time; work beyond waits for one of them
+LARGE = 2**16  # bytes; what is larger is neither parsed nor joined on an event loop
 DEFAULT_POOL = "asyncio_"  # asyncio's own names for the few threads of a loop's default executor
 
 logger = logging.getLogger(__name__)
@@ -127,6 +128,13 @@ def on_loop(work: Callable[P, Awaitable[T]]) -> Callable[P, T]:
         return result
 
     return call
+
+
+async def off_loop(size: int, job: Callable[..., T], *args: Any, **options: Any) -> T:
+    """The result of a job that parses or joins so many bytes: in a thread where that would keep the loop busy."""
+    if size <= LARGE:
+        return job(*args, **options)
+    return await in_own_thread(job, *args, **options)
 
 
 async def in_own_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:

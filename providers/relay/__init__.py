@@ -3,7 +3,7 @@ check of the body, access, rate limits, usage. `read_request` makes a request of
 """
 
 from providers.relay.calls import begin, call, complete
-from providers.relay.relay_request import RelayRequest, read_request
+from providers.relay.relay_request import RelayRequest, read_on_loop, read_request
 from providers.relay.relay_response import RelayResponse
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "begin",
     "call",
     "complete",
+    "read_on_loop",
     "read_request",
 ]

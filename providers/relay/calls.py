@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from providers import catalogue, json_bodies
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.facts import Route, Source
+from providers.process import waiting
 from providers.relay import payload, rate_limits, routing
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.relay_request import RelayRequest, admit
@@ -72,14 +73,16 @@ async def call(request: RelayRequest) -> AsyncIterator[RelayResponse]:
         await response.aclose()
 
 
-async def complete(request: RelayRequest) -> dict[str, Any]:
-    """The JSON object of a call without a stream. Raises as `begin`, and ProviderError with the provider's words."""
+async def complete(request: RelayRequest, *, max_bytes: int) -> dict[str, Any]:
+    """The JSON object of a call without a stream. Raises as `begin`, and ProviderError with the provider's words or
+    for a body of more than `max_bytes`.
+    """
     async with call(request) as response:
         if response.status >= 400:
             raise await response.error()
-        body = await response.read()
+        body = await response.read(max_bytes)
     try:
-        value = json_bodies.parse_answer(body)
+        value = await waiting.off_loop(len(body), json_bodies.parse_answer, body)
     except ValueError:
         value = None
     if not isinstance(value, dict):
@@ -108,7 +111,7 @@ async def _fetch(
     url = kinds.of(connection).endpoint(connection, operation.path, source.upstream_id, operation.deployed)
     response = ProviderResponse(request, operation, route, source, admission)
     try:
-        await response.open(source, url, headers, payload.encode(body) if raw is None else raw)
+        await response.open(source, url, headers, await payload.encode(body, request.raw) if raw is None else raw)
     except NetworkError as error:
         await catalogue.note_failure(connection.id, error)
         raise

@@ -16,9 +16,10 @@ from django.http import parse_cookie
 from providers import callers, error_responses, request_ids
 from providers.authentication import presented_key
 from providers.errors import GatewayError
+from providers.process import waiting
 from providers.relay import calls
 from providers.relay.operations import OPERATIONS
-from providers.relay.relay_request import RelayRequest, read_request
+from providers.relay.relay_request import RelayRequest, read_on_loop
 from providers.relay.relay_response import RelayResponse
 
 Message = MutableMapping[str, Any]
@@ -66,7 +67,7 @@ async def _read_request(
     body = await _body(receive, headers)
     cookies = parse_cookie(headers[b"cookie"].decode("latin-1")) if b"cookie" in headers else {}
     idempotency_key = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
-    return read_request(operation, caller, body, cookies, idempotency_key=idempotency_key)
+    return await read_on_loop(operation, caller, body, cookies, idempotency_key=idempotency_key)
 
 
 async def _exchange(request: RelayRequest, path: str, send: Send) -> None:
@@ -138,7 +139,7 @@ async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
         if size > limit:
             raise error_responses.too_large()
         if not message.get("more_body", False):
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            return pieces[0] if len(pieces) == 1 else await waiting.off_loop(size, b"".join, pieces)
 
 
 class _DisconnectWatch:

@@ -3,11 +3,14 @@
 The row of the operation in `providers.relay.operations` names the checks and rules of `providers.relay.rules`.
 """
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from providers import json_bodies
 from providers.errors import BadRequest
 from providers.facts import Caller, Route, Source
+from providers.process import waiting
 from providers.relay.operations import Operation
 from providers.relay.rules import Body, Destination, with_params, with_user
 
@@ -41,6 +44,18 @@ def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source
     return body
 
 
-def encode(body: Body) -> bytes:
-    """The body as JSON. Raises BadRequest for values that JSON cannot hold."""
-    return json_bodies.dumps(body)
+async def encode(body: Body, received: bytes | None) -> bytes:
+    """The body as JSON; `received` is what it was made of. Raises BadRequest for values that JSON cannot hold."""
+    size = _size_of(body) if received is None else len(received)
+    return await waiting.off_loop(size, json_bodies.dumps, body)
+
+
+def _size_of(body: Body) -> int:
+    """About as many bytes as the JSON will have; counted only until they are many."""
+    size, values = 0, [body]
+    while values and size <= waiting.LARGE:
+        value: Any = values.pop()
+        size += len(value) if isinstance(value, str) else 16
+        if isinstance(value, dict | list):
+            values.extend(value.values() if isinstance(value, dict) else value)
+    return size

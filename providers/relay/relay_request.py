@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from providers.errors import Forbidden
 from providers.facts import Caller
+from providers.process import waiting
 from providers.relay import payload
 from providers.relay.operations import OPERATIONS
 
@@ -44,6 +45,13 @@ def read_request(
     admit(caller, row.scope)
     value, raw = payload.read(row, body, model)
     return RelayRequest(operation, caller, value, raw=raw, cookies=cookies, idempotency_key=idempotency_key)
+
+
+async def read_on_loop(
+    operation: str, caller: Caller, body: bytes, cookies: Mapping[str, str], **options: Any
+) -> RelayRequest:
+    """The same on an event loop, which a large body does not keep busy."""
+    return await waiting.off_loop(len(body), read_request, operation, caller, body, cookies, **options)
 
 
 def admit(caller: Caller, scope: str = "inference") -> None:

@@ -64,7 +64,7 @@ class RelayResponse(http.PiecewiseBody):
 
     async def error(self) -> ProviderError:
         """The error of a response with a status of 400 and above, with the provider's words."""
-        return error_of(self.status, await self.read(), dict(self.headers))
+        return error_of(self.status, await self.beginning(), dict(self.headers))
 
     @property
     def length(self) -> int | None:

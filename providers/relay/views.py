@@ -25,7 +25,7 @@ from providers.errors import GatewayError
 from providers.facts import Caller
 from providers.relay import calls
 from providers.relay.operations import STREAMED, Operation
-from providers.relay.relay_request import admit, read_request
+from providers.relay.relay_request import admit, read_on_loop
 from providers.relay.relay_response import RelayResponse
 from providers.relay.serializers import (
     ModelListSerializer,
@@ -112,7 +112,7 @@ class RelayView(LoopView):
     operation: ClassVar[Operation]
 
     async def post(self, request: Request, model: str = "") -> StreamingHttpResponse:
-        relay_request = read_request(
+        relay_request = await read_on_loop(
             self.operation.name,
             caller_of(request),
             body_of(request),

@@ -36,6 +36,7 @@ from providers.models import SpeechClip
 from providers.process import waiting
 
 MAX_INPUT = 4096  # characters; docs/upstreams/openai.md, “Speech”
+MAX_REFUSAL = 2**20  # bytes of an error response, which is passed on unchanged
 MAX_CLIP = 64 * 2**20  # bytes of one clip; 4,096 characters as WAV are about 15 MB
 ROOM_ROWS = 1000  # clips that go at once, at most: the next clip makes more room
 LOOKS = 3  # for a stored clip, at most
@@ -62,7 +63,7 @@ class AudioResponse(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]: ...
 
-    async def read(self) -> bytes: ...
+    async def read(self, max_bytes: int) -> bytes: ...
 
     def fail(self, error: GatewayError) -> None: ...  # for its usage record: the audio cannot be used
 
@@ -255,8 +256,7 @@ async def _run(download: _Download, key: str, source: Source, fetch: Fetch) -> N
         finally:
             await response.aclose()
         if download.refusal is None:
-            audio = b"".join(download.pieces)
-            await waiting.in_own_thread(_store, key, download.content_type, audio)
+            await waiting.in_own_thread(_store, key, download.content_type, list(download.pieces))
     except GatewayError as error:
         download.error = error
     except Exception:
@@ -269,7 +269,7 @@ async def _run(download: _Download, key: str, source: Source, fetch: Fetch) -> N
 
 async def _read(download: _Download, response: AudioResponse) -> None:
     if response.status >= 400:
-        download.refusal = _Refusal(response.status, tuple(response.headers), await response.read())
+        download.refusal = _Refusal(response.status, tuple(response.headers), await response.read(MAX_REFUSAL))
         return
     _check_audio(response.headers, download.content_type)
     async for piece in response.chunks():
@@ -330,7 +330,8 @@ async def _stored(row: SpeechClip) -> AsyncGenerator[bytes, None]:
     yield await waiting.in_own_thread(read)
 
 
-def _store(key: str, content_type: str, content: bytes) -> None:
+def _store(key: str, content_type: str, pieces: list[bytes]) -> None:
+    content = b"".join(pieces)
     if not settings.SPEECH_CACHE_BYTES or len(content) > settings.SPEECH_CACHE_BYTES:
         return
     waiting.give_back()

@@ -20,6 +20,7 @@ from providers import json_bodies
 from providers.errors import ContentRefused, ProviderError
 from providers.upstream import words
 
+MAX_JSON = 2**16  # bytes; a longer error is read as plain text
 MAX_PLAIN = 20_000  # bytes of a body that is no JSON
 REFUSED_CODES = {
     "moderation_blocked",
@@ -94,8 +95,10 @@ class ErrorBody:
 def read(body: bytes) -> ErrorBody:
     """An error body of any shape; never raises."""
     try:
-        value = json_bodies.parse_answer(body)
+        value = json_bodies.parse_answer(body) if len(body) <= MAX_JSON else None
     except ValueError:
+        value = None
+    if value is None:
         return ErrorBody(words.clean(body[:MAX_PLAIN].decode("utf-8", "replace")))
     if isinstance(value, list):
         value = value[0] if value else {}

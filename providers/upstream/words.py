@@ -4,6 +4,7 @@ import html
 import re
 
 LONGEST = 500  # characters
+MOST_READ = 20_000  # characters of a longer text
 
 # At least one directory before the name, so that "and/or" stays; not after a letter, a colon or a slash, so that URLs
 # stay; and not the routes of an API.
@@ -16,7 +17,8 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 def clean(text: str) -> str:
     """One paragraph of at most 500 characters."""
     if _TRACEBACK in text:
-        text = next((line for line in reversed(text.splitlines()) if line.strip()), "")
+        text = next((line for line in reversed(text[-MOST_READ:].splitlines()) if line.strip()), "")
+    text = text[:MOST_READ]
     if text.lstrip().startswith("<") or "<html" in text.lower():
         title = _TITLE.search(text)
         text = html.unescape(title[1]) if title else ""

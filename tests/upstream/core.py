@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -327,7 +327,7 @@ async def _send(reply: Reply, received: Received) -> web.StreamResponse:
     response = web.StreamResponse(status=reply.status)
     for name, value in reply.header_pairs():
         response.headers.add(name, value)
-    steps: Sequence[Step]
+    steps: Iterable[Step]
     if reply.steps is None:
         if "Content-Length" not in response.headers:
             response.content_length = len(reply.body)

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,7 @@ class Reply:
     status: int = 200
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = field(default_factory=dict)
     body: bytes = b""
-    steps: Sequence[Step] | None = None
+    steps: Iterable[Step] | None = None  # may have no end
     before: Sequence[Step] = ()
 
     def header_pairs(self) -> list[tuple[str, str]]:

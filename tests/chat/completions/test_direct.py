@@ -279,3 +279,26 @@ class TestPicturesOfTheModel:
         upstream.script(in_json(["image"]), path="/chat/completions")
 
         assert post(talker, **named(answer)).json() == ["image"]
+
+
+class TestWithoutAnEnd:
+    """Answers that are longer than this site looks into."""
+
+    def test_a_frame_that_is_too_long_to_be_looked_at_is_passed_on(self, talker, upstream, answer, monkeypatch):
+        monkeypatch.setattr("providers.upstream.sse.LONGEST_WITH_PICTURES", 10_000)
+        monkeypatch.setattr("providers.upstream.sse.LONGEST_PICTURE", 20_000)
+        ChatModel.objects.update(tools=False)
+        long = frame({"choices": [{"index": 0, "delta": {"images": [{"image_url": {"url": PICTURE + "A" * 20_000}}]}}]})
+        body = long + frame({"choices": [{"index": 0, "delta": {"content": "Blue."}, "finish_reason": "stop"}]})
+        upstream.script(sse(body))
+        got = post(talker, stream=True, **named(answer), features={})
+        assert got.content == body + b"data: [DONE]\n\n"
+        assert File.objects.count() == 0
+
+    def test_an_answer_that_is_too_long_to_be_held_is_passed_on(self, talker, upstream, answer, monkeypatch):
+        monkeypatch.setattr("chat.completions.direct.MAX_BODY", 10_000)
+        ChatModel.objects.update(tools=False)
+        whole = {"choices": [{"message": {"content": "x" * 200_000, "images": [{"image_url": {"url": PICTURE}}]}}]}
+        upstream.script(in_json(whole))
+        assert post(talker, **named(answer)).json() == whole
+        assert File.objects.count() == 0

@@ -1,13 +1,14 @@
 """Replies over the real site: a scripted provider at one end, sockets at the other."""
 
 import threading
+from itertools import chain, repeat
 
 import pytest
 from channels.layers import InMemoryChannelLayer
 
 from chat.models import Message
 from tests.chat.talk import Talker
-from tests.upstream import Gate, Reply, openai, unused_port
+from tests.upstream import Gate, Reply, frame, openai, unused_port
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -396,3 +397,71 @@ def test_many_replies_run_at_once(talker, upstream):
         if not any(event["data"]["data"].get("done") for event in tab.of(message_id)):
             tab.until_done(message_id)
         assert tab.text_of(message_id) == "one two three"
+
+
+# --- Answers without an end -------------------------------------------------------------------------------------------
+
+EVENTS = {"Content-Type": "text/event-stream"}
+
+
+def delta_frame(delta):
+    return frame({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+
+
+def endless(piece, *first, **more):
+    return Reply(headers=EVENTS, steps=chain(first, repeat(piece)), **more)
+
+
+def test_an_endless_answer_is_stopped_told_and_kept_up_to_the_bound(talker, upstream, settings):
+    settings.CHAT_ANSWER_MAX_CHARACTERS = 100_000
+    words = delta_frame({"content": "word " * 200})
+    upstream.script(endless(words))
+    tab = talker.listen()
+
+    chat_id, message_id = ids(talker.start())
+    done = tab.until_done(message_id)
+
+    assert (done["status"], done["error"]["code"]) == ("failed", "answer_too_long")
+    assert upstream.chats[0].closed.wait(10)
+    saved = talker.message(chat_id, message_id)
+    assert saved["content"] == tab.text_of(message_id) == "word " * 20_000
+    assert max(len(event["data"]["data"].get("content", "")) for event in tab.of(message_id)) <= 2**15
+
+
+def test_a_frame_without_an_end_costs_its_bound_and_keeps_the_text(talker, upstream, monkeypatch):
+    monkeypatch.setattr("providers.upstream.sse.LONGEST_WITH_PICTURES", 2**20)
+    upstream.script(endless(b"x" * 2**16, delta_frame({"content": "Blue."}), b"data: "))
+    tab = talker.listen()
+
+    chat_id, message_id = ids(talker.start())
+    done = tab.until_done(message_id)
+
+    assert (done["status"], done["error"]["code"]) == ("failed", "answer_too_large")
+    assert upstream.chats[0].closed.wait(10)
+    assert talker.message(chat_id, message_id)["content"] == "Blue."
+    assert upstream.chats[0].sent < 8 * 2**20
+
+
+def test_an_error_without_an_end_is_read_up_to_its_bound(talker, upstream):
+    upstream.script(Reply(500, {"Content-Type": "text/plain"}, steps=chain([b"out of memory "], repeat(b"x" * 2**16))))
+    tab = talker.listen()
+
+    _chat_id, message_id = ids(talker.start())
+    done = tab.until_done(message_id)
+
+    assert done["error"]["provider"].startswith("out of memory")
+    assert upstream.chats[0].closed.wait(10)
+
+
+def test_a_task_without_an_end_harms_no_answer(talker, upstream):
+    upstream.answer("Blue.")
+    upstream.script(
+        Reply(headers={"Content-Type": "application/json"}, steps=chain([b'{"a": "'], repeat(b"x" * 2**16)))
+    )
+    tab = talker.listen()
+
+    _chat_id, message_id = ids(talker.start())
+    assert tab.until_done(message_id)["status"] == "done"
+
+    task = upstream.wait_for("/chat/completions", count=2)
+    assert task.closed.wait(10)

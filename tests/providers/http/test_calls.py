@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import repeat
 
 import pytest
 import requests
@@ -42,7 +43,7 @@ class Faces:
     @staticmethod
     async def stream(method, url, *, body=None, headers=None, **options):
         async with http.stream(method, url, headers=headers or {}, body=body, **options) as answer:
-            return answer.status, {name.lower(): value for name, value in answer.headers}, await answer.read()
+            return answer.status, {name.lower(): value for name, value in answer.headers}, await answer.read(2**26)
 
     @staticmethod
     async def request(method, url, *, body=None, **options):
@@ -71,6 +72,26 @@ async def test_a_large_body_arrives_whole(ask, upstream):
     await ask("POST", f"{upstream.origin}/x", body=body, headers={"Content-Type": "application/json"}, limits=PATIENT)
     assert upstream.last.body == body
     assert upstream.last.headers["Content-Type"] == "application/json"
+
+
+async def test_a_body_is_read_up_to_the_bound_of_its_reader(upstream):
+    for bound in (10, 2**20):
+        upstream.script(Reply(steps=repeat(b"x" * 1_000)))
+        async with http.stream("POST", f"{upstream.origin}/x", headers={}, limits=PATIENT) as answer:
+            with pytest.raises(ProviderError, match="larger than allowed"):
+                await answer.read(bound)
+        assert await asyncio.to_thread(upstream.last.closed.wait, 10)
+    upstream.script(Reply(500, steps=repeat(b"x" * 1_000)))
+    async with http.stream("POST", f"{upstream.origin}/x", headers={}, limits=PATIENT) as answer:
+        assert await answer.beginning() == b"x" * 2**16
+    assert await asyncio.to_thread(upstream.last.closed.wait, 10)
+
+
+def test_an_error_without_an_end_is_read_up_to_its_bound(upstream):
+    upstream.script(Reply(500, steps=repeat(b"x" * 1_000)))
+    answer = http.request("POST", f"{upstream.origin}/x", limits=PATIENT)
+    assert (answer.status, len(answer.content)) == (500, pytest.approx(2**20, rel=0.1))
+    assert upstream.last.closed.wait(10)
 
 
 async def test_redirects_are_answers(ask, upstream):

@@ -94,13 +94,13 @@ def test_b11_an_id_that_holds_the_prefix_elsewhere_is_not_touched() -> None:
     )
 
 
-def test_what_json_cannot_say_is_the_callers_mistake() -> None:
+async def test_what_json_cannot_say_is_the_callers_mistake() -> None:
     with pytest.raises(BadRequest):
-        payload.encode({"n": 2**70, "tools": [object()]})
+        await payload.encode({"n": 2**70, "tools": [object()]}, None)
 
 
-def test_a_long_integer_survives_a_rule_that_rewrites_the_body() -> None:
+async def test_a_long_integer_survives_a_rule_that_rewrites_the_body() -> None:
     seed = 123456789012345678901234567890
     body, _raw = payload.read(CHAT, b'{"model": "work.m1", "messages": [{"role": "user"}], "seed": %d}' % seed)
-    sent = payload.encode(rewritten(body, route={"public_id": "work.m1"}))
+    sent = await payload.encode(rewritten(body, route={"public_id": "work.m1"}), None)
     assert b'"seed":%d' % seed in sent

@@ -184,7 +184,7 @@ def test_no_thread_keeps_its_connection_to_the_database(connection, api_key, ups
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
         caller = await callers.caller_for_key(api_key)
         async with relay.call(relay.RelayRequest("speech", caller, SAY, idempotency_key="one")) as reply:
-            assert await reply.read()
+            assert await reply.read(2**20)
         return await asyncio.to_thread(lambda: connections["default"].connection)
 
     assert asyncio.run(listen()) is None

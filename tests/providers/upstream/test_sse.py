@@ -1,16 +1,18 @@
 """Event streams, however they are cut into pieces."""
 
 from collections.abc import AsyncIterator, Iterable
+from itertools import repeat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.upstream.sse import Frame, Splitter, frames
+from providers.errors import ProviderError
+from providers.upstream.sse import LONGEST_FRAME, LONGEST_WITH_PICTURES, Frame, Splitter, frames
 
 
-def split(*pieces: bytes) -> list[Frame]:
-    splitter = Splitter()
+def split(*pieces: bytes, longest: int = LONGEST_FRAME) -> list[Frame]:
+    splitter = Splitter(longest)
     found = [frame for piece in pieces for frame in splitter.feed(piece)]
     return found + splitter.close()
 
@@ -68,7 +70,31 @@ def test_a_last_frame_without_its_blank_line_is_given_at_the_end() -> None:
 def test_a_line_of_megabytes_is_one_frame_and_costs_one_look() -> None:
     picture = b"A" * 5_000_000
     pieces = [b"data: ", *(picture[at : at + 1000] for at in range(0, len(picture), 1000)), b"\n\n"]
-    assert split(*pieces) == [Frame("", picture.decode())]
+    assert split(*pieces, longest=LONGEST_WITH_PICTURES) == [Frame("", picture.decode())]
+
+
+def taken_until_refused(splitter: Splitter, *pieces: bytes) -> int:
+    taken = 0
+    *first, last = pieces
+    for piece in (*first, *repeat(last, 10_000)):
+        taken += len(piece)
+        try:
+            splitter.feed(piece)
+        except ProviderError as error:
+            assert error.code == "answer_too_large"  # noqa: PT017  the number of bytes is what counts
+            return taken
+    raise AssertionError("it was never refused")
+
+
+def test_a_frame_is_refused_beyond_its_bound_and_may_be_longer_with_a_picture() -> None:
+    text, picture = b'data: {"content": "', b'data: {"image_url": "data:image/png;base64,'
+    piece = b"x" * 2**16
+    assert taken_until_refused(Splitter(), text, piece) <= 2**20 + 2**17
+    assert taken_until_refused(Splitter(), picture, piece) <= 2**20 + 2**17
+    assert taken_until_refused(Splitter(LONGEST_WITH_PICTURES), text, piece) <= 2**24 + 2**17
+    assert 2**24 < taken_until_refused(Splitter(LONGEST_WITH_PICTURES), picture, piece) <= 2**26 + 2**17
+    assert taken_until_refused(Splitter(), b"data: " + piece + b"\n") <= 2**20 + 2**17
+    assert taken_until_refused(Splitter(), b": a comment", piece) <= 2**20 + 2**17
 
 
 def test_bytes_that_are_no_text_do_not_end_the_stream() -> None:
