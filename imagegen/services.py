@@ -18,13 +18,14 @@ from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import PictureRequest
 from providers import json_bodies
 from providers.authentication import user_of
-from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError
+from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller
 from providers.relay import rate_limits
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
 STORED_VALUES = ("original_prompt",)  # stored with the request though no engine reads them
-ERRORS = {error.blame: error for error in (CallerError, ProviderError, NetworkError)}  # of failed jobs, by blame
+# Errors of failed jobs, by whom they blame.
+ERRORS = {error.blame: error for error in (CallerError, ProviderError, NetworkError, Unavailable)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

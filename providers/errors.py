@@ -10,7 +10,7 @@
     │   ├── TooLarge             413  more bytes than we take
     │   └── RateLimited          429  too much at once; `retry_after` says when
     ├── ConfigurationError       503  an administrator has to change something
-    ├── Unavailable              503  something of this site's own is away or used up; trying again helps
+    ├── Unavailable              503  (507: full) something of this site's own is away or used up; trying again helps
     ├── ProviderError            the provider answered with an error; its status and words are kept
     │   └── ContentRefused       the provider's safety rules refused it; trying again does not help
     └── NetworkError             502  no answer from the provider

@@ -34,6 +34,12 @@ NAMES = {
         ("storages.backends.gcloud.GoogleCloudStorage", "_normalize_name", "storages.backends.gcloud"),
         ("storages.backends.azure_storage.AzureStorage", "_get_valid_path", "storages.backends.azure_storage"),
     ],
+    "chat/files/_azure_private.py": [
+        ("storages.backends.azure_storage.AzureStorage", "_get_service_client", "storages.backends.azure_storage"),
+    ],
+    "chat/files/_google_private.py": [
+        ("google.cloud.client.Client", "_http", "google.cloud.client"),
+    ],
     "providers/process/_asgiref_private.py": [
         ("asgiref.sync.SyncToAsync", "threadlocal", "asgiref.sync"),
     ],

@@ -12,6 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from webui.env import Env
 
+CONNECT_SECONDS, READ_SECONDS = 3, 8  # of one call: people wait for their pictures meanwhile
+
 
 def local_options(env: Env, data_dir: Path) -> dict[str, Any]:
     return {
@@ -34,7 +36,9 @@ def s3_options(env: Env, data_dir: Path) -> dict[str, Any]:
                 "use_accelerate_endpoint": env.flag("S3_USE_ACCELERATE_ENDPOINT", False),
                 "addressing_style": env.text("S3_ADDRESSING_STYLE") or "auto",
             },
-            retries={"max_attempts": 3, "mode": "standard"},
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"total_max_attempts": 2, "mode": "standard"},
         ),
     }
     for name, option in (
@@ -71,7 +75,7 @@ def gcs_options(env: Env, data_dir: Path) -> dict[str, Any]:
 
         options["credentials"] = service_account.Credentials.from_service_account_info(account)  # type: ignore[no-untyped-call]
         options["project_id"] = account.get("project_id")
-    return {"BACKEND": "storages.backends.gcloud.GoogleCloudStorage", "OPTIONS": options}
+    return {"BACKEND": "chat.files._google_private.GoogleCloudStorage", "OPTIONS": options}
 
 
 def azure_options(env: Env, data_dir: Path) -> dict[str, Any]:
@@ -89,6 +93,12 @@ def azure_options(env: Env, data_dir: Path) -> dict[str, Any]:
         "location": env.text("AZURE_STORAGE_KEY_PREFIX").strip("/"),
         "overwrite_files": True,
         "account_name": account,
+        "client_options": {
+            "connection_timeout": CONNECT_SECONDS,
+            "read_timeout": READ_SECONDS,
+            "retry_total": 1,
+            "retry_backoff_factor": 0.5,
+        },
     }
     if key := env.text("AZURE_STORAGE_KEY"):
         options["connection_string"] = (
@@ -99,7 +109,7 @@ def azure_options(env: Env, data_dir: Path) -> dict[str, Any]:
 
         options["token_credential"] = DefaultAzureCredential()
         options["endpoint_suffix"] = address.hostname.partition(".blob.")[2] or "core.windows.net"
-    return {"BACKEND": "storages.backends.azure_storage.AzureStorage", "OPTIONS": options}
+    return {"BACKEND": "chat.files._azure_private.AzureStorage", "OPTIONS": options}
 
 
 PROVIDERS = {"local": local_options, "s3": s3_options, "gcs": gcs_options, "azure": azure_options}

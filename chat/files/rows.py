@@ -30,7 +30,7 @@ from chat.access import Person
 from chat.files import documents, pictures, stores
 from chat.models import Chat, File, Message
 from providers import runtime
-from providers.errors import BadRequest, NotFound, TooLarge
+from providers.errors import BadRequest, NotFound, TooLarge, Unavailable
 from providers.process import waiting
 
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
@@ -300,13 +300,15 @@ def _derived(row: File, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
     """What `make` derives from a file: made the first time, then read from beside it unless it is the file itself."""
     name = f"{row.storage_name}.{suffix}"
     try:
-        return stores.read(name)
-    except FileNotFoundError:
-        content = stores.read(row.storage_name)
+        if stored := stores.read(name):
+            return stored
+    except (FileNotFoundError, Unavailable):
+        pass  # without a copy the file itself is read
+    content = stores.read(row.storage_name)
     with waiting.in_turn(runtime.state(Deriving).places):
         made = make(content)
     if made is not content:
-        stores.write(name, made)
+        stores.write_copy(name, made)
     return made
 
 

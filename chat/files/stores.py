@@ -5,6 +5,7 @@ between the backends: one function each, chosen by the class name of the backend
 """
 
 import io
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -13,22 +14,34 @@ from django.core.files.base import File as DjangoFile
 from django.core.files.storage import storages
 
 from chat.files import _storages_private
-from providers.process import waiting
+from providers.errors import Unavailable
+from providers.process import file_store, waiting
 
+logger = logging.getLogger(__name__)
 PIECE = 256 * 1024
 AZURE_SPAN = 2 * 1024 * 1024  # bytes of one request
 
 
 def write(name: str, content: bytes | DjangoFile) -> str:
-    """Store bytes, or an upload (in memory or in a temporary file); returns the name that the store gave them."""
+    """Store bytes, or an upload (in memory or in a temporary file); returns the name that the store gave them.
+
+    Raises Unavailable (`storage_full`, `storage_unavailable`), as the other verbs do.
+    """
     file = DjangoFile(io.BytesIO(content), name) if isinstance(content, bytes) else content
-    waiting.give_back()
-    return storages["default"].save(name, file)
+    return file_store.save(name, file)
+
+
+def write_copy(name: str, content: bytes) -> None:
+    """Store what can be made again from something stored, if that is possible."""
+    try:
+        write(name, content)
+    except Unavailable as trouble:
+        logger.info("The copy %s is not stored: %s", name, trouble.code)
 
 
 def delete(name: str) -> None:
-    waiting.give_back()
-    storages["default"].delete(name)
+    """Delete bytes if that is possible; the clean-up finds those that nothing refers to."""
+    file_store.delete_if_possible(name)
 
 
 def read(name: str) -> bytes:
@@ -42,7 +55,12 @@ def read_range(name: str, start: int, length: int | None) -> Iterator[bytes]:
     """
     storage = storages["default"]
     waiting.give_back()
-    return READERS.get(type(storage).__name__, _read_opened)(storage, name, start, length)
+    return _guarded(READERS.get(type(storage).__name__, _read_opened)(storage, name, start, length))
+
+
+def _guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    with file_store.guarded():
+        yield from pieces
 
 
 async def later(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:

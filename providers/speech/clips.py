@@ -30,10 +30,11 @@ from providers.errors import (
     NetworkError,
     ProviderError,
     TooLarge,
+    Unavailable,
 )
 from providers.facts import Caller, Source
 from providers.models import SpeechClip
-from providers.process import waiting
+from providers.process import file_store, outages, waiting
 
 MAX_INPUT = 4096  # characters; docs/upstreams/openai.md, “Speech”
 MAX_REFUSAL = 2**20  # bytes of an error response, which is passed on unchanged
@@ -256,7 +257,7 @@ async def _run(download: _Download, key: str, source: Source, fetch: Fetch) -> N
         finally:
             await response.aclose()
         if download.refusal is None:
-            await waiting.in_own_thread(_store, key, download.content_type, list(download.pieces))
+            await waiting.in_own_thread(_store_if_possible, key, download.content_type, list(download.pieces))
     except GatewayError as error:
         download.error = error
     except Exception:
@@ -301,7 +302,12 @@ def _find(keys: list[str]) -> SpeechClip | None:
     if row is None:
         return None
     waiting.give_back()
-    if not storages["default"].exists(row.storage_name):
+    try:
+        with file_store.guarded():
+            is_there = storages["default"].exists(row.storage_name)
+    except Unavailable:
+        return None  # it is made anew
+    if not is_there:
         row.delete()  # its file was deleted by hand
         return None
     now = timezone.now()
@@ -323,25 +329,33 @@ async def _find_latest(keys: list[str]) -> SpeechClip | None:
 
 async def _stored(row: SpeechClip) -> AsyncGenerator[bytes, None]:
     def read() -> bytes:
-        with storages["default"].open(row.storage_name, "rb") as file:
+        with file_store.guarded(), storages["default"].open(row.storage_name, "rb") as file:
             content: bytes = file.read()
             return content
 
     yield await waiting.in_own_thread(read)
 
 
+def _store_if_possible(key: str, content_type: str, pieces: list[bytes]) -> None:
+    """The listener has the clip; without a copy the next one is made anew."""
+    try:
+        _store(key, content_type, pieces)
+    except Exception as error:
+        if outages.of(error) is None:
+            raise
+        logger.warning("A clip is not stored: %s", error.__class__.__name__)
+
+
 def _store(key: str, content_type: str, pieces: list[bytes]) -> None:
     content = b"".join(pieces)
     if not settings.SPEECH_CACHE_BYTES or len(content) > settings.SPEECH_CACHE_BYTES:
         return
-    waiting.give_back()
-    name = storages["default"].save(f"speech/{key[:2]}/{key}-{secrets.token_hex(4)}", ContentFile(content))
+    name = file_store.save(f"speech/{key[:2]}/{key}-{secrets.token_hex(4)}", ContentFile(content))
     _row, new = SpeechClip.objects.get_or_create(
         key=key, defaults={"storage_name": name, "content_type": content_type, "size": len(content)}
     )
     if not new:  # another process was faster
-        waiting.give_back()
-        storages["default"].delete(name)
+        file_store.delete_if_possible(name)
     make_room()
 
 
@@ -353,8 +367,7 @@ def make_room() -> int:
         if total <= settings.SPEECH_CACHE_BYTES:
             break
         row.delete()
-        waiting.give_back()
-        storages["default"].delete(row.storage_name)
+        file_store.delete_if_possible(row.storage_name)
         total -= row.size
         removed += 1
     return removed

@@ -16,9 +16,12 @@ from django.utils.translation import ngettext
 
 from chat.pages import welcome
 from imagegen.models import ImageEngine
+from providers import runtime
 from providers.callers import caller_for_user
 from providers.catalogue import health
 from providers.models import Connection, UsageRecord
+from providers.process import file_store, outages
+from webui.monitoring.health import Probing
 from webui.version import VERSION
 
 DAYS = 7
@@ -129,7 +132,13 @@ def usage() -> dict[str, Any]:
 
 
 def findings() -> list[dict[str, str]]:
-    """The findings of the site's own checks (`webui.checks`)."""
+    """What of the site's own is full or away now, and the findings of its checks (`webui.checks`)."""
+    is_well = runtime.state(Probing).results()["files"] == "ok"
+    trouble = [] if is_well else [(file_store.known_trouble() or outages.files_away()).message]
+    return [*({"level": "error", "text": text, "hint": ""} for text in trouble), *_check_findings()]
+
+
+def _check_findings() -> list[dict[str, str]]:
     messages = checks.run_checks(tags=["webui"], include_deployment_checks=not settings.DEBUG, databases=["default"])
     return [
         {

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from providers import runtime
-from providers.process import waiting
+from providers.process import file_store, waiting
 from webui.monitoring import metrics as registry
 from webui.tables import pending_migrations
 
@@ -125,7 +125,17 @@ def _redis() -> None:
         raise NotReady("Redis does not answer") from error
 
 
-CHECKS: dict[str, Callable[[], None]] = {"database": _database, "migrations": _migrations, "redis": _redis}
+def _files() -> None:
+    if trouble := file_store.check():
+        raise NotReady("the file store is full" if trouble.status == 507 else "the file store takes no files")
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "redis": _redis,
+    "files": _files,
+}
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/readyz": readyz}
 
 

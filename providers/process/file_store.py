@@ -1,0 +1,137 @@
+"""The file store as one of this site's own parts that may be full or away: `guarded` tells it as our error.
+
+Every call of the store goes through here. What failed lately is remembered for `/readyz` and the administration.
+"""
+
+import errno
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from providers import runtime
+from providers.errors import Unavailable
+from providers.process import outages, waiting
+
+logger = logging.getLogger(__name__)
+TROUBLE_SECONDS = 60.0  # how long a failed write counts unless one succeeds
+PROBE_SECONDS = 30.0  # between probes of the store
+LIBRARIES = ("botocore", "boto3", "s3transfer", "google", "azure", "urllib3")  # of the stores, by their top packages
+STORAGE_FULL_STATUS = 507  # as compatible servers answer, https://www.rfc-editor.org/rfc/rfc4918#section-11.5
+
+
+class StoreHealth:
+    """What is known of the store in this process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.trouble: Unavailable | None = None
+        self.failed_at = 0.0
+        self.probed_at = float("-inf")
+
+    def note(self, trouble: Unavailable | None) -> None:
+        self.trouble, self.failed_at = trouble, time.monotonic()
+
+
+def save(name: str, file: Any) -> str:
+    """Store a file under this name; returns the name that the store gave it. Raises Unavailable (`storage_full`,
+    `storage_unavailable`), and then leaves no part of it.
+    """
+    waiting.give_back()
+    health = runtime.state(StoreHealth)
+    try:
+        with guarded():
+            stored: str = storages["default"].save(name, file)
+    except Unavailable as trouble:
+        health.note(trouble)
+        delete_if_possible(name)
+        raise
+    health.note(None)
+    return stored
+
+
+def delete(name: str) -> None:
+    """Raises Unavailable; a file that is not there is deleted already."""
+    waiting.give_back()
+    with guarded():
+        storages["default"].delete(name)
+
+
+def delete_if_possible(name: str) -> None:
+    """The same where the bytes may stay: the clean-up finds those that nothing refers to."""
+    try:
+        delete(name)
+    except Unavailable:
+        logger.warning("%s could not be deleted from the file store", name)
+
+
+def check() -> Unavailable | None:
+    """What is wrong with the store; None when it takes files. Writes a few bytes now and then."""
+    health = runtime.state(StoreHealth)
+    with health.lock:
+        if time.monotonic() - health.probed_at > PROBE_SECONDS or health.trouble is not None:
+            health.probed_at = time.monotonic()
+            _probe()
+    if health.trouble is not None and time.monotonic() - health.failed_at > TROUBLE_SECONDS:
+        health.note(None)
+    return health.trouble
+
+
+def known_trouble() -> Unavailable | None:
+    """What the last check or write found, without another."""
+    return runtime.state(StoreHealth).trouble
+
+
+def _probe() -> None:
+    name = f"probe/{secrets.token_hex(8)}"
+    try:
+        delete_if_possible(save(name, ContentFile(b"ready", name)))
+    except Unavailable:
+        return  # noted
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Whatever the store or its library raises becomes Unavailable, except FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        trouble = trouble_of(error)
+        if trouble is None:
+            raise
+        logger.warning("The file store failed: %s", _in_short(error))
+        raise trouble from error
+
+
+def trouble_of(error: BaseException) -> Unavailable | None:
+    """What an exception says about the store; None where it is about something else."""
+    if known := outages.of(error):
+        return known
+    for cause in outages.causes(error):
+        if _status(cause) == STORAGE_FULL_STATUS:
+            return outages.storage_full()
+    is_of_library = any(kind.__module__.partition(".")[0] in LIBRARIES for kind in type(error).__mro__)
+    return outages.files_away() if isinstance(error, OSError) or is_of_library else None
+
+
+def _status(error: BaseException) -> int | None:
+    """The store's HTTP status: botocore's `response`, Azure's `status_code`, Google's `code`."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return (response.get("ResponseMetadata") or {}).get("HTTPStatusCode")
+    status = getattr(error, "status_code", None) or getattr(error, "code", None)
+    return status if isinstance(status, int) else None
+
+
+def _in_short(error: BaseException) -> str:
+    """Without addresses and keys, which the libraries' messages may have."""
+    number = getattr(error, "errno", None)
+    return f"{error.__class__.__name__}{f' {errno.errorcode.get(number, number)}' if number else ''}"
