@@ -28,8 +28,8 @@ class _OldVersionForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         record = self.instance._history
-        for relation in record._history_m2m_fields:
-            if relation.name in self.fields:
+        for relation in self.instance._meta.many_to_many:
+            if relation.name in self.fields and hasattr(record, relation.name):
                 column = f"{relation.m2m_reverse_field_name()}_id"
                 self.initial[relation.name] = list(getattr(record, relation.name).values_list(column, flat=True))
 
