@@ -211,7 +211,7 @@ def ask(connection, alice, transactional_db):
 
 async def test_a_task_gets_the_whole_answer(ask, upstream):
     upstream.answer("A title", usage={"prompt_tokens": 5, "completion_tokens": 2})
-    answer = await relay.complete(await sync_to_async(ask)(temperature=0))
+    answer = await relay.complete(await sync_to_async(ask)(temperature=0), max_bytes=64_000)
     assert answer["choices"][0]["message"]["content"] == "A title"
     assert upstream.last.json["temperature"] == 0
     await sync_to_async(usage.flush)()
@@ -233,7 +233,7 @@ async def test_a_task_gets_the_whole_answer(ask, upstream):
 async def test_a_task_fails_in_the_providers_words(ask, upstream, behaviour, status, words):
     upstream.script(behaviour)
     with pytest.raises(ProviderError) as refused:
-        await relay.complete(await sync_to_async(ask)())
+        await relay.complete(await sync_to_async(ask)(), max_bytes=64_000)
     assert (refused.value.status, refused.value.provider) == (status, words)
 
 
