@@ -312,7 +312,7 @@ def test_an_empty_fact_is_explained_and_nothing_changes(client, alice, allowed):
 
 def test_a_person_switches_the_telling_off_and_on(client, alice, allowed):
     client.force_login(alice)
-    assert "no model is told" in client.post(f"{PAGE}/use", {"use": "no"}, follow=True).content.decode()
+    assert "no model receives them" in client.post(f"{PAGE}/use", {"use": "no"}, follow=True).content.decode()
     assert not services.is_used(alice.pk)
     client.post(f"{PAGE}/use", {"use": "yes"})
     assert services.is_used(alice.pk)

@@ -215,7 +215,7 @@ def test_the_history_says_what_decides_about_secrets():
     row = Connection.objects.create(name="c", base_url=FIRST, secret=KEY)
     row.auth_type, row.forward_cookies = "session", "others"
     row.save()
-    assert row.history.first().history_change_reason == "Authentication changed; cookies sent on changed"
+    assert row.history.first().history_change_reason == "Authentication changed; forwarded cookies changed"
     row.name = "renamed"
     row.save()
     assert row.history.first().history_change_reason is None
