@@ -11,13 +11,20 @@ from django.urls import reverse
 from webui import address
 from webui.models import User
 
+HERE = "http://127.0.0.1:8000"  # where `make run` serves
+
 
 def absolute(path: str) -> str:
     """`path` as people can open it, for the console: below SITE_URL, where an administrator last found the site, or
     where this machine last served.
     """
-    origin = settings.SITE_URL or address.used_by_administrator() or _last_served() or "http://127.0.0.1:8000"
+    origin = settings.SITE_URL or address.used_by_administrator() or _last_served() or HERE
     return f"{origin}{path}"
+
+
+def served() -> str:
+    """Where the site is as far as this machine knows without its database, for examples in texts."""
+    return settings.SITE_URL or _last_served() or HERE
 
 
 def remember_served(address: str) -> None:

@@ -67,7 +67,7 @@ def answer_to(messages: list[Any]) -> DemoAnswer:
     subject = next((name for name, words in SUBJECTS if words.search(lower)), "tour")
     if any(DRAWN in text for text in texts):
         subject = "drawn"
-    body = text_of(language, subject).replace("{asked}", _quote(last)).replace("{site}", links.absolute(""))
+    body = text_of(language, subject).replace("{asked}", _quote(last)).replace("{site}", links.served())
     return DemoAnswer(
         text=f"{body}\n\n{text_of(language, '_note')}",
         prompt=" ".join(texts),

@@ -76,7 +76,7 @@ class TestACall:
         assert message["content"] == "Let me look.\n\nTake one."
         assert tab.text_of(message["id"]) == message["content"]
         assert message["status_history"] == [
-            {"description": "Looking outside", "done": False},
+            {"description": "Looking outside", "done": True},
             {"description": "Looked outside", "done": True},
         ]
         assert message["status"] == "done"

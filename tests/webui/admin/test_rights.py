@@ -188,7 +188,8 @@ def test_a_helper_does_not_widen_a_key_of_somebody_who_holds_more(helper, reader
     assert (key.scopes, key.revoked_at) == (["inference"], None)
 
 
-def test_a_helper_cares_for_those_who_hold_no_more(helper, alice, bob):
+def test_a_helper_cares_for_those_who_hold_no_more(helper, alice, bob, settings):
+    settings.SITE_URL = "https://chat.example"
     bob.user_permissions.set(permissions("view_user"))
     answer = helper.get(f"/admin/webui/user/{bob.pk}/password-link", follow=True)
     assert "/password/reset/key/" in answer.content.decode()
