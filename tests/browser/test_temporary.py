@@ -9,7 +9,7 @@ from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import violations
 from tests.upstream import Gate, openai
 
-NOTE = "Nothing is kept"
+NOTE = "This chat is not saved"
 
 
 @pytest.fixture

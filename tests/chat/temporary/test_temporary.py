@@ -331,7 +331,7 @@ def test_the_page_is_offered_and_opened_where_they_are_switched_on(talker):
     assert "/?temporary=1" in talker.send("GET", "/")
     page = talker.send("GET", "/?temporary=1")
     assert 'data-chat="local:' in page
-    assert "Nothing is kept" in page
+    assert "This chat is not saved" in page
     row = ChatSettings.load()
     row.temporary_chats = False
     row.save()
