@@ -131,7 +131,7 @@ def test_a_picture_is_drawn_before_ones_eyes_looked_at_and_deleted(open_page, al
     images.show()
     images.press("Delete")
     expect(images.tiles).to_have_count(0)
-    expect(images.page.get_by_text("What you draw is kept here.")).to_be_visible()
+    expect(images.page.get_by_text("Your pictures appear here.")).to_be_visible()
     assert not alice.files.exists()
 
 
