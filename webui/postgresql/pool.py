@@ -203,6 +203,7 @@ class Pool:
     def _others_work(self) -> bool:
         with self.lock:
             others = [loan.connection for loan in self.loans.values()]
+            others += [kept.connection for kept in self.kept]  # one may just have come back
         return any(not is_dead(connection) for connection in others)
 
     def _close_idle(self, now: float) -> None:
