@@ -69,7 +69,7 @@ def test_a_chat_is_shared_read_by_another_updated_and_withdrawn(open_page, chat,
     owner.get_by_role("button", name="Share this chat").click()
     expect(dialog).to_contain_text("Readers see it as it was")
     dialog.get_by_role("button", name="Update the link").click()
-    expect(dialog).to_contain_text("Readers see all that is shown here now")
+    expect(dialog).to_contain_text("Readers see everything that is shown here now")
     reader.reload()
     expect(reader.get_by_text("Silence.")).to_be_visible()
 
