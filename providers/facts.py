@@ -64,6 +64,7 @@ class ConnectionFacts:
     group_ids: frozenset[int]
     demo: bool
     model_ids: tuple[str, ...]
+    shared_access: str = "strictest"  # of models that others offer too, see `Route.sources_for`
     index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
 
     def allows(self, caller: Caller) -> bool:
@@ -81,6 +82,11 @@ class Source:
     upstream_id: str
     raw: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the rules of the model's other sources count for this one too."""
+        return self.connection.shared_access != "own"
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -94,7 +100,7 @@ class Route:
     params: Mapping[str, Any]
     system_prompt: str
     owner_id: int | None
-    access: str  # `inherit` asks the connection of each source; a preset that inherits has its base's rule here
+    access: str  # `inherit` asks the connections of the sources; a preset that inherits has its base's rule here
     group_ids: frozenset[int]
     user_ids: frozenset[int]
     tags: tuple[Any, ...]
@@ -113,11 +119,18 @@ class Route:
         return all(source.connection.demo for source in self.sources)
 
     def sources_for(self, caller: Caller) -> tuple[Source, ...]:
-        """The sources that this caller may use, in order of position; none without access to the model."""
+        """The sources that this caller may use, in order of position; none without access to the model.
+
+        A model that inherits is as open as the strictest of its connections: a new one opens it to nobody. Connections
+        whose row says so (`shared_access`) answer for themselves alone.
+        """
         if self.access == "public" or caller.user_id == self.owner_id or is_trusted(caller):
             return self.sources
         if self.access == "inherit":
-            allowed = tuple(source for source in self.sources if source.connection.allows(caller))
+            shared = all(source.connection.allows(caller) for source in self.sources if source.is_shared)
+            allowed = tuple(
+                source for source in self.sources if (shared if source.is_shared else source.connection.allows(caller))
+            )
             return self.sources if len(allowed) == len(self.sources) else allowed
         if self.access == "groups" and (
             caller.user_id in self.user_ids or not self.group_ids.isdisjoint(caller.group_ids)

@@ -31,6 +31,7 @@ __all__ = [
     "ModelSource",
     "RateLimit",
     "ServerRow",
+    "SharedAccess",
     "SpeechClip",
     "UsageRecord",
     "key_digest",
@@ -56,6 +57,11 @@ class Access(models.TextChoices):
     PUBLIC = "public", _("Everyone who can sign in")
     GROUPS = "groups", _("Members of the groups below")
     PRIVATE = "private", _("Administrators only")
+
+
+class SharedAccess(models.TextChoices):
+    STRICTEST = "strictest", _("The strictest rule of all who offer it")
+    OWN = "own", _("Only the rule above")
 
 
 class ModelAccess(models.TextChoices):
@@ -138,6 +144,12 @@ class Connection(ServerRow):
         help_text=_("When set, only these models are offered, and the provider is not asked."),
     )
     forward_cookies = models.CharField(_("forwarded cookies"), max_length=10, choices=Cookies, default=Cookies.AUTO)
+    shared_access = models.CharField(
+        _("for models that others offer too"),
+        max_length=10,
+        choices=SharedAccess,
+        default=SharedAccess.STRICTEST,
+    )
     # None: as UPSTREAM_CONNECT_TIMEOUT, UPSTREAM_FIRST_BYTE_TIMEOUT and AIOHTTP_CLIENT_TIMEOUT say.
     connect_timeout = models.FloatField(
         _("seconds to connect"), null=True, blank=True, validators=[MinValueValidator(0.1)]

@@ -60,6 +60,8 @@ def _why(route: Route, caller: Caller, groups: dict[int, str]) -> str:
         else:
             reason = _("administrators only")
         reasons.append(f"{facts.name}: {reason}")
+    if sum(source.is_shared for source in route.sources) > 1:
+        reasons.append(_("the strictest of these rules holds"))
     return "; ".join(reasons)
 
 

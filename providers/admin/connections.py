@@ -20,6 +20,7 @@ from providers.admin.filters import ConditionFilter, among
 from providers.admin.forms import OPTION, ConnectionForm, option_fields, types_with
 from providers.admin.servers import ServerAdmin
 from providers.catalogue import discovery, health
+from providers.catalogue.shared_models import SHARING_COLUMNS, shared_words
 from providers.errors import GatewayError
 from providers.models import Connection
 from providers.signals import dependents
@@ -55,7 +56,7 @@ class ConnectionAdmin(ServerAdmin):
     actions = ("test_chosen", "enable", "disable")
     actions_row = ("test_row", "refresh_row")
     actions_detail = ("test_now", "refresh_now", "show_models")
-    readonly_fields = ("health_now", "checked", "model_count")
+    readonly_fields = ("health_now", "checked", "model_count", "also_elsewhere")
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
         "api_version": among("kind", [kind.name for kind in kinds.KINDS.values() if kind.needs_api_version]),
@@ -70,16 +71,18 @@ class ConnectionAdmin(ServerAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         options = list(option_fields()) if self.may_change_destination(request) else []
         basics: list[Any] = ["name", "kind", "base_url", ("enabled", "connection_type"), "tags"]
+        also = []
         if obj is not None:
             basics[:0] = ["health_now", ("checked", "model_count")]
+            also = ["also_elsewhere"] if self.also_elsewhere(obj) else []
         fieldsets: Any = (
             (gettext_lazy("Basics"), {"fields": basics}),
             (
                 gettext_lazy("Authentication"),
                 {"fields": ["auth_type", *self.key_fields(obj), *options, "api_version"]},
             ),
-            (gettext_lazy("Models"), {"fields": ["prefix_id", "model_ids", "position"]}),
-            (gettext_lazy("Access"), {"fields": ["access", "groups"]}),
+            (gettext_lazy("Models"), {"fields": [*also, "prefix_id", "model_ids", "position"]}),
+            (gettext_lazy("Access"), {"fields": ["access", "groups", "shared_access"]}),
             (
                 gettext_lazy("Advanced"),
                 {
@@ -104,6 +107,8 @@ class ConnectionAdmin(ServerAdmin):
         if row.enabled and (not change or discovery.LISTED_COLUMNS & form.changed_columns):
             # After the commit, so that a slow provider does not hold the transaction.
             transaction.on_commit(lambda: self._refresh(request, Connection.objects.get(pk=row.pk)))
+        if row.enabled and (not change or SHARING_COLUMNS & form.changed_columns):
+            transaction.on_commit(lambda: self._tell_shared(request, row))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """The list on the confirmation page, with what other apps switch off for a deleted connection."""
@@ -133,6 +138,10 @@ class ConnectionAdmin(ServerAdmin):
     @display(description=gettext_lazy("Position"), ordering="position")
     def order(self, row: Connection) -> str:
         return "–" if row.demo else str(row.position)
+
+    @display(description=gettext_lazy("Also elsewhere"))
+    def also_elsewhere(self, row: Connection) -> str:
+        return shared_words(row.pk)
 
     @staticmethod
     def _models_url(pk: Any) -> str:
@@ -169,6 +178,10 @@ class ConnectionAdmin(ServerAdmin):
 
     def _test(self, request: HttpRequest, row: Connection) -> None:
         self.report(request, row, services.check_connection(row, by=callers.caller_for_user(request.user)))
+
+    def _tell_shared(self, request: HttpRequest, row: Connection) -> None:
+        if words := shared_words(row.pk):
+            self.message_user(request, f"{row.name}: {words}", messages.WARNING)
 
     def _refresh(self, request: HttpRequest, row: Connection) -> None:
         try:

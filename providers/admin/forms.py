@@ -112,6 +112,10 @@ class ConnectionForm(ServerForm):
             "access": gettext_lazy(
                 "Applies to all its models that have no rule of their own. Administrators may use everything."
             ),
+            "shared_access": gettext_lazy(
+                "When several connections offer the same model, people need access to each of them. “Only the rule "
+                "above” leaves the others out of it: this connection answers whoever it lets in."
+            ),
             "forward_cookies": gettext_lazy(
                 "Send cookies only to a service of your own that reads them. This site's own cookies are never sent."
             ),
@@ -132,6 +136,8 @@ class ConnectionForm(ServerForm):
         if row._state.adding and "position" in self.fields:  # last, so that no model gets another first source
             last = Connection.objects.filter(demo=False).aggregate(last=Max("position"))["last"]
             self.fields["position"].initial = 0 if last is None else last + 1
+        if "shared_access" in self.fields:
+            self.fields["shared_access"].required = False  # a form without it leaves it as it is
         for name in [name for name in self.fields if name.startswith(OPTION)]:
             self.fields[name].initial = row.auth_options.get(name.removeprefix(OPTION), "")
 

@@ -40,7 +40,7 @@ CLOSE_SECONDS = 1.0  # how long the end of a process waits for a cancelled run
 UNLISTED_COLUMNS = frozenset(
     """
     id name position prefix_id tags connection_type forward_cookies connect_timeout first_byte_timeout idle_timeout
-    access demo created updated
+    access shared_access demo created updated
     """.split()  # noqa: SIM905  names read better than quoted names
 ) | {*HEALTH_FIELDS}
 LISTED_COLUMNS = frozenset(column.name for column in Connection._meta.concrete_fields) - UNLISTED_COLUMNS

@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from providers import auth, versioning
 from providers.addresses import validate_base_url
 from providers.catalogue import discovery
+from providers.catalogue.shared_models import SHARING_COLUMNS
 from providers.config import checks
 from providers.errors import BadRequest
 from providers.fields import is_mask, secret_behind
@@ -156,9 +157,10 @@ def name_of(url: str, used: Collection[str] = ()) -> str:
 
 @dataclass(slots=True)
 class Saved:
-    """The result of a save: the ids of connections whose models to refresh, and notices about dropped secrets."""
+    """The result of a save: ids of connections, and notices about dropped secrets."""
 
-    to_refresh: list[int] = field(default_factory=list)
+    to_refresh: list[int] = field(default_factory=list)  # whose models are asked for
+    to_tell: list[int] = field(default_factory=list)  # connections that may share models with others since
     notices: list[str] = field(default_factory=list)
 
 
@@ -209,8 +211,11 @@ def write(entries: Sequence[Entry]) -> Saved:
     for entry in entries:
         row = matched.get(entry.index) or Connection(name=name_of(entry.url, used_names))
         used_names.add(row.name)
-        if _fill(row, entry, positions[entry.index]):
+        changed = _fill(row, entry, positions[entry.index])
+        if changed & discovery.LISTED_COLUMNS or (changed and row.listed_at is None):
             saved.to_refresh.append(row.pk)
+        if changed & SHARING_COLUMNS:
+            saved.to_tell.append(row.pk)
         if row.lost_secrets:
             saved.notices.append(f"OPENAI_API_BASE_URLS.{entry.index}: {dropped_words(row.lost_secrets)}")
     return saved
@@ -261,8 +266,8 @@ def _positions(entries: Sequence[Entry], matched: Mapping[int, Connection]) -> l
     return [*positions, *range(after, after + len(entries) - len(stored))]
 
 
-def _fill(row: Connection, entry: Entry, position: int) -> bool:
-    """Write a row if anything differs. Returns whether its models should be refreshed."""
+def _fill(row: Connection, entry: Entry, position: int) -> set[str]:
+    """Write a row if anything differs. Returns the columns that changed; all of them for a new row."""
     values = {**entry.values, "base_url": entry.url, "position": position}
     unspecified = values["kind"] == kinds.DEFAULT.name
     if unspecified and not row._state.adding and not kinds.named(row.kind).config_flag:
@@ -273,8 +278,10 @@ def _fill(row: Connection, entry: Entry, position: int) -> bool:
     if not entry.has_mask:
         values["secret"] = entry.key
     changed = {name for name, value in values.items() if getattr(row, name) != value}
-    if not changed and not row._state.adding:
-        return False
+    if row._state.adding:
+        changed = set(values)
+    if not changed:
+        return changed
     for name in changed - {"secret", "headers"}:
         setattr(row, name, values[name])
     row.enter("headers", values["headers"], names=entered)
@@ -286,7 +293,7 @@ def _fill(row: Connection, entry: Entry, position: int) -> bool:
         name, messages = next(iter(error.message_dict.items()))
         raise checks.wrong(f"OPENAI_API_CONFIGS.{entry.index}.{name}", messages[0]) from error
     row.save()
-    return bool(changed & discovery.LISTED_COLUMNS) or row.listed_at is None
+    return changed
 
 
 # --- members ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from providers import catalogue, http, json_bodies, services
 from providers.authentication import caller_of
 from providers.catalogue import discovery, health, snapshot_loader
+from providers.catalogue.shared_models import shared_words
 from providers.config import form as config
 from providers.errors import BadRequest, Forbidden, GatewayError, NotFound, ProviderError
 from providers.facts import Caller
@@ -40,7 +41,7 @@ class FlatConfigSerializer(serializers.Serializer[Any]):
 
 
 class SavedConfigSerializer(FlatConfigSerializer):
-    """The form as saved, and sentences about what was dropped."""
+    """The form as saved, and sentences about what was dropped and which models other connections offer too."""
 
     notices = serializers.ListField(child=serializers.CharField(), required=False)
 
@@ -88,7 +89,8 @@ class ConfigUpdate(AdminView):
         saved = config.save(_object(request))
         if saved.to_refresh:
             discovery.refresh(only=saved.to_refresh, timeout=LIST_SECONDS)
-        return _json(config.read() | ({"notices": saved.notices} if saved.notices else {}))
+        notices = saved.notices + [words for pk in saved.to_tell if (words := shared_words(pk))]
+        return _json(config.read() | ({"notices": notices} if notices else {}))
 
 
 class VerifyConnection(AdminView):

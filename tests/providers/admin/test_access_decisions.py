@@ -83,16 +83,56 @@ def test_groups_of_a_connection_count_only_under_groups(rita, red):
     assert usable(rita) == set()
 
 
-def test_inheriting_takes_the_sources_that_the_caller_may_use(alice, rita, red):
-    closed, shared = connection("closed", "groups", red, position=1), connection("open", position=2)
-    model("m", closed, shared)
-    snapshot = catalogue.snapshot_blocking()
+def served_by(user, public_id):
+    """The connections that this person's calls to a model may go to."""
+    route = catalogue.snapshot_blocking().routes[public_id]
+    return [source.connection.name for source in route.sources_for(caller_for_user(user))]
 
-    def names(user):
-        return [source.connection.name for source in snapshot.route_for(caller_for_user(user), "m").sources]
 
-    assert names(alice) == ["open"]
-    assert names(rita) == ["closed", "open"]
+@pytest.mark.parametrize("first", ["groups", "private"])
+@pytest.mark.parametrize("positions", [(1, 2), (2, 1)])
+def test_of_all_who_offer_a_model_the_strictest_rule_holds(alice, rita, admin, red, first, positions):
+    closed = connection("closed", first, red, position=positions[0])
+    model("m", closed, connection("open", position=positions[1]))
+    model("preset", base=ChatModel.objects.get(public_id="m"))
+    names = ["closed", "open"] if positions[0] == 1 else ["open", "closed"]
+
+    assert usable(alice) == set()
+    assert served_by(rita, "m") == served_by(rita, "preset") == (names if first == "groups" else [])
+    assert served_by(admin, "m") == names
+
+
+def test_two_groups_have_to_let_a_person_in_both(rita, red):
+    blue = Group.objects.create(name="blue")
+    model("m", connection("reds", "groups", red), connection("blues", "groups", blue))
+    assert usable(rita) == set()
+    rita.groups.add(blue)
+    assert served_by(rita, "m") == ["reds", "blues"]
+
+
+@pytest.mark.parametrize("own", ["reds", "blues", "both"])
+def test_a_connection_with_its_own_rule_answers_whoever_it_lets_in(alice, rita, red, own):
+    blue = Group.objects.create(name="blue")
+    bea = make_user("Bea", groups=("blue",))
+    rows = {"reds": connection("reds", "groups", red), "blues": connection("blues", "groups", blue)}
+    model("m", *rows.values())
+    for name in rows if own == "both" else [own]:
+        rows[name].shared_access = "own"
+        rows[name].save()
+    # What is left of the other one stands alone, so its rule is the strictest of one.
+    assert (served_by(rita, "m"), served_by(bea, "m"), served_by(alice, "m")) == (["reds"], ["blues"], [])
+
+
+def test_a_models_own_rule_opens_what_its_connections_do_not(alice, red):
+    model("m", connection("closed", "groups", red), connection("open"), access="public")
+    assert served_by(alice, "m") == ["closed", "open"]
+
+
+def test_connections_that_do_not_offer_a_model_now_have_no_say(alice, red):
+    off, gone = connection("off", "private", enabled=False), connection("gone", "groups", red)
+    row = model("m", off, gone, connection("open"))
+    ModelSource.objects.filter(model=row, connection=gone).update(listed=False)
+    assert served_by(alice, "m") == ["open"]
 
 
 def test_unknown_and_forbidden_answer_alike(alice):

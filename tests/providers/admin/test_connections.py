@@ -13,7 +13,7 @@ from providers.auth.entra import Tokens
 from providers.catalogue import discovery
 from providers.models import Connection
 from providers.upstream import model_lists
-from tests.people import make_user
+from tests.people import make_connection, make_user
 from tests.queries import assert_queries_do_not_grow
 from tests.upstream import in_json
 
@@ -341,3 +341,27 @@ def test_a_new_connection_stands_last_in_the_form(root):
     assert root.get(f"{LIST}add/").context["adminform"].form["position"].value() == 0
     Connection.objects.create(name="A", base_url="http://a.invalid/v1", position=4)
     assert root.get(f"{LIST}add/").context["adminform"].form["position"].value() == 5
+
+
+# --- models that others offer too ---
+
+
+def test_shared_models_are_told_when_saving_and_on_the_page(transactional_db, save, root, upstream):
+    make_connection("http://first.invalid/v1", "m1", name="First", access="private")
+    words = "1 model is offered by other connections too (First): m1."
+
+    page = save(name="Second", base_url=upstream.url, access="public")
+
+    second = Connection.objects.get(name="Second")
+    assert any(words in line and "strictest" in line for line in said(page))
+    assert words in root.get(f"{LIST}{second.pk}/change/").content.decode()
+    assert "offered by other" not in "".join(said(save(second, name="Another name")))
+    assert not any("offered by other" in line for line in said(save(second, prefix_id="two")))
+    assert "offered by other" not in root.get(f"{LIST}{second.pk}/change/").content.decode()
+    assert any(words in line for line in said(save(second, prefix_id="")))
+
+
+def test_the_choice_of_the_rule_is_saved_and_is_in_the_history(save, connection):
+    save(connection, shared_access="own")
+    connection.refresh_from_db()
+    assert connection.shared_access == connection.history.first().shared_access == "own"

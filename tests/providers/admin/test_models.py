@@ -191,6 +191,13 @@ def test_the_page_agrees_with_the_rule_for_everyone(root, admin, alice, settings
         assert {decision.public_id for decision in decisions if decision.allowed} == listed
 
 
+def test_the_page_says_that_the_strictest_rule_holds(root, alice):
+    connection("Closed", "m", access="private")
+    connection("Open", "m")
+    page = root.get(f"{MODELS}access/?user={alice.pk}").content.decode()
+    assert "Closed: administrators only; Open: open to everyone; the strictest of these rules holds" in page
+
+
 def test_the_page_does_not_query_more_with_more_models(root, alice):
     def grow():
         start = ChatModel.objects.count()

@@ -174,3 +174,13 @@ def test_a_connection_that_fails_says_why_in_the_providers_words(root, upstream)
     failed = root("get", "/openai/models/0")
     assert failed.status_code == 401
     assert "Bad key" in failed.json()["error"]["message"]
+
+
+def test_a_save_says_which_models_other_connections_offer_too(root, upstream, start_upstream):
+    second = start_upstream()
+    assert "notices" not in root("post", "/openai/config/update", form(upstream.url)).json()
+    saved = root("post", "/openai/config/update", form(upstream.url, second.url)).json()
+    assert [notice for notice in saved["notices"] if "m1" in notice]
+    prefixed = root("post", "/openai/config/update", form(upstream.url, second.url, configs={"1": {"prefix_id": "b"}}))
+    assert "notices" not in prefixed.json()
+    assert root("post", "/openai/config/update", form(upstream.url, second.url)).json()["notices"]

@@ -141,6 +141,16 @@ def test_every_entrance_needs_the_scope(entrance: Entrance, world: World) -> Non
     assert world.calls == before
 
 
+@pytest.mark.django_db(transaction=True)
+@every
+def test_every_entrance_holds_the_strictest_rule_of_who_offers_it(entrance: Entrance, world: World) -> None:
+    key = people.make_key(world.alice)
+    people.make_connection("http://another.invalid/v1", "m1", name="Closed", access="private", position=9)
+    before = world.calls
+    assert world.refusal(world.post(entrance, key)) == "model_not_found"
+    assert world.calls == before
+
+
 # --- nobody else calls models -----------------------------------------------------------------------------------------
 
 RULES = {  # what belongs to the verbs of the relay, and the modules that may name it
