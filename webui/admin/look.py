@@ -11,20 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-# Our accent colour (tokens.css) from light to dark, as Unfold needs it.
-ACCENT = {
-    "50": "#f3f4fe",
-    "100": "#ecedfd",
-    "200": "#d9dbfb",
-    "300": "#bcc2ff",
-    "400": "#a3abff",
-    "500": "#7b82ee",
-    "600": "#4a4fd4",
-    "700": "#3a3fb8",
-    "800": "#31358f",
-    "900": "#272b4a",
-    "950": "#1b1d33",
-}
+from webui.branding import colours
 
 # Title, then lists as (model label, icon of Material Symbols). Lists that are not registered, or that a person may not
 # see, are left out; registered lists that are missing here follow under System.
@@ -63,7 +50,7 @@ def site_name(request: HttpRequest) -> str:
 
 
 def accent(request: HttpRequest) -> dict[str, str]:
-    return dict(ACCENT)
+    return colours.shades(colours.DEFAULT_ACCENT)
 
 
 def logo(request: HttpRequest) -> str:
