@@ -109,7 +109,8 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
         "is_demo": model is not None and model.is_demo,
         "toggles": pipeline.toggles_for(caller),
         "voice": voices.voice_for(snapshot, caller),
-        "handlers": pipeline.handlers(),
+        "page_scripts": [handler.page_script for handler in pipeline.handlers() if handler.page_script],
+        "page_parts": [handler.page_part for handler in pipeline.handlers() if handler.page_part],
         "max_files": serializers.MAX_FILES,
         "max_bytes": settings.FILE_MAX_BYTES,
     }

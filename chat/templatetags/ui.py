@@ -20,6 +20,7 @@ from chat import markdown, switches
 from chat.models import Chat, Message
 from chat.pages.queries import ThreadEntry
 from chat.websearch import endpoint
+from providers.facts import Route
 
 register = template.Library()
 # The modules that the chat page imports: listed in the page, so that the browser fetches all of them at once.
@@ -51,31 +52,49 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
-def icon_button(icons: str, label: str = "", *, action: str = "", url: str = "", **attributes: Any) -> SafeString:
+def icon_button(icons: str, label: str = "", **attributes: Any) -> SafeString:
     """A button that shows nothing but icons; `label` is its name, and its tooltip where no `title` is given.
+
+    The further keywords are those of `_button`.
+    """
+    return _button(_icons(icons), {"kind": "button-icon", "aria_label": label, "title": label, **attributes})
+
+
+@register.simple_tag
+def text_button(icons: str, label: str, **attributes: Any) -> SafeString:
+    """A button that shows icons and its label. The further keywords are those of `_button`."""
+    return _button(format_html("{}{}", _icons(icons), label), attributes)
+
+
+def _button(inside: SafeString, attributes: dict[str, Any]) -> SafeString:
+    """A `<button>`, or an `<a>` where `url` is given.
 
     `action`: what a script does when it is pressed (`data-action`). `url`: the name of an address that it leads to;
     with `boosted` htmx follows it, which changes the main part alone. `enabled`: whether it can be pressed.
-    `needs_script`: it cannot until a script allows it, and never when the value is empty. Every further keyword is an
-    attribute, `aria_pressed="false"`: True stands for its bare name, and what is empty is left out.
+    `needs_script`: it cannot until a script allows it, and never when the value is empty. `kind` and `class`: its
+    classes besides `button`. Every further keyword is an attribute, `aria_pressed="false"`: True stands for its bare
+    name, and what is empty is left out.
     """
+    url = attributes.pop("url", "")
     if "needs_script" in attributes:
         attributes |= {"disabled": True, "data-ready": bool(attributes.pop("needs_script"))}
     if not attributes.pop("enabled", True):
         attributes["disabled"] = True
     if attributes.pop("boosted", False):
         attributes |= {"hx-boost": "true", "hx-target": "#main", "hx-sync": "#main:replace"}
+    classes = ("button", attributes.pop("kind", ""), attributes.pop("class", ""))
     values = {
-        "class": f"button button-icon {attributes.pop('class', '')}".strip(),
+        "class": " ".join(filter(None, classes)),
         "href": reverse(url) if url else "",
         "type": "" if url else attributes.pop("type", "button"),
-        "data-action": action,
-        "aria-label": label,
-        "title": attributes.pop("title", label),
+        "data-action": attributes.pop("action", ""),
         **attributes,
     }
-    inside = format_html_join("", "{}", ((icon(name),) for name in icons.split()))
     return format_html("<{0}{1}>{2}</{0}>", "a" if url else "button", _attributes(values), inside)
+
+
+def _icons(names: str) -> SafeString:
+    return format_html_join("", "{}", ((icon(name),) for name in names.split()))
 
 
 def _attributes(values: dict[str, Any]) -> SafeString:
@@ -86,12 +105,13 @@ def _attributes(values: dict[str, Any]) -> SafeString:
     )
 
 
-@register.simple_tag
-def table_head(*names: str, hidden: str = "") -> SafeString:
-    """The first row of a table; `hidden` is a last column that only screen readers are told of."""
+@register.simple_block_tag
+def table(content: SafeString, *names: str, hidden: str = "", classes: str = "rows") -> SafeString:
+    """A table around its rows; `hidden` names a last column for screen readers alone."""
     columns = format_html_join("", '<th scope="col">{}</th>', ((name,) for name in names))
     last = format_html('<th scope="col"><span class="visually-hidden">{}</span></th>', hidden) if hidden else ""
-    return format_html("<thead><tr>{}{}</tr></thead>", columns, last)
+    head = format_html("<thead><tr>{}{}</tr></thead>", columns, last)
+    return format_html('<table class="{}">{}<tbody>{}</tbody></table>', classes, head, content)
 
 
 @register.simple_tag
@@ -104,6 +124,15 @@ def fact(name: str, value: Any) -> SafeString:
 def demo_badge(more: str = "") -> SafeString:
     """The mark of what comes without a provider; `more` is a further class."""
     return format_html('<span class="{}">{}</span>', f"badge badge-warn {more}".strip(), _("Demo"))
+
+
+@register.simple_tag
+def model_attributes(model: Route | None) -> SafeString:
+    """What scripts read of a model: its id, and whether it sees pictures (empty where nobody said)."""
+    if not model:
+        return SafeString(' data-model="" data-vision=""')
+    vision = "" if model.vision is None else str(model.vision).lower()
+    return format_html(' data-model="{}" data-vision="{}"', model.public_id, vision)
 
 
 @register.simple_tag

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from chat.access import as_uuid
 from chat.models import File
@@ -17,12 +18,17 @@ from imagegen.models import ImageJob
 PAGE_SIZE = 30  # pictures at first, and at each step downwards
 FAILED_FOR = timedelta(hours=1)  # how long a failure stands on the page
 FAILED_SHOWN = 3
-KINDS = ("drawn", "edited", "uploads")
+KINDS = {
+    "": gettext_lazy("All"),
+    "drawn": gettext_lazy("Drawn"),
+    "edited": gettext_lazy("Edited"),
+    "uploads": gettext_lazy("Uploads"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """`kind` is one of KINDS, or empty for all pictures that were drawn here; `engine` is an engine's name."""
+    """`kind` is one of KINDS: empty for all pictures that were drawn here; `engine` is an engine's name."""
 
     kind: str = ""
     engine: str = ""

@@ -101,7 +101,12 @@ def _gallery(request: HttpRequest) -> dict[str, Any]:
         words=request.GET.get("q", "").strip()[:200],
     )
     page = queries.gallery(request.user, filters, cursor=request.GET.get("cursor", ""))
-    return {"filters": filters, "gallery": page, "further": bool(request.GET.get("cursor"))}
+    return {
+        "filters": filters,
+        "kinds": queries.KINDS.items(),
+        "gallery": page,
+        "further": bool(request.GET.get("cursor")),
+    }
 
 
 def _opened(request: HttpRequest, row: File) -> dict[str, Any]:
