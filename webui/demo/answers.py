@@ -14,6 +14,7 @@ from typing import Any
 from webui.accounts import links
 
 FOLDER = Path(__file__).parent
+MODEL = "demo"
 
 CHINESE_LETTER = re.compile("[\u3400-\u9fff]")
 # A piece: a word with the space before it, or up to two Chinese characters, or another character.
@@ -50,10 +51,14 @@ class DemoAnswer:
             for piece in PIECE.findall(text):
                 yield name, piece
 
+    @property
+    def reasoning_tokens(self) -> int:
+        return len(PIECE.findall(self.reasoning))
+
     def usage(self) -> dict[str, int]:
         """OpenAI's usage object; a piece counts as a token."""
         sent = len(PIECE.findall(self.prompt))
-        written = len(PIECE.findall(self.reasoning)) + len(PIECE.findall(self.text))
+        written = self.reasoning_tokens + len(PIECE.findall(self.text))
         return {"prompt_tokens": sent, "completion_tokens": written, "total_tokens": sent + written}
 
 

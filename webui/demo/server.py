@@ -1,34 +1,36 @@
-"""A small HTTP/1.1 server on a loopback port: `GET /v1/models` and `POST /v1/chat/completions`, streaming and not."""
+"""A small HTTP/1.1 server on a loopback port, with the operations of `POSTS` and a list of one model."""
 
 import asyncio
 import json
 import logging
 import threading
-import time
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
 from providers.http import LocalServer
-from webui.demo.answers import DemoAnswer, answer_to
+from webui.demo import completions, embeddings, responses, speech
+from webui.demo.answers import MODEL
+from webui.demo.requests import Refused, payload_in
 
-MODEL = "demo"
 PIECE_SECONDS = 0.03  # slow enough to be seen arriving, quick enough not to bore
 READY_SECONDS = 10
 STOP_SECONDS = 1
 MAX_HEADER, MAX_BODY = 64 * 1024, 64 * 1024 * 1024
+LISTED = {"id": MODEL, "object": "model", "created": 1735689600, "owned_by": "demo", "name": "Demo"}
+GETS: dict[str, dict[str, Any]] = {
+    "/v1/models": {"object": "list", "data": [LISTED]},
+    f"/v1/models/{MODEL}": LISTED,
+}
+Answer = dict[str, Any] | tuple[str, bytes] | Iterator[bytes]  # JSON; content type and bytes; events
+POSTS: dict[str, Callable[[dict[str, Any]], Answer]] = {
+    "/v1/chat/completions": completions.complete,
+    "/v1/responses": responses.respond,
+    "/v1/embeddings": embeddings.embed,
+    "/v1/audio/speech": speech.speak,
+}
 logger = logging.getLogger(__name__)
-
-
-class Refused(Exception):
-    """What the caller got wrong: HTTP status and OpenAI's error object."""
-
-    def __init__(self, status: int, message: str, code: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}
 
 
 def start() -> LocalServer:
@@ -88,66 +90,21 @@ async def _one_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
 
 async def _route(writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
-    if (method, path) == ("GET", "/v1/models"):
-        model = {"id": MODEL, "object": "model", "created": 1735689600, "owned_by": "demo", "name": "Demo"}
-        await _send_json(writer, 200, {"object": "list", "data": [model]})
-    elif (method, path) == ("POST", "/v1/chat/completions"):
-        payload = _payload(body)
-        answer = answer_to(payload["messages"])
-        if payload.get("stream"):
-            usage = bool((payload.get("stream_options") or {}).get("include_usage"))
-            await _send_stream(writer, _frames(answer, include_usage=usage))
-        else:
-            await _send_json(writer, 200, _completion(answer))
+    if method == "GET" and path in GETS:
+        await _send_json(writer, 200, GETS[path])
+        return
+    if method != "POST" or path not in POSTS:
+        words = "The demo does not do this. Connect a provider, for example OpenAI or Ollama, and call its models."
+        raise Refused(404, words, "not_found")
+    answer = POSTS[path](payload_in(body))
+    if isinstance(answer, dict):
+        await _send_json(writer, 200, answer)
+    elif isinstance(answer, tuple):
+        content_type, content = answer
+        writer.write(_head(200, content_type, f"Content-Length: {len(content)}") + content)
+        await writer.drain()
     else:
-        raise Refused(404, "The demo only lists models and chats. Connect a provider for everything else.", "not_found")
-
-
-def _payload(body: bytes) -> dict[str, Any]:
-    try:
-        payload = json.loads(body)
-    except ValueError as error:
-        raise Refused(400, "The body is not JSON.", "invalid_json") from error
-    if not isinstance(payload, dict) or not isinstance(payload.get("messages"), list) or not payload["messages"]:
-        raise Refused(400, "“messages” must be a list that is not empty.", "invalid_request")
-    return payload
-
-
-def _completion(answer: DemoAnswer) -> dict[str, Any]:
-    message = {"role": "assistant", "content": answer.text}
-    return {
-        "id": f"chatcmpl-demo-{uuid.uuid4().hex[:12]}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": MODEL,
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-        "usage": answer.usage(),
-    }
-
-
-async def _frames(answer: DemoAnswer, *, include_usage: bool) -> AsyncIterator[bytes]:
-    """Server-sent events, about one every PIECE_SECONDS."""
-    shared = {
-        "id": f"chatcmpl-demo-{uuid.uuid4().hex[:12]}",
-        "object": "chat.completion.chunk",
-        "created": int(time.time()),
-        "model": MODEL,
-    }
-
-    def frame(choices: list[dict[str, Any]], **more: Any) -> bytes:
-        return f"data: {json.dumps({**shared, 'choices': choices, **more}, ensure_ascii=False)}\n\n".encode()
-
-    def delta(values: dict[str, str], finish: str | None = None) -> bytes:
-        return frame([{"index": 0, "delta": values, "finish_reason": finish}])
-
-    yield delta({"role": "assistant", "content": ""})
-    for kind, piece in answer.pieces():
-        await asyncio.sleep(PIECE_SECONDS)
-        yield delta({kind: piece})
-    yield delta({}, "stop")
-    if include_usage:
-        yield frame([], usage=answer.usage())
-    yield b"data: [DONE]\n\n"
+        await _send_stream(writer, answer)
 
 
 async def _send_json(writer: asyncio.StreamWriter, status: int, value: dict[str, Any]) -> None:
@@ -156,9 +113,11 @@ async def _send_json(writer: asyncio.StreamWriter, status: int, value: dict[str,
     await writer.drain()
 
 
-async def _send_stream(writer: asyncio.StreamWriter, frames: AsyncIterator[bytes]) -> None:
+async def _send_stream(writer: asyncio.StreamWriter, frames: Iterator[bytes]) -> None:
+    """The frames of a stream, about one every PIECE_SECONDS."""
     writer.write(_head(200, "text/event-stream; charset=utf-8", "Transfer-Encoding: chunked"))
-    async for frame in frames:
+    for frame in frames:
+        await asyncio.sleep(PIECE_SECONDS)
         writer.write(b"%x\r\n%b\r\n" % (len(frame), frame))
         await writer.drain()
     writer.write(b"0\r\n\r\n")

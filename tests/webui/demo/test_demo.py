@@ -132,7 +132,7 @@ def test_a_wrong_request_is_refused_in_openais_shape(client, body, error):
 
 def test_what_it_cannot_do_it_says(client):
     with pytest.raises(openai.NotFoundError, match="Connect a provider"):
-        client.embeddings.create(model="demo", input="x")
+        client.moderations.create(model="demo", input="x")
 
 
 def test_the_door_starts_it_when_it_is_first_called():
