@@ -23,6 +23,8 @@ def as_chat(frame: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if kind in DELTAS:
         return _chunk({DELTAS[kind]: frame.get("delta")})
+    if kind == "response.reasoning_summary_part.added" and frame.get("summary_index"):
+        return _chunk({"reasoning_content": "\n\n"})  # each part begins with a title of its own
     if kind == "response.output_item.done":
         return _chunk({"images": _pictures([frame.get("item")])})
     inner = frame.get("response")

@@ -23,14 +23,15 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 from chat import file_addresses
-from chat.markdown import budget, formulas, links
+from chat.markdown import budget, footnotes, formulas, links
 from chat.markdown.budget import CHARACTERS_PER_STEP
 from chat.markdown.parsers import BlockParser, BlockState, InlineParser, InlineState
 from providers import runtime
 
 BARE_TAG = re.compile(r"</?(?:br|del|ins|kbd|mark|sub|sup)\s*/?>", re.IGNORECASE)
 OWN_PICTURE = re.compile(rf"{file_addresses.PATH}$|data:image/(?:png|jpeg|gif|webp);base64,", re.ASCII)
-ADDRESS = re.compile(r"https?:|mailto:|/(?![/\\])", re.IGNORECASE)  # elsewhere, or a page of this site
+# Elsewhere, a page of this site, or a footnote.
+ADDRESS = re.compile(r"https?:|mailto:|/(?![/\\])|#fn(?:ref)?-[\w-]+$", re.IGNORECASE | re.ASCII)
 TASK = re.compile(r"\[([ xX])\] ")
 ALIGNMENT = re.compile(r"text-align:(left|center|right)")
 LONGEST = 200_000  # characters; a longer text stays as it was written
@@ -51,25 +52,29 @@ TAGS = {
         "h6",
         "hr",
         "img",
+        "input",
         "ins",
         "kbd",
+        "label",
         "li",
         "mark",
     ),
     *("ol", "p", "pre", "s", "span", "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul"),
 }
 ATTRIBUTES = {
-    "a": {"href", "title", "target", "rel", "class"},
+    "a": {"href", "title", "target", "rel", "class", "id", "role"},
     "img": {"src", "alt", "title", "loading"},
+    "input": {"type", "checked", "disabled"},
+    "li": {"class", "id", "tabindex"},
     "ol": {"start"},
     "pre": {"tabindex"},
-    **{tag: {"class"} for tag in ("li", "span", "td", "th")},
+    **{tag: {"class"} for tag in ("p", "span", "td", "th")},
     "div": {"class", "tabindex"},
 }
 
 
 def _keep_attribute(tag: str, name: str, value: str) -> str | None:
-    allowed = {"src": OWN_PICTURE, "href": ADDRESS}.get(name)
+    allowed = {"src": OWN_PICTURE, "href": ADDRESS, "id": footnotes.ID}.get(name)
     return value if allowed is None or allowed.match(value) else None
 
 
@@ -82,15 +87,17 @@ _cleaner = nh3.Cleaner(
 )
 
 
-def to_html(text: str) -> SafeString:
+def to_html(text: str, prefix: str = "", *, as_steps: bool = False) -> SafeString:
     """The text as HTML. A text that is too long, or exceeds the budget, stays plain.
 
-    The latest results are cached, except long ones.
+    `prefix` makes the ids of footnotes unique in a page. With `as_steps` the headings, and the paragraphs that are bold
+    as a whole, are the titles of steps. The latest results are cached, except long ones.
     """
+    prefix = prefix if "[^" in text else ""
     try:
         if len(text) <= LONGEST_CACHED:
-            return runtime.state(RenderedTexts).html_of(text)
-        return _render(text) if len(text) <= LONGEST else plain(text)
+            return runtime.state(RenderedTexts).html_of(text, prefix, as_steps)
+        return _render(text, prefix, as_steps) if len(text) <= LONGEST else plain(text)
     except budget.BudgetExceeded:
         return plain(text)
 
@@ -107,9 +114,10 @@ class RenderedTexts:
         self.html_of = lru_cache(maxsize=128)(_render)
 
 
-def _render(text: str) -> SafeString:
+def _render(text: str, prefix: str, as_steps: bool) -> SafeString:
     with budget.one_text() as left:
-        return mark_safe(_cleaner.clean(_engine().render(text, {"budget": left})))  # noqa: S308 - just sanitised
+        html = _engine().render(text, {"budget": left, "prefix": prefix, "as_steps": as_steps})
+        return mark_safe(_cleaner.clean(html))  # noqa: S308 - just sanitised
 
 
 @lru_cache(maxsize=1)
@@ -122,6 +130,7 @@ def _engine() -> MarkdownIt:
     block_formula = formulas.block_rule(lambda state: cast("BlockState", state).formula_marks)
     ended = ["paragraph", "reference", "blockquote", "list"]
     engine.block.ruler.before("fence", "formula", block_formula, {"alt": ended})
+    footnotes.set_up(engine)
     engine.core.ruler.push("arrange", _arrange)
     engine.inline, engine.block = InlineParser(engine.inline), BlockParser(engine.block)
     return engine
@@ -131,7 +140,10 @@ def _arrange(state: StateCore) -> None:
     """Headings below the page's own and without gaps; task lists; alignment by class instead of by style."""
     levels: list[int] = []
     for index, token in enumerate(state.tokens):
-        if token.type == "heading_open":
+        if state.env["as_steps"] and _is_title(state.tokens, index):
+            token.tag = state.tokens[index + 2].tag = "p"
+            token.attrSet("class", "step")
+        elif token.type == "heading_open":
             level = int(token.tag[1])
             while levels and levels[-1] >= level:
                 levels.pop()
@@ -145,20 +157,29 @@ def _arrange(state: StateCore) -> None:
             _mark_task(state.tokens[index - 2], token.children or [])
 
 
+def _is_title(tokens: list[Token], index: int) -> bool:
+    """Whether a heading begins here, or a paragraph that is bold as a whole."""
+    if tokens[index].type != "paragraph_open" or tokens[index].hidden:
+        return tokens[index].type == "heading_open"
+    kinds = [child.type for child in tokens[index + 1].children or () if child.type != "text" or child.content]
+    return bool(kinds) and kinds[0] == "strong_open" and kinds.index("strong_close") == len(kinds) - 1
+
+
 def _mark_task(item: Token, children: list[Token]) -> None:
     match = TASK.match(children[0].content) if children and children[0].type == "text" else None
     if match:
         item.attrSet("class", "task")
         children[0].content = children[0].content[4:]
-        box = Token("task_box", "", 0)
-        box.meta = {"done": match[1] != " "}
-        children.insert(0, box)
+        children.insert(0, Token("task_open", "", 1, meta={"done": match[1] != " "}))
+        children.append(Token("task_close", "", -1))
 
 
-class _Renderer(RendererHTML):
-    def task_box(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        done = tokens[index].meta["done"]
-        return f'<span class="task-box{" done" if done else ""}">{"☑" if done else "☐"}</span> '
+class _Renderer(footnotes.FootnoteRules, RendererHTML):
+    def task_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        return f'<label><input type="checkbox" disabled{" checked" if tokens[index].meta["done"] else ""}> '
+
+    def task_close(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        return "</label>"
 
     def formula(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         token = tokens[index]

@@ -27,7 +27,8 @@ register = template.Library()
 CHAT_MODULES = (
     *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "options", "picker")),
     *(f"chat/{name}" for name in ("replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
-    *(f"chat/markdown/{name}" for name in ("code", "emphasis", "formulas", "links", "maths", "render")),
+    *(f"chat/markdown/{name}" for name in ("code", "emphasis", "footnotes", "formulas", "links", "maths")),
+    "chat/markdown/render",
     *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "rounds")),
     *(f"common/{name}" for name in ("shortcuts", "socket", "text", "theme", "toast", "upload")),
 )
@@ -205,7 +206,18 @@ def thoughts(message: Message) -> str:
 def answer(entry: ThreadEntry) -> SafeString:
     """The content of an answer as HTML; as it was written where only its beginning is shown."""
     content = entry.message.content
-    return conditional_escape(content) if entry.is_cut or not content else markdown.to_html(content)
+    if entry.is_cut or not content:
+        return conditional_escape(content)
+    return markdown.to_html(content, f"{entry.message.pk}-")
+
+
+@register.filter
+def reasoning(entry: ThreadEntry) -> SafeString:
+    """The thoughts of a model as HTML, their headings as steps; as `replies.js` draws them while they come."""
+    text = entry.message.reasoning
+    if entry.is_cut or not text:
+        return conditional_escape(text)
+    return markdown.to_html(text, f"t-{entry.message.pk}-", as_steps=True)
 
 
 @register.filter

@@ -7,7 +7,7 @@ from tests.chat.markdown import examples
 
 # Both renderings as the browser reads them, without the colours of code (two libraries, one palette).
 COMPARE = """
-async ([texts, rendered]) => {
+async ([texts, rendered, env]) => {
   const markdown = await import("/static/js/chat/markdown/render.js");
   await markdown.ready();
   const plain = (root) => {
@@ -22,7 +22,7 @@ async ([texts, rendered]) => {
   };
   return texts.map((text, index) => {
     const [ours, theirs] = [document.createElement("div"), document.createElement("div")];
-    ours.append(markdown.toFragment(text));
+    ours.append(markdown.toFragment(text, { ...env }));
     theirs.append(new DOMParser().parseFromString(rendered[index], "text/html").body);
     return [text, plain(ours), plain(theirs.firstChild)];
   });
@@ -60,8 +60,15 @@ def chat_page(open_page, problems, connection, alice):
 
 def test_both_sides_render_alike(chat_page):
     texts = examples.ALL
-    for text, browsers, servers in chat_page.evaluate(COMPARE, [texts, [to_html(text) for text in texts]]):
+    for text, browsers, servers in chat_page.evaluate(COMPARE, [texts, [to_html(text) for text in texts], {}]):
         assert browsers == servers, text
+
+
+def test_both_sides_render_footnotes_and_thoughts_alike(chat_page):
+    texts = [*examples.FOOTNOTES, *examples.STEPS, *examples.ORDINARY]
+    servers = [to_html(text, "p-", as_steps=True) for text in texts]
+    for text, ours, theirs in chat_page.evaluate(COMPARE, [texts, servers, {"prefix": "p-", "asSteps": True}]):
+        assert ours == theirs, text
 
 
 def test_a_text_that_streams_ends_as_the_whole_would(chat_page):

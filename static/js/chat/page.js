@@ -9,6 +9,7 @@ import { toast } from "../common/toast.js";
 import * as actions from "./actions.js";
 import * as composer from "./composer.js";
 import * as followUps from "./follow-ups.js";
+import * as footnotes from "./markdown/footnotes.js";
 import * as markdown from "./markdown/render.js";
 import * as options from "./options.js";
 import * as picker from "./picker.js";
@@ -33,6 +34,7 @@ async function openMain() {
 for (const part of [actions, composer, followUps, options, picker, sidebar]) part.start();
 shortcuts.start({ search: sidebar.focusSearch, onEscape: () => picker.isOpen() || composer.stop() });
 watchTheme();
+footnotes.watch();
 
 replies.listen({ onEnd: thread.finish, onChange: sidebar.mark });
 socket.on("chat:messages", ({ chat_id: id }) => id === thread.chatId() && thread.refresh());

@@ -10,6 +10,8 @@ import { showFiles, showStatus } from "./status.js";
 
 const SILENT = 15_000; // milliseconds without an event after which a reply is asked for: its end may have been lost
 const LOOK_EVERY = 5_000;
+const NEAR = 24; // pixels from the end of the thoughts that still count as their end
+const LONGEST_LINE = 160; // characters
 
 /** @type {Map<string, Reply>} */
 const replies = new Map(); // by message id
@@ -216,7 +218,7 @@ async function show(reply) {
   showSources(article, reply.steps);
   showThoughts(article, reply);
   const body = partOf(article, "body");
-  markdown.draw(body, reply.content);
+  markdown.draw(body, reply.content, { prefix: `${reply.id}-` });
   body.toggleAttribute("data-live", !over && !(reply.reasoning && !reply.content));
   if (over) article.dataset.shown = "final";
 }
@@ -225,10 +227,20 @@ async function show(reply) {
  * @param {HTMLElement} article
  * @param {Reply} reply
  */
-function showThoughts(article, { reasoning, content, thoughtFor }) {
+function showThoughts(article, { id, reasoning, content, thoughtFor }) {
   if (!reasoning) return;
   partOf(article, "reasoning").hidden = false;
-  partOf(article, "reasoning-text").textContent = reasoning;
+  const box = partOf(article, "reasoning-text");
+  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
+  markdown.draw(box, reasoning, { prefix: `t-${id}-`, asSteps: true });
+  if (atEnd) box.scrollTop = box.scrollHeight;
+  partOf(article, "reasoning-now").textContent = content ? "" : (lastLine(box) ?? "");
   const label = content ? thoughtFor && t("thoughtFor", { n: thoughtFor }) : t("thinking");
   if (label) partOf(article, "reasoning-label").textContent = label;
 }
+
+/**
+ * What a closed box of thoughts shows of them while they come: their end, as a line.
+ * @param {HTMLElement} box
+ */
+const lastLine = (box) => box.textContent.trim().split("\n").at(-1)?.slice(-LONGEST_LINE);

@@ -143,6 +143,7 @@ export function sourceOf(article) {
 function takeOver(shown, fresh) {
   const [before, after] = [shown, fresh].map((article) => partOf(article, "reasoning", HTMLDetailsElement));
   after.open = before.open;
+  const thoughts = partOf(before, "reasoning-text").scrollTop;
   const body = partOf(shown, "body");
   const freshBody = partOf(fresh, "body");
   for (const other of [...shown.children]) if (other !== body) other.remove();
@@ -150,6 +151,7 @@ function takeOver(shown, fresh) {
   const middle = around.indexOf(freshBody);
   body.before(...around.slice(0, middle));
   shown.append(...around.slice(middle + 1));
+  partOf(after, "reasoning-text").scrollTop = thoughts;
   const { status, version } = fresh.dataset;
   for (const name of ["shown", "text"]) delete shown.dataset[name];
   Object.assign(shown.dataset, { status, version });

@@ -1,5 +1,6 @@
-// The page of a shared chat: code and formulas. It is read and not written.
+// The page of a shared chat: code, footnotes and formulas. It is read and not written.
 import { codeActions } from "../chat/markdown/code.js";
+import * as footnotes from "../chat/markdown/footnotes.js";
 import * as markdown from "../chat/markdown/render.js";
 import { byId, closest } from "../common/dom.js";
 
@@ -7,6 +8,7 @@ import { byId, closest } from "../common/dom.js";
 const actions = codeActions;
 
 markdown.decorate(byId("content"));
+footnotes.watch();
 document.addEventListener("click", (event) => {
   const button = closest(event, "[data-action]");
   if (button) actions[button.dataset.action ?? ""]?.(button);

@@ -10,7 +10,7 @@ export interface Token {
   hidden: boolean;
   block: boolean;
   map: [number, number] | null;
-  meta: { done: boolean } | null;
+  meta: { done?: boolean; number?: number; time?: number } | null; // ours
   attrs: [string, string][] | null;
   children: Token[] | null;
   attrGet(name: string): string | null;
@@ -18,13 +18,19 @@ export interface Token {
 }
 export interface Environment {
   references?: object;
+  notes?: { defined: Set<string>; numbers: Map<string, number>; times: Map<string, number> }; // ours, as those below
+  prefix?: string;
+  asSteps?: boolean;
 }
 export interface CoreState {
+  src: string;
+  env: Environment;
   tokens: Token[];
   Token: new (type: string, tag: string, nesting: number) => Token;
 }
 export interface InlineState {
   md: MarkdownIt;
+  env: Environment;
   src: string;
   pos: number;
   posMax: number;
@@ -35,6 +41,8 @@ export interface InlineState {
   scanDelims(start: number, canSplitWord: boolean): { can_open: boolean; can_close: boolean; length: number };
 }
 export interface BlockState {
+  md: MarkdownIt;
+  env: Environment;
   src: string;
   line: number;
   level: number;
@@ -88,11 +96,14 @@ export default class MarkdownIt {
     ruler: Ruler<(state: InlineState, silent: boolean) => boolean>;
     State: new (...args: never[]) => InlineState;
   };
-  block: { ruler: Ruler<(state: BlockState, start: number, end: number, silent: boolean) => boolean> };
+  block: {
+    ruler: Ruler<(state: BlockState, start: number, end: number, silent: boolean) => boolean>;
+    tokenize(state: BlockState, start: number, end: number): void;
+  };
   disable(name: string): void;
   normalizeLink(url: string): string;
   normalizeLinkText(url: string): string;
   validateLink(url: string): boolean;
   parse(text: string, env: Environment): Token[];
-  render(text: string): string;
+  render(text: string, env: Environment): string;
 }

@@ -142,14 +142,17 @@ def event(kind, **more):
 async def test_an_answer_in_the_form_of_the_responses_api_is_understood():
     content, reasoning, usage, images, error = await collect(
         event("response.created", response={"status": "in_progress", "error": None}),
-        event("response.reasoning_summary_text.delta", delta="hm"),
+        event("response.reasoning_summary_part.added", summary_index=0),
+        event("response.reasoning_summary_text.delta", delta="**One**\n\nhm"),
+        event("response.reasoning_summary_part.added", summary_index=1),
+        event("response.reasoning_summary_text.delta", delta="**Two**"),
         event("response.output_item.done", item={"type": "image_generation_call", "result": "AA"}),
         event("response.output_text.delta", delta="Bl") + event("response.output_text.delta", delta="ue."),
         event("response.output_text.done", text="Blue."),
         event("response.completed", response={"status": "completed", "usage": {"total_tokens": 3}, "error": None}),
     )
 
-    assert (content, reasoning, images) == ("Blue.", "hm", ["data:image/png;base64,AA"])
+    assert (content, reasoning, images) == ("Blue.", "**One**\n\nhm\n\n**Two**", ["data:image/png;base64,AA"])
     assert (usage, error) == ({"total_tokens": 3}, None)
 
 

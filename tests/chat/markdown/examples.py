@@ -3,6 +3,7 @@
 ORDINARY = [
     "# Title\n\nText with **bold**, *italics*, ~~no~~ and `code`.\n\n### Skipped a level\n\n## Back\n\n#### Deep\n",
     "line one\nline two\n\nafter a gap",
+    "- [ ] [link](https://example.com) and **bold**\n  - [X] nested\n\n1. [x]\n2. [ ] loose\n\n   more",
     "- [ ] open\n- [x] done **now**\n  1. nested\n  2. [x] not a task list bullet\n\n* [X] other\n",
     "| a | b | c |\n|:--|:-:|--:|\n| 1 | `x|y` | 3 |\n| <br> | two<br>lines | |\n",
     "```python\ndef f(x):\n    return x < 1 & 2\n```\n\n~~~\nplain\n~~~\n\n    indented <b>\n",
@@ -87,10 +88,25 @@ ADDRESSES = [
     "(https://example.com/x) [https://example.com/y] **https://example.com/z** xhttps://example.com x://example.com",
     "[https://example.com/[https://example.com/[ ftp://example.com/a mailto:a@example.com",
 ]
+FOOTNOTES = [
+    "Water boils at 100 °C[^1], salt water later.[^salt]\n\n[^1]: At sea level.\n[^salt]: By **little**.\n",
+    "Later first[^b], then[^a], and again[^b].\n\n[^a]: A\n[^b]: B [link](https://example.com) and `code`\n",
+    "Long[^l].\n\n[^l]: One paragraph,\n    that goes on.\n\n    - a list\n    - in it\n\n        code\n\nAfter it.",
+    "[^first]: Above its reference.\n\nText[^first]; unknown[^none]; [^ no], [^], `[^first]`, \\[^first].",
+    "A paragraph\n[^n]: ends here.\nlazy\n\n- a list[^n]\n[^m]: and here, with nothing that refers to it",
+    "> quoted[^q]\n> [^q]: none in here\n[^q]: but here\n\n- in a list\n  [^z]: neither\n",
+    "[a link[^1]](https://example.com)[^1](https://example.com)\n\n| a[^1] |\n|--|\n| b |\n\n[^1]:\n[^1]: twice\n",
+    "# Title[^中文]\n\n[^中文]: 注释，参见[^2]。\n[^2]: ```\n    code\n    ```\n",
+]
 PICTURES = [
     "![own](/api/v1/files/0b3e/content 'Title') ![inline](data:image/png;base64,iVBORw0KGgo=)",
     "![remote **alt**](https://evil.example/x.png) ![](//evil.example/y.png) ![x](http://evil.example)",
     "[![badge](https://evil.example/b.svg)](https://example.com)",
+]
+# Thoughts whose steps have titles, of two kinds.
+STEPS = [
+    "**Reading the question**\n\nIt asks for **two** things.\n\n**Comparing**\nand more\n\n**Writing** it **down**",
+    "# Plan\n\n1. **one**\n2. two\n\n## Check\n\nText.\n\n- **loose**\n\n- item\n\n***all***\n\n**`code`**",
 ]
 # Nothing of these may run, load, or leave the page.
 HOSTILE = [
@@ -117,4 +133,4 @@ HOSTILE = [
     "&lt;script&gt;alert(1)&lt;/script&gt; &#60;img src=x onerror=alert(1)&#62;",
     "![x](/api/v1/files/../../accounts/logout/) ![x](/accounts/logout/) ![x](\\\\evil.example\\x)",
 ]
-ALL = [*ORDINARY, *CHINESE, *BOLD, *FORMULAS, *FORMULAS_IN, *PICTURES, *HOSTILE, *ADDRESSES]
+ALL = [*ORDINARY, *CHINESE, *BOLD, *FORMULAS, *FORMULAS_IN, *FOOTNOTES, *PICTURES, *HOSTILE, *ADDRESSES]

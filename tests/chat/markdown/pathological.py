@@ -10,7 +10,7 @@ REPEATED = [
     *("a\n-\n", "a\n=\n", "[a]: b\n", "[a]: ", "[a]:\n", "[a]: b 'c\n", "[a]: b\n'c\n", "[a](b 'c ", "a\n"),
     *("a  \n", "a\\\n", "\n", "\t", "https://", "https://a.b/ ", "[https://a.b/", "http://a.b/( "),
     *("<https://a", "http:", "://", "//a.b ", "mailto:a", "a@b ", " a", ".", "\0", "\r", "```js\na\n```\n"),
-    *("`a` $b$ ", "$$\n```\n"),
+    *("`a` $b$ ", "$$\n```\n", "[^a]: b\n", "[^a]: \n", "[^a]: b\n\n", "[^a]\n    ", "[^a]: > - a\n"),
 ]
 
 
@@ -45,5 +45,8 @@ TEXTS = {
     "a title without an end": lambda size: "[a]: b '" + _times("c\n", size),
     "references": lambda size: "".join(f"[a{number}]: b\n" for number in range(size // 8)),
     "a reference that is used often": lambda size: "[a]: b\n\n" + _times("[a]", size),
+    "footnotes": lambda size: "".join(f"[^{n}]: a[^{n}]\n" for n in range(size // 12)),
+    "a footnote that is used often": lambda size: "[^a]: b\n\n" + _times("[^a]", size),
+    "references to one footnote in labels": lambda size: "[^a]: b\n\n" + _times("[[^a]", size),
     "code without an end": lambda size: "```html\n" + _times("<a ", size),
 }

@@ -12,7 +12,7 @@ from chat import markdown
 from chat.markdown import to_html
 from tests.chat.markdown import examples
 
-ADDRESS = re.compile(r"https?:|mailto:|/[^/\\]")
+ADDRESS = re.compile(r"https?:|mailto:|/[^/\\]|#fn(ref)?-[\w-]+$")
 PICTURE = re.compile(r"/api/v1/files/[\w-]+(/content)?$|data:image/(png|jpeg|gif|webp);base64,")
 
 
@@ -27,7 +27,10 @@ class Inspector(HTMLParser):
                 assert ADDRESS.match(value), value
             if name == "src":
                 assert PICTURE.match(value), value
-        if tag == "a":
+        if tag == "input":
+            assert dict(attrs)["type"] == "checkbox"
+            assert "disabled" in dict(attrs)
+        if tag == "a" and dict(attrs).get("role") not in ("doc-noteref", "doc-backlink"):
             assert dict(attrs).get("rel") == "noopener noreferrer"
 
     def handle_comment(self, data):
@@ -82,6 +85,7 @@ PIECES = [
         "onerror=",
     ),
     *("<script>", "</div>", "<br>", "<img src=x ", "<sub>", "style=", "x", "注", "\0", "\r", "&#106;", "[a]: "),
+    *("[^a]", "[^a]: ", "[^b]", "\n[^b]:", "- [ ] ", "\n    "),
 ]
 
 
@@ -166,10 +170,37 @@ def test_a_picture_of_this_site_is_shown():
     )
 
 
-def test_task_lists_show_what_is_done():
-    html = to_html("- [ ] a\n- [x] b")
-    assert '<li class="task"><span class="task-box">☐</span> a</li>' in html
-    assert '<li class="task"><span class="task-box done">☑</span> b</li>' in html
+def test_task_lists_have_boxes_that_show_what_is_done():
+    html = to_html("- [ ] a **b**\n- [x] c")
+    assert '<li class="task"><label><input type="checkbox" disabled=""> a <strong>b</strong></label></li>' in html
+    assert '<li class="task"><label><input type="checkbox" disabled="" checked=""> c</label></li>' in html
+
+
+def test_footnotes_are_numbered_as_they_are_referred_to_and_stand_last():
+    html = to_html("One[^b], two[^a], one[^b].\n\n[^a]: A\n\n[^b]: B\n\nAfter.", "m-")
+    assert re.findall(r'<sup><a class="footnote" href="#(.*?)" id="(.*?)" role="doc-noteref">(.*?)</a>', html) == [
+        ("fn-m-1", "fnref-m-1", "1"),
+        ("fn-m-2", "fnref-m-2", "2"),
+        ("fn-m-1", "fnref-m-1-2", "1"),
+    ]
+    text, notes = html.split('<div class="footnotes">')
+    assert text.endswith("<p>After.</p>\n")
+    assert re.findall(r'<li id="(.*?)" tabindex="-1"><p>(\w)', notes) == [("fn-m-1", "B"), ("fn-m-2", "A")]
+    assert re.findall(r'href="#(fnref.*?)"', notes) == ["fnref-m-1", "fnref-m-1-2", "fnref-m-2"]
+
+
+def test_a_footnote_that_nothing_refers_to_is_not_lost():
+    assert "Nowhere" in to_html("Text.\n\n[^x]: Nowhere.")
+
+
+def test_a_reference_without_its_footnote_stays_text():
+    assert to_html("a[^1] and [^2].\n\n[^2]: note").startswith("<p>a[^1] and <sup>")
+
+
+def test_titles_of_thoughts_become_steps():
+    html = to_html("**Reading**\n\nIt is **bold**.\n\n# Writing", as_steps=True)
+    assert re.findall(r'<p class="step">(.*?)</p>', html) == ["<strong>Reading</strong>", "Writing"]
+    assert "<h" not in html
 
 
 def test_line_breaks_are_kept():

@@ -3,6 +3,7 @@
 import { all, byId } from "../../common/dom.js";
 import { colourCode, loadHighlighter } from "./code.js";
 import * as emphasis from "./emphasis.js";
+import * as footnotes from "./footnotes.js";
 import * as formulas from "./formulas.js";
 import * as links from "./links.js";
 import { drawFormulas } from "./maths.js";
@@ -20,12 +21,14 @@ const TASK = /^\[([ xX])\] /;
 const LONGEST = 200_000; // characters; a longer text stays as it was written
 const CLEAN = {
   ALLOWED_TAGS: [
-    ..."a blockquote br code del div em h3 h4 h5 h6 hr img ins kbd li mark ol p pre s span strong".split(" "),
-    ..."sub sup table tbody td th thead tr ul".split(" "),
+    ..."a blockquote br code del div em h3 h4 h5 h6 hr img input ins kbd label li mark ol p pre s span".split(" "),
+    ..."strong sub sup table tbody td th thead tr ul".split(" "),
   ],
-  ALLOWED_ATTR: ["href", "title", "target", "rel", "class", "src", "alt", "loading", "start", "tabindex"],
-  ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|\/(?![/\\])|data:image\/(?:png|jpeg|gif|webp);base64,)/i,
-  ADD_URI_SAFE_ATTR: ["target", "rel", "loading", "start", "tabindex"],
+  ALLOWED_ATTR: [
+    ..."href title target rel class src alt loading start tabindex id role type checked disabled".split(" "),
+  ],
+  ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|\/(?![/\\])|#fn(?:ref)?-[\w-]+$|data:image\/(?:png|jpeg|gif|webp);base64,)/i,
+  ADD_URI_SAFE_ATTR: "target rel loading start tabindex id role type checked disabled".split(" "),
   RETURN_DOM_FRAGMENT: true,
 };
 
@@ -54,9 +57,10 @@ async function load() {
 /**
  * The whole text as one fragment; only after `ready()`.
  * @param {string} text
+ * @param {Environment} [env]
  */
-export function toFragment(text) {
-  return DOMPurify.sanitize(/** @type {MarkdownIt} */ (engine).render(text), CLEAN);
+export function toFragment(text, env = {}) {
+  return DOMPurify.sanitize(/** @type {MarkdownIt} */ (engine).render(text, env), CLEAN);
 }
 
 /** @type {WeakMap<HTMLElement, string[]>} */
@@ -66,8 +70,9 @@ const drawn = new WeakMap(); // the keys of its blocks
  * Show `text` in `element`, touching only the blocks that changed since the last time.
  * @param {HTMLElement} element
  * @param {string} text
+ * @param {Environment} [env] `prefix`, for the ids of footnotes; `asSteps`: headings are the titles of steps
  */
-export function draw(element, text) {
+export function draw(element, text, env = {}) {
   const isPlain = !engine || text.length > LONGEST;
   element.toggleAttribute("data-plain", isPlain);
   if (!engine || isPlain) {
@@ -75,8 +80,6 @@ export function draw(element, text) {
     return element.replaceChildren(text);
   }
   if (!drawn.has(element)) element.replaceChildren();
-  /** @type {Environment} */
-  const env = {};
   const blocks = split(engine.parse(text, env), text.split("\n"), env);
   const before = drawn.get(element) ?? [];
   let same = 0;
@@ -101,7 +104,8 @@ export function draw(element, text) {
  * @param {Environment} env
  */
 function split(tokens, lines, env) {
-  const known = JSON.stringify(env.references ?? {}); // `[a]: https://…` may stand below what it changes
+  // `[a]: https://…` and `[^a]: …` may stand below what they change.
+  const known = JSON.stringify([env.references ?? {}, [...(env.notes?.numbers ?? [])]]);
   const blocks = [];
   for (let index = 0; index < tokens.length; index += 1) {
     const start = index;
@@ -114,13 +118,14 @@ function split(tokens, lines, env) {
 }
 
 /**
- * Give code its buttons and colours and draw formulas, in what the server or we have rendered.
+ * Give code its buttons and colours, name the ways back from footnotes and draw formulas, in what the server or we have rendered.
  * @param {HTMLElement} root
  */
 export function decorate(root) {
   for (const bar of all(".code-bar:not(:has(.code-buttons))", root)) {
     bar.append(byId("code-template", HTMLTemplateElement).content.cloneNode(true));
   }
+  for (const back of all(".footnote-back", root)) back.ariaLabel = byId("code-template").dataset.back ?? "";
   colourCode(root);
   drawFormulas(root);
 }
@@ -134,6 +139,7 @@ function build(Engine) {
   links.setUp(md);
   emphasis.setUp(md);
   md.inline.ruler.before("escape", "formula", formulas.inlineRule);
+  footnotes.setUp(md);
   const alt = ["paragraph", "reference", "blockquote", "list"];
   md.block.ruler.before("fence", "formula", formulas.blockRule, { alt });
   md.core.ruler.push("arrange", arrange);
@@ -146,7 +152,10 @@ function arrange(state) {
   /** @type {number[]} */
   const levels = [];
   state.tokens.forEach((token, index) => {
-    if (token.type === "heading_open") {
+    if (state.env.asSteps && isTitle(state.tokens, index)) {
+      token.tag = state.tokens[index + 2].tag = "p";
+      token.attrSet("class", "step");
+    } else if (token.type === "heading_open") {
       const level = Number(token.tag[1]);
       while ((levels.at(-1) ?? 0) >= level) levels.pop();
       levels.push(level);
@@ -161,6 +170,19 @@ function arrange(state) {
 }
 
 /**
+ * Whether a heading begins here, or a paragraph that is bold as a whole.
+ * @param {Token[]} tokens
+ * @param {number} index
+ */
+function isTitle(tokens, index) {
+  const { type, hidden } = tokens[index];
+  if (type !== "paragraph_open" || hidden) return type === "heading_open";
+  const children = tokens[index + 1].children ?? [];
+  const kinds = children.filter((child) => child.type !== "text" || child.content).map((child) => child.type);
+  return kinds[0] === "strong_open" && kinds.indexOf("strong_close") === kinds.length - 1;
+}
+
+/**
  * @param {CoreState} state
  * @param {Token} item
  * @param {Token[]} children
@@ -170,9 +192,8 @@ function markTask(state, item, children) {
   if (!task) return;
   item.attrSet("class", "task");
   children[0].content = children[0].content.slice(4);
-  const box = new state.Token("task_box", "", 0);
-  box.meta = { done: task[1] !== " " };
-  children.unshift(box);
+  children.unshift(Object.assign(new state.Token("task_open", "", 1), { meta: { done: task[1] !== " " } }));
+  children.push(new state.Token("task_close", "", -1));
 }
 
 /**
@@ -194,8 +215,10 @@ function rules(md) {
     `<div class="code"><div class="code-bar"><span class="code-language">${escapeHtml(language)}</span></div>` +
     `<pre tabindex="0"><code>${escapeHtml(text)}</code></pre></div>\n`;
   return {
-    task_box: (tokens, index) =>
-      tokens[index].meta?.done ? '<span class="task-box done">☑</span> ' : '<span class="task-box">☐</span> ',
+    ...footnotes.rules,
+    task_open: (tokens, index) =>
+      `<label><input type="checkbox" disabled${tokens[index].meta?.done ? " checked" : ""}> `,
+    task_close: () => "</label>",
     formula(tokens, index) {
       const { hidden, block, content } = tokens[index];
       const tag = hidden ? "div" : "span";
