@@ -25,11 +25,11 @@ from imagegen import jobs, services
 from imagegen.api import IDEMPOTENCY_KEY, ImageView, ended_in_time, idempotency_key, limit_of, wait
 from imagegen.models import ImageJob
 from imagegen.serializers import ImageRequestSerializer
-from providers import event_streams
 from providers.authentication import caller_of
 from providers.errors import BadRequest, GatewayError
 from providers.json_bodies import SiteJSONParser, storable
 from providers.process import waiting
+from providers.responses import event_streams
 
 # Members of our API; every other one is a parameter of the model's own and is passed to it (quality, background, …).
 OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "engine"}

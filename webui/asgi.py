@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.signals import request_started
 from django.db import close_old_connections, reset_queries
 
-from chat.routing import websocket_urlpatterns
+from chat.sockets.routing import websocket_urlpatterns
 from providers import runtime
 from providers.relay.lane import Gateway
 from providers.relay.operations import PREFIXES

@@ -9,9 +9,9 @@ from django.shortcuts import render
 from django.template import loader
 from django.utils.translation import gettext as _
 
-from providers.error_responses import django_response, error_response
 from providers.errors import Forbidden, GatewayError, NotFound
 from providers.process import outages
+from providers.responses.error_responses import django_response, error_response
 
 API_PATHS = ("/api/", "/openai/", "/v1/")
 

@@ -282,7 +282,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["providers.json_bodies.SiteJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "webui.schema.operations.SiteSchema",
-    "EXCEPTION_HANDLER": "providers.error_responses.handle_exception",
+    "EXCEPTION_HANDLER": "providers.responses.error_responses.handle_exception",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {

@@ -18,10 +18,11 @@ from chat import pipeline, tools
 from chat.answers import reader as reading
 from chat.answers.calls import CallReader
 from chat.pipeline import Turn
-from providers import error_responses, event_streams, json_bodies, relay
+from providers import json_bodies, relay
 from providers.errors import GatewayError, ProviderError
 from providers.process import waiting
 from providers.relay.views import pass_on
+from providers.responses import error_responses, event_streams
 from providers.upstream import sse
 from providers.upstream.error_bodies import error_of
 

@@ -24,10 +24,11 @@ from chat.api import NOT_FOUND, ChatView
 from chat.completions import direct
 from chat.models import Message
 from chat.pipeline import CompletionRequest, Turn, attachments
-from providers import event_streams, relay
+from providers import relay
 from providers.authentication import caller_of
 from providers.errors import BadRequest
 from providers.relay.views import RELAYED, LoopView, body_of
+from providers.responses import event_streams
 
 # Members of the body that are ours, with their forms.
 OURS: dict[str, type] = {"chat_id": str, "id": str, "session_id": str, "features": dict, "files": list, "params": dict}

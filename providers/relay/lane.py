@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.http import parse_cookie
 
-from providers import callers, error_responses, request_ids
+from providers import callers, request_ids
 from providers.authentication import presented_key
 from providers.errors import GatewayError
 from providers.process import waiting
@@ -21,6 +21,7 @@ from providers.relay import calls
 from providers.relay.operations import OPERATIONS
 from providers.relay.relay_request import RelayRequest, read_on_loop
 from providers.relay.relay_response import RelayResponse
+from providers.responses import error_responses
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

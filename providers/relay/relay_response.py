@@ -9,7 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from providers import catalogue, error_responses, event_streams, http
+from providers import catalogue, http
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller, Route, Snapshot, Source
 from providers.permits import Standing
@@ -17,6 +17,7 @@ from providers.process import outages, stopping
 from providers.relay import rate_limits, usage
 from providers.relay.operations import Operation
 from providers.relay.relay_request import RelayRequest, admit
+from providers.responses import error_responses, event_streams
 from providers.speech.clips import Clip
 from providers.upstream.error_bodies import error_of
 from providers.upstream.headers import plain, secrets_in

@@ -18,7 +18,7 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from providers import callers, catalogue, error_responses
+from providers import callers, catalogue
 from providers.authentication import IsCaller, caller_of, presented_key, user_of
 from providers.catalogue import discovery
 from providers.errors import GatewayError
@@ -34,6 +34,7 @@ from providers.relay.serializers import (
     model_list,
     model_object,
 )
+from providers.responses import error_responses
 
 REFRESH_SECONDS = 3.0  # the wait for a refreshed list; slower servers appear in the next one
 

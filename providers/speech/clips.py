@@ -21,7 +21,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from providers import event_streams, json_bodies, runtime
+from providers import json_bodies, runtime
 from providers.errors import (
     BadRequest,
     ConfigurationError,
@@ -35,6 +35,7 @@ from providers.errors import (
 from providers.facts import Caller, Source
 from providers.models import SpeechClip
 from providers.process import file_store, outages, waiting
+from providers.responses import event_streams
 
 MAX_INPUT = 4096  # characters; docs/upstreams/openai.md, “Speech”
 MAX_REFUSAL = 2**20  # bytes of an error response, which is passed on unchanged

@@ -4,9 +4,10 @@ import asyncio
 import logging
 from typing import Any
 
-from providers import error_responses, event_streams, runtime
+from providers import runtime
 from providers.errors import Unavailable
 from providers.process import outages
+from providers.responses import error_responses, event_streams
 
 DISCONNECT = {"type": "http.disconnect"}
 END_SECONDS = 1.0  # how long a request may take to end once it is told to

@@ -12,7 +12,8 @@ import pytest
 import requests
 from django.core.management import call_command
 
-from providers import error_responses, json_bodies
+from providers import json_bodies
+from providers.responses import error_responses
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401  fixtures
 from tests.webui.schema.test_against_site import _no_thread_outlives_its_tables, things_of  # noqa: F401  a fixture

@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from chat.consumers import EventsConsumer
+from chat.sockets.consumers import EventsConsumer
 
 websocket_urlpatterns = [path("ws/events", EventsConsumer.as_asgi())]

@@ -1,0 +1,1 @@
+"""The sockets of pages: events of chats and pictures, live."""

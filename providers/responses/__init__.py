@@ -1,0 +1,1 @@
+"""What this site answers to programs: server-sent events, and errors in the shape that each client expects."""
