@@ -12,9 +12,9 @@ from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import connection
 
-import chat.seeding
-import imagegen.config.seeding
-import providers.config.seeding
+import chat.first_rows
+import imagegen.config.first_rows
+import providers.config.first_rows
 from providers.errors import CallerError
 from webui import tables
 from webui.accounts import services
@@ -35,9 +35,9 @@ def run(out: TextIO | OutputWrapper) -> None:
             if tables.pending_migrations():
                 out.write("Preparing the database …\n")
                 tables.bring_up_to_date()
-            providers.config.seeding.seed_from_environment()
-            chat.seeding.seed_from_environment()
-            imagegen.config.seeding.seed_from_environment()
+            providers.config.first_rows.seed_from_environment()
+            chat.first_rows.seed_from_environment()
+            imagegen.config.first_rows.seed_from_environment()
             create_administrator(out)
         if collecting:
             collecting.wait()

@@ -339,7 +339,7 @@ CHAT_PIPELINE: list[str] = [
     "chat.websearch.WebSearchHandler",
     "imagegen.conversation.handler.ImageHandler",
 ]
-# First values of the row that the administrator edits; `chat.seeding` knows what each means.
+# First values of the row that the administrator edits; `chat.first_rows` knows what each means.
 CHAT_CONFIG: dict[str, Any] = {
     name: env.flag(name, False)
     for name in ("ENABLE_TITLE_GENERATION", "ENABLE_FOLLOW_UP_GENERATION", "ENABLE_MEMORIES", "ENABLE_WEB_SEARCH")

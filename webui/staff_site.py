@@ -12,7 +12,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
-from imagegen.config import seeding as image_seeding
+from imagegen.config import first_rows as image_rows
 from providers import services as provider_services
 from webui import address
 
@@ -54,7 +54,7 @@ class SiteAdmin(UnfoldAdminSite):  # type: ignore[misc]
         if not request.user.has_perms(("providers.delete_connection", "imagegen.delete_imageengine")):
             raise PermissionDenied
         provider_services.remove_demo()
-        image_seeding.remove_demo()
+        image_rows.remove_demo()
         messages.success(request, _("The demo was removed."))
         return redirect("admin:index")
 

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from chat import seeding, switches
+from chat import first_rows, switches
 from chat.models import Chat, ChatSettings, Memory, Message, Share
 from tests.queries import assert_queries_do_not_grow
 from tests.upstream import search
@@ -156,25 +156,25 @@ def test_the_environment_fills_the_row_once(settings):
         "SEARXNG_QUERY_URL": "http://searxng:8080/search?q=<query>",
         "WEB_SEARCH_RESULT_COUNT": 3,
     }
-    seeding.seed_from_environment()
+    first_rows.seed_from_environment()
     row = ChatSettings.objects.get()
     assert (row.titles, row.follow_ups, row.memory, row.web_search) == (False, True, True, True)
     assert (row.web_search_url, row.web_search_results) == ("http://searxng:8080/search?q=<query>", 3)
 
     row.memory = False
     row.save()
-    seeding.seed_from_environment()
+    first_rows.seed_from_environment()
     assert not ChatSettings.load().memory
 
     settings.ENABLE_PERSISTENT_CONFIG = False
-    seeding.seed_from_environment()
+    first_rows.seed_from_environment()
     assert ChatSettings.load().memory
     assert ChatSettings.history.count() == 3
 
 
 def test_nothing_set_makes_the_row_of_defaults(settings):
     settings.CHAT_CONFIG = {}
-    seeding.seed_from_environment()
+    first_rows.seed_from_environment()
     assert not ChatSettings.objects.get().web_search
 
 
@@ -182,4 +182,4 @@ def test_nothing_set_makes_the_row_of_defaults(settings):
 def test_a_wrong_first_value_names_its_variable(settings, name, value):
     settings.CHAT_CONFIG = {name: value}
     with pytest.raises(ImproperlyConfigured, match=name):
-        seeding.seed_from_environment()
+        first_rows.seed_from_environment()

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from imagegen.config import form, seeding
+from imagegen.config import first_rows, form
 from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageSettings
 from providers.models import GatewaySettings
@@ -44,7 +44,7 @@ def assert_nothing_changes():
 
 
 def test_a_site_that_was_just_made():
-    seeding.seed_from_environment()
+    first_rows.seed_from_environment()
     assert ImageEngine.objects.filter(demo=True).count() == 1
     GatewaySettings.load()
     assert_nothing_changes()
