@@ -22,7 +22,7 @@ COLUMNS = {
 }
 
 
-def seed_from_environment() -> None:
+def fill_from_environment() -> None:
     """Fill the row at the first start, or at every start without `ENABLE_PERSISTENT_CONFIG`. Safe to repeat.
 
     Raises ImproperlyConfigured naming the variable.

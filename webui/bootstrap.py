@@ -35,9 +35,9 @@ def run(out: TextIO | OutputWrapper) -> None:
             if tables.pending_migrations():
                 out.write("Preparing the database …\n")
                 tables.bring_up_to_date()
-            providers.config.first_rows.seed_from_environment()
-            chat.first_rows.seed_from_environment()
-            imagegen.config.first_rows.seed_from_environment()
+            providers.config.first_rows.fill_from_environment()
+            chat.first_rows.fill_from_environment()
+            imagegen.config.first_rows.fill_from_environment()
             create_administrator(out)
         if collecting:
             collecting.wait()

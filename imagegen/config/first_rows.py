@@ -13,7 +13,7 @@ from providers.errors import BadRequest
 DEMO_NAME = "Demo"
 
 
-def seed_from_environment() -> None:
+def fill_from_environment() -> None:
     """Fill the rows at the first start, or at every start where the environment takes precedence. Safe to repeat.
 
     Raises ImproperlyConfigured, naming the variable.

@@ -23,16 +23,16 @@ LIST_SECONDS = 2.0  # how long a start waits for model lists; slower servers fol
 SETTINGS = ("enable_openai_api", "task_model", "task_model_external", "speech_model", "speech_voice")
 
 
-def seed_from_environment() -> None:
+def fill_from_environment() -> None:
     """Write the rows, then list new connections' models. Raises ImproperlyConfigured with the variable's name."""
     with versioning.exclusive():
-        _seed_settings()
-        _seed_connections()
-        _seed_demo()
+        _fill_settings()
+        _fill_connections()
+        _fill_demo()
     discovery.refresh_due(timeout=LIST_SECONDS)
 
 
-def _seed_settings() -> None:
+def _fill_settings() -> None:
     values = {name: getattr(settings, name.upper()) for name in SETTINGS}
     row, created = GatewaySettings.objects.get_or_create(pk=1, defaults=values)
     if not created and not settings.ENABLE_PERSISTENT_CONFIG and any(getattr(row, n) != v for n, v in values.items()):
@@ -41,7 +41,7 @@ def _seed_settings() -> None:
         row.save()
 
 
-def _seed_connections() -> None:
+def _fill_connections() -> None:
     entries = environment_entries()
     if not entries:
         return
@@ -70,7 +70,7 @@ def environment_entries() -> list[config.Entry]:
         raise ImproperlyConfigured(error.message) from error
 
 
-def _seed_demo() -> None:
+def _fill_demo() -> None:
     if not settings.WEBUI_DEMO:
         Connection.objects.filter(demo=True).delete()
         Connection.history.filter(demo=True).delete()  # so that WEBUI_DEMO=true brings it back

@@ -312,8 +312,8 @@ class TestTheFlatConfiguration:
 class TestTheFirstRows:
     def test_nothing_set_makes_a_demo_that_draws(self, db, settings, store):
         settings.IMAGE_CONFIG, settings.WEBUI_DEMO = {}, True
-        first_rows.seed_from_environment()
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
+        first_rows.fill_from_environment()
         assert ImageEngine.objects.get().demo
         assert ImageSettings.load().enabled
 
@@ -324,20 +324,20 @@ class TestTheFirstRows:
             "IMAGE_GENERATION_MODEL": "gpt-image-2",
         }
         settings.OPENAI_API_BASE_URL, settings.OPENAI_API_KEY = "http://one.example/v1", "sk-of-connection"
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
         row = ImageEngine.objects.get()
         assert (row.kind, row.url, row.secret) == ("openai", "http://one.example/v1", "sk-of-connection")
         ImageEngine.objects.update(model="other")
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
         assert ImageEngine.objects.get().model == "other"
         settings.ENABLE_PERSISTENT_CONFIG = False
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
         assert ImageEngine.objects.get().model == "gpt-image-2"
 
     def test_a_wrong_variable_is_named(self, db, settings, store):
         settings.IMAGE_CONFIG = {"IMAGE_GENERATION_ENGINE": "openai", "IMAGE_SIZE": "big"}
         with pytest.raises(ImproperlyConfigured, match=r"^IMAGE_SIZE"):
-            first_rows.seed_from_environment()
+            first_rows.fill_from_environment()
 
     @pytest.mark.parametrize(
         ("given", "key"),
@@ -349,14 +349,14 @@ class TestTheFirstRows:
     )
     def test_openai_draws_when_no_engine_is_named_and_there_is_a_key(self, db, settings, store, given, key):
         settings.IMAGE_CONFIG, settings.OPENAI_API_KEY = given, "sk-of-connection"
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
         row = ImageSettings.load().engine
         assert (row.kind, row.url, row.secret) == ("openai", "https://api.openai.com/v1", key)
 
     def test_both_openai_engines_take_the_connections_address_and_key(self, db, settings, store):
         settings.IMAGE_CONFIG = {"IMAGE_GENERATION_ENGINE": "openai", "IMAGE_EDIT_ENGINE": "openai"}
         settings.OPENAI_API_BASE_URL, settings.OPENAI_API_KEY = "http://one.example/v1", "sk-of-connection"
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
         switches = ImageSettings.load()
         for row in (switches.engine, switches.edit_engine):
             assert (row.url, row.secret) == ("http://one.example/v1", "sk-of-connection")
@@ -368,7 +368,7 @@ class TestTheFirstRows:
             "AUTOMATIC1111_BASE_URL": "http://gpu.example:7860",
             "AUTOMATIC1111_API_AUTH": "me:secret",
         }
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
         row = ImageSettings.load().edit_engine
         assert (row.url, row.secret) == ("http://gpu.example:7860", "me:secret")
         config.update({"AUTOMATIC1111_BASE_URL": "http://other.example:7860"})
@@ -378,10 +378,10 @@ class TestTheFirstRows:
     def test_switched_on_without_a_key_the_demo_draws(self, db, settings, store):
         settings.IMAGE_CONFIG, settings.WEBUI_DEMO = {"ENABLE_IMAGE_GENERATION": True}, True
         settings.OPENAI_API_BASE_URLS, settings.OPENAI_API_KEYS, settings.OPENAI_API_KEY = [], [], ""
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
         assert ImageSettings.load().engine.demo
 
     def test_switched_off_stays_off_beside_the_demo(self, db, settings, store):
         settings.IMAGE_CONFIG, settings.WEBUI_DEMO = {"ENABLE_IMAGE_GENERATION": False}, True
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
         assert not ImageSettings.load().enabled

@@ -156,25 +156,25 @@ def test_the_environment_fills_the_row_once(settings):
         "SEARXNG_QUERY_URL": "http://searxng:8080/search?q=<query>",
         "WEB_SEARCH_RESULT_COUNT": 3,
     }
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     row = ChatSettings.objects.get()
     assert (row.titles, row.follow_ups, row.memory, row.web_search) == (False, True, True, True)
     assert (row.web_search_url, row.web_search_results) == ("http://searxng:8080/search?q=<query>", 3)
 
     row.memory = False
     row.save()
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert not ChatSettings.load().memory
 
     settings.ENABLE_PERSISTENT_CONFIG = False
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert ChatSettings.load().memory
     assert ChatSettings.history.count() == 3
 
 
 def test_nothing_set_makes_the_row_of_defaults(settings):
     settings.CHAT_CONFIG = {}
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert not ChatSettings.objects.get().web_search
 
 
@@ -182,4 +182,4 @@ def test_nothing_set_makes_the_row_of_defaults(settings):
 def test_a_wrong_first_value_names_its_variable(settings, name, value):
     settings.CHAT_CONFIG = {name: value}
     with pytest.raises(ImproperlyConfigured, match=name):
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()

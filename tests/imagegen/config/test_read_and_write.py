@@ -44,7 +44,7 @@ def assert_nothing_changes():
 
 
 def test_a_site_that_was_just_made():
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert ImageEngine.objects.filter(demo=True).count() == 1
     GatewaySettings.load()
     assert_nothing_changes()

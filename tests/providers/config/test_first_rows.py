@@ -35,7 +35,7 @@ def real():
 
 def test_nothing_set_makes_the_demo_connection_alone(transactional_db, env):
     env.WEBUI_DEMO = True
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     row = Connection.objects.get()
     assert (row.name, row.demo, row.auth_type, row.base_url) == ("Demo", True, "none", "http://demo.localhost/v1")
 
@@ -45,7 +45,7 @@ def test_lists_of_addresses_and_keys_belong_together_by_index(transactional_db, 
     env.OPENAI_API_KEYS = ["key-a"]
     env.OPENAI_API_CONFIGS = {"0": {"prefix_id": "a"}, "http://b.invalid:8080": {"enable": False}}
 
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
 
     assert [(r.base_url, r.secret, r.prefix_id, r.enabled) for r in real()] == [
         ("https://a.invalid/v1", "key-a", "a", True),
@@ -65,7 +65,7 @@ def test_connections_without_names_get_names_that_tell_them_apart(transactional_
     ]
     env.OPENAI_API_KEYS = ["a", "b", "c", "d", "e", "f"]
 
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
 
     assert [r.name for r in real()] == [
         "OpenAI",
@@ -87,7 +87,7 @@ def test_connections_without_names_get_names_that_tell_them_apart(transactional_
 )
 def test_the_single_variables_stand_in_for_the_lists(transactional_db, env, url, key, expected):
     env.OPENAI_API_BASE_URL, env.OPENAI_API_KEY = url, key
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert [(r.base_url, r.secret) for r in real()] == [expected]
 
 
@@ -95,19 +95,19 @@ def test_a_wrong_setting_stops_the_start_and_names_itself(transactional_db, env)
     env.OPENAI_API_BASE_URLS = ["https://a.invalid"]
     env.OPENAI_API_CONFIGS = {"0": {"auth_type": "magic"}}
     with pytest.raises(ImproperlyConfigured, match=r"OPENAI_API_CONFIGS\.0\.auth_type"):
-        first_rows.seed_from_environment()
+        first_rows.fill_from_environment()
     assert not real()
 
 
 def test_rows_win_at_the_second_start(transactional_db, env):
     env.OPENAI_API_BASE_URLS, env.OPENAI_API_KEYS = ["https://a.invalid/v1"], ["old"]
     env.ENABLE_OPENAI_API = True
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     Connection.objects.update(secret="edited", name="Mine")
     GatewaySettings.objects.update(enable_openai_api=False)
 
     env.OPENAI_API_KEYS = ["new"]
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
 
     assert [(r.name, r.secret) for r in real()] == [("Mine", "edited")]
     assert GatewaySettings.load().enable_openai_api is False
@@ -115,10 +115,10 @@ def test_rows_win_at_the_second_start(transactional_db, env):
 
 def test_deleted_connections_stay_deleted(transactional_db, env):
     env.OPENAI_API_BASE_URLS = ["https://a.invalid/v1"]
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     Connection.objects.all().delete()
 
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
 
     assert not real()
 
@@ -127,13 +127,13 @@ def test_without_persistent_configuration_the_environment_wins_at_every_start(tr
     env.ENABLE_PERSISTENT_CONFIG = False
     env.ENABLE_OPENAI_API = True
     env.OPENAI_API_BASE_URLS, env.OPENAI_API_KEYS = ["https://a.invalid/v1", "https://b.invalid/v1"], ["a", "b"]
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     a, b = real()
     Connection.objects.update(secret="edited")
     GatewaySettings.objects.update(enable_openai_api=False)
 
     env.OPENAI_API_KEYS = ["a2", "b"]
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
 
     assert [(r.pk, r.secret) for r in real()] == [(a.pk, "a2"), (b.pk, "b")]
     assert GatewaySettings.load().enable_openai_api is True
@@ -142,33 +142,33 @@ def test_without_persistent_configuration_the_environment_wins_at_every_start(tr
 def test_without_persistent_configuration_and_without_variables_rows_stay(transactional_db, env):
     Connection.objects.create(name="Mine", base_url="https://a.invalid/v1", listed_at="2026-11-01T00:00:00Z")
     env.ENABLE_PERSISTENT_CONFIG = False
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert [r.name for r in real()] == ["Mine"]
 
 
 def test_the_demo_that_was_removed_stays_away(transactional_db, env):
     env.WEBUI_DEMO = True
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     services.remove_demo()
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert not Connection.objects.exists()
 
 
 def test_switching_the_demo_off_removes_it_and_switching_it_on_brings_it_back(transactional_db, env):
     env.WEBUI_DEMO = True
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     env.WEBUI_DEMO = False
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert not Connection.objects.exists()
     env.WEBUI_DEMO = True
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert Connection.objects.get().demo
 
 
 def test_real_connections_from_the_environment_need_no_demo(transactional_db, env):
     env.WEBUI_DEMO = True
     env.OPENAI_API_BASE_URLS = ["https://a.invalid/v1"]
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert [row.demo for row in Connection.objects.all()] == [False]
 
 
@@ -178,7 +178,7 @@ def test_two_starts_at_once_make_every_row_once(transactional_db, env):
 
     def start():
         try:
-            first_rows.seed_from_environment()
+            first_rows.fill_from_environment()
         except Exception as error:
             errors.append(error)
         finally:
@@ -197,5 +197,5 @@ def test_two_starts_at_once_make_every_row_once(transactional_db, env):
 def test_the_models_of_a_seeded_connection_are_there_after_the_start(transactional_db, env, upstream, monkeypatch):
     monkeypatch.setattr(first_rows, "LIST_SECONDS", 10)
     env.OPENAI_API_BASE_URLS = [upstream.url]
-    first_rows.seed_from_environment()
+    first_rows.fill_from_environment()
     assert [model.public_id for model in ChatModel.objects.all()] == ["m1"]
