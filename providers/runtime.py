@@ -23,20 +23,20 @@ class Runtime:
     """The states of one process by their class, in the order in which they were made."""
 
     def __init__(self) -> None:
-        self._states: dict[type, Any] = {}
+        self.states: dict[type, Any] = {}
         self._lock = threading.RLock()  # reentrant: a constructor may ask for other states
 
     def state(self, kind: type[S]) -> S:
         """The instance of a state class, from any thread. Constructors run under a lock: they wait for no thread."""
-        instance = self._states.get(kind)
+        instance = self.states.get(kind)
         return instance if instance is not None else self._make(kind)
 
     def _make(self, kind: type[S]) -> S:
         with self._lock:
-            instance: S | None = self._states.get(kind)
+            instance: S | None = self.states.get(kind)
             if instance is None:
                 instance = kind()
-                self._states[kind] = instance
+                self.states[kind] = instance
             return instance
 
     def close(self) -> None:
@@ -45,8 +45,8 @@ class Runtime:
         A state that is used afterwards is made anew, and closed by the next call.
         """
         for _pass in range(PASSES):
-            for kind in reversed(list(self._states)):
-                close = getattr(self._states.pop(kind, None), "close", None)
+            for kind in reversed(list(self.states)):
+                close = getattr(self.states.pop(kind, None), "close", None)
                 if close is None:
                     continue
                 try:
@@ -61,7 +61,8 @@ _inherited: list[Runtime] = []  # the runtimes of the processes that this one wa
 
 def state(kind: type[S]) -> S:
     """This process's instance of a state class."""
-    return _current.state(kind)
+    instance: S | None = _current.states.get(kind)  # looked up here: each call of a model comes by ten times
+    return instance if instance is not None else _current.state(kind)
 
 
 def close() -> None:

@@ -74,10 +74,11 @@ class Secrets:
 
     def clean_headers(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """The headers of a response."""
-        text = "\n".join(value for _name, value in headers).encode(errors="replace")
-        if not any(secret in text for secret in self.always):
-            return headers
-        return [(name, self.clean(value.encode(errors="replace")).decode()) for name, value in headers]
+        text = "\n".join([value for _name, value in headers]).encode(errors="replace")
+        for secret in self.always:
+            if secret in text:
+                return [(name, self.clean(value.encode(errors="replace")).decode()) for name, value in headers]
+        return headers
 
     def cleaner(self, *, error: bool = False) -> "Cleaner":
         return Cleaner(self, error=error)

@@ -147,6 +147,11 @@ class StreamedResponse(PiecewiseBody):
             self._decoder = ErrorDecoder(encoding)
             self.headers = [pair for pair in self.headers if pair[0].lower() not in PACKED_HEADERS]
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether all bytes have arrived and were taken, so that the next read does not wait."""
+        return self._response.content.at_eof()
+
     async def read_some(self) -> bytes:
         """The bytes that have arrived, waiting for some; b"" at the end of the body. Never reads ahead."""
         cleaner = self._cleaner

@@ -19,6 +19,7 @@ from providers.errors import BadRequest, TooLarge
 
 MAX_DEPTH = 128  # objects and lists inside each other; schemas of tools have some 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LONG_NUMBER = re.compile(rb"\d{19}")  # as long as the integers that orjson reads as floats
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # integers beyond these orjson reads as floats, and no database takes them
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -86,7 +87,7 @@ def _parsed(body: bytes) -> tuple[Any, bool]:
         return _parsed_exactly(body), True
     if _may_be_deep(body) and _is_too_deep(value):
         raise _too_deep()
-    if _has_rounded(value):
+    if _LONG_NUMBER.search(body) and _has_rounded(value):
         return _parsed_exactly(body), True
     return value, False
 

@@ -140,7 +140,6 @@ class ProviderResponse(RelayResponse):
         try:
             with self._standing:
                 self._answer = answer = await self._stream.__aenter__()
-            with self._standing:
                 self._first = await answer.read_some()
             if not self._first and answer.status < 400:
                 raise NetworkError(_("The provider closed the connection without an answer."), code="empty_answer")
@@ -170,8 +169,11 @@ class ProviderResponse(RelayResponse):
         piece, self._first = self._first, b""
         if not piece:
             try:
-                with self._standing:
+                if self._answer.is_at_end:  # nothing to wait for
                     piece = await self._answer.read_some()
+                else:
+                    with self._standing:
+                        piece = await self._answer.read_some()
             except GatewayError as error:
                 failure = _ours_or(error)
                 self.fail(failure)

@@ -48,8 +48,9 @@ def check_chat(body: Mapping[str, Any]) -> None:
     if not messages or not isinstance(messages, list):
         code = "missing_required_parameter" if not messages else "invalid_type"
         raise BadRequest(_("“messages” must be a list with at least one message."), code=code, param="messages")
-    if not all(isinstance(message, dict) for message in messages):
-        raise BadRequest(_("Each of the “messages” must be an object."), code="invalid_type", param="messages")
+    for message in messages:
+        if not isinstance(message, dict):
+            raise BadRequest(_("Each of the “messages” must be an object."), code="invalid_type", param="messages")
 
 
 # --- presets and people -----------------------------------------------------------------------------------------------
@@ -57,6 +58,8 @@ def check_chat(body: Mapping[str, Any]) -> None:
 
 def with_params(body: Body, params: Mapping[str, Any], accepted: frozenset[str] | None) -> Body:
     """The body with a preset's parameters as defaults. `accepted`: those that the operation accepts, None for all."""
+    if not params:
+        return body
     defaults = {
         name: value for name, value in params.items() if name not in body and (accepted is None or name in accepted)
     }

@@ -73,15 +73,17 @@ def flush() -> None:
 class Tail:
     """The last pieces of a response, for the tokens that it reports, and the number of all bytes received."""
 
-    __slots__ = ("_pieces", "_size", "received")
+    __slots__ = ("_pieces", "_size", "_text", "received")
 
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
         self._size = 0
+        self._text: bytes | None = None  # of these pieces; two of its readers come at the end of a response
         self.received = 0
 
     def add(self, piece: bytes) -> None:
         size = len(piece)
+        self._text = None
         self._pieces.append(piece)
         self._size += size
         self.received += size
@@ -95,7 +97,9 @@ class Tail:
     @property
     def text(self) -> bytes:
         """The last `TAIL_BYTES`."""
-        return b"".join(self._pieces)[-TAIL_BYTES:]
+        if self._text is None:
+            self._text = b"".join(self._pieces)[-TAIL_BYTES:]
+        return self._text
 
     @property
     def end(self) -> bytes:

@@ -71,7 +71,6 @@ def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purp
 
 def secrets_in(connection: ConnectionFacts, headers: Mapping[str, str]) -> Secrets:
     """The secrets of a call with these headers, which its server may quote: key, tokens, cookies, custom values."""
-    custom = {name.lower(): value for name, value in connection.headers.items() if not is_template(value)}
     keys = [connection.secret]
     for name, value in headers.items():
         if credential := credential_in(name, value):
@@ -80,6 +79,9 @@ def secrets_in(connection: ConnectionFacts, headers: Mapping[str, str]) -> Secre
             keys += [pair.partition("=")[2] for pair in value.split("; ")]
         elif name.endswith("User-Jwt"):
             keys.append(value)
+    if not connection.headers:
+        return secrets_of(keys, (), connection.base_url)
+    custom = {name.lower() for name, value in connection.headers.items() if not is_template(value)}
     own = [(name, value) for name, value in headers.items() if name.lower() in custom]
     return secrets_of(keys, own, connection.base_url)
 

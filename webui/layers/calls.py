@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from providers import runtime
@@ -12,6 +13,7 @@ from providers.responses import error_responses, event_streams
 DISCONNECT = {"type": "http.disconnect"}
 END_SECONDS = 1.0  # how long a request may take to end once it is told to
 ENDS_OF_FRAMES = (b"\n\n", b"\r\r", b"\n\r\n")
+LONGEST_END = 3  # bytes
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +73,10 @@ class _Call:
         "_send",
         "_told",
         "body_is_here",
+        "headers",
         "is_complete",
         "is_ended",
         "is_said",
-        "is_stream",
         "path",
         "started",
         "tail",
@@ -86,8 +88,9 @@ class _Call:
         assert task is not None  # noqa: S101  an application runs in a task
         self.task = task
         self.path = path
-        self.body_is_here = self.started = self.is_stream = self.is_complete = self.is_ended = self.is_said = False
-        self.tail = b""
+        self.body_is_here = self.started = self.is_complete = self.is_ended = self.is_said = False
+        self.headers: Iterable[tuple[bytes, bytes]] = ()
+        self.tail = b""  # the last piece of the body, or more where that is short
         self._receive, self._send = receive, send
         self._told: asyncio.Future[None] | None = None  # while somebody asks whether the client is still there
 
@@ -116,16 +119,21 @@ class _Call:
             return
         if message["type"] == "http.response.start":
             self.started = True
-            headers = dict(message.get("headers", ()))
-            is_plain = headers.keys().isdisjoint((b"content-encoding", b"content-length"))
-            self.is_stream = is_plain and event_streams.is_event_stream(
-                headers.get(b"content-type", b"").decode("latin-1")
-            )
+            self.headers = message.get("headers", ())
         elif not message.get("more_body", False):
             self.is_complete = True
-        elif self.is_stream:
-            self.tail = (self.tail + message["body"][-4:])[-4:]
+        else:
+            body = message["body"]
+            self.tail = body if len(body) >= LONGEST_END else self.tail[-LONGEST_END:] + body
         await self._send(message)
+
+    @property
+    def may_take_a_frame(self) -> bool:
+        """Whether the answer is an event stream whose last frame is complete."""
+        headers = dict(self.headers)
+        is_plain = headers.keys().isdisjoint((b"content-encoding", b"content-length"))
+        is_stream = is_plain and event_streams.is_event_stream(headers.get(b"content-type", b"").decode("latin-1"))
+        return is_stream and (not self.tail or self.tail.endswith(ENDS_OF_FRAMES))
 
     def end(self) -> None:
         """Tell the application that it is over."""
@@ -145,6 +153,6 @@ class _Call:
             headers = [(name.encode(), value.encode()) for name, value in answer.headers]
             await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await self._send({"type": "http.response.body", "body": answer.body})
-        elif self.is_stream and (not self.tail or self.tail.endswith(ENDS_OF_FRAMES)):
+        elif self.may_take_a_frame:
             frame = b"data: " + error_responses.openai_body(error) + b"\n\n"
             await self._send({"type": "http.response.body", "body": frame, "more_body": False})
