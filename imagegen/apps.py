@@ -95,4 +95,4 @@ def _examine(row: Any) -> "CheckReport":
     from providers.checkup import CheckReport
 
     result = engine_tests.check(row)
-    return CheckReport(row.name, result.ok, result.message)
+    return CheckReport(row.name, result.ok, result.message, result.note)

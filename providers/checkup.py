@@ -13,6 +13,7 @@ class CheckReport:
     name: str
     ok: bool
     message: str
+    note: str = ""  # as `services.CheckResult.note`
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def _subject(row: Connection) -> CheckSubject:
         from providers import services  # late: it loads the HTTP libraries, which most commands never need
 
         result = services.check_connection(row)
-        return CheckReport(row.name, result.ok, result.message)
+        return CheckReport(row.name, result.ok, result.message, result.note)
 
     return CheckSubject(row.name, check)
 

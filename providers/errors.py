@@ -10,6 +10,7 @@
     │   ├── TooLarge             413  more bytes than we take
     │   └── RateLimited          429  too much at once; `retry_after` says when
     ├── ConfigurationError       503  an administrator has to change something
+    │   └── NoCredential         503  who calls has no credential of the kind that the connection sends
     ├── Unavailable              503  (507: full) something of this site's own is away or used up; trying again helps
     ├── ProviderError            the provider answered with an error; its status and words are kept
     │   └── ContentRefused       the provider's safety rules refused it; trying again does not help
@@ -142,6 +143,12 @@ class RateLimited(CallerError):
 class ConfigurationError(GatewayError):
     status = 503
     code = "not_configured"
+
+
+class NoCredential(ConfigurationError):
+    """Says nothing about the connection: for somebody else it works."""
+
+    code = "user_needed"
 
 
 class Unavailable(GatewayError):

@@ -11,16 +11,34 @@ from django.db import models
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from providers import callers, versioning
-from providers.catalogue import discovery, health, snapshot_loader
+from providers.catalogue import discovery, health, probing, snapshot_loader
 from providers.catalogue.discovery import RefreshResult
-from providers.errors import BadRequest, GatewayError
+from providers.errors import BadRequest, GatewayError, NoCredential
 from providers.facts import Caller
 from providers.fields import EncryptedTextField, is_unreadable
 from providers.models import ClientKey, Connection, key_digest
 
+# What a check is, besides a success or a failure: it answers, but something needs a look; it cannot be known here.
+DOUBTFUL, UNTESTED = "doubtful", "untested"
+UNTESTABLE = {  # by the code of a NoCredential
+    "user_needed": gettext_lazy(
+        "This cannot be tested here, because it sends the credential of whoever is signed in. Test it on its page in "
+        "the administration."
+    ),
+    "oauth_not_configured": gettext_lazy(
+        "This cannot be tested here, because no single sign-on is set up (OPENID_PROVIDER_URL) and nobody has a token."
+    ),
+    "oauth_token_missing": gettext_lazy(
+        "This cannot be tested here, because you signed in with a password and have no token of single sign-on. Ask "
+        "somebody who has one to test it."
+    ),
+    "oauth_token_ended": gettext_lazy(
+        "This cannot be tested here, because your single sign-on has expired. Sign in with it again, then test."
+    ),
+}
 PREFIX_LENGTH = 8  # characters of a key that stay readable: `sk-` and five more
 
 
@@ -28,23 +46,27 @@ PREFIX_LENGTH = 8  # characters of a key that stay readable: `sk-` and five more
 class CheckResult:
     """The result of checking a connection or an image engine. `message` is for administrators."""
 
-    ok: bool
+    ok: bool  # false: it does not work
     message: str
     models: int | None = None  # how many models it lists; None without a list
     ms: int = 0
+    note: str = ""  # DOUBTFUL or UNTESTED, where `ok` is not the whole truth
 
 
 # --- connections -----------------------------------------------------------------------------------------------------
 
 
 def check_connection(row: Connection, *, by: Caller | None = None) -> CheckResult:
-    """Ask the provider for its models, write the row's health, store no models. Never raises GatewayError.
+    """Find out whether calls will work, write the row's health, store no models. Never raises GatewayError.
 
     `by`: the caller whose credential is sent, for auth types that need one.
     """
     started = time.monotonic()
     try:
-        models = discovery.probe(snapshot_loader.facts_of(row), by=by)
+        finding = probing.examine(snapshot_loader.facts_of(row), by=by)
+    except NoCredential as error:
+        why = UNTESTABLE.get(error.code)
+        return CheckResult(True, str(why) if why else error.message, note=UNTESTED)
     except GatewayError as error:
         if row.pk:
             health.record_failure(row.pk, error)
@@ -52,14 +74,16 @@ def check_connection(row: Connection, *, by: Caller | None = None) -> CheckResul
     ms = round((time.monotonic() - started) * 1000)
     if row.pk:
         health.record_answer(row.pk, ms)
-    if models is None:
-        return CheckResult(
-            True, _("Answers in %(ms)s ms. It has no list of models, so the key was not checked.") % {"ms": ms}, ms=ms
-        )
-    message = ngettext(
-        "Answers in %(ms)s ms and lists %(n)s model.", "Answers in %(ms)s ms and lists %(n)s models.", models
-    )
-    return CheckResult(True, message % {"ms": ms, "n": models}, models=models, ms=ms)
+    message = _("Answers in %(ms)s ms.") % {"ms": ms}
+    if finding.models:
+        message = ngettext(
+            "Answers in %(ms)s ms and lists %(n)s model.",
+            "Answers in %(ms)s ms and lists %(n)s models.",
+            finding.models,
+        ) % {"ms": ms, "n": finding.models}
+    if finding.doubt:
+        return CheckResult(True, f"{message} {finding.doubt}", models=finding.models, ms=ms, note=DOUBTFUL)
+    return CheckResult(True, message, models=finding.models, ms=ms)
 
 
 def refresh_models(row: Connection, *, by: Caller | None = None) -> RefreshResult:

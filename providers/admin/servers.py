@@ -18,7 +18,9 @@ from unfold.decorators import display
 from providers.admin.enabled import EnabledActions
 from providers.admin.history import HistoryAdmin
 from providers.catalogue import health
-from providers.services import CheckResult
+from providers.services import DOUBTFUL, UNTESTED, CheckResult
+
+LEVELS = {"": messages.SUCCESS, DOUBTFUL: messages.WARNING, UNTESTED: messages.INFO}
 
 
 class ServerAdmin(EnabledActions, HistoryAdmin):
@@ -107,4 +109,6 @@ class ServerAdmin(EnabledActions, HistoryAdmin):
 
     def report(self, request: HttpRequest, row: Any, result: CheckResult) -> None:
         """Show the result of checking a row."""
-        self.message_user(request, f"{row.name}: {result.message}", messages.SUCCESS if result.ok else messages.ERROR)
+        self.message_user(
+            request, f"{row.name}: {result.message}", LEVELS[result.note] if result.ok else messages.ERROR
+        )

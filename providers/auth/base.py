@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext as _
+
+from providers.errors import NoCredential
+
 
 @dataclass(frozen=True, slots=True)
 class AuthField:
@@ -30,11 +34,22 @@ class CallerIdentity:
 NOBODY = CallerIdentity()
 
 
+def nobody_signed_in() -> NoCredential:
+    """The error of types that send the credential of a person, for calls that no person makes."""
+    return NoCredential(
+        _(
+            "This connection uses the credential of the person who is signed in, so its models cannot be listed "
+            "without one. Enter them under “Model ids”."
+        )
+    )
+
+
 class AuthType:
     """Base of all auth types. One file each, named as the type; `providers/auth/__init__.py` holds the table.
 
-    `headers` returns the headers of the credential. It raises ConfigurationError, in words for an administrator,
-    without one. A type whose `headers` may wait for a network or a lock sets `blocking`: async callers use a thread.
+    `headers` returns the headers of the credential. Without one it raises ConfigurationError, in words for an
+    administrator; NoCredential, where somebody else might have one. A type whose `headers` may wait for a network or a
+    lock sets `blocking`: async callers use a thread.
     """
 
     name: ClassVar[str]

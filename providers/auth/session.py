@@ -9,8 +9,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from providers.auth.base import AuthType, CallerIdentity
-from providers.errors import ConfigurationError
+from providers.auth.base import AuthType, CallerIdentity, nobody_signed_in
 
 
 class SessionAuth(AuthType):
@@ -24,11 +23,5 @@ class SessionAuth(AuthType):
 
     def headers(self, secret: str, options: Mapping[str, Any], who: CallerIdentity) -> dict[str, str]:
         if not who.credential:
-            raise ConfigurationError(
-                _(
-                    "This connection uses the credential of the person who is signed in, so its models cannot be "
-                    "listed without one. Enter them under “Model ids”."
-                ),
-                code="user_needed",
-            )
+            raise nobody_signed_in()
         return {"Authorization": f"Bearer {who.credential}"}

@@ -5,8 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from providers.auth.base import AuthType, CallerIdentity
-from providers.errors import ConfigurationError
+from providers.auth.base import AuthType, CallerIdentity, nobody_signed_in
 
 
 class SystemOAuth(AuthType):
@@ -18,11 +17,5 @@ class SystemOAuth(AuthType):
 
     def headers(self, secret: str, options: Mapping[str, Any], who: CallerIdentity) -> dict[str, str]:
         if who.oauth_token is None:
-            raise ConfigurationError(
-                _(
-                    "This connection uses the credential of the person who is signed in, so its models cannot be "
-                    "listed without one. Enter them under “Model ids”."
-                ),
-                code="user_needed",
-            )
+            raise nobody_signed_in()
         return {"Authorization": f"Bearer {who.oauth_token()}"}

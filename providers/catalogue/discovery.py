@@ -61,7 +61,7 @@ class RefreshResult:
     error: GatewayError | None = None
 
 
-class _ListCall(TypedDict):
+class ListCall(TypedDict):
     """The options of a call that asks for a list."""
 
     headers: Mapping[str, str]
@@ -228,7 +228,7 @@ def list_models(row: Connection, *, by: Caller | None = None) -> list[ListedMode
 
 def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[ListedModel]:
     """Ask a server for its list, in this thread. Raises GatewayError."""
-    options = _list_options(facts, headers_for_blocking(facts, caller=by))
+    options = list_options(facts, headers_for_blocking(facts, caller=by))
     pages = ListReader(kinds.of(facts).list_urls(facts))
     while pages.url is not None:
         answer = http.request("GET", pages.url, **options)
@@ -236,36 +236,9 @@ def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[
     return pages.models()
 
 
-def probe(facts: ConnectionFacts, *, by: Caller | None = None) -> int | None:
-    """Check whether a server answers and accepts the key; nothing is stored. Raises GatewayError.
-
-    Returns how many models it lists; None where it has no list and an administrator entered the ids.
-    """
-    answer = probe_answer(facts, by=by)
-    if facts.model_ids and answer.status in (404, 405):
-        return None
-    return len(model_lists.read_list(answer.status, answer.content, answer.headers))
-
-
-def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingResponse:
-    """The response of a server to a check: the refusal of the key, where the list does not check it, else the list."""
-    headers = headers_for_blocking(facts, caller=by)
-    proof_url = kinds.proof_url(facts)
-    options = _list_options(facts, headers)
-    if proof_url is not None:
-        proof = http.request("GET", proof_url, **options)
-        if proof.status in (401, 403):
-            return proof
-    pages = ListReader(kinds.probe_urls(facts))
-    answer = http.request("GET", str(pages.url), **options)
-    while pages.leads_on(answer.status, answer.headers):
-        answer = http.request("GET", str(pages.url), **options)
-    return answer
-
-
 async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
     """Ask a server for its list, on the event loop, without a caller. Raises GatewayError."""
-    options = _list_options(facts, await headers_for(facts))
+    options = list_options(facts, await headers_for(facts))
     pages = ListReader(kinds.of(facts).list_urls(facts))
     while pages.url is not None:
         async with http.stream("GET", pages.url, **options) as answer:
@@ -274,7 +247,7 @@ async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
     return pages.models()
 
 
-def _list_options(facts: ConnectionFacts, headers: Mapping[str, str]) -> "_ListCall":
+def list_options(facts: ConnectionFacts, headers: Mapping[str, str]) -> "ListCall":
     return {
         "headers": headers,
         "limits": model_lists.limits_of(facts),

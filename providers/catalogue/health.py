@@ -4,23 +4,27 @@ A connection that failed rests, longer each time; meanwhile others are tried fir
 other connection offers the model, it is tried. Health is no configuration: it makes no new version and no history.
 """
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from providers import background, runtime
-from providers.errors import GatewayError
+from providers.errors import GatewayError, NoCredential
 from providers.models import Connection
 
 FIRST_PAUSE = 5.0  # seconds; doubled with each further failure
 LONGEST_PAUSE = 300.0
 OK_WRITE_SECONDS = 60.0  # the health of a working connection is written at most this often
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -52,13 +56,16 @@ def is_resting(connection_id: int) -> bool:
 
 def failed(connection_id: int, error: BaseException) -> None:
     """Note a failure: the connection rests, and its row is written in the background."""
+    if isinstance(error, NoCredential):
+        return
     columns = _fail(connection_id, error)
     background.write(lambda: write_row(connection_id, **columns), what="a connection's failure")
 
 
 def record_failure(connection_id: int, error: BaseException) -> None:
     """Note a failure and write the row at once, in this thread and transaction."""
-    write_row(connection_id, **_fail(connection_id, error))
+    if not isinstance(error, NoCredential):
+        _write_now(connection_id, **_fail(connection_id, error))
 
 
 def answered(connection_id: int, milliseconds: float) -> None:
@@ -72,7 +79,17 @@ def answered(connection_id: int, milliseconds: float) -> None:
 
 def record_answer(connection_id: int, milliseconds: float) -> None:
     """Note an answer and write the row at once, in this thread and transaction."""
-    write_row(connection_id, **_answer(connection_id, milliseconds))
+    _write_now(connection_id, **_answer(connection_id, milliseconds))
+
+
+def _write_now(connection_id: int, **columns: Any) -> None:
+    """Write the row if possible: the result of a check counts more than the note of it."""
+    try:
+        write_row(connection_id, **columns)
+    except (OperationalError, InterfaceError) as error:
+        if connection.in_atomic_block:
+            raise  # the transaction is lost
+        logger.warning("The health of connection %s could not be written: %s", connection_id, error)
 
 
 def _fail(connection_id: int, error: BaseException) -> dict[str, Any]:

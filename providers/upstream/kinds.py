@@ -8,6 +8,7 @@ Sources: docs/upstreams/openai.md, docs/upstreams/azure-openai.md, docs/upstream
 docs/upstreams/ollama.md.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from providers.errors import ConfigurationError
+
+# Below a base URL, the longer ones first: what examples of providers show with the address.
+OPERATION_PATHS = (
+    *("chat/completions", "audio/speech", "audio/transcriptions", "audio/translations"),
+    *("images/generations", "images/edits", "api/chat", "api/generate", "api/embed", "api/embeddings", "api/tags"),
+    *("completions", "embeddings", "responses", "moderations", "rerank", "messages"),
+)
+VERSION = re.compile(r"/v\d+[a-z0-9]*(?:/|$)")  # of an API, in a path
 
 
 class Server(Protocol):
@@ -50,6 +59,10 @@ def _model_list(server: Server) -> list[str]:
 
 def _is_at_openai(server: Server) -> bool:
     return at(server.base_url) is OPENAI
+
+
+def _same_name(model_id: str) -> tuple[str, ...]:
+    return (model_id,)
 
 
 def _any_parameter(server: Server) -> frozenset[str] | None:
@@ -85,6 +98,7 @@ class ConnectionKind:
 
     # Models and payloads.
     has_openai_models: Callable[[Server], bool] = _is_at_openai  # OpenAI's parameters and model names
+    also_listed_as: Callable[[str], tuple[str, ...]] = _same_name  # an id that it takes → names in its list
     has_deployments: bool = False  # administrators name the models, so all of them are meant for chats
     has_reasoning_names: bool = True  # a model named o3 or gpt-5 reasons; false: names are free
     has_developer_role: bool = True  # false: the role `developer` becomes `system`
@@ -166,6 +180,15 @@ def _ollama_url(url: str) -> str:
     return url if url.endswith("/v1") or not url else f"{url}/v1"
 
 
+def _ollama_names(model_id: str) -> tuple[str, ...]:
+    return (model_id, f"{model_id}:latest")
+
+
+def _openrouter_names(model_id: str) -> tuple[str, ...]:
+    """Variants such as `:online` and `:nitro` are not listed; the model is."""
+    return (model_id, model_id.partition(":")[0])
+
+
 def _ollama_list(server: Server) -> list[str]:
     """Ollama's own list has names and details that `/v1/models` lacks."""
     return [f"{server.base_url.removesuffix('/v1')}/api/tags", *_model_list(server)]
@@ -204,6 +227,7 @@ OPENROUTER = ConnectionKind(
     brand="OpenRouter",
     attribution=(("HTTP-Referer", "SITE_URL"), ("X-Title", "SITE_NAME")),
     proof_path="key",
+    also_listed_as=_openrouter_names,
 )
 OLLAMA = ConnectionKind(
     name="ollama",
@@ -213,6 +237,7 @@ OLLAMA = ConnectionKind(
     owned_by="ollama",
     clean_url=_ollama_url,
     list_urls=_ollama_list,
+    also_listed_as=_ollama_names,
     has_reasoning_names=False,
     has_developer_role=False,  # its templates drop messages of a developer
 )
@@ -250,6 +275,23 @@ def at(url: str) -> ConnectionKind | None:
 def clean_base_url(kind: str, url: str) -> str:
     """A base URL as it is stored: without spaces around it and trailing slash, completed as its kind needs it."""
     return named(kind).clean_url(url.strip().rstrip("/"))
+
+
+def operation_in(url: str) -> str:
+    """The path of an operation that an address ends with, as people copy it from examples; empty for a base URL."""
+    path = urlsplit(url).path.rstrip("/")
+    return next((operation for operation in OPERATION_PATHS if path.endswith(f"/{operation}")), "")
+
+
+def without_operation(url: str) -> str:
+    return url.rstrip("/").removesuffix(operation_in(url)).rstrip("/")
+
+
+def other_addresses(url: str) -> list[str]:
+    """Base URLs that may be meant by one without a list of models: without `/models`, with a version."""
+    root = url.rstrip("/").removesuffix("/models")
+    versioned = [] if VERSION.search(urlsplit(root).path) else [f"{root}/v1", f"{root}/api/v1"]
+    return [address for address in (root, *versioned) if address != url.rstrip("/")]
 
 
 def probe_urls(server: Server) -> list[str]:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from providers import background, http, runtime
-from providers.errors import ConfigurationError, GatewayError, ProviderError
+from providers.errors import ConfigurationError, GatewayError, NoCredential, ProviderError
 from providers.fields import UNREADABLE
 from providers.process import waiting
 from providers.upstream.error_bodies import provider_words
@@ -51,7 +51,7 @@ class OAuthTokens:
 
 
 def token_for(user_id: int) -> str:
-    """A valid access token of this person. Blocks. Raises ConfigurationError, in words for the person, without one."""
+    """A valid access token of this person. Blocks. Raises NoCredential, in words for the person, without one."""
     memory = runtime.state(OAuthTokens)
     cached = memory.tokens.get(user_id)
     if cached is not None and cached.until > time.monotonic():
@@ -77,8 +77,16 @@ def _row_of(user_id: int) -> Any:
         .order_by("-account__last_login", "-pk")
         .first()
     )
+    if row is None and not get_adapter().list_apps(None):
+        raise NoCredential(
+            _(
+                "This model needs single sign-on, which is not set up on this site. An administrator can set "
+                "OPENID_PROVIDER_URL."
+            ),
+            code="oauth_not_configured",
+        )
     if row is None:
-        raise ConfigurationError(
+        raise NoCredential(
             _("This model needs single sign-on. Sign out, then sign in again with single sign-on."),
             code="oauth_token_missing",
         )
@@ -91,8 +99,8 @@ def _seconds_left(row: Any) -> float:
     return float("inf") if row.expires_at is None else (row.expires_at - timezone.now()).total_seconds()
 
 
-def _expired() -> ConfigurationError:
-    return ConfigurationError(
+def _expired() -> NoCredential:
+    return NoCredential(
         _("Your single sign-on has expired. Sign out, then sign in again with single sign-on."),
         code="oauth_token_ended",
     )
@@ -146,7 +154,7 @@ def _app_of(row: Any) -> Any:
     try:
         return row.app or get_adapter().get_app(None, provider=row.account.provider)
     except SocialApp.DoesNotExist as error:
-        raise ConfigurationError(
+        raise NoCredential(
             _("The single sign-on that this person used is no longer configured."), code="oauth_not_configured"
         ) from error
 

@@ -77,6 +77,18 @@ def test_a_refused_key_is_a_failure_in_the_providers_words(transactional_db, con
     assert "Incorrect API key provided: x" in out.getvalue()
 
 
+def test_what_cannot_be_tested_here_is_no_failure(transactional_db, connection):
+    Connection.objects.create(name="Personal", base_url=connection.base_url, auth_type="session", model_ids=["a"])
+    output = run("check_connections")
+    assert "–       Personal" in output
+    assert "cannot be tested here, because" in output
+
+
+def test_what_needs_a_look_is_marked_and_is_no_failure(transactional_db, connection, upstream):
+    upstream.openai.models = []
+    assert "check   Scripted" in run("check_connections")
+
+
 def test_without_connections_there_is_nothing_to_test(transactional_db):
     assert "nothing to check" in run("check_connections")
 

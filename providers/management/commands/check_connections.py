@@ -9,6 +9,8 @@ from django.db import connections
 from providers import checkup
 from providers.checkup import CheckReport
 
+MARKS = {"": ("SUCCESS", "ok"), "doubtful": ("WARNING", "check"), "untested": ("NOTICE", "–")}  # by `report.note`
+
 
 class Command(BaseCommand):
     help = "Check every enabled connection and every image engine. The exit code is 1 if one fails."
@@ -28,7 +30,8 @@ class Command(BaseCommand):
     def _print(self, reports: list[CheckReport]) -> None:
         width = max(len(report.name) for report in reports)
         for report in reports:
-            mark = self.style.SUCCESS("ok    ") if report.ok else self.style.ERROR("FAILED")
+            style, mark = MARKS[report.note] if report.ok else ("ERROR", "FAILED")
+            mark = getattr(self.style, style)(f"{mark:<6}")
             self.stdout.write(f"{mark}  {report.name:<{width}}  {report.message}")
 
 
