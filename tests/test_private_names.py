@@ -59,10 +59,12 @@ NAMES = {
     ],
     "providers/http/_aiohttp_private.py": [
         ("aiohttp.connector.TCPConnector", "_create_connection", "aiohttp.connector"),
-        ("aiohttp.connector.Connection", "protocol", "aiohttp.client_reqrep"),
-        ("aiohttp.client_proto.ResponseHandler", "read_timeout", "aiohttp.client_proto"),
-        ("aiohttp.client_proto.ResponseHandler", "start_timeout", "aiohttp.client_proto"),
-        ("aiohttp.streams.StreamReader", "total_bytes", "aiohttp.streams"),
+        ("aiohttp.connector.TCPConnector", "_factory", "aiohttp.connector"),
+        ("aiohttp.connector.TCPConnector", "_loop", "aiohttp.connector"),
+        ("aiohttp.client_proto.ResponseHandler", "_parser", "aiohttp.client_proto"),
+        ("aiohttp.client_proto.ResponseHandler", "_tail", "aiohttp.client_proto"),
+        ("aiohttp.client_proto.ResponseHandler", "_drain_tail", "aiohttp.client_proto"),
+        ("aiohttp.client_proto.ResponseHandler", "set_response_params", "aiohttp.client"),
         ("aiohttp.streams.StreamReader", "_read_nowait", "aiohttp.streams"),
     ],
     "providers/http/_urllib3_private.py": [
@@ -72,7 +74,11 @@ NAMES = {
         ("urllib3.connectionpool.HTTPSConnectionPool", "_validate_conn", "urllib3.connectionpool"),
         ("urllib3.connectionpool.HTTPSConnectionPool", "ConnectionCls", "urllib3.connectionpool"),
         ("urllib3.poolmanager.PoolManager", "pool_classes_by_scheme", "urllib3.poolmanager"),
-        ("urllib3.response.HTTPResponse", "connection", "urllib3.response"),
+        ("urllib3.connection.HTTPConnection", "response_class", "http.client"),
+        ("http.client.HTTPResponse", "_read_status", "http.client"),
+    ],
+    "providers/http/_websockets_private.py": [
+        ("websockets.http11.Response", "parse", "websockets.http11"),
     ],
     "webui/layers/_django_private.py": [
         (

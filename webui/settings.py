@@ -313,7 +313,7 @@ TASK_MODEL_EXTERNAL = env.text("TASK_MODEL_EXTERNAL")
 SPEECH_MODEL = env.text("AUDIO_TTS_MODEL")
 SPEECH_VOICE = env.text("AUDIO_TTS_VOICE")
 
-UPSTREAM_TIMEOUT = env.seconds("AIOHTTP_CLIENT_TIMEOUT", 300.0)  # between bytes of a stream; else the whole answer
+UPSTREAM_TIMEOUT = env.seconds("AIOHTTP_CLIENT_TIMEOUT", 300.0)  # between lines of a stream; else the whole answer
 UPSTREAM_CONNECT_TIMEOUT = env.seconds("UPSTREAM_CONNECT_TIMEOUT", 10.0)
 UPSTREAM_FIRST_BYTE_TIMEOUT = env.seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", UPSTREAM_TIMEOUT)
 MODEL_LIST_TIMEOUT = env.seconds(

@@ -38,6 +38,8 @@ from providers.http.policy import origin
 from providers.http.redaction import credential_in
 from providers.upstream.header_templates import with_custom
 
+CHECK_SECONDS = 60.0  # a call that draws nothing: a list of models, a test of the connection
+
 __all__ = [
     "Cancelled",
     "Engine",
@@ -318,7 +320,8 @@ class Engine:
     def calling(self, config: EngineConfig, run: Run | None) -> Iterator[dict[str, Any]]:
         """The options of a call through `providers.http`: limits, TLS, abort handle. Raises Cancelled for the run."""
         limits, secrets = config.limits, self.secrets(config)
-        if run is None:
+        if run is None:  # somebody waits for a list or a test, not for a picture
+            limits = replace(limits, total=min(limits.total or CHECK_SECONDS, CHECK_SECONDS))
             yield {"limits": limits, "tls": config.tls, "secrets": secrets}
             return
         run.check()

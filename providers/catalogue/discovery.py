@@ -230,7 +230,9 @@ def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[
     """Ask a server for its list, in this thread. Raises GatewayError."""
     options = list_options(facts, headers_for_blocking(facts, caller=by))
     pages = ListReader(kinds.of(facts).list_urls(facts))
+    started, limits = time.monotonic(), options["limits"]
     while pages.url is not None:
+        options["limits"] = limits.after(started)  # the pages together are the list
         answer = http.request("GET", pages.url, **options)
         pages.take(answer.status, answer.content, answer.headers)
     return pages.models()
@@ -240,7 +242,9 @@ async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
     """Ask a server for its list, on the event loop, without a caller. Raises GatewayError."""
     options = list_options(facts, await headers_for(facts))
     pages = ListReader(kinds.of(facts).list_urls(facts))
+    started, limits = time.monotonic(), options["limits"]
     while pages.url is not None:
+        options["limits"] = limits.after(started)  # as above
         async with http.stream("GET", pages.url, **options) as answer:
             body = await answer.read(model_lists.MAX_BYTES)
         pages.take(answer.status, body, {name.lower(): value for name, value in answer.headers})

@@ -3,11 +3,11 @@
 `stream` is for the event loop (aiohttp, a pool per loop): bytes come as the server sent them; it decompresses nothing,
 follows no redirect and stores no cookie. `request`, `stream_blocking` and `fetch` are for threads (requests), each call
 on a connection of its own; `websocket` too. All raise NetworkError, UpstreamTimeout and AddressRefused, never an
-exception of a library. A status of 400 and above is a response, not an error.
+exception of a library. A status of 400 and above is a response, not an error. `pace` says what the limits mean.
 """
 
 from providers.http.abort import Abort
-from providers.http.blocking import BlockingResponse, fetch, request, stream_blocking
+from providers.http.blocking import BlockingResponse, TimedSession, fetch, request, stream_blocking
 from providers.http.bodies import PiecewiseBody
 from providers.http.local import LocalServer, register_local
 from providers.http.policy import Limits, Reach, Tls
@@ -25,6 +25,7 @@ __all__ = [
     "Reach",
     "Secrets",
     "StreamedResponse",
+    "TimedSession",
     "Tls",
     "WebSocket",
     "aclose",

@@ -1,13 +1,16 @@
-"""Private names of aiohttp: the timeout of one response, and whether a connection is new.
+"""Private names of aiohttp: connections of our own, heads that it refuses, and what came before a connection broke.
 
 `tests/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
+LONGEST_HEAD = 2**20  # bytes that are held back of a head
 # Whether the current request opened a connection instead of taking one from the pool.
 dialled: ContextVar[bool] = ContextVar("dialled", default=False)
 
@@ -18,22 +21,79 @@ class Connector(aiohttp.TCPConnector):
     The documented way is a TraceConfig, which costs every request a dozen awaits.
     """
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(_Protocol, loop=self._loop)  # type: ignore[assignment]
+
     async def _create_connection(self, *args: Any, **options: Any) -> Any:
         dialled.set(True)
         return await super()._create_connection(*args, **options)
 
 
-def set_read_timeout(response: aiohttp.ClientResponse, seconds: float | None) -> None:
-    """Set the seconds that may pass between two pieces of the body.
-
-    aiohttp has one limit (`sock_read`) for the first byte and all later ones; ours differ. aiohttp reads `read_timeout`
-    whenever bytes come; `start_timeout` applies it where some have come already.
+class _Protocol(ResponseHandler):
+    """Reads responses whose head has both `Transfer-Encoding: chunked` and `Content-Length`: chunked wins, as
+    https://www.rfc-editor.org/rfc/rfc9112#section-6.3 says. aiohttp's parser refuses them, without a choice.
     """
-    protocol: Any = response.connection.protocol if response.connection is not None else None
-    if protocol is not None:
-        protocol.read_timeout = seconds
-        if response.content.total_bytes:
-            protocol.start_timeout()
+
+    def set_response_params(self, **options: Any) -> None:
+        early, self._tail = self._tail, b""  # what came before the request was complete
+        super().set_response_params(**options)
+        if self._parser is not None:
+            self._parser = _Head(self, self._parser)  # type: ignore[assignment]
+        self._tail = early
+        self._drain_tail()
+
+
+class _Head:
+    """Stands before the parser until the head of a response is complete. The body goes straight to the parser."""
+
+    __slots__ = ("_held", "_parser", "_protocol")
+
+    def __init__(self, protocol: Any, parser: Any) -> None:
+        self._protocol, self._parser = protocol, parser
+        self._held = b""
+
+    def feed_data(self, data: bytes) -> Any:
+        data = self._held + data if self._held else data
+        start, end = 0, _end_of_head(data, 0)
+        while end >= 0 and data.startswith((b"HTTP/1.1 1", b"HTTP/1.0 1"), start):  # another head follows
+            start, end = end, _end_of_head(data, end)
+        if end < 0 and _may_be_http(data[start : start + 5]) and len(data) < LONGEST_HEAD:
+            self._held = data
+            return (), False, b""
+        self._held = b""
+        self._protocol._parser = self._parser
+        return self._parser.feed_data(data if end < 0 else _without_length(data, start, end))
+
+    def feed_eof(self) -> Any:
+        if self._held:
+            self._parser.feed_data(self._held)
+        return self._parser.feed_eof()
+
+    def pause_reading(self) -> None:
+        self._parser.pause_reading()
+
+
+def _may_be_http(beginning: bytes) -> bool:
+    return beginning == b"HTTP/"[: len(beginning)]
+
+
+def _end_of_head(data: bytes, start: int) -> int:
+    """Where the head that begins at `start` is over; -1 while it is not."""
+    end = data.find(b"\n\r\n", start)
+    if end >= 0:
+        return end + 3
+    end = data.find(b"\n\n", start)
+    return end + 2 if end >= 0 else -1
+
+
+def _without_length(data: bytes, start: int, end: int) -> bytes:
+    lower = data[start:end].lower()
+    if b"\ntransfer-encoding:" not in lower or b"\ncontent-length:" not in lower:
+        return data
+    lines = data[start:end].splitlines(keepends=True)
+    kept = [line for line in lines if not line.lower().startswith(b"content-length:")]
+    return b"".join((data[:start], *kept, data[end:]))
 
 
 def read_rest(content: aiohttp.StreamReader) -> bytes:

@@ -3,24 +3,111 @@
 `tests/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
+import contextlib
+import http.client
+import io
 import socket
-from typing import Any
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any, ClassVar
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from providers.http import dialling
 from providers.http.abort import watch
-from providers.http.policy import vet
+
+
+class Deadlines:
+    """By when a call has to be connected, and each of its reads and writes be over; on the monotonic clock."""
+
+    __slots__ = ("connected", "over")
+
+    def __init__(self, connected: float | None, over: float | None) -> None:
+        self.connected, self.over = connected, over
+
+    @contextlib.contextmanager
+    def in_force(self) -> Iterator[None]:
+        """Hold every connection that this thread opens within the block to them."""
+        token = _deadlines.set(self)
+        try:
+            yield
+        finally:
+            _deadlines.reset(token)
+
+
+_deadlines: ContextVar[Deadlines] = ContextVar("deadlines")
+
+
+class _TimedReads(io.RawIOBase):
+    """The bytes of a socket, read within the time that is left. A socket's own timeout would begin anew each time."""
+
+    def __init__(self, sock: Any, limits: Deadlines) -> None:
+        self._sock, self._limits = sock, limits
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._sock.settimeout(dialling.seconds_until(self._limits.over))
+        count: int | None = self._raw.readinto(buffer)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _TimedSocket:
+    """A socket as the standard library's response takes it."""
+
+    def __init__(self, sock: Any, limits: Deadlines) -> None:
+        self._sock, self._limits = sock, limits
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_TimedReads(self._sock, self._limits))
+
+
+class _TimedResponse(http.client.HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
+        super().__init__(_TimedSocket(sock, _deadlines.get()), *args, **options)  # type: ignore[arg-type]
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Heads before the head (102, 103) are passed over as 100 is: the library takes them for the response."""
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, 100 if 101 < status < 200 else status, reason
 
 
 class _Watched(HTTPConnection):
-    """Adds its socket to the abort handle in force, once connected."""
+    """Connects within its limit, and adds its socket to the abort handle in force."""
+
+    response_class = _TimedResponse
+    only_public: ClassVar[bool] = False
 
     def connect(self) -> None:
         super().connect()
-        # urllib3 clears `sock` after the last byte of a request, so the socket also has a name of ours.
-        self.opened: Any = self.sock
-        watch(self.opened)
+        watch(self.sock)  # the TLS socket has replaced ours
+        self.sock.settimeout(dialling.seconds_until(_deadlines.get().over))  # for sending
+
+    def _new_conn(self) -> socket.socket:
+        """Overridden, because it is where urllib3 resolves the name and connects in one step.
+
+        `_dns_host` is the name without the brackets of an IPv6 address, as the resolver wants it.
+        """
+        try:
+            sock = dialling.connected(
+                self._dns_host, self.port or 0, only_public=self.only_public, end=_deadlines.get().connected
+            )
+        except socket.gaierror as error:
+            raise urllib3.exceptions.NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from error
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, "no address answers") from error
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        watch(sock)
+        return sock
 
 
 class _WatchedTls(_Watched, HTTPSConnection):
@@ -30,25 +117,7 @@ class _WatchedTls(_Watched, HTTPSConnection):
 class _Vetted(_Watched):
     """Connects to an address that was vetted, never to the name, whose DNS answer may differ a moment later."""
 
-    def _new_conn(self) -> socket.socket:
-        """Overridden, because it is where urllib3 resolves the name and connects in one step.
-
-        `_dns_host` is the name without the brackets of an IPv6 address, as the resolver wants it.
-        """
-        failure: OSError | None = None
-        for _family, _kind, _protocol, _name, address in socket.getaddrinfo(
-            self._dns_host, self.port, type=socket.SOCK_STREAM
-        ):
-            vet(str(address[0]))
-            try:
-                return socket.create_connection(
-                    (str(address[0]), int(address[1])), timeout=urllib3.Timeout.resolve_default_timeout(self.timeout)
-                )
-            except OSError as error:
-                failure = error
-        if isinstance(failure, TimeoutError):
-            raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from failure
-        raise urllib3.exceptions.NewConnectionError(self, "no address answers") from failure
+    only_public = True
 
 
 class _VettedTls(_Vetted, HTTPSConnection):
@@ -87,8 +156,3 @@ VETTED_POOLS: dict[str, type] = {"http": _VettedPool, "https": _VettedTlsPool}
 def use_pools(manager: urllib3.PoolManager, pools: dict[str, type]) -> None:
     """Have the manager use these pools. The attribute is public, its content is not documented."""
     manager.pool_classes_by_scheme = pools
-
-
-def socket_of(raw: Any) -> Any:
-    """The socket of a response; None once it is closed."""
-    return getattr(raw.connection, "opened", None)

@@ -21,6 +21,7 @@ from providers import json_bodies
 from providers.errors import GatewayError, ProviderError
 from providers.http import _urllib3_private, failures, local
 from providers.http.abort import Abort
+from providers.http.pace import Pace
 from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import outages, waiting
@@ -52,14 +53,21 @@ class BlockingResponse:
     """The response of a server; `headers` has lower-case names. Read the body from `content` or, once, `iter_bytes`."""
 
     def __init__(
-        self, response: requests.Response, limits: Limits, started: float, secrets: Secrets = NO_SECRETS
+        self,
+        response: requests.Response,
+        limits: Limits,
+        pace: Pace,
+        deadlines: _urllib3_private.Deadlines,
+        secrets: Secrets = NO_SECRETS,
     ) -> None:
         self._response = response
         self._secrets = secrets
         self._limits = limits
-        self._ends = None if limits.total is None else started + limits.total
+        self._pace = pace
+        self._deadlines = deadlines
         self._content: bytes | None = None
         self.status: int = response.status_code
+        pace.bound(self.status, response.headers.get("Content-Type", ""))
         headers = secrets.clean_headers(list(response.headers.items()))
         self.headers: dict[str, str] = {name.lower(): value for name, value in headers}
 
@@ -78,35 +86,30 @@ class BlockingResponse:
     def _pieces(self) -> Iterator[bytes]:
         raw = self._response.raw
         remaining = self._limits.max_bytes if self.status < 400 else MAX_ERROR
-        timeout = self._limits.first_byte
         try:
-            while chunk := self._read(raw, timeout):
+            while chunk := self._read(raw):
                 if remaining is not None and (remaining := remaining - len(chunk)) < 0:
                     if self.status >= 400:
                         return  # only words are looked for in it
                     raise failures.too_large()
                 yield chunk
-                timeout = self._limits.idle
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _translated(error) from error
 
-    def _read(self, raw: Any, timeout: float | None) -> bytes:
+    def _read(self, raw: Any) -> bytes:
         """The bytes that have arrived, waiting for some as long as the limits allow."""
-        if self._ends is not None:
-            seconds = self._ends - time.monotonic()
-            if seconds <= 0:
-                raise failures.timeout_error()
-            timeout = soonest(timeout, seconds)
+        self._pace.wait(time.monotonic())
+        self._deadlines.over = self._pace.deadline
         waiting.give_back()
-        opened = _urllib3_private.socket_of(raw)
-        if opened is not None:
-            opened.settimeout(timeout)
         piece: bytes = raw.read1(PIECE, decode_content=True)
+        self._pace.took(piece, time.monotonic())
         return piece
 
     @property
     def content(self) -> bytes:
+        """All of the body, which then counts as one that comes in one piece."""
         if self._content is None:
+            self._pace.be_whole()
             self._content = b"".join(self.iter_bytes())
         return self._content
 
@@ -163,6 +166,9 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
     url, reach = local.destination(url, options.get("reach", Reach.CONFIGURED), options.get("trusted_origin", ""))
     body: dict[str, Any] = {name: value for name, value in options.items() if name in BODY_OPTIONS}
     started = time.monotonic()
+    pace = Pace(limits, started)
+    connected = soonest(limits.connect, limits.total)
+    deadlines = _urllib3_private.Deadlines(None if connected is None else started + connected, pace.deadline)
     with requests.Session() as session:
         session.trust_env = False
         adapter = _VettedAdapter() if reach is Reach.PUBLIC else _Adapter()
@@ -170,12 +176,12 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
         session.mount("https://", adapter)
         waiting.give_back()
         try:
-            with abort.in_force() if abort else nullcontext():
+            with deadlines.in_force(), abort.in_force() if abort else nullcontext():
                 response = session.request(
                     method,
                     url,
                     headers={**DEFAULT_HEADERS, **(options.get("headers") or {})},
-                    timeout=(limits.connect, soonest(limits.first_byte, limits.total)),
+                    timeout=None,  # `deadlines` hold instead
                     verify=_verification(tls),
                     allow_redirects=False,
                     stream=True,
@@ -184,7 +190,25 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _translated(error) from error
         with response:
-            yield BlockingResponse(response, limits, started, options.get("secrets", NO_SECRETS))
+            yield BlockingResponse(response, limits, pace, deadlines, options.get("secrets", NO_SECRETS))
+
+
+class TimedSession(requests.Session):
+    """A session for libraries that make calls of their own: each call is over within so many seconds.
+
+    Raises what requests raises.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.mount("http://", _Adapter())
+        self.mount("https://", _Adapter())
+
+    def request(self, *args: Any, **options: Any) -> requests.Response:
+        end = time.monotonic() + self.seconds
+        with _urllib3_private.Deadlines(end, end).in_force():
+            return super().request(*args, **options)
 
 
 def fetch(
@@ -202,13 +226,13 @@ def fetch(
 
     `headers` and `tls` are for the first origin only. Raises as `request`, and ProviderError for a status above 399.
     """
-    first = origin(url)
+    first, started = origin(url), time.monotonic()
     for _hop in range(MAX_REDIRECTS + 1):
         with stream_blocking(
             "GET",
             url,
             headers=headers if origin(url) == first else None,
-            limits=limits,
+            limits=limits.after(started),
             tls=tls if origin(url) == first else DEFAULT_TLS,
             reach=reach,
             trusted_origin=trusted_origin,

@@ -2,7 +2,8 @@
 
 import ipaddress
 import ssl
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from providers.errors import AddressRefused, ConfigurationError
 
+LONGEST_LINE = 2**16  # bytes of a line in the head of a response, in every client: the limit of Python's own
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -24,13 +26,30 @@ class Reach(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds and bytes; None is no limit."""
+    """Seconds and bytes; None is no limit. All but `idle` count from the start of the call: `providers.http.pace`."""
 
     connect: float | None = 10
-    first_byte: float | None = 300
-    idle: float | None = 300  # between bytes
+    first_byte: float | None = 300  # to the head of the response, and to the beginning of its body
+    idle: float | None = 300  # between the steps of a body
     total: float | None = None
     max_bytes: int | None = None  # of the body, once decoded
+
+    def for_whole(self) -> "Limits":
+        """The limits of a body that comes in one piece: the longest wait of a stream is the time for all of it."""
+        return _for_whole(self)
+
+    def after(self, started: float) -> "Limits":
+        """The limits of a further call that belongs to the one which began at `started` (`time.monotonic`)."""
+        if self.total is None:
+            return self
+        return replace(self, total=max(0.001, self.total - (time.monotonic() - started)))
+
+
+@lru_cache(maxsize=64)
+def _for_whole(limits: Limits) -> Limits:
+    if limits.total is not None or limits.first_byte is None or limits.idle is None:
+        return limits
+    return replace(limits, total=max(limits.first_byte, limits.idle))
 
 
 def soonest(*seconds: float | None) -> float | None:

@@ -19,9 +19,9 @@ from websockets import exceptions
 from websockets.sync.client import ClientConnection, connect
 
 from providers.errors import GatewayError, ProviderError
-from providers.http import failures, local
+from providers.http import _websockets_private, dialling, failures, local
 from providers.http.abort import Abort
-from providers.http.policy import DEFAULT_PORTS, Limits, Reach, Tls, origin, tls_context, vet
+from providers.http.policy import DEFAULT_PORTS, Limits, Reach, Tls, origin, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import outages, waiting
 
@@ -94,10 +94,17 @@ def websocket(
     if abort and abort.fired:
         raise failures.network_error(failures.BROKEN)
     parts = urlsplit(as_http)
+    end = None if limits.connect is None else time.monotonic() + limits.connect
     waiting.give_back()
+    _websockets_private.allow_long_lines()
     with ExitStack() as stack:
         try:
-            raw = _connected(parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme], reach, limits.connect)
+            raw = dialling.connected(
+                parts.hostname or "",
+                parts.port or DEFAULT_PORTS[parts.scheme],
+                only_public=reach is Reach.PUBLIC,
+                end=end,
+            )
             stack.callback(raw.close)
             if abort:
                 abort.watch(raw)
@@ -110,7 +117,7 @@ def websocket(
                     user_agent_header="webui",
                     compression=None,
                     proxy=None,
-                    open_timeout=limits.connect,
+                    open_timeout=dialling.seconds_until(end),
                     ping_interval=PING_SECONDS,
                     ping_timeout=PING_SECONDS,
                     close_timeout=CLOSE_SECONDS,
@@ -123,21 +130,6 @@ def websocket(
         if abort:
             abort.watch(connection.socket)  # the TLS socket has replaced ours
         yield WebSocket(connection, secrets)
-
-
-def _connected(host: str, port: int, reach: Reach, timeout: float | None) -> socket.socket:
-    """A connection to the first address that answers. Each is vetted before it is tried; the name is looked up once."""
-    ends = None if timeout is None else time.monotonic() + timeout
-    failure: OSError = ConnectionRefusedError()
-    for _family, _kind, _protocol, _name, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        if reach is Reach.PUBLIC:
-            vet(str(address[0]))
-        seconds = None if ends is None else max(0.01, ends - time.monotonic())
-        try:
-            return socket.create_connection((str(address[0]), int(address[1])), timeout=seconds)
-        except OSError as error:
-            failure = error
-    raise failure
 
 
 def _context(tls: Tls) -> ssl.SSLContext:

@@ -22,7 +22,8 @@ from providers.errors import GatewayError
 from providers.http import _aiohttp_private, failures, local
 from providers.http.bodies import PiecewiseBody
 from providers.http.decoding import PACKED_HEADERS, ErrorDecoder, encoding_of
-from providers.http.policy import Limits, Reach, Tls, soonest, tls_context, vet
+from providers.http.pace import Pace
+from providers.http.policy import LONGEST_LINE, Limits, Reach, Tls, soonest, tls_context, vet
 from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import outages, waiting
 
@@ -63,6 +64,8 @@ class _Pools:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=DEFAULT_HEADERS,
             auto_decompress=False,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_LINE,
         )
         return session
 
@@ -117,29 +120,46 @@ def _parsed(url: str) -> URL:
 
 @lru_cache(maxsize=64)
 def _timeout(limits: Limits) -> aiohttp.ClientTimeout:
-    """aiohttp's timeouts up to the first byte. Not `total`: aiohttp's own is slower than all the others together."""
-    return aiohttp.ClientTimeout(
-        total=None,
-        connect=soonest(limits.connect, limits.total),
-        sock_read=soonest(limits.first_byte, limits.total),
-    )
+    """aiohttp's timeout for connecting. Its others are none of ours: they count the pauses between bytes."""
+    return aiohttp.ClientTimeout(total=None, connect=soonest(limits.connect, limits.total), sock_read=None)
 
 
 class StreamedResponse(PiecewiseBody):
     """The response of a server: status and headers at once, the body as it comes.
 
-    Reading raises NetworkError for a body that breaks off, UpstreamTimeout when it stalls, ProviderError when too
-    large.
+    Reading raises NetworkError for a body that breaks off, UpstreamTimeout when it does not come on, ProviderError when
+    too large.
     """
 
-    __slots__ = ("_cleaner", "_decoder", "_failure", "_remaining", "_response", "_timed_out", "headers", "status")
+    __slots__ = (
+        "_cleaner",
+        "_decoder",
+        "_failure",
+        "_loop",
+        "_pace",
+        "_remaining",
+        "_response",
+        "_rests",
+        "_timed_out",
+        "_timer",
+        "_waits",
+        "headers",
+        "status",
+    )
 
-    def __init__(self, response: aiohttp.ClientResponse, max_bytes: int | None, secrets: Secrets = NO_SECRETS) -> None:
+    def __init__(
+        self, response: aiohttp.ClientResponse, pace: Pace, max_bytes: int | None, secrets: Secrets = NO_SECRETS
+    ) -> None:
         self._response = response
         self._remaining = max_bytes
-        self._timed_out = False
+        self._loop = asyncio.get_running_loop()
+        self._pace = pace
+        self._timer: asyncio.TimerHandle | None = None
+        self._waits = self._timed_out = False
+        self._rests = True  # whether the timer, if there is one, is not for a reader that waits
         self._failure: GatewayError | None = None  # that stands behind bytes which were held back
         self.status = response.status
+        pace.bound(self.status, response.headers.get("Content-Type", ""))
         self._cleaner = secrets.cleaner(error=self.status >= 400) if secrets else None
         self._decoder: ErrorDecoder | None = None
         self.headers = secrets.clean_headers(list(response.headers.items()))
@@ -174,22 +194,56 @@ class StreamedResponse(PiecewiseBody):
             if cleaned := cleaner.feed(piece):
                 return cleaned
 
+    async def read_beginning(self) -> bytes:
+        """The first bytes, up to the first step of the body (`providers.http.pace`) or its end."""
+        piece = beginning = await self.read_some()
+        while piece and not self._pace.has_begun:
+            piece = await self.read_some()
+            beginning += piece
+        return beginning
+
     async def _read(self) -> bytes:
-        content = self._response.content
+        content, pace, time_of = self._response.content, self._pace, self._loop.time
+        pace.wait(time_of())
+        self._waits = True
+        if self._rests:
+            self._set_timer()
         try:
             piece: bytes = await content.readany()
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             piece = b"" if self._timed_out else _aiohttp_private.read_rest(content)
             if not piece:
                 raise (failures.timeout_error() if self._timed_out else _translated(error)) from error
+        finally:
+            self._waits = False
+        pace.took(piece, time_of())
         if self._remaining is not None:
             self._remaining -= len(piece)
             if self._remaining < 0:
                 raise failures.too_large()
         return piece
 
-    def _give_up(self) -> None:
-        self._timed_out = True
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rests = not self._waits
+        deadline = self._pace.deadline if self._waits else self._pace.ends
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._look)
+
+    def _look(self) -> None:
+        """Close the response if a deadline is over. The timer looks now and then: to set it anew for each piece would
+        cost more than all the rest.
+        """
+        deadline = self._pace.deadline if self._waits else self._pace.ends
+        if deadline is not None and deadline <= self._loop.time():
+            self._timed_out = True
+            self._response.close()
+        else:
+            self._set_timer()
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._response.close()
 
 
@@ -201,7 +255,7 @@ class stream:
     of a generator, because every call to a model passes here and a generator is slower.
     """
 
-    __slots__ = ("_limits", "_reach", "_request", "_response", "_secrets", "_timer", "_url")
+    __slots__ = ("_limits", "_reach", "_request", "_response", "_secrets", "_url")
 
     def __init__(
         self,
@@ -220,25 +274,24 @@ class stream:
         self._limits = limits
         self._reach = reach
         self._request = (method, headers, body, limits, tls)
-        self._response: aiohttp.ClientResponse | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._response: StreamedResponse | None = None
 
     async def __aenter__(self) -> StreamedResponse:
         limits = self._limits
         loop = asyncio.get_running_loop()
-        ends = None if limits.total is None else loop.time() + limits.total
+        pace = Pace(limits, loop.time())
         if self._reach is Reach.CONFIGURED and local.is_local(self._url):
             self._url = await waiting.in_own_thread(local.locate, self._url)
-        self._response = response = await _send(await _session(loop, self._reach), self._url, *self._request)
-        _aiohttp_private.set_read_timeout(response, limits.idle)  # until now the limit of the first byte holds
-        streamed = StreamedResponse(response, limits.max_bytes, self._secrets)
-        if ends is not None:
-            self._timer = loop.call_at(ends, streamed._give_up)
-        return streamed
+        session = await _session(loop, self._reach)
+        try:
+            async with asyncio.timeout_at(pace.deadline):
+                response = await _send(session, self._url, *self._request)
+        except TimeoutError as error:
+            raise failures.timeout_error() from error
+        self._response = StreamedResponse(response, pace, limits.max_bytes, self._secrets)
+        return self._response
 
     async def __aexit__(self, *_error: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         if self._response is not None:
             self._response.close()
 

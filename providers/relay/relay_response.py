@@ -3,8 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -132,7 +131,9 @@ class ProviderResponse(RelayResponse):
     async def open(self, source: Source, url: str, headers: Mapping[str, str], body: bytes) -> None:
         """Send the request and wait for the first byte. Raises NetworkError and its children; it is closed then."""
         connection = source.connection
-        limits = connection.limits if self._operation.streams(self._request.payload) else _whole(connection.limits)
+        limits = connection.limits
+        if not self._operation.streams(self._request.payload):
+            limits = limits.for_whole()
         secrets = secrets_in(connection, headers)
         self._stream = http.stream(
             "POST", url, headers=headers, body=body, limits=limits, tls=connection.tls, secrets=secrets
@@ -140,7 +141,7 @@ class ProviderResponse(RelayResponse):
         try:
             with self._standing:
                 self._answer = answer = await self._stream.__aenter__()
-                self._first = await answer.read_some()
+                self._first = await answer.read_beginning()
             if not self._first and answer.status < 400:
                 raise NetworkError(_("The provider closed the connection without an answer."), code="empty_answer")
         except GatewayError as error:
@@ -306,14 +307,6 @@ def _check_access(scope: str, public_id: str, connection_id: int, snapshot: Snap
         if connection_id in offered - allowed:
             raise Forbidden(_("You may no longer use the model “%(id)s”.") % {"id": public_id}, code="access_ended")
     rate_limits.check_not_spent(caller, snapshot.limits)
-
-
-@lru_cache(maxsize=64)
-def _whole(limits: http.Limits) -> http.Limits:
-    """The limits of a response that comes in one piece: the time between bytes becomes the time for all of it."""
-    if limits.first_byte is None or limits.idle is None:
-        return limits
-    return replace(limits, total=max(limits.first_byte, limits.idle))
 
 
 def _passed(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import ratelimit
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount import app_settings
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.base.constants import AuthProcess
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from providers import http
 from providers.errors import ConfigurationError
 from providers.process import waiting
 from providers.secrets import tokens
@@ -97,9 +99,9 @@ def _origin(request: HttpRequest) -> str:
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def get_requests_session(self) -> Any:
-        """allauth's own, with which it asks the provider."""
+        """With which allauth asks the provider."""
         waiting.give_back()
-        return super().get_requests_session()
+        return http.TimedSession(app_settings.REQUESTS_TIMEOUT)
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         """Who the configured provider lets in gets an account, unless ENABLE_OAUTH_SIGNUP says otherwise."""

@@ -191,6 +191,7 @@ PAST = timezone.now() - MINUTE
 SLOW = {"first_byte_timeout": 0.3, "idle_timeout": 0.3}
 HEADERS = {"OpenAI-Version": "2020", "Set-Cookie": "a=1", "X-RateLimit-Limit-Requests": "9", "X-Should-Retry": "false",
            "Server": "secret", "Via": "1.1 x"}  # fmt: skip
+JSON = {"Content-Type": "application/json"}
 RATE = {"Retry-After": "7", "x-ratelimit-remaining-requests": "0", "x-request-id": "req-1"}
 
 CASES = [
@@ -261,9 +262,12 @@ CASES = [
          body=ask(stream=True), check=breaks(b'data: {"i')),
     Case("stream that stalls", both(change_connection(**SLOW), scripted(oai.chat("one two", after={1: Gate()}))),
          body=ask(stream=True), check=says_in_a_frame("upstream_timeout", b"one")),
-    Case("body cut in the middle", scripted(oai.chat("one two three", after={1: DROP})), check=breaks(b'{"id"')),
-    Case("chunked body cut in the middle",
-         scripted(Reply(200, {"Content-Type": "application/json"}, steps=[b'{"id":', DROP])), check=breaks(b'{"id":')),
+    Case("body cut in the middle", scripted(Reply(200, JSON, steps=[b'{"id":' + b" " * 2000, DROP])),
+         check=breaks(b'{"id":')),
+    Case("body cut before it began", scripted(oai.chat("one two three", after={1: DROP})),
+         check=refuses(502, "upstream_unreachable")),
+    Case("chunked body cut before it began", scripted(Reply(200, JSON, steps=[b'{"id":', DROP])),
+         check=refuses(502, "upstream_unreachable")),
 ]  # fmt: skip
 
 

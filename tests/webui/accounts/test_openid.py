@@ -11,6 +11,7 @@ from django.contrib.sessions.models import Session
 
 from tests.people import PASSWORD, make_user
 from tests.upstream import in_html, in_json
+from tests.upstream.dripping import DRIPPING
 from tests.upstream.openid import public_key, signed
 from tests.webui.accounts.sign_in import come_in, signed_in
 from webui.models import User
@@ -287,3 +288,11 @@ def test_nothing_waits_in_a_browser_that_was_not_at_the_provider(client, openid)
     make_user("Ada")
     assert client.get(LINK)["Location"] == "/accounts/login/"
     assert client.post(LINK, {"password": PASSWORD})["Location"] == "/accounts/login/"
+
+
+@pytest.mark.parametrize("name", ["a header", "JSON"])
+def test_a_provider_that_drips_is_waited_for_only_so_long(client, openid, upstream, monkeypatch, name):
+    monkeypatch.setattr("webui.accounts.adapter.app_settings.REQUESTS_TIMEOUT", 0.5, raising=False)
+    upstream.always(DRIPPING[name](), path="/.well-known/openid-configuration")
+    away = client.post("/accounts/oidc/oidc/login/")
+    assert away.status_code == 502
