@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from imagegen import rows
 from imagegen.capabilities import TIERS, Capabilities
 from imagegen.models import ImageEngine
-from imagegen.picture_request import AUTO, MAX_PICTURES
+from imagegen.picture_request import MAX_PICTURES
 from providers.errors import ConfigurationError
 
 SHAPES = ((1, 1), (3, 2), (2, 3), (4, 3), (3, 4), (16, 9), (9, 16))  # offered where any size can be drawn
@@ -48,7 +48,7 @@ def engine_choice(row: ImageEngine, *, editing: bool, model: str = "") -> dict[s
         "own_size": not can.sizes and not can.ratios,
         "step": can.step,
         "standard": standard,
-        "auto": can.auto and standard not in ("", AUTO),
+        "auto": can.auto,
         "groups": size_groups(can, config.size),
     }
 

@@ -1,7 +1,9 @@
 """The queries of the pictures page; their number does not grow with the rows."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +20,7 @@ from imagegen.models import ImageJob
 PAGE_SIZE = 30  # pictures at first, and at each step downwards
 FAILED_FOR = timedelta(hours=1)  # how long a failure stands on the page
 FAILED_SHOWN = 3
+SAMPLED = 60  # of the newest pictures: whose engine is among them has a sample
 KINDS = {
     "": gettext_lazy("All"),
     "drawn": gettext_lazy("Drawn"),
@@ -47,6 +50,15 @@ class Gallery:
     pictures: list[File]
     cursor: str = ""
 
+    def groups(self) -> list[list[File]]:
+        """The same pictures; those that one request made stand together."""
+        return [list(group) for _request, group in groupby(self.pictures, key=_request_of)]
+
+
+def _request_of(row: File) -> str:
+    """What pictures of one request share; a picture of none has it for itself."""
+    return str(row.provenance.get("job") or row.pk)
+
 
 def gallery(user: Any, filters: Filters, *, cursor: str = "") -> Gallery:
     """The person's pictures that do not expire: no unsent uploads, nothing of temporary chats. One query."""
@@ -74,6 +86,12 @@ def _pictures_of(user: Any, filters: Filters) -> QuerySet[File]:
         in_prompts = Q(provenance__prompt__icontains=words) | Q(provenance__revised_prompt__icontains=words)
         pictures = pictures.filter(in_prompts | Q(name__icontains=words))
     return pictures
+
+
+def samples(user: Any, engines: Iterable[str]) -> dict[str, str]:
+    """Engine's name → address of a picture that it drew for this person lately. One query."""
+    drawn = _pictures_of(user, Filters()).filter(provenance__engine__in=list(engines)).order_by("-created")
+    return {row.provenance["engine"]: row.url for row in reversed(drawn[:SAMPLED])}
 
 
 def shown_jobs(user: Any) -> list[ImageJob]:

@@ -68,13 +68,16 @@ def _images_page(request: HttpRequest, opened: File | None = None) -> HttpRespon
         status = 200 if is_admin else error.status
         return render(request, "images/closed.html", {**context, "reason": error.message}, status=status)
     engines = _engines(request, switches)
+    samples = queries.samples(request.user, [engine["name"] for engine in engines]) if len(engines) > 1 else {}
     context |= {
-        "engines": engines,
+        "engines": [{**engine, "sample": samples.get(engine["name"], "")} for engine in engines],
         "all_demo": bool(engines) and all(engine["demo"] for engine in engines),
         "first_engine": _first(engines, switches.engine_id),
         "first_editor": _first([engine for engine in engines if engine["inputs"]], switches.edit_engine_id),
         "can_edit": any(engine["inputs"] for engine in engines),
-        "jobs": queries.shown_jobs(request.user),
+        "jobs": [
+            job for job in queries.shown_jobs(request.user) if job.state in job.OPEN
+        ],  # the script asks for failures
         **_gallery(request),
     }
     if opened is not None:

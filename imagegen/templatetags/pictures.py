@@ -23,7 +23,7 @@ MODULES = (
     *(f"images/{name}" for name in ("form", "gallery", "gallery-view", "inputs", "jobs", "mask", "page", "studio")),
     "images/picture-view",
     *("chat/share", "chat/sidebar"),
-    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "rounds")),
+    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "pick", "rounds")),
     *(f"common/{name}" for name in ("shortcuts", "socket", "text", "theme", "toast", "upload")),
 )
 RATIO_STEPS = 8  # the style sheet has classes for the shapes 3/8 to 24/8
@@ -45,6 +45,16 @@ def further_pictures(cursor: str, filters: str) -> str:
 def shape(row: File) -> int:
     """Width divided by height, in eighths, for the class that reserves the picture's space."""
     return _eighths(row.width or 1, row.height or 1)
+
+
+@register.filter
+def does(engine: dict[str, Any]) -> str:
+    """What an engine of the form can do, in words."""
+    if not engine["draws"]:
+        return _("edits with a mask") if engine["mask"] else _("edits")
+    if not engine["inputs"]:
+        return _("draws")
+    return _("draws, edits with a mask") if engine["mask"] else _("draws and edits")
 
 
 @register.filter
@@ -103,7 +113,9 @@ def picture_texts() -> SafeString:
         **frame_texts(),
         "drawing": _("Drawing …"),
         "automatic": _("Automatic"),
-        "auto": _("Model decides"),
+        "modelDecides": _("The model chooses the shape that fits."),
+        "usualModel": _("The engine’s default"),
+        "noModel": _("No model has this name. Press Enter to use it anyway."),
         "ownSize": _("Own size"),
         "finished": _("Your picture is ready: {prompt}"),
         "failed": _("The picture could not be made: {prompt}"),

@@ -378,3 +378,93 @@ def test_without_scripts_the_pictures_can_be_seen_and_a_notice_says_what_is_miss
     page.get_by_role("radio", name="Uploads").check()
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("No picture fits.")).to_be_visible()
+
+
+def test_a_failure_ends_with_the_visit_in_which_it_was_read(open_page, alice, studio, upstream):
+    upstream.script(error(500, "The painter is ill.", code="server_error"))
+    images = ImagesPage(open_page(alice)).open()
+    images.draw("A red kite")
+    expect(images.jobs).to_contain_text("The painter is ill.")
+    images.page.reload()
+    expect(images.jobs).to_contain_text("The painter is ill.")
+    images.page.goto("/settings")
+    with images.page.expect_response("**/images/jobs"):
+        images.open()
+    expect(images.jobs).to_have_count(0)
+    other = images.page.context.new_page()
+    with other.expect_response("**/images/jobs"):
+        other.goto("/images")
+    expect(other.locator(".job")).to_have_count(0)
+
+
+def test_the_pictures_of_one_request_stand_together(open_page, alice, demo):
+    images = ImagesPage(open_page(alice)).open()
+    images.drawn("A lighthouse")
+    images.page.get_by_role("spinbutton", name="How many pictures").fill("3")
+    images.draw("A red fox")
+    expect(images.tiles).to_have_count(4)
+    group = images.page.get_by_role("list", name="3 pictures of one request")
+    expect(group.locator(".tile")).to_have_count(3)
+    images.open()
+    expect(group.locator(".tile")).to_have_count(3)
+    images.show()
+    images.press("Delete")
+    expect(images.tiles).to_have_count(3)
+    expect(images.page.locator(".tile-group .tile")).to_have_count(2)
+    images.page.keyboard.press("Escape")
+
+
+def test_engine_and_model_are_chosen_by_keys_without_lists_of_the_system(
+    open_page,
+    alice,
+    demo,
+    studio,
+    make_engine,  # noqa: F811
+    upstream,
+):
+    make_engine(name="Nano", kind="gemini", url=upstream.origin, model="gemini-3-pro-image")
+    upstream.openai.models = ["gpt-image-1", "gpt-image-2"]
+    page = ImagesPage(open_page(alice)).open().page
+    expect(page.locator("main select, main datalist")).to_have_count(0)
+    page.get_by_role("radio", name="Easel").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name="Studio")).to_be_checked()
+    opener = page.locator("#model-pick summary")
+    opener.press("Enter")
+    search = page.get_by_role("searchbox", name="Model")
+    expect(search).to_be_focused()
+    expect(page.locator("#models label")).to_have_count(3)
+    search.fill("image-1")
+    expect(page.locator("#models label")).to_have_count(1)
+    search.press("Enter")
+    expect(opener).to_be_focused()
+    expect(opener).to_contain_text("gpt-image-1")
+    opener.press("Enter")
+    expect(search).to_be_focused()
+    search.press("Escape")
+    expect(page.locator("#model-pick")).not_to_have_attribute("open", "")
+    expect(opener).to_be_focused()
+
+
+def test_all_shapes_stand_in_one_row_and_automatic_is_one_of_them(open_page, alice, studio):
+    page = ImagesPage(open_page(alice)).open().page
+    expect(page.get_by_role("radio", name="Automatic")).to_have_count(1)
+    expect(page.get_by_text("Model decides")).to_have_count(0)
+    tops = page.locator(".shape").evaluate_all("all => all.map((one) => one.getBoundingClientRect().top)")
+    assert len(set(tops)) == 1
+
+
+def test_the_full_view_enlarges_copies_the_prompt_and_shows_its_keys(open_page, alice, studio, upstream):
+    upstream.always(drawn(png(256, 128)), path="/images/generations")
+    images = ImagesPage(open_page(alice, permissions=["clipboard-read", "clipboard-write"])).open()
+    images.drawn("A red kite")
+    images.show()
+    assert images.view.locator(".view-stage img").bounding_box()["width"] == pytest.approx(512, abs=2)
+    first = images.view.locator(".view-actions > *")
+    assert [words.strip() for words in first.all_inner_texts()[:3]] == ["Download", "Edit with mask", "Vary"]
+    images.press("Copy the prompt")
+    assert images.page.evaluate("navigator.clipboard.readText()") == "A red kite"
+    expect(images.view.locator(".view-keys")).to_contain_text("other pictures")
+    images.page.keyboard.press("v")
+    expect(images.view).to_be_hidden()
+    expect(images.tiles).to_have_count(2)

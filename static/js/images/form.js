@@ -1,6 +1,7 @@
 // What to draw, with which engine: the form offers only what the chosen engine and model can express.
 import { ApiError, part, post } from "../common/api.js";
 import { all, byId, child, clone, closest, find, isComposing, partOf } from "../common/dom.js";
+import * as pick from "../common/pick.js";
 import { t } from "../common/text.js";
 import { announce } from "../common/toast.js";
 import * as inputs from "./inputs.js";
@@ -12,8 +13,9 @@ import * as jobs from "./jobs.js";
 const field = (id) => byId(id, HTMLInputElement);
 const draw = () => byId("draw", HTMLFormElement);
 const prompt = () => byId("prompt", HTMLTextAreaElement);
-const engineField = () => byId("engine", HTMLSelectElement);
-const resolution = () => byId("resolution", HTMLSelectElement);
+const engineRadios = () => all("#engine input").filter((radio) => radio instanceof HTMLInputElement);
+const resolution = () => byId("resolution", HTMLFieldSetElement);
+const modelPick = () => byId("model-pick", HTMLDetailsElement);
 const moreOptions = () => byId("more-options", HTMLDetailsElement);
 /** @type {Engine[]} */
 const engines = JSON.parse(document.getElementById("engines")?.textContent ?? "[]");
@@ -26,11 +28,16 @@ let sending = false;
 let unanswered; // a request that got no response: sent again it is still one job
 
 export function start() {
-  engineField().addEventListener("change", engineChanged);
+  byId("engine").addEventListener("change", engineChanged);
   resolution().addEventListener("change", showShapes);
   byId("shapes").addEventListener("change", showOwnSize);
-  field("model").addEventListener("change", modelChanged);
-  moreOptions().addEventListener("toggle", offerModels);
+  byId("models").addEventListener(
+    "change",
+    ({ target }) => target instanceof HTMLInputElement && useModel(target.value),
+  );
+  modelPick().addEventListener("toggle", offerModels);
+  field("model-search").addEventListener("input", showModels);
+  field("model-search").addEventListener("keydown", modelKey);
   prompt().addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
@@ -53,7 +60,7 @@ export function start() {
 
 /** @param {string | undefined} id */
 const engineWith = (id) => engines.find((engine) => String(engine.id) === id);
-const engine = () => engineWith(engineField().value) ?? engines[0];
+const engine = () => engineWith(engineRadios().find(({ checked }) => checked)?.value) ?? engines[0];
 /** @param {Engine | undefined} engine */
 const fits = (engine) => Boolean(engine && (inputs.count() ? engine.inputs >= inputs.count() : engine.draws));
 /** The engine that edits, when the chosen one does not. */
@@ -64,15 +71,14 @@ function editor() {
 
 /** @param {string | undefined} id */
 function choose(id = "") {
-  engineField().value = id;
+  for (const radio of engineRadios()) radio.checked = radio.value === id;
   engineChanged();
 }
 
 function engineChanged() {
   field("model").value = "";
-  byId("models").replaceChildren();
+  models = undefined;
   show(engine());
-  offerModels();
 }
 
 /**
@@ -85,15 +91,14 @@ function show(next) {
     part.hidden = !next[/** @type {keyof Abilities} */ (part.dataset.needs)];
     child(part, "input", HTMLInputElement).disabled = part.hidden;
   }
-  moreOptions().hidden = !find("[data-needs]:not([hidden])", draw());
-  field("model").placeholder = next.model;
+  moreOptions().hidden = !find("[data-needs]:not([hidden])", moreOptions());
+  partOf(modelPick(), "chosen").textContent = field("model").value || next.model || t("usualModel");
   prompt().maxLength = next.prompt_limit;
   field("count").max = String(next.most);
   const resolutions = next.groups.filter(({ name }) => name);
-  resolution()
-    .closest("label")
-    ?.toggleAttribute("hidden", resolutions.length < 2);
-  resolution().replaceChildren(...resolutions.map(({ name, usual }) => new Option(name, name, usual, usual)));
+  resolution().hidden = resolutions.length < 2;
+  for (const old of all("label", resolution())) old.remove();
+  resolution().append(...resolutions.map(({ name, usual }) => optionOf("segment-template", name, name, usual)));
   showShapes();
   const editing = next.inputs ? next : (editor() ?? next);
   inputs.allow({ count: editing.inputs, mask: editing.mask });
@@ -105,7 +110,7 @@ function showTask() {
   const isEdit = inputs.count() > 0;
   partOf(byId("draw-button"), "label").textContent = t(isEdit ? "edit" : "draw");
   prompt().placeholder = t(isEdit ? "describeEdit" : "describe");
-  for (const option of engineField().options) option.disabled = !fits(engineWith(option.value));
+  for (const radio of engineRadios()) radio.disabled = !fits(engineWith(radio.value));
 }
 
 /** Input pictures came or went: an engine that cannot edit gives way to one that can, and back. */
@@ -115,35 +120,84 @@ function inputsChanged() {
   showTask();
 }
 
-async function modelChanged() {
-  const query = new URLSearchParams({ engine: String(engine().id), model: field("model").value });
+/** @param {string} model empty for the engine's default */
+async function useModel(model) {
+  field("model").value = model;
+  const query = new URLSearchParams({ engine: String(engine().id), model });
   const response = await part(`${draw().dataset.abilities}?${query}`).catch(() => undefined);
   if (response) show(JSON.parse(response));
 }
 
-/** @type {number | undefined} */
-let offered; // the engine whose models are listed
+/** @type {Model[] | undefined} */
+let models; // of the chosen engine, once they were asked for
+
 async function offerModels() {
-  if (!moreOptions().open || !abilities.has_models || offered === engine().id) return;
-  offered = engine().id;
-  const response = await part(`/api/v1/images/models?engine=${offered}`).catch(() => "[]"); // one can still write its name
-  /** @type {Model[]} */
-  const models = JSON.parse(response);
-  if (offered === engine().id) byId("models").replaceChildren(...models.map(({ id, name }) => new Option(name, id)));
+  if (!modelPick().open) return;
+  field("model-search").value = "";
+  showModels();
+  if (models) return;
+  const asked = engine().id;
+  const response = await part(`/api/v1/images/models?engine=${asked}`).catch(() => "[]"); // one can still write its name
+  if (asked !== engine().id) return;
+  models = JSON.parse(response);
+  showModels();
+}
+
+/** The models that fit what is searched for, after the engine's default. */
+function showModels() {
+  const words = field("model-search").value.trim().toLowerCase();
+  const usual = { id: "", name: engine().model ? `${t("usualModel")} · ${engine().model}` : t("usualModel") };
+  const fitting = (models ?? []).filter(({ id, name }) => `${id} ${name}`.toLowerCase().includes(words));
+  const shown = words ? fitting : [usual, ...fitting];
+  const chosen = field("model").value;
+  const options = shown.map(({ id, name }) => optionOf("pick-option-template", id, name, id === chosen));
+  for (const option of options) child(option, "input").setAttribute("name", "model-choice");
+  byId("models").replaceChildren(...(options.length ? options : [t("noModel")]));
+}
+
+/** @param {KeyboardEvent} event */
+function modelKey(event) {
+  const radios = all("input", byId("models"));
+  if (event.key === "ArrowDown") radios[0]?.focus();
+  else if (event.key === "Enter" && !isComposing(event)) {
+    const first = radios[0];
+    const written = field("model-search").value.trim();
+    useModel(first instanceof HTMLInputElement && radios.length === 1 ? first.value : written);
+    pick.close(modelPick(), { focus: true });
+  } else return;
+  event.preventDefault();
+}
+
+/**
+ * A radio with its words.
+ * @param {string} template
+ * @param {string} value
+ * @param {string} word
+ * @param {boolean} isChosen
+ */
+function optionOf(template, value, word, isChosen) {
+  const option = clone(template);
+  Object.assign(child(option, "input"), { value, checked: isChosen });
+  partOf(option, "word").textContent = word;
+  return option;
 }
 
 // --- Shape and count -----------------------------------------------------------------------------------------------------
 
 function showShapes() {
   const chosen = size();
-  const group = abilities.groups.find(({ name }) => name === resolution().value) ?? abilities.groups[0];
+  const tier = find("input:checked", resolution())?.getAttribute("value");
+  const group = abilities.groups.find(({ name }) => name === tier) ?? abilities.groups[0];
+  const { auto, standard } = abilities;
+  // What the administrator chose for this engine is the first choice; where the model can choose, so is "Automatic".
+  const usual = auto && group?.sizes.find(({ value }) => value === standard);
+  const automatic = usual ? "auto" : "";
+  const explained = usual || (auto && !/\d/.test(standard)) ? t("modelDecides") : standard.replace("x", " × ");
   /** @type {Size[]} */
-  const sizes = [{ value: "", word: t("automatic"), shape: abilities.standard.replace("x", " × ") }];
-  if (abilities.auto) sizes.push({ value: "auto", word: t("auto") });
-  sizes.push(...(group?.sizes ?? []));
+  const sizes = [{ value: automatic, word: t("automatic"), shape: explained }, ...(group?.sizes ?? [])];
   if (abilities.own_size) sizes.push({ value: "own", word: t("ownSize") });
   byId("shapes").replaceChildren(...sizes.map(shapeOf));
-  const wanted = shapeRadio(chosen) ?? shapeRadio("");
+  const wanted = (chosen === undefined ? undefined : shapeRadio(chosen)) ?? shapeRadio(usual ? standard : automatic);
   if (wanted) wanted.checked = true;
   for (const id of ["own-width", "own-height"]) field(id).step = abilities.step;
   showOwnSize();
@@ -175,10 +229,10 @@ function shapeOf({ value, word, shape = "", width = 0, height = 0 }) {
   return label;
 }
 
-/** The value of the chosen size. */
+/** The value of the chosen size; undefined before there are any. */
 function size() {
   const radio = find("input:checked", byId("shapes"));
-  return radio instanceof HTMLInputElement ? radio.value : "";
+  return radio instanceof HTMLInputElement ? radio.value : undefined;
 }
 
 function showOwnSize() {
@@ -263,8 +317,8 @@ export function fill(request) {
   prompt().value = request.prompt;
   field("negative").value = request.negative_prompt ?? "";
   field("steps").value = String(request.steps ?? "");
-  field("model").value = request.model && request.model !== abilities.model ? request.model : "";
-  const shape = shapeRadio(request.size ?? "") ?? shapeRadio("own");
+  if (request.model && request.model !== abilities.model) useModel(request.model);
+  const shape = shapeRadio(request.size ?? "") ?? (request.size ? shapeRadio("own") : undefined);
   if (shape) shape.checked = true;
   if (shape?.value === "own") {
     [field("own-width").value, field("own-height").value] = (request.size ?? "").split("x");

@@ -8,6 +8,10 @@ const list = byId("gallery");
 const filters = byId("filters", HTMLFormElement);
 const tabs = new BroadcastChannel("pictures"); // what one tab deletes is gone in the others; no id: something came back
 const tiles = () => all(".tile", list);
+/** @param {ParentNode} root the pictures of one request are one entry */
+const entriesOf = (root) => all(".tile-group, .tile:not(.tile-group .tile)", root);
+/** @param {HTMLElement} entry */
+const tilesOf = (entry) => (entry.matches(".tile") ? [entry] : all(".tile", entry));
 /** @param {string} id */
 export const tile = (id) => find(`.tile[data-picture="${CSS.escape(id)}"]`, list);
 /** @param {HTMLElement} tile */
@@ -33,7 +37,7 @@ export function start() {
     event.preventDefault();
     more();
   });
-  tabs.addEventListener("message", ({ data }) => (data ? drop(data) : filter()));
+  tabs.addEventListener("message", ({ data }) => (data ? gone(data) : filter()));
   watch();
 }
 
@@ -71,10 +75,14 @@ export async function refresh() {
   const mine = round;
   const fresh = await load();
   if (!fresh || mine !== round) return;
-  const incoming = all(".tile", fresh);
-  const known = incoming.findIndex((item) => tile(idOf(item)));
+  const incoming = entriesOf(fresh);
+  const known = incoming.findIndex((entry) => tilesOf(entry).every((item) => tile(idOf(item))));
   if (known < 0) list.replaceChildren(fresh);
-  else list.prepend(...incoming.slice(0, known));
+  else {
+    const newer = incoming.slice(0, known);
+    for (const item of newer.flatMap(tilesOf)) drop(idOf(item)); // some of a request may be here already
+    list.prepend(...newer);
+  }
   watch();
 }
 
@@ -90,8 +98,21 @@ async function more() {
   if (!fresh) return toast(t("noAnswer"));
   if (mine !== round || !end.isConnected) return;
   for (const item of all(".tile", fresh)) if (tile(idOf(item))) item.remove();
+  join(fresh);
   end.replaceWith(fresh);
   watch();
+}
+
+/**
+ * A request whose pictures stand on two pages stays one group.
+ * @param {DocumentFragment} fresh the next page
+ */
+function join(fresh) {
+  const [first] = all(".tile-group", fresh);
+  const last = first && find(`.tile-group[data-group="${CSS.escape(first.dataset.group ?? "")}"]`, list);
+  if (!last) return;
+  child(last, "ul").append(...tilesOf(first));
+  first.remove();
 }
 
 /**
@@ -107,7 +128,15 @@ export function neighbour(id, step) {
 
 /** @param {string} id */
 function drop(id) {
-  tile(id)?.remove();
+  const entry = tile(id);
+  const group = entry?.closest(".tile-group");
+  entry?.remove();
+  if (group && !find(".tile", group)) group.remove();
+}
+
+/** @param {string} id */
+function gone(id) {
+  drop(id);
   if (!tiles().length) refresh();
 }
 
@@ -116,7 +145,7 @@ function drop(id) {
  * @param {string} id
  */
 export function removed(id) {
-  drop(id);
+  gone(id);
   tabs.postMessage(id);
 }
 

@@ -10,7 +10,8 @@ import * as gallery from "./gallery.js";
 
 const OPEN = ["queued", "running"];
 const SILENT = 4000; // milliseconds without an event after which a card is asked about
-const DISMISSED = "dismissed-jobs";
+const DISMISSED = "dismissed-jobs"; // by hand
+const SEEN = "seen-failures"; // in an earlier visit: whoever comes back from elsewhere has read them
 
 const list = byId("jobs");
 /** @param {string} id */
@@ -20,13 +21,26 @@ const idOf = ({ dataset }) => dataset.job ?? "";
 /** @param {HTMLElement} card */
 const isOpen = ({ dataset }) => OPEN.includes(dataset.state ?? "");
 const ended = new Set(); // a list that was on its way does not bring these back
-/** @returns {string[]} */
-const dismissed = () => JSON.parse(sessionStorage.getItem(DISMISSED) ?? "[]");
+/**
+ * @param {string} name
+ * @returns {string[]} ids of jobs
+ */
+const kept = (name) => JSON.parse(localStorage.getItem(name) ?? "[]");
+/**
+ * @param {string} name
+ * @param {string[]} ids
+ */
+const keep = (name, ids) =>
+  localStorage.setItem(name, JSON.stringify([...new Set([...kept(name), ...ids])].slice(-50)));
+/** @type {string[]} */
+let hidden = []; // failures that are not shown
 const focusPrompt = () => document.getElementById("prompt")?.focus();
 let lastHeard = Date.now();
 
 export function start() {
-  for (const id of dismissed()) card(id)?.remove();
+  hidden = [...kept(DISMISSED), ...(isSameVisit() ? [] : kept(SEEN))];
+  addEventListener("pagehide", () => keep(SEEN, all(".job-failed", list).map(idOf)));
+  refresh();
   on("image:job", (_event, data) => moved(data));
   onOpen(({ again }) => again && refresh().then(gallery.refresh));
   setInterval(() => {
@@ -36,6 +50,14 @@ export function start() {
     const item = closest(event, ".job");
     if (item) actions[closest(event, "[data-action]")?.dataset.action ?? ""]?.(item);
   });
+}
+
+/** Whether this page was loaded anew, and nobody comes from elsewhere. */
+function isSameVisit() {
+  const [loaded] = performance.getEntriesByType("navigation");
+  if (loaded instanceof PerformanceNavigationTiming && loaded.type === "reload") return true;
+  const from = window.navigation?.activation?.from?.url; // browsers that do not say are told by a reload alone
+  return Boolean(from && new URL(from).pathname.startsWith("/images"));
 }
 
 /**
@@ -54,7 +76,6 @@ async function merge() {
   const html = await part(list.dataset.url ?? "").catch(() => undefined);
   lastHeard = Date.now();
   if (html === undefined) return; // the next event, or look, asks again
-  const hidden = dismissed();
   const items = all(".job", fragment(html)).filter((item) => !hidden.includes(idOf(item)) && !ended.has(idOf(item)));
   const gone = all(".job", list).filter((item) => !items.some((other) => idOf(other) === idOf(item)));
   /** @type {HTMLElement | undefined} */
@@ -147,6 +168,7 @@ const actions = {
 
 /** @param {HTMLElement} item */
 function dismiss(item) {
-  sessionStorage.setItem(DISMISSED, JSON.stringify([...dismissed(), idOf(item)].slice(-50)));
+  keep(DISMISSED, [idOf(item)]);
+  hidden.push(idOf(item));
   item.remove();
 }

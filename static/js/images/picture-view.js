@@ -2,7 +2,7 @@
 // page says.
 import { part, tellRefusal } from "../common/api.js";
 import { copyText } from "../common/clipboard.js";
-import { byId, child, closest, find } from "../common/dom.js";
+import { byId, child, closest, find, partOf } from "../common/dom.js";
 import { t } from "../common/text.js";
 
 /**
@@ -58,6 +58,7 @@ export async function show(id) {
 
 /** What stands in the dialog becomes a real one: modal, fitted, with its neighbours. */
 export function open() {
+  fit();
   setZoom(0);
   actionButton("previous-picture").toggleAttribute("disabled", !pictures.neighbour(shown(), -1));
   actionButton("next-picture").toggleAttribute("disabled", !pictures.neighbour(shown(), 1));
@@ -66,6 +67,16 @@ export function open() {
   dialog.open = false; // the server opened it, for readers without scripts
   dialog.showModal();
   stage().focus();
+}
+
+/** The picture fills the room there is, as far as that is useful. */
+function fit() {
+  const { width, height } = find(".view-body", holder)?.dataset ?? {};
+  if (!width || !height) return; // an old upload whose size nobody knows
+  const picture = image();
+  picture.style.setProperty("--ratio", String(Number(width) / Number(height)));
+  picture.style.setProperty("--most", `${Number(width) * SHARPEST}px`);
+  picture.classList.add("fitted");
 }
 
 /** @param {string} action */
@@ -88,13 +99,16 @@ function clicked(event) {
 const ZOOM_KEYS = { "+": "zoom-in", "=": "zoom-in", "-": "zoom-out", 0: "zoom-fit" };
 /** @type {Record<string, string>} */
 const STEP_KEYS = { ArrowLeft: "previous-picture", ArrowRight: "next-picture" };
+const SHARPEST = 2; // a small picture is enlarged up to so many screen pixels for each of its own
 
 /** @param {KeyboardEvent} event */
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const action = ZOOM_KEYS[event.key] ?? (zoom ? undefined : STEP_KEYS[event.key]);
-  if (!action) return;
-  actions[action](dialog);
+  const pressedToo = find(`[aria-keyshortcuts="${CSS.escape(event.key.toUpperCase())}"]:not([hidden])`, holder);
+  if (action) actions[action](dialog);
+  else if (pressedToo) pressedToo.click();
+  else return;
   event.preventDefault();
 }
 
@@ -133,5 +147,6 @@ const actions = {
   "previous-picture": () => go(-1),
   "next-picture": () => go(1),
   "close-view": () => dialog.close(),
+  "copy-prompt": (button) => copyText(partOf(holder, "prompt").textContent ?? "", button),
   "copy-link": (button) => copyText(location.origin + (picture()?.page ?? ""), button),
 };
