@@ -8,6 +8,7 @@ or a sign-in provider has proved it.
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.db import transaction
 
 from imagegen import services as picture_services
@@ -40,21 +41,41 @@ def is_unproved(user: User) -> bool:
 
 
 def prove(user: User) -> None:
-    """The owner of the address has come. What a stranger may have made of an unproved account goes first: password,
-    keys, sessions and their sockets, sign-ins through a provider, chats, files, pictures under way.
+    """The owner of the address has come, without a password. What a stranger may have made of an unproved account goes
+    first: password, keys, sessions and their sockets, sign-ins through a provider, chats, files, pictures under way.
     """
     with versioning.exclusive():  # keys and the account are configuration
         if is_unproved(user):
+            user.set_unusable_password()  # another than before: every session ends with it, and what runs in it
+            user.save(update_fields=["password"])
             _empty(user)
         vouch_for(user)
 
 
+def hand_over(user: User) -> None:
+    """Somebody has set the password of an account through a one-time link.
+
+    A link in a mail proves the address. Where no mail can be sent, an administrator handed the link over to whom they
+    know: then only what opens an unproved account without the password ends.
+    """
+    if not is_unproved(user):
+        return
+    if settings.EMAIL_ENABLED:
+        _empty(user)
+        vouch_for(user)
+    else:
+        _lock_others_out(user)
+
+
 def _empty(user: User) -> None:
-    user.set_unusable_password()  # another than before: every session ends with it, and what runs in it
     user.preferences = {}
-    user.save(update_fields=["password", "preferences"])
+    user.save(update_fields=["preferences"])
+    _lock_others_out(user)
+    picture_services.cancel_all(user.pk)
+    clearing.clear(user.pk)
+
+
+def _lock_others_out(user: User) -> None:
     for key in ClientKey.objects.filter(user=user, revoked_at=None):
         provider_services.revoke_key(key)
     SocialAccount.objects.filter(user=user).delete()
-    picture_services.cancel_all(user.pk)
-    clearing.clear(user.pk)

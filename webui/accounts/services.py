@@ -7,6 +7,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from providers import versioning
 from providers.errors import BadRequest, Conflict
 from webui.accounts import addresses
 from webui.models import User
@@ -39,8 +40,11 @@ def claim_password(user: User, password: str) -> None:
     """
     before = user.password
     user.set_password(password)
-    if not User.objects.filter(pk=user.pk, password=before, is_active=user.is_active).update(password=user.password):
-        raise Conflict(_("This link has ended."), code="link_used")
+    with versioning.exclusive():
+        same = User.objects.filter(pk=user.pk, password=before, is_active=user.is_active)
+        if not same.update(password=user.password):
+            raise Conflict(_("This link has ended."), code="link_used")
+        addresses.hand_over(user)
 
 
 def account_with(email: str) -> User | None:

@@ -4,10 +4,9 @@ import signal
 from socket import socket
 from typing import Any
 
-from django.conf import settings
-
 from webui.serving import background
 from webui.serving._daphne_private import DaphneServer
+from webui.serving.listening import MAX_SOCKET_MESSAGE
 
 
 def run(application: Any, sock: socket) -> None:
@@ -16,8 +15,8 @@ def run(application: Any, sock: socket) -> None:
         application,
         sock,
         application_close_timeout=1,  # seconds until the task of a client that left is cancelled
-        websocket_max_message_size=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
-        websocket_max_frame_size=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        websocket_max_message_size=MAX_SOCKET_MESSAGE,
+        websocket_max_frame_size=MAX_SOCKET_MESSAGE,
         server_name="",
     )
     background.start()

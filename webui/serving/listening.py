@@ -5,6 +5,8 @@ import socket
 
 from webui.serving import CannotServe
 
+MAX_SOCKET_MESSAGE = 64 * 1024  # bytes of a browser's message; its valid ones have about 150
+
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a bound, listening socket. Raises CannotServe with one clear line."""

@@ -9,6 +9,7 @@ import uvicorn
 from webui.layers.shutdown import STEP_SECONDS
 from webui.serving import background
 from webui.serving._uvicorn_private import UvicornServer
+from webui.serving.listening import MAX_SOCKET_MESSAGE
 
 
 def run(application: Any, sock: socket) -> None:
@@ -22,7 +23,7 @@ def run(application: Any, sock: socket) -> None:
         proxy_headers=False,  # Django reads the proxy's headers, when BEHIND_PROXY says that there is one
         server_header=False,
         timeout_graceful_shutdown=STEP_SECONDS,
-        ws_max_size=1024 * 1024,
+        ws_max_size=MAX_SOCKET_MESSAGE,
     )
     # uvicorn raises the signal again once it has stopped; for us a stop that was asked for is a success.
     for number in (signal.SIGTERM, signal.SIGINT):

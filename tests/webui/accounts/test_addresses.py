@@ -19,7 +19,7 @@ from tests.chat.talk import Talker
 from tests.people import PASSWORD, make_key, make_user
 from tests.upstream import Gate
 from tests.webui.accounts.sign_in import come_in, signed_in
-from webui.accounts import addresses, services, setup
+from webui.accounts import addresses, links, services, setup
 from webui.models import User
 
 ADDRESS = "ada@example.com"
@@ -116,6 +116,56 @@ def test_a_strangers_key_socket_and_reply_end_when_the_owner_comes(
     assert session.get(f"{site.url}/v1/models").status_code == 401
     assert talker.session.get(f"{site.url}/api/v1/chats/").status_code == 401
     gate.open()
+
+
+def choose_password(client, link):
+    page = client.get(link, follow=True)
+    chosen = {"password1": "a new horse battery", "password2": "a new horse battery"}
+    return client.post(page.redirect_chain[-1][0], chosen)
+
+
+@pytest.mark.django_db
+def test_a_reset_by_mail_empties_an_account_that_was_prepared(client, settings):
+    attacker, account = prepare(settings)
+    make_key(account)
+    SocialAccount.objects.create(user=account, provider="oidc", uid="attacker")
+    Chat.objects.create(user=account)
+    settings.EMAIL_ENABLED, settings.SITE_URL = True, "http://testserver"
+    client.post("/accounts/password/reset/", {"email": ADDRESS})
+    link = re.search(r"http://testserver(/\S+)", mail.outbox[-1].body)[1]
+
+    choose_password(client, link)
+
+    account.refresh_from_db()
+    assert account.check_password("a new horse battery")
+    assert ClientKey.objects.get().revoked_at is not None
+    assert not SocialAccount.objects.exists()
+    assert not Chat.objects.filter(deleted_at=None).exists()
+    assert attacker.get("/settings").status_code == 302
+    assert not addresses.is_unproved(account)
+
+
+@pytest.mark.django_db
+def test_a_link_of_the_administrator_locks_others_out_and_keeps_chats(client, settings):
+    attacker, account = prepare(settings)
+    make_key(account)
+    Chat.objects.create(user=account)
+    choose_password(client, links.password_path(account))
+    assert ClientKey.objects.get().revoked_at is not None
+    assert attacker.get("/settings").status_code == 302
+    assert Chat.objects.get().deleted_at is None
+    assert addresses.is_unproved(account)
+
+
+@pytest.mark.django_db
+def test_a_reset_keeps_what_belongs_to_a_proved_account(client, alice, settings):
+    addresses.vouch_for(alice)
+    make_key(alice)
+    Chat.objects.create(user=alice)
+    settings.EMAIL_ENABLED = True
+    choose_password(client, links.password_path(alice))
+    assert ClientKey.objects.get().revoked_at is None
+    assert Chat.objects.get().deleted_at is None
 
 
 def made_in_the_admin():

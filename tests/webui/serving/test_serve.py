@@ -10,6 +10,8 @@ from pathlib import Path
 import openai
 import pytest
 import requests
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.upstream import Gate
 from webui import serving
@@ -155,6 +157,25 @@ def test_large_bodies_are_not_gathered_in_memory(server_process, server):
 
     assert (json_answer.status_code, form_answer.status_code) == (413, 413)
     assert peak_megabytes(site) - before < 40
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_socket_message_that_no_page_sends_closes_the_socket(server_process, server):
+    site = server_process(server=server, env={**ADMIN, "WEBUI_DEMO": "false"}).start()
+    browser = requests.Session()
+    page = browser.get(f"{site.url}/accounts/login/", timeout=20)
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
+    email, password = ADMIN.values()
+    form = {"login": email, "password": password, "csrfmiddlewaretoken": token}
+    browser.post(f"{site.url}/accounts/login/", data=form, headers={"Referer": site.url}, timeout=20)
+    cookies = {"Cookie": f"sessionid={browser.cookies['sessionid']}"}
+    with connect(f"ws{site.url[4:]}/ws/events", additional_headers=cookies, origin=site.url) as socket:
+        socket.send('{"type": "ping"}')
+        assert "pong" in socket.recv(20)
+        socket.send("x" * 70_000)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(20)
+    assert closed.value.rcvd is None or closed.value.rcvd.code == 1009  # daphne drops the connection
 
 
 def peak_megabytes(site) -> float:
