@@ -20,6 +20,7 @@ from providers import json_bodies
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller
+from providers.process import deletion
 from providers.relay import rate_limits
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
@@ -170,6 +171,11 @@ def forget_job(job: ImageJob) -> None:
 def purge_jobs(*, now: datetime) -> None:
     """Delete jobs of temporary chats that have ended and whose time is over: nobody waited for their pictures."""
     ImageJob.objects.filter(expires_at__lt=now).exclude(state__in=ImageJob.OPEN).delete()
+
+
+def purge_ended_jobs(*, before: datetime) -> int:
+    """Delete jobs that ended before a time; returns how many. Their pictures stay, with how they were made."""
+    return deletion.in_batches(ImageJob.objects.filter(ended__lt=before).exclude(state__in=ImageJob.OPEN))
 
 
 def finished_files(job: ImageJob) -> list[File]:

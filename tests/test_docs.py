@@ -199,3 +199,10 @@ def test_a_citation_may_go_on_in_the_next_line_of_a_comment():
 @pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: str(page.relative_to(ROOT)))
 def test_lines_of_prose_fit_a_screen(page):
     assert [line for line in prose(page.read_text(encoding="utf-8")) if len(line) > LONGEST] == []
+
+
+def test_every_command_of_ours_is_described():
+    commands = {path.stem for path in ROOT.glob("*/management/commands/*.py") if not path.stem.startswith("_")}
+    described = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert commands
+    assert sorted(name for name in commands if not re.search(rf"`(?:[^`]* )?{name}\b", described)) == []

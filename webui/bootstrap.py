@@ -27,7 +27,7 @@ ADVISORY_LOCK = 0x77656275  # any number, the same on every machine that shares 
 
 def run(out: TextIO | OutputWrapper) -> None:
     """Bring this installation up to date, and write to `out` what was done."""
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _lock_data_dir():
         # In parallel with the migrations, since each takes about a second. Forked before a connection is opened.
         collecting = Apart(static.collect) if static.is_stale() else None

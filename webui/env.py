@@ -7,9 +7,10 @@ An invalid value stops the start with ImproperlyConfigured, which names the vari
 import os
 import warnings
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -38,9 +39,12 @@ class Env:
         Not through `Env.str`: it treats an empty value as not set, and a value that begins with `$`, as a password
         may, as the name of another variable.
         """
+        return self._text(name)
+
+    def _text(self, name: str, *, strip: str | None = None) -> str | None:
         self.names.add(name)
         try:
-            return str(self._env.ENVIRON[name]).strip()
+            return str(self._env.ENVIRON[name]).strip(strip)
         except KeyError:
             return None
         except OSError as error:
@@ -142,27 +146,55 @@ class Env:
         shape = "an object" if kind is dict else "a list" if kind is list else "of the right shape"
         return self._read(name, default, convert, f"JSON, {shape}")
 
+    def secret(self, name: str) -> str:
+        """A password, with its spaces; empty where it is not set. Only the line end of a file is no part of it."""
+        return self._text(name, strip="\r\n") or ""
+
     def database(self, name: str, default: str) -> dict[str, Any]:
+        """Django's settings of the database: from a URL, else from the parts `DATABASE_HOST`, `DATABASE_PASSWORD` …."""
         message = f"{name} must be a database URL such as postgres://user@host/name."
+        url = self._raw(name)
+        host = self.text("DATABASE_HOST")
+        parts = self._database_parts(host)  # read in any case: they are variables of the site
+        if not url and host:
+            return parts
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the parser's messages may contain the password
-                database = dict(self._env.db_url_config(self._raw(name) or default))
+                database = dict(self._env.db_url_config(with_quoted_password(url or default)))
         except (ValueError, ImproperlyConfigured):
             raise ImproperlyConfigured(message) from None
         if database.get("ENGINE") not in ENGINES:
             raise ImproperlyConfigured(message)
         return database
 
+    def _database_parts(self, host: str) -> dict[str, Any]:
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": self.text("DATABASE_NAME", "webui"),
+            "USER": self.text("DATABASE_USER", "webui"),
+            "PASSWORD": self.secret("DATABASE_PASSWORD"),
+            "HOST": host,
+            "PORT": str(self.whole("DATABASE_PORT", 5432)),
+        }
+
     def redis(self, name: str) -> str:
-        """The address of a Redis server; empty where it is not set."""
+        """The address of a Redis server, from a URL, else from the parts `REDIS_HOST`, `REDIS_PASSWORD` …; empty where
+        neither is set.
+        """
+        url, host = self._raw(name), self.text("REDIS_HOST")
+        user, password = self.text("REDIS_USER"), self.secret("REDIS_PASSWORD")
+        port, number = self.whole("REDIS_PORT", 6379), self.whole("REDIS_DB", 0)
+        if not url and host:
+            login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
+            return f"redis://{login}{host}:{port}/{number}"
 
         def convert(raw: str) -> str:
-            parts = urlsplit(raw)
+            parts = urlsplit(with_quoted_password(raw))
             is_tcp = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
             if raw and not is_tcp and not (parts.scheme == "unix" and parts.path):
                 raise ValueError(raw)  # as `port` does for anything but a number
-            return raw
+            return with_quoted_password(raw)
 
         return self._read(name, "", convert, "a Redis URL such as redis://host:6379/0")
 
@@ -172,7 +204,7 @@ class Env:
         if not raw:
             return {}
         try:
-            return dict(self._env.email_url_config(raw))
+            return dict(self._env.email_url_config(with_quoted_password(raw)))
         except (KeyError, ValueError, ImproperlyConfigured):
             raise ImproperlyConfigured(
                 f"{name} must be an address such as smtp+tls://user:password@host:587."
@@ -189,13 +221,27 @@ class Env:
 env = Env()
 
 
+def with_quoted_password(url: str) -> str:
+    """An address whose user name and password are quoted, whatever characters they hold: `@`, `/`, `#`, `?`, spaces.
+
+    Everything up to the last `@` is user name and password. Percent-codes in them mean what they mean in addresses, so
+    that both ways of writing a password work; a `%` that begins none stands for itself.
+    """
+    scheme, separator, rest = url.partition("://")
+    login, at, place = rest.rpartition("@")
+    if not separator or not at or scheme.startswith("sqlite"):  # whose path is all there is
+        return url
+    quoted = (quote(unquote(part), safe="") for part in login.split(":", 1))
+    return f"{scheme}://{':'.join(quoted)}@{place}"
+
+
 def stored_secret(path: Path, make: Callable[[], str]) -> str:
     """The secret stored in a file, which is made with mode 0600 where it does not exist.
 
     Processes that start at once get the same secret: the file appears complete, as a hard link, and only once.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -207,3 +253,16 @@ def stored_secret(path: Path, make: Callable[[], str]) -> str:
         finally:
             draft.unlink()
     return path.read_text().strip()
+
+
+def private_file(path: Path) -> None:
+    """Let only this account read a file, which is made where it does not exist. What cannot be done is left: whoever
+    opens the file says so.
+    """
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if path.stat().st_mode & 0o007:  # as earlier versions made it
+            for name in (path, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))):
+                if name.exists():
+                    name.chmod(0o600)

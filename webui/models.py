@@ -88,6 +88,15 @@ class SiteAddress(models.Model):
         return self.origin
 
 
+class Housekeeping(models.Model):
+    """One row (pk 1): when the last daily clearing began, see `webui.housekeeping`."""
+
+    begun = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.begun:%Y-%m-%d %H:%M}"
+
+
 class SetupLink(models.Model):
     """A link that makes the first administrator, see `webui.accounts.setup`. Only its SHA-256 is stored."""
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 
-from webui.env import BASE_DIR, env, stored_secret
+from webui.env import BASE_DIR, env, private_file, stored_secret
 from webui.storage import storage_options
 
 # --- Core -------------------------------------------------------------------------------------------------------------
@@ -106,6 +106,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
+    if Path(str(_database["NAME"])).is_absolute():
+        private_file(Path(_database["NAME"]))
     _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file, so that server threads see the same data
 elif _database["ENGINE"] == "django.db.backends.postgresql":
     _database["ENGINE"] = "webui.postgresql"  # whose pool is what keeps connections
@@ -245,9 +247,10 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 0)
 BEHIND_PROXY = env.flag("BEHIND_PROXY", False)
-if BEHIND_PROXY:  # exactly one, which sets X-Forwarded-For and X-Forwarded-Proto
+TRUSTED_PROXY_COUNT = max(1, env.whole("TRUSTED_PROXY_COUNT", 1)) if BEHIND_PROXY else 0
+if BEHIND_PROXY:  # they set X-Forwarded-For and X-Forwarded-Proto; `webui.layers.forwarded` reads them
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the address that sign-in attempts are counted by
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the address that sign-in attempts are counted by: one is left by then
 SOCKETS_PER_PERSON = env.whole("SOCKETS_PER_PERSON", 20)  # in one process; the oldest gives way
 SOCKETS_PER_ADDRESS = env.whole("SOCKETS_PER_ADDRESS", 200)
 SOCKET_MESSAGES_PER_SECOND = env.whole("SOCKET_MESSAGES_PER_SECOND", 20)
@@ -330,6 +333,13 @@ GATEWAY_LANE = env.flag("GATEWAY_LANE", True)  # false sends API keys through th
 CONFIG_CHECK_SECONDS = 0.5  # how long a process uses its snapshot before it reads the version
 
 STOP_GRACE_SECONDS = env.seconds("STOP_GRACE_SECONDS", 5.0) or 0.0  # how long a stop waits for answers
+
+# --- Housekeeping: days after which rows go; 0 keeps them (see webui/housekeeping.py) ---------------------------------
+
+HOUSEKEEPING_HOURS = env.whole("HOUSEKEEPING_HOURS", 24)  # between two runs of a serving site; 0: by hand only
+USAGE_DAYS = env.whole("USAGE_DAYS", 400)  # records of calls: more than a year, so that years can be compared
+JOB_DAYS = env.whole("JOB_DAYS", 90)  # picture jobs that have ended; their pictures stay
+HISTORY_DAYS = env.whole("HISTORY_DAYS", 730)  # who changed what; the newest version of each row stays
 
 # --- Chat -------------------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,11 @@ CONNECT_SECONDS, READ_SECONDS = 3, 8  # of one call: people wait for their pictu
 def local_options(env: Env, data_dir: Path) -> dict[str, Any]:
     return {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": data_dir / "files", "file_permissions_mode": 0o600},
+        "OPTIONS": {
+            "location": data_dir / "files",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
     }
 
 

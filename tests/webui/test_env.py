@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from redis.connection import parse_url
 
 from tests.fixtures.process import ROOT
 from webui.env import Env, stored_secret
@@ -30,6 +32,55 @@ def env(monkeypatch):
 )
 def test_a_flag_is_read(env, raw, meant):
     assert env(SOME_FLAG=raw).flag("SOME_FLAG", not meant) is meant
+
+
+PASSWORDS = [
+    "p@ss",
+    "a/b",
+    "a#b",
+    'a"b',
+    "50%",
+    "a:b",
+    "a b",
+    "?x=1&y",
+    "a\\b",
+    "ä€",
+    "'; --",
+    '@/#"%: ',
+    "$HOME",
+    "[x]",
+]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_password_may_hold_any_character(env, password):
+    for written in (password, quote(password, safe="")):
+        database = env(SOME_URL=f"postgres://me:{written}@db:5433/site").database("SOME_URL", "")
+        given = (database["USER"], database["PASSWORD"], database["HOST"], database["PORT"], database["NAME"])
+        assert given == ("me", password, "db", 5433, "site")
+    parts = env(DATABASE_HOST="db", DATABASE_PASSWORD=password).database("NOT_SET", "")
+    assert (parts["HOST"], parts["PASSWORD"], parts["NAME"], parts["PORT"]) == ("db", password, "webui", "5432")
+    for redis in (
+        env(REDIS_HOST="r", REDIS_PASSWORD=password).redis("NOT_SET"),
+        env(SOME_REDIS=f"redis://:{quote(password, safe='')}@r:6379/0").redis("SOME_REDIS"),
+        env(SOME_REDIS=f"redis://:{password}@r:6379/0").redis("SOME_REDIS"),
+    ):
+        options = parse_url(redis)
+        assert (options["host"], options["password"], options["db"]) == ("r", password, 0)
+    mail = env(SOME_MAIL=f"smtp+tls://me@example.com:{password}@mail:587").email("SOME_MAIL")
+    assert (mail["EMAIL_HOST_USER"], mail["EMAIL_HOST_PASSWORD"]) == ("me@example.com", password)
+    assert mail["EMAIL_HOST"] == "mail"
+
+
+def test_a_password_in_a_file_loses_the_line_end_alone(env, tmp_path):
+    (tmp_path / "password").write_text(" with spaces \n")
+    assert env(DATABASE_PASSWORD_FILE=str(tmp_path / "password")).secret("DATABASE_PASSWORD") == " with spaces "
+
+
+def test_a_url_goes_before_the_parts(env):
+    read = env(SOME_URL="postgres://me@one/site", DATABASE_HOST="two", SOME_REDIS="redis://one", REDIS_HOST="two")
+    assert read.database("SOME_URL", "")["HOST"] == "one"
+    assert read.redis("SOME_REDIS") == "redis://one"
 
 
 def test_an_empty_flag_is_off(env):

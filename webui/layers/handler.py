@@ -16,6 +16,7 @@ from django.core.handlers.asgi import ASGIHandler
 
 from providers import runtime
 from providers.process import disconnects, waiting
+from webui.layers.forwarded import as_seen_outside
 
 KEPT = 32  # threads that wait for the next request; more are made where more requests are under way
 
@@ -66,6 +67,7 @@ class SiteHandler(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             raise ValueError(f"Django answers HTTP, not {scope['type']}")
+        scope = as_seen_outside(scope)
         with runtime.state(RequestThreads).borrowed() as thread, disconnects.watched():
             async with ThreadSensitiveContext(executor=thread):
                 await self.handle(scope, receive, send)

@@ -14,6 +14,8 @@ from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
 from django.utils.http import is_same_domain
 
+from webui.layers.forwarded import as_seen_outside
+
 PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int]  # scheme, host, port
@@ -26,6 +28,7 @@ class OwnOrigin:
         self.inner = inner
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        scope = as_seen_outside(scope)
         application = self.inner if is_allowed(scope) else WebsocketDenier()
         return await application(scope, receive, send)
 

@@ -58,6 +58,19 @@ def test_readyz_says_when_redis_is_away(client, settings):
     assert answer.json()["checks"]["redis"] == "Redis does not answer"
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("query", ["exclude=redis,files", "exclude=redis&exclude=files"])
+def test_a_balancer_keeps_nodes_whose_shared_store_is_away(client, settings, query):
+    from tests.upstream import unused_port
+
+    settings.REDIS_URL = f"redis://127.0.0.1:{unused_port()}/0"
+    answer = client.get(f"/readyz?{query}")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    assert answer.json()["checks"]["redis"] == "Redis does not answer"
+    MigrationRecorder(connection).record_unapplied("webui", "0001_initial")
+    assert client.get(f"/readyz?{query}").status_code == 503
+
+
 def test_readyz_says_when_the_database_is_away(server_process):
     """A PostgreSQL that is not there: the process still answers, and says why it is not ready."""
     from tests.upstream import unused_port

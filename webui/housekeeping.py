@@ -1,0 +1,144 @@
+"""What has to be cleared away now and then: `manage.py housekeeping`, and once a day in a site that serves.
+
+What people deleted, files whose time is over, sessions, and rows about the past that nobody asks for any more.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from chat import files
+from chat import services as chats
+from imagegen import services as pictures
+from providers.errors import GatewayError
+from providers.models import UsageRecord
+from providers.process import deletion, waiting
+from webui.models import Housekeeping
+
+LOOK_SECONDS = 600.0  # between two looks whether it is time
+
+logger = logging.getLogger(__name__)
+
+
+def run(*, now: datetime | None = None) -> tuple[dict[str, int], list[str]]:
+    """Do every task, also after one that fails. Returns how much each removed, and the names of those that failed."""
+    now = now or timezone.now()
+    removed, failed = {}, []
+    for name, task in TASKS.items():
+        try:
+            removed[name] = task(now)
+        except (DatabaseError, InterfaceError, GatewayError, OSError):
+            logger.exception("Housekeeping: %s could not be cleared away", name)
+            failed.append(name)
+    return removed, failed
+
+
+def is_due(*, now: datetime | None = None) -> bool:
+    """Whether it is time, and nobody else does it: True is answered once, to one process of all machines."""
+    now = now or timezone.now()
+    if not settings.HOUSEKEEPING_HOURS:
+        return False
+    row, new = Housekeeping.objects.get_or_create(pk=1, defaults={"begun": now})
+    late = now - timedelta(hours=settings.HOUSEKEEPING_HOURS)
+    return not new and bool(Housekeeping.objects.filter(pk=row.pk, begun__lt=late).update(begun=now))
+
+
+# --- the tasks --------------------------------------------------------------------------------------------------------
+
+
+def _sessions(now: datetime) -> int:
+    store: Any = import_module(settings.SESSION_ENGINE).SessionStore
+    rows = store.get_model_class().objects.filter(expire_date__lt=now)
+    return deletion.in_batches(rows)
+
+
+def _files(now: datetime) -> int:
+    result = files.collect(now=now)
+    return result.expired + result.stray
+
+
+def _usage(now: datetime) -> int:
+    before = _before(now, settings.USAGE_DAYS)
+    return deletion.in_batches(UsageRecord.objects.filter(when__lt=before)) if before else 0
+
+
+def _jobs(now: datetime) -> int:
+    before = _before(now, settings.JOB_DAYS)
+    return pictures.purge_ended_jobs(before=before) if before else 0
+
+
+def _history(now: datetime) -> int:
+    """Old versions of rows, but never the newest of a row: it says that there was one, and what it was."""
+    before = _before(now, settings.HISTORY_DAYS)
+    if before is None:
+        return 0
+    count = deletion.in_batches(LogEntry.objects.filter(action_time__lt=before))
+    for model in apps.get_models():
+        if not hasattr(model, "instance_type") or not hasattr(model, "history_date"):
+            continue
+        key = model.instance_type._meta.pk.attname
+        newer = model._base_manager.filter(**{key: OuterRef(key)}, history_id__gt=OuterRef("history_id"))
+        old = model._base_manager.filter(Exists(newer), history_date__lt=before)
+        for relation in model._meta.related_objects:  # the members of a version: nothing takes them along
+            of_old = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": old.values("pk")})
+            deletion.in_batches(of_old)
+        count += deletion.in_batches(old)
+    return count
+
+
+def _before(now: datetime, days: int) -> datetime | None:
+    return now - timedelta(days=days) if days else None
+
+
+TASKS: dict[str, Callable[[datetime], int]] = {
+    "expired sessions": _sessions,
+    "deleted chats": lambda now: chats.purge_chats(before=now - timedelta(days=chats.TRASH_DAYS)),
+    "files": _files,
+    "usage records": _usage,
+    "picture jobs": _jobs,
+    "old versions": _history,
+}
+
+
+# --- in a site that serves --------------------------------------------------------------------------------------------
+
+
+class Housekeeper:
+    """A thread that does it when it is due, as long as the process serves."""
+
+    def __init__(self) -> None:
+        self.ending = threading.Event()
+
+    def start(self) -> None:
+        threading.Thread(target=self._live, name="housekeeping", daemon=True).start()
+
+    def _live(self) -> None:
+        waiting.mark_own_work()
+        while True:
+            try:
+                if is_due():
+                    removed, _failed = run()
+                    logger.info("Housekeeping removed %s", words(removed))
+            except Exception:  # the outermost frame of this thread
+                logger.exception("Housekeeping could not be done")
+            finally:
+                connections.close_all()
+            if waiting.for_event(self.ending, LOOK_SECONDS):
+                return
+
+    def close(self) -> None:
+        self.ending.set()
+
+
+def words(removed: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in removed.items() if count) or "nothing"
