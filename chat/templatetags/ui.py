@@ -25,11 +25,12 @@ from providers.facts import Route
 register = template.Library()
 # The modules that the chat page imports: listed in the page, so that the browser fetches all of them at once.
 CHAT_MODULES = (
-    *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "options", "picker")),
+    *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "options", "pastes")),
+    *(f"chat/{name}" for name in ("picker", "queue")),
     *(f"chat/{name}" for name in ("replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
     *(f"chat/markdown/{name}" for name in ("code", "emphasis", "footnotes", "formulas", "links", "maths")),
     "chat/markdown/render",
-    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "rounds")),
+    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "ids", "rounds")),
     *(f"common/{name}" for name in ("shortcuts", "socket", "text", "theme", "toast", "upload")),
 )
 # What the dialog for attachments offers: types, and the suffixes of texts that systems give no type of their own.
@@ -41,6 +42,7 @@ ATTACHABLE_TEXTS = """
 md csv tsv json jsonl log yaml yml toml ini cfg conf env xml html htm svg css scss js mjs ts tsx jsx vue py ipynb rb php
 java kt swift scala c h cpp hpp cs go rs lua pl r jl sh bat ps1 sql tex bib rst srt vtt diff patch
 """
+LONG_QUESTION, LONG_QUESTION_LINES = 1_000, 14  # characters and lines of a question that is shown unfolded
 register.filter("markdown", markdown.to_html)
 
 
@@ -221,6 +223,22 @@ def reasoning(entry: ThreadEntry) -> SafeString:
 
 
 @register.filter
+def is_long(text: str) -> bool:
+    """Whether a question is folded to a few lines."""
+    return len(text) > LONG_QUESTION or text.count("\n") >= LONG_QUESTION_LINES
+
+
+@register.filter
+def pictures(files: list[Any]) -> list[dict[str, Any]]:
+    return [file for file in files if isinstance(file, dict) and file.get("type") == "image"]
+
+
+@register.filter
+def documents(files: list[Any]) -> list[dict[str, Any]]:
+    return [file for file in files if isinstance(file, dict) and file.get("type") != "image"]
+
+
+@register.filter
 def version(entry: ThreadEntry) -> str:
     """What changes whenever a message has to be drawn anew."""
     message = entry.message
@@ -352,6 +370,12 @@ def script_texts() -> SafeString:
         "tooManyFiles": _("A message can have at most {n} files."),
         "fileTooLarge": _("“{name}” is too large: at most {size}."),
         "unreadable": _("Models cannot read this kind of file."),
+        "inline": _("Put it into the message"),
+        "pastedText": _("Pasted text"),
+        "queued": _("Sent when this answer is over"),
+        "oneWaits": _("One message can wait. Change this one, or wait until it is sent."),
+        "queueCleared": _("The message will not be sent."),
+        "withFiles": _("Files: {n}"),
         "noVision": _("This model cannot see pictures. Choose another model to ask about them."),
         "readAloud": _("Read aloud"),
         "stopReading": _("Stop reading"),

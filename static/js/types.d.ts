@@ -66,6 +66,7 @@ interface AnswerRequest {
 }
 
 interface MessageRequest extends AnswerRequest {
+  id?: string; // the same one sent twice makes one message
   content: string;
   features: Features;
   files: StoredFile[];

@@ -3,9 +3,12 @@
 import pytest
 from playwright.sync_api import expect
 
+from chat import files
 from chat.models import Chat, Message
 from tests.browser.chat_page import ChatPage
+from tests.browser.test_access import violations
 from tests.upstream import Gate
+from tests.upstream.pictures import png
 
 FOOTNOTES = "It boils at 100 °C[^1], later with salt[^2].\n\n[^1]: At sea level.\n[^2]: By half a degree.\n"
 THOUGHTS = [
@@ -110,3 +113,89 @@ def test_tasks_are_boxes_that_a_screen_reader_knows(page, alice):
     expect(filled).to_be_checked()
     expect(switched).not_to_be_checked()
     expect(switched).to_be_disabled()
+
+
+def asked(user, content, pictures=0, documents=0):
+    """A chat with this question and its files."""
+    chat = Chat.objects.create(user=user, title="Asked")
+    rows = [files.accept(user, png(300, 200, shade=number), name=f"p{number}.png") for number in range(pictures)]
+    rows += [
+        files.accept(user, f"Text {number}".encode(), name=f"{'long-' * 9}{number}.md") for number in range(documents)
+    ]
+    listed = [{**files.file_json(row), "expires_at": None} for row in rows]
+    question = Message.objects.create(chat=chat, role="user", content=content, files=listed)
+    files.attach(rows, question)
+    chat.leaf = Message.objects.create(chat=chat, parent=question, role="assistant", content="Answered.", model="m1")
+    chat.save()
+    return f"/c/{chat.pk}"
+
+
+def test_a_long_question_is_folded_and_shown_whole_by_keyboard(page, alice):
+    page.goto(asked(alice, "A line of the question.\n" * 100))
+    bubble = page.locator(".bubble")
+    folded = bubble.bounding_box()["height"]
+    assert folded < page.viewport_size["height"] / 3
+    toggle = page.locator("summary", has_text="Show all")
+    toggle.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("summary", has_text="Show less")).to_be_focused()
+    assert bubble.bounding_box()["height"] > 4 * folded
+    page.keyboard.press("Enter")
+    expect(toggle).to_be_visible()
+    assert bubble.bounding_box()["height"] == folded
+
+
+def test_a_question_that_is_read_only_in_part_unfolds_to_the_rest(page, alice):
+    page.goto(asked(alice, "A line of the question.\n" * 3_000 + "The last line"))
+    expect(page.get_by_role("button", name="Show all of it")).to_be_hidden()
+    page.locator("summary", has_text="Show all").click()
+    page.get_by_role("button", name="Show all of it").click()
+    expect(page.get_by_text("The last line")).to_be_visible()
+    expect(page.locator("summary", has_text="Show less")).to_be_visible()
+
+
+def test_a_short_question_is_not_folded(page, alice):
+    page.goto(asked(alice, "One line.\n" * 10))
+    expect(page.locator(".unfold")).to_have_count(0)
+
+
+def test_up_to_four_attached_pictures_are_large(page, alice):
+    page.goto(asked(alice, "Look", pictures=4))
+    expect(page.locator(".attached img")).to_have_count(4)
+    for picture in page.locator(".attached img").all():
+        assert picture.bounding_box()["height"] > 100
+
+
+def test_many_attached_pictures_are_small_and_counted(page, alice):
+    page.goto(asked(alice, "Look", pictures=18))
+    shown = page.locator(".attached img:visible")
+    expect(shown).to_have_count(8)
+    assert max(picture.bounding_box()["height"] for picture in shown.all()) < 64
+    assert page.locator(".attached").bounding_box()["height"] < 130
+    page.locator("summary", has_text="Show all 18 pictures").press("Enter")
+    expect(shown).to_have_count(18)
+    page.locator("summary", has_text="Show fewer pictures").press("Enter")
+    expect(shown).to_have_count(8)
+
+
+def test_a_few_more_than_four_pictures_are_counted_too(page, alice):
+    page.goto(asked(alice, "Look", pictures=5))
+    expect(page.get_by_text("5 pictures")).to_be_visible()
+    expect(page.locator(".attached img:visible")).to_have_count(5)
+
+
+def test_attached_documents_stand_in_one_line(page, alice):
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(asked(alice, "Read", pictures=1, documents=6))
+    links = page.locator(".attached-file")
+    expect(links).to_have_count(6)
+    assert len({link.bounding_box()["y"] for link in links.all()}) == 1
+    links.last.focus()
+    expect(links.last).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_folded_questions_and_pictures_are_usable_by_everyone(page, alice):
+    page.goto(asked(alice, "A line of the question.\n" * 100, pictures=9, documents=2))
+    expect(page.locator(".unfold")).to_have_count(2)
+    assert violations(page) == []

@@ -6,6 +6,7 @@ import { takeFiles } from "../common/file-drop.js";
 import { t } from "../common/text.js";
 import { announce, toast } from "../common/toast.js";
 import { upload } from "../common/upload.js";
+import * as pastes from "./pastes.js";
 import * as picker from "./picker.js";
 import * as thread from "./thread.js";
 
@@ -21,6 +22,7 @@ const LOCAL = "local:"; // a temporary chat: nothing of it is stored
  * @property {string} name
  * @property {number} size
  * @property {string} type
+ * @property {boolean} [pasted] a text that may go into the field
  * @property {File} [file]
  * @property {StoredFile} [stored]
  * @property {string} [preview] an address of the file in this page
@@ -39,12 +41,29 @@ let changed = () => {};
 function entries(key = chatKey()) {
   const known = lists.get(key);
   if (known) return known;
-  /** @type {StoredFile[]} */
+  /** @type {(StoredFile & { pasted?: boolean })[]} */
   const stored = JSON.parse(sessionStorage.getItem(key) ?? "[]");
-  /** @type {Entry[]} */
-  const list = stored.map((file) => ({ key, state: "done", ...factsOf(file) }));
+  const list = entriesOf(stored, key);
   lists.set(key, list);
   return list;
+}
+
+/**
+ * @param {(StoredFile & { pasted?: boolean })[]} files
+ * @param {string} [key]
+ * @returns {Entry[]}
+ */
+export const entriesOf = (files, key = chatKey()) =>
+  files.map((file) => ({ key, state: "done", pasted: file.pasted, ...factsOf(file) }));
+
+/**
+ * Files of a message that was not sent are in the composer again.
+ * @param {StoredFile[]} files
+ */
+export function putBack(files) {
+  entries().unshift(...entriesOf(files));
+  remember(chatKey());
+  show();
 }
 
 /** @param {StoredFile} stored */
@@ -55,7 +74,8 @@ const storedFiles = (list) => list.flatMap(({ stored }) => stored ?? []);
 
 /** @param {string} key */
 function remember(key) {
-  const stored = storedFiles(entries(key).filter(({ state }) => state === "done"));
+  const done = entries(key).filter(({ state }) => state === "done");
+  const stored = done.flatMap(({ stored, pasted }) => (stored ? { ...stored, pasted } : []));
   if (stored.length && !key.includes(LOCAL)) sessionStorage.setItem(key, JSON.stringify(stored));
   else sessionStorage.removeItem(key);
 }
@@ -125,6 +145,8 @@ function isOpen() {
 
 /** @param {ClipboardEvent} event */
 function pasted(event) {
+  const text = hasRoom() && pastes.textFile(event);
+  if (text && text.size <= limits().bytes) return [text];
   const elsewhere = closest(event, "input, textarea, dialog");
   const { files = [], types = [] } = event.clipboardData ?? {};
   const isText = types.includes("text/plain") && types.includes("text/html"); // office programs add a picture of it
@@ -144,6 +166,7 @@ function clicked(event) {
     byId("attach-menu").hidePopover();
     byId(action).click();
   } else if (entry && action === "detach") detach(entry);
+  else if (entry && action === "inline") inline(entry);
   else if (entry && action === "retry-upload") {
     entry.state = "waiting";
     detachButton(entry)?.focus();
@@ -154,21 +177,44 @@ function clicked(event) {
 /** @param {Entry | undefined} entry */
 const detachButton = (entry) => entry?.element && find("[data-action='detach']", entry.element);
 
+/** What one message can have. */
+function limits() {
+  const { maxFiles, maxBytes } = byId("composer").dataset;
+  return { files: Number(maxFiles), bytes: Number(maxBytes) };
+}
+
+const hasRoom = () => entries().length < limits().files;
+
 /** @param {File[]} files */
 function add(files) {
-  const { maxFiles, maxBytes } = byId("composer").dataset;
   for (const file of files) {
-    if (entries().length >= Number(maxFiles)) {
-      toast(t("tooManyFiles", { n: maxFiles }));
+    if (!hasRoom()) {
+      toast(t("tooManyFiles", { n: limits().files }));
       break;
     }
     const { name, size, type } = file;
-    if (size > Number(maxBytes)) toast(t("fileTooLarge", { name, size: sizeOf(Number(maxBytes)) }));
-    else entries().push({ key: chatKey(), state: "waiting", file, name, size, type });
+    const pasted = pastes.isPaste(file);
+    if (size > limits().bytes) toast(t("fileTooLarge", { name, size: sizeOf(limits().bytes) }));
+    else entries().push({ key: chatKey(), state: "waiting", file, name, size, type, pasted });
   }
   show();
   byId("message").focus();
   next();
+}
+
+/**
+ * Put a pasted text into the message, where one writes.
+ * @param {Entry} entry
+ */
+async function inline(entry) {
+  const source = entry.file ?? entry.stored;
+  const text = source && (await pastes.textOf(source));
+  if (!text) return toast(t("noAnswer"));
+  detach(entry);
+  const field = byId("message", HTMLTextAreaElement);
+  field.focus();
+  field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+  field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 /** @param {Entry} entry */
@@ -190,7 +236,7 @@ function detach(entry) {
  * In the end an unsent file would go by itself.
  * @param {StoredFile} stored
  */
-const eraseUnsent = ({ id }) => erase(`/api/v1/files/${id}?unsent=1`).catch(() => {});
+export const eraseUnsent = ({ id }) => erase(`/api/v1/files/${id}?unsent=1`).catch(() => {});
 
 // --- Uploading ---------------------------------------------------------------------------------------------------------
 
@@ -273,6 +319,9 @@ function draw(entry) {
   const retry = child(element, "[data-action='retry-upload']");
   retry.hidden = state !== "failed" || !entry.file;
   retry.setAttribute("aria-label", t("retryUpload", { name }));
+  const inlining = child(element, "[data-action='inline']");
+  inlining.hidden = !entry.pasted;
+  inlining.textContent = entry.pasted ? t("inline") : "";
   child(element, "[data-action='detach']").setAttribute("aria-label", t("detach", { name }));
   showPicture(entry, child(element, "img", HTMLImageElement));
   return element;

@@ -1,10 +1,12 @@
 // Where one writes. What is written is stored per chat until the server has it: no reload and no failure loses it.
 import { ApiError, post, tellRefusal } from "../common/api.js";
 import { all, byId, child, clone, closest, find, isComposing } from "../common/dom.js";
+import { newId } from "../common/ids.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 import * as attachments from "./attachments.js";
 import * as picker from "./picker.js";
+import * as queue from "./queue.js";
 import * as scroll from "./scroll.js";
 import * as thread from "./thread.js";
 
@@ -32,6 +34,7 @@ export function open() {
   }
   attachments.open();
   update();
+  queue.check();
   if (matchMedia("(pointer: fine)").matches && !find("dialog[open]")) area().focus();
 }
 
@@ -64,7 +67,16 @@ function written() {
 }
 
 export function start() {
-  attachments.start(update);
+  attachments.start(() => {
+    update();
+    scroll.keep();
+  });
+  queue.start({
+    send: (request) => dispatch(request, attachments.entriesOf(request.files)),
+    giveBack: (request) => giveBack([request]),
+    discard: ({ files }) => files.forEach(attachments.eraseUnsent),
+  });
+  document.addEventListener("thread:changed", () => sending || queue.check());
   document.addEventListener("model:changed", update);
   document.addEventListener("input", ({ target }) => target === area() && written());
   document.addEventListener("submit", (event) => {
@@ -77,9 +89,11 @@ export function start() {
     if (event.target !== area() || isComposing(event)) return;
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
-      if (!thread.runningId()) submit(area().value);
+      submit(area().value);
     } else if (event.key === "ArrowUp" && !area().value) {
-      const edit = all(".message.user [data-action='edit']").at(-1);
+      const edit = queue.waiting()
+        ? find("[data-action='edit-queued']")
+        : all(".message.user [data-action='edit']").at(-1);
       if (edit) event.preventDefault();
       edit?.click();
     }
@@ -101,41 +115,72 @@ const features = (which = "*") =>
     .filter((chip) => chip.matches(which) && chip.getAttribute("aria-pressed") === "true")
     .map((chip) => chip.dataset.feature ?? "");
 
-/** @param {string} content */
+/**
+ * Send a message; while an answer runs it waits for its turn.
+ * @param {string} content
+ */
 export async function submit(content) {
-  if (sending || (!content.trim() && attachments.isEmpty())) return;
+  if (!content.trim() && attachments.isEmpty()) return;
   if (attachments.obstacle()) return toast(attachments.obstacle());
+  const waits = sending || Boolean(thread.runningId());
+  if (waits && queue.waiting()) return queue.refuse();
+  const taken = attachments.take();
+  const request = requestOf(content, taken.files);
+  area().value = "";
+  grow(area());
+  if (!waits) return dispatch(request, taken.entries, taken);
+  document.dispatchEvent(new Event("message:sent"));
+  queue.put({ ...request, id: newId() });
+  taken.done(true);
+  written();
+}
+
+/**
+ * @param {MessageRequest} request
+ * @param {attachments.Entry[]} entries its files, as they are shown
+ * @param {{ done(isHere: boolean): void, giveBack(): void }} [taken] from the composer
+ */
+async function dispatch(request, entries, taken) {
+  const { content, files } = request;
   sending = true;
   const shownThread = thread.element(); // one may go elsewhere before the response comes
   const isHere = () => shownThread === thread.element();
   const key = draftKey();
-  remember(content);
-  const taken = attachments.take();
-  const bubble = showSending(content, taken.entries);
-  area().value = "";
-  grow(area());
+  if (taken) remember(content);
+  const bubble = showSending(content, entries);
   update();
   try {
-    const { chat } = await deliver(requestOf(content, taken.files));
-    sessionStorage.removeItem(key);
+    const { chat } = await deliver(request);
+    if (taken) sessionStorage.removeItem(key);
     const here = isHere();
-    if (here) document.dispatchEvent(new Event("message:sent"));
+    if (here && taken) document.dispatchEvent(new Event("message:sent"));
     if (here && chat) openNew(chat);
     if (here) remember(area().value); // what was written meanwhile
-    taken.done(here);
+    taken?.done(here);
     if (!here) return;
     await thread.refresh();
     scroll.toEnd();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    taken.giveBack();
-    if (isHere()) giveBack(content);
+    taken?.giveBack();
+    if (!isHere()) sessionStorage.setItem(key, content);
+    else giveBack([{ content, files: taken ? [] : files }, ...queue.takeWaiting()]);
     toast([error.message || t("noAnswer"), t("sendFailed")].join(" "));
   } finally {
     bubble.remove();
     sending = false;
     update();
+    queue.check();
   }
+}
+
+/**
+ * A reply of a chat that is not shown is over: send what waits for that there.
+ * @param {Reply} reply
+ */
+export function replyEnded(reply) {
+  const request = queue.takeOf(reply);
+  if (request) post(`/api/v1/chats/${reply.chatId}/messages`, request).catch(tellRefusal);
 }
 
 /**
@@ -188,10 +233,16 @@ function showSending(content, entries) {
   return bubble;
 }
 
-/** @param {string} content */
-function giveBack(content) {
+/**
+ * Messages that were not sent stand in the field again, before what was written since.
+ * @param {{ content: string, files: StoredFile[] }[]} messages
+ */
+function giveBack(messages) {
   document.getElementById("welcome")?.classList.remove("leaving");
-  write(area().value ? `${content}\n${area().value}` : content);
+  attachments.putBack(messages.flatMap(({ files }) => files));
+  const texts = [...messages.map(({ content }) => content), area().value];
+  write(texts.filter((text) => text.trim()).join("\n"));
+  area().focus();
 }
 
 /** @param {string} text */

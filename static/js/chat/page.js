@@ -36,7 +36,13 @@ shortcuts.start({ search: sidebar.focusSearch, onEscape: () => picker.isOpen() |
 watchTheme();
 footnotes.watch();
 
-replies.listen({ onEnd: thread.finish, onChange: sidebar.mark });
+replies.listen({
+  onEnd(reply) {
+    thread.finish(reply);
+    composer.replyEnded(reply);
+  },
+  onChange: sidebar.mark,
+});
 socket.on("chat:messages", ({ chat_id: id }) => id === thread.chatId() && thread.refresh());
 socket.onOpen(({ again }) => again && thread.refresh());
 document.addEventListener("thread:changed", composer.update);

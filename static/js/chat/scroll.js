@@ -37,6 +37,11 @@ export function toEnd() {
   showButton();
 }
 
+/** The composer changes: who reads the end goes on reading it. */
+export function keep() {
+  if (following) toEnd();
+}
+
 /** Where the reader is, counted from the end: what is added above does not change it. */
 export const position = () => box.scrollHeight - box.scrollTop;
 

@@ -2,6 +2,7 @@
 // stored ones, and a reload forgets them.
 import { ApiError, part, post, tellRefusal } from "../common/api.js";
 import { byId, closest } from "../common/dom.js";
+import { newId } from "../common/ids.js";
 import { onOpen } from "../common/socket.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
@@ -33,12 +34,6 @@ let messages = [];
 
 const keepButton = () => byId("keep-chat", HTMLButtonElement);
 const ids = () => messages.map(({ id }) => id);
-/** crypto.randomUUID is not there without TLS. */
-const newId = () =>
-  "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (mark) => {
-    const digit = Number(mark);
-    return (digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)))).toString(16);
-  });
 
 /** A main part was put in place: an empty chat. */
 export function open() {

@@ -39,6 +39,12 @@ export function runningId() {
   return last && isRunning(last) ? last.dataset.message : undefined;
 }
 
+/** How the last message of the branch stands. */
+export const lastStatus = () => messages().at(-1)?.dataset.status;
+
+/** Whether the server has drawn the last message, so that its status is known. */
+export const isSettled = () => !messages().at(-1)?.dataset.shown;
+
 /** A main part was put in place: follow its end, take up what is still being written. */
 export function open() {
   scroll.watch(byId("content"), element(), child(document, ".to-latest"));
