@@ -13,7 +13,7 @@ from simple_history.models import HistoricalRecords
 from chat.file_addresses import content_address
 from providers.fields import EncryptedTextField
 from providers.secrets.rows import SecretRow
-from providers.versioning import ConfigQuerySet
+from providers.versioning import SettingsRow
 
 
 class Chat(models.Model):
@@ -182,8 +182,8 @@ class Memory(models.Model):
         return self.text[:60]
 
 
-class ChatSettings(SecretRow):
-    """One row (pk 1): what chats offer."""
+class ChatSettings(SettingsRow, SecretRow):
+    """What chats offer."""
 
     titles = models.BooleanField(_("the task model names chats"), default=True)
     follow_ups = models.BooleanField(_("suggest what to ask next"), default=True)
@@ -206,22 +206,13 @@ class ChatSettings(SecretRow):
 
     # Without the key: the history page shows old values.
     history = HistoricalRecords(excluded_fields=["web_search_key"])
-    objects = ConfigQuerySet.as_manager()
 
     audited = address_columns = ("web_search_url",)
 
     class Meta:
-        verbose_name = _("chat settings")
-        verbose_name_plural = _("chat settings")
-
-    def __str__(self) -> str:
-        return str(_("Chat settings"))
+        verbose_name = verbose_name_plural = _("chat settings")
 
     def origins(self) -> tuple[str, ...]:
         from providers.http.policy import origin  # late: it brings the HTTP libraries, which most commands never need
 
         return (origin(self.web_search_url),)
-
-    @classmethod
-    def load(cls) -> "ChatSettings":
-        return cls.objects.get_or_create(pk=1)[0]

@@ -17,7 +17,7 @@ from providers.fields import EncryptedTextField
 from providers.http.policy import origin
 from providers.models import Connection, ServerRow
 from providers.upstream.header_templates import is_template
-from providers.versioning import ConfigQuerySet
+from providers.versioning import ConfigQuerySet, SettingsRow
 
 HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "dropped")
 
@@ -120,8 +120,8 @@ class ImageEngine(ServerRow):
         return self.purpose in (self.Purpose.BOTH, self.Purpose.EDIT if editing else self.Purpose.GENERATE)
 
 
-class ImageSettings(models.Model):
-    """One row (pk 1): switches, the two default engines, how prompts are improved, and who may draw."""
+class ImageSettings(SettingsRow):
+    """Switches, the two default engines, how prompts are improved, and who may draw."""
 
     class AfterPicture(models.TextChoices):
         REPLY = "reply", _("The model says something about it")
@@ -147,14 +147,9 @@ class ImageSettings(models.Model):
     )
 
     history = HistoricalRecords(m2m_fields=[groups])
-    objects = ConfigQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("picture settings")
-        verbose_name_plural = _("picture settings")
-
-    def __str__(self) -> str:
-        return str(_("Picture settings"))
+        verbose_name = verbose_name_plural = _("picture settings")
 
     @classmethod
     def load(cls) -> "ImageSettings":

@@ -18,7 +18,7 @@ from providers.addresses import validate_base_url
 from providers.fields import EncryptedMappingField, EncryptedTextField, hint_of
 from providers.secrets.rows import SecretRow
 from providers.upstream import kinds
-from providers.versioning import ConfigQuerySet, ConfigVersion
+from providers.versioning import ConfigQuerySet, ConfigVersion, SettingsRow
 
 __all__ = [
     "Access",
@@ -283,8 +283,8 @@ class ClientKey(models.Model):
         return KEY_PREFIX + secrets.token_urlsafe(32)
 
 
-class GatewaySettings(models.Model):
-    """The settings of the gateway as a whole: one row, with pk 1."""
+class GatewaySettings(SettingsRow):
+    """The settings of the gateway as a whole."""
 
     enable_openai_api = models.BooleanField(_("connections enabled"), default=True)
     task_model = models.CharField(_("task model for local models"), max_length=255, blank=True)
@@ -294,18 +294,9 @@ class GatewaySettings(models.Model):
     speech_voice = models.CharField(_("voice"), max_length=100, blank=True)
 
     history = HistoricalRecords()
-    objects = ConfigQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("gateway settings")
-        verbose_name_plural = _("gateway settings")
-
-    def __str__(self) -> str:
-        return str(_("Gateway settings"))
-
-    @classmethod
-    def load(cls) -> "GatewaySettings":
-        return cls.objects.get_or_create(pk=1)[0]
+        verbose_name = verbose_name_plural = _("gateway settings")
 
 
 class RateLimit(models.Model):

@@ -8,10 +8,11 @@ with or without Redis. `providers.catalogue` reads it at most every `CONFIG_CHEC
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from django.db import models, transaction
 from django.db.models import F
+from django.utils.text import capfirst
 
 Listener = Callable[[], None]
 
@@ -92,3 +93,19 @@ class ConfigQuerySet(models.QuerySet[M]):
 
     def bulk_create(self, *args: Any, **options: Any) -> list[M]:
         return self._counted(lambda: super(ConfigQuerySet, self).bulk_create(*args, **options))
+
+
+class SettingsRow(models.Model):
+    """Base of settings that are a single row of the configuration, with pk 1."""
+
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return capfirst(str(self._meta.verbose_name))
+
+    @classmethod
+    def load(cls) -> Self:
+        return cls.objects.get_or_create(pk=1)[0]

@@ -1,6 +1,7 @@
 """Checks of the installation, each with advice. `manage.py check` and the dashboard show them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,12 +18,22 @@ from webui import address
 TAG = "webui"
 
 
-@register(TAG)
-def check_address(app_configs: Any, **options: Any) -> list[CheckMessage]:
-    return list(_address())
+Check = Callable[..., Iterator[CheckMessage]]
 
 
-def _address() -> Iterator[CheckMessage]:
+def check(finds: Check) -> Check:
+    """Register a generator of messages as a check of Django's."""
+
+    @wraps(finds)
+    def listed(**options: Any) -> list[CheckMessage]:
+        return list(finds(**options))
+
+    register(TAG)(listed)
+    return finds
+
+
+@check
+def check_address(**options: Any) -> Iterator[CheckMessage]:
     public = [host for host in settings.ALLOWED_HOSTS if not address.is_local(host)]
     if settings.DEBUG and public:
         yield Warning(
@@ -56,58 +67,48 @@ def _address() -> Iterator[CheckMessage]:
         )
 
 
-@register(TAG)
-def check_sign_in(app_configs: Any, **options: Any) -> list[CheckMessage]:
+@check
+def check_sign_in(**options: Any) -> Iterator[CheckMessage]:
     if settings.OPENID_PROVIDER_URL and not settings.OAUTH_CLIENT_ID:
-        return [
-            Error(
-                _("OPENID_PROVIDER_URL is set, but OAUTH_CLIENT_ID is not."),
-                hint=_("Register this site at the provider and set OAUTH_CLIENT_ID and OAUTH_CLIENT_SECRET."),
-                id="webui.E001",
-            )
-        ]
-    return []
+        yield Error(
+            _("OPENID_PROVIDER_URL is set, but OAUTH_CLIENT_ID is not."),
+            hint=_("Register this site at the provider and set OAUTH_CLIENT_ID and OAUTH_CLIENT_SECRET."),
+            id="webui.E001",
+        )
 
 
-@register(TAG)
-def check_several_processes(app_configs: Any, **options: Any) -> list[CheckMessage]:
+@check
+def check_several_processes(**options: Any) -> Iterator[CheckMessage]:
     if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3") and settings.REDIS_URL:
-        return [
-            Warning(
-                _("REDIS_URL is set, but the database is SQLite."),
-                hint=_(
-                    "SQLite lets only one process write at a time. Set DATABASE_URL to PostgreSQL for more than a "
-                    "few people."
-                ),
-                id="webui.W005",
-            )
-        ]
-    if settings.REDIS_URL and settings.STORAGES["default"]["BACKEND"].endswith("FileSystemStorage"):
-        return [
-            Info(
-                _("Files are stored on this machine."),
-                hint=_("With several machines, share DATA_DIR between them or set STORAGE_PROVIDER."),
-                id="webui.I001",
-            )
-        ]
-    return []
+        yield Warning(
+            _("REDIS_URL is set, but the database is SQLite."),
+            hint=_(
+                "SQLite lets only one process write at a time. Set DATABASE_URL to PostgreSQL for more than a "
+                "few people."
+            ),
+            id="webui.W005",
+        )
+    elif settings.REDIS_URL and settings.STORAGES["default"]["BACKEND"].endswith("FileSystemStorage"):
+        yield Info(
+            _("Files are stored on this machine."),
+            hint=_("With several machines, share DATA_DIR between them or set STORAGE_PROVIDER."),
+            id="webui.I001",
+        )
 
 
-@register(TAG)
-def check_secrets(app_configs: Any, databases: Any = None, **options: Any) -> list[CheckMessage]:
+@check
+def check_secrets(*, databases: Any = None, **options: Any) -> Iterator[CheckMessage]:
     """Stored keys that no key of FIELD_ENCRYPTION_KEYS decrypts. Reads the database, so only where one is named."""
     if not databases:
-        return []
+        return
     try:
         closed = [
             row.name for model in (Connection, ImageEngine) for row in model.objects.all() if row.secret == UNREADABLE
         ]
     except (OperationalError, ProgrammingError):
-        return []  # `migrate` checks before it makes the tables
-    if not closed:
-        return []
-    return [
-        Error(
+        return  # `migrate` checks before it makes the tables
+    if closed:
+        yield Error(
             _("The stored key of %(names)s cannot be read.") % {"names": ", ".join(closed)},
             hint=_(
                 "FIELD_ENCRYPTION_KEYS, or the file field_encryption_key in DATA_DIR, has changed since. Add the "
@@ -115,4 +116,3 @@ def check_secrets(app_configs: Any, databases: Any = None, **options: Any) -> li
             ),
             id="webui.E002",
         )
-    ]

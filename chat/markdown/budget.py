@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from providers.process import disconnects
+from providers.process import context, disconnects
 
 TEXT_STEPS = 300_000  # of one text; an ordinary answer of 100,000 characters takes some 50,000
 PAGE_STEPS = 3 * TEXT_STEPS  # of all texts of one page
@@ -60,11 +60,8 @@ _page: ContextVar[_Page | None] = ContextVar("page", default=None)
 @contextmanager
 def one_page() -> Iterator[None]:
     """All renderings inside share the steps of a page."""
-    token = _page.set(_Page())
-    try:
+    with context.assigned(_page, _Page()):
         yield
-    finally:
-        _page.reset(token)
 
 
 @contextmanager

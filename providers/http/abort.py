@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from weakref import WeakSet
 
+from providers.process import context
+
 _current: ContextVar["Abort | None"] = ContextVar("abort", default=None)
 
 
@@ -40,11 +42,8 @@ class Abort:
     @contextlib.contextmanager
     def in_force(self) -> Iterator[None]:
         """Add every connection that this thread opens within the block."""
-        token = _current.set(self)
-        try:
+        with context.assigned(_current, self):
             yield
-        finally:
-            _current.reset(token)
 
 
 def watch(sock: socket.socket) -> None:

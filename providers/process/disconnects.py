@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from providers.process import context
+
 
 class RequestClient:
     """Who waits for a response."""
@@ -18,11 +20,8 @@ _client: ContextVar[RequestClient | None] = ContextVar("client", default=None)
 @contextmanager
 def watched() -> Iterator[None]:
     """Everything inside, its tasks and threads too, belongs to one client."""
-    token = _client.set(RequestClient())
-    try:
+    with context.assigned(_client, RequestClient()):
         yield
-    finally:
-        _client.reset(token)
 
 
 def client_left() -> None:

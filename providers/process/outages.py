@@ -7,9 +7,10 @@
 import errno
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.db import InterfaceError, OperationalError
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from providers.errors import Unavailable
@@ -103,58 +104,27 @@ def is_used_up(error: BaseException) -> bool:
     return False
 
 
-def database_away() -> Unavailable:
-    return Unavailable(
-        _("The database of this site does not answer. Try again in a moment."),
-        code="database_unavailable",
-        retry_after=AWAY_SECONDS,
-    )
+def _outage(
+    message: Promise, code: str, *, retry_after: float | None = AWAY_SECONDS, status: int | None = None
+) -> Callable[[], Unavailable]:
+    """A function that makes one kind of `Unavailable`, anew each time it is raised."""
+    return lambda: Unavailable(message, code=code, retry_after=retry_after, status=status)
 
 
-def database_busy() -> Unavailable:
-    return Unavailable(
-        _("The database of this site is busy. Try again in a moment."),
-        code="database_busy",
-        retry_after=BUSY_SECONDS,
-    )
-
-
-def redis_away() -> Unavailable:
-    return Unavailable(
-        _("A part of this site does not answer. Try again in a moment."),
-        code="redis_unavailable",
-        retry_after=AWAY_SECONDS,
-    )
-
-
-def storage_full() -> Unavailable:
-    return Unavailable(
-        _("This site has no room left to store anything. Its administrator has to make room; then try again."),
-        code="storage_full",
-        status=507,
-    )
-
-
-def files_away() -> Unavailable:
-    return Unavailable(
-        _("The file store of this site does not answer. Try again in a moment."),
-        code="storage_unavailable",
-        retry_after=AWAY_SECONDS,
-    )
-
-
-def restarting() -> Unavailable:
-    return Unavailable(
-        _("This site is being restarted. Try again in a moment."), code=RESTARTING, retry_after=AWAY_SECONDS
-    )
-
-
-def overloaded() -> Unavailable:
-    return Unavailable(
-        _("This site has too many open connections right now. Try again in a moment."),
-        code="overloaded",
-        retry_after=AWAY_SECONDS,
-    )
+database_away = _outage(_("The database of this site does not answer. Try again in a moment."), "database_unavailable")
+database_busy = _outage(
+    _("The database of this site is busy. Try again in a moment."), "database_busy", retry_after=BUSY_SECONDS
+)
+redis_away = _outage(_("A part of this site does not answer. Try again in a moment."), "redis_unavailable")
+storage_full = _outage(
+    _("This site has no room left to store anything. Its administrator has to make room; then try again."),
+    "storage_full",
+    retry_after=None,
+    status=507,
+)
+files_away = _outage(_("The file store of this site does not answer. Try again in a moment."), "storage_unavailable")
+restarting = _outage(_("This site is being restarted. Try again in a moment."), RESTARTING)
+overloaded = _outage(_("This site has too many open connections right now. Try again in a moment."), "overloaded")
 
 
 def _is_trouble(error: BaseException) -> bool:

@@ -9,20 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from providers.speech.clips import TYPES
 from webui.demo.answers import PIECE
 from webui.demo.requests import Refused, filled
 
 SOUNDS = Path(__file__).parent / "sounds"
 WAV_HEAD = 44  # bytes before the samples, which are what `pcm` means
 PIECE_BYTES = 2048
-TYPES = {
-    "mp3": "audio/mpeg",
-    "opus": "audio/ogg",
-    "aac": "audio/aac",
-    "flac": "audio/flac",
-    "wav": "audio/wav",
-    "pcm": "audio/pcm",
-}
 
 
 def speak(payload: dict[str, Any]) -> tuple[str, bytes] | Iterator[bytes]:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from providers import request_ids
+from providers.process import context
 from providers.request_ids import current
 from webui.monitoring.health import PROBES
 
@@ -79,21 +80,15 @@ class SiteMiddleware:
         request.id = request_id  # type: ignore[attr-defined]
         if self.is_async:
             return self._answer_later(request, request_id)
-        token = current.set(request_id)
-        try:
+        with context.assigned(current, request_id):
             answer = PROBES.get(request.path) or self.get_response
             return self._dress(request, answer(request), request_id)
-        finally:
-            current.reset(token)
 
     async def _answer_later(self, request: HttpRequest, request_id: str) -> HttpResponseBase:
-        token = current.set(request_id)
-        try:
+        with context.assigned(current, request_id):
             probe = PROBES.get(request.path)
             answer = await sync_to_async(probe)(request) if probe else await self.get_response(request)
             return self._dress(request, answer, request_id)
-        finally:
-            current.reset(token)
 
     @staticmethod
     def _dress(request: HttpRequest, response: HttpResponseBase, request_id: str) -> HttpResponseBase:
