@@ -1,17 +1,13 @@
-"""Pictures for engines: converted where needed, masks, data URLs. `chat.files.pictures` reads and writes formats."""
+"""Pictures for engines: converted where needed, masks, data URLs. `chat.files.pictures` has them decoded."""
 
 import re
-from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
-from chat.files.pictures import BROKEN, EXTENSIONS, Facts, encoded, measure, opened, sniff, thumbnail, unreadable
+from chat.files.pictures import EXTENSIONS, Facts, decoded, measure, sniff, thumbnail
 from imagegen import embedded
 from imagegen.picture_request import InputPicture
 from providers.errors import BadRequest, TooLarge
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 __all__ = [
     "EXTENSIONS",
@@ -22,12 +18,14 @@ __all__ = [
     "fitted",
     "from_data_url",
     "measure",
+    "pixels",
     "sniff",
     "thumbnail",
     "too_large",
     "white_where_it_changes",
 ]
 
+KEPT = ("image/png", "image/jpeg", "image/webp", "image/gif")  # what models take
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
 
 
@@ -35,32 +33,34 @@ def accept(content: bytes, *, name: str = "") -> InputPicture:
     """An uploaded picture, upright and in a format that models take.
 
     PNG, JPEG, WebP and GIF stay unchanged, unless a camera's rotation has to be applied; AVIF, HEIC, BMP and TIFF
-    become PNG. Raises BadRequest or TooLarge. The picture is decoded, so that a broken file fails here and not at the
-    provider.
+    become PNG. Raises BadRequest, TooLarge, Unavailable. The picture is decoded, so that a broken file fails here and
+    not at the provider.
     """
-    from PIL import ImageOps
-
-    with opened(content) as image:
-        kind = sniff(content)
-        try:
-            turned = image.getexif().get(0x0112, 1) not in (0, 1)
-            if not turned and kind in ("image/png", "image/jpeg", "image/webp", "image/gif"):
-                image.load()
-                return InputPicture(content, kind, *image.size, name)
-            upright = ImageOps.exif_transpose(image)
-            target = "image/jpeg" if kind == "image/jpeg" else "image/png"
-            return InputPicture(encoded(upright, target), target, *upright.size, name)
-        except BROKEN as error:
-            raise unreadable() from error
+    answer = decoded("accept", content, types=KEPT)
+    facts = answer.values
+    taken = content if facts.get("same") else answer.content
+    return InputPicture(taken, facts["type"], facts["width"], facts["height"], name)
 
 
 def fitted(picture: InputPicture, types: tuple[str, ...]) -> InputPicture:
-    """The picture in one of these content types: itself, or a PNG of it (the first frame of an animation)."""
+    """The picture in one of these content types: itself, or a PNG of it (the first frame of an animation).
+
+    Raises as `accept` does.
+    """
     if not types or picture.content_type in types:
         return picture
     target = "image/png" if "image/png" in types else types[0]
-    with opened(picture.content) as image:
-        return InputPicture(encoded(image, target), target, *image.size, picture.name)
+    answer = decoded("convert", picture.content, content_type=target)
+    return InputPicture(answer.content, target, answer.values["width"], answer.values["height"], picture.name)
+
+
+def pixels(content: bytes, *, side: int) -> tuple[tuple[int, int], bytes]:
+    """Size and pixels (RGB, three bytes each) of a picture, scaled down where a side is longer than `side`.
+
+    Raises as `accept` does.
+    """
+    answer = decoded("pixels", content, side=side)
+    return (answer.values["width"], answer.values["height"]), answer.content
 
 
 # --- masks ------------------------------------------------------------------------------------------------------------
@@ -69,51 +69,29 @@ def fitted(picture: InputPicture, types: tuple[str, ...]) -> InputPicture:
 
 def accept_mask(content: bytes, picture: InputPicture) -> InputPicture:
     """A mask for this picture, as PNG with alpha. Raises BadRequest (param `mask`) when it marks nothing or does not
-    fit.
+    fit, TooLarge, Unavailable.
     """
-    try:
-        with opened(content) as image:
-            if image.size != (picture.width, picture.height):
-                sizes = {"mask": f"{image.width}x{image.height}", "picture": f"{picture.width}x{picture.height}"}
-                raise BadRequest(
-                    _("The mask is %(mask)s, the picture %(picture)s: they must have the same size.") % sizes,
-                    param="mask",
-                )
-            alpha = _alpha(image)
-            if alpha is None or alpha.getextrema() == (255, 255):
-                raise BadRequest(
-                    _("The mask has no transparent part: transparent pixels are what changes."), param="mask"
-                )
-            if sniff(content) != "image/png" or image.mode not in ("RGBA", "LA"):
-                content = encoded(image.convert("RGBA"), "image/png")
-            return InputPicture(content, "image/png", *image.size, "mask.png")
-    except BROKEN as error:
-        raise BadRequest(_("This file is damaged, or it is not a picture."), param="mask") from error
+    answer = decoded("mask", content)
+    facts = answer.values
+    if (facts["width"], facts["height"]) != (picture.width, picture.height):
+        sizes = {"mask": f"{facts['width']}x{facts['height']}", "picture": f"{picture.width}x{picture.height}"}
+        raise BadRequest(
+            _("The mask is %(mask)s, the picture %(picture)s: they must have the same size.") % sizes, param="mask"
+        )
+    if not facts["marks"]:
+        raise BadRequest(_("The mask has no transparent part: transparent pixels are what changes."), param="mask")
+    taken = content if facts.get("same") else answer.content
+    return InputPicture(taken, "image/png", facts["width"], facts["height"], "mask.png")
 
 
 def white_where_it_changes(mask: InputPicture) -> bytes:
     """The mask as a greyscale PNG, white for pixels that change: its transparency inverted."""
-    from PIL import Image, ImageChops
-
-    with opened(mask.content) as image:
-        alpha = _alpha(image) or Image.new("L", image.size, 255)
-        return encoded(ImageChops.invert(alpha), "image/png")
+    return decoded("mask_white", mask.content).content
 
 
 def white_and_clear_where_it_changes(mask: InputPicture) -> bytes:
     """The mask as a PNG that marks pixels by transparency and by colour, for nodes that read one or the other."""
-    from PIL import Image, ImageChops
-
-    with opened(mask.content) as image:
-        alpha = _alpha(image) or Image.new("L", image.size, 255)
-        grey = ImageChops.invert(alpha)
-        return encoded(Image.merge("RGBA", (grey, grey, grey, alpha)), "image/png")
-
-
-def _alpha(image: "Image") -> "Image | None":
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        return image.convert("RGBA").getchannel("A")
-    return None
+    return decoded("mask_white_and_clear", mask.content).content
 
 
 # --- data URLs --------------------------------------------------------------------------------------------------------

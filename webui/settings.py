@@ -368,6 +368,11 @@ CHAT_TOOLS: list[str] = [
 CHAT_ANSWER_MAX_CHARACTERS = env.whole("CHAT_ANSWER_MAX_CHARACTERS", 2_000_000)  # of one answer with its reasoning
 FILE_MAX_BYTES = env.whole("FILE_MAX_BYTES", 50 * 1024 * 1024)  # of one file
 FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files together; 0 = no limit
+PICTURE_MAX_PIXELS = env.whole("PICTURE_MAX_PIXELS", 50_000_000)  # of one picture, width times height
+# Pictures and PDFs are decoded in processes of their own: how many at once, and what one file may take.
+DECODING_WORKERS = env.whole("DECODING_WORKERS", 2)
+DECODING_SECONDS = env.seconds("DECODING_SECONDS", 10.0) or 10.0
+DECODING_MEMORY_BYTES = env.whole("DECODING_MEMORY_BYTES", 512 * 1024 * 1024)
 TEMPORARY_FILE_HOURS = env.whole("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
 # What the empty page offers, and what it asks of administrators (see chat/pages/welcome.py).
 STARTERS = ["chat.pages.welcome.text_starters"]

@@ -2,11 +2,15 @@
 
 rows.py       the verbs: accept, attach, copy, delete, clean up
 stores.py     bytes into and out of the store, whichever it is
+derived.py    what is made from a file and stored beside it: text, thumbnails, the picture as models take it
 documents.py  the text of documents
+kinds.py      content types by the first bytes, names, what a browser may show
 pictures.py   type, size and scaling of pictures
 views.py      the routes
 """
 
+from chat.files.derived import document, picture_for_model, thumbnail
+from chat.files.kinds import sniff
 from chat.files.rows import (
     NO_CONTEXT,
     UNDO,
@@ -18,14 +22,10 @@ from chat.files.rows import (
     collect,
     collecting,
     copy_for,
-    document,
     file_json,
-    picture_for_model,
     remove,
-    sniff,
     temporary_context,
     temporary_end,
-    thumbnail,
     to_attach,
     upload_context,
     used_bytes,

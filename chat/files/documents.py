@@ -1,42 +1,22 @@
-"""The text of documents, for models: plain text of any encoding, and PDFs. Pure functions over bytes.
+"""The text of documents, for models: plain text of any encoding, and PDFs.
 
-Reading raises nothing for an unreadable file: `problem` says what is wrong. Blocking, and slow for long PDFs.
+Unicode is decoded here; everything else by a worker of `chat.decoding`. Reading raises nothing for an unreadable file:
+`problem` says what is wrong.
 """
 
-import codecs
-import io
-import struct
-import time
-import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import orjson
 
-if TYPE_CHECKING:
-    from pypdf import PageObject
+from chat.decoding import encodings, pool
+from chat.decoding.pool import Content
+from chat.decoding.refusals import TOO_LARGE, NotDecoded
 
 MAX_CHARACTERS = 2_000_000  # of one document: the largest budget there is
-PDF_SECONDS = 20.0  # after that, the pages read so far have to do
-PAGE_BYTES = 2_000_000  # of a page's instructions, about 5 s; the time grows with the square of their size
 TEXT_BYTES = 4 * MAX_CHARACTERS  # enough for so many characters in any encoding
-SAMPLE = 64 * 1024  # bytes that the encoding is guessed from
-PROTECTED, WORDLESS, UNREADABLE = "protected", "wordless", "unreadable"  # problems
+PDF = "application/pdf"
+PROTECTED, WORDLESS, UNREADABLE, TOO_LONG = "protected", "wordless", "unreadable", "too long"  # problems
 TEXT_TYPES = ("application/json", "image/svg+xml")  # besides text/…
-
-# The longer marks first: that of UTF-32 begins with that of UTF-16.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-# What pypdf raises for broken files, besides its own errors.
-_BROKEN = (
-    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
-    *(NotImplementedError, struct.error, zlib.error),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,32 +38,34 @@ def is_text(content_type: str) -> bool:
     return content_type.startswith("text/") or content_type in TEXT_TYPES
 
 
-def read(content: bytes, content_type: str) -> Document:
-    """The text of a stored file of this content type."""
-    if content_type == "application/pdf":
+def read(content: Content, content_type: str) -> Document:
+    """The text of a stored file of this content type. Raises Unavailable, and what `content` raises."""
+    if content_type == PDF:
         return _pdf(content)
     if not is_text(content_type):
         return Document("", UNREADABLE)
-    text = decoded(content[:TEXT_BYTES])[:MAX_CHARACTERS]
+    whole = content if isinstance(content, bytes) else content()
+    text = decoded(whole[:TEXT_BYTES])[:MAX_CHARACTERS]
     return Document(text) if text.strip() else Document("", WORDLESS)
 
 
 def decoded(content: bytes) -> str:
-    """The text: Unicode by its byte order mark, UTF-8, else the encoding that fits best. Lines end with a line feed."""
+    """The text: Unicode where it is that, else in the encoding that fits best. Lines end with a line feed.
+
+    Raises Unavailable.
+    """
     text = _unicode(content)
     if text is None:
-        text = content.decode(_encoding(content), errors="replace")
+        text = _guessed(content)
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 
-def marked_encoding(content: bytes) -> str:
-    """The Unicode encoding that a byte order mark names; empty without one."""
-    return next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "")
-
-
 def _unicode(content: bytes) -> str | None:
-    if encoding := marked_encoding(content):
+    encoding = encodings.of_unicode(content[: encodings.SAMPLE])
+    if encoding and encoding != "utf-8":
         return content.decode(encoding, errors="replace").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+    if encodings.marked(content):
+        return content.decode("utf-8-sig", errors="replace")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
@@ -91,41 +73,19 @@ def _unicode(content: bytes) -> str | None:
         return content[: error.start].decode() if error.start > len(content) - 4 else None
 
 
-def _encoding(content: bytes) -> str:
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(content[:SAMPLE]).best()
-    return best.encoding if best is not None else "cp1252"
-
-
-def _pdf(content: bytes) -> Document:
-    from pypdf import PdfReader
-    from pypdf.errors import FileNotDecryptedError, PyPdfError
-
+def _guessed(content: bytes) -> str:
     try:
-        reader = PdfReader(io.BytesIO(content))
-        if reader.is_encrypted and not reader.decrypt(""):
-            return Document("", PROTECTED)
-        text = _joined(list(reader.pages))
-    except FileNotDecryptedError:
-        return Document("", PROTECTED)
-    except (PyPdfError, *_BROKEN):
-        return Document("", UNREADABLE)
+        return pool.run("text", content).content.decode()
+    except NotDecoded:
+        return content.decode("cp1252", errors="replace")
+
+
+def _pdf(content: Content) -> Document:
+    try:
+        answer = pool.run("pdf", content, characters=MAX_CHARACTERS)
+    except NotDecoded as refused:
+        return Document("", TOO_LONG if refused.code == TOO_LARGE else UNREADABLE)
+    if problem := answer.values.get("problem"):
+        return Document("", problem)
+    text = answer.content.decode(errors="replace")
     return Document(text) if text else Document("", WORDLESS)
-
-
-def _joined(pages: "list[PageObject]") -> str:
-    """The texts of the pages under their numbers, up to MAX_CHARACTERS and PDF_SECONDS."""
-    texts: list[str] = []
-    size, end = 0, time.monotonic() + PDF_SECONDS
-    for number, page in enumerate(pages, 1):
-        drawn = page.get_contents()
-        if drawn is not None and len(drawn.get_data()) > PAGE_BYTES:
-            texts.append(f"[Page {number} is a drawing too large to be read.]")
-        elif text := page.extract_text().replace("\0", "").strip():
-            texts.append(f"[Page {number}]\n{text}" if len(pages) > 1 else text)
-            size += len(text)
-        if number < len(pages) and (size > MAX_CHARACTERS or time.monotonic() > end):
-            texts.append(f"[The pages from {number + 1} to {len(pages)} were not read.]")
-            break
-    return "\n\n".join(texts)

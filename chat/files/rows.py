@@ -6,15 +6,11 @@ deleted with the last of them, after the commit.
 """
 
 import hashlib
-import mimetypes
-import re
 import secrets
-import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import PurePath
 from typing import Any
 
 from django.conf import settings
@@ -27,44 +23,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from chat.access import Person
-from chat.files import documents, pictures, stores
+from chat.files import derived, kinds, pictures, stores
 from chat.models import Chat, File, Message
-from providers import runtime
-from providers.errors import BadRequest, NotFound, TooLarge, Unavailable
-from providers.process import waiting
+from providers.errors import BadRequest, NotFound, TooLarge
 
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
 UNDO = timedelta(hours=1)  # how long a deletion can be undone
-THUMBNAIL_WIDTHS = (128, 256, 512, 1024)
-# What is derived from a file once and stored beside it: its text, the picture as models take it, thumbnails.
-DERIVED = ("text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
-_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
-_DERIVED = re.compile(r"\.(text|model|w\d+\.webp)$")
 BATCH = 500  # rows read at once: the connection is given back while their bytes go
 STRAY_AGE = timedelta(hours=1)  # a running transaction may still write the row of stored bytes that are younger
 FOREIGN = ("speech/",)  # prefixes under which other apps store bytes, with rows of their own
-HEAD = 4096  # bytes that tell the content type
 
 collecting = Signal()  # `now`: other apps remove their own rows that have expired
-
-# Types that a browser may show; every other type is served as a download.
-INLINE = {
-    "image/png",
-    "image/jpeg",
-    "image/webp",
-    "image/gif",
-    "image/avif",
-    "image/bmp",
-    "audio/mpeg",
-    "audio/wav",
-    "audio/ogg",
-    "audio/flac",
-    "text/plain",
-}
-TEXT_NAMES = {".csv": "text/csv", ".md": "text/markdown", ".json": "application/json"}
-# Extensions that are served as a download although the content is plain text: a browser might run it.
-RUNNABLE = {".htm", ".html", ".js", ".mjs", ".svg", ".xht", ".xhtml", ".xml"}
-EXTENSIONS = {"text/plain": ".txt", "text/markdown": ".md", "image/jpeg": ".jpg", "application/octet-stream": ".bin"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +50,6 @@ class FileContext:
 NO_CONTEXT = FileContext()
 
 
-def sniff(head: bytes, name: str = "") -> str:
-    """The content type by the first bytes. A name only chooses among kinds of plain text."""
-    if picture := pictures.sniff(head):
-        return picture
-    if head.startswith(b"%PDF-"):
-        return "application/pdf"
-    if head.startswith((b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")):
-        return "audio/mpeg"
-    if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
-        return "audio/wav"
-    if head.startswith(b"OggS"):
-        return "audio/ogg"
-    if head.startswith(b"fLaC"):
-        return "audio/flac"
-    if head.startswith(b"PK\x03\x04"):
-        return "application/zip"
-    if documents.marked_encoding(head) or (b"\0" not in head and (_is_utf8(head) or not _has_controls(head))):
-        return TEXT_NAMES.get(PurePath(name).suffix.lower(), "text/plain")
-    return "application/octet-stream"
-
-
 def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", context: FileContext = NO_CONTEXT) -> File:
     """Store a file of this person's and return its row. Raises BadRequest (empty), TooLarge (file or quota)."""
     file: DjangoFile = ContentFile(content) if isinstance(content, bytes) else content
@@ -115,13 +63,13 @@ def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", contex
     for piece in file.chunks(stores.PIECE):
         digest.update(piece)
     file.seek(0)
-    head = file.read(HEAD)
+    head = file.read(kinds.HEAD)
     file.seek(0)
-    content_type = sniff(head, name)
+    content_type = kinds.sniff(head, name)
     width, height = _measured(file, content_type)
     row = File(
         owner_id=owner.pk,
-        name=_display_name(name, content_type),
+        name=kinds.display_name(name, content_type),
         content_type=content_type,
         size=size,
         sha256=digest.hexdigest(),
@@ -136,6 +84,22 @@ def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", contex
     return _save(row, file)
 
 
+def _measured(file: DjangoFile, content_type: str) -> tuple[int | None, int | None]:
+    if not content_type.startswith("image/") or content_type == "image/svg+xml":
+        return None, None
+
+    def whole() -> bytes:
+        file.seek(0)
+        content: bytes = file.read()
+        return content
+
+    try:
+        facts = pictures.measure(whole, file.read(pictures.HEAD))
+    finally:
+        file.seek(0)
+    return facts.width, facts.height
+
+
 def _save(row: File, file: DjangoFile) -> File:
     with transaction.atomic():
         # Locked, so that the last row with these bytes is not deleted, and the bytes with it, before ours is saved.
@@ -145,7 +109,7 @@ def _save(row: File, file: DjangoFile) -> File:
             row.save()
             return row
     _make_room(row)
-    name = f"{row.sha256[:2]}/{row.sha256}-{secrets.token_hex(4)}{_extension(row.content_type)}"
+    name = f"{row.sha256[:2]}/{row.sha256}-{secrets.token_hex(4)}{kinds.extension(row.content_type)}"
     row.storage_name = stores.write(name, file)
     try:
         row.save()
@@ -251,65 +215,8 @@ def delete_unused_bytes(storage_name: str) -> None:
     """After the commit that deleted a row: delete the bytes, and what was derived from them, unless a row is left."""
     if not File.everything.filter(storage_name=storage_name).exists():
         stores.delete(storage_name)
-        for suffix in DERIVED:
-            stores.delete(f"{storage_name}.{suffix}")
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-def thumbnail(row: File, width: int) -> tuple[bytes, int]:
-    """A WebP of the picture, and its width: the smallest of THUMBNAIL_WIDTHS that is not below `width`.
-
-    Made once and stored beside the picture. Raises NotFound for what is no picture or cannot be scaled (SVG).
-    """
-    width = next((step for step in THUMBNAIL_WIDTHS if step >= width), THUMBNAIL_WIDTHS[-1])
-
-    def small(content: bytes) -> bytes:
-        if not row.is_picture or row.content_type == "image/svg+xml":
-            raise NotFound(_("There is no thumbnail of this file."))
-        return pictures.thumbnail(content, width)
-
-    return _derived(row, f"w{width}.webp", small), width
-
-
-def document(row: File) -> documents.Document:
-    """The file's text, or the problem with it. Slow the first time. Raises FileNotFoundError."""
-    if not documents.is_text(row.content_type) and row.content_type != "application/pdf":
-        return documents.Document("", documents.UNREADABLE)
-    if row.content_type != "application/pdf":
-        beginning = b"".join(stores.read_range(row.storage_name, 0, documents.TEXT_BYTES))
-        return documents.read(beginning, row.content_type)
-    packed = _derived(row, "text", lambda content: documents.read(content, row.content_type).packed())
-    return documents.Document.unpacked(packed)
-
-
-def picture_for_model(row: File) -> bytes:
-    """The picture as models take it. Raises BadRequest (unreadable), TooLarge, FileNotFoundError."""
-    return _derived(row, "model", pictures.for_model)
-
-
-class Deriving:
-    """Long documents and large pictures are read a few at a time: each takes memory and a core."""
-
-    def __init__(self) -> None:
-        self.places = threading.BoundedSemaphore(2)
-
-
-def _derived(row: File, suffix: str, make: Callable[[bytes], bytes]) -> bytes:
-    """What `make` derives from a file: made the first time, then read from beside it unless it is the file itself."""
-    name = f"{row.storage_name}.{suffix}"
-    try:
-        if stored := stores.read(name):
-            return stored
-    except (FileNotFoundError, Unavailable):
-        pass  # without a copy the file itself is read
-    content = stores.read(row.storage_name)
-    with waiting.in_turn(runtime.state(Deriving).places):
-        made = make(content)
-    if made is not content:
-        stores.write_copy(name, made)
-    return made
+        for name in derived.names(storage_name):
+            stores.delete(name)
 
 
 def file_json(row: File) -> dict[str, Any]:
@@ -327,11 +234,6 @@ def file_json(row: File) -> dict[str, Any]:
         "created": row.created.isoformat(),
         "expires_at": row.expires_at.isoformat() if row.expires_at else None,
     }
-
-
-def is_shown(row: File) -> bool:
-    """Whether a browser may show it; other files are served as a download."""
-    return row.content_type in INLINE and PurePath(row.name).suffix.lower() not in RUNNABLE
 
 
 # --- collecting -------------------------------------------------------------------------------------------------------
@@ -362,7 +264,7 @@ def collect(*, now: datetime | None = None, dry_run: bool = False) -> Cleanup:
     stored: set[str] = set()
     for name, changed in stores.stored():
         stored.add(name)
-        original = _DERIVED.sub("", name)
+        original = derived.original(name)
         if name in ids or original in ids or name.startswith(FOREIGN):
             continue
         if now - changed > STRAY_AGE:
@@ -371,44 +273,3 @@ def collect(*, now: datetime | None = None, dry_run: bool = False) -> Cleanup:
                 stores.delete(name)
     result.missing = tuple(str(ids[name]) for name in ids if name not in stored)
     return result
-
-
-# --- type, size and name ----------------------------------------------------------------------------------------------
-
-
-def _is_utf8(head: bytes) -> bool:
-    try:
-        head.decode()
-    except UnicodeDecodeError as error:
-        return error.start > len(head) - 4  # a character cut by the end of the head
-    return True
-
-
-def _has_controls(head: bytes) -> bool:
-    """Whether there are control bytes, which no text has in any encoding of eight bits."""
-    return bool(_CONTROLS.search(head))
-
-
-def _measured(file: DjangoFile, content_type: str) -> tuple[int | None, int | None]:
-    if not content_type.startswith("image/") or content_type == "image/svg+xml":
-        return None, None
-    facts = pictures.measure(file.read())
-    file.seek(0)
-    return facts.width, facts.height
-
-
-def _extension(content_type: str) -> str:
-    return EXTENSIONS.get(content_type) or mimetypes.guess_extension(content_type) or ".bin"
-
-
-def _display_name(name: str, content_type: str) -> str:
-    """The file's own name without unsafe characters, with an extension that fits its content."""
-    stem = PurePath(name.replace("\\", "/")).name
-    stem = "".join(letter for letter in stem if letter.isprintable() and letter not in '/\\<>:"|?*').strip(". ")
-    path = PurePath(stem or "file")
-    extension = _extension(content_type)
-    guessed = mimetypes.guess_type(path.name)[0]
-    if content_type.startswith("text/") and guessed and not guessed.startswith(("image/", "audio/", "video/")):
-        return path.name[-150:]
-    fits = guessed == content_type or path.suffix.lower() == extension
-    return (path.name if fits else f"{path.stem}{extension}")[-150:]

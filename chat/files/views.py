@@ -19,8 +19,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chat import access
+from chat.files import derived, kinds, stores
 from chat.files import rows as files
-from chat.files import stores
 from chat.models import File
 from providers.authentication import caller_of
 from providers.errors import BadRequest
@@ -182,7 +182,7 @@ def content_response(request: Request, row: File) -> HttpResponseBase:
     width = request.query_params.get("w", "")
     etag = f'"{row.sha256}"'
     if width.isdecimal() and row.is_picture and row.content_type != "image/svg+xml":
-        small, small_width = files.thumbnail(row, int(width[:6]))
+        small, small_width = derived.thumbnail(row, int(width[:6]))
         etag = f'"{row.sha256}-w{small_width}"'
         return _guarded(_not_modified(request, etag) or HttpResponse(small, content_type="image/webp"), row, etag)
     if not_modified := _not_modified(request, etag):
@@ -204,7 +204,7 @@ def content_response(request: Request, row: File) -> HttpResponseBase:
 
 
 def _guarded(response: HttpResponseBase, row: File, etag: str, *, download: bool = False) -> HttpResponseBase:
-    attachment = download or not files.is_shown(row)
+    attachment = download or not kinds.is_shown(row.content_type, row.name)
     response["ETag"] = etag
     response["Cache-Control"] = CACHING
     response["Accept-Ranges"] = "bytes"

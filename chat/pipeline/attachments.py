@@ -261,9 +261,11 @@ class Packing:
         if entry.get("id"):
             return files.picture_for_model(self._row(entry))
         try:
-            return pictures.for_model(pybase64.b64decode(url.partition(",")[2]))
+            content = pybase64.b64decode(url.partition(",")[2])
         except ValueError as error:
             raise pictures.unreadable() from error
+        fitted = pictures.for_model(content)
+        return content if fitted is None else fitted
 
     # --- both ---
 
@@ -304,6 +306,7 @@ _FOR_MODEL = {
     documents.PROTECTED: "This PDF is protected by a password, so you do not get its text.",
     documents.WORDLESS: "There is no text in this file. A PDF without text is usually a scan.",
     documents.UNREADABLE: "This kind of file cannot be read, or it is damaged.",
+    documents.TOO_LONG: "This PDF is too large to be read, so you do not get its text.",
     "deleted": "This file was deleted.",
     "no room": "Left out: newer documents take all the room.",
 }
@@ -313,6 +316,9 @@ _FOR_PERSON = {
     ),
     documents.WORDLESS: lambda: _("“%(name)s” contains no text. If it is a scan, attach its pages as pictures."),
     documents.UNREADABLE: lambda: _("“%(name)s” cannot be read as text. The model only gets its name."),
+    documents.TOO_LONG: lambda: _(
+        "“%(name)s” is too large to be read, so the model does not get its text. Attach the pages that matter."
+    ),
 }
 
 

@@ -3,7 +3,6 @@
 The prompt decides the colours and is written on the picture, with a label that says that this is a demo.
 """
 
-import io
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 DEFAULT_SIZE = (768, 768)
+LARGEST_SIDE = 2048  # of an input picture, to which larger ones are reduced
 STEPS = 8
 STEP_SECONDS = 0.1  # long enough to be seen
 
@@ -93,7 +93,7 @@ def _painted(request: PictureRequest, seed: int) -> "Image":
         return scenery.landscape(scene, _size(request) or DEFAULT_SIZE)
     source = _decoded(request.images[0].content)
     mask = _decoded(pictures.white_where_it_changes(request.mask)) if request.mask else None
-    size = _size(request) or _bounded(source.size)
+    size = _size(request) or (max(16, source.width), max(16, source.height))
     source = source.resize(size)
     if mask:
         changed = scenery.filled(scene, source.convert("RGB"), mask.convert("L").resize(size))
@@ -106,13 +106,8 @@ def _size(request: PictureRequest) -> tuple[int, int] | None:
     return (request.width, request.height) if request.width and request.height else None
 
 
-def _bounded(size: tuple[int, int]) -> tuple[int, int]:
-    """An input picture's size, reduced to the largest that is drawn."""
-    scale = min(1.0, 2048 / max(size))
-    return max(16, int(size[0] * scale)), max(16, int(size[1] * scale))
-
-
 def _decoded(content: bytes) -> "Image":
     from PIL import Image
 
-    return Image.open(io.BytesIO(content)).convert("RGBA").convert("RGB")
+    size, pixels = pictures.pixels(content, side=LARGEST_SIDE)
+    return Image.frombytes("RGB", size, pixels)

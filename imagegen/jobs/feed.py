@@ -15,7 +15,10 @@ from imagegen.models import ImageJob
 from providers.errors import GatewayError
 
 PROGRESS_SECONDS = 0.25  # between reports of progress; the end is always reported
-PREVIEW_WIDTH = 256  # pixels of the preview in an event
+PREVIEW_WIDTH = 320  # pixels of the preview in an event
+PREVIEW_BYTES = 32 * 1024  # one that is no larger is sent as it came
+PREVIEW_PATIENCE = 0.5  # seconds: drawing goes on without a preview
+SHOWN_TYPES = ("image/jpeg", "image/png", "image/webp")
 
 # A listener is called with ("progress", numbers and the URL of a small preview), ("preview", {"content": bytes}) as the
 # engine sent it, ("notice", {"text"}) or ("end", the job as the API shows it).
@@ -119,8 +122,11 @@ def progress_facts(progress: Progress) -> dict[str, Any]:
 
 def preview_url(progress: Progress) -> str:
     """A small preview as a data URL; empty when the preview cannot be read, which does not end the job."""
+    content = progress.preview or b""
     try:
-        small = pictures.thumbnail(progress.preview or b"", PREVIEW_WIDTH)
+        kind = pictures.sniff(content)
+        if len(content) > PREVIEW_BYTES or kind not in SHOWN_TYPES or pictures.measure(content).width > PREVIEW_WIDTH:
+            kind, content = "image/webp", pictures.thumbnail(content, PREVIEW_WIDTH, patience=PREVIEW_PATIENCE)
     except GatewayError:
         return ""
-    return f"data:image/webp;base64,{base64.b64encode(small).decode()}"
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

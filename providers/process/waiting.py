@@ -112,11 +112,15 @@ def for_thread(thread: threading.Thread, seconds: float | None = None) -> None:
 
 
 @contextmanager
-def in_turn(places: threading.Semaphore) -> Iterator[None]:
-    """Within the block one of a few places is taken."""
+def in_turn(places: threading.Semaphore, seconds: float) -> Iterator[None]:
+    """Within the block one of a few places is taken. Raises TimeoutError where none became free within this time."""
     give_back()
-    with places:
+    if not places.acquire(timeout=seconds):
+        raise TimeoutError
+    try:
         yield
+    finally:
+        places.release()
 
 
 def on_loop(work: Callable[P, Awaitable[T]]) -> Callable[P, T]:

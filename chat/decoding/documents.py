@@ -1,0 +1,121 @@
+"""A worker's tasks for documents: the text of PDFs, and of text in old encodings. Each returns values and bytes.
+
+What a PDF may cost is bounded by pypdf's own limits, by pages and by characters drawn; where a bound or the time is
+reached, the pages read so far have to do.
+"""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+from chat.decoding.refusals import TOO_LARGE, UNREADABLE, NotDecoded, OutOfTime
+
+MAX_PAGES = 2_000
+GLYPHS = 300_000  # characters that a page may draw; a full one has some 6,000
+DRAWN = 200_000  # instructions of one page, those of what it repeats too
+LIMITS: dict[str, Any] = {  # https://pypdf.readthedocs.io/en/stable/user/configuration.html
+    "zlib_maximum_output_length": 20_000_000,
+    "lzw_maximum_output_length": 20_000_000,
+    "run_length_maximum_output_length": 20_000_000,
+    "array_based_stream_maximum_output_length": 20_000_000,
+    "stream_decoding_work_maximum_length": 40_000_000,
+    "stream_parsing_work_maximum_count": 400_000,
+    "page_tree_maximum_entries": 20_000,
+    "xform_maximum_invocations_per_extraction": 500,
+}
+SAMPLE = 64 * 1024  # bytes that the encoding is guessed from
+# What pypdf raises for broken files, besides its own errors.
+BROKEN = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
+    *(NotImplementedError, struct.error, zlib.error),
+)
+PROTECTED = "protected"
+
+
+class Enough(BaseException):
+    """A page draws more than is read of it. No Exception: pypdf catches those."""
+
+
+class Drawn:
+    """What one page has drawn so far."""
+
+    def __init__(self) -> None:
+        self.instructions = self.glyphs = 0
+
+    def __call__(self, _operator: Any, operands: Any, _cm: Any, _tm: Any) -> None:
+        """pypdf calls it before each instruction."""
+        self.instructions += 1
+        for operand in operands if isinstance(operands, list) else ():
+            self.glyphs += sum(map(_letters, operand)) if isinstance(operand, list) else _letters(operand)
+        if self.glyphs > GLYPHS or self.instructions > DRAWN:
+            raise Enough
+
+
+def text(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Text that is no Unicode, in the encoding that fits best."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(content[:SAMPLE].replace(b"\0", b"")).best()
+    encoding = best.encoding if best is not None else "cp1252"
+    return {}, content.decode(encoding, errors="replace").encode()
+
+
+def pdf(content: bytes, *, characters: int) -> tuple[dict[str, Any], bytes]:
+    """The texts of the pages under their numbers, about so many characters; `problem` says why there are none."""
+    from pypdf import PdfReader, apply_configuration
+    from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError
+
+    with apply_configuration(**LIMITS):
+        try:
+            reader = PdfReader(io.BytesIO(content))
+            if reader.is_encrypted and not reader.decrypt(""):
+                return {"problem": PROTECTED}, b""
+            return {}, _joined(reader, characters).encode()
+        except FileNotDecryptedError:
+            return {"problem": PROTECTED}, b""
+        except LimitReachedError as error:
+            raise NotDecoded(TOO_LARGE) from error
+        except (PyPdfError, *BROKEN) as error:
+            raise NotDecoded(UNREADABLE) from error
+
+
+def _joined(reader: Any, characters: int) -> str:
+    count, size = len(reader.pages), 0
+    texts: list[str] = []
+    for number in range(1, min(count, MAX_PAGES) + 1):
+        try:
+            words = _words(reader.pages[number - 1])
+        except Enough:
+            texts.append(f"[Page {number} is a drawing too large to be read.]")
+            continue
+        except OutOfTime:
+            if not texts:
+                raise
+            texts.append(_rest(number, count))
+            break
+        if words:
+            texts.append(f"[Page {number}]\n{words}" if count > 1 else words)
+            size += len(words)
+        if number < count and (size > characters or number == MAX_PAGES):
+            texts.append(_rest(number + 1, count))
+            break
+    return "\n\n".join(texts)
+
+
+def _words(page: Any) -> str:
+    from pypdf.errors import LimitReachedError
+
+    try:
+        words: str = page.extract_text(visitor_operand_before=Drawn())
+    except LimitReachedError as error:
+        raise Enough from error
+    return words.encode(errors="ignore").decode().replace("\0", "").strip()
+
+
+def _rest(first: int, count: int) -> str:
+    return f"[The pages from {first} to {count} were not read.]"
+
+
+def _letters(operand: Any) -> int:
+    return len(operand) if isinstance(operand, str | bytes) else 0

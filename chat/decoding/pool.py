@@ -1,0 +1,197 @@
+"""The workers of this process: at most a few, started by the first task, ended when nobody needed them for a while.
+
+Each task has a budget of processor time and of memory. A worker that exceeds it is killed, and the next task gets
+another one. Whoever finds all of them busy waits for a while, without a database connection.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from chat.decoding import frames
+from chat.decoding.refusals import FAULT, TOO_LARGE, UNREADABLE, NotDecoded
+from providers import runtime
+from providers.errors import Unavailable
+from providers.process import outages, waiting
+
+PATIENCE = 30.0  # seconds that a task waits for its turn, unless the caller has less
+RETRY_SECONDS = 5.0
+IDLE_SECONDS = 60.0
+WALL = 4.0  # a task's time on the clock, as a multiple of its processor time: the machine may be busy
+ANSWER_BYTES = 64 * 2**20  # of one answer, at most
+DAMAGES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})  # a decoder that breaks down
+
+Content = bytes | Callable[[], bytes]  # a function is called once it is this task's turn
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    values: dict[str, Any]
+    content: bytes
+
+
+class Decoder:
+    """One process. It is killed at its deadline, whether it works or is idle."""
+
+    def __init__(self) -> None:
+        self.deadline = time.monotonic() + IDLE_SECONDS
+        self.is_late = False
+        limits = (str(settings.DECODING_SECONDS), str(settings.DECODING_MEMORY_BYTES))
+        self.process = subprocess.Popen(  # noqa: S603 (nothing of it is from outside)
+            [sys.executable, "-B", "-m", "chat.decoding.worker", *limits],
+            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "LANG": "C.UTF-8"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is for the server alone
+        )
+
+    def ask(self, request: dict[str, Any], contents: list[bytes]) -> tuple[dict[str, Any], list[bytes]]:
+        """Raises frames.Broken when the process has ended."""
+        frames.write(cast(BinaryIO, self.process.stdin), request, *contents)
+        return frames.read(cast(BinaryIO, self.process.stdout))
+
+    def end(self) -> int:
+        """Kill the process; returns how it ended."""
+        self.process.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with suppress(OSError):  # what could not be written any more
+                cast(BinaryIO, pipe).close()
+        return self.process.wait()
+
+
+class Decoders:
+    """The workers, and the thread that ends those whose time is over."""
+
+    def __init__(self) -> None:
+        self.places = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS))
+        self.changed = threading.Condition()
+        self.workers: set[Decoder] = set()
+        self.idle: list[Decoder] = []
+        self.watcher: threading.Thread | None = None
+        self.is_closed = False
+
+    def run(self, request: dict[str, Any], contents: tuple[Content, ...], patience: float) -> Answer:
+        with ExitStack() as turn:
+            try:
+                turn.enter_context(waiting.in_turn(self.places, patience))
+            except TimeoutError:
+                raise busy() from None
+            return self._run(request, [content if isinstance(content, bytes) else content() for content in contents])
+
+    def _run(self, request: dict[str, Any], contents: list[bytes]) -> Answer:
+        worker, is_new = self._take()
+        try:
+            values, answers = worker.ask(request, contents)
+        except frames.Broken as broken:
+            ended = self._end(worker)
+            if self.is_closed:
+                raise outages.restarting() from broken
+            if not is_new and not worker.is_late and ended == -signal.SIGKILL:
+                return self._run(request, contents)  # somebody ended it while it was idle
+            logger.warning("A worker ended with %s while it did “%s”", ended, request["task"])
+            raise NotDecoded(UNREADABLE if -ended in DAMAGES else TOO_LARGE) from broken
+        except BaseException:
+            self._end(worker)
+            raise
+        error = str(values.get("error") or "")
+        if error in (TOO_LARGE, FAULT):
+            self._end(worker)
+        else:
+            self._give_back(worker)
+        if error == FAULT:
+            logger.error("“%s” failed in a worker:\n%s", request["task"], values.get("trace"))
+        if error:
+            raise NotDecoded(UNREADABLE if error == FAULT else error)
+        return Answer(values.get("values") or {}, answers[0] if answers else b"")
+
+    def _take(self) -> tuple[Decoder, bool]:
+        """A worker with a deadline for one task, and whether it was just started."""
+        with self.changed:
+            worker = self.idle.pop() if self.idle else None
+            is_new = worker is None or worker.process.poll() is not None
+            if worker is not None and is_new:
+                self.workers.discard(worker)
+                worker.end()
+            if worker is None or is_new:
+                worker = Decoder()
+                self.workers.add(worker)
+            worker.deadline = time.monotonic() + settings.DECODING_SECONDS * WALL
+            if self.watcher is None:
+                self.watcher = threading.Thread(target=self._watch, name="decoding", daemon=True)
+                self.watcher.start()
+            self.changed.notify()
+            return worker, is_new
+
+    def _give_back(self, worker: Decoder) -> None:
+        with self.changed:
+            if not self.is_closed:
+                worker.deadline = time.monotonic() + IDLE_SECONDS
+                self.idle.append(worker)
+                self.changed.notify()
+                return
+        self._end(worker)
+
+    def _end(self, worker: Decoder) -> int:
+        with self.changed:
+            self.workers.discard(worker)
+        return worker.end()
+
+    def _watch(self) -> None:
+        """End workers at their deadline, until there is none left."""
+        with self.changed:
+            while self.workers and not self.is_closed:
+                now = time.monotonic()
+                for worker in [worker for worker in self.workers if worker.deadline <= now]:
+                    worker.is_late = True
+                    if worker in self.idle:
+                        self.idle.remove(worker)
+                        self.workers.discard(worker)
+                        worker.end()
+                    else:  # whoever waits for it reads the end of its pipe
+                        worker.process.kill()
+                        worker.deadline = now + IDLE_SECONDS
+                if self.workers:
+                    self.changed.wait(max(0.0, min(worker.deadline for worker in self.workers) - now))
+            self.watcher = None
+
+    def close(self) -> None:
+        with self.changed:
+            self.is_closed = True
+            for worker in self.workers:
+                worker.process.kill()
+            for worker in self.idle:
+                worker.end()
+            self.idle.clear()
+            watcher = self.watcher
+            self.changed.notify()
+        if watcher is not None:
+            watcher.join()
+
+
+def run(task: str, *contents: Content, patience: float = PATIENCE, **options: Any) -> Answer:
+    """What a task makes of contents. Blocking: for threads.
+
+    Raises NotDecoded with the reason, Unavailable when no worker becomes free in time, and what a content's function
+    raises.
+    """
+    request = {"task": task, "options": options, "most": ANSWER_BYTES}
+    return runtime.state(Decoders).run(request, contents, patience)
+
+
+def busy() -> Unavailable:
+    message = _("Many pictures and documents are being read right now. Try again in a moment.")
+    return Unavailable(message, code="decoding_busy", retry_after=RETRY_SECONDS)

@@ -1,0 +1,19 @@
+"""Why a task could not be done, as a worker tells it. Imports nothing: workers read it too."""
+
+UNREADABLE = "unreadable"  # damaged, or not what it says it is
+TOO_LARGE = "too_large"  # it needs more time or memory than one file may take
+TOO_MANY_PIXELS = "too_many_pixels"
+FAULT = "fault"  # a mistake of ours
+NO_HEIF = "no_heif"  # the plugin for HEIC is not installed
+
+
+class NotDecoded(Exception):
+    """`code` is one of the above."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class OutOfTime(BaseException):
+    """A task has used the soft part of its time. No Exception: libraries catch those."""

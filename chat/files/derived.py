@@ -1,0 +1,111 @@
+"""What is made from a file once and stored beside it: its text, the picture as models take it, thumbnails."""
+
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from copy import copy
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from chat.decoding.pool import Content
+from chat.files import documents, pictures, stores
+from chat.models import File
+from providers import runtime
+from providers.errors import NotFound, TooLarge, Unavailable
+
+THUMBNAIL_WIDTHS = (128, 256, 512, 1024)
+SUFFIXES = ("text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
+_SUFFIX = re.compile(r"\.(text|model|w\d+\.webp)$")
+REMEMBERED, REMEMBERED_SECONDS = 1000, 600.0
+
+
+def names(storage_name: str) -> list[str]:
+    """The names of everything that may be stored beside a file."""
+    return [f"{storage_name}.{suffix}" for suffix in SUFFIXES]
+
+
+def original(name: str) -> str:
+    """The file's name, from that of what was made from it."""
+    return _SUFFIX.sub("", name)
+
+
+def thumbnail(row: File, width: int) -> tuple[bytes, int]:
+    """A WebP of the picture, and its width: the smallest of THUMBNAIL_WIDTHS that is not below `width`.
+
+    Raises NotFound for what is no picture or cannot be scaled (SVG), BadRequest (unreadable), TooLarge, Unavailable,
+    FileNotFoundError.
+    """
+    width = next((step for step in THUMBNAIL_WIDTHS if step >= width), THUMBNAIL_WIDTHS[-1])
+    if not row.is_picture or row.content_type == "image/svg+xml":
+        raise NotFound(_("There is no thumbnail of this file."))
+    return _derived(row, f"w{width}.webp", lambda content: pictures.thumbnail(content, width)), width
+
+
+def document(row: File) -> documents.Document:
+    """The file's text, or the problem with it. Slow the first time. Raises Unavailable, FileNotFoundError."""
+    if not documents.is_text(row.content_type) and row.content_type != documents.PDF:
+        return documents.Document("", documents.UNREADABLE)
+    if row.content_type != documents.PDF:
+        beginning = b"".join(stores.read_range(row.storage_name, 0, documents.TEXT_BYTES))
+        return documents.read(beginning, row.content_type)
+
+    def packed(content: Content) -> bytes:
+        read = documents.read(content, row.content_type)
+        if read.problem == documents.TOO_LONG:  # not stored: another day the limits may be wider
+            raise TooLarge(gettext_lazy("This document is too large to be read."), code="document_too_large")
+        return read.packed()
+
+    try:
+        return documents.Document.unpacked(_derived(row, "text", packed))
+    except TooLarge:
+        return documents.Document("", documents.TOO_LONG)
+
+
+def picture_for_model(row: File) -> bytes:
+    """The picture as models take it. Raises BadRequest (unreadable), TooLarge, Unavailable, FileNotFoundError."""
+    return _derived(row, "model", pictures.for_model)
+
+
+class Refusals:
+    """What took more than one file may take, with the error: nobody has it tried again and again."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.of = OrderedDict[str, tuple[float, TooLarge]]()
+
+    def check(self, name: str) -> None:
+        """Raises the error that it ended with a while ago."""
+        with self.lock:
+            since, error = self.of.get(name, (float("-inf"), None))
+            if error is not None and time.monotonic() - since < REMEMBERED_SECONDS:
+                raise copy(error)
+
+    def add(self, name: str, error: TooLarge) -> None:
+        with self.lock:
+            self.of[name] = (time.monotonic(), error)
+            if len(self.of) > REMEMBERED:
+                self.of.popitem(last=False)
+
+
+def _derived(row: File, suffix: str, make: Callable[[Content], bytes | None]) -> bytes:
+    """What `make` makes from a file the first time, then read from beside it. None: it is the file itself."""
+    name = f"{row.storage_name}.{suffix}"
+    try:
+        if stored := stores.read(name):
+            return stored
+    except (FileNotFoundError, Unavailable):
+        pass  # without a copy the file itself is read
+    refusals = runtime.state(Refusals)
+    refusals.check(name)
+    try:
+        made = make(lambda: stores.read(row.storage_name))
+    except TooLarge as error:
+        refusals.add(name, error)
+        raise
+    if made is None:
+        return stores.read(row.storage_name)
+    stores.write_copy(name, made)
+    return made
