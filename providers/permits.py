@@ -1,8 +1,8 @@
-"""Permission to go on: what runs in a person's name ends when the account, the key or the right is taken away.
+"""Permits: a stream, reply, job or socket ends when its person loses the account, the key or the right to it.
 
-Whatever waits or streams for somebody holds a `Permit` meanwhile. While there are any, one thread of the process looks
-at the version of the configuration every `LOOK_SECONDS`; each such change counts it up, wherever it was made. Permits
-that were not judged at this version are judged then, all in a few queries, and those that fall are ended.
+Code that runs for a person holds a `Permit` while it runs. While a process has permits, one thread reads the version of
+the configuration every `LOOK_SECONDS`. Taking a right away changes this version, in whichever process it happens. The
+thread then checks all permits in a few queries, and ends those that are no longer valid.
 """
 
 import asyncio
@@ -39,16 +39,17 @@ logger = logging.getLogger(__name__)
 
 
 class Permit:
-    """Ends when the caller's account, session or key does, or `check` raises: then `end` is called, once, with why.
+    """The right of a caller to go on. When it ends, `end` is called once, with the error that says why.
 
-    It is called on the loop on which the permit was made, or where there was none in a thread that must not wait.
+    It ends when the account, the session or the key ends, and when `check` raises. `end` is called on the event loop
+    that made the permit. If there was none, the thread of the permits calls it; then it must not wait.
     """
 
     __slots__ = ("caller", "check", "end", "judged", "loop")
 
     def __init__(self, caller: Caller, end: End, *, check: Check | None = None) -> None:
         self.caller, self.end, self.check = caller, end, check
-        self.judged: int | None = None  # the version at which it was last found to stand
+        self.judged: int | None = None  # the version of the configuration at which it was last valid
         try:
             self.loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
@@ -56,15 +57,15 @@ class Permit:
         runtime.state(Permits).add(self)
 
     def close(self) -> None:
-        """What it was for is over. Harmless when repeated."""
+        """Give the permit back when the work is done. May be called several times."""
         runtime.state(Permits).discard(self)
 
 
 class Permits:
-    """The permits of this process, and the thread that looks whether they stand."""
+    """The permits of this process, and the thread that checks them."""
 
     def __init__(self) -> None:
-        runtime.state(Background)  # is asked until this is closed
+        runtime.state(Background)  # made first, so that it is closed after this one, which uses it
         self.held: set[Permit] = set()
         self.some = threading.Event()  # there are permits
         self.ending = threading.Event()
@@ -97,7 +98,7 @@ class Permits:
         while not self.ending.is_set():
             if not self.held:
                 self.some.clear()
-                if self.held:  # one that came in between
+                if self.held:  # added between the two lines above
                     self.some.set()
             waiting.for_event(self.some)
             if waiting.for_event(self.ending, LOOK_SECONDS):
@@ -106,7 +107,7 @@ class Permits:
                 self._look()
             except (DatabaseError, InterfaceError, GatewayError) as error:
                 logger.warning("Permits cannot be judged for now: %s", type(error).__name__)
-            except Exception:  # the outermost edge of this thread: without it nothing would be ended any more
+            except Exception:  # the thread must live on: without it, no permit would end
                 logger.exception("Permits cannot be judged for now")
 
     def _look(self) -> None:
@@ -135,23 +136,23 @@ def _call(permit: Permit, error: GatewayError) -> None:
 
 
 def _judge(permits: Collection[Permit], snapshot: Snapshot) -> list[tuple[Permit, GatewayError]]:
-    """Those that fall, and why; the others are marked as judged."""
+    """The permits that are no longer valid, each with the reason; the others are marked with the snapshot's version."""
     accounts = _Accounts(permits)
-    fallen = []
+    ended = []
     for permit in permits:
         try:
             caller = accounts.caller_now(permit.caller)
             if permit.check is not None:
                 permit.check(snapshot, caller)
         except GatewayError as error:
-            fallen.append((permit, error))
+            ended.append((permit, error))
         else:
             permit.judged = snapshot.version
-    return fallen
+    return ended
 
 
 class _Accounts:
-    """The people and keys of some permits as they are now: three queries."""
+    """The present state of the people and keys of some permits, read in three queries."""
 
     def __init__(self, permits: Collection[Permit]) -> None:
         user_model: Any = get_user_model()
@@ -166,7 +167,7 @@ class _Accounts:
         self.keys: dict[int, Any] = ClientKey.objects.in_bulk(keys) if keys else {}
 
     def caller_now(self, caller: Caller) -> Caller:
-        """The caller with today's role, groups and scopes. Raises Unauthenticated."""
+        """The caller with the present role, groups and scopes. Raises Unauthenticated."""
         user = self.users.get(caller.user_id)
         if user is None or not user.is_active:
             raise Unauthenticated(_("This account is not active."), code="account_inactive")
@@ -179,12 +180,14 @@ class _Accounts:
                 raise Unauthenticated(_("This API key was revoked."))
             if key.expires_at is not None and key.expires_at <= timezone.now():
                 raise Unauthenticated(_("This API key has expired."))
-            scopes = scopes if caller.proof else frozenset(key.scopes)  # a token's own are narrower
+            scopes = (
+                scopes if caller.proof else frozenset(key.scopes)
+            )  # the scopes of a token are narrower than its key's
         return replace(caller, role=user.role, group_ids=frozenset(self.groups[user.pk]), scopes=scopes)
 
 
 class Standing:
-    """A permit around what a task waits for: `with standing: await …` raises why it has ended, when it has."""
+    """A permit for the steps of a task: `with standing: await …` is cancelled when the permit ends, and raises why."""
 
     __slots__ = ("_baseline", "_error", "_permit", "_task")
 
@@ -213,7 +216,7 @@ class Standing:
         task, self._task = self._task, None
         if self._error is None or task is None or kind is not asyncio.CancelledError:
             return
-        if task.uncancel() <= self._baseline:  # nobody else wanted it cancelled
+        if task.uncancel() <= self._baseline:  # the permit alone cancelled the task
             raise self._error from None
 
     def _end(self, error: GatewayError) -> None:

@@ -1,7 +1,8 @@
-"""Where the site is in browsers: what links in mails, and links that are handed out, begin with.
+"""The public address of the site, for links in mails and links that are handed out.
 
-SITE_URL says it. Where that is not set, it is the address that an administrator used last. A visitor's Host header
-says it only where it can mean nothing else: whoever asks for a link in somebody else's mail chooses that header.
+It is SITE_URL. Where that is not set, it is the address that an administrator used last. The Host header of a visitor
+counts only where ALLOWED_HOSTS allows a single site: visitors choose this header, also when they request a mail to
+another person.
 """
 
 import ipaddress
@@ -18,14 +19,14 @@ from webui.models import SiteAddress
 
 
 class WrittenAddress:
-    """The address that this process has last seen in the row."""
+    """The address that this process wrote last."""
 
     def __init__(self) -> None:
         self.origin = ""
 
 
 def remember(request: HttpRequest) -> None:
-    """An administrator is here: at this address the site is found. One write per change."""
+    """Store the address of an administrator's request as that of the site. Writes only when it has changed."""
     origin = _origin_of(request)
     written = runtime.state(WrittenAddress)
     if not settings.SITE_URL and written.origin != origin and len(origin) <= SiteAddress.LONGEST:
@@ -34,7 +35,7 @@ def remember(request: HttpRequest) -> None:
 
 
 def origin_for(request: HttpRequest) -> str:
-    """What an absolute link begins with, without a slash at the end. Raises ConfigurationError while nobody knows."""
+    """The beginning of absolute links, without a slash at its end. Raises ConfigurationError while it is unknown."""
     origin = settings.SITE_URL or used_by_administrator()
     if not origin and not _visitors_choose():
         origin = _origin_of(request)
@@ -50,19 +51,19 @@ def origin_for(request: HttpRequest) -> str:
 
 
 def used_by_administrator() -> str:
-    """The address that an administrator used last, while the site still answers to it."""
+    """The address that an administrator used last, if ALLOWED_HOSTS still allows it; else empty."""
     row = SiteAddress.objects.filter(pk=1).first()
     host = urlsplit(row.origin).hostname if row else None
     return row.origin if row and host and validate_host(host, settings.ALLOWED_HOSTS) else ""
 
 
 def is_uncertain() -> bool:
-    """Whether links rest on what an administrator used last, because nothing else says where the site is."""
+    """Whether only the address that an administrator used last says where the site is."""
     return not settings.SITE_URL and _visitors_choose()
 
 
 def _visitors_choose() -> bool:
-    """Whether a Host header can name more than one site; the names of this machine are one."""
+    """Whether ALLOWED_HOSTS allows Host headers for more than one site; all names of this machine count as one."""
     hosts = settings.ALLOWED_HOSTS
     one = len(hosts) == 1 and not hosts[0].startswith(("*", "."))
     return not one and not all(is_local(host) for host in hosts)

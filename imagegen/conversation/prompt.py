@@ -20,7 +20,7 @@ from providers.facts import Caller
 logger = logging.getLogger(__name__)
 
 # The built-in template, which an administrator's replaces. `prompt_in` reads the reply that it asks for.
-TEMPLATE = """You turn a wish from a conversation into a prompt for a text-to-image model.
+TEMPLATE = """You turn a request from a conversation into a prompt for a text-to-image model.
 
 Describe in one paragraph, in English, what the picture shows: subject, setting, composition, light, style, mood. Keep
 everything the person asked for and add only what helps to paint it. Do not describe people or things nobody
@@ -33,7 +33,7 @@ The conversation:
 {{MESSAGES:END:6}}
 </conversation>
 
-The wish: {{prompt}}"""
+The request: {{prompt}}"""
 
 
 async def improve(

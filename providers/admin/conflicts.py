@@ -1,8 +1,8 @@
-"""Two people edit one row: whoever saves later sees what the other one changed, and nothing is overwritten unseen.
+"""Detects when two people edit the same row: the second save shows what the first one changed, and saves nothing.
 
-A form says what it was opened with: a digest per field, signed. When it comes back and the row has other values by
-then, nothing is saved: the form names the fields that somebody else changed, who it was and when. Fields that one has
-not touched show the present values from then on, so that the next save keeps them.
+A form contains a signed digest of each field as it was opened. When it is sent, and the row has other values by then,
+nothing is saved. The form names the fields that another person changed, who it was and when. Fields that this person
+did not change now show the stored values, so that the next save keeps them.
 """
 
 import hashlib
@@ -19,15 +19,15 @@ from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-FIELD = "_opened_with"  # of the form that is sent, beside those of its row
+FIELD = "_opened_with"  # the name of the form field with the digests
 SALT = "admin.opened-with"
-LONGEST = 200  # characters of a value in the list of changes
+LONGEST = 200  # characters; longer values are cut in the list of changes
 
 
 class GuardedAdmin:
-    """Mixin of every admin class whose rows can be edited; stands before `ModelAdmin`."""
+    """Mixin for every admin class whose rows can be edited; in the bases it precedes `ModelAdmin`."""
 
-    change_form_before_template = "admin/_opened_with.html"  # Unfold's place at the top inside the form
+    change_form_before_template = "admin/_opened_with.html"  # Unfold shows it at the top, inside the form
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form_class = super().get_form(request, obj, change=change, **kwargs)  # type: ignore[misc]
@@ -41,7 +41,9 @@ class GuardedAdmin:
         if row is not None:
             form = context["adminform"].form
             present = getattr(form, "present", None)
-            if present is None and form.is_bound:  # invalid for another reason: it was opened when it was opened
+            if (
+                present is None and form.is_bound
+            ):  # invalid for another reason: the digests stay those of the first time
                 context["opened_with"] = request.POST.get(FIELD, "")
             else:
                 context["opened_with"] = signing.dumps(_digests(present or as_sent(form)), salt=SALT)
@@ -50,15 +52,15 @@ class GuardedAdmin:
 
 
 class _GuardedForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What `GuardedAdmin.get_form` puts before the form of an admin class."""
+    """The first base of the forms that `GuardedAdmin.get_form` makes."""
 
     opened: Mapping[str, str]
     plain: type[forms.ModelForm]  # type: ignore[type-arg]
-    present: Mapping[str, list[str]] | None = None  # the row as it is, once it is known to be another one
+    present: Mapping[str, list[str]] | None = None  # the stored values, once they are known to differ
 
     def clean(self) -> Any:
         cleaned = super().clean()
-        # Locked until the end of the transaction of this request: nobody changes it between this look and the save.
+        # The lock lasts until the end of the request's transaction, so the row cannot change before the save.
         row = type(self.instance)._base_manager.select_for_update().get(pk=self.instance.pk)
         form = self.plain(instance=row)
         present = as_sent(form)
@@ -74,7 +76,7 @@ class _GuardedForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def as_sent(form: forms.BaseForm) -> dict[str, list[str]]:
-    """What a browser would send of a form that nobody has touched, by field."""
+    """The values that a browser sends for an unchanged form, by field."""
     untouched = QueryDict(mutable=True)
     for name, field in form.fields.items():
         _put(untouched, form, name, form.get_initial_for_field(field, name))
@@ -105,7 +107,7 @@ def _put(data: QueryDict, form: forms.BaseForm, name: str, value: Any) -> None:
 
 
 def _widget(field: forms.Field) -> forms.Widget:
-    """The widget of a field, without the wrapper that the administration puts around that of a relation."""
+    """The widget of a field; for a relation, the one inside the administration's wrapper."""
     widget: forms.Widget = field.widget
     return getattr(widget, "widget", widget)
 
@@ -115,7 +117,7 @@ def _is_multiple(field: forms.Field) -> bool:
 
 
 def _values(data: Any, form: forms.BaseForm, name: str) -> list[str]:
-    """The values of one field, in an order that says nothing, with line ends as in the database."""
+    """The values of one field, with line ends as in the database; sorted where their order has no meaning."""
     field, key = form.fields[name], form.add_prefix(name)
     widget = _widget(field)
     parts = len(widget.widgets) if isinstance(widget, forms.MultiWidget) else 0
@@ -127,7 +129,7 @@ def _values(data: Any, form: forms.BaseForm, name: str) -> list[str]:
 
 
 def _merged(form: forms.BaseForm, present: Mapping[str, list[str]], *, keep: set[str]) -> QueryDict:
-    """The data of a form: one's own changes, and the present values of what one has not touched."""
+    """The data of a form: the sent values of the fields `keep`, and the stored values of all others."""
     data: QueryDict = form.data.copy()  # type: ignore[attr-defined]
     fresh = form.plain(instance=type(form.instance)._base_manager.get(pk=form.instance.pk))  # type: ignore[attr-defined]
     for name in present:
@@ -153,7 +155,7 @@ def _read(text: str) -> Mapping[str, str]:
 
 
 def _words(row: Any, form: forms.BaseForm, theirs: list[str], sent: Mapping[str, list[str]], mine: set[str]) -> str:
-    """Who changed the row, when, and each field: what stands there now, and what one has entered oneself."""
+    """The message: who changed the row and when; for each field the stored value, and the value that was entered."""
     who, when = _last_change(row)
     head = (
         _("%(person)s changed this on %(when)s, while you were editing it.") % {"person": who, "when": when}
@@ -176,7 +178,7 @@ def _words(row: Any, form: forms.BaseForm, theirs: list[str], sent: Mapping[str,
 
 
 def _shown(form: forms.BaseForm, name: str, values: list[str]) -> str:
-    """Values as a person reads them: the words of a choice, “yes” for a box."""
+    """Values as text for people: the labels of choices, “yes” or “no” for a box."""
     field = form.fields[name]
     if isinstance(_widget(field), forms.CheckboxInput):
         return _("yes") if values else _("no")
@@ -193,7 +195,7 @@ def _flat(choices: Any) -> list[tuple[str, Any]]:
 
 
 def _last_change(row: Any) -> tuple[str, str]:
-    """Who changed the row last, and when; both empty where nothing says so."""
+    """Who changed the row last, and when; both empty where that is unknown."""
     history = getattr(row, "history", None)
     entry = history.first() if history is not None else None
     if entry is not None:

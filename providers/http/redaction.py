@@ -1,8 +1,8 @@
-"""Secrets of a call are replaced in everything that its server answers, before anybody shows, stores or logs it.
+"""Replaces the secrets of a call in the answer of its server, before the answer is shown, stored or logged.
 
-Servers quote what they were sent: a refused key in an error, a header in a list, a password in a page of a proxy. Each
-byte of a secret becomes another one, so the length stays what the response declares. Secrets that look like ordinary
-words (a header with a team's name) are replaced in errors only, because a model's answer may hold the same word.
+Servers quote what they receive: a refused key in an error, a header in a list, a password on a page of a proxy. A
+secret is replaced byte for byte, because the response declares its length. Secrets that look like ordinary words (a
+header with a team's name) are replaced in errors only, because the answer of a model may hold the same word.
 """
 
 import base64
@@ -15,8 +15,8 @@ from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 SHORTEST_CERTAIN = 8  # characters; shorter secrets are replaced in errors only
-SHORTEST_KEY, SHORTEST_HEADER = 4, 6  # shorter ones nowhere
-# What people enter where a server asks for no key, and what every error consists of: no secrets, and often in answers.
+SHORTEST_KEY, SHORTEST_HEADER = 4, 6  # characters; shorter secrets are not replaced at all
+# Words that are never replaced: placeholders that people enter where a server needs no key, and words of every error.
 ORDINARY = frozenset(
     """
     anything changeme code default detail details dummy empty error errors false key lm-studio localai message messages
@@ -31,19 +31,19 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _RANDOM = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[A-Za-z0-9_.~+/=-]{12,}")
-# Versions, dates and media types look random and are none.
+# Values that `_RANDOM` matches although they are not random: dates, media types, short settings.
 _TELLING = re.compile(r"\d{4}-\d\d-\d\d\b.*|[a-z]+/[a-z0-9.+-]+|[a-z-]+=[a-z0-9]{1,4}")
-# Where a stream or a body with status 200 tells of an error.
+# How a body or a frame with status 200 shows that it is an error.
 _ERROR = re.compile(
     rb'"error"\s*:(?!\s*(?:null\b|false\b|""|\{\}))|"exception_message"|event:\s*error|(?:^|\n)error\s*:'
     rb'|"type"\s*:\s*"error"'
 )
-MARK = 40  # bytes; longer than what it finds
-LARGE = 2**14  # bytes; in what is larger, a picture, only beginning and end are looked at for it
+MARK = 40  # bytes; longer than any match of `_ERROR`
+LARGE = 2**14  # bytes; in larger bodies (pictures) only the beginning and the end are searched for `_ERROR`
 
 
 class Secrets:
-    """What is replaced: `always` in every body, `in_errors` in those of errors as well."""
+    """The secrets of a call: `always` are replaced in every body, `in_errors` in bodies of errors."""
 
     __slots__ = ("always", "ends", "in_errors", "longest")
 
@@ -51,29 +51,31 @@ class Secrets:
         self.always = _forms(always)
         self.in_errors = _forms([*always, *in_errors])
         self.longest = max(map(len, self.in_errors), default=0)
-        self.ends = frozenset(byte for secret in self.in_errors for byte in secret[:-1])  # of a secret that is cut
+        self.ends = frozenset(
+            byte for secret in self.in_errors for byte in secret[:-1]
+        )  # the last byte of a piece that may cut a secret in two
 
     def __bool__(self) -> bool:
         return bool(self.in_errors)
 
     def clean(self, data: bytes, *, error: bool = False) -> bytes:
-        """A whole body, or a piece that cuts no secret in two. `error`: it is known to tell of an error."""
+        """A cleaned body, or a piece that does not end within a secret. `error`: it is known to be an error."""
         return self.replace(data, self.in_errors if error or _tells_of_error(data) else self.always)
 
     @staticmethod
     def replace(data: bytes, secrets: Iterable[bytes]) -> bytes:
         for secret in secrets:
             if secret in data:
-                # A number stays one: it may stand in JSON without quotes.
+                # Digits are replaced by digits: a number in JSON has no quotes.
                 data = data.replace(secret, (b"1" if secret.isdigit() else b"*") * len(secret))
         return data
 
     def clean_text(self, text: str) -> str:
-        """Words that are shown as an error."""
+        """The cleaned text of an error."""
         return self.clean(text.encode(errors="surrogatepass"), error=True).decode(errors="surrogatepass")
 
     def clean_headers(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """The headers of a response."""
+        """The cleaned headers of a response."""
         text = "\n".join([value for _name, value in headers]).encode(errors="replace")
         for secret in self.always:
             if secret in text:
@@ -91,19 +93,19 @@ def _tells_of_error(data: bytes) -> bool:
 
 
 class Cleaner:
-    """Cleans a body that comes in pieces. Holds back the bytes at the end of a piece that may begin a secret."""
+    """Cleans a body that comes in pieces. It holds back the end of a piece where a secret may begin."""
 
     __slots__ = ("_before", "_error", "_held", "_in_frame", "_secrets")
 
     def __init__(self, secrets: Secrets, *, error: bool) -> None:
         self._secrets = secrets
         self._error = error
-        self._in_frame = False  # whether the piece before ended within a frame that tells of an error
-        self._before = b""  # the end of the piece before, for a mark that is cut in two
+        self._in_frame = False  # whether the last piece ended within a frame that is an error
+        self._before = b""  # the end of the last piece: a match of `_ERROR` may begin there
         self._held = b""
 
     def feed(self, piece: bytes) -> bytes:
-        """What can go on now; b"" where all of it is held back."""
+        """The cleaned bytes that can be sent now; b"" when all are held back."""
         if self._held:
             piece = self._held + piece
             self._held = b""
@@ -118,12 +120,12 @@ class Cleaner:
         return piece
 
     def flush(self) -> bytes:
-        """The bytes that were held back and are no secret."""
+        """The bytes that were held back, at the end of the body: no secret came of them."""
         held, self._held = self._held, b""
         return held
 
     def _begun(self, piece: bytes) -> int:
-        """How many bytes at the end begin a secret; 0 for none."""
+        """How many bytes at the end of the piece may be the beginning of a secret."""
         tail = piece[1 - self._secrets.longest :]
         count = 0
         for secret in self._secrets.in_errors:
@@ -143,8 +145,9 @@ class Cleaner:
 def secrets_of(
     keys: Iterable[str] = (), headers: Iterable[tuple[str, str]] = (), *urls: str, only_errors: bool = False
 ) -> Secrets:
-    """The secrets of a call: its keys (a password, a token), headers whose values are nobody's business, and whatever
-    its URLs hold. `only_errors`: its server's ordinary answers may well hold them.
+    """The secrets of a call: keys (also passwords and tokens), values of headers, and passwords and keys in URLs.
+
+    `only_errors`: replace them in errors only, because ordinary answers of this server may hold them.
     """
     return _known(tuple(keys), tuple(headers), urls, only_errors)
 
@@ -172,12 +175,12 @@ def credential_in(name: str, value: str) -> str:
 
 
 def _is_certain(name: str, value: str) -> bool:
-    """Whether a header holds a secret for sure, by its name or by a value that is no word."""
+    """Whether a header certainly holds a secret: its name says so, or its value is random."""
     return bool(_SECRET_NAME.search(name) or (_RANDOM.fullmatch(value) and not _TELLING.fullmatch(value)))
 
 
 def _parts(value: str) -> list[str]:
-    """A value and the secrets within it: without its scheme, the password of `user:password`, also in base64."""
+    """A value, and the secrets in it: the value without its scheme, and the password of `user:password`."""
     parts = [value]
     scheme, _space, rest = value.partition(" ")
     if scheme.lower() in ("bearer", "basic", "token", "key", "apikey") and rest:
@@ -198,7 +201,7 @@ def _decoded(text: str) -> list[str]:
 
 
 def _in_url(url: str) -> list[str]:
-    """The password in an address, and the values of its parameters that are called like a secret."""
+    """The password in a URL, and the values of parameters with the name of a secret."""
     parts = urlsplit(url)
     found = [unquote(parts.password)] if parts.password else []
     for pair in parts.query.split("&"):
@@ -209,7 +212,7 @@ def _in_url(url: str) -> list[str]:
 
 
 def _forms(values: Iterable[str]) -> tuple[bytes, ...]:
-    """The values as servers write them: as they are, in URLs, in JSON, in HTML, in base64; the longest first."""
+    """The values in every encoding that servers use (plain, URL, JSON, HTML, base64), the longest first."""
     found: set[bytes] = set()
     for value in values:
         if not value or value.lower() in ORDINARY:

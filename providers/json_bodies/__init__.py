@@ -1,4 +1,4 @@
-"""JSON from outside: bodies of requests and of answers, and the fields of serializers for what people write."""
+"""JSON from outside: bodies of requests, answers of providers, and serializer fields for free text."""
 
 from providers.json_bodies.body import (
     BYTE_ORDER_MARK,

@@ -1,7 +1,7 @@
-"""JSON that comes from outside, and how it is written again: requests are judged, answers are read leniently.
+"""Reads and writes JSON from outside: strictly for requests, leniently for answers of providers.
 
-Requests: `parse_request` for bytes, `SiteJSONParser` for views of Django REST framework. Both bound the depth, so that
-nothing behind them recurses without an end. Answers of providers: `parse_answer`.
+`parse_request` reads the bytes of a request, `SiteJSONParser` those of views of Django REST framework, and
+`parse_answer` the answers of providers. All bound the depth, because code that walks through the values recurses.
 """
 
 import json
@@ -28,7 +28,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def parse_request(body: bytes) -> Any:
-    """The value of a request's body; integers of any size stay exact, halves of surrogate pairs become U+FFFD.
+    """The value of a request's body. Integers of any size stay exact; halves of surrogate pairs become U+FFFD.
 
     Raises BadRequest: `invalid_json` for what is not JSON (NaN and Infinity are not), `too_deep` beyond `MAX_DEPTH`.
     """
@@ -36,11 +36,11 @@ def parse_request(body: bytes) -> Any:
 
 
 def parse_and_keep(body: bytes) -> tuple[Any, bytes | None]:
-    """The value, and the body for sending on as it came; None where it says something else than the value."""
+    """The value, and the body without its byte order mark; None in place of a body that differs from the value."""
     value, is_exact = _parsed(body)
     if not is_exact:
         return value, body.removeprefix(BYTE_ORDER_MARK)
-    cleaned = clean(value)  # orjson takes no halves
+    cleaned = clean(value)  # the standard library accepts halves of surrogate pairs, which orjson cannot write
     return cleaned, body.removeprefix(BYTE_ORDER_MARK) if cleaned == value else None
 
 
@@ -49,7 +49,7 @@ def dumps(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except (TypeError, orjson.JSONEncodeError):
-        pass  # among others: integers beyond 64 bits, which the standard library writes
+        pass  # for example integers beyond 64 bits, which the standard library can write
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -57,7 +57,7 @@ def dumps(value: Any) -> bytes:
 
 
 def canonical(value: Any) -> bytes:
-    """The same bytes for equal values, for digests: members in order of their names."""
+    """JSON with members sorted by name: the same bytes for equal values, for digests."""
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=str)
     except (TypeError, orjson.JSONEncodeError):  # as in `dumps`
@@ -65,9 +65,9 @@ def canonical(value: Any) -> bytes:
 
 
 class SiteJSONParser(JSONParser):
-    """The parser of views. Halves of surrogate pairs stay: the fields decide between cleaning and refusing.
+    """The parser of views. It keeps halves of surrogate pairs: each serializer field cleans or refuses them.
 
-    Raises BadRequest as `parse_request`, and TooLarge.
+    Raises TooLarge, and BadRequest as `parse_request` does.
     """
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
@@ -79,7 +79,7 @@ class SiteJSONParser(JSONParser):
 
 
 def _parsed(body: bytes) -> tuple[Any, bool]:
-    """The value, and whether it took the standard library to read it."""
+    """The value, and whether the standard library read it because orjson could not read it exactly."""
     body = body.removeprefix(BYTE_ORDER_MARK)
     try:
         value = orjson.loads(body)
@@ -126,11 +126,11 @@ def _too_deep() -> BadRequest:
 
 
 def parse_answer(body: bytes | bytearray | memoryview | str, *, keep_surrogates: bool = False) -> Any:
-    """The value of a provider's answer: JSON as real servers write it. Raises ValueError for what cannot be read.
+    """The value of a provider's answer, also where it is not quite JSON. Raises ValueError for unreadable ones.
 
-    A byte order mark goes, halves of surrogate pairs become U+FFFD, and numbers that nobody can use (NaN, Infinity,
-    1e400, integers beyond 64 bits) become None. With `keep_surrogates` the halves stay: the next frame of a stream may
-    bring the other one.
+    A byte order mark is ignored. Halves of surrogate pairs become U+FFFD, and unusable numbers (NaN, Infinity, 1e400,
+    integers beyond 64 bits) become None. `keep_surrogates` keeps the halves, because the next frame of a stream may
+    hold the other half.
     """
     data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else bytes(body)
     data = data.removeprefix(BYTE_ORDER_MARK)
@@ -176,7 +176,7 @@ def _sized_or_unknown(text: str) -> int | None:
 
 
 def clean(value: Any) -> Any:
-    """The value without halves of surrogate pairs, which can be neither sent nor stored: they become U+FFFD."""
+    """The value with U+FFFD for halves of surrogate pairs, which can be neither sent nor stored."""
     if isinstance(value, str):
         return whole_characters(value)
     if isinstance(value, dict):
@@ -187,15 +187,17 @@ def clean(value: Any) -> Any:
 
 
 def whole_characters(text: str) -> str:
-    """The text with pairs of surrogates put together and halves replaced by U+FFFD."""
+    """The text with pairs of surrogates as one character, and with U+FFFD for halves of pairs."""
     if _HALF.search(text) is None:
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def check_texts(value: Any, param: str = "") -> None:
-    """For values that become names and addresses. Raises BadRequest (`invalid_characters`) for a text with NUL or half
-    of a surrogate pair, naming the member of the body."""
+    """Check a value that holds names or addresses.
+
+    Raises BadRequest (`invalid_characters`, with the name of the body's member) for NUL and halves of surrogate pairs.
+    """
     if isinstance(value, str) and ("\x00" in value or _HALF.search(value)):
         raise BadRequest(
             _("This text contains characters that cannot be stored: NUL, or half of a surrogate pair."),
@@ -230,7 +232,7 @@ def _has_rounded(value: Any) -> bool:
     waiting: list[dict[str, Any] | list[Any]] = [[value]]
     while waiting:
         children: Any = _children(waiting.pop())
-        types = set(map(type, children))  # by the interpreter's own loops: lists of tokens are long
+        types = set(map(type, children))  # without a loop of Python: lists of tokens are long
         if float in types and any(type(child) is float and abs(child) >= -_SMALLEST for child in children):
             return True
         if dict in types or list in types:

@@ -1,6 +1,6 @@
-"""Fields of serializers for what people and programs write: what cannot be stored is taken out, not refused.
+"""Serializer fields for free text and objects. They remove characters that cannot be stored, instead of refusing them.
 
-Names, ids and addresses stay ordinary fields of Django REST framework, which refuse NUL and halves of surrogate pairs.
+Names, ids and addresses use the fields of Django REST framework, which refuse NUL and halves of surrogate pairs.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from providers.json_bodies import body
 
 
 def storable(value: Any) -> Any:
-    """The value without NUL and halves of surrogate pairs, at any depth: PostgreSQL stores neither."""
+    """The value without NUL, and with U+FFFD for halves of surrogate pairs: PostgreSQL stores neither."""
     if isinstance(value, str):
         return body.whole_characters(value).replace("\x00", "")
     if isinstance(value, dict):
@@ -22,14 +22,14 @@ def storable(value: Any) -> Any:
 
 
 class TextField(serializers.CharField):
-    """Text that somebody wrote: a message, a prompt."""
+    """Free text: a message, a prompt."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         return super().run_validation(storable(data) if isinstance(data, str) else data)
 
 
 class ObjectField(serializers.DictField):
-    """An object that is kept or sent on as it is."""
+    """An object that is stored or forwarded without a look at its members."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         return super().run_validation(storable(data) if isinstance(data, dict) else data)

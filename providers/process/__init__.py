@@ -1,1 +1,1 @@
-"""This process among others: how its threads wait, what is away, who has left, whether it is being stopped."""
+"""The state of this process: waiting threads, unavailable services, clients that left, the stop of the process."""

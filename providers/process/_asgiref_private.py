@@ -1,4 +1,4 @@
-"""What we take from asgiref that it does not document: for which event loop a thread works.
+"""The undocumented part of asgiref that we use: the event loop that a thread works for.
 
 `tests/test_private_names.py` fails when an upgrade moves one of these names.
 """
@@ -10,9 +10,9 @@ from asgiref.sync import SyncToAsync
 
 
 def loop_of_thread() -> asyncio.AbstractEventLoop | None:
-    """The loop that gave this thread its work; None for a thread of our own, and once that loop has ended.
+    """The running loop that gave this thread its work; None for threads that we started ourselves.
 
-    `async_to_sync` goes to the same one, and waits for its turn there.
+    `async_to_sync` runs coroutines on the same loop.
     """
     notes = SyncToAsync.threadlocal
     loop: asyncio.AbstractEventLoop | None = getattr(notes, "main_event_loop", None)

@@ -1,4 +1,4 @@
-"""Whether the client of the current request is still there, for work in a thread, which nothing else can interrupt."""
+"""Whether the client of the current request has left. Work in threads asks, because nothing can interrupt it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from providers.process import context
 
 
 class RequestClient:
-    """Who waits for a response."""
+    """The client that waits for the current response."""
 
     def __init__(self) -> None:
         self.has_left = False
@@ -19,19 +19,19 @@ _client: ContextVar[RequestClient | None] = ContextVar("client", default=None)
 
 @contextmanager
 def watched() -> Iterator[None]:
-    """Everything inside, its tasks and threads too, belongs to one client."""
+    """Code inside the block, with its tasks and threads, works for one client."""
     with context.assigned(_client, RequestClient()):
         yield
 
 
 def client_left() -> None:
-    """The client of the current request has left."""
+    """Note that the client of the current request has left."""
     client = _client.get()
     if client is not None:
         client.has_left = True
 
 
 def client_has_left() -> bool:
-    """False outside a request."""
+    """Whether the client of the current request has left; False outside a request."""
     client = _client.get()
     return client is not None and client.has_left

@@ -1,6 +1,6 @@
-"""The file store as one of this site's own parts that may be full or away: `guarded` tells it as our error.
+"""The file store. A store that is full or does not answer raises `Unavailable`.
 
-Every call of the store goes through here. What failed lately is remembered for `/readyz` and the administration.
+Every call of the store goes through this module. It remembers a recent failure for `/readyz` and the administration.
 """
 
 import errno
@@ -20,14 +20,14 @@ from providers.errors import Unavailable
 from providers.process import outages, waiting
 
 logger = logging.getLogger(__name__)
-TROUBLE_SECONDS = 60.0  # how long a failed write counts unless one succeeds
+TROUBLE_SECONDS = 60.0  # how long a failed write is reported, unless a later one succeeds
 PROBE_SECONDS = 30.0  # between probes of the store
 LIBRARIES = ("botocore", "boto3", "s3transfer", "google", "azure", "urllib3")  # of the stores, by their top packages
 STORAGE_FULL_STATUS = 507  # as compatible servers answer, https://www.rfc-editor.org/rfc/rfc4918#section-11.5
 
 
 class StoreHealth:
-    """What is known of the store in this process."""
+    """What this process knows about the store."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -40,8 +40,9 @@ class StoreHealth:
 
 
 def save(name: str, file: Any) -> str:
-    """Store a file under this name; returns the name that the store gave it. Raises Unavailable (`storage_full`,
-    `storage_unavailable`), and then leaves no part of it.
+    """Store a file under this name; returns the name that the store gave it.
+
+    Raises Unavailable (`storage_full`, `storage_unavailable`); then what was stored of the file is deleted.
     """
     waiting.give_back()
     health = runtime.state(StoreHealth)
@@ -57,14 +58,14 @@ def save(name: str, file: Any) -> str:
 
 
 def delete(name: str) -> None:
-    """Raises Unavailable; a file that is not there is deleted already."""
+    """Delete a file; it need not exist. Raises Unavailable."""
     waiting.give_back()
     with guarded():
         storages["default"].delete(name)
 
 
 def delete_if_possible(name: str) -> None:
-    """The same where the bytes may stay: the clean-up finds those that nothing refers to."""
+    """Delete a file; when the store fails, it stays. `collect_files` deletes files that no row refers to."""
     try:
         delete(name)
     except Unavailable:
@@ -72,7 +73,7 @@ def delete_if_possible(name: str) -> None:
 
 
 def check() -> Unavailable | None:
-    """What is wrong with the store; None when it takes files. Writes a few bytes now and then."""
+    """What is wrong with the store; None when it works. Stores and deletes a small file every `PROBE_SECONDS`."""
     health = runtime.state(StoreHealth)
     with health.lock:
         if time.monotonic() - health.probed_at > PROBE_SECONDS or health.trouble is not None:
@@ -84,7 +85,7 @@ def check() -> Unavailable | None:
 
 
 def known_trouble() -> Unavailable | None:
-    """What the last check or write found, without another."""
+    """The result of the last check or write; asks nothing."""
     return runtime.state(StoreHealth).trouble
 
 
@@ -98,7 +99,7 @@ def _probe() -> None:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Whatever the store or its library raises becomes Unavailable, except FileNotFoundError."""
+    """Raise the store's errors as Unavailable, except FileNotFoundError."""
     try:
         yield
     except FileNotFoundError:
@@ -112,7 +113,7 @@ def guarded() -> Iterator[None]:
 
 
 def trouble_of(error: BaseException) -> Unavailable | None:
-    """What an exception says about the store; None where it is about something else."""
+    """The error for an exception of the store; None for an exception that has another cause."""
     if known := outages.of(error):
         return known
     for cause in outages.causes(error):
@@ -132,6 +133,6 @@ def _status(error: BaseException) -> int | None:
 
 
 def _in_short(error: BaseException) -> str:
-    """Without addresses and keys, which the libraries' messages may have."""
+    """The class and error number only: the messages of the libraries may hold addresses and keys."""
     number = getattr(error, "errno", None)
     return f"{error.__class__.__name__}{f' {errno.errorcode.get(number, number)}' if number else ''}"

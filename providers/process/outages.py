@@ -1,7 +1,7 @@
-"""What of this site's own is away or used up, told as one error: `Unavailable`. Never a provider's fault.
+"""`Unavailable` for every part of the site that does not answer, is full or is used up: database, Redis, files, memory.
 
-`of` recognises it in the exceptions of the database, of Redis and of the system. The database backend raises
-`DatabaseAway` and `DatabaseBusy`, which everything that catches Django's OperationalError understands.
+`of` makes it of the exceptions of the database, of Redis and of the operating system. The database backend raises
+`DatabaseAway` and `DatabaseBusy`; code that catches Django's OperationalError catches them too.
 """
 
 import errno
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from providers.errors import Unavailable
 
-# https://www.sqlite.org/rescode.html: what the file, the disk or another writer is to blame for. The rest is our SQL.
+# https://www.sqlite.org/rescode.html: errors of file, disk or another writer. Other codes are errors of our SQL.
 SQLITE_TROUBLE = frozenset(
     {
         sqlite3.SQLITE_PERM,
@@ -37,7 +37,7 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 DISK_FULL = "53100"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 RESTARTING = "restarting"
 LEVELS = 6  # of exceptions behind an exception, at most
-BUSY_SECONDS, AWAY_SECONDS = 1.0, 2.0  # after which it is worth trying again
+BUSY_SECONDS, AWAY_SECONDS = 1.0, 2.0  # for `retry_after`
 
 
 class DatabaseAway(OperationalError):
@@ -49,7 +49,7 @@ class DatabaseBusy(OperationalError):
 
 
 def of(error: BaseException) -> Unavailable | None:
-    """What of ours this exception says is away; None where it says something else."""
+    """The error for an exception that says that a part of the site is unavailable; None for other exceptions."""
     for cause in causes(error):
         match cause:
             case Unavailable():
@@ -73,7 +73,7 @@ def of(error: BaseException) -> Unavailable | None:
 
 
 def of_database(error: BaseException) -> Unavailable:
-    """The same of any exception of the database, where nothing can be answered without it."""
+    """The same for exceptions of the database where the request needs it: never None."""
     return of(error) or database_away()
 
 
@@ -90,7 +90,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 def is_used_up(error: BaseException) -> bool:
     """Whether a connection failed because this process or machine has no descriptor or memory left.
 
-    Libraries hide the reason (a name that cannot be looked up without a socket is “not known”), so it is tried too.
+    Libraries may hide it: without a free descriptor, a look-up of a host name fails as “not known”. So this opens a
+    socket as well, to see whether that works.
     """
     seen: BaseException | None = error
     for _level in range(LEVELS):
@@ -128,11 +129,11 @@ overloaded = _outage(_("This site has too many open connections right now. Try a
 
 
 def _is_trouble(error: BaseException) -> bool:
-    """Whether the database cannot do what it should; False for what is wrong with our SQL or our tables."""
+    """Whether the database itself failed; False for an error in our SQL or our tables."""
     cause = error.__cause__
     if isinstance(cause, sqlite3.Error):
         return _sqlite_code(cause) in SQLITE_TROUBLE
-    return True  # PostgreSQL's are about the server and the connection, see https://peps.python.org/pep-0249/
+    return True  # of PostgreSQL: errors of the server or the connection, see https://peps.python.org/pep-0249/
 
 
 def _sqlite_code(error: sqlite3.Error) -> int | None:
@@ -142,5 +143,5 @@ def _sqlite_code(error: sqlite3.Error) -> int | None:
 
 
 def is_of_redis(error: BaseException) -> bool:
-    """By the module's name: only sites with several processes have the library."""
+    """Whether redis-py raised it. By name, because only sites with several processes have the library installed."""
     return any(kind.__module__ == "redis.exceptions" and kind.__name__ == "RedisError" for kind in type(error).__mro__)

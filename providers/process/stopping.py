@@ -1,13 +1,13 @@
-"""Whether this process is being stopped. What it breaks off then is no provider's failure and no client's choice."""
+"""Whether this process is stopping. Calls that it ends then count neither as failures of providers nor as cancelled."""
 
 from providers import runtime
 
 
 class Stop:
-    """How far the stop of this process is."""
+    """The state of the stop."""
 
     def __init__(self) -> None:
-        self.breaks_off = False  # the grace is over: what is still running is ended
+        self.breaks_off = False  # the time to finish is over: running calls are ended
 
 
 def begin_to_break_off() -> None:

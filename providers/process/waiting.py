@@ -1,10 +1,10 @@
-"""Waiting: a thread that waits for anything but the database holds nothing that others need.
+"""Waiting: a thread that waits for anything but the database must not hold what others need.
 
-It gives its database connection back first, it is in no transaction, and it is no thread of a small pool. The doors
-(`providers.http`, the file store, the cache) call `give_back` themselves; whoever waits in another way uses the verbs
-below, or calls it right before, in a loop before each wait. Coroutines need not: they hold no connection.
+Before the wait it gives its database connection back. It must not be in a transaction, nor be a thread of a small pool.
+`providers.http`, the file store and the cache call `give_back` themselves. Other code waits through the functions
+below, or calls `give_back` right before each wait. Coroutines need not: they hold no connection.
 
-On SQLite a connection that nobody uses keeps nobody out, and opening one costs more than most queries: it stays open.
+On SQLite an unused connection blocks nobody, and opening one costs more than most queries, so it stays open.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from providers.process._django_private import is_in_transaction
 P = ParamSpec("P")
 T = TypeVar("T")
 
-THREADS = 256  # that wait at the same time; work beyond waits for one of them
-LARGE = 2**16  # bytes; what is larger is neither parsed nor joined on an event loop
-DEFAULT_POOL = "asyncio_"  # asyncio's own names for the few threads of a loop's default executor
+THREADS = 256  # for jobs that wait; further jobs queue
+LARGE = 2**16  # bytes; larger bodies are parsed and joined in threads, not on an event loop
+DEFAULT_POOL = "asyncio_"  # how asyncio names the few threads of a loop's default executor
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class HoldsWhileWaiting(RuntimeError):
 
 
 class ThreadMarks:
-    """What the threads of this process are."""
+    """Marks of threads: part of a small pool, or doing the site's own work."""
 
     def __init__(self) -> None:
         self.of = threading.local()
@@ -57,9 +57,9 @@ class WaitingThreads:
 
 
 def give_back() -> None:
-    """Call this right before a wait. The next query takes a connection again.
+    """Give this thread's database connections back, right before a wait. The next query takes one again.
 
-    Raises HoldsWhileWaiting under `STRICT_WAITING` (in tests), where the rule is broken; otherwise the log says it.
+    In a transaction or a small pool: raises HoldsWhileWaiting under `STRICT_WAITING` (in tests), else logs an error.
     """
     _give_connection_back()
     if getattr(runtime.state(ThreadMarks).of, "small_pool", False) or _is_in_default_pool():
@@ -80,7 +80,7 @@ def sleep(seconds: float) -> None:
 
 
 def for_event(event: threading.Event, seconds: float | None = None) -> bool:
-    """Whether the event came within this time."""
+    """Whether the event was set within this time."""
     give_back()
     return event.wait(seconds)
 
@@ -93,7 +93,7 @@ def for_future(future: "Future[T]", seconds: float | None = None) -> T:
 
 
 def for_rows(future: "Future[T]", seconds: float | None = None) -> T:
-    """The same for work that waits for nothing but the database itself: a thread of a small pool may wait for it."""
+    """The future's result, where its work waits for the database only. Threads of small pools may call this."""
     if not future.done():
         _give_connection_back()
     return future.result(seconds)
@@ -106,14 +106,14 @@ def is_done(future: "Future[Any]", seconds: float) -> bool:
 
 
 def for_thread(thread: threading.Thread, seconds: float | None = None) -> None:
-    """Until the thread has ended, or the time is over."""
+    """Wait until the thread has ended or the time is over."""
     give_back()
     thread.join(seconds)
 
 
 @contextmanager
 def in_turn(places: threading.Semaphore, seconds: float) -> Iterator[None]:
-    """Within the block one of a few places is taken. Raises TimeoutError where none became free within this time."""
+    """Take one of a limited number of places, and free it after the block. Raises TimeoutError when none is free."""
     give_back()
     if not places.acquire(timeout=seconds):
         raise TimeoutError
@@ -124,7 +124,7 @@ def in_turn(places: threading.Semaphore, seconds: float) -> Iterator[None]:
 
 
 def on_loop(work: Callable[P, Awaitable[T]]) -> Callable[P, T]:
-    """`work` as a function that waits for it, for threads."""
+    """A function for threads that runs the coroutine function `work` and waits for its result."""
 
     def call(*args: P.args, **options: P.kwargs) -> T:
         give_back()
@@ -135,16 +135,16 @@ def on_loop(work: Callable[P, Awaitable[T]]) -> Callable[P, T]:
 
 
 async def off_loop(size: int, job: Callable[..., T], *args: Any, **options: Any) -> T:
-    """The result of a job that parses or joins so many bytes: in a thread where that would keep the loop busy."""
+    """The result of a job that parses or joins `size` bytes; it runs in a thread where it would block the loop."""
     if size <= LARGE:
         return job(*args, **options)
     return await in_own_thread(job, *args, **options)
 
 
 async def in_own_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
-    """Run a job that waits (for a file store, an address, a lock) in a thread that nobody else needs meanwhile.
+    """Run a job that waits (for a file store, an address, a lock) in one of many threads.
 
-    Whoever is cancelled leaves the thread to itself. No connection stays open in it.
+    If the caller is cancelled, the job still runs to its end. Its database connections are closed afterwards.
     """
     call = partial(copy_context().run, job, *args, **options)
     executor = runtime.state(WaitingThreads).executor
@@ -152,17 +152,17 @@ async def in_own_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
 
 
 def mark_small_pool() -> None:
-    """This thread is one of a few that others need: it must not wait. An `initializer` of executors."""
+    """Mark this thread as one of a small pool: it must not wait. For use as the `initializer` of an executor."""
     runtime.state(ThreadMarks).of.small_pool = True
 
 
 def mark_own_work() -> None:
-    """This thread does the site's own work (usage, health, jobs, running replies): its queries come before requests."""
+    """Mark this thread as doing the site's own work (usage, health, jobs, replies): its queries precede requests."""
     runtime.state(ThreadMarks).of.own_work = True
 
 
 def mark_only_rows() -> None:
-    """Both: one of a few threads that read and write rows for the site's own work, and wait for nothing else."""
+    """Both marks: one of a few threads that read and write rows for the site's own work, and wait for nothing else."""
     mark_small_pool()
     mark_own_work()
 

@@ -1,4 +1,4 @@
-"""Keys as people paste them: with line ends of a terminal, characters that nobody sees, quotes, or cut short."""
+"""Cleans keys that people paste. They may have line ends, invisible characters or quotes, or be cut short."""
 
 import re
 
@@ -10,7 +10,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 _QUOTES = ('""', "''", "``", "“”", "‘’", "«»")
-# What pages show of a key: its beginning and its end with dots or stars between.
+# How pages shorten a key: the beginning, then dots or stars, then perhaps the end.
 _SHORTENED = re.compile(r"…|•|⋯|\*{3,}\s*$|^[\w.-]{0,24}(?:\.{3,}|\*{3,})[\w-]{0,12}$")
 
 
@@ -20,7 +20,7 @@ def without_invisible(text: str) -> str:
 
 
 def cleaned(key: str) -> str:
-    """The key that is meant: without invisible characters, spaces around it, quotes, and the word “Bearer”."""
+    """The key without invisible characters, without spaces and quotes around it, and without the word “Bearer”."""
     key = without_invisible(key)
     if len(key) > 1 and any(key[0] + key[-1] == pair for pair in _QUOTES):
         key = key[1:-1].strip()
@@ -28,11 +28,11 @@ def cleaned(key: str) -> str:
 
 
 def checked(key: str) -> str:
-    """The key that is meant. Raises ValidationError for one that cannot be whole."""
+    """The cleaned key. Raises ValidationError for one that is shortened or has characters that no key has."""
     key = cleaned(key)
     if _SHORTENED.search(key):
         raise ValidationError(_("This key looks shortened, as pages show keys. Copy the whole key."), "shortened")
     odd = next((char for char in key if not char.isascii()), "")
-    if odd and ":" not in key:  # a user name and password may have any
+    if odd and ":" not in key:  # `user:password` may have any character
         raise ValidationError(_("“%(char)s” cannot be part of a key. Copy the key again.") % {"char": odd}, "character")
     return key

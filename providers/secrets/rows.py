@@ -1,8 +1,8 @@
-"""Rows with an address and secrets that are for this address alone.
+"""Rows with an address and with secrets for this address only.
 
-A secret is never sent to another origin (scheme, host, port) than it was entered for. The rule stands in `save`, which
-everybody calls: forms, flat forms, the API, a revert in the history, a shell. What a later save takes along from before
-is dropped when the address leads elsewhere; what is entered with it stays.
+A secret is sent only to the origin (scheme, host, port) that it was entered for. `save` holds this rule, because every
+way to change a row ends there: forms, the API, a revert in the history, a shell. A save that changes the origin drops
+the stored secrets; secrets that were entered together with the new address stay.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -20,19 +20,19 @@ LONGEST_REASON = 100  # characters; the width of django-simple-history's column
 
 
 class SecretRow(models.Model):
-    """Base of such rows. `origins` says where the secrets are sent; `audited` names the columns that decide how."""
+    """Base of such rows. `origins` says where secrets are sent. Changes of `audited` columns go into the history."""
 
     audited: ClassVar[tuple[str, ...]] = ()
-    address_columns: ClassVar[tuple[str, ...]] = ()  # those of them that `origins` reads
+    address_columns: ClassVar[tuple[str, ...]] = ()  # the columns among `audited` that `origins` reads
 
     class Meta:
         abstract = True
 
     def __init__(self, *args: Any, **values: Any) -> None:
-        self._entered: dict[str, set[str]] = {}  # column → itself, or the names in a mapping
+        self._entered: dict[str, set[str]] = {}  # by column: its own name, or for a mapping the names of its members
         self._loaded: dict[str, Any] = {}  # the secrets as they came from the database
         self.moved = False  # whether the last save led to another origin
-        self.lost_secrets: tuple[str, ...] = ()  # what it left behind, in words for people
+        self.lost_secrets: tuple[str, ...] = ()  # the secrets that it dropped, as people call them
         super().__init__(*args, **values)
 
     def origins(self) -> tuple[str, ...]:
@@ -45,9 +45,9 @@ class SecretRow(models.Model):
         return {field.name: field for field in cls._meta.concrete_fields if isinstance(field, EncryptedTextField)}
 
     def enter(self, column: str, value: Any, *, names: Iterable[str] | None = None) -> None:
-        """Set a secret that somebody has entered: it is for the address that the row has when it is saved.
+        """Set a secret that a person entered. It belongs to the address that the row has when it is saved.
 
-        `names`: which members of a mapping were entered, where the others are those that were stored.
+        `names`: the members of a mapping that were entered; its other members are the stored ones. None: all were.
         """
         setattr(self, column, value)
         entered = {column} if not isinstance(value, Mapping) else set(value if names is None else names)
@@ -92,12 +92,12 @@ class SecretRow(models.Model):
                 setattr(self, name, clean)
 
     def _secrets(self) -> dict[str, Any]:
-        """The values of the secret columns that are there; deferred ones stay away."""
+        """The values of the secret columns that are loaded; deferred columns are left out."""
         values = {name: self.__dict__[name] for name in self.secret_columns() if name in self.__dict__}
         return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
 
     def _settle(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Drop what must not walk along, say in the history what changed; the options of the save."""
+        """Drop secrets of the former origin, and note the changes for the history. Returns the options for the save."""
         before = type(self)._base_manager.filter(pk=self.pk).first() if self.pk is not None else None
         if before is None:
             return options
@@ -108,7 +108,7 @@ class SecretRow(models.Model):
             if columns is not None:
                 options = {**options, "update_fields": {*columns, *self.secret_columns()}}
         elif columns is None and (lost := self._unreadable()):
-            # Written again they would be lost for good; a key that is found again can read them.
+            # Not written: whoever finds the lost encryption key again can still read the stored value.
             kept = {field.name for field in self._meta.concrete_fields if not field.primary_key} - lost
             options = {**options, "update_fields": kept}
         if reason := self._reason(before):
@@ -119,7 +119,7 @@ class SecretRow(models.Model):
         return {name for name in self.secret_columns() if is_unreadable(getattr(self, name))}
 
     def _drop(self) -> tuple[str, ...]:
-        """Take away every secret that nobody entered for the new address."""
+        """Remove every secret that was not entered for the new address. Returns what was removed, as people call it."""
         dropped: list[str] = []
         for name, field in self.secret_columns().items():
             value, loaded, entered = getattr(self, name), self._loaded.get(name), self._entered.get(name, set())
@@ -139,9 +139,9 @@ class SecretRow(models.Model):
     # --- the history --------------------------------------------------------------------------------------------------
 
     def _reason(self, before: Self) -> str:
-        """What changed of the address, the proof and the secrets, in as many words as the history takes."""
+        """The changes of the audited columns and of the secrets, in words, at most `LONGEST_REASON` characters."""
         fields: list[Any] = [self._meta.get_field(name) for name in self.audited]
-        told = [
+        changes = [
             _("%(name)s changed") % {"name": field.verbose_name}
             for field in fields
             if getattr(before, field.attname) != getattr(self, field.attname)
@@ -151,15 +151,15 @@ class SecretRow(models.Model):
             if isinstance(field, EncryptedMappingField):
                 if names := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
                     facts = {"name": field.verbose_name, "names": ", ".join(names)}
-                    told.append(_("%(name)s changed: %(names)s") % facts)
+                    changes.append(_("%(name)s changed: %(names)s") % facts)
             elif old != new:
-                told.append(_("API key changed") if new else _("API key removed"))
-        text = capfirst("; ".join(told))
+                changes.append(_("API key changed") if new else _("API key removed"))
+        text = capfirst("; ".join(changes))
         return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"
 
 
 def dropped_words(dropped: Iterable[str]) -> str:
-    """The sentence for people whose edit led to another server."""
+    """The sentence for a person whose edit changed the server."""
     return _(
         "The address is of another server now. Secrets that were stored for the former one are not sent there and "
         "were removed: %(names)s. Enter them again."

@@ -1,7 +1,7 @@
-"""Encryption at rest for the tokens of people's single sign-on.
+"""Encryption at rest for the tokens of single sign-on.
 
-django-allauth stores them as plain text, in a model of its own. Its two columns become encrypted ones here; migrations
-still see text columns, which they are in the database.
+django-allauth stores them as plain text in a model of its own. This module replaces the two columns of that model with
+encrypted ones. For migrations they stay text columns, as they are in the database.
 """
 
 from typing import Any
@@ -23,17 +23,17 @@ class SealedTextField(EncryptedTextField):
 
 
 def is_token(model: type[models.Model]) -> bool:
-    """Whether a row of this model is such a token."""
+    """Whether this is django-allauth's model of tokens."""
     return model._meta.label == "socialaccount.SocialToken"
 
 
 def sealed(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a token that is not in its table yet, with the secret ones encrypted."""
+    """The values of a token with the secret ones encrypted, for storing it outside its table (in a session)."""
     return values | {name: fernet().encrypt(values[name].encode()).decode() for name in COLUMNS if values.get(name)}
 
 
 def opened(values: dict[str, Any]) -> dict[str, Any]:
-    """The reverse. Raises ValueError when no key decrypts them."""
+    """The reverse of `sealed`. Raises ValueError when no key decrypts the values."""
     try:
         return values | {name: fernet().decrypt(values[name]).decode() for name in COLUMNS if values.get(name)}
     except (InvalidToken, TypeError) as error:
@@ -41,7 +41,10 @@ def opened(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def seal() -> None:
-    """Encrypt tokens from now on. Called once, when the apps are ready. Migration 0009 encrypts older tokens."""
+    """Encrypt tokens that are written from now on. Called once, when the apps are ready.
+
+    Tokens from before are encrypted by the migration 0009.
+    """
     from allauth.socialaccount.models import SocialToken
 
     for name in COLUMNS:

@@ -184,7 +184,7 @@ def test_a_failure_shows_the_providers_words_and_can_be_tried_again(open_page, a
     expect(images.jobs).to_have_count(0)
 
 
-def test_a_wish_that_cannot_be_expressed_is_refused_in_words(open_page, alice, studio, problems):
+def test_a_request_that_cannot_be_expressed_is_refused_in_words(open_page, alice, studio, problems):
     problems.expect("status of 400")
     images = ImagesPage(open_page(alice)).open()
     images.page.get_by_role("radio", name="Own size").check()

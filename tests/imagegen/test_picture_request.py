@@ -1,4 +1,4 @@
-"""The wish: what is well formed, what is not, and the way into JSON and back."""
+"""The request: what is well formed, what is not, and the way into JSON and back."""
 
 import contextlib
 
@@ -65,7 +65,7 @@ def test_width_and_height_are_told_when_they_were_chosen():
         ({"mask": picture(alpha=True)}, "mask"),
     ],
 )
-def test_a_wish_that_is_not_well_formed_does_not_exist(wish, param):
+def test_a_request_that_is_not_well_formed_does_not_exist(wish, param):
     with pytest.raises(BadRequest) as caught:
         PictureRequest(**{"prompt": "a red kite", **wish})
 
@@ -132,7 +132,7 @@ def test_any_values_are_read_or_refused(values):
         PictureRequest.from_values(values)
 
 
-def test_what_a_job_keeps_is_the_whole_wish_without_bytes():
+def test_what_a_job_keeps_is_the_whole_request_without_bytes():
     wish = PictureRequest(prompt="a", n=3, size="512x512", seed=0, images=(picture(),), params={"quality": "low"})
 
     kept = wish.values()

@@ -1,4 +1,4 @@
-"""Pictures of temporary chats: shown like all others, with an end; of their wishes nothing stays."""
+"""Pictures of temporary chats: shown like all others, with an end; of their requests nothing stays."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def drawing(site, alice, connection, make_engine):
     return Talker(site, alice)
 
 
-def test_a_picture_has_an_end_and_its_wish_is_forgotten(drawing, upstream, alice):
+def test_a_picture_has_an_end_and_its_request_is_forgotten(drawing, upstream, alice):
     upstream.answer("Here it is.")
     tab = drawing.listen()
 

@@ -1,4 +1,4 @@
-"""How django-allauth's doors open here."""
+"""django-allauth's adapters: sign-in, sign-up, links in mails, and single sign-on."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from webui.accounts import addresses, linking
 from webui.accounts.cookies import remember_language, remember_theme
 from webui.models import User
 
-# Pages that say for themselves that one is signed in or out now.
+# Messages that are not shown, because the next page says the same.
 SILENT = {
     "account/messages/logged_in.txt",
     "account/messages/logged_out.txt",
@@ -42,9 +42,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             super().add_message(request, level, message_template, *args, **kwargs)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
-        """Attempts are counted for the address that was typed, known or not, whatever Host header they name.
+        """Count attempts by the e-mail address that was entered, whether it has an account or not.
 
-        Raises ValidationError for one too many. A sign-in that works forgets those before it.
+        Raises ValidationError after too many. A successful sign-in resets the count.
         """
         typed = str(credentials.get("email", "")).lower()
         if not ratelimit.consume(request, action="sign_in_address", key=typed):
@@ -55,13 +55,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponseBase | None:
-        """An account that a command of Django's made is one that the console vouches for."""
+        """Treat the address of an account that was made by a command of Django (`createsuperuser`) as proved."""
         addresses.vouch_unless_own(user)
         response: HttpResponseBase | None = super().pre_login(request, user, **kwargs)
         return response
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponseBase:
-        """A person's language and theme follow them to every browser."""
+        """Apply the person's language and theme to this browser."""
         response: HttpResponseBase = super().post_login(request, user, **kwargs)
         if user.is_superuser:
             address.remember(request)
@@ -70,7 +70,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return response
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Without the sign-up link that the library makes from the request."""
+        """Send a mail without the sign-up link, which the library makes from the request's Host header."""
         waiting.give_back()  # a mail server takes its time
         super().send_mail(template_prefix, email, {**context, "signup_url": ""})
 
@@ -89,7 +89,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 def _origin(request: HttpRequest) -> str:
-    """What a link in a mail begins with. While nobody knows, a page in words is the answer instead."""
+    """The beginning of links in mails. While it is unknown, the response is a page that says so."""
     try:
         return address.origin_for(request)
     except ConfigurationError as error:
@@ -99,18 +99,19 @@ def _origin(request: HttpRequest) -> str:
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def get_requests_session(self) -> Any:
-        """With which allauth asks the provider."""
+        """The HTTP session for allauth's calls to the provider."""
         waiting.give_back()
         return http.TimedSession(app_settings.REQUESTS_TIMEOUT)
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        """Who the configured provider lets in gets an account, unless ENABLE_OAUTH_SIGNUP says otherwise."""
+        """Everybody whom the provider signs in gets an account, unless ENABLE_OAUTH_SIGNUP is off."""
         return bool(settings.ENABLE_OAUTH_SIGNUP)
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """An account that is here already is opened by its password once, or by its address where the setting says so.
+        """Connect a sign-in with the account that has its address already.
 
-        Whoever comes with a verified address is its owner: what a stranger prepared under it is emptied first.
+        The person enters the password of the account once. With OAUTH_MERGE_ACCOUNTS_BY_EMAIL an address that the
+        provider has verified is enough; then `addresses.prove` empties an account that somebody else made for it.
         """
         if sociallogin.state.get("process") != AuthProcess.LOGIN:
             return
@@ -130,7 +131,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         user.refresh_from_db()
 
     def serialize_instance(self, instance: Any) -> dict[str, Any]:
-        """A sign-in that waits for something stands in the session: its tokens are encrypted there too."""
+        """Encrypt the tokens of a sign-in that waits in the session."""
         values: dict[str, Any] = super().serialize_instance(instance)
         return tokens.sealed(values) if tokens.is_token(type(instance)) else values
 

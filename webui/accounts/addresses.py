@@ -1,9 +1,8 @@
-"""Whose an address is: who has proved it, who is vouched for, and what happens when its owner comes to an account that
-somebody else may have made.
+"""Proof that an e-mail address belongs to the person who has the account.
 
-django-allauth keeps the proof in `EmailAddress.verified`. An account that an administrator or the console made is
-vouched for: its address counts as proved from the start. One that somebody made for themselves is not, until a mail
-or a sign-in provider has proved it.
+django-allauth stores it in `EmailAddress.verified`. The address of an account that an administrator or the console made
+counts as proved. The address of a sign-up does not, until a mail or a sign-in provider has proved it. When the owner of
+an unproved address comes, the account may be a stranger's: it is emptied first.
 """
 
 from allauth.account.models import EmailAddress
@@ -20,7 +19,7 @@ from webui.models import User
 
 
 def vouch_for(user: User) -> None:
-    """This account has this address, proved, and no other: its maker says so. Another account's claim to it ends."""
+    """Note the account's address as proved, and as its only one; remove it from other accounts."""
     email = user.email.lower()
     with transaction.atomic():
         EmailAddress.objects.filter(email__iexact=email).exclude(user=user).delete()
@@ -29,34 +28,36 @@ def vouch_for(user: User) -> None:
 
 
 def vouch_unless_own(user: User) -> None:
-    """The same for an account that nobody made for themselves, where nobody has written it down yet."""
+    """The same for an account without a primary address, which Django's commands make; sign-ups have one."""
     if user.email and not EmailAddress.objects.filter(user=user, primary=True).exists():
         vouch_for(user)
 
 
 def is_unproved(user: User) -> bool:
-    """Whether somebody made this account for themselves, and nothing has proved since that the address is theirs."""
+    """Whether the account came from a sign-up whose address was never proved."""
     rows = EmailAddress.objects.filter(user=user, email__iexact=user.email)
     return bool(rows.filter(primary=True, verified=False).exists())
 
 
 def prove(user: User) -> None:
-    """The owner of the address has come, without a password. What a stranger may have made of an unproved account goes
-    first: password, keys, sessions and their sockets, sign-ins through a provider, chats, files, pictures under way.
+    """Note that the owner of the address has come, without a password; call it before they are signed in.
+
+    If the address was not proved before, a stranger may have made the account. Then it loses its password, keys,
+    sessions and sockets, sign-ins through a provider, chats, files and running pictures.
     """
     with versioning.exclusive():  # keys and the account are configuration
         if is_unproved(user):
-            user.set_unusable_password()  # another than before: every session ends with it, and what runs in it
+            user.set_unusable_password()  # the hash changes, which ends every session and its work
             user.save(update_fields=["password"])
             _empty(user)
         vouch_for(user)
 
 
 def hand_over(user: User) -> None:
-    """Somebody has set the password of an account through a one-time link.
+    """Note that somebody has set the password of an account through a one-time link.
 
-    A link in a mail proves the address. Where no mail can be sent, an administrator handed the link over to whom they
-    know: then only what opens an unproved account without the password ends.
+    A link in a mail proves the address; an account that was unproved is emptied. A site that sends no mail knows only
+    that an administrator gave the link to this person: then keys and sign-ins through a provider end, and nothing else.
     """
     if not is_unproved(user):
         return

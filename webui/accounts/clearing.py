@@ -1,4 +1,4 @@
-"""What a person has in their conversations goes: chats, files, memories, links to what they shared."""
+"""Removes what a person has in conversations: chats, files, memories, shared links."""
 
 from chat import files, services
 from chat.memory import services as memory
@@ -6,7 +6,7 @@ from chat.models import Chat, File, Share
 
 
 def clear(user_id: int) -> None:
-    """Chats go to the trash, from which their person can have them back; links to them, memories and files go."""
+    """Move the chats to the trash, from where the person can restore them; delete shared links, memories and files."""
     Share.objects.filter(chat__user_id=user_id).delete()
     for chat in Chat.objects.filter(user_id=user_id, deleted_at=None):
         services.delete_chat(chat)

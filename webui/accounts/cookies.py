@@ -1,4 +1,4 @@
-"""What a browser remembers before anyone has signed in: language and theme."""
+"""The cookies for language and theme, which also hold before anyone has signed in."""
 
 from django.conf import settings
 from django.http.response import HttpResponseBase

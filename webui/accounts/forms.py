@@ -83,7 +83,7 @@ class KeyForm(forms.Form):
 
 
 class LinkForm(forms.Form):
-    """The password of an account, tried as at sign-in and counted with what is tried there."""
+    """Asks for the password of an account. Attempts count together with those at sign-in."""
 
     password = forms.CharField(
         label=_("Password"), strip=False, widget=forms.PasswordInput({"autocomplete": "current-password"})
@@ -113,7 +113,7 @@ LABELS = {
 
 
 class OwnWords:
-    """Puts our labels on django-allauth's forms; a placeholder that repeats the label goes."""
+    """Sets our labels on django-allauth's forms, and removes its placeholders, which repeat the labels."""
 
     fields: dict[str, forms.Field]
     labels: ClassVar[dict[str, Any]] = {}
@@ -133,7 +133,7 @@ class SignupForm(OwnWords, allauth_forms.SignupForm):  # type: ignore[misc]
     labels: ClassVar[dict[str, Any]] = {"password1": _("Password"), "password2": _("Password again")}
 
     def validate_unique_email(self, value: str) -> str:
-        """Whether there is an account is noted, and said to nobody."""
+        """Note whether the address has an account, without an error: the page must not reveal it."""
         self.account_already_exists = services.account_with(value) is not None
         return value
 
@@ -152,5 +152,5 @@ class ResetPasswordForm(OwnWords, allauth_forms.ResetPasswordForm):  # type: ign
 
 class ResetPasswordKeyForm(OwnWords, allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
     def save(self) -> None:
-        """Raises Conflict where somebody has used the link meanwhile."""
+        """Set the password. Raises Conflict when the link has been used meanwhile."""
         services.claim_password(self.user, self.cleaned_data["password1"])

@@ -1,4 +1,4 @@
-"""What an ID token has to prove before anybody is signed in: OpenID Connect Core 1.0, 3.1.3.7.
+"""Verifies ID tokens before anybody is signed in, as in OpenID Connect Core 1.0, 3.1.3.7.
 
 https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
 """
@@ -9,26 +9,26 @@ from typing import Any
 import jwt
 from django.utils.crypto import constant_time_compare
 
-# Signatures of key pairs only: neither `none`, nor those whose key is a secret that a public key could stand in for.
+# Asymmetric signatures only. `none` proves nothing, and with HMAC a forger could use a public key as the secret.
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "ES256K", "EdDSA"}
 )
-CLOCK_SECONDS = 60.0  # by which the provider's clock and ours may differ
+CLOCK_SECONDS = 60.0  # the difference between the provider's clock and ours that is tolerated
 REQUIRED = ("iss", "sub", "aud", "exp", "iat")
-SUBJECT_LENGTH = 191  # characters; the column that keeps a subject has no more
+SUBJECT_LENGTH = 191  # characters; the width of the column
 MOST_KEYS = 100
 
 
 class IdTokenRefused(Exception):
-    """The token does not prove who signed in. The message says why, without anything of the token."""
+    """The token does not prove who signed in. The message says why and quotes nothing from the token."""
 
 
 def verified_claims(
     token: object, keys: Mapping[str, Any], *, issuer: str, client_id: str, nonce: str
 ) -> dict[str, Any]:
-    """The claims of a token that was signed with one of the provider's keys, for this client and this sign-in.
+    """The claims of a token, once its signature, issuer, audience, times, subject and nonce have been verified.
 
-    `keys` is the provider's key set (RFC 7517), `nonce` what was sent with the request. Raises IdTokenRefused.
+    `keys` is the provider's key set (RFC 7517), `nonce` the one sent with the request. Raises IdTokenRefused.
     """
     if not isinstance(token, str) or not token:
         raise IdTokenRefused("there is none")
@@ -68,7 +68,7 @@ def _signed(token: str, keys: Mapping[str, Any], *, issuer: str, client_id: str)
                 options={"require": list(REQUIRED)},
             )
         except jwt.InvalidSignatureError:
-            continue  # a provider that changes its keys may list two under one name
+            continue  # while a provider changes its keys, two may have the same id
         except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise IdTokenRefused(type(error).__name__) from error
         return claims
@@ -76,7 +76,7 @@ def _signed(token: str, keys: Mapping[str, Any], *, issuer: str, client_id: str)
 
 
 def _fitting(keys: Mapping[str, Any], algorithm: str, key_id: object) -> list[jwt.PyJWK]:
-    """The provider's keys that may have made this signature."""
+    """The provider's keys with which the signature can be checked."""
     listed = keys.get("keys")
     fitting = []
     for key in listed[:MOST_KEYS] if isinstance(listed, list) else []:
@@ -87,5 +87,5 @@ def _fitting(keys: Mapping[str, Any], algorithm: str, key_id: object) -> list[jw
         try:
             fitting.append(jwt.PyJWK(key, algorithm=algorithm))
         except (jwt.PyJWTError, ValueError, TypeError):
-            continue  # of another kind, or not readable: other keys of the set are none the worse
+            continue  # of another kind or unreadable: the other keys may still be good
     return fitting

@@ -1,6 +1,6 @@
-"""A sign-in through a provider whose address has an account here already: the account's password joins the two, once.
+"""Links a sign-in through a provider to the account that has the same address, once its password was entered.
 
-Meanwhile the sign-in stands in the browser's session, for `WAIT_SECONDS`.
+Until then the sign-in is kept in the browser's session, for `WAIT_SECONDS`.
 """
 
 import time
@@ -18,7 +18,7 @@ SESSION_KEY = "sign_in_to_link"
 
 
 def account_of(sociallogin: Any) -> User | None:
-    """The account that has an address of this sign-in, whether the provider verified it or not."""
+    """The account with an address of this sign-in, whether the provider has verified the address or not."""
     found = (services.account_with(address.email) for address in sociallogin.email_addresses)
     return next((user for user in found if user is not None), None)
 
@@ -28,7 +28,7 @@ def keep(request: HttpRequest, sociallogin: Any) -> None:
 
 
 def kept(request: HttpRequest) -> Any:
-    """The SocialLogin that waits in this session; None when there is none or its time is over."""
+    """The SocialLogin that is kept in this session; None when there is none or its time is over."""
     entry = request.session.get(SESSION_KEY)
     if not isinstance(entry, dict) or entry.get("until", 0) < time.time():
         drop(request)
@@ -45,8 +45,9 @@ def drop(request: HttpRequest) -> None:
 
 
 def join(request: HttpRequest, sociallogin: Any, user: User) -> None:
-    """From now on this sign-in opens this account, whose password has just been given. Raises Conflict when it opens
-    another one meanwhile.
+    """Link the sign-in to this account, whose password has been entered.
+
+    Raises Conflict when the sign-in was linked to another account meanwhile.
     """
     drop(request)
     account = sociallogin.account

@@ -1,4 +1,4 @@
-"""Addresses that are handed to people: where the site is, and where they choose their password."""
+"""Links for people: absolute addresses of the site, and the page on which a password is chosen."""
 
 import contextlib
 from pathlib import Path
@@ -11,24 +11,26 @@ from django.urls import reverse
 from webui import address
 from webui.models import User
 
-HERE = "http://127.0.0.1:8000"  # where `make run` serves
+HERE = "http://127.0.0.1:8000"  # the default of `make run`
 
 
 def absolute(path: str) -> str:
-    """`path` as people can open it, for the console: below SITE_URL, where an administrator last found the site, or
-    where this machine last served.
+    """The absolute address of a path, for output of commands.
+
+    It begins with SITE_URL, else with the address that an administrator used last, else with the one that this machine
+    served last.
     """
     origin = settings.SITE_URL or address.used_by_administrator() or _last_served() or HERE
     return f"{origin}{path}"
 
 
 def served() -> str:
-    """Where the site is as far as this machine knows without its database, for examples in texts."""
+    """The address of the site without a look into the database, for examples in texts."""
     return settings.SITE_URL or _last_served() or HERE
 
 
 def remember_served(address: str) -> None:
-    """Keep where the site is served, for commands that hand out links; no harm where it cannot be kept."""
+    """Write the address that is served to a file, for commands that print links. Errors are ignored."""
     with contextlib.suppress(OSError):
         _kept().write_text(address)
 
@@ -45,6 +47,6 @@ def _kept() -> Path:
 
 
 def password_path(user: User) -> str:
-    """The page on which this person sets a password. It works once, for PASSWORD_RESET_TIMEOUT seconds."""
+    """The path of the page on which this person sets a password. It works once, for PASSWORD_RESET_TIMEOUT seconds."""
     key = default_token_generator.make_token(user)
     return reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})

@@ -1,6 +1,6 @@
-"""Sign-in through an OpenID provider: what is sent to it, what its answer has to prove, and the two pages between.
+"""Sign-in through an OpenID provider: the request to it, the verification of its answer, and the two views.
 
-A provider that is away, or whose answer proves nothing, is a page with words, not a crash.
+When the provider does not answer, or its answer cannot be verified, the response is a page that says so.
 """
 
 import logging
@@ -28,18 +28,23 @@ from webui.accounts import id_tokens
 View = Callable[[HttpRequest, str], HttpResponseBase]
 logger = logging.getLogger(__name__)
 
-ADDRESSES = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")  # what a provider has to say of itself
-# What is read of a person, and kept: texts; what a provider adds is neither needed nor bounded.
+ADDRESSES = (
+    "issuer",
+    "authorization_endpoint",
+    "token_endpoint",
+    "jwks_uri",
+)  # required in the provider's discovery document
+# The claims about a person that are stored, if they are texts. Others are not needed, and may be of any size.
 CLAIMS = ("email", "name", "given_name", "family_name", "preferred_username")
-LONGEST = 500  # characters of such a text
+LONGEST = 500  # characters of a claim; the rest is cut off
 
 
 class SiteOpenIDAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
-    """What is asked of the provider. Raises OAuth2Error for an answer that proves nothing, OSError for none."""
+    """The calls to the provider. Raises OAuth2Error for answers that cannot be verified, OSError for none."""
 
     @cached_property
     def openid_config(self) -> dict[str, Any]:
-        """The provider's description of itself, asked for once per request."""
+        """The provider's discovery document, loaded once per request."""
         provider = self.get_provider()
         config = _document(provider.server_url)
         config.update(provider.app.settings.get("openid_configuration_overrides", {}))
@@ -79,7 +84,7 @@ class SiteOpenIDAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
 
 
 class SiteOpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
-    """What is sent to the provider, and what is believed of what it says of a person."""
+    """The request to the provider, and the claims about a person that are accepted from it."""
 
     oauth2_adapter_class = SiteOpenIDAdapter
 
@@ -90,7 +95,7 @@ class SiteOpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
         return response
 
     def get_scope_from_request(self, request: HttpRequest) -> list[str]:
-        """The configured ones: an address that somebody made up does not widen what is asked for."""
+        """The configured scopes only, whatever the address of the request asks for."""
         return [str(scope) for scope in self.get_scope()]
 
     def extract_uid(self, data: dict[str, Any]) -> str:
@@ -119,19 +124,19 @@ class SiteOpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]
 
 
 def nonce_of(state_id: str) -> str:
-    """The nonce of the sign-in that has this state: nobody else can make it, and no row has to keep it."""
+    """The nonce for a state: an HMAC, so that nobody else can make it and it need not be stored."""
     return salted_hmac("webui.accounts.openid.nonce", state_id, algorithm="sha256").hexdigest()
 
 
 def _person(data: dict[str, Any]) -> dict[str, str]:
-    """The claims about a person that are texts; the userinfo's win over the ID token's."""
+    """The claims about a person that are texts; those of the userinfo override those of the ID token."""
     merged = {**data["id_token"], **data["userinfo"]}
     texts = {name: merged[name] for name in CLAIMS if isinstance(merged.get(name), str)}
     return {name: text[:LONGEST].replace("\0", "") for name, text in texts.items()}
 
 
 def _says_verified(data: dict[str, Any], email: str) -> bool:
-    """Whether the provider says that this very address is verified: with JSON's `true`, and nothing that looks so."""
+    """Whether the provider says that this address is verified: `true`; as a text only with the setting for it."""
     for claims in (data["userinfo"], data["id_token"]):
         if claims.get("email") == email and "email_verified" in claims:
             value = claims["email_verified"]
@@ -154,7 +159,7 @@ def _document(url: str, *, token: str = "") -> dict[str, Any]:
     return value
 
 
-# --- the pages ---
+# --- views ---
 
 
 def _answered(view: View) -> View:
@@ -167,7 +172,7 @@ def _answered(view: View) -> View:
         except OAuth2Error as error:
             logger.warning("The OpenID provider does not describe itself: %s", error)
             return render(request, "socialaccount/authentication_error.html", status=502)
-        except OSError as error:  # what the HTTP library's errors are, whatever went wrong on the way
+        except OSError as error:  # the base of all errors of the HTTP library
             logger.warning("The OpenID provider could not be asked: %s", type(error).__name__)
             return render(request, "socialaccount/authentication_error.html", {"unreachable": True}, status=502)
 

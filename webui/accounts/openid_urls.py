@@ -1,4 +1,4 @@
-"""The pages of sign-in through an OpenID provider, there only where one is configured."""
+"""The addresses of sign-in through an OpenID provider; included only where one is configured."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""What the settings pages show."""
+"""Queries of the settings pages."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ USAGE_DAYS = 30
 
 
 def keys_of(user: User) -> QuerySet[ClientKey]:
-    """This person's keys that still work or have only run out; revoked ones are gone for them."""
+    """The keys of a person, also expired ones; without revoked ones."""
     return ClientKey.objects.filter(user=user, revoked_at=None)
 
 

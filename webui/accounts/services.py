@@ -1,4 +1,4 @@
-"""What is done to accounts, whoever asks: a page, the admin or a command."""
+"""The verbs of accounts, for pages, the administration and commands."""
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
@@ -16,8 +16,8 @@ from webui.models import User
 def create_account(email: str, *, name: str = "", password: str | None = None, admin: bool = False) -> User:
     """Create an account. Without a password it cannot be signed in to until one is set through a link.
 
-    Raises Conflict for an e-mail address that is taken, BadRequest for one that is none. A weak password is the
-    caller's decision; `complaints_about` says what is wrong with it.
+    Raises Conflict for an e-mail address that is taken, BadRequest for an invalid one. Weak passwords are accepted:
+    callers check them with `complaints_about`.
     """
     email = email.strip().lower()
     try:
@@ -34,9 +34,9 @@ def create_account(email: str, *, name: str = "", password: str | None = None, a
 
 
 def claim_password(user: User, password: str) -> None:
-    """Set the password that a one-time link is for, in one statement: of those who come at once, one has it.
+    """Set a password through a one-time link. One statement, so that of several at the same time only one succeeds.
 
-    Raises Conflict for the others; `user` has the password hash with which the link was judged.
+    Raises Conflict for the others. `user` must hold the password hash with which the link was checked.
     """
     before = user.password
     user.set_password(password)
@@ -48,7 +48,7 @@ def claim_password(user: User, password: str) -> None:
 
 
 def account_with(email: str) -> User | None:
-    """The account that is signed in to with this address, however it is written."""
+    """The account with this address, whatever its case; also by a secondary address."""
     user = User.objects.filter(email__iexact=email).first()
     if user is None:
         rows = EmailAddress.objects.filter(email__iexact=email).order_by("-verified")
@@ -58,7 +58,7 @@ def account_with(email: str) -> User | None:
 
 
 def complaints_about(password: str, *, email: str, name: str = "") -> list[str]:
-    """Why a password is weak; nothing when it is not."""
+    """Why a password is too weak; empty for a good one."""
     try:
         validate_password(password, User(email=email, name=name))
     except ValidationError as error:
@@ -67,7 +67,7 @@ def complaints_about(password: str, *, email: str, name: str = "") -> list[str]:
 
 
 def is_last_administrator(user: User) -> bool:
-    """Whether the site would have no administrator without this account."""
+    """Whether this account is the only active administrator."""
     if not (user.pk and User.objects.filter(pk=user.pk, is_superuser=True, is_active=True).exists()):
         return False
     return not User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk).exists()
@@ -78,12 +78,12 @@ def last_administrator_words() -> str:
 
 
 def set_active(users: list[User], *, active: bool) -> int:
-    """Switch accounts on or off; returns how many changed. The last administrator stays on."""
+    """Activate or deactivate accounts; returns how many changed. The last administrator stays active."""
     changed = 0
     for user in users:
         if user.is_active == active or (not active and is_last_administrator(user)):
             continue
         user.is_active = active
-        user.save(update_fields=["is_active"])  # one by one: signals tell the gateway
+        user.save(update_fields=["is_active"])  # one by one: signals change the version of the configuration
         changed += 1
     return changed

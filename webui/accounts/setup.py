@@ -1,7 +1,7 @@
-"""The first administrator of a new site: a one-time link that only the console shows.
+"""The one-time link that makes the first administrator of a new site. Only the console shows it.
 
-Links are rows (their SHA-256 only), so every process and machine on the same database agrees. They end when an
-administrator exists, or after `LINK_LIFETIME`; each start makes a new one.
+The SHA-256 of each link is a row, so it works in every process on the same database. Links end when an administrator
+exists, or after `LINK_LIFETIME`; each start makes a new one.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ def administrator_exists() -> bool:
 
 
 def new_link() -> str:
-    """Make a link and return its path. The token is 256 random bits and is kept nowhere."""
+    """Make a link and return its path. The token has 256 random bits and is not stored."""
     token = secrets.token_urlsafe(32)
     SetupLink.objects.filter(created__lt=timezone.now() - LINK_LIFETIME).delete()
     SetupLink.objects.create(digest=_digest(token))
@@ -38,15 +38,15 @@ def is_valid(token: str) -> bool:
         return False
     digest = _digest(token)
     valid = SetupLink.objects.filter(created__gte=timezone.now() - LINK_LIFETIME).values_list("digest", flat=True)
-    # Every one is compared: how long it takes must not say which link was nearly right.
+    # All are compared in constant time, so that the duration reveals nothing about a stored digest.
     matches = [hmac.compare_digest(digest, known) for known in valid]
     return any(matches)
 
 
 def create_first_administrator(token: str, *, email: str, name: str, password: str) -> User:
-    """Create the administrator and end every link. Raises NotFound when the link has ended meanwhile."""
+    """Create the administrator and delete all links. Raises NotFound when the link is no longer valid."""
     with transaction.atomic():
-        list(SetupLink.objects.select_for_update())  # two browsers with the same link: one comes second
+        list(SetupLink.objects.select_for_update())  # of two browsers with the same link, one waits here
         if not is_valid(token):
             raise NotFound("This link has ended.")
         user = User.objects.create_superuser(email, password, name=name)

@@ -1,4 +1,4 @@
-"""The account pages that we use of django-allauth's, and our own. What is not listed does not exist."""
+"""The addresses of accounts and settings. Pages of django-allauth that are not listed here do not exist."""
 
 from typing import Any
 

@@ -116,7 +116,7 @@ class ChangePassword(PasswordChangeView):  # type: ignore[misc]
 
 
 class SetPassword(PasswordSetView):  # type: ignore[misc]
-    """For those who came through OpenID Connect and have none yet."""
+    """For people who signed up through OpenID Connect and have no password yet."""
 
     template_name = "settings/password.html"
     success_url = reverse_lazy("account_change_password")
@@ -124,8 +124,10 @@ class SetPassword(PasswordSetView):  # type: ignore[misc]
 
 
 class SendsLinks:
-    """Stands before a view whose answer is a mail with a link. Whether it can be made is known before anybody's
-    address is looked at, so the answer says nothing about that.
+    """Base of views that send mails with links. Precedes the view's class.
+
+    It checks first whether links can be made, before it looks at the e-mail address: so the answer does not reveal
+    whether there is an account.
     """
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -139,9 +141,9 @@ class SendsLinks:
 
 
 class SignUp(SendsLinks, SignupView):  # type: ignore[misc]
-    """Where mail can be sent, the address is proved with a link. Elsewhere the account can be used at once.
+    """A new account. If the site sends mail, a link proves the address; otherwise it can be used at once.
 
-    The answer is the same where there is an account already, and takes as long.
+    For an address that has an account, the answer is the same and takes as long.
     """
 
     def form_valid(self, form: Any) -> HttpResponseBase:
@@ -161,7 +163,7 @@ def signed_up(request: HttpRequest) -> HttpResponse:
 
 
 class ResetPassword(SendsLinks, PasswordResetView):  # type: ignore[misc]
-    """By e-mail when the site can send any; otherwise the page says whom to ask."""
+    """A new password through a link by e-mail. A site that sends no mail shows whom to ask."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not settings.EMAIL_ENABLED:
@@ -182,7 +184,7 @@ class ResetPasswordFromKey(PasswordResetFromKeyView):  # type: ignore[misc]
 
 
 @login_required
-@never_cache  # the answer to a new key shows it
+@never_cache  # the response shows a new key
 @require_http_methods(["GET", "HEAD", "POST"])
 def keys(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
@@ -205,7 +207,7 @@ def keys(request: HttpRequest) -> HttpResponse:
 
 
 def _origin(request: HttpRequest) -> str:
-    """For a page that shows it to whoever asked: their own address does where nothing better is known."""
+    """The address of the site as this page shows it; while it is unknown, the address of the request."""
     try:
         return address.origin_for(request)
     except ConfigurationError:
@@ -236,7 +238,7 @@ def usage(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def set_language(request: HttpRequest) -> HttpResponse:
-    """Django's own switch, remembered for the person too."""
+    """Django's language switch, which also stores the language for the person."""
     response: HttpResponse = django_set_language(request)
     code = request.POST.get("language", "")
     user: Any = request.user

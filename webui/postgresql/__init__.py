@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend with connections that are shared by the threads of a process (`pool`)."""
+"""Django's PostgreSQL backend, with connections from a pool that the threads of a process share."""

@@ -1,4 +1,4 @@
-"""Django's wrapper of a PostgreSQL connection, with our pool in the place of its own.
+"""Django's wrapper of a PostgreSQL connection, with our pool instead of Django's.
 
 `tests/test_private_names.py` fails when an upgrade moves one of these names.
 """
@@ -14,7 +14,7 @@ from webui.postgresql.pool import Pool, is_dead
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Takes the connections of a thread from the pool and brings them back to it."""
+    """Takes the connection of a thread from the pool, and returns it to the pool."""
 
     isolation_level = IsolationLevel.READ_COMMITTED
 
@@ -24,7 +24,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return
 
     def close_pool(self) -> None:
-        """Close the connections that nobody uses. Django calls this before a test's database is made or goes."""
+        """Close the unused connections. Django calls this before it creates or drops a test database."""
         if self.alias != NO_DB_ALIAS:
             runtime.state(Pool).close()
 
@@ -36,13 +36,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return runtime.state(Pool).take(str(conn_params["dbname"]), lambda: open_one(conn_params))
 
     def ensure_connection(self) -> None:
-        """Before each query: a connection that died meanwhile is replaced, unless a transaction died with it."""
+        """Called before each query. Replaces a connection that died, unless it was in a transaction."""
         if self.connection is not None and not self.in_atomic_block and is_dead(self.connection):
             self.close()
         super().ensure_connection()
 
     def _close(self) -> None:
-        """Overridden, because it is what gives a connection to Django's pool."""
+        """Return the connection to our pool. Django's method returns it to Django's pool."""
         if self.connection is None:
             return
         if self.alias == NO_DB_ALIAS:

@@ -1,12 +1,12 @@
-"""The PostgreSQL connections of this process: `DATABASE_POOL_SIZE` at most, which threads take and bring back.
+"""The pool of PostgreSQL connections of this process, at most `DATABASE_POOL_SIZE`.
 
-Who finds all of them in use waits in line, for a bounded time. The site's own work (usage, health, jobs, running
-replies) comes first, and some places are only for it, so that no crowd of requests keeps it from going on. While the
-server is away everybody is told at once: one attempt a second asks whether it is back.
+When all are in use, threads queue for a bounded time. The site's own work (usage, health, jobs, running replies) comes
+before requests and has some places of its own, so that many requests cannot block it. While the server does not answer,
+calls fail at once; once a second, one call tries to connect.
 
-Why not psycopg's pool: its callers wait for their whole time while the server is away, and it sleeps a second for each
-dead connection that its check finds (`ConnectionPool._getconn_with_check_loop`), so a restart of the server would be
-felt for long after it.
+Why not psycopg's pool: while the server is away, its callers wait until their timeout. For each dead connection that
+its check finds, it sleeps a second (`ConnectionPool._getconn_with_check_loop`), which slows the site down after a
+restart of the server.
 """
 
 import logging
@@ -25,13 +25,13 @@ from psycopg.pq import TransactionStatus
 from providers.process import outages, waiting
 from providers.process.outages import DatabaseAway, DatabaseBusy
 
-REQUEST_PATIENCE, OWN_PATIENCE = 10.0, 60.0  # seconds in line, for a request and for the site's own work
-LINE = 1000  # requests that wait at the same time
+REQUEST_PATIENCE, OWN_PATIENCE = 10.0, 60.0  # seconds that a request and the site's own work queue at most
+LINE = 1000  # requests that queue at the same time
 RETRY_SECONDS = 1.0  # between two attempts to reach a server that is away
-FULL_SECONDS = 0.2  # between two attempts to reach one that takes no more connections, while others of ours work
+FULL_SECONDS = 0.2  # between two attempts while the server refuses further connections but existing ones work
 MAX_AGE, MAX_IDLE = 3600.0, 600.0  # seconds after which a connection is closed
-UNCHECKED_SECONDS = 30.0  # a connection that lay for longer is asked whether it still works
-# What a dead peer sets on a socket; data that nobody asked for may be the server's farewell.
+UNCHECKED_SECONDS = 30.0  # a connection that was unused for longer is tested with an empty query
+# What poll reports for a closed connection.
 PEER_CLOSED = getattr(select, "POLLRDHUP", 0)  # Linux has it
 GONE = PEER_CLOSED | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Kept:
-    """A connection that nobody uses."""
+    """An unused connection."""
 
     connection: psycopg.Connection[Any]
     database: str
@@ -50,7 +50,7 @@ class Kept:
 
 @dataclass(slots=True)
 class Loan:
-    """A connection that a thread uses."""
+    """A connection in use."""
 
     connection: psycopg.Connection[Any]
     database: str
@@ -66,7 +66,7 @@ class Waiter:
 
 
 class Places:
-    """Who may have a connection: so many at a time, requests in the order in which they came, own work before them."""
+    """The places of the pool, one for each connection. Own work gets a free place before requests do."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -93,7 +93,7 @@ class Places:
                 raise DatabaseBusy("No connection to the database became free in time")
 
     def leave(self, *, own_work: bool) -> None:
-        """Give the place to whoever is next."""
+        """Free the place, and give free places to the next in the queues."""
         with self.lock:
             self.taken -= 1
             self.taken_by_requests -= not own_work
@@ -114,18 +114,18 @@ class Places:
 
 
 class Pool:
-    """The connections, those in use and those kept for the next thread."""
+    """The connections: those in use, and unused ones for the next threads."""
 
     def __init__(self) -> None:
         self.places = Places(max(1, settings.DATABASE_POOL_SIZE))
-        self.kept: list[Kept] = []  # the last to come back is the next to go
+        self.kept: list[Kept] = []  # last in, first out
         self.loans: dict[int, Loan] = {}  # by the connection's id()
         self.lock = threading.Lock()
         self.away = False
         self.next_try = float("-inf")
 
     def take(self, database: str, connect: Callable[[], Any]) -> Any:
-        """A connection that works. Raises DatabaseBusy, DatabaseAway."""
+        """Take a working connection. Raises DatabaseBusy, DatabaseAway."""
         own_work = waiting.is_own_work()
         self._refuse_while_away()
         self.places.enter(own_work=own_work)
@@ -139,7 +139,7 @@ class Pool:
         return connection
 
     def bring_back(self, connection: Any) -> None:
-        """Keep a connection for the next thread; close one that is broken, old, in a transaction, or not ours."""
+        """Keep a connection for the next thread; close it if it is broken, old, in a transaction or not from here."""
         with self.lock:
             loan = self.loans.pop(id(connection), None)
         if loan is None:
@@ -156,18 +156,19 @@ class Pool:
         self._close_idle(now)
 
     def close(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the unused connections."""
         with self.lock:
             unused, self.kept = self.kept, []
         for one in unused:
             one.connection.close()
 
-    # --- one that works -----------------------------------------------------------------------------------------------
+    # --- working connections ------------------------------------------------------------------------------------------
 
     def _connection(self, database: str, connect: Callable[[], Any]) -> tuple[Any, float]:
-        """A kept connection or a new one, and when it was opened.
+        """A kept or a new connection, and the time it was opened.
 
-        While others of ours work, a server that refuses may only have no room for more: then one of theirs will do.
+        A server that refuses a connection while others of this process work has probably no room for more. Then this
+        waits until one of the others is returned.
         """
         end = time.monotonic() + REQUEST_PATIENCE
         while True:
@@ -189,7 +190,7 @@ class Pool:
                 return connection, time.monotonic()
 
     def _working(self, database: str) -> Kept | None:
-        """A kept connection that is not dead; the dead are closed on the way."""
+        """A kept connection that works; dead ones that it finds are closed."""
         while True:
             with self.lock:
                 found = next((one for one in reversed(self.kept) if one.database == database), None)
@@ -203,7 +204,7 @@ class Pool:
     def _others_work(self) -> bool:
         with self.lock:
             others = [loan.connection for loan in self.loans.values()]
-            others += [kept.connection for kept in self.kept]  # one may just have come back
+            others += [kept.connection for kept in self.kept]  # one may just have been returned
         return any(not is_dead(connection) for connection in others)
 
     def _close_idle(self, now: float) -> None:
@@ -214,7 +215,7 @@ class Pool:
         for one in old:
             one.connection.close()
 
-    # --- away ---------------------------------------------------------------------------------------------------------
+    # --- a server that does not answer --------------------------------------------------------------------------------
 
     def _refuse_while_away(self) -> None:
         with self.lock:
@@ -222,7 +223,7 @@ class Pool:
                 return
             now = time.monotonic()
             if now >= self.next_try:
-                self.next_try = now + RETRY_SECONDS  # this one asks; the others need not wait for its answer
+                self.next_try = now + RETRY_SECONDS  # this call tries; the others fail without waiting for it
                 return
         raise DatabaseAway("The database does not answer")
 
@@ -232,7 +233,7 @@ class Pool:
             self.next_try = time.monotonic() + RETRY_SECONDS
         if news:
             logger.error("The database does not answer: %s", _first_line(error))
-        self.close()  # what is kept is as doubtful: whether the server is back, a new connection shows
+        self.close()  # kept connections are probably dead too; only a new one shows that the server is back
 
     def _note_back(self) -> None:
         with self.lock:
@@ -242,12 +243,12 @@ class Pool:
 
 
 def is_dead(connection: psycopg.Connection[Any]) -> bool:
-    """Whether the server has closed this connection, as far as this machine knows."""
+    """Whether this machine knows that the connection was closed."""
     return bool(_events(connection) & GONE)
 
 
 def _works(kept: Kept) -> bool:
-    """Whether a kept connection can be used: without a word to the server, unless there is a reason for doubt."""
+    """Whether a kept connection can be used. Asks the server only where there is a reason for doubt."""
     if kept.connection.closed:
         return False
     if not _events(kept.connection) and time.monotonic() - kept.since < UNCHECKED_SECONDS:
@@ -260,7 +261,7 @@ def _works(kept: Kept) -> bool:
 
 
 def _events(connection: psycopg.Connection[Any]) -> int:
-    """What the connection's socket has to say of itself: nothing while all is well and nobody uses it."""
+    """What poll reports for the socket: nothing for a healthy, unused connection."""
     try:
         descriptor = connection.fileno()
     except psycopg.OperationalError:  # closed

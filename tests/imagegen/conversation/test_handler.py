@@ -1,4 +1,4 @@
-"""Pictures inside the conversation: gate, wish, edit or create, progress, context; the talk goes on in any case."""
+"""Pictures inside the conversation: gate, request, edit or create, progress, context; the talk goes on in any case."""
 
 import json
 
@@ -47,7 +47,7 @@ def contexts(upstream):
     return first["content"] if first["role"] == "system" else ""
 
 
-def test_a_wish_becomes_a_picture_shown_with_the_answer_and_told_to_the_model(talker, upstream, alice):
+def test_a_request_becomes_a_picture_shown_with_the_answer_and_told_to_the_model(talker, upstream, alice):
     upstream.script(drawn(RED), path=IMAGES)
     upstream.answer("Here is your kite.")
 
@@ -113,8 +113,8 @@ def test_the_picture_of_the_answer_before_is_edited_and_create_mode_draws_anew(t
     assert len(upstream.asked("/images/edits")) == 1
 
     upstream.always(drawn(RED), path=IMAGES)
-    wish = {"image_generation": {"mode": "create"}}
-    anew = talker.say(chat_id, "a boat", features=wish, model="m1")["message"]
+    request = {"image_generation": {"mode": "create"}}
+    anew = talker.say(chat_id, "a boat", features=request, model="m1")["message"]
     assert talker.until_over(chat_id, anew["id"])["files"]
     assert len(upstream.asked("/images/edits")) == 1
     assert len(upstream.asked(IMAGES)) == 2
@@ -126,9 +126,9 @@ def test_a_picture_and_a_mask_can_be_named(talker, upstream, alice):
     source = inputs.file_from_bytes(alice, RED, name="kite.png")
     mask = inputs.file_from_bytes(alice, png(8, 8, alpha=True), name="mask.png")
     upstream.script(drawn(BLUE), path="/images/edits")
-    wish = {"image_generation": {"mode": "edit", "image": str(source.pk), "mask": str(mask.pk)}}
+    request = {"image_generation": {"mode": "edit", "image": str(source.pk), "mask": str(mask.pk)}}
 
-    _tab, message, _started = reply(talker, features=wish)
+    _tab, message, _started = reply(talker, features=request)
 
     assert message["files"]
     assert {part.name for part in upstream.asked("/images/edits")[0].parts} >= {"mask", "prompt"}
@@ -299,8 +299,8 @@ def test_an_engine_chosen_for_new_pictures_leaves_edits_to_the_usual_one(talker,
     source = inputs.file_from_bytes(alice, RED, name="kite.png")
     only_new = make_engine(name="Only new", purpose="generate", url=upstream.url)
     upstream.script(drawn(BLUE), path="/images/edits")
-    wish = {"image_generation": {"mode": "edit", "image": str(source.pk), "engine": str(only_new.pk)}}
-    _tab, message, _started = reply(talker, features=wish)
+    request = {"image_generation": {"mode": "edit", "image": str(source.pk), "engine": str(only_new.pk)}}
+    _tab, message, _started = reply(talker, features=request)
     assert message["files"][0]["provenance"]["engine"] == "Studio"
 
 

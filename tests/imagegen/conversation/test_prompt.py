@@ -1,4 +1,4 @@
-"""From a wish to a prompt: the template and reading what the task model said."""
+"""From a request to a prompt: the template and reading what the task model said."""
 
 import pytest
 from hypothesis import given
@@ -42,5 +42,5 @@ def test_the_template_is_filled_with_the_end_of_the_conversation_and_never_twice
     ("template", "expected"),
     [("{{prompt:start:3}}", "abc"), ("{{prompt:end:2}}", "ef"), ("{{ prompt }}", "abcdef"), ("{{MESSAGES}}", "")],
 )
-def test_parts_of_the_wish_can_be_named(template, expected):
+def test_parts_of_the_request_can_be_named(template, expected):
     assert prompt.fill(template, [], "abcdef") == expected

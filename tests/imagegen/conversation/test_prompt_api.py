@@ -32,7 +32,7 @@ def test_the_task_model_is_asked_for_a_prompt_and_its_answer_comes_back(talker, 
     assert prompt.prompt_in(said) == "A scarlet kite at dawn"
     told = upstream.last.json["messages"][0]["content"]
     assert "assistant: So do I.\nuser: Paint {{USER_NAME}} one\n</conversation>" in told
-    assert told.endswith("The wish: Paint {{USER_NAME}} one")
+    assert told.endswith("The request: Paint {{USER_NAME}} one")
 
 
 def test_an_administrators_template_is_used(talker, upstream):

@@ -214,7 +214,7 @@ def test_the_grid_in_front_and_the_maps_behind_are_left_out(upstream, a1111):
     assert [size(one.content) for one in drawn] == [(64, 64), (64, 64)]
 
 
-def test_fewer_pictures_than_wished_are_counted_by_the_pictures(config, upstream):
+def test_fewer_pictures_than_requested_are_counted_by_the_pictures(config, upstream):
     info = '{"all_seeds": [1, 2, 3], "index_of_first_image": 0}'
     image = base64.b64encode(png()).decode()
     upstream.script(in_json({"images": [image], "parameters": {}, "info": info}), path="/txt2img")

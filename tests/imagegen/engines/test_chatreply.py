@@ -41,7 +41,7 @@ def config(upstream):
 # --- what is asked ---
 
 
-def test_a_wish_becomes_a_chat_message_that_asks_for_pictures(engine, config, upstream):
+def test_a_request_becomes_a_chat_message_that_asks_for_pictures(engine, config, upstream):
     upstream.answer("", images=[url_of(RED)])
 
     draw(engine, config(), size="1344x768")
@@ -307,7 +307,7 @@ def test_an_error_in_mid_stream(engine, config, upstream):
         ({"params": {"messages": []}}, "messages"),
     ],
 )
-def test_a_wish_that_cannot_be_said_is_refused_before_any_call(engine, config, upstream, wish, param):
+def test_a_request_that_cannot_be_said_is_refused_before_any_call(engine, config, upstream, wish, param):
     with pytest.raises(BadRequest) as caught:
         draw(engine, config(), **wish)
 

@@ -133,7 +133,7 @@ def test_custom_sampling_graphs_work_through_their_primitives(config, upstream):
     assert (one.model, one.provenance) == ("flux.safetensors", {"steps": 2})
 
 
-# --- wishes that a workflow cannot take -------------------------------------------------------------------------------
+# --- requests that a workflow cannot take -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_custom_sampling_graphs_work_through_their_primitives(config, upstream):
         ({"params": {"cfg": 3}}, "cfg"),
     ],
 )
-def test_a_wish_without_a_place_in_the_map_is_refused_before_any_call(config, upstream, wish, param):
+def test_a_request_without_a_place_in_the_map_is_refused_before_any_call(config, upstream, wish, param):
     config = with_graph(config, built_in(), nodes=({"type": "prompt", "node_ids": ["6"]},), size="512x512", model="x")
     with pytest.raises(BadRequest) as caught:
         draw(ENGINE, config, **wish)

@@ -49,7 +49,7 @@ def config(upstream):
 # --- generateContent ---
 
 
-def test_a_wish_becomes_one_call_with_the_key_in_a_header(engine, config, upstream):
+def test_a_request_becomes_one_call_with_the_key_in_a_header(engine, config, upstream):
     upstream.gemini.key = "AIza-ours"
 
     drawing = draw(engine, config(), size="1344x768", seed=5)
@@ -400,7 +400,7 @@ def test_an_answer_that_is_not_json_is_said(engine, config, upstream):
         ({"params": {"personGeneration": "ALLOW_ALL"}}, "personGeneration"),
     ],
 )
-def test_a_wish_that_cannot_be_said_is_refused_before_any_call(engine, config, upstream, wish, param):
+def test_a_request_that_cannot_be_said_is_refused_before_any_call(engine, config, upstream, wish, param):
     with pytest.raises(BadRequest) as caught:
         draw(engine, config(), **wish)
 

@@ -36,7 +36,7 @@ def config(upstream):
 # --- what is sent ---
 
 
-def test_a_wish_becomes_one_json_call_with_the_key(engine, config, upstream):
+def test_a_request_becomes_one_json_call_with_the_key(engine, config, upstream):
     upstream.script(drawn(RED))
 
     draw(engine, config(options={"partial_images": 0}), size="1024x1024")
@@ -232,7 +232,7 @@ def test_a_redirect_from_our_origin_takes_no_credential_along(engine, config, up
     assert other.history == []
 
 
-def test_fewer_pictures_than_wished_are_noticed(engine, config, upstream):
+def test_fewer_pictures_than_requested_are_noticed(engine, config, upstream):
     upstream.script(drawn(RED))
 
     drawing = draw(engine, config(), n=3)
@@ -354,7 +354,7 @@ def test_a_dropped_default_that_changes_the_picture_is_said(engine, config, upst
     assert drawing.notices == ["The provider does not know the parameter size: drawn without it."]
 
 
-def test_a_parameter_that_somebody_wished_for_is_not_dropped(engine, config, upstream):
+def test_a_parameter_that_somebody_requested_is_not_dropped(engine, config, upstream):
     upstream.always(strict(drawn(RED), "n", "response_format"))
 
     with pytest.raises(ProviderError) as caught:
@@ -407,7 +407,7 @@ def test_the_second_refusal_is_told(engine, config, upstream):
         ("gpt-image-2", {"params": {"n": 4}}, "n"),
     ],
 )
-def test_a_wish_that_cannot_be_said_is_refused_before_any_call(engine, config, upstream, model, wish, param):
+def test_a_request_that_cannot_be_said_is_refused_before_any_call(engine, config, upstream, model, wish, param):
     if "images" in wish:
         wish = {**wish, "images": (picture(),) * int(wish["images"])}
 

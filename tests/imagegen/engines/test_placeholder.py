@@ -36,7 +36,7 @@ def mask_of(width: int, height: int, hole: tuple[int, int, int, int]) -> bytes:
 
 
 @pytest.mark.parametrize(("size", "expected"), [("", (768, 768)), ("auto", (768, 768)), ("160x96", (160, 96))])
-def test_a_picture_has_the_wished_size(size, expected):
+def test_a_picture_has_the_requested_size(size, expected):
     [one] = draw(ENGINE, QUICK, size=size).pictures
 
     assert opened(one.content).size == expected

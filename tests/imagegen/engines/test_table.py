@@ -39,7 +39,7 @@ def test_capabilities_need_no_network_and_obey_the_row(engine):
 
 
 @engines
-def test_a_plain_wish_is_prepared_without_network(engine):
+def test_a_plain_request_is_prepared_without_network(engine):
     config = EngineConfig(size="512x512", steps=50, workflow={"1": {"class_type": "X", "inputs": {}}})
 
     try:

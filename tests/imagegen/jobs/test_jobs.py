@@ -34,7 +34,7 @@ def ended(job):
     return jobs.wait_for(job, timeout=PATIENCE)
 
 
-def test_a_wish_becomes_a_stored_picture_that_belongs_to_its_owner_and_says_how_it_was_made(
+def test_a_request_becomes_a_stored_picture_that_belongs_to_its_owner_and_says_how_it_was_made(
     alice, engine_row, upstream
 ):
     upstream.script(drawn(RED))
