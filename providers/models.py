@@ -339,6 +339,16 @@ class RateLimit(models.Model):
         chosen = {"user": self.user_id, "group": self.group_id, "key": self.key_id}
         if self.target != self.Target.EVERYONE and not chosen[self.target]:
             raise ValidationError({self.target: _("Choose the person, group or key that this limit is for.")})
+        self._check_numbers()
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Raises ValidationError for a limit without any number: it would look like one and limit nothing."""
+        self._check_numbers()
+        super().save(*args, **options)
+
+    def _check_numbers(self) -> None:
+        if all(getattr(self, name) is None for name in self.numbers()):
+            raise ValidationError(_("Enter at least one number. To lift a limit, switch it off or delete it."))
 
     @classmethod
     def numbers(cls) -> tuple[str, ...]:

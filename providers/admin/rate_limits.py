@@ -32,7 +32,9 @@ class RateLimitAdmin(HistoryAdmin):
             {
                 "fields": RateLimit.numbers(),
                 "description": gettext_lazy(
-                    "Empty means no limit. Where several limits apply to a call, the strictest counts. Minutes and "
+                    "Fill in at least one number. An empty one sets no limit of its own. The limit of a key replaces "
+                    "that of its person, and the limit of a person replaces the one for each person, number by "
+                    "number: it may be lower or higher. What a group may use together counts besides. Minutes and "
                     "days are in UTC."
                 ),
             },

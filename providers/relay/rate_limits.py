@@ -1,5 +1,8 @@
 """Rate limits: requests and tokens per minute and per day, for everybody, a person, a group together, or one key.
 
+Of the rows for a key, a person and each person the most specific one with a number for it counts, so a person's own
+limit may be wider than everybody's. What a group may use together counts besides.
+
 Windows are fixed: a minute and a day of UTC. Requests are counted when they arrive. Tokens are counted when a response
 has reported them, so the last response of a window may exceed the limit, and the next request is refused. With Redis
 all processes share counters. Without Redis each process counts by itself: limits are looser then, no request fails.
@@ -49,6 +52,9 @@ RULES = (
 )
 
 
+SPECIFIC = ("key", "user", "everyone")  # targets whose rows replace each other, the most specific first
+
+
 @dataclass(frozen=True, slots=True)
 class Bucket:
     """One counter: the name of its owner, what it counts, its window and limit."""
@@ -79,23 +85,30 @@ class Admission:
 
 def buckets_for(caller: Caller, limits: Iterable[LimitFacts]) -> list[Bucket]:
     """The counters that a caller's request counts in."""
+    rows = [(row, name) for row in limits if (name := _counter_of(row, caller))]
     buckets = []
-    for row in limits:
-        if row.target == "everyone":
-            name = f"each{row.id}:{caller.user_id}"
-        elif row.target == "user" and row.target_id == caller.user_id:
-            name = f"user:{caller.user_id}:{row.id}"
-        elif row.target == "group" and row.target_id in caller.group_ids:
-            name = f"group:{row.target_id}:{row.id}"
-        elif row.target == "key" and row.target_id == caller.key_id:
-            name = f"key:{caller.key_id}:{row.id}"
-        else:
-            continue
-        for rule in RULES:
-            limit = row.numbers[rule.name]
-            if limit is not None:
-                buckets.append(Bucket(name, rule.counts, rule.seconds, limit))
+    for rule in RULES:
+        having = [(row, name, limit) for row, name in rows if (limit := row.numbers[rule.name]) is not None]
+        targets = {row.target for row, _name, _limit in having}
+        replaced = set(SPECIFIC) - {next((target for target in SPECIFIC if target in targets), "")}
+        buckets += [
+            Bucket(name, rule.counts, rule.seconds, limit) for row, name, limit in having if row.target not in replaced
+        ]
     return buckets
+
+
+def _counter_of(row: LimitFacts, caller: Caller) -> str:
+    """The name of the counter that a caller's request counts in for this row; empty where it does not concern them."""
+    match row.target:
+        case "everyone":
+            return f"each{row.id}:{caller.user_id}"
+        case "user" if row.target_id == caller.user_id:
+            return f"user:{caller.user_id}:{row.id}"
+        case "group" if row.target_id in caller.group_ids:
+            return f"group:{row.target_id}:{row.id}"
+        case "key" if row.target_id is not None and row.target_id == caller.key_id:
+            return f"key:{caller.key_id}:{row.id}"
+    return ""
 
 
 async def admit(caller: Caller, limits: Iterable[LimitFacts]) -> Admission | None:

@@ -4,9 +4,11 @@ import openai
 import pytest
 import requests
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.facts import Caller, LimitFacts
 from providers.models import ClientKey, RateLimit
 from providers.relay import rate_limits
 from tests import people
@@ -107,6 +109,52 @@ def test_the_tightest_of_several_limits_decides_and_is_the_one_that_is_told(ask,
     assert ask(api_key).status_code == 429
 
 
+def test_a_persons_own_limit_replaces_the_one_of_each_person(ask, api_key, alice, bob):
+    RateLimit.objects.create(requests_minute=2)
+    RateLimit.objects.create(target="user", user=alice, requests_minute=100)
+    bobs = people.make_key(bob)
+    assert [ask(api_key).status_code for _ in range(4)] == [200] * 4
+    assert ask(api_key).headers["x-ratelimit-limit-requests"] == "100"
+    assert [ask(bobs).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def facts(number, target, target_id=None, **numbers):
+    return LimitFacts(number, target, target_id, limits(**numbers))
+
+
+CALLER = Caller(7, "a@example.com", "A", "user", group_ids=frozenset({3}), key_id=5)
+EACH, PERSON, KEY = "each1:7", "user:7:2", "key:5:4"
+
+
+@pytest.mark.parametrize(
+    ("rows", "counters"),
+    [
+        ([facts(1, "everyone", requests_minute=2)], [(EACH, 2)]),
+        ([facts(1, "everyone", requests_minute=2), facts(2, "user", 7, requests_minute=100)], [(PERSON, 100)]),
+        ([facts(1, "everyone", requests_minute=2), facts(2, "user", 7, requests_minute=1)], [(PERSON, 1)]),
+        ([facts(1, "everyone", requests_minute=2), facts(2, "user", 8, requests_minute=9)], [(EACH, 2)]),
+        ([facts(1, "everyone", requests_minute=2), facts(2, "user", 7, tokens_day=9)], [(EACH, 2), (PERSON, 9)]),
+        ([facts(2, "user", 7, requests_minute=5), facts(4, "key", 5, requests_minute=50)], [(KEY, 50)]),
+        ([facts(1, "everyone", requests_minute=2), facts(4, "key", 5, requests_minute=50)], [(KEY, 50)]),
+        ([facts(2, "user", 7, requests_minute=5), facts(6, "group", 3, requests_minute=8)], [(PERSON, 5), ("group:3:6", 8)]),
+    ],
+)
+def test_the_most_specific_row_wins_number_by_number(rows, counters):
+    found = rate_limits.buckets_for(CALLER, rows)
+    assert sorted((bucket.name, bucket.limit) for bucket in found) == sorted(counters)
+
+
+def test_a_limit_without_any_number_is_not_saved():
+    with pytest.raises(ValidationError):
+        RateLimit(name="Nothing").full_clean()
+    with pytest.raises(ValidationError):
+        RateLimit.objects.create(name="Nothing")
+    row = RateLimit.objects.create(requests_day=0)  # nothing at all is a number too
+    row.requests_day = None
+    with pytest.raises(ValidationError):
+        row.save()
+
+
 def test_the_official_sdk_raises_its_own_error_and_finds_the_headers(site, api_key, connection):
     RateLimit.objects.create(requests_minute=0)
     with pytest.raises(openai.RateLimitError) as refused:
@@ -127,8 +175,6 @@ def test_a_browsers_reply_counts_too(site, alice, connection):
 
 @pytest.mark.redis
 async def test_processes_that_share_a_redis_count_together(settings, redis_url):
-    from providers.facts import Caller, LimitFacts
-
     settings.REDIS_URL, settings.REDIS_PREFIX = redis_url, "limits-test"
     caller = Caller(7, "a@example.com", "A", "user")
     rules = [LimitFacts(1, "everyone", None, limits(requests_minute=3, tokens_minute=100))]
@@ -146,8 +192,6 @@ async def test_processes_that_share_a_redis_count_together(settings, redis_url):
 
 
 async def test_a_redis_that_is_away_costs_nobody_a_request(settings):
-    from providers.facts import Caller, LimitFacts
-
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     caller = Caller(7, "a@example.com", "A", "user")
     admitted = await rate_limits.admit(caller, [LimitFacts(1, "everyone", None, limits(requests_minute=3))])
