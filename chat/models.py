@@ -28,7 +28,7 @@ class Chat(models.Model):
     leaf = models.ForeignKey("Message", models.SET_NULL, null=True, blank=True, related_name="+", editable=False)
     created = models.DateTimeField(_("created"), default=timezone.now)
     updated = models.DateTimeField(_("updated"), default=timezone.now)
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)  # set while a deletion can be undone
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True, editable=False)  # while it can be undone
 
     class Meta:
         ordering: ClassVar = ["-updated"]
@@ -59,26 +59,28 @@ class Message(models.Model):
     RUNNING: ClassVar = (Status.PENDING, Status.STREAMING)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    chat = models.ForeignKey(Chat, models.CASCADE, related_name="messages")
+    chat = models.ForeignKey(Chat, models.CASCADE, related_name="messages", verbose_name=_("chat"))
     parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="children")
-    role = models.CharField(max_length=10, choices=Role)
-    content = models.TextField(blank=True)
-    reasoning = models.TextField(blank=True)
-    model = models.CharField(max_length=255, blank=True)  # public id
-    connection = models.CharField(max_length=100, blank=True)  # name of the connection that answered
-    status = models.CharField(max_length=12, choices=Status, default=Status.DONE)
+    role = models.CharField(_("role"), max_length=10, choices=Role)
+    content = models.TextField(_("content"), blank=True)
+    reasoning = models.TextField(_("reasoning"), blank=True)
+    model = models.CharField(_("model"), max_length=255, blank=True)  # public id
+    connection = models.CharField(_("connection"), max_length=100, blank=True)  # name of the connection that answered
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.DONE)
     # {"message", "code", "provider", "retryable", "retry_after"} of a failed answer.
-    error = models.JSONField(null=True, blank=True)
-    usage = models.JSONField(null=True, blank=True)  # the provider's usage object
-    status_history = models.JSONField(default=list, blank=True)  # the `status` events' data, in order
-    files = models.JSONField(default=list, blank=True)  # [{"type", "url", "id", "name", "content_type"}]
+    error = models.JSONField(_("error"), null=True, blank=True)
+    usage = models.JSONField(_("usage"), null=True, blank=True)  # the provider's usage object
+    status_history = models.JSONField(
+        _("status lines"), default=list, blank=True
+    )  # the `status` events' data, in order
+    files = models.JSONField(_("files"), default=list, blank=True)  # [{"type", "url", "id", "name", "content_type"}]
     # Of an answer: {"features", "params"} of its request, for asking again in the same way.
     options = models.JSONField(default=dict, blank=True)
     follow_ups = models.JSONField(default=list, blank=True)  # of an answer: suggestions of what to ask next, as texts
     reasoning_ms = models.PositiveIntegerField(null=True, blank=True)  # from the first reasoning to the first text
-    first_token_ms = models.PositiveIntegerField(null=True, blank=True)
-    duration_ms = models.PositiveIntegerField(null=True, blank=True)
-    created = models.DateTimeField(default=timezone.now)
+    first_token_ms = models.PositiveIntegerField(_("milliseconds to the first text"), null=True, blank=True)
+    duration_ms = models.PositiveIntegerField(_("milliseconds"), null=True, blank=True)
+    created = models.DateTimeField(_("created"), default=timezone.now)
     saved = models.DateTimeField(default=timezone.now)  # the heartbeat of a running reply: set every second
 
     class Meta:
@@ -114,13 +116,17 @@ class File(models.Model):
     sha256 = models.CharField(max_length=64)
     width = models.PositiveIntegerField(null=True, blank=True)  # of pictures, in pixels
     height = models.PositiveIntegerField(null=True, blank=True)
-    chat = models.ForeignKey(Chat, models.CASCADE, null=True, blank=True, related_name="file_rows")
+    chat = models.ForeignKey(
+        Chat, models.CASCADE, null=True, blank=True, related_name="file_rows", verbose_name=_("chat")
+    )
     message = models.ForeignKey(Message, models.CASCADE, null=True, blank=True, related_name="file_rows")
     session_id = models.CharField(max_length=100, blank=True)
     # How a picture was made: engine, model, prompt, revised_prompt, seed, size; never bytes or whole requests.
-    provenance = models.JSONField(default=dict, blank=True)
+    provenance = models.JSONField(_("how it was made"), default=dict, blank=True)
     created = models.DateTimeField(_("created"), default=timezone.now)
-    expires_at = models.DateTimeField(null=True, blank=True, db_index=True)  # then `collect_files` removes it
+    expires_at = models.DateTimeField(
+        _("expires"), null=True, blank=True, db_index=True
+    )  # then `collect_files` removes it
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)  # set while a deletion can be undone
 
     objects = PresentFiles()
@@ -152,7 +158,7 @@ class Share(models.Model):
     """The link of a shared chat, which everybody who is signed in may read up to the message `leaf`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)  # the secret part of the link
-    chat = models.OneToOneField(Chat, models.CASCADE, related_name="share")
+    chat = models.OneToOneField(Chat, models.CASCADE, related_name="share", verbose_name=_("chat"))
     leaf = models.ForeignKey(Message, models.CASCADE, related_name="+")
     created = models.DateTimeField(_("created"), default=timezone.now)
 

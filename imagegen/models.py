@@ -169,12 +169,14 @@ class ImageJob(models.Model):
     OPEN: ClassVar = (State.QUEUED, State.RUNNING)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="image_jobs")
-    engine = models.ForeignKey(ImageEngine, models.SET_NULL, null=True, related_name="jobs")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="image_jobs", verbose_name=_("user")
+    )
+    engine = models.ForeignKey(ImageEngine, models.SET_NULL, null=True, related_name="jobs", verbose_name=_("engine"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     # `PictureRequest.values()`; `prompt` is a column of its own for lists and search.
     prompt = models.TextField(_("prompt"))
-    request = models.JSONField(default=dict)
+    request = models.JSONField(_("request"), default=dict)
     inputs = models.ManyToManyField("chat.File", blank=True, related_name="+")
     input_order = models.JSONField(default=list, blank=True)  # ids of `inputs` as text, in order; without the mask
     mask = models.ForeignKey("chat.File", models.SET_NULL, null=True, blank=True, related_name="+")
@@ -187,17 +189,17 @@ class ImageJob(models.Model):
 
     # {"fraction", "step", "total", "queue"}: those that are known.
     progress = models.JSONField(default=dict, blank=True)
-    upstream_id = models.CharField(max_length=200, blank=True)
+    upstream_id = models.CharField(_("id at the engine"), max_length=200, blank=True)
     cancel_requested = models.BooleanField(default=False)
     # When the pictures of a job in a temporary chat expire, and the job with them. None: they stay.
     expires_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
-    attempts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
     error = models.JSONField(null=True, blank=True)  # GatewayError.message_body()
     worker = models.CharField(max_length=100, blank=True)
     heartbeat = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(_("created"), default=timezone.now)
-    started = models.DateTimeField(null=True, blank=True)
-    ended = models.DateTimeField(null=True, blank=True)
+    started = models.DateTimeField(_("started"), null=True, blank=True)
+    ended = models.DateTimeField(_("ended"), null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["-created"]

@@ -227,13 +227,13 @@ class ChatModel(models.Model):
 class ModelSource(models.Model):
     """One connection that offers a model, and the model's id there. Discovery writes these rows."""
 
-    model = models.ForeignKey(ChatModel, models.CASCADE, related_name="sources")
-    connection = models.ForeignKey(Connection, models.CASCADE, related_name="sources")
-    upstream_id = models.CharField(max_length=255)
+    model = models.ForeignKey(ChatModel, models.CASCADE, related_name="sources", verbose_name=_("model"))
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="sources", verbose_name=_("connection"))
+    upstream_id = models.CharField(_("id at the provider"), max_length=255)
     raw = models.JSONField(default=dict, blank=True)  # the provider's own object
-    listed = models.BooleanField(default=True)  # false once the provider no longer lists it
-    first_seen = models.DateTimeField(default=timezone.now)
-    last_seen = models.DateTimeField(default=timezone.now)
+    listed = models.BooleanField(_("offered now"), default=True)  # false once the provider no longer lists it
+    first_seen = models.DateTimeField(_("first seen"), default=timezone.now)
+    last_seen = models.DateTimeField(_("last seen"), default=timezone.now)
 
     objects = ConfigQuerySet.as_manager()
 
@@ -386,19 +386,25 @@ class SpeechClip(models.Model):
 class UsageRecord(models.Model):
     """One call to a provider, whether it was reached or not."""
 
-    when = models.DateTimeField(default=timezone.now, db_index=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
-    key = models.ForeignKey(ClientKey, models.SET_NULL, null=True, blank=True, related_name="+")
-    connection = models.ForeignKey(Connection, models.SET_NULL, null=True, blank=True, related_name="+")
-    model = models.CharField(max_length=255, blank=True)  # public id; stays when the model is deleted
-    kind = models.CharField(max_length=20)  # chat, embeddings, responses, speech, image, task
-    tokens_in = models.PositiveIntegerField(default=0)
-    tokens_out = models.PositiveIntegerField(default=0)
-    images = models.PositiveIntegerField(default=0)
-    audio_bytes = models.PositiveBigIntegerField(default=0)
-    status = models.PositiveSmallIntegerField(default=0)  # HTTP status; 499 = the client disconnected
-    first_byte_ms = models.PositiveIntegerField(null=True, blank=True)
-    duration_ms = models.PositiveIntegerField(default=0)
+    when = models.DateTimeField(_("when"), default=timezone.now, db_index=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("user")
+    )
+    key = models.ForeignKey(
+        ClientKey, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("API key")
+    )
+    connection = models.ForeignKey(
+        Connection, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("connection")
+    )
+    model = models.CharField(_("model"), max_length=255, blank=True)  # public id; stays when the model is deleted
+    kind = models.CharField(_("kind"), max_length=20)  # chat, embeddings, responses, speech, image, task
+    tokens_in = models.PositiveIntegerField(_("tokens sent"), default=0)
+    tokens_out = models.PositiveIntegerField(_("tokens received"), default=0)
+    images = models.PositiveIntegerField(_("pictures"), default=0)
+    audio_bytes = models.PositiveBigIntegerField(_("bytes of audio"), default=0)
+    status = models.PositiveSmallIntegerField(_("status"), default=0)  # HTTP status; 499 = the client disconnected
+    first_byte_ms = models.PositiveIntegerField(_("milliseconds to the first byte"), null=True, blank=True)
+    duration_ms = models.PositiveIntegerField(_("milliseconds"), default=0)
 
     class Meta:
         ordering: ClassVar = ["-when"]

@@ -92,6 +92,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "webui.context.site",
             ],
+            "libraries": {"breadcrumbs": "webui.admin.breadcrumbs"},
         },
     }
 ]

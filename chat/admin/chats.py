@@ -14,6 +14,7 @@ from unfold.decorators import display
 
 from chat.admin import files, settings  # noqa: F401  register themselves
 from chat.models import Chat, Memory, Message, Share
+from providers.admin.base import AdminPages, Label
 
 STATUS_LABELS = {
     "done": "success",
@@ -25,8 +26,10 @@ STATUS_LABELS = {
 }
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     """For rows with people's own texts: administrators may read and delete them, not change them."""
+
+    tells_names = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -109,8 +112,8 @@ class MessageAdmin(ReadOnlyAdmin):
         return str(message.chat.user)
 
     @display(description=_("status"), ordering="status", label=STATUS_LABELS)
-    def state(self, message: Message) -> tuple[str, str]:
-        return message.status, message.get_status_display()
+    def state(self, message: Message) -> Label:
+        return Label(message.status, message.get_status_display())
 
 
 @admin.register(Share)

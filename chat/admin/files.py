@@ -11,10 +11,12 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from chat.models import File
+from providers.admin.base import AdminPages
 
 
 @admin.register(File)
-class FileAdmin(ModelAdmin):  # type: ignore[misc]
+class FileAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
+    tells_names = False
     list_display = ("name", "owner", "content_type", "shown_size", "created", "expires_at")
     list_filter = ("content_type", "created")
     list_filter_submit = True

@@ -28,7 +28,7 @@ class ChatSettingsAdmin(SingletonAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         key_fields = ["new_key", "remove_key"] if obj is not None and obj.web_search_key else ["new_key"]
-        return (
+        fieldsets = (
             (gettext_lazy("After an answer"), {"fields": ["titles", "follow_ups"]}),
             (gettext_lazy("What people may do"), {"fields": ["sharing", "temporary_chats", "memory"]}),
             (gettext_lazy("What models are given"), {"fields": ["tools", "attachment_budget"]}),
@@ -37,6 +37,7 @@ class ChatSettingsAdmin(SingletonAdmin):
                 {"fields": ["web_search", "web_search_url", *key_fields, "web_search_results"]},
             ),
         )
+        return self.seen_by(request, obj, fieldsets)
 
     def get_urls(self) -> Any:
         own = path("search/", self.admin_site.admin_view(self.search_view), name="chat_chatsettings_search")

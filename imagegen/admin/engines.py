@@ -26,7 +26,7 @@ def _conditions() -> dict[str, str]:
     shown = {name: among("kind", kinds_with(name)) for name in DECLARED if name not in ("secret", "workflow", "nodes")}
     shown |= {name: among("kind", kinds_with("secret")) for name in ("new_key", "remove_key")}
     shown |= {name: among("kind", kinds_with(name.removeprefix(OPTION))) for name in option_fields()}
-    return {**shown, "connection": among("kind", kinds_with("secret")), "groups": "access == 'groups'"}
+    return {**shown, "connection": among("kind", kinds_with("secret")), "groups": among("access", ["groups"])}
 
 
 @admin.register(ImageEngine)
@@ -46,7 +46,7 @@ class ImageEngineAdmin(ServerAdmin):
         basics: list[Any] = ["name", "kind", "purpose", "enabled", "position"]
         if obj is not None:
             basics[:0] = [("health_now", "checked")]
-        return (
+        fieldsets = (
             (gettext_lazy("Basics"), {"fields": basics}),
             (gettext_lazy("Server"), {"fields": ["connection", "url", *self.key_fields(obj), "version"]}),
             (gettext_lazy("Pictures"), {"fields": ["model", "method", "size", "steps", *option_fields(), "params"]}),
@@ -59,6 +59,7 @@ class ImageEngineAdmin(ServerAdmin):
                 },
             ),
         )
+        return self.seen_by(request, obj, fieldsets)
 
     def get_urls(self) -> Any:
         own = [

@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 
 from imagegen import services
 from imagegen.models import ImageJob
+from providers.admin.base import AdminPages, Label
 from providers.callers import caller_for_user
 from providers.errors import GatewayError
 
@@ -22,7 +23,8 @@ LABELS = {"queued": "info", "running": "info", "succeeded": "success", "failed":
 
 
 @admin.register(ImageJob)
-class ImageJobAdmin(ModelAdmin):  # type: ignore[misc]
+class ImageJobAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
+    tells_names = False
     list_display = ("state_now", "short_prompt", "user", "engine", "attempts", "created", "ended")
     list_display_links = ("short_prompt",)
     list_filter = (("state", ChoicesDropdownFilter), ("engine", RelatedDropdownFilter), "created")
@@ -49,10 +51,10 @@ class ImageJobAdmin(ModelAdmin):  # type: ignore[misc]
         return bool(request.user.has_perm("imagegen.change_imagejob"))
 
     @display(description=gettext_lazy("State"), ordering="state", label=LABELS)
-    def state_now(self, job: ImageJob) -> tuple[str, str]:
+    def state_now(self, job: ImageJob) -> Label:
         label = str(job.get_state_display())
         fraction = job.progress.get("fraction") if job.state == ImageJob.State.RUNNING else None
-        return job.state, f"{label} · {fraction:.0%}" if isinstance(fraction, float) else label
+        return Label(job.state, f"{label} · {fraction:.0%}" if isinstance(fraction, float) else label)
 
     @display(description=gettext_lazy("Prompt"), ordering="prompt")
     def short_prompt(self, job: ImageJob) -> str:

@@ -56,11 +56,11 @@ class ConnectionAdmin(ServerAdmin):
     actions = ("test_chosen", "enable", "disable")
     actions_row = ("test_row", "refresh_row")
     actions_detail = ("test_now", "refresh_now", "show_models")
-    readonly_fields = ("health_now", "checked", "model_count", "also_elsewhere")
+    readonly_fields = ("health_now", "checked", "model_count", "model_number", "also_elsewhere")
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
         "api_version": among("kind", [kind.name for kind in kinds.KINDS.values() if kind.needs_api_version]),
-        "groups": "access == 'groups'",
+        "groups": among("access", ["groups"]),
         "new_key": among("auth_type", types_with("secret")),
         "remove_key": among("auth_type", types_with("secret")),
         **{name: among("auth_type", types_with(name.removeprefix(OPTION))) for name in option_fields()},
@@ -73,7 +73,8 @@ class ConnectionAdmin(ServerAdmin):
         basics: list[Any] = ["name", "kind", "base_url", ("enabled", "connection_type"), "tags"]
         also = []
         if obj is not None:
-            basics[:0] = ["health_now", ("checked", "model_count")]
+            count = "model_count" if self.has_see_models_permission(request) else "model_number"
+            basics[:0] = ["health_now", ("checked", count)]
             also = ["also_elsewhere"] if self.also_elsewhere(obj) else []
         fieldsets: Any = (
             (gettext_lazy("Basics"), {"fields": basics}),
@@ -99,7 +100,7 @@ class ConnectionAdmin(ServerAdmin):
         # Columns that are not named above follow at the end.
         named = {*flatten_fieldsets(fieldsets), *option_fields(), "new_key", "remove_key"}
         fieldsets[-1][1]["fields"] += [name for name in self.form.base_fields if name not in named]
-        return fieldsets
+        return self.seen_by(request, obj, fieldsets)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -135,6 +136,19 @@ class ConnectionAdmin(ServerAdmin):
     def model_count(self, row: Any) -> str:
         return format_html('<a class="row-link" href="{}">{}</a>', self._models_url(row.pk), row.models_now)
 
+    @display(description=gettext_lazy("Models"), ordering="models_now")
+    def model_number(self, row: Any) -> int:
+        """The same for somebody who may not see the models."""
+        return int(row.models_now)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        if self.has_see_models_permission(request):
+            return self.list_display
+        return ["model_number" if name == "model_count" else name for name in self.list_display]
+
+    def has_see_models_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.has_perm("providers.view_chatmodel"))
+
     @display(description=gettext_lazy("Position"), ordering="position")
     def order(self, row: Connection) -> str:
         return "–" if row.demo else str(row.position)
@@ -157,7 +171,7 @@ class ConnectionAdmin(ServerAdmin):
     def refresh_now(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self.act_on(request, object_id, self._refresh)
 
-    @action(description=gettext_lazy("Show models"), permissions=["view"], icon="smart_toy", url_path="models")
+    @action(description=gettext_lazy("Show models"), permissions=["see_models"], icon="smart_toy", url_path="models")
     def show_models(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(self._models_url(object_id))
 

@@ -24,5 +24,8 @@ class ConditionFilter(admin.SimpleListFilter):
 
 
 def among(field: str, values: list[str]) -> str:
-    """The expression of a conditional field that is shown while `field` has one of these values."""
-    return f"{values!r}.includes({field})"
+    """The expression of a conditional field that is shown while `field` has one of these values.
+
+    Where `field` is read only the page's script does not know it: the other one is shown then.
+    """
+    return f"typeof {field} === 'undefined' || {values!r}.includes({field})"

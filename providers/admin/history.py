@@ -1,25 +1,39 @@
 """The history of rows: who changed which field, with old and new values."""
 
+import json
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 from simple_history.admin import SimpleHistoryAdmin
 from simple_history.template_utils import HistoricalRecordContextHelper
 from unfold.admin import ModelAdmin
 
+from providers.admin.base import EMPTY, AdminPages, said_of
 from providers.admin.conflicts import GuardedAdmin
 from providers.secrets.rows import dropped_words
 
 
 class _Helper(HistoricalRecordContextHelper):  # type: ignore[misc]
     def prepare_delta_change_value(self, change: Any, value: Any) -> Any:
-        """Lists as text."""
-        if isinstance(value, list) and not self.model._meta.get_field(change.field).many_to_many:
-            return ", ".join(str(item.get("name", item) if isinstance(item, dict) else item) for item in value) or "–"
-        return super().prepare_delta_change_value(change, value)
+        """A value in words: of a choice its label, of a switch yes or no, of nothing a dash."""
+        field = self.model._meta.get_field(change.field)
+        if field.many_to_many:
+            return ", ".join(sorted(str(row) for row in super().prepare_delta_change_value(change, value))) or EMPTY
+        if isinstance(value, bool):
+            return _("yes") if value else _("no")
+        if isinstance(value, datetime):
+            return date_format(localtime(value), "DATETIME_FORMAT")
+        if isinstance(value, str) and (words := dict(field.flatchoices).get(value)):  # type: ignore[union-attr]
+            return str(words)
+        said = said_of(value) if value is None or isinstance(value, str | list | dict) else str(value)
+        return json.dumps(value, ensure_ascii=False) if said is None else said
 
 
 class _OldVersionForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -34,7 +48,7 @@ class _OldVersionForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.initial[relation.name] = list(getattr(record, relation.name).values_list(column, flat=True))
 
 
-class HistoryAdmin(GuardedAdmin, SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
+class HistoryAdmin(GuardedAdmin, AdminPages, SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
     """Base of the lists whose rows keep their history. Relations are part of a version: one save is one version."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

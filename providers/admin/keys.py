@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from providers import callers, services
+from providers.admin.base import AdminPages, Label
 from providers.admin.conflicts import GuardedAdmin
 from providers.admin.filters import ConditionFilter
 from providers.admin.forms import ClientKeyForm
@@ -35,7 +36,7 @@ class StateFilter(ConditionFilter):
 
 
 @admin.register(ClientKey)
-class ClientKeyAdmin(GuardedAdmin, ModelAdmin):  # type: ignore[misc]
+class ClientKeyAdmin(GuardedAdmin, AdminPages, ModelAdmin):  # type: ignore[misc]
     form = ClientKeyForm
     list_display = ("label", "user", "state", "limited_to", "last_used", "expires_at", "created")
     list_display_links = ("label",)
@@ -81,12 +82,12 @@ class ClientKeyAdmin(GuardedAdmin, ModelAdmin):  # type: ignore[misc]
         return [row.name or _("API key"), f"{row.prefix}…"]
 
     @display(description=gettext_lazy("State"), label={"valid": "success", "expired": "warning", "revoked": "danger"})
-    def state(self, row: ClientKey) -> tuple[str, str]:
+    def state(self, row: ClientKey) -> Label:
         if row.revoked_at is not None:
-            return "revoked", _("revoked")
+            return Label("revoked", _("revoked"))
         if row.expires_at is not None and row.expires_at <= timezone.now():
-            return "expired", _("expired")
-        return "valid", _("valid")
+            return Label("expired", _("expired"))
+        return Label("valid", _("valid"))
 
     @display(description=gettext_lazy("Only for"))
     def limited_to(self, row: ClientKey) -> str:

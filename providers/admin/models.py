@@ -15,8 +15,9 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
 from providers.admin.access import AccessView
+from providers.admin.base import Label, ReadableValues
 from providers.admin.enabled import EnabledActions
-from providers.admin.filters import ConditionFilter
+from providers.admin.filters import ConditionFilter, among
 from providers.admin.forms import ChatModelForm
 from providers.admin.history import HistoryAdmin
 from providers.models import ChatModel, Connection, ModelAccess, ModelSource
@@ -50,7 +51,7 @@ class OriginFilter(ConditionFilter):
         }
 
 
-class SourceInline(TabularInline):  # type: ignore[misc]
+class SourceInline(ReadableValues, TabularInline):  # type: ignore[misc]
     """The sources of a model, read only: discovery writes them."""
 
     model = ModelSource
@@ -87,7 +88,7 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
     autocomplete_fields = ("base", "owner", "groups", "users")
     inlines = (SourceInline,)
     warn_unsaved_form = True
-    conditional_fields: ClassVar[dict[str, str]] = {"groups": "access == 'groups'", "users": "access == 'groups'"}
+    conditional_fields: ClassVar[dict[str, str]] = {name: among("access", ["groups"]) for name in ("groups", "users")}
 
     # --- form ---
 
@@ -147,12 +148,14 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
         ordering="access",
         label={"public": "success", "groups": "info", "private": "warning", "inherit": ""},
     )
-    def access_now(self, row: ChatModel) -> tuple[str, str]:
+    def access_now(self, row: ChatModel) -> Label:
         if row.access == ModelAccess.GROUPS:
             names = [*(group.name for group in row.groups.all()), *(str(user) for user in row.users.all())]
-            return row.access, ", ".join(names[:3]) + (" …" if len(names) > 3 else "") if names else _("nobody yet")
+            return Label(
+                row.access, ", ".join(names[:3]) + (" …" if len(names) > 3 else "") if names else _("nobody yet")
+            )
         texts = {"public": _("everyone"), "private": _("private"), "inherit": _("same as its connection")}
-        return row.access, texts[row.access]
+        return Label(row.access, texts[row.access])
 
     @display(description=gettext_lazy("Tags"))
     def tag_names(self, row: ChatModel) -> str:

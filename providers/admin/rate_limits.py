@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
+from providers.admin.filters import among
 from providers.admin.history import HistoryAdmin
 from providers.models import RateLimit
 
@@ -21,9 +22,7 @@ class RateLimitAdmin(HistoryAdmin):
     search_fields = ("name", "user__email", "user__name", "group__name", "key__name")
     autocomplete_fields = ("user", "group", "key")
     conditional_fields = {  # noqa: RUF012  as Unfold documents it
-        "user": "target == 'user'",
-        "group": "target == 'group'",
-        "key": "target == 'key'",
+        target: among("target", [target]) for target in ("user", "group", "key")
     }
     fieldsets = (
         (None, {"fields": ("name", "enabled", "target", "user", "group", "key")}),

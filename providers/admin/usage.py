@@ -17,6 +17,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
+from providers.admin.base import AdminPages, Label
 from providers.admin.filters import ConditionFilter
 from providers.models import UsageRecord
 from providers.relay import usage
@@ -36,7 +37,7 @@ class OutcomeFilter(ConditionFilter):
 
 
 @admin.register(UsageRecord)
-class UsageRecordAdmin(ModelAdmin):  # type: ignore[misc]
+class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     list_display = ("when", "user", "kind", "model", "connection", "outcome", "tokens", "first_byte", "duration")
     list_filter = (
         ("when", RangeDateTimeFilter),
@@ -66,10 +67,10 @@ class UsageRecordAdmin(ModelAdmin):  # type: ignore[misc]
         ordering="status",
         label={"ok": "success", "left": "warning", "failed": "danger"},
     )
-    def outcome(self, row: UsageRecord) -> tuple[str, str]:
+    def outcome(self, row: UsageRecord) -> Label:
         if row.status == usage.CLIENT_LEFT:
-            return "left", _("the client disconnected")
-        return ("ok" if row.status < 400 else "failed"), str(row.status)
+            return Label("left", _("the client disconnected"))
+        return Label("ok" if row.status < 400 else "failed", row.status)
 
     @display(description=gettext_lazy("Tokens in / out"), ordering="tokens_out")
     def tokens(self, row: UsageRecord) -> str:

@@ -149,7 +149,10 @@ def state_of(row: Any) -> tuple[str, str]:
         return "off", _("switched off")
     if row.last_error:
         failures = getattr(row, "failures", 1)  # engines do not count them
-        return "failing", ngettext("failing", "failing, %(n)s times in a row", failures) % {"n": failures}
+        if failures < 2:
+            return "failing", _("failing")
+        words = ngettext("failing, %(n)s time in a row", "failing, %(n)s times in a row", failures)
+        return "failing", words % {"n": failures}
     if row.last_ok is None:
         return "unknown", _("not tried yet")
     if row.last_duration_ms:

@@ -48,7 +48,9 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context["version"] = VERSION
     if user.has_perm("providers.view_connection"):
         context["connections"] = connection_lines()
-        context["has_demo"] = any(model.objects.filter(demo=True).exists() for model in (Connection, ImageEngine))
+        context["may_add_connection"] = user.has_perm("providers.add_connection")
+        if user.has_perms(("providers.delete_connection", "imagegen.delete_imageengine")):
+            context["has_demo"] = any(model.objects.filter(demo=True).exists() for model in (Connection, ImageEngine))
     if user.has_perm("imagegen.view_imageengine"):
         context["engines"] = engine_lines()
     if user.has_perm("providers.view_usagerecord"):

@@ -109,6 +109,14 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     return groups
 
 
+def group_title(name: str) -> str:
+    """The sidebar's group of a list; `name` is its app and model, as in `providers_chatmodel`."""
+    for title, entries in GROUPS:
+        if any(label.lower().replace(".", "_") == name for label, _icon in entries):
+            return str(title)
+    return str(GROUPS[-1][0])
+
+
 def _visible(model_admin: Any, request: HttpRequest) -> bool:
     return model_admin is not None and model_admin.has_view_or_change_permission(request)
 

@@ -26,6 +26,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelect2MultipleWidget
 
 from chat.models import Chat
+from providers.admin.base import AdminPages, Label
 from providers.admin.conflicts import GuardedAdmin
 from providers.admin.rights import may_change_group, may_speak_for
 from providers.errors import ConfigurationError
@@ -110,7 +111,7 @@ class UserForm(UserChangeForm):  # type: ignore[misc]
 
 
 @admin.register(User)
-class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
+class UserAdmin(GuardedAdmin, AdminPages, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
     form = UserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
@@ -167,10 +168,10 @@ class UserAdmin(GuardedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc
         ordering="is_superuser",
         label={"admin": "primary", "user": "info", "staff": "warning"},
     )
-    def role(self, user: User) -> tuple[str, str]:
+    def role(self, user: User) -> Label:
         if user.is_superuser:
-            return "admin", _("Administrator")
-        return ("staff", _("Limited administrator")) if user.is_staff else ("user", _("User"))
+            return Label("admin", _("Administrator"))
+        return Label("staff", _("Limited administrator")) if user.is_staff else Label("user", _("User"))
 
     @display(description=gettext_lazy("Groups"))
     def member_of(self, user: User) -> str:
@@ -307,7 +308,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Group)
-class GroupAdmin(GuardedAdmin, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
+class GroupAdmin(GuardedAdmin, AdminPages, DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc,type-arg]
     form = GroupForm
     list_display = ("name", "member_count")
     search_fields = ("name",)

@@ -136,7 +136,10 @@ EACH, PERSON, KEY = "each1:7", "user:7:2", "key:5:4"
         ([facts(1, "everyone", requests_minute=2), facts(2, "user", 7, tokens_day=9)], [(EACH, 2), (PERSON, 9)]),
         ([facts(2, "user", 7, requests_minute=5), facts(4, "key", 5, requests_minute=50)], [(KEY, 50)]),
         ([facts(1, "everyone", requests_minute=2), facts(4, "key", 5, requests_minute=50)], [(KEY, 50)]),
-        ([facts(2, "user", 7, requests_minute=5), facts(6, "group", 3, requests_minute=8)], [(PERSON, 5), ("group:3:6", 8)]),
+        (
+            [facts(2, "user", 7, requests_minute=5), facts(6, "group", 3, requests_minute=8)],
+            [(PERSON, 5), ("group:3:6", 8)],
+        ),
     ],
 )
 def test_the_most_specific_row_wins_number_by_number(rows, counters):

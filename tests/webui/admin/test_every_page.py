@@ -1,0 +1,176 @@
+"""Every page of the administration, in both languages: what no person should read, and links that lead nowhere."""
+
+import re
+from html.parser import HTMLParser
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from django.contrib.admin import site as staff_site
+from django.contrib.auth.models import Permission
+from django.urls import NoReverseMatch, reverse
+
+from tests import people
+from tests.webui.admin import site_rows
+
+pytestmark = pytest.mark.django_db
+LANGUAGES = ("en", "zh-hans")
+# What is left of a text whose values were not put in, of a value that is no text, and of a row without a name.
+LEFTOVERS = re.compile(r"%\(|%[sd]\b|(?<!\{)\{\w*\}(?!\})|\(['\"]\w+['\"],|\[['\"]|\[\]|object \(|<\w+\.\w+|\bNone\b")
+SAID = ("title", "placeholder", "alt", "aria-label", "value")  # attributes that people read
+UNSAID = {"script", "style", "template", "textarea", "code", "option"}
+# Links that do what they say at once; others only show a page.
+VERBS = re.compile(r"/(test|refresh|test-row|refresh-row|check-row|cancel|retry|cancel-row|retry-row|password-link)/?$")
+
+
+class Words(HTMLParser):
+    """What a page says, and where it leads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.links: list[str] = []
+        self._silent = 0
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self._silent += tag in UNSAID
+        if tag != "input" or found.get("type") in ("submit", "button"):
+            self.texts += [found[name] for name in SAID if found.get(name) and tag != "option"]
+        if tag == "a" and found.get("href"):
+            self.links.append(found["href"])
+        if tag == "form" and found.get("action") and found.get("method", "").lower() != "post":
+            self.links.append(found["action"])
+
+    def handle_startendtag(self, tag, attributes):
+        silent = self._silent
+        self.handle_starttag(tag, attributes)
+        self._silent = silent
+
+    def handle_endtag(self, tag):
+        self._silent -= tag in UNSAID
+
+    def handle_data(self, text):
+        if not self._silent and text.strip():
+            self.texts.append(text.strip())
+
+
+def words_of(page):
+    parser = Words()
+    parser.feed(page.content.decode())
+    return parser
+
+
+def registered():
+    return {model._meta.label: (model, found) for model, found in staff_site._registry.items()}
+
+
+def addresses(model):
+    """The addresses of all pages about one kind of row: its list, and those of its first and its last row."""
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    rows = list(model._default_manager.order_by("pk"))
+    yield f"{name}_changelist", []
+    yield f"{name}_add", []
+    for row in rows:
+        for page in ("change", "delete", "history", "workflow", "draw"):
+            yield f"{name}_{page}", [row.pk]
+        for version in row.history.all() if hasattr(row, "history") else ():
+            yield f"{name}_simple_history", [row.pk, version.pk]
+
+
+def pages_of(model):
+    found = []
+    for name, arguments in addresses(model):
+        try:
+            found.append(reverse(name, args=arguments))
+        except NoReverseMatch:
+            continue
+    return found
+
+
+@pytest.fixture
+def rows(alice):
+    site_rows.fill(owner=alice)
+    return alice
+
+
+@pytest.fixture
+def root(client, admin, rows):
+    client.force_login(admin)
+    return client
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("label", sorted(registered()))
+def test_every_page_of_every_list_says_what_it_means(root, label, language):
+    model, _admin = registered()[label]
+    assert model._default_manager.exists(), "site_rows has none of these"
+    found = set()
+    pages = [
+        (address, root.get(address, headers={"accept-language": language}, follow=True)) for address in pages_of(model)
+    ]
+    everything = {"_selected_action": list(model._default_manager.values_list("pk", flat=True)), "index": 0}
+    actions = {"action": "delete_selected", **everything}
+    pages.append(
+        ("delete_selected", root.post(pages_of(model)[0], actions, headers={"accept-language": language}, follow=True))
+    )
+    for address, page in pages:
+        assert page.status_code in (200, 403), f"{address}: {page.status_code}"
+        found |= {f"{address}: {text}" for text in words_of(page).texts if LEFTOVERS.search(text)}
+    assert sorted(found) == []
+
+
+def crawl(client, *begin):
+    """Every page that one gets to by links, without the links that do something at once: address → (status, from)."""
+    seen, queue = {}, [(address, "") for address in begin]
+    while queue:
+        address, source = queue.pop()
+        if address in seen:
+            continue
+        page = client.get(address)
+        seen[address] = (page.status_code, source)
+        if page.status_code in (301, 302):
+            queue.append((urljoin(address, page["Location"]), address))
+        elif page.status_code == 200 and "html" in page["Content-Type"]:
+            queue += [(found, address) for found in led_to(page, address)]
+    return seen
+
+
+def led_to(page, address):
+    """The addresses of the administration that a page leads to; of lists only the first page, in one order."""
+    for link in words_of(page).links:
+        found = urlsplit(urljoin(address, link))
+        inside = not found.netloc and found.path.startswith("/admin/")
+        if inside and not VERBS.search(found.path) and (not found.query or "connection=" in found.query):
+            yield f"{found.path}?{found.query}" if found.query else found.path
+
+
+@pytest.mark.parametrize("verb", ["view", "change"])
+@pytest.mark.parametrize("label", sorted(registered()))
+def test_no_link_of_somebody_with_one_right_is_refused(client, rows, label, verb):
+    staff = people.make_user("Helper", is_staff=True)
+    model, _admin = registered()[label]
+    right = {"content_type__app_label": model._meta.app_label, "codename": f"{verb}_{model._meta.model_name}"}
+    staff.user_permissions.set(Permission.objects.filter(**right))
+    client.force_login(staff)
+    seen = crawl(client, "/admin/")
+    assert any(model._meta.model_name in address for address in seen)
+    assert {address: found for address, found in seen.items() if found[0] >= 400} == {}
+
+
+def test_no_link_of_somebody_who_may_see_everything_is_refused(client, rows):
+    staff = people.make_user("Viewer", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(staff)
+    seen = crawl(client, "/admin/")
+    assert {address: found for address, found in seen.items() if found[0] >= 400} == {}
+
+
+def test_no_link_of_an_administrator_leads_nowhere(root):
+    seen = crawl(root, "/admin/")
+    assert {address: found for address, found in seen.items() if found[0] >= 400} == {}
+
+
+def test_every_list_shares_what_all_pages_need():
+    from providers.admin.base import AdminPages
+
+    assert [label for label, (_model, found) in registered().items() if not isinstance(found, AdminPages)] == []
