@@ -1,5 +1,6 @@
 """The check of the translations finds what it is for."""
 
+import re
 import shutil
 import subprocess
 
@@ -8,6 +9,7 @@ import pytest
 from tests import translations
 from tests.fixtures.need import require
 
+CATALOGUE = translations.ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"
 PO = r"""
 msgid ""
 msgstr ""
@@ -56,6 +58,18 @@ def test_it_reads_what_gettext_writes(po):
     assert entries["Open"].context == "verb"
     assert entries["Two lines\n"].values == {0: "两行\n"}
     assert entries["%d file"].plural == "%d files"
+
+
+def test_no_text_is_used_with_a_plural_and_without():
+    """One entry of the catalogue serves both, and its plural's placeholder would stand in the page."""
+    plurals = {entry.text for entry in translations.read_po(CATALOGUE) if entry.plural is not None}
+    said = r"""(?:\b_|\bgettext(?:_lazy|_noop)?|translate|trans)[ (]\s*["']([^"'\n]+)["']"""
+    files = [path for name in ("webui", "providers", "chat", "imagegen", "templates") for path in files_in(name)]
+    assert [f"{path}: {text}" for path in files for text in re.findall(said, path.read_text()) if text in plurals] == []
+
+
+def files_in(name):
+    return [path for path in (translations.ROOT / name).rglob("*") if path.suffix in (".py", ".html")]
 
 
 def test_a_lost_placeholder_is_seen():

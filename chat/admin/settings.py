@@ -56,6 +56,7 @@ class ChatSettingsAdmin(SingletonAdmin):
             **self.admin_site.each_context(request),
             "title": _("Test the search"),
             "query": query,
+            "opts": self.opts,
             "back": reverse("admin:chat_chatsettings_changelist"),
         }
         if request.method == "POST" and query:

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -98,13 +98,18 @@ class ImageEngineAdmin(ServerAdmin):
     def _check(self, request: HttpRequest, row: ImageEngine) -> None:
         self.report(request, row, engine_tests.check(row, by=caller_of(request)))
 
-    @action(description=gettext_lazy("Workflow"), permissions=["change"], icon="account_tree", url_path="to-workflow")
+    @action(
+        description=gettext_lazy("Workflow"), permissions=["edit_workflow"], icon="account_tree", url_path="to-workflow"
+    )
     def open_workflow(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        row = self.get_object(request, object_id)
-        if row is not None and row.kind != "comfyui":
-            self.message_user(request, _("Only ComfyUI engines have workflows."), messages.WARNING)
-            return redirect("admin:imagegen_imageengine_change", object_id)
         return redirect("admin:imagegen_imageengine_workflow", object_id)
+
+    def has_edit_workflow_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Unfold's hook: the button is there on engines whose kind has a workflow."""
+        if not self.has_change_permission(request):
+            return False
+        row = self.get_object(request, obj) if isinstance(obj, str | int) else obj
+        return row is None or row.kind in kinds_with("workflow")
 
     def draw_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Draw a small picture as an ordinary job; show it, or the error."""
@@ -115,6 +120,8 @@ class ImageEngineAdmin(ServerAdmin):
             **self.admin_site.each_context(request),
             "title": _("Test %(name)s") % {"name": row.name},
             "engine": row,
+            "opts": self.opts,
+            "original": row,
             "prompt": request.POST.get("prompt") or _("A red kite over green hills"),
             "back": reverse("admin:imagegen_imageengine_change", args=[row.pk]),
         }
@@ -127,6 +134,6 @@ class ImageEngineAdmin(ServerAdmin):
 
     def workflow_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         row = self.get_object(request, object_id)
-        if row is None or row.kind != "comfyui" or not self.has_change_permission(request, row):
+        if row is None or row.kind not in kinds_with("workflow") or not self.has_change_permission(request, row):
             return redirect("admin:imagegen_imageengine_changelist")
         return workflow_page.show(self, request, row)

@@ -17,7 +17,7 @@ from imagegen import config, workflow
 from imagegen.engines import ENGINES
 from imagegen.engines.base import EngineField
 from imagegen.models import ImageEngine, ImageSettings
-from providers.admin.key_form import ServerForm
+from providers.admin.key_form import ServerForm, check_access
 from providers.errors import GatewayError
 
 OPTION = "option_"  # prefix of the form's fields for members of `options`
@@ -116,6 +116,7 @@ class ImageEngineForm(ServerForm):
                     self.add_error(name, error.message)
         if "url" in data and "url" not in self.errors and not self._has_address(data):
             self.add_error("url", _("Enter an address, or choose a connection: otherwise this engine draws nowhere."))
+        check_access(self, "groups")
         for name in ("params", "capabilities"):
             if name in data:
                 data[name] = data[name] or {}

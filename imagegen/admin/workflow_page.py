@@ -39,6 +39,8 @@ def show(model_admin: Any, request: HttpRequest, row: ImageEngine) -> HttpRespon
         **model_admin.admin_site.each_context(request),
         "title": _("Workflow of %(name)s") % {"name": row.name},
         "engine": row,
+        "opts": model_admin.opts,
+        "original": row,
         "form": form,
         "back": reverse("admin:imagegen_imageengine_change", args=[row.pk]),
         "draw": reverse("admin:imagegen_imageengine_draw", args=[row.pk]),

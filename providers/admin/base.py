@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.html import escape, format_html, format_html_join, strip_tags
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 MOST_NAMES = 10  # of one kind on the page that confirms a deletion; the rest is a number
 EMPTY = "–"
@@ -111,12 +110,13 @@ class _Deletion:
         others = {kind: rows for kind, rows in self._by_kind() if kind is not self._kind}
         for kind, rows in others.items():
             yield from self._lines_of(kind, rows)
-        more = [row for row in self._collector.model_objs.get(self._kind, ()) if row not in self._rows]
+        chosen = {row.pk for row in self._rows}
+        more = [row for row in dict(self._by_kind()).get(self._kind, ()) if row.pk not in chosen]
         if more:  # presets of a model
             yield from self._lines_of(self._kind, more)
         for owner, rows in self._named_in().items():
-            words = _("%(kind)s that name it no longer: %(names)s")
-            yield words % {"kind": capfirst(_plural(owner)), "names": self._names(owner, rows)}
+            words = _("%(kind)s that name it no longer") % {"kind": capfirst(_plural(owner))}
+            yield format_html("{}: {}", words, self._names(owner, rows))
 
     def counts(self) -> dict[str, int]:
         return {_plural(kind): len(rows) for kind, rows in self._by_kind()}
@@ -169,7 +169,7 @@ class _Deletion:
         named = [(reverse(view, args=[quote(row.pk)]), row) for row in rows[:MOST_NAMES]]
         names = format_html_join(", ", '<a href="{}">{}</a>', named)
         rest = len(rows) - len(named)
-        more = ngettext("and %(n)s more", "and %(n)s more", rest) % {"n": rest}
+        more = _("and %(n)s more") % {"n": rest}
         return format_html("{} {}", names, more) if rest else names
 
     def _tells(self, kind: Any) -> bool:

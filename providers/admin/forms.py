@@ -17,7 +17,7 @@ from unfold.widgets import (
 
 from providers import auth, callers
 from providers.addresses import validate_base_url
-from providers.admin.key_form import ServerForm
+from providers.admin.key_form import ServerForm, check_access
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings
 from providers.upstream import kinds
 
@@ -152,6 +152,7 @@ class ConnectionForm(ServerForm):
                 validate_base_url(data["base_url"])
             except ValidationError as error:
                 self.add_error("base_url", error)
+        check_access(self, "groups")
         prefix = data.get("prefix_id", "")
         if any(char.isspace() for char in prefix):
             self.add_error("prefix_id", _("A prefix cannot contain spaces."))
@@ -229,6 +230,11 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
             ),
             "access": gettext_lazy("Administrators may use everything."),
         }
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        check_access(self, "groups", "users")
+        return data
 
     def clean_params(self) -> dict[str, Any]:
         params = self.cleaned_data["params"] or {}

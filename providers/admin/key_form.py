@@ -76,6 +76,18 @@ class StoredKeyForm(InstanceForm):
             row.enter(self.key_column, data.get("new_key") or "")
 
 
+def check_access(form: forms.BaseForm, *lists: str) -> None:
+    """A rule that opens a row to groups names one: without, nobody but administrators could use it."""
+    data = form.cleaned_data
+    if data.get("access") != "groups" or not any(name in form.fields for name in lists):
+        return
+    if not any(data.get(name) for name in lists) and not any(name in form.errors for name in lists):
+        words = _("Choose at least one group, or another rule for who may use it.")
+        if "users" in lists:
+            words = _("Choose at least one group or person, or another rule for who may use it.")
+        form.add_error(lists[0], words)
+
+
 class HeadersField(forms.CharField):
     """A mapping, entered as one `Name: value` per line or as a JSON object. Stored values are shown as masks."""
 

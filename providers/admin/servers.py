@@ -54,6 +54,23 @@ class ServerAdmin(EnabledActions, HistoryAdmin):
             for column in [self.opts.get_field(name).attname for name in self.model.audited]:
                 setattr(obj, column, getattr(stored, column))
         super().save_model(request, obj, form, change)
+        self._tell_of_twins(request, obj)
+
+    def _tell_of_twins(self, request: HttpRequest, row: Any) -> None:
+        """Warn where another row has the same name: nobody could tell the two apart."""
+        twins = [other for other in self.model.objects.exclude(pk=row.pk) if other.name.lower() == row.name.lower()]
+        if not twins:
+            return
+        address = getattr(row, self.address_field)
+        if any(getattr(other, self.address_field) == address for other in twins):
+            words = _(
+                "There is another entry with the name and address of “%(name)s”. Delete one of them if one is enough."
+            )
+        else:
+            words = _(
+                "There is another entry called “%(name)s”. Rename one of them, so that people can tell them apart."
+            )
+        self.message_user(request, words % {"name": row.name}, messages.WARNING)
 
     # --- form ---
 

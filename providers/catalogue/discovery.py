@@ -110,6 +110,8 @@ def _write(
     missing_ids = {public_id for upstream_id, public_id in public_ids.items() if upstream_id not in stored}
     models = _models_for(missing_ids | {public_id_of(prefix, source.upstream_id) for source in moved})
 
+    elsewhere = _listed_elsewhere(connection_id, missing_ids)
+
     new = [
         ModelSource(
             model_id=models[public_ids[item.upstream_id]],
@@ -142,8 +144,17 @@ def _write(
         rows.filter(pk__in=chunk).update(listed=False)
     rows.filter(connection_id=connection_id, listed=True).update(last_seen=now)
     prune(former_models)
-    result = RefreshResult(connection_id, total=len(listed), added=len(new), gone=len(gone))
+    result = RefreshResult(connection_id, total=len(listed), added=len(missing_ids - elsewhere), gone=len(gone))
     return result, bool(new or edited or gone)
+
+
+def _listed_elsewhere(connection_id: int, public_ids: set[str]) -> set[str]:
+    """Those of these models that another connection offers: they are new here, not on the site."""
+    rows = ModelSource.objects.filter(listed=True).exclude(connection_id=connection_id)
+    found: set[str] = set()
+    for chunk in _chunks(sorted(public_ids)):
+        found |= set(rows.filter(model__public_id__in=chunk).values_list("model__public_id", flat=True))
+    return found
 
 
 def _models_for(public_ids: set[str]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The first page of the administration: health, usage, findings, and the next steps of the set-up."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat.pages import welcome
@@ -25,6 +27,7 @@ from webui.monitoring.health import Probing
 from webui.version import VERSION
 
 DAYS = 7
+STATES = ("failing", "unknown", "ok", "off")  # the order of connections and engines: what needs somebody comes first
 CHART_HEIGHT = 100  # units of the drawing, scaled by the style sheet
 
 
@@ -55,22 +58,35 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         context["engines"] = engine_lines()
     if user.has_perm("providers.view_usagerecord"):
         context |= usage()
+    failing = [
+        line for line in (*context.get("connections", ()), *context.get("engines", ())) if line.state == "failing"
+    ]
+    context["findings"] = [_finding(line) for line in failing]
     if user.is_superuser:
-        context["findings"] = findings()
+        context["findings"] = [*findings(), *context["findings"]]
         context["steps"] = welcome.steps(caller_for_user(user))
     return context
 
 
+def _finding(line: ServerStatus) -> dict[str, str]:
+    text = _("“%(name)s” does not work at the moment.") % {"name": line.name}
+    return {"level": "error", "text": text, "hint": line.error, "url": line.url}
+
+
 def connection_lines() -> list[ServerStatus]:
     rows: Any = Connection.objects.annotate(models_now=Count("sources", filter=Q(sources__listed=True)))
-    return [
+    return _in_order(
         _line(row, ngettext("%(count)d model", "%(count)d models", row.models_now) % {"count": row.models_now})
         for row in rows
-    ]
+    )
 
 
 def engine_lines() -> list[ServerStatus]:
-    return [_line(row, str(row.get_kind_display())) for row in ImageEngine.objects.all()]
+    return _in_order(_line(row, str(row.get_kind_display())) for row in ImageEngine.objects.all())
+
+
+def _in_order(lines: Iterable[ServerStatus]) -> list[ServerStatus]:
+    return sorted(lines, key=lambda line: STATES.index(line.state))
 
 
 def _line(row: Any, detail: str) -> ServerStatus:
@@ -106,7 +122,7 @@ def usage() -> dict[str, Any]:
         tokens_in=Sum("tokens_in"),
         tokens_out=Sum("tokens_out"),
         images=Sum("images"),
-        people=Count("user", distinct=True),
+        people=Count("user", filter=Q(user__is_active=True), distinct=True),
     )
     most = max((row["calls"] for row in per_day.values()), default=0) or 1
     bars = []

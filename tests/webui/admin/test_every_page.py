@@ -136,12 +136,11 @@ def crawl(client, *begin):
 
 
 def led_to(page, address):
-    """The addresses of the administration that a page leads to; of lists only the first page, in one order."""
+    """The pages of the administration that a page leads to; of lists only the first page, without filters."""
     for link in words_of(page).links:
         found = urlsplit(urljoin(address, link))
-        inside = not found.netloc and found.path.startswith("/admin/")
-        if inside and not VERBS.search(found.path) and (not found.query or "connection=" in found.query):
-            yield f"{found.path}?{found.query}" if found.query else found.path
+        if not found.netloc and found.path.startswith("/admin/") and not VERBS.search(found.path):
+            yield found.path
 
 
 @pytest.mark.parametrize("verb", ["view", "change"])
@@ -174,3 +173,68 @@ def test_every_list_shares_what_all_pages_need():
     from providers.admin.base import AdminPages
 
     assert [label for label, (_model, found) in registered().items() if not isinstance(found, AdminPages)] == []
+
+
+# --- deletions --------------------------------------------------------------------------------------------------------
+
+
+def test_deleting_a_person_tells_counts_and_no_word_of_theirs(root, rows):
+    text = root.get(f"/admin/webui/user/{rows.pk}/delete/").content.decode()
+    assert site_rows.SECRET not in text
+    assert "Chats: 2" in text
+    assert "Messages: 2" in text
+    assert "Nightly" in text  # the name of a key is the administrators' to know
+
+
+@pytest.mark.parametrize("label", sorted(registered()))
+def test_no_deletion_tells_a_word_of_what_goes_with_it(root, rows, label):
+    model, _admin = registered()[label]
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    own = {str(row) for row in model._default_manager.all()}
+    for row in model._default_manager.all():
+        page = root.get(reverse(f"{name}_delete", args=[row.pk]))
+        told = " ".join(text for text in words_of(page).texts if not any(words in text for words in own))
+        assert site_rows.SECRET not in told
+
+
+def test_deleting_a_group_names_what_was_opened_to_it(root):
+    from django.contrib.auth.models import Group
+
+    group = Group.objects.get(name="Sales")
+    text = root.get(f"/admin/auth/group/{group.pk}/delete/").content.decode()
+    assert "Connections that name it no longer" in text
+    assert "First 2" in text
+    assert "object (" not in text
+
+
+def test_a_helper_who_may_not_see_keys_reads_their_number(client, rows, alice):
+    helper = people.make_user("Helper", is_staff=True)
+    rights = [f"{verb}_{kind}" for verb in ("view", "delete") for kind in ("user", "group")]
+    rights += [f"delete_{kind}" for kind in ("clientkey", "chat", "message", "file", "memory", "share", "imagejob")]
+    helper.user_permissions.set(Permission.objects.filter(codename__in=[*rights, "delete_ratelimit"]))
+    client.force_login(helper)
+    text = client.get(f"/admin/webui/user/{alice.pk}/delete/").content.decode()
+    assert "Nightly" not in text
+    assert "API keys: 3" in text
+
+
+# --- the way to a page -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("label", sorted(registered()))
+def test_the_way_above_a_page_is_that_of_the_sidebar(root, rf, admin, label):
+    from webui.admin import look
+
+    model, _admin = registered()[label]
+    request = rf.get("/admin/")
+    request.user = admin
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    titles = [
+        (group["title"], item["title"])
+        for group in look.sidebar(request)
+        for item in group["items"]
+        if item["link"] == address
+    ]
+    page = root.get(address, follow=True).content.decode()
+    way = re.findall(r'leading-5 min-w-0 truncate tracking-tight">\s*(.*?)\s*</(?:a|span)>', page)
+    assert way[:2] == list(titles[0])
