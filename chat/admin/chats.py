@@ -7,7 +7,6 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Length
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -84,8 +83,8 @@ class ChatAdmin(ReadOnlyAdmin):
 
     @display(description=_("messages"))
     def messages_link(self, chat: Any) -> str:
-        url = reverse("admin:chat_message_changelist")
-        return format_html('<a href="{}?chat__id__exact={}">{}</a>', url, chat.pk, chat.message_total)
+        address = f"{reverse('admin:chat_message_changelist')}?chat__id__exact={chat.pk}"
+        return str(self.link(Message, address, chat.message_total))
 
 
 @admin.register(Message)

@@ -24,10 +24,13 @@ class AccessView(UnfoldModelAdminViewMixin, FormView):  # type: ignore[misc,type
     """`?user=ID`: every model, whether this person may use it, and why."""
 
     title = gettext_lazy("Who may use what")
-    permission_required = ("providers.view_chatmodel",)
+    permission_required = ()  # `has_permission` decides
     template_name = "admin/providers/chatmodel/access.html"
     form_class = PersonForm
     http_method_names = ("get",)
+
+    def has_permission(self) -> bool:
+        return bool(self.model_admin.has_view_permission(self.request))
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {"data": self.request.GET if "user" in self.request.GET else None}

@@ -44,11 +44,15 @@ class ReadableValues:
         for field in self.model._meta.fields:
             if isinstance(field, models.JSONField):
                 functions[field.name] = readable
-            elif field.remote_field and not self._may_see(field.remote_field.model):
+            elif field.remote_field and not self.may_see(field.remote_field.model):
                 functions[field.name] = unlinked
         return functions
 
-    def _may_see(self, kind: Any) -> bool:
+    def link(self, kind: Any, address: str, text: Any) -> Any:
+        """A link to rows of another kind, or only its text for somebody who may not see them."""
+        return format_html('<a class="row-link" href="{}">{}</a>', address, text) if self.may_see(kind) else text
+
+    def may_see(self, kind: Any) -> bool:
         if self.request is None or not self.admin_site.is_registered(kind):
             return True
         return bool(self.admin_site.get_model_admin(kind).has_view_permission(self.request))
@@ -60,9 +64,19 @@ class AdminPages(ReadableValues):
     # Rows with a person's own words: a page about other rows tells how many there are, and nothing of them.
     tells_names: ClassVar[bool] = True
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
-        context["adminform"].model_admin = page = copy(self)  # an admin class serves all requests
+    def for_page(self, request: HttpRequest) -> Any:
+        """The admin class of one page: the registered one serves all requests."""
+        page = copy(self)
         page.request = request
+        return page
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        changelist.model_admin = self.for_page(request)
+        return changelist
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context["adminform"].model_admin = self.for_page(request)
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
 
     def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> list[Any]:

@@ -9,7 +9,6 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -22,7 +21,7 @@ from providers.admin.servers import ServerAdmin
 from providers.catalogue import discovery, health
 from providers.catalogue.shared_models import SHARING_COLUMNS, shared_words
 from providers.errors import GatewayError
-from providers.models import Connection
+from providers.models import ChatModel, Connection
 from providers.signals import dependents
 from providers.upstream import kinds
 
@@ -56,7 +55,7 @@ class ConnectionAdmin(ServerAdmin):
     actions = ("test_chosen", "enable", "disable")
     actions_row = ("test_row", "refresh_row")
     actions_detail = ("test_now", "refresh_now", "show_models")
-    readonly_fields = ("health_now", "checked", "model_count", "model_number", "also_elsewhere")
+    readonly_fields = ("health_now", "checked", "model_count", "also_elsewhere")
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
         "api_version": among("kind", [kind.name for kind in kinds.KINDS.values() if kind.needs_api_version]),
@@ -73,8 +72,7 @@ class ConnectionAdmin(ServerAdmin):
         basics: list[Any] = ["name", "kind", "base_url", ("enabled", "connection_type"), "tags"]
         also = []
         if obj is not None:
-            count = "model_count" if self.has_see_models_permission(request) else "model_number"
-            basics[:0] = ["health_now", ("checked", count)]
+            basics[:0] = ["health_now", ("checked", "model_count")]
             also = ["also_elsewhere"] if self.also_elsewhere(obj) else []
         fieldsets: Any = (
             (gettext_lazy("Basics"), {"fields": basics}),
@@ -136,17 +134,7 @@ class ConnectionAdmin(ServerAdmin):
 
     @display(description=gettext_lazy("Models"), ordering="models_now")
     def model_count(self, row: Any) -> str:
-        return format_html('<a class="row-link" href="{}">{}</a>', self._models_url(row.pk), row.models_now)
-
-    @display(description=gettext_lazy("Models"), ordering="models_now")
-    def model_number(self, row: Any) -> int:
-        """The same for somebody who may not see the models."""
-        return int(row.models_now)
-
-    def get_list_display(self, request: HttpRequest) -> Any:
-        if self.has_see_models_permission(request):
-            return self.list_display
-        return ["model_number" if name == "model_count" else name for name in self.list_display]
+        return str(self.link(ChatModel, self._models_url(row.pk), row.models_now))
 
     def has_see_models_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.has_perm("providers.view_chatmodel"))

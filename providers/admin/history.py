@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from simple_history.admin import SimpleHistoryAdmin
+from simple_history.models import DeletedObject
 from simple_history.template_utils import HistoricalRecordContextHelper
 from unfold.admin import ModelAdmin
 
@@ -24,6 +25,8 @@ class _Helper(HistoricalRecordContextHelper):  # type: ignore[misc]
     def prepare_delta_change_value(self, change: Any, value: Any) -> Any:
         """A value in words: of a choice its label, of a switch yes or no, of nothing a dash."""
         field = self.model._meta.get_field(change.field)
+        if isinstance(value, DeletedObject):
+            value = str(value) if value.pk is not None else None
         if field.many_to_many:
             return ", ".join(sorted(str(row) for row in super().prepare_delta_change_value(change, value))) or EMPTY
         if isinstance(value, bool):

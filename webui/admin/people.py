@@ -350,7 +350,7 @@ class GroupAdmin(GuardedAdmin, AdminPages, DjangoGroupAdmin, ModelAdmin):  # typ
     @display(description=gettext_lazy("Members"), ordering="members_now")
     def member_count(self, group: Any) -> str:
         link = f"{reverse('admin:webui_user_changelist')}?groups__id__exact={group.pk}"
-        return format_html('<a href="{}">{}</a>', link, group.members_now)
+        return str(self.link(User, link, group.members_now))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
