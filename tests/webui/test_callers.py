@@ -1,0 +1,246 @@
+"""Every route, asked by every kind of caller: no fault, and nobody reads what is another's.
+
+The routes come from the URL conf. All that a stranger could want of Alice's holds one mark, and no answer may show it.
+"""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
+from django.core.cache import cache
+from django.test import Client
+from django.urls import get_resolver
+from django.utils import timezone
+
+from chat import files
+from chat.models import Chat, Memory, Message, Share
+from imagegen.models import ImageJob
+from providers.callers import session_token
+from providers.models import ClientKey
+from tests import people
+from tests.imagegen.conftest import make_engine, store  # noqa: F401  fixtures
+from tests.webui.serving.test_waits import patterns
+
+pytestmark = pytest.mark.django_db
+
+MARK = "zanzibar-7391"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# Who is not signed in reads these, and nothing else; the measurements on the site's own machine.
+OPEN = re.compile(
+    r"^/(accounts/|setup/|i18n/setlang/|healthz$|readyz$|metrics$|v1$|admin/(login|logout|jsi18n)|s/)", re.IGNORECASE
+)
+REFUSED = {301, 302, 400, 401, 403, 404, 405, 411, 415, 429}
+
+
+@pytest.fixture
+def belongings(alice, upstream, make_engine):  # noqa: F811
+    """One of everything of Alice's, each with the mark, and what the paths of the routes call it."""
+    people.make_connection(upstream.url, "m1", name="In house", secret=f"key-{MARK}")
+    engine = make_engine(kind="placeholder")
+    chat = Chat.objects.create(user=alice, title=f"About {MARK}")
+    question = Message.objects.create(chat=chat, role="user", content=f"What is {MARK}?")
+    chat.leaf = Message.objects.create(chat=chat, parent=question, role="assistant", content=MARK, model="m1")
+    chat.save()
+    file = files.accept(alice, MARK.encode(), name=f"{MARK}.txt")
+    job = ImageJob.objects.create(user=alice, engine=engine, state="succeeded", prompt=MARK, request={"prompt": MARK})
+    memory = Memory.objects.create(user=alice, text=f"Lives in {MARK}.")
+    people.make_key(alice, name=MARK)
+    Share.objects.create(chat=chat, leaf=chat.leaf).delete()  # its address may be known, the link has ended
+    return {
+        "chat_id": chat.pk,
+        "message_id": chat.leaf_id,
+        "task_id": chat.leaf_id,
+        "file_id": file.pk,
+        "job_id": job.pk,
+        "memory_id": memory.pk,
+        "share_id": "00000000-0000-4000-8000-000000000000",
+        "key_id": ClientKey.objects.get(name=MARK).pk,
+        "url_idx": 0,
+        "model_id": "m1",
+        "model": "m1",
+        "token": "x",
+        "uidb36": "1",
+        "key": "x-y",
+        "app_label": "chat",
+        "url": "nothing/",
+        "id": 1,
+        "content_type_id": 1,
+    }
+
+
+def paths(things: dict[str, Any]) -> list[str]:
+    """The address of each route, with Alice's things in it."""
+
+    def thing(match: re.Match[str]) -> str:
+        return str(things[match[1] or match[2]])
+
+    found = []
+    for pattern in patterns(get_resolver()):
+        path = re.sub(r"\(\?P<(\w+)>(?:\([^)]*\)|[^()])*\)|<(?:\w+:)?(\w+)>", thing_of_row(pattern, thing), pattern)
+        found.append("/" + path.replace("^", "").replace("$", "").replace("\\", ""))
+    return sorted(found, key=lambda path: "logout" in path)  # who has signed out is nobody from then on
+
+
+def thing_of_row(pattern: str, thing: Any) -> Any:
+    """For `object_id` in the administration: the first row of the model that the path names."""
+    named = re.match(r"admin/(\w+)/(\w+)/", pattern)
+
+    def choose(match: re.Match[str]) -> str:
+        if (match[1] or match[2]) != "object_id":
+            return str(thing(match))
+        row = apps.get_model(named[1], named[2])._base_manager.first() if named else None
+        return str(row.pk if row is not None else 1)
+
+    return choose
+
+
+# --- who asks ---------------------------------------------------------------------------------------------------------
+
+
+def nobody(alice):
+    return Client()
+
+
+def with_a_wrong_key(alice):
+    return Client(headers={"Authorization": "Bearer sk-nobody-has-this-one-0123456789"})
+
+
+def with_a_key_that_was_revoked(alice):
+    return Client(headers={"Authorization": f"Bearer {people.make_key(alice, revoked_at=timezone.now())}"})
+
+
+def with_a_key_that_has_expired(alice):
+    past = timezone.now() - timedelta(days=1)
+    return Client(headers={"Authorization": f"Bearer {people.make_key(alice, expires_at=past)}"})
+
+
+def switched_off(alice):
+    gone = people.make_user("Gone")
+    client = Client(headers={"Authorization": f"Bearer {people.make_key(gone)}"})
+    client.force_login(gone)
+    gone.is_active = False
+    gone.save()
+    return client
+
+
+def with_a_session_that_ended(alice):
+    other = people.make_user("Other")
+    client = Client()
+    client.force_login(other)
+    other.set_password("a new horse battery")
+    other.save()
+    return client
+
+
+def with_a_key_for_models_only(alice):
+    return Client(headers={"Authorization": f"Bearer {people.make_key(alice, scopes=['inference'])}"})
+
+
+def stranger(alice):
+    client = Client()
+    client.force_login(people.make_user("Bob"))
+    return client
+
+
+def stranger_with_a_key(alice):
+    return Client(headers={"Authorization": f"Bearer {people.make_key(people.make_user('Bob'))}"})
+
+
+def stranger_with_a_key_for_settings(alice):
+    return Client(headers={"Authorization": f"Bearer {people.make_key(people.make_user('Bob'), scopes=['admin'])}"})
+
+
+def stranger_with_a_token(alice):
+    return Client(headers={"Authorization": f"Bearer {session_token(people.make_user('Bob'))}"})
+
+
+def stranger_without_the_forms_token(alice):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people.make_user("Bob"))
+    return client
+
+
+def helper_without_rights(alice):
+    client = Client()
+    client.force_login(people.make_user("Helper", is_staff=True))
+    return client
+
+
+def helper_who_may_view_connections(alice):
+    helper = people.make_user("Helper", is_staff=True)
+    group = Group.objects.create(name="Connections")
+    group.permissions.set(Permission.objects.filter(codename__in=["view_connection", "view_imageengine"]))
+    helper.groups.add(group)
+    client = Client()
+    client.force_login(helper)
+    return client
+
+
+UNKNOWN = [
+    nobody,
+    with_a_wrong_key,
+    with_a_key_that_was_revoked,
+    with_a_key_that_has_expired,
+    switched_off,
+    with_a_session_that_ended,
+]
+STRANGERS = [
+    with_a_key_for_models_only,
+    stranger,
+    stranger_with_a_key,
+    stranger_with_a_key_for_settings,
+    stranger_with_a_token,
+    stranger_without_the_forms_token,
+    helper_without_rights,
+    helper_who_may_view_connections,
+]
+
+
+def fault(client: Client, method: str, path: str, *, known: bool) -> str:
+    """What is wrong with the answer; empty where nothing is."""
+    answer = client.generic(method, path, "{}", content_type="application/json")
+    content = b"" if answer.streaming else answer.content
+    if answer.status_code >= 500:
+        return f"{method} {path}: {answer.status_code} {content[:200]!r}"
+    if MARK.encode() in content or MARK in json.dumps(dict(answer.headers)):
+        return f"{method} {path}: {answer.status_code} shows what is Alice's"
+    if not known and answer.status_code not in REFUSED and method != "OPTIONS" and not OPEN.match(path):
+        return f"{method} {path}: {answer.status_code} {content[:100]!r}"
+    return ""
+
+
+def rows_of(alice: Any) -> dict[str, int]:
+    owners = {"chat": "user", "file": "owner", "memory": "user", "imagejob": "user", "clientkey": "user"}
+    models = {model._meta.model_name: model for model in apps.get_models() if model._meta.model_name in owners}
+    found = {name: models[name]._base_manager.filter(**{owners[name]: alice}).count() for name in owners}
+    return {**found, "chats not deleted": Chat.objects.filter(user=alice, deleted_at=None).count()}
+
+
+@pytest.mark.parametrize("caller", UNKNOWN + STRANGERS, ids=lambda caller: caller.__name__)
+def test_no_caller_reads_or_changes_what_is_anothers(alice, belongings, caller):
+    client = caller(alice)
+    client.raise_request_exception = False
+    before = rows_of(alice)
+    routes = paths(belongings)
+    assert len(routes) > 200
+    wrong = []
+    for path in routes:
+        for method in METHODS:
+            cache.clear()  # no limit of attempts shields what stands behind it
+            if found := fault(client, method, path, known=caller in STRANGERS):
+                wrong.append(found)
+    assert not wrong, "\n".join(wrong)
+    assert rows_of(alice) == before
+
+
+def test_the_mark_shows_where_its_owner_looks(alice, belongings):
+    client = Client()
+    client.force_login(alice)
+    seen = {path for path in paths(belongings) if "shows what is Alice's" in fault(client, "GET", path, known=True)}
+    chat, file = belongings["chat_id"], belongings["file_id"]
+    assert {f"/c/{chat}", f"/api/v1/chats/{chat}", f"/api/v1/files/{file}", "/settings/keys"} <= seen
+    assert len(seen) >= 10
