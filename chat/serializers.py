@@ -259,6 +259,9 @@ class PreferencesSerializer(serializers.Serializer[Any]):
     theme = serializers.ChoiceField(["system", "light", "dark"], required=False, allow_null=True)
     sidebar = serializers.ChoiceField(["open", "closed"], required=False, allow_null=True)
     memory = serializers.BooleanField(required=False, allow_null=True, help_text="False: no model is told memories")
+    checklist = serializers.BooleanField(
+        required=False, allow_null=True, help_text="False: no steps to set the site up"
+    )
 
 
 class TaskStoppedSerializer(serializers.Serializer[Any]):

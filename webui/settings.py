@@ -376,7 +376,9 @@ DECODING_SECONDS = env.seconds("DECODING_SECONDS", 10.0) or 10.0
 DECODING_MEMORY_BYTES = env.whole("DECODING_MEMORY_BYTES", 512 * 1024 * 1024)
 TEMPORARY_FILE_HOURS = env.whole("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
 # What the empty page offers, and what it asks of administrators (see chat/pages/welcome.py).
-STARTERS = ["chat.pages.welcome.text_starters"]
+STARTERS = [
+    f"chat.pages.welcome.{name}" for name in ("recent_work", "feature_starters", "document_starters", "text_starters")
+]
 CHECKLIST = ["chat.pages.welcome.provider_connected", "chat.pages.welcome.people_invited"]
 METRICS_TOKEN = env.text("METRICS_TOKEN")  # when set, /metrics asks for it as a Bearer token
 

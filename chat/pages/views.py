@@ -116,7 +116,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
         "max_bytes": settings.FILE_MAX_BYTES,
     }
     if chat is None:
-        context |= {"starters": welcome.starters(caller), "steps": welcome.steps(caller)}
+        context |= welcome.context(caller, request.user)
     else:
         context["thread"] = queries.thread(chat, before=as_uuid(request.GET.get("before", "")))
     if _wants_main_only(request):

@@ -1,7 +1,8 @@
 """The page of a new chat: suggestions to start with, and for administrators the set-up steps that are left.
 
-Each app adds its own through settings: `STARTERS` names functions that return `Starter`s, `CHECKLIST` functions that
-return one `Step`. Both take the caller and run for every such page, so they must be cheap.
+What can be switched on in the composer has a starter of its own, and so has one's latest chat; the others change from
+day to day. Each app adds to both lists through settings: `STARTERS` names functions that return `Starter`s, `CHECKLIST`
+functions that return one `Step`. They take the caller and run for every such page, so they must be cheap.
 """
 
 from collections.abc import Callable
@@ -12,23 +13,19 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
+from chat import pipeline
+from chat.models import Chat
+from chat.pipeline import Starter
 from providers import catalogue
 from providers.callers import Caller
 
 SHOWN = 4  # starters on the page
-
-
-@dataclass(frozen=True, slots=True)
-class Starter:
-    """A first message that works as it is; `icon` is a name of the sprite."""
-
-    icon: str
-    title: str
-    hint: str
-    prompt: str
+MORNING, NOON, EVENING = 5, 12, 18  # hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +43,56 @@ def _functions(paths: tuple[str, ...]) -> list[Callable[[Caller], Any]]:
     return [import_string(path) for path in paths]
 
 
+def context(caller: Caller, user: Any) -> dict[str, Any]:
+    """What the template shows to this person."""
+    hello, question = greeting(latest_chat(user.pk), user.get_short_name())
+    checklist = [] if user.preferences.get("checklist") is False else steps(caller)
+    done = sum(step.done for step in checklist)
+    return {"hello": hello, "question": question, "starters": starters(caller), "steps": checklist, "done": done}
+
+
 def starters(caller: Caller) -> list[Starter]:
     """The first few of all suggestions."""
     return [starter for function in _functions(tuple(settings.STARTERS)) for starter in function(caller)][:SHOWN]
+
+
+def greeting(latest: Chat | None, name: str) -> tuple[str, str]:
+    """How a person is greeted, in two lines; `latest` is their latest chat. The time is that of their own zone."""
+    if latest is None:
+        return _("Hello, %(name)s") % {"name": name}, _("What is on your mind today?")
+    now = timezone.localtime()
+    again = timezone.localtime(latest.updated).date() == now.date()
+    return _of_the_day(now.hour) % {"name": name}, _("What comes next?") if again else _("What is on your mind today?")
+
+
+def _of_the_day(hour: int) -> str:
+    if MORNING <= hour < NOON:
+        return _("Good morning, %(name)s")
+    return _("Good afternoon, %(name)s") if NOON <= hour < EVENING else _("Good evening, %(name)s")
+
+
+def latest_chat(user_id: int) -> Chat | None:
+    """One query."""
+    return Chat.objects.filter(user_id=user_id, deleted_at=None).order_by("-updated").first()
+
+
+def recent_work(caller: Caller) -> list[Starter]:
+    """The way back to the latest chat, which the list of chats names."""
+    chat = latest_chat(caller.user_id)
+    if chat is None:
+        return []
+    moment = timezone.localtime(chat.updated)
+    shown = date_format(moment, "H:i" if moment.date() == timezone.localdate() else "DATE_FORMAT")
+    return [Starter("undo-2", _("Go on where you stopped"), shown, url=reverse("chat", args=[chat.pk]))]
+
+
+def feature_starters(caller: Caller) -> list[Starter]:
+    """What the chips of the composer are for."""
+    return [toggle.starter for _name, toggle in pipeline.toggles_for(caller) if toggle.starter is not None]
+
+
+def document_starters(caller: Caller) -> list[Starter]:
+    return [Starter("paperclip", _("Ask about a document"), _("a PDF, a table or notes of yours"))]
 
 
 def steps(caller: Caller) -> list[Step]:
@@ -60,6 +104,13 @@ def steps(caller: Caller) -> list[Step]:
 
 
 def text_starters(caller: Caller) -> list[Starter]:
+    """All of them; the first one is another one each day."""
+    listed = _texts()
+    first = timezone.localdate().toordinal() % len(listed)
+    return [*listed[first:], *listed[:first]]
+
+
+def _texts() -> list[Starter]:
     return [
         Starter(
             "lightbulb",
@@ -93,6 +144,24 @@ def text_starters(caller: Caller) -> list[Starter]:
             _("Compare in a table"),
             _("three ways to brew coffee"),
             _("Compare three ways to brew coffee in a table: taste, effort, equipment and cost. Then recommend one."),
+        ),
+        Starter(
+            "shuffle",
+            _("Find ideas"),
+            _("ten names for a small bakery"),
+            _(
+                "Find ten names for a small bakery in the old town: short, warm, easy to say. Mark your three"
+                " favourites."
+            ),
+        ),
+        Starter(
+            "languages",
+            _("Practise a language"),
+            _("ordering in a French café"),
+            _(
+                "Let us practise French: you are the waiter in a café and I order. Begin, keep it simple, and correct"
+                " my mistakes after each of my answers."
+            ),
         ),
     ]
 

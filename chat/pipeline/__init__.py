@@ -34,7 +34,7 @@ from django.utils.translation import gettext as _
 from chat.events import FileData
 from chat.loop import in_thread
 from chat.pipeline import attachments
-from chat.pipeline.base import Choice, Handler, Option, Toggle
+from chat.pipeline.base import Choice, Handler, Option, Starter, Toggle
 from chat.pipeline.completion_request import CompletionRequest
 from chat.pipeline.turn import Turn
 from providers.errors import GatewayError
@@ -45,6 +45,7 @@ __all__ = [
     "CompletionRequest",
     "Handler",
     "Option",
+    "Starter",
     "Toggle",
     "Turn",
     "handlers",

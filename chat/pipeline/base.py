@@ -28,13 +28,32 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class Starter:
+    """A first message that works as it is; `icon` is a name of the sprite. `feature` is switched on for it.
+
+    Without a prompt it leads to `url`, or asks for a file.
+    """
+
+    icon: str
+    title: Any
+    hint: Any
+    prompt: Any = ""
+    feature: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Toggle:
-    """A chip in the composer. `icon` is a name of the icon sprite; `label` may be a lazy translation."""
+    """A chip in the composer. `icon` is a name of the icon sprite; `label` may be a lazy translation.
+
+    `starter` shows on the page of a new chat what the chip is for.
+    """
 
     label: Any
     icon: str
     hint: Any = ""
     options: tuple[Option, ...] = ()
+    starter: Starter | None = None
 
 
 class Handler:

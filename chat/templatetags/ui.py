@@ -350,7 +350,9 @@ def script_texts() -> SafeString:
     """The texts of the scripts, in the language of the page."""
     texts = {
         **frame_texts(),
-        "sendFailed": _("Your message could not be sent. It is still in the message box."),
+        "notSent": _("Your message could not be sent."),
+        "sendAgain": _("Send again"),
+        "checklistHidden": _("The list is hidden."),
         "thinking": _("Thinking …"),
         "thoughtFor": _("Thought for {n} s"),
         "answered": _("{model} answered: {text}"),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from chat import switches
-from chat.pipeline.base import Handler, Toggle
+from chat.pipeline.base import Handler, Starter, Toggle
 from chat.pipeline.turn import Turn
 from chat.websearch import endpoint
 from chat.websearch.endpoint import Result
@@ -19,7 +19,18 @@ from providers.facts import Caller
 
 class WebSearchHandler(Handler):
     name = "web_search"
-    toggle = Toggle(label=gettext_lazy("Web"), icon="globe", hint=gettext_lazy("Search the web"))
+    toggle = Toggle(
+        label=gettext_lazy("Web"),
+        icon="globe",
+        hint=gettext_lazy("Search the web"),
+        starter=Starter(
+            "globe",
+            gettext_lazy("Search the web"),
+            gettext_lazy("what happened in science this week"),
+            gettext_lazy("What are the most interesting news from science of this week? Three of them, with sources."),
+            feature="web_search",
+        ),
+    )
 
     def may_use(self, caller: Caller) -> bool:
         """Whether web search is switched on and has an address."""

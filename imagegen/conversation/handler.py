@@ -17,7 +17,7 @@ from chat import files, history
 from chat.events import FileData
 from chat.files.pictures import sniff
 from chat.models import File, Message
-from chat.pipeline import Choice, Handler, Option, Toggle, Turn
+from chat.pipeline import Choice, Handler, Option, Starter, Toggle, Turn
 from imagegen import access, inputs, jobs, rows
 from imagegen.conversation import prompt, turn_jobs
 from imagegen.models import ImageJob, ImageSettings
@@ -46,7 +46,17 @@ FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120, max_bytes=inp
 
 class ImageHandler(Handler):
     name = FEATURE
-    toggle = Toggle(label=gettext_lazy("Picture"), icon="image")
+    toggle = Toggle(
+        label=gettext_lazy("Picture"),
+        icon="image",
+        starter=Starter(
+            "image",
+            gettext_lazy("Draw a picture"),
+            gettext_lazy("a lighthouse in the evening light"),
+            gettext_lazy("A lighthouse on a cliff in warm evening light, calm sea, painted in watercolour"),
+            feature=FEATURE,
+        ),
+    )
     page_part = "images/_conversation.html"
     page_script = "images/conversation"
 

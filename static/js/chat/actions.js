@@ -1,5 +1,5 @@
 // What one can do with a message: copy it, edit it, have it answered again, look at another version.
-import { post, tellRefusal } from "../common/api.js";
+import { patch, post, tellRefusal } from "../common/api.js";
 import { copyText } from "../common/clipboard.js";
 import { byId, child, clone, closest, find, isComposing } from "../common/dom.js";
 import { t } from "../common/text.js";
@@ -15,7 +15,8 @@ import * as thread from "./thread.js";
 const pageActions = {
   ...codeActions,
   ask: (button) => followUps.send(button.textContent),
-  start: (button) => composer.submit(button.dataset.prompt ?? ""),
+  start: ({ dataset }) => composer.submit(dataset.prompt ?? "", dataset.startFeature ? [dataset.startFeature] : []),
+  "dismiss-checklist": dismissChecklist,
   "to-latest": () => scroll.toEnd(),
 };
 
@@ -57,6 +58,25 @@ export function start() {
     event.preventDefault();
     event.stopPropagation();
   });
+}
+
+/** An administrator has seen what there is to set up. */
+async function dismissChecklist() {
+  const list = byId("checklist");
+  const keep = (/** @type {boolean | null} */ shown) => patch("/api/v1/preferences", { checklist: shown });
+  list.hidden = true;
+  byId("message").focus();
+  try {
+    await keep(false);
+  } catch (error) {
+    list.hidden = false;
+    return tellRefusal(error);
+  }
+  const run = () => {
+    list.hidden = false;
+    keep(null).catch(tellRefusal);
+  };
+  toast(t("checklistHidden"), { label: t("undo"), run });
 }
 
 /**

@@ -118,14 +118,15 @@ const features = (which = "*") =>
 /**
  * Send a message; while an answer runs it waits for its turn.
  * @param {string} content
+ * @param {string[]} [more] features besides those whose chips are pressed
  */
-export async function submit(content) {
+export async function submit(content, more = []) {
   if (!content.trim() && attachments.isEmpty()) return;
   if (attachments.obstacle()) return toast(attachments.obstacle());
   const waits = sending || Boolean(thread.runningId());
   if (waits && queue.waiting()) return queue.refuse();
   const taken = attachments.take();
-  const request = requestOf(content, taken.files);
+  const request = requestOf(content, taken.files, more);
   area().value = "";
   grow(area());
   if (!waits) return dispatch(request, taken.entries, taken);
@@ -165,7 +166,8 @@ async function dispatch(request, entries, taken) {
     taken?.giveBack();
     if (!isHere()) sessionStorage.setItem(key, content);
     else giveBack([{ content, files: taken ? [] : files }, ...queue.takeWaiting()]);
-    toast([error.message || t("noAnswer"), t("sendFailed")].join(" "));
+    const again = { label: t("sendAgain"), run: () => submit(area().value) };
+    toast(error.message || t("notSent"), error.status || !isHere() ? undefined : again);
   } finally {
     bubble.remove();
     sending = false;
@@ -186,11 +188,12 @@ export function replyEnded(reply) {
 /**
  * @param {string} content
  * @param {StoredFile[]} files
+ * @param {string[]} more
  */
-function requestOf(content, files) {
+function requestOf(content, files, more) {
   /** @type {MessageRequest} */
   const request = { content, model: picker.model(), features: {}, files };
-  for (const name of features()) request.features[name] = true;
+  for (const name of [...features(), ...more]) request.features[name] = true;
   for (const add of contributions) add(request);
   return request;
 }

@@ -122,6 +122,7 @@ async function removeChat(item) {
   if (!(await attempt(remove(`/api/v1/chats/${id}`)))) return;
   const next = (item.nextElementSibling ?? item.previousElementSibling)?.querySelector("a");
   item.remove();
+  find(`.starter[href="/c/${id}"]`)?.closest("li")?.remove();
   (next ?? search()).focus();
   if (thread.chatId() === id) child(document, ".new-chat").click();
   toast(t("deleted"), {

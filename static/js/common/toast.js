@@ -1,5 +1,6 @@
-// Short notes at the head of the page; one may offer a way back.
-import { byId } from "./dom.js";
+// Short notes at the head of the page: one fact, and one thing that can be done about it. They never repeat what the page
+// shows, and the same note is not shown twice.
+import { all, byId } from "./dom.js";
 
 const SECONDS = 8;
 
@@ -8,17 +9,25 @@ const SECONDS = 8;
  * @param {{ label: string, run: () => unknown }} [action]
  */
 export function toast(text, action) {
+  for (const other of all("#toasts .toast")) if (other.firstChild?.textContent === text) other.remove();
   const note = document.createElement("div");
   note.className = "toast";
   note.append(text);
-  const timer = setTimeout(() => note.remove(), SECONDS * 1000);
+  let timer = setTimeout(() => note.remove(), SECONDS * 1000);
+  const stay = () => clearTimeout(timer);
+  const leave = () => {
+    stay();
+    timer = setTimeout(() => note.remove(), SECONDS * 1000);
+  };
+  for (const type of ["pointerenter", "focusin"]) note.addEventListener(type, stay); // somebody reads it
+  for (const type of ["pointerleave", "focusout"]) note.addEventListener(type, leave);
   if (action) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "button button-quiet";
     button.textContent = action.label;
     button.addEventListener("click", () => {
-      clearTimeout(timer);
+      stay();
       note.remove();
       action.run();
     });

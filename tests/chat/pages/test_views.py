@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat import markdown
-from chat.models import Chat, Message, Share
-from chat.pages import queries
+from chat.models import Chat, ChatSettings, Message, Share
+from chat.pages import queries, welcome
 from tests.queries import assert_queries_do_not_grow
 
 pytestmark = pytest.mark.django_db
@@ -84,7 +84,49 @@ def test_pages_are_only_read(client_of, alice):
 def test_the_empty_page_greets_and_offers_starters(client_of, alice, connection):
     html = client_of(alice).get("/").content.decode()
     assert "Hello, Alice" in html
-    assert html.count('data-action="start"') == 4
+    assert html.count('class="starter"') == 4
+    assert html.count('data-action="start"') == 3  # and one that asks for a document
+
+
+@pytest.mark.parametrize(
+    ("hour", "words"),
+    [(4, "Good evening"), (5, "Good morning"), (12, "Good afternoon"), (18, "Good evening")],
+)
+def test_who_comes_back_is_greeted_by_the_time_of_the_day(alice, monkeypatch, hour, words):
+    now = timezone.localtime().replace(hour=hour)
+    monkeypatch.setattr(welcome.timezone, "localtime", lambda moment=None: moment or now)
+    hello, question = welcome.greeting(Chat(user=alice, updated=now), "Alice")
+    assert (hello, question) == (f"{words}, Alice", "What comes next?")
+    assert welcome.greeting(Chat(updated=now - datetime.timedelta(days=2)), "Alice")[1] != question
+
+
+def test_starters_begin_with_recent_work_and_what_is_switched_on(client_of, alice, connection):
+    make_chat(alice, "Plans for the garden")
+    ChatSettings.objects.update_or_create(
+        pk=1, defaults={"web_search": True, "web_search_url": "https://search.example.com"}
+    )
+    html = client_of(alice).get("/").content.decode()
+    section = html[html.index('class="starters"') :]
+    assert section.index("Go on where you stopped") < section.index("Search the web") < section.index("document")
+    assert 'data-start-feature="web_search"' in section
+
+
+def test_starters_change_from_day_to_day(alice, monkeypatch):
+    first = {}
+    for day in range(3):
+        date = datetime.date(2026, 3, 1) + datetime.timedelta(days=day)
+        monkeypatch.setattr(welcome.timezone, "localdate", lambda date=date: date)
+        first[day] = welcome.text_starters(None)[0].title
+    assert len(set(first.values())) == 3
+
+
+def test_an_administrator_puts_the_checklist_away(client_of, admin):
+    page = client_of(admin)
+    assert "Get this site ready" in page.get("/").content.decode()
+    page.patch("/api/v1/preferences", {"checklist": False}, content_type="application/json")
+    assert "Get this site ready" not in page.get("/").content.decode()
+    page.patch("/api/v1/preferences", {"checklist": None}, content_type="application/json")
+    assert "Get this site ready" in page.get("/").content.decode()
 
 
 def test_without_a_model_the_empty_page_says_so_and_offers_no_starters(client_of, alice):
@@ -102,7 +144,9 @@ def test_the_demo_says_that_it_is_one(client_of, alice, connection):
 def test_the_checklist_is_for_administrators_and_goes_when_it_is_done(client_of, admin, alice, connection):
     steps = ["tests.chat.pages.test_views.done_step", "tests.chat.pages.test_views.open_step"]
     with override_settings(CHECKLIST=steps):
-        assert "Get this site ready" in client_of(admin).get("/").content.decode()
+        html = client_of(admin).get("/").content.decode()
+        assert "1 of 2 done" in html
+        assert "<details open" not in html
         assert "Get this site ready" not in client_of(alice).get("/").content.decode()
     with override_settings(CHECKLIST=steps[:1]):
         assert "Get this site ready" not in client_of(admin).get("/").content.decode()
@@ -357,7 +401,7 @@ def test_the_whole_of_a_very_long_message_is_shown_on_request(client_of, alice, 
     assert "Only its beginning is shown" in page.get(part).content.decode()
     html = page.get(f"{part}?whole=1").content.decode()
     assert "Only its beginning is shown" not in html
-    assert html.count("<strong>bold</strong>") == 6_000
+    assert html.count("<strong>bold</strong>") == 2 * 6_000  # of the thoughts, too
     assert LONG in html  # to be copied, and the reasoning
 
 
