@@ -73,6 +73,14 @@ class Turn:
         messages: list[dict[str, Any]] = self.payload["messages"]
         return messages
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the request is about: its chat, message and session, and `files`, those of the question and those that
+        were made for the answer so far.
+        """
+        ids = {"chat_id": self.chat_id, "message_id": self.message_id, "session_id": self.session_id}
+        return {**ids, "files": [*self.files, *self.answer_files]}
+
     def wants(self, feature: str) -> bool:
         """Whether the request switched a feature on."""
         return bool(self.features.get(feature))

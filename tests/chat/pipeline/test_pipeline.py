@@ -1,5 +1,7 @@
 """The pipeline: handlers from anywhere work on a turn, in the browser's replies and in programs' requests alike."""
 
+from dataclasses import replace
+
 import pytest
 
 from chat import pipeline
@@ -196,6 +198,17 @@ class TestATurn:
         await turn.add_files([{"id": "2"}, {"id": "3"}])
 
         assert [file["id"] for file in turn.sink.events[-1][1]["files"]] == ["2", "3", "1"]
+
+    async def test_files_of_the_answer_stand_in_the_requests_metadata(self, turn):
+        turn = Turn(replace(turn.request, files=[{"id": "0"}], chat_id="c", message_id="m"), Kept())
+        await turn.add_files([{"id": "1"}])
+
+        assert turn.metadata == {
+            "chat_id": "c",
+            "message_id": "m",
+            "session_id": "",
+            "files": [{"id": "0"}, {"id": "1"}],
+        }
 
 
 def test_the_composer_is_offered_what_the_person_may_use(use, alice, bob):
