@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from imagegen.engines import ENGINES
 from imagegen.engines.base import Engine, EngineConfig
 from imagegen.models import ImageEngine
+from imagegen.picture_request import AUTO
 from providers import catalogue
-from providers.errors import ConfigurationError
+from providers.errors import BadRequest, ConfigurationError
 from providers.http import Limits, Tls
 from providers.secrets.pasted import cleaned
 from providers.upstream import headers
@@ -26,6 +27,17 @@ def engine_of(row: ImageEngine) -> Engine:
     if row.kind not in ENGINES:
         raise ConfigurationError(f"There is no picture engine of the kind {row.kind!r}.", code="unknown_engine")
     return ENGINES[row.kind]
+
+
+def check_size(row: ImageEngine) -> None:
+    """Raise BadRequest (param `size`) where the row's usual size is `auto` and its model has no such size.
+
+    Any other size that its model cannot draw is left out of calls: models change more often than rows.
+    """
+    if row.size == AUTO and row.kind in ENGINES:
+        config = EngineConfig(url=row.url, model=row.model, capabilities=row.capabilities, options=row.options)
+        if problem := ENGINES[row.kind].capabilities(config).size_problem(AUTO):
+            raise BadRequest(problem, param="size", code="not_supported")
 
 
 def config_of(row: ImageEngine, **purpose: Unpack[CallPurpose]) -> EngineConfig:

@@ -13,7 +13,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from imagegen import config, workflow
+from imagegen import config, rows, workflow
 from imagegen.engines import ENGINES
 from imagegen.engines.base import EngineField
 from imagegen.models import ImageEngine, ImageSettings
@@ -122,7 +122,19 @@ class ImageEngineForm(ServerForm):
                 data[name] = data[name] or {}
                 if not isinstance(data[name], dict):
                     self.add_error(name, _("This must be a JSON object."))
+        if data.get("size") and not {"size", "capabilities"} & set(self.errors):
+            self._check_size(data)
         return data
+
+    def _check_size(self, data: dict[str, Any]) -> None:
+        members = {
+            name: data[name] if name in data else getattr(self.instance, name)
+            for name in ("kind", "url", "model", "size", "capabilities")
+        }
+        try:
+            rows.check_size(ImageEngine(**members))
+        except GatewayError as error:
+            self.add_error("size", error.message)
 
     def _has_address(self, data: dict[str, Any]) -> bool:
         connection = data.get("connection") or (self.instance.connection if "connection" not in self.fields else None)

@@ -222,6 +222,7 @@ def _save_changes(row: models.Model, changes: Mapping[str, Any]) -> None:
 def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
     """Write the values; returns sentences about secrets that were dropped because an address changed its server."""
     touched: dict[int, ImageEngine] = {}
+    sized: dict[int, str] = {}  # rows whose size or model changes, and what they are for
     borrowed: dict[int, ImageEngine] = {}  # new rows for edits, and the row that drew and edited before
     shown = {name: _Shown.of(name, engine_rows) for name in values}
     changed = {engine_rows.target(KEYS[name]) for name, value in values.items() if not shown[name].says(name, value)}
@@ -245,12 +246,16 @@ def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
         for target in [row, *engine_rows.twins(key, row)]:
             if getattr(target, key.column) != value:
                 touched[target.pk] = target
+                if key.column in ("model", "size"):
+                    sized[target.pk] = key.purpose
             if key.column == "secret":
                 target.enter("secret", value)
             else:
                 setattr(target, key.column, value)
     notices = []
     for row in sorted(touched.values(), key=lambda row: row.pk in borrowed):  # whoever lends a key is saved before
+        if row.pk in sized:
+            _check_size(row, "IMAGE_EDIT_SIZE" if sized[row.pk] == EDIT else "IMAGE_SIZE")
         lender = borrowed.get(row.pk)
         if lender is not None and lender.origins() == row.origins():
             row.enter("secret", lender.secret)
@@ -258,6 +263,13 @@ def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
         if row.lost_secrets or (lender is not None and not row.secret):
             notices.append(f"{row.name}: {dropped_words(row.lost_secrets or [_('key')])}")
     return notices
+
+
+def _check_size(row: ImageEngine, name: str) -> None:
+    try:
+        rows.check_size(row)
+    except BadRequest as error:
+        raise BadRequest(f"{name}: {error.message}", param=name) from error
 
 
 @dataclass(frozen=True, slots=True)

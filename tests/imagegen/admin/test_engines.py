@@ -60,6 +60,7 @@ def test_a_key_is_stored_encrypted_never_shown_kept_when_left_empty_and_removed_
     ("values", "field"),
     [
         ({"size": "17by4"}, "size"),
+        ({"size": "auto", "model": "dall-e-3"}, "size"),
         ({"url": "ftp://x"}, "url"),
         ({"params": "[1]"}, "params"),
         ({"params": "{"}, "params"),
