@@ -68,13 +68,23 @@ def document(response: BlockingResponse) -> Any:
     """The response's JSON object, its pictures as bytes. Raises ProviderError (`invalid_answer`) for anything else, and
     the provider's error for an object that holds one.
     """
-    body = bytearray()
+    return checked(responses.read(body(response)))
+
+
+def body(response: BlockingResponse) -> bytearray:
+    """All the bytes."""
+    content = bytearray()
     for chunk in response.iter_bytes():
-        body += chunk
-    value = responses.as_object(responses.read(body))
-    if value.get("error"):
-        raise refusals.as_error(error_bodies.of_value(value["error"]))
-    return value
+        content += chunk
+    return content
+
+
+def checked(value: Any) -> dict[str, Any]:
+    """A parsed response, when it is an object without an error. Raises as `document` does."""
+    document = responses.as_object(value)
+    if document.get("error"):
+        raise refusals.as_error(error_bodies.of_value(document["error"]))
+    return document
 
 
 def frames(response: BlockingResponse) -> Iterator[dict[str, Any]]:

@@ -8,6 +8,7 @@ are read. There is no mask, no negative prompt and no number of pictures: more p
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -47,6 +48,7 @@ BY_RATIO = Capabilities(
 INPUT_TYPES = ("image/png", "image/jpeg", "image/webp", "image/heic")
 MAX_SEED = 2**31 - 1  # an int32 there
 PAGE, MAX_PAGES = 1000, 10  # of the model list
+Fetch = Callable[[str], bytes]  # of a picture by its address
 
 # The parameters that a request may bring, and the objects of the body that they go into.
 CONTENT_PARAMS = {
@@ -109,17 +111,18 @@ class Gemini(Engine):
         def once(request: PictureRequest) -> Iterator[Event]:
             body = merged(make(can, request), config.params)
             url = f"{config.url or DEFAULT_URL}/models/{_in_path(request.model)}:{method}"
-            yield from read(self._posted(config, run, url, body), request)
+            yield from read(self._posted(config, run, url, body), request, partial(self.download, config, run))
 
         per_call = can.per_call if method == PREDICT else 1
         return self.in_calls(run, request, per_call, once)
 
     def _posted(self, config: EngineConfig, run: Run, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         value = responses.read(self.call(config, run, "POST", url, json=body).content)
-        body = responses.as_object(value[0] if isinstance(value, list) and value else value)
-        if body.get("error"):
-            raise _as_error(error_bodies.of_value(body["error"]))
-        return body
+        chunks = [responses.as_object(chunk) for chunk in (value if isinstance(value, list) and value else [value])]
+        for chunk in chunks:
+            if chunk.get("error"):
+                raise _as_error(error_bodies.of_value(chunk["error"]))
+        return _together(chunks)
 
     def _method(self, config: EngineConfig, request: PictureRequest) -> str:
         """`generateContent` for edits and Gemini's own models, `predict` for Imagen and all other names."""
@@ -196,8 +199,21 @@ def _shape(can: Capabilities, request: PictureRequest, tier_name: str) -> dict[s
     return {"aspectRatio": can.ratio(request.size), **({tier_name: tier} if tier else {})}
 
 
-def _candidates(response: dict[str, Any], request: PictureRequest) -> Iterator[Event]:
-    """The pictures of a response, without the drafts of thinking models. Raises why there is none."""
+def _together(chunks: list[dict[str, Any]]) -> dict[str, Any]:
+    """The chunks of an answer as one: lists are joined, of everything else the last counts."""
+    whole: dict[str, Any] = {}
+    for chunk in chunks:
+        for name, value in chunk.items():
+            held = whole.get(name)
+            whole[name] = [*held, *value] if isinstance(value, list) and isinstance(held, list) else value
+    return whole
+
+
+def _candidates(response: dict[str, Any], request: PictureRequest, fetch: Fetch) -> Iterator[Event]:
+    """The pictures of a response, without the drafts of thinking models; the last draft where nothing else came.
+
+    Raises why there is none.
+    """
     if usage := _member(response, "usageMetadata", "usage_metadata"):
         yield TokenUsage(
             input_tokens=_count(_member(usage, "promptTokenCount", "prompt_token_count")),
@@ -205,19 +221,38 @@ def _candidates(response: dict[str, Any], request: PictureRequest) -> Iterator[E
             + _count(_member(usage, "thoughtsTokenCount", "thoughts_token_count")),
         )
     model = str(_member(response, "modelVersion", "model_version") or request.model)
-    texts, drawn, candidates = [], 0, _objects(response.get("candidates"))
+    texts, drawn, candidates = list[str](), 0, _objects(response.get("candidates"))
+    draft: bytes | str | None = None
     for candidate in candidates:
         for part in _objects((candidate.get("content") or {}).get("parts")):
-            data = _member(part, "inlineData", "inline_data") or {}
+            content = _content_of(part)
             if part.get("thought"):
-                continue
-            if content := embedded.picture_in(data.get("data")):
+                draft = content or draft
+            elif content:
                 drawn += 1
-                yield Picture(content=content, model=model, seed=request.seed)
+                yield Picture(content=_fetched(content, fetch), model=model, seed=request.seed)
             elif isinstance(part.get("text"), str):
                 texts.append(part["text"])
-    if not drawn:
+    if not drawn and draft:
+        yield Picture(content=_fetched(draft, fetch), model=model, seed=request.seed)
+    elif not drawn:
         raise _missing(response, candidates, words.clean(" ".join(texts)))
+
+
+def _content_of(part: dict[str, Any]) -> bytes | str | None:
+    """The picture in a part, or its address; None where it holds something else."""
+    data = _member(part, "inlineData", "inline_data")
+    if isinstance(data, dict) and (content := embedded.picture_in(data.get("data"))):
+        return content
+    file = _member(part, "fileData", "file_data")
+    if isinstance(file, dict) and str(_member(file, "mimeType", "mime_type") or "image/").startswith("image/"):
+        address = _member(file, "fileUri", "file_uri")
+        return address if isinstance(address, str) and address else None
+    return None
+
+
+def _fetched(content: bytes | str, fetch: Fetch) -> bytes:
+    return fetch(content) if isinstance(content, str) else content
 
 
 def _missing(response: dict[str, Any], candidates: list[dict[str, Any]], text: str) -> ProviderError:
@@ -266,7 +301,7 @@ def _predict_body(can: Capabilities, request: PictureRequest) -> dict[str, Any]:
     return {"instances": [{"prompt": request.prompt}], "parameters": parameters}
 
 
-def _predictions(response: dict[str, Any], request: PictureRequest) -> Iterator[Event]:
+def _predictions(response: dict[str, Any], request: PictureRequest, fetch: Fetch) -> Iterator[Event]:
     """The pictures of a response. A filtered one is an entry without bytes, or no entry at all."""
     drawn, reasons = 0, []
     for entry in _objects(response.get("predictions")):

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import dialect, engine_fields
+from imagegen.engines import dialect, engine_fields, entries, refusals, responses
 from imagegen.engines.base import (
     Engine,
     EngineConfig,
@@ -37,10 +37,12 @@ from imagegen.engines.params import merged
 from imagegen.picture_request import InputPicture, PictureRequest
 from providers import http
 from providers.errors import BadRequest, ProviderError
+from providers.upstream import error_bodies
 
 DEFAULT_URL = "https://api.openai.com/v1"
 AZURE_HOSTS = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 PARTIAL_PICTURES = 2  # requested by default; each costs about a hundred tokens
+HEAD = 1024  # bytes that tell a picture
 UNSTREAMABLE = {"gif", "svg"}  # output formats without partial pictures
 OWN = {"prompt", "model", "n", "size", "image", "images", "mask", "response_format", "stream", "partial_images"}
 NEEDED = {"prompt", "model"}
@@ -171,17 +173,26 @@ class OpenAI(Engine):
 
     def _read(self, config: EngineConfig, run: Run, response: http.BlockingResponse) -> Iterator[Event]:
         if dialect.is_stream(response):
-            yield from self._read_stream(response, run)
+            yield from self._read_stream(config, run, response)
             return
-        document = dialect.document(response)
+        body = dialect.body(response)
+        if pictures.sniff(bytes(body[:HEAD])):  # the picture itself, whatever the header calls it
+            yield Picture(content=bytes(body))
+            return
+        value = responses.read(body)
+        is_bare = isinstance(value, list) and any(isinstance(entry, dict) for entry in value)
+        document = dialect.checked({"data": value} if is_bare else value)
         if usage := _used(document):
             yield usage
-        for entry in document.get("data") or ():
-            if content := self._content(config, run, entry):
-                yield _picture(content, document, entry)
+        drawn = 0
+        for entry in entries.entries(document):
+            drawn += 1
+            yield self._drawn(config, run, document, entry)
+        if not drawn:
+            raise _without(entries.reason(document))
 
-    def _read_stream(self, response: http.BlockingResponse, run: Run) -> Iterator[Event]:
-        complete, partial = False, 0
+    def _read_stream(self, config: EngineConfig, run: Run, response: http.BlockingResponse) -> Iterator[Event]:
+        complete, partial, reason = False, 0, entries.reason(None)
         for frame in dialect.frames(response):
             run.check()
             content = embedded.picture_in(frame.get("b64_json"))
@@ -190,25 +201,26 @@ class OpenAI(Engine):
                 partial += 1
                 fraction = partial / (PARTIAL_PICTURES + 2) if partial <= PARTIAL_PICTURES else 0.9
                 yield Progress(step=partial, fraction=fraction, preview=content, preview_type=pictures.sniff(content))
-            elif kind.endswith(".completed") and content:
-                complete = True
-                if usage := _used(frame):
-                    yield usage
-                yield _picture(content, frame, {})
+            elif kind.endswith(".completed") or not kind:
+                for entry in entries.entries(frame):
+                    if usage := None if complete else _used(frame):
+                        yield usage
+                    complete = True
+                    yield self._drawn(config, run, frame, entry)
+                reason = reason if reason.message else entries.reason(frame)
+        if not complete and reason.message:
+            raise _without(reason)
         if not complete:
             raise ProviderError(
                 _("The provider's answer ended before the picture was complete."), code="stream_cut", retryable=True
             )
 
-    def _content(self, config: EngineConfig, run: Run, entry: Any) -> bytes | None:
+    def _drawn(self, config: EngineConfig, run: Run, document: Mapping[str, Any], entry: Mapping[str, Any]) -> Picture:
         """A picture that came as base64 or by URL: compatible servers send either, whatever was requested."""
-        if not isinstance(entry, dict):
-            return None
-        for member in ("b64_json", "url"):
-            if content := embedded.picture_in(entry.get(member)):
-                return content
-        url = entry.get("url")
-        return self.download(config, run, url) if isinstance(url, str) and url else None
+        content = entries.content(entry)
+        if isinstance(content, str):
+            content = self.download(config, run, content)
+        return _picture(content or b"", document, entry)
 
     # --- addresses and keys ---
 
@@ -273,6 +285,13 @@ class OpenAI(Engine):
             for entry in entries or ()
             if isinstance(entry, dict) and entry.get("id") and str(entry.get("shutdown_date") or today) >= today
         ]
+
+
+def _without(reason: error_bodies.ErrorBody) -> ProviderError:
+    """The error of an answer without a picture, with the provider's words where it has any."""
+    if error_bodies.is_content_refusal(reason):
+        return refusals.as_error(reason)
+    return ProviderError(_("The provider answered without a picture."), code="no_picture", provider=reason.message)
 
 
 def _picture(content: bytes, response: Mapping[str, Any], entry: Mapping[str, Any]) -> Picture:

@@ -9,7 +9,7 @@ from PIL import Image
 from imagegen.engines.base import Cancelled, EngineConfig, Run
 from imagegen.engines.gemini import Gemini
 from imagegen.pictures import accept
-from providers.errors import BadRequest, ContentRefused, ProviderError
+from providers.errors import AddressRefused, BadRequest, ContentRefused, ProviderError
 from tests.imagegen.drawing import draw, picture
 from tests.upstream import Gate, Reply, in_html, in_json
 from tests.upstream.gemini import (
@@ -175,6 +175,100 @@ def test_drafts_of_thinking_models_are_left_out(engine, config, upstream):
     upstream.script(answer(inline(RED, thought=True), {"text": "Better:"}, inline(BLUE)))
 
     assert [one.content for one in draw(engine, config()).pictures] == [BLUE]
+
+
+@pytest.mark.parametrize(
+    ("parts", "drawn"),
+    [
+        ([inline(RED, thought=True)], [RED]),
+        ([inline(RED, thought=True), inline(BLUE, thought=True)], [BLUE]),
+        ([{"text": "Let me see."}, inline(RED, thought=True), {"text": "Here it is."}], [RED]),
+        ([{"text": "Hm.", "thought": True}, inline(RED, thought=True)], [RED]),
+        ([inline(RED, thought=True), inline(BLUE), inline(RED)], [BLUE, RED]),
+        ([inline(RED, thought=False)], [RED]),
+    ],
+)
+def test_the_last_draft_is_the_result_where_nothing_else_came(engine, config, upstream, parts, drawn):
+    upstream.script(answer(*parts))
+
+    assert [one.content for one in draw(engine, config()).pictures] == drawn
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [[inline(RED)]],
+        [[{"text": "Here"}], [{"text": " it is."}], [inline(RED)]],
+        [[inline(BLUE, thought=True)], [inline(RED)], []],
+        [[inline(RED)], [{"text": "That was it."}]],
+    ],
+)
+def test_an_answer_in_chunks_is_read_to_its_end(engine, config, upstream, chunks):
+    usage = {"promptTokenCount": 3, "candidatesTokenCount": 4}
+    upstream.script(
+        in_json(
+            [
+                {
+                    "candidates": [{"content": {"parts": parts}}],
+                    "usageMetadata": {**usage, "thoughtsTokenCount": number},
+                }
+                for number, parts in enumerate(chunks)
+            ]
+        )
+    )
+
+    drawing = draw(engine, config())
+
+    assert [one.content for one in drawing.pictures] == [RED]
+    assert [(used.input_tokens, used.output_tokens) for used in drawing.used] == [(3, 3 + len(chunks))]
+
+
+def test_an_error_in_a_later_chunk_is_told(engine, config, upstream):
+    failure = {"error": {"code": 503, "message": "Overloaded.", "status": "UNAVAILABLE"}}
+    upstream.script(in_json([{"candidates": []}, failure]))
+
+    with pytest.raises(ProviderError) as caught:
+        draw(engine, config())
+
+    assert caught.value.provider == "Overloaded."
+
+
+def test_a_block_in_a_later_chunk_is_a_refusal(engine, config, upstream):
+    upstream.script(in_json([{"candidates": []}, {"promptFeedback": {"blockReason": "SAFETY"}}]))
+
+    with pytest.raises(ContentRefused):
+        draw(engine, config())
+
+
+@pytest.mark.parametrize(
+    ("outer", "mime", "address"),
+    [("fileData", "mimeType", "fileUri"), ("file_data", "mime_type", "file_uri"), ("fileData", "", "fileUri")],
+)
+def test_a_picture_may_be_named_by_its_address(engine, config, upstream, outer, mime, address):
+    file = {address: f"{upstream.origin}/pictures/8x8.png", **({mime: "image/png"} if mime else {})}
+    upstream.script(answer({outer: file}))
+
+    (drawn,) = draw(engine, config()).pictures
+
+    assert drawn.content_type == "image/png"
+    assert upstream.last.headers["x-goog-api-key"] == "AIza-ours"
+
+
+def test_an_address_elsewhere_may_not_be_private(engine, config, upstream, start_upstream):
+    other = start_upstream()
+    upstream.script(answer({"fileData": {"mimeType": "image/png", "fileUri": f"{other.origin}/pictures/8x8.png"}}))
+
+    with pytest.raises(AddressRefused):
+        draw(engine, config())
+
+    assert other.history == []
+
+
+def test_a_file_that_is_no_picture_is_left_out(engine, config, upstream):
+    part = {"fileData": {"mimeType": "video/mp4", "fileUri": f"{upstream.origin}/pictures/8x8.png"}}
+    upstream.script(answer(part, inline(RED)))
+
+    assert [one.content for one in draw(engine, config()).pictures] == [RED]
 
 
 def test_the_other_spelling_is_read_too(engine, config, upstream):
