@@ -1,4 +1,4 @@
-"""Which model answers when none is named: the chat's, the person's last one, the site's default, the first allowed."""
+"""Which model answers when none is named: the chat's, the person's last one, the site's default, a sensible one."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 
 from providers import catalogue
+from providers.catalogue import defaults
 from providers.errors import ConfigurationError
 from providers.facts import Caller
 
@@ -15,10 +16,13 @@ def model_for(caller: Caller, model: str = "", *, chat_model: str = "") -> str:
     snapshot = catalogue.snapshot_blocking()
     if model:
         return snapshot.route_for(caller, model).public_id
-    allowed = {route.public_id for route in snapshot.routes_for(caller)}
-    for candidate in (chat_model, remembered_model(caller.user_id), snapshot.gateway.default_model, *sorted(allowed)):
+    routes = snapshot.routes_for(caller)
+    allowed = {route.public_id for route in routes}
+    for candidate in (chat_model, remembered_model(caller.user_id), snapshot.gateway.default_model):
         if candidate in allowed:
             return candidate
+    if routes:
+        return defaults.sensible_order(routes)[0].public_id
     raise ConfigurationError(_("No model is available to you yet. Ask your administrator for access."), code="no_model")
 
 

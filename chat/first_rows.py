@@ -41,6 +41,13 @@ def fill_from_environment() -> None:
             row.save()
 
 
+def variables_of(row: ChatSettings) -> dict[str, str]:
+    """The columns of the row that the environment writes at every start, with the variable of each."""
+    if settings.ENABLE_PERSISTENT_CONFIG:
+        return {}
+    return {COLUMNS[name]: name for name in settings.CHAT_CONFIG}
+
+
 def _check(row: ChatSettings, name: str, value: object) -> None:
     if name == "SEARXNG_QUERY_URL" and value and not safe_url(str(value)):
         raise ImproperlyConfigured(_("%s must be an address that begins with http:// or https://.") % name)

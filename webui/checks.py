@@ -11,6 +11,9 @@ from django.db import OperationalError, ProgrammingError
 from django.utils.translation import gettext as _
 
 from imagegen.models import ImageEngine
+from providers import catalogue
+from providers.catalogue import defaults
+from providers.errors import Unavailable
 from providers.fields import UNREADABLE
 from providers.models import Connection
 from webui import address
@@ -94,6 +97,20 @@ def check_several_processes(**options: Any) -> Iterator[CheckMessage]:
             hint=_("With several machines, share DATA_DIR between them or set STORAGE_PROVIDER."),
             id="webui.I001",
         )
+
+
+@check
+def check_default_model(*, databases: Any = None, **options: Any) -> Iterator[CheckMessage]:
+    """A model for new chats that some may not use. Reads the database, so only where one is named."""
+    if not databases:
+        return
+    try:
+        doubt = defaults.default_doubt(catalogue.snapshot_blocking())
+    except (OperationalError, ProgrammingError, Unavailable):
+        return
+    if doubt:
+        hint = _("Choose another one in the gateway settings, or open it to everybody under Models.")
+        yield Warning(doubt, hint=hint, id="webui.W006")
 
 
 @check

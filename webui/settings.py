@@ -306,7 +306,8 @@ SPECTACULAR_SETTINGS = {
 
 ENABLE_PERSISTENT_CONFIG = env.flag("ENABLE_PERSISTENT_CONFIG", True)
 WEBUI_DEMO = env.flag("WEBUI_DEMO", True)
-ENABLE_OPENAI_API = env.flag("ENABLE_OPENAI_API", True)
+# None: not set, so that no start writes it (see providers/config/first_rows.py).
+ENABLE_OPENAI_API = env.flag("ENABLE_OPENAI_API", True) if env.text("ENABLE_OPENAI_API") else None
 OPENAI_API_BASE_URLS = env.items("OPENAI_API_BASE_URLS", separator=";")
 OPENAI_API_KEYS = env.items("OPENAI_API_KEYS", separator=";")
 OPENAI_API_CONFIGS: dict[str, dict[str, Any]] = env.json("OPENAI_API_CONFIGS", {}, kind=dict)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
-from chat import switches
+from chat import first_rows, switches
 from chat.admin.forms import ChatSettingsForm
 from chat.models import ChatSettings
 from chat.websearch import endpoint
@@ -25,6 +25,9 @@ class ChatSettingsAdmin(SingletonAdmin):
     form = ChatSettingsForm
     actions_detail = ("try_search",)
     warn_unsaved_form = True
+
+    def variables_of(self, row: ChatSettings) -> dict[str, str]:
+        return first_rows.variables_of(row)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         key_fields = ["new_key", "remove_key"] if obj is not None and obj.web_search_key else ["new_key"]

@@ -20,6 +20,7 @@ from chat.pages import queries, welcome
 from chat.temporary import new_chat_id
 from providers import catalogue
 from providers.authentication import caller_of
+from providers.catalogue import defaults
 from providers.errors import NotFound
 from providers.speech import voices
 
@@ -91,7 +92,7 @@ def models_part(request: HttpRequest) -> HttpResponseBase:
     """The models this person may use, as options of the picker."""
     caller = caller_of(request)
     routes = catalogue.snapshot_blocking().routes_for(caller)
-    ordered = sorted(routes, key=lambda route: route.public_id.lower())
+    ordered = sorted(routes, key=lambda route: (route.is_demo, defaults.natural(route.name or route.public_id)))
     return render(request, "chat/composer/_models.html", {"routes": ordered})
 
 

@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 from imagegen import engine_tests
 from imagegen.admin import workflow_page
 from imagegen.admin.forms import DECLARED, OPTION, ImageEngineForm, kinds_with, option_fields
+from imagegen.config import first_rows
 from imagegen.models import ImageEngine
 from providers.admin.filters import among
 from providers.admin.servers import ServerAdmin
@@ -41,6 +42,9 @@ class ImageEngineAdmin(ServerAdmin):
     actions_detail = ("test_now", "open_workflow")
     readonly_fields = ("health_now", "checked")
     conditional_fields: ClassVar[dict[str, str]] = _conditions()
+
+    def variables_of(self, row: ImageEngine) -> dict[str, str]:
+        return first_rows.variables_of(row)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         basics: list[Any] = ["name", "kind", "purpose", "enabled", "position"]

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
 from imagegen.admin.forms import ImageSettingsForm
+from imagegen.config import first_rows
 from imagegen.models import ImageSettings
 from providers.admin.singleton import SingletonAdmin
 
@@ -18,3 +19,6 @@ class ImageSettingsAdmin(SingletonAdmin):
         (gettext_lazy("In conversations"), {"fields": ("after_picture", "prompt_generation", "prompt_template")}),
         (gettext_lazy("People"), {"fields": ("groups", "per_user")}),
     )
+
+    def variables_of(self, row: ImageSettings) -> dict[str, str]:
+        return first_rows.variables_of(row)

@@ -18,8 +18,8 @@ def fill_from_environment() -> None:
 
     Raises ImproperlyConfigured, naming the variable.
     """
-    form = _form()
     first = not ImageSettings.objects.filter(pk=1).exists()
+    form = _form() if first else _set_form()
     with transaction.atomic():
         if first and settings.WEBUI_DEMO and "IMAGE_GENERATION_ENGINE" not in form:
             add_demo()
@@ -76,6 +76,26 @@ def _form() -> dict[str, Any]:
     if "IMAGE_GENERATION_ENGINE" in form:
         form["IMAGE_GENERATION_ENGINE"] = form["IMAGE_GENERATION_ENGINE"] or "automatic1111"
     return form
+
+
+def _set_form() -> dict[str, Any]:
+    """What of it variables set: no default and no guess, so that a later start undoes no edit of anything else."""
+    chosen = {name: value for name, value in settings.IMAGE_CONFIG.items() if value not in ("", None)}
+    fallbacks = _form()
+    for name in ("OPENAI_API_BASE_URL", "OPENAI_API_KEY", "GEMINI_API_BASE_URL", "GEMINI_API_KEY"):
+        for prefix, engine in (("IMAGES", "IMAGE_GENERATION_ENGINE"), ("IMAGES_EDIT", "IMAGE_EDIT_ENGINE")):
+            value = fallbacks.get(f"{prefix}_{name}")
+            is_set = getattr(settings, name, "") or (name == "OPENAI_API_KEY" and settings.OPENAI_API_KEYS)
+            if engine in chosen and value and is_set:
+                chosen.setdefault(f"{prefix}_{name}", value)
+    return chosen
+
+
+def variables_of(row: ImageSettings | ImageEngine) -> dict[str, str]:
+    """The columns of a row that the environment writes at every start, with the variable of each."""
+    if settings.ENABLE_PERSISTENT_CONFIG or row.pk is None:
+        return {}
+    return config.columns_of(row, _set_form())
 
 
 def _means_openai(form: dict[str, Any], purpose: str, own: str) -> bool:

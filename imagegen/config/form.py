@@ -7,7 +7,7 @@ for a kind without a row.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -363,6 +363,16 @@ class _Rows:
     @staticmethod
     def _edits(row: ImageEngine, exact: bool) -> bool:
         return row.purpose == Purpose.EDIT or not exact
+
+
+def columns_of(row: ImageSettings | ImageEngine, names: Collection[str]) -> dict[str, str]:
+    """The columns of a row that these keys of the form are about, with the key of each."""
+    if isinstance(row, ImageSettings):
+        engines = {name: column for name, (column, _purpose) in ENGINES_IN_USE.items()}
+        return {column: name for name, column in (SWITCHES | engines).items() if name in names}
+    engine_rows = _Rows(ImageSettings.load())
+    known = {name: KEYS[ALIASES.get(name, name)] for name in names if ALIASES.get(name, name) in KEYS}
+    return {key.column: name for name, key in known.items() if engine_rows.get(key.kind, key.purpose) == row}
 
 
 def verify(form: Mapping[str, Any], *, by: Caller | None = None) -> dict[str, Any]:

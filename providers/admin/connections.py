@@ -20,6 +20,7 @@ from providers.admin.forms import OPTION, ConnectionForm, option_fields, types_w
 from providers.admin.servers import ServerAdmin
 from providers.catalogue import discovery, health
 from providers.catalogue.shared_models import SHARING_COLUMNS, shared_words
+from providers.config import first_rows
 from providers.errors import GatewayError
 from providers.models import ChatModel, Connection
 from providers.signals import dependents
@@ -121,6 +122,9 @@ class ConnectionAdmin(ServerAdmin):
             missing,
             protected,
         )
+
+    def variables_of(self, row: Connection) -> dict[str, str]:
+        return first_rows.variables_of(row)
 
     # --- list ---
 

@@ -1,10 +1,16 @@
 """The settings of the gateway, one row."""
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
+from providers import catalogue
 from providers.admin.forms import GatewaySettingsForm
 from providers.admin.singleton import SingletonAdmin
+from providers.catalogue import defaults
+from providers.config import first_rows
 from providers.models import GatewaySettings
 
 
@@ -28,3 +34,11 @@ class GatewaySettingsAdmin(SingletonAdmin):
             },
         ),
     )
+
+    def variables_of(self, row: GatewaySettings) -> dict[str, str]:
+        return first_rows.variables_of(row)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if doubt := defaults.default_doubt(catalogue.snapshot_blocking()):
+            self.message_user(request, doubt, messages.WARNING)

@@ -1,6 +1,7 @@
 """The history of rows: who changed which field, with old and new values."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -51,14 +52,34 @@ class _OldVersionForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.initial[relation.name] = list(getattr(record, relation.name).values_list(column, flat=True))
 
 
+class _HeldForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form that says at each field which variable writes it at every start."""
+
+    held: Mapping[str, str]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        column_of = getattr(self, "column_of", lambda name: name)
+        for name, field in self.fields.items():
+            if variable := self.held.get(column_of(name)):
+                words = _("The environment holds this: at every start it is what %(name)s says.") % {"name": variable}
+                field.help_text = f"{words} {field.help_text}" if field.help_text else words
+
+
 class HistoryAdmin(GuardedAdmin, AdminPages, SimpleHistoryAdmin, ModelAdmin):  # type: ignore[misc]
     """Base of the lists whose rows keep their history. Relations are part of a version: one save is one version."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form_class = super().get_form(request, obj, change=change, **kwargs)
+        if obj is not None and (held := self.variables_of(obj)):
+            form_class = type(form_class.__name__, (_HeldForm, form_class), {"held": held})
         if not hasattr(obj, "_history"):
             return form_class
         return type(form_class.__name__, (_OldVersionForm, form_class), {})
+
+    def variables_of(self, row: Any) -> Mapping[str, str]:
+        """The columns that the environment writes at every start, with the variable of each."""
+        return {}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         last = obj.history.first() if change else None

@@ -83,7 +83,8 @@ class ServerAdmin(EnabledActions, HistoryAdmin):
 
     @display(description=gettext_lazy("Name"), ordering="name", header=True)
     def label(self, row: Any) -> list[Any]:
-        name = format_html('{} <span class="board-badge">{}</span>', row.name, _("Demo")) if row.demo else row.name
+        badge = _("Demo") if row.demo else _("Environment") if self.variables_of(row) else ""
+        name = format_html('{} <span class="board-badge">{}</span>', row.name, badge) if badge else row.name
         return [name, getattr(row, self.address_field)]
 
     @display(description=gettext_lazy("Health"))

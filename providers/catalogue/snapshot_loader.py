@@ -204,9 +204,8 @@ def _load_gateway() -> GatewayFacts:
     if row is not None:
         return GatewayFacts(**_columns(GatewayFacts, row))
     environment = {field.name: field.name.upper() for field in fields(GatewayFacts)}
-    return GatewayFacts(
-        **{name: getattr(settings, setting) for name, setting in environment.items() if hasattr(settings, setting)}
-    )
+    values = {name: getattr(settings, setting, None) for name, setting in environment.items()}
+    return GatewayFacts(**{name: value for name, value in values.items() if value is not None})
 
 
 def _pairs(rows: "models.Manager[Any]", key_column: str, value_column: str) -> defaultdict[int, list[int]]:

@@ -20,7 +20,13 @@ DEMO_URL = "http://demo.localhost/v1"  # a server in this process, see `provider
 DEMO_POSITION = 1_000_000  # after every connection that a person adds
 LIST_SECONDS = 2.0  # how long a start waits for model lists; slower servers follow in the background
 
-SETTINGS = ("enable_openai_api", "task_model", "task_model_external", "speech_model", "speech_voice")
+SETTINGS = {  # columns of the gateway's settings, and their variables
+    "enable_openai_api": "ENABLE_OPENAI_API",
+    "task_model": "TASK_MODEL",
+    "task_model_external": "TASK_MODEL_EXTERNAL",
+    "speech_model": "AUDIO_TTS_MODEL",
+    "speech_voice": "AUDIO_TTS_VOICE",
+}
 
 
 def fill_from_environment() -> None:
@@ -33,7 +39,7 @@ def fill_from_environment() -> None:
 
 
 def _fill_settings() -> None:
-    values = {name: getattr(settings, name.upper()) for name in SETTINGS}
+    values = settings_of_environment()
     row, created = GatewaySettings.objects.get_or_create(pk=1, defaults=values)
     if not created and not settings.ENABLE_PERSISTENT_CONFIG and any(getattr(row, n) != v for n, v in values.items()):
         for name, value in values.items():
@@ -41,14 +47,21 @@ def _fill_settings() -> None:
         row.save()
 
 
+def settings_of_environment() -> dict[str, Any]:
+    """The columns of the gateway's settings that variables set, with their values."""
+    values = {name: getattr(settings, name.upper()) for name in SETTINGS}
+    return {name: value for name, value in values.items() if value not in (None, "")}
+
+
 def _fill_connections() -> None:
     entries = environment_entries()
     if not entries:
         return
     # Every connection leaves history, so that a site whose connections were deleted is not taken for a new one.
-    if settings.ENABLE_PERSISTENT_CONFIG and Connection.history.filter(demo=False).exists():
-        return
-    config.write(entries)
+    if not Connection.history.filter(demo=False).exists():
+        config.write(entries)
+    elif not settings.ENABLE_PERSISTENT_CONFIG:
+        config.write_given(entries)
 
 
 def environment_entries() -> list[config.Entry]:
@@ -68,6 +81,25 @@ def environment_entries() -> list[config.Entry]:
         return config.entries_of(form)
     except BadRequest as error:
         raise ImproperlyConfigured(error.message) from error
+
+
+def variables_of(row: Connection | GatewaySettings) -> dict[str, str]:
+    """The columns of a row that the environment writes at every start, with the variable of each."""
+    if settings.ENABLE_PERSISTENT_CONFIG or row.pk is None:
+        return {}
+    if isinstance(row, GatewaySettings):
+        return {name: SETTINGS[name] for name in settings_of_environment()}
+    entry = next((one for one in environment_entries() if config.is_at(one, row)), None)
+    if entry is None or row.demo:
+        return {}
+    several = bool(settings.OPENAI_API_BASE_URLS)
+    address = "OPENAI_API_BASE_URLS" if several else "OPENAI_API_BASE_URL"
+    key = "OPENAI_API_KEYS" if settings.OPENAI_API_KEYS else "OPENAI_API_KEY"
+    return {
+        "base_url": address,
+        **({"secret": key} if entry.key else {}),
+        **dict.fromkeys(sorted(entry.given), "OPENAI_API_CONFIGS"),
+    }
 
 
 def _fill_demo() -> None:

@@ -29,6 +29,12 @@ from providers.upstream import kinds
 from providers.upstream.header_templates import check_headers, masked, unmasked
 
 DEFAULT_URL = kinds.DEFAULT.example
+# Members of a connection's settings, and the columns of the same meaning; the flag of a kind is one more.
+MEMBERS = {
+    **{name: name for name in ("name", "model_ids", "prefix_id", "tags", "connection_type", "auth_type", "headers")},
+    "enable": "enabled",
+    "api_version": "api_version",
+}
 BRANDS = {host: kind.brand for kind in kinds.KINDS.values() for host in kind.hosts}
 
 
@@ -40,6 +46,7 @@ class Entry:
     url: str
     key: str
     values: Mapping[str, Any]
+    given: frozenset[str] = frozenset()  # those of `values` that the form names; the others are defaults
 
     @property
     def has_mask(self) -> bool:
@@ -136,7 +143,10 @@ def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
     }
     if members.get("name"):
         values["name"] = checks.text(*member("name"), limit=100)
-    return Entry(index, url, checks.key(f"OPENAI_API_KEYS.{index}", key), values)
+    given = {column for name, column in MEMBERS.items() if name in members}
+    if any(kind.config_flag in members for kind in kinds.KINDS.values() if kind.config_flag):
+        given.add("kind")
+    return Entry(index, url, checks.key(f"OPENAI_API_KEYS.{index}", key), values, frozenset(given))
 
 
 def name_of(url: str, used: Collection[str] = ()) -> str:
@@ -219,6 +229,41 @@ def write(entries: Sequence[Entry]) -> Saved:
         if row.lost_secrets:
             saved.notices.append(f"OPENAI_API_BASE_URLS.{entry.index}: {dropped_words(row.lost_secrets)}")
     return saved
+
+
+def write_given(entries: Sequence[Entry]) -> None:
+    """Write what the entries name, and nothing else, to the connections at their addresses; make those that are not
+    there, last. Other connections, and other columns, stay as they are. For use inside `versioning.exclusive()`.
+    """
+    rows = list(connection_rows())
+    for entry in entries:
+        row = next((row for row in rows if is_at(entry, row)), None)
+        if row is not None:
+            rows.remove(row)
+            values = {name: value for name, value in entry.values.items() if name in entry.given}
+            _fill_given(row, entry, values)
+            continue
+        last = connection_rows().order_by("-position").first()
+        used = set(connection_rows().values_list("name", flat=True))
+        _fill(Connection(name=name_of(entry.url, used)), entry, 0 if last is None else last.position + 1)
+
+
+def is_at(entry: Entry, row: Connection) -> bool:
+    """Whether an entry is about this row: both have the same address."""
+    return kinds.clean_base_url(row.kind, row.base_url) in (entry.url, kinds.clean_base_url(row.kind, entry.url))
+
+
+def _fill_given(row: Connection, entry: Entry, values: Mapping[str, Any]) -> None:
+    changed = {name for name, value in values.items() if getattr(row, name) != value}
+    for name in changed - {"headers"}:
+        setattr(row, name, values[name])
+    if "headers" in changed:
+        row.enter("headers", values["headers"], names=set(values["headers"]))
+    if entry.key and entry.key != row.secret:
+        changed.add("secret")
+        row.enter("secret", entry.key)
+    if changed:
+        row.save()
 
 
 def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Connection]:

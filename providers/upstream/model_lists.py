@@ -231,6 +231,23 @@ def vision_of(raw: Mapping[str, Any]) -> bool | None:
     return None
 
 
+def writes_of(raw: Mapping[str, Any]) -> bool | None:
+    """Whether the model answers with text; None where the provider does not say."""
+    architecture = raw.get("architecture")
+    output = architecture.get("output_modalities") if isinstance(architecture, dict) else None
+    if isinstance(output, list):  # OpenRouter
+        return output == ["text"]
+    capabilities = raw.get("capabilities")
+    if isinstance(capabilities, list) and ("embedding" in capabilities or "completion" in capabilities):  # Ollama
+        return "completion" in capabilities
+    if isinstance(capabilities, dict) and isinstance(capabilities.get("completion_chat"), bool):  # Mistral
+        return bool(capabilities["completion_chat"])
+    kind = raw.get("type")
+    if isinstance(kind, str) and kind in ("chat", "language", "embedding", "image", "moderation", "rerank", "audio"):
+        return kind in ("chat", "language")  # Together
+    return None
+
+
 def tools_of(raw: Mapping[str, Any]) -> bool | None:
     """Whether the model calls functions; None where the provider does not say."""
     parameters = raw.get("supported_parameters")  # OpenRouter

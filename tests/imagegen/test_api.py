@@ -334,6 +334,41 @@ class TestTheFirstRows:
         first_rows.fill_from_environment()
         assert ImageEngine.objects.get().model == "gpt-image-2"
 
+    def test_a_later_start_writes_only_what_variables_set(self, db, settings, store):
+        settings.IMAGE_CONFIG = {
+            "ENABLE_IMAGE_GENERATION": True,
+            "IMAGE_GENERATION_ENGINE": "openai",
+            "IMAGE_SIZE": "1024x1024",
+            "IMAGES_OPENAI_API_KEY": "",
+        }
+        settings.OPENAI_API_BASE_URL = settings.OPENAI_API_KEY = ""
+        first_rows.fill_from_environment()
+        row, switches = ImageEngine.objects.get(), ImageSettings.load()
+        row.url, row.model, row.params, row.size = "https://own.invalid/v1", "mine", {"quality": "high"}, "512x512"
+        row.enter("secret", "sk-mine")
+        row.save()
+        switches.enabled, switches.prompt_template, switches.edit_enabled = False, "mine", True
+        switches.save()
+
+        settings.ENABLE_PERSISTENT_CONFIG = False
+        first_rows.fill_from_environment()
+
+        row.refresh_from_db()
+        assert (row.url, row.secret, row.model, row.params) == (
+            "https://own.invalid/v1",
+            "sk-mine",
+            "mine",
+            {"quality": "high"},
+        )
+        assert row.size == "1024x1024"
+        switches = ImageSettings.load()
+        assert (switches.enabled, switches.prompt_template, switches.edit_enabled) == (True, "mine", True)
+        assert first_rows.variables_of(row) == {"size": "IMAGE_SIZE"}
+        assert first_rows.variables_of(switches) == {
+            "enabled": "ENABLE_IMAGE_GENERATION",
+            "engine": "IMAGE_GENERATION_ENGINE",
+        }
+
     def test_a_wrong_variable_is_named(self, db, settings, store):
         settings.IMAGE_CONFIG = {"IMAGE_GENERATION_ENGINE": "openai", "IMAGE_SIZE": "big"}
         with pytest.raises(ImproperlyConfigured, match=r"^IMAGE_SIZE"):

@@ -1,6 +1,8 @@
 """Conversations in the admin: who and when in the lists, what was said only on a message's own page."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from chat.models import Chat, Message
 from tests.queries import assert_queries_do_not_grow
@@ -63,6 +65,20 @@ def test_longer_lists_ask_no_more_queries(office, alice, message, path):
             Message.objects.create(chat=chat, role="user", content="x")
 
     assert_queries_do_not_grow(lambda: office.get(path), grow)
+
+
+def test_the_list_counts_only_the_messages_of_the_chats_it_shows(office, alice, message):
+    others = [Chat.objects.create(user=alice, title=f"Chat {number}") for number in range(120)]
+    for chat in others[:3]:
+        Message.objects.create(chat=chat, role="user", content="x")
+    with CaptureQueriesContext(connection) as queries:
+        page = office.get("/admin/chat/chat/")
+    counting = [one["sql"] for one in queries if "chat_message" in one["sql"] and "COUNT" in one["sql"]]
+    assert len(counting) == 1
+    assert " IN (" in counting[0]
+    shown = page.context["cl"].result_list
+    assert len(shown) < 121
+    assert all(row.message_total == row.messages.count() for row in shown)
 
 
 def test_others_do_not_get_in(client, bob, message):

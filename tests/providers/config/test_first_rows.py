@@ -1,5 +1,6 @@
 """The first rows: what the environment says, when it counts, and what stays gone."""
 
+import re
 import threading
 
 import pytest
@@ -137,6 +138,80 @@ def test_without_persistent_configuration_the_environment_wins_at_every_start(tr
 
     assert [(r.pk, r.secret) for r in real()] == [(a.pk, "a2"), (b.pk, "b")]
     assert GatewaySettings.load().enable_openai_api is True
+
+
+def test_a_later_start_writes_only_what_variables_set(transactional_db, env):
+    env.ENABLE_PERSISTENT_CONFIG = False
+    env.ENABLE_OPENAI_API = None
+    env.TASK_MODEL, env.TASK_MODEL_EXTERNAL = "small", ""
+    env.OPENAI_API_BASE_URLS, env.OPENAI_API_KEYS = ["https://a.invalid/v1", "https://b.invalid/v1"], ["a"]
+    env.OPENAI_API_CONFIGS = {"0": {"prefix_id": "work", "enable": True}}
+    first_rows.fill_from_environment()
+    a, b = real()
+    for row in (a, b):
+        row.name, row.tags, row.model_ids, row.access, row.position = f"My {row.pk}", ["fast"], ["m"], "private", 7
+        row.prefix_id, row.enabled, row.connection_type = "mine", False, "local"
+        row.enter("secret", "mine")
+        row.enter("headers", {"X-Team": "blue"})
+        row.save()
+    own = Connection.objects.create(name="Own", base_url="https://own.invalid/v1", position=9)
+    GatewaySettings.objects.update(enable_openai_api=False, task_model="large", task_model_external="mine")
+
+    first_rows.fill_from_environment()
+
+    a.refresh_from_db()
+    assert (a.prefix_id, a.enabled, a.secret) == ("work", True, "a")
+    b.refresh_from_db()
+    assert (b.prefix_id, b.enabled, b.secret) == ("mine", False, "mine")
+    for row in (a, b):
+        assert (row.name, row.tags, row.model_ids, row.access) == (f"My {row.pk}", ["fast"], ["m"], "private")
+        assert (row.position, row.connection_type, row.headers) == (7, "local", {"X-Team": "blue"})
+    assert Connection.objects.filter(pk=own.pk).exists()
+    settings_row = GatewaySettings.load()
+    assert (settings_row.enable_openai_api, settings_row.task_model, settings_row.task_model_external) == (
+        False,
+        "small",
+        "mine",
+    )
+
+
+def test_a_later_start_that_changes_nothing_makes_no_version(transactional_db, env):
+    env.ENABLE_PERSISTENT_CONFIG = False
+    env.OPENAI_API_BASE_URLS, env.OPENAI_API_KEYS = ["https://a.invalid/v1"], ["a"]
+    env.OPENAI_API_CONFIGS = {"0": {"tags": [{"name": "fast"}], "headers": {"X-Team": "blue"}}}
+    first_rows.fill_from_environment()
+    first_rows.fill_from_environment()
+    assert real()[0].history.count() == 1
+    env.OPENAI_API_BASE_URLS = ["https://a.invalid/v1", "https://new.invalid/v1"]
+    first_rows.fill_from_environment()
+    assert [(row.base_url, row.position) for row in real()][1] == ("https://new.invalid/v1", 1)
+
+
+def test_pages_say_what_the_environment_holds(client, admin, env):
+    env.OPENAI_API_BASE_URLS, env.OPENAI_API_KEYS = ["https://a.invalid/v1"], ["a"]
+    env.OPENAI_API_CONFIGS = {"0": {"prefix_id": "work"}}
+    env.TASK_MODEL = "small"
+    row = Connection.objects.create(name="A", base_url="https://a.invalid/v1", listed_at="2026-11-01T00:00:00Z")
+    own = Connection.objects.create(name="Own", base_url="https://own.invalid/v1", listed_at="2026-11-01T00:00:00Z")
+    GatewaySettings.load()
+    client.force_login(admin)
+    pages = {
+        f"/admin/providers/connection/{row.pk}/change/": {
+            "OPENAI_API_BASE_URLS",
+            "OPENAI_API_KEYS",
+            "OPENAI_API_CONFIGS",
+        },
+        f"/admin/providers/connection/{own.pk}/change/": set(),
+        "/admin/providers/gatewaysettings/1/change/": {"TASK_MODEL"},
+    }
+    for persistent in (True, False):
+        env.ENABLE_PERSISTENT_CONFIG = persistent
+        for path, names in pages.items():
+            page = client.get(path).content.decode()
+            told = set(re.findall(r"at every start it is what (\w+) says", page))
+            assert told == (set() if persistent else names), path
+        listed = client.get("/admin/providers/connection/").content.decode()
+        assert listed.count(">Environment<") == (0 if persistent else 1)
 
 
 def test_without_persistent_configuration_and_without_variables_rows_stay(transactional_db, env):
