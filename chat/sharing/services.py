@@ -19,6 +19,8 @@ from chat.pages import queries
 from chat.pages.queries import SharedEntry
 from providers.errors import BadRequest, Forbidden
 
+COPIED_COLUMNS = ("role", "content", "model", "status", "created")  # of a message that a reader continues from
+
 
 def share_chat(chat: Chat) -> tuple[Share, bool]:
     """The share of a chat, up to the last message that is shown now, and whether it is new.
@@ -81,16 +83,8 @@ def continue_shared(share: Share, reader: Person) -> Chat:
 def _copied(entry: SharedEntry, chat: Chat, reader: Person) -> Message:
     """A copy of the message below the chat's leaf; its text names the copies of its files."""
     original = entry.message
-    message = Message.objects.create(
-        chat=chat,
-        parent=chat.leaf,
-        role=original.role,
-        content=original.content,
-        model=original.model,
-        status=original.status,
-        status_history=entry.steps,
-        created=original.created,
-    )
+    values = {name: getattr(original, name) for name in COPIED_COLUMNS}
+    message = Message.objects.create(chat=chat, parent=chat.leaf, status_history=entry.steps, **values)
     context = files.FileContext(chat=chat, message=message)
     for file in entry.files:
         row = File.objects.filter(pk=file["id"]).first()
