@@ -32,6 +32,7 @@ from providers.responses import event_streams
 
 # Members of the body that are ours, with their forms.
 OURS: dict[str, type] = {"chat_id": str, "id": str, "session_id": str, "features": dict, "files": list, "params": dict}
+NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}  # of an answer without a model
 SESSION_CHARACTERS = 100  # the column's length
 
 
@@ -147,14 +148,14 @@ def _written(turn: Turn, text: str) -> HttpResponseBase:
     if turn.payload.get("stream"):
         frames = [b"data: %s\n\n" % orjson.dumps({**head, **chunk}) for chunk in _chunks(text)]
         return event_streams.response(_each([*frames, b"data: [DONE]\n\n"]))
-    message = {"role": "assistant", "content": text}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return Response({**head, "object": "chat.completion", "choices": [choice]})
+    message = {"role": "assistant", "content": text, "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    return Response({**head, "object": "chat.completion", "choices": [choice], "usage": NO_TOKENS})
 
 
 def _chunks(text: str) -> Iterator[dict[str, Any]]:
     for delta, finish in (({"role": "assistant", "content": text}, None), ({}, "stop")):
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         yield {"object": "chat.completion.chunk", "choices": [choice]}
 
 

@@ -90,15 +90,18 @@ class Turn:
         await self.sink.emit(type, plain(data))
 
     def add_context(self, text: str) -> None:
-        """Tell the model something that is not part of the conversation, in a `<context>` before the system message."""
+        """Tell the model something that is not part of the conversation, in a `<context>` at the system message's end.
+
+        What is the same in every turn stands first, so that providers find it in their prompt caches.
+        """
         context = f"<context>{text}</context>"
         first = self.messages[0] if self.messages else {}
         if first.get("role") not in ("system", "developer"):
             self.messages.insert(0, {"role": "system", "content": context})
-        elif isinstance(first["content"], list):
-            self.messages[0] = {**first, "content": [{"type": "text", "text": context}, *first["content"]]}
+        elif isinstance(first.get("content"), list):
+            self.messages[0] = {**first, "content": [*first["content"], {"type": "text", "text": context}]}
         else:
-            self.messages[0] = {**first, "content": f"{context}\n\n{first['content'] or ''}".rstrip()}
+            self.messages[0] = {**first, "content": f"{first.get('content') or ''}\n\n{context}".lstrip()}
 
     async def add_files(self, files: Sequence[FileData]) -> None:
         """Show files with the answer, before those that it has already."""

@@ -7,8 +7,10 @@ import pytest
 from chat import pipeline
 from chat.pipeline import CompletionRequest, Handler, Turn
 from providers.callers import caller_for_user
+from providers.models import ChatModel
 from tests.chat.handlers import Weather
 from tests.chat.talk import Talker
+from tests.openai_schemas import check, frames_of
 
 HERE = "tests.chat.handlers"
 
@@ -130,6 +132,10 @@ class TestAProgramsRequest:
         payload = {"model": "m1", "messages": [{"role": "user", "content": "Umbrella?"}], **body}
         return client.post(f"{site.url}/api/chat/completions", json=payload, timeout=15)
 
+    def bodies(self, site, api_key, stream):
+        answer = self.ask(site, api_key, features={"parrot": True}, stream=stream)
+        return [data for _event, data in frames_of(answer.text)] if stream else [answer.json()]
+
     def test_the_same_handlers_work_on_it(self, site, api_key, connection, upstream, use):
         use("Weather", "Always")
         upstream.answer("Take one.")
@@ -141,6 +147,17 @@ class TestAProgramsRequest:
         sent = upstream.last.json
         assert sent["messages"][0] == {"role": "system", "content": "<context>It is raining.</context>"}
         assert (sent["temperature"], sent.get("features")) == (0.1, None)
+
+    def test_what_is_the_same_in_every_turn_stands_first(self, site, api_key, connection, upstream, use):
+        use("Weather", "Always")
+        preset = {"base": ChatModel.objects.get(public_id="m1"), "access": "public"}
+        ChatModel.objects.create(public_id="pirate", system_prompt="You are a pirate.", **preset)
+        messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Umbrella?"}]
+
+        assert self.ask(site, api_key, model="pirate", messages=messages, features={"weather": True}).ok
+
+        words = upstream.last.json["messages"][0]["content"]
+        assert words == "You are a pirate.\n\nBe brief.\n\n<context>It is raining.</context>"
 
     @pytest.mark.parametrize("stream", [True, False])
     def test_a_handlers_own_answer_has_openais_form(self, site, api_key, connection, upstream, use, stream):
@@ -160,6 +177,9 @@ class TestAProgramsRequest:
         else:
             text = answer.choices[0].message.content
         assert text == "Umbrella?!"
+        published = {True: "CreateChatCompletionStreamResponse", False: "CreateChatCompletionResponse"}[stream]
+        for body in self.bodies(site, api_key, stream):
+            check(published, body)
         assert upstream.chats == []
 
 
@@ -177,13 +197,13 @@ class TestATurn:
         messages = [{"role": "user", "content": "x"}]
         return Turn(CompletionRequest(caller_for_user(alice), model="m1", messages=messages), Kept())
 
-    def test_context_goes_before_the_words_of_the_system_message(self, turn):
+    def test_context_goes_behind_the_words_of_the_system_message(self, turn):
         turn.payload["messages"] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "x"}]
 
         turn.add_context("a")
         turn.add_context("b")
 
-        assert turn.messages[0]["content"] == "<context>b</context>\n\n<context>a</context>\n\nBe brief."
+        assert turn.messages[0]["content"] == "Be brief.\n\n<context>a</context>\n\n<context>b</context>"
         assert len(turn.messages) == 2
 
     def test_context_fits_a_system_message_of_parts(self, turn):
@@ -191,7 +211,15 @@ class TestATurn:
 
         turn.add_context("a")
 
-        assert turn.messages[0]["content"][0] == {"type": "text", "text": "<context>a</context>"}
+        assert turn.messages[0]["content"][1:] == [{"type": "text", "text": "<context>a</context>"}]
+
+    @pytest.mark.parametrize("first", [{"role": "system"}, {"role": "system", "content": None}])
+    def test_context_fits_a_system_message_without_words(self, turn, first):
+        turn.payload["messages"] = [first, {"role": "user", "content": "x"}]
+
+        turn.add_context("a")
+
+        assert turn.messages[0] == {"role": "system", "content": "<context>a</context>"}
 
     async def test_new_files_stand_before_earlier_ones(self, turn):
         await turn.add_files([{"id": "1"}])
