@@ -132,6 +132,14 @@ def file_for(user: Any, file_id: object) -> File:
     return row
 
 
+def linked_file(file_id: object) -> File:
+    """The file of a checked link (`chat.files.links`), while its owner's account is active. Raises NotFound."""
+    row = File.objects.filter(pk=as_uuid(file_id), owner__is_active=True).first()
+    if row is None:
+        raise _no_file()
+    return row
+
+
 def own_file_for(user: Any, file_id: object) -> File:
     """A file that this person may delete: their own, any for an administrator. Raises NotFound."""
     row = file_for(user, file_id)

@@ -195,6 +195,7 @@ class ImageJob(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     error = models.JSONField(null=True, blank=True)  # GatewayError.message_body()
+    usage = models.JSONField(null=True, blank=True)  # in OpenAI's form, where the engine told it
     worker = models.CharField(max_length=100, blank=True)
     heartbeat = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(_("created"), default=timezone.now)

@@ -18,13 +18,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 
-from chat.files import stores
+from chat.files import links, pictures, stores
 from chat.loop import in_thread
 from chat.models import File
 from imagegen import jobs, services
 from imagegen.api import IDEMPOTENCY_KEY, ImageView, ended_in_time, idempotency_key, limit_of, wait
+from imagegen.jobs.worker import usage_json
 from imagegen.models import ImageJob
 from imagegen.serializers import ImageRequestSerializer
+from providers import addresses
 from providers.authentication import caller_of
 from providers.errors import BadRequest, GatewayError
 from providers.json_bodies import SiteJSONParser, storable
@@ -34,6 +36,8 @@ from providers.responses import event_streams
 # Members of our API; every other one is a parameter of the model's own and is passed to it (quality, background, …).
 OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "engine"}
 ALIVE_SECONDS = 15.0  # a comment follows this long without a preview, so that no proxy takes silence for an end
+QUALITIES = ("low", "medium", "high", "xhigh", "max")  # that OpenAI's events can name
+BACKGROUNDS = ("transparent", "opaque")
 HANDLED = {"image", "image[]", "images", "mask", "stream", "response_format", "user", "partial_images"}
 
 
@@ -53,6 +57,7 @@ class OpenAIGenerations(ImageView):
             body["model"] = model
         images, mask = self.inputs(request, body)
         streaming, form = _flag(body.get("stream")), _form(body)
+        origin = addresses.site_origin_for(request) if form == "url" and not streaming else ""
         job, _new = services.request_images(
             services.JobRequest(
                 caller=caller_of(request),
@@ -64,8 +69,11 @@ class OpenAIGenerations(ImageView):
         )
         if streaming:
             return _stream(job, self.kind)
-        files = services.finished_files(wait(job))
-        answer = {"created": int(job.created.timestamp()), "data": [_datum(row, form, request) for row in files]}
+        job = wait(job)
+        data = [_datum(row, form, origin) for row in services.finished_files(job)]
+        answer: dict[str, Any] = {"created": int(job.created.timestamp()), "data": data}
+        if job.usage:
+            answer["usage"] = job.usage
         return HttpResponse(orjson.dumps(answer), content_type="application/json")
 
     def inputs(self, request: Request, body: dict[str, Any]) -> tuple[list[object], object]:
@@ -130,10 +138,10 @@ def _flag(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
-def _datum(row: File, form: str, request: Request) -> dict[str, Any]:
+def _datum(row: File, form: str, origin: str) -> dict[str, Any]:
     facts = {"revised_prompt": row.provenance.get("revised_prompt")} if row.provenance.get("revised_prompt") else {}
     if form == "url":
-        return {"url": request.build_absolute_uri(row.url), **facts}
+        return {"url": origin + links.signed_address(row), **facts}
     return {"b64_json": base64.b64encode(stores.read(row.storage_name)).decode(), **facts}
 
 
@@ -153,25 +161,28 @@ async def _events(job: ImageJob, kind: str) -> AsyncIterator[bytes]:
                     yield _event(f"{kind}.partial_image", data)
                     index += 1
     try:
-        rows = await in_thread(services.finished_files, ended_in_time(await jobs.ended(job, seconds=limit_of(job))))
+        job = ended_in_time(await jobs.ended(job, seconds=limit_of(job)))
+        rows = await in_thread(services.finished_files, job)
     except GatewayError as error:
         yield b"event: error\n" + b"data: " + orjson.dumps(error.openai_body()) + b"\n\n"
         return
-    for row in rows:
+    for number, row in enumerate(rows):
         content = await waiting.in_own_thread(stores.read, row.storage_name)
-        yield _event(f"{kind}.completed", _facts(job, content, row))
+        usage = job.usage if job.usage and not number else usage_json([])  # once: clients add the events up
+        yield _event(f"{kind}.completed", _facts(job, content, row) | {"usage": usage})
 
 
 def _facts(job: ImageJob, content: bytes, row: File | None = None) -> dict[str, Any]:
-    form = row.content_type.partition("/")[2] if row else "png"
+    form = (row.content_type if row else pictures.sniff(content)).partition("/")[2]
+    asked = job.request.get("params", {})
     size = f"{row.width}x{row.height}" if row and row.width else job.request.get("size") or "auto"
     return {
         "b64_json": base64.b64encode(content).decode(),
         "created_at": int(time.time()),
         "size": size,
-        "quality": str(job.request.get("params", {}).get("quality", "auto")),
-        "background": str(job.request.get("params", {}).get("background", "auto")),
-        "output_format": form,
+        "quality": asked["quality"] if asked.get("quality") in QUALITIES else "auto",
+        "background": asked["background"] if asked.get("background") in BACKGROUNDS else "auto",
+        "output_format": form or "png",
     }
 
 

@@ -193,7 +193,9 @@ def error_of(job: ImageJob) -> GatewayError:
     return ERRORS.get(body.get("blame", ""), GatewayError)(
         body.get("message") or _("The picture could not be made."),
         code=body.get("code"),
+        param=body.get("param"),
         provider=body.get("provider", ""),
+        provider_code=body.get("provider_code", ""),
         retryable=bool(body.get("retryable")),
         retry_after=body.get("retry_after"),
         status=body.get("status") or 502,

@@ -1,9 +1,17 @@
-"""The check of base URLs. Container names (`http://ollama:11434/v1`) are allowed as domains are."""
+"""Addresses: the check of base URLs, and where this site is in browsers.
+
+Container names (`http://ollama:11434/v1`) are allowed as domains are. The module that knows where the site is stands
+above this app: `settings.SITE_ADDRESS` names it.
+"""
 
 import base64
+from importlib import import_module
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 
@@ -38,3 +46,20 @@ def without_credentials(url: str) -> tuple[str, str]:
         return url, ""
     plain = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     return plain, f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def site_origin_for(request: HttpRequest) -> str:
+    """What a link that goes back to whoever asks begins with, without a slash at the end.
+
+    Raises ConfigurationError while nobody knows.
+    """
+    return str(_site_address().origin_for_asker(request))
+
+
+def known_site_origin() -> str:
+    """SITE_URL, or the address that an administrator used last; empty where there is neither. One query at most."""
+    return str(_site_address().known())
+
+
+def _site_address() -> Any:
+    return import_module(settings.SITE_ADDRESS)

@@ -43,6 +43,7 @@ class GatewayError(Exception):
         code: str | None = None,
         param: str | None = None,
         provider: str = "",
+        provider_code: str = "",
         retry_after: float | None = None,
         retryable: bool | None = None,
         status: int | None = None,
@@ -52,6 +53,7 @@ class GatewayError(Exception):
         self._message = message
         self.param = param
         self.provider = provider
+        self.provider_code = provider_code  # its own word for the error, where `code` is ours
         self.retry_after = retry_after
         self.headers = headers  # of the response, names in lower case
         if code is not None:
@@ -78,7 +80,8 @@ class GatewayError(Exception):
 
     def openai_body(self) -> dict[str, Any]:
         """OpenAI's error object; docs/upstreams/openai.md, “Errors”."""
-        return {"error": {"message": self.full_message, "type": self.type, "param": self.param, "code": self.code}}
+        code = self.provider_code or self.code
+        return {"error": {"message": self.full_message, "type": self.type, "param": self.param, "code": code}}
 
     def detail_body(self) -> dict[str, Any]:
         """`{"detail", "code"}`, with the provider's words in `provider` where there are any."""
@@ -87,7 +90,9 @@ class GatewayError(Exception):
 
     def message_body(self) -> dict[str, Any]:
         """The error as a failed message stores it and a page shows it."""
+        more = {name: value for name in ("param", "provider_code") if (value := getattr(self, name))}
         return {
+            **more,
             "message": self.message,
             "code": self.code,
             "status": self.status,

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.http.request import validate_host
 from django.utils.translation import gettext as _
 
-from providers import runtime
+from providers import runtime, versioning
 from providers.errors import ConfigurationError
 from webui.models import SiteAddress
 
@@ -30,13 +30,15 @@ def remember(request: HttpRequest) -> None:
     origin = _origin_of(request)
     written = runtime.state(WrittenAddress)
     if not settings.SITE_URL and written.origin != origin and len(origin) <= SiteAddress.LONGEST:
-        SiteAddress.objects.update_or_create(pk=1, defaults={"origin": origin})
+        if not SiteAddress.objects.filter(pk=1, origin=origin).exists():
+            SiteAddress.objects.update_or_create(pk=1, defaults={"origin": origin})
+            versioning.changed()  # providers are told where the site is
         written.origin = origin
 
 
 def origin_for(request: HttpRequest) -> str:
     """The beginning of absolute links, without a slash at its end. Raises ConfigurationError while it is unknown."""
-    origin = settings.SITE_URL or used_by_administrator()
+    origin = known()
     if not origin and not _visitors_choose():
         origin = _origin_of(request)
     if not origin:
@@ -48,6 +50,21 @@ def origin_for(request: HttpRequest) -> str:
             code="site_address_unknown",
         )
     return origin
+
+
+def origin_for_asker(request: HttpRequest) -> str:
+    """The same for a link that goes back to whoever asks: while nobody knows better, a Host header counts that names
+    this machine, or a host that ALLOWED_HOSTS names itself and not by a pattern.
+    """
+    host = urlsplit(_origin_of(request)).hostname or ""
+    if not known() and (is_local(host) or host in settings.ALLOWED_HOSTS):
+        return _origin_of(request)
+    return origin_for(request)
+
+
+def known() -> str:
+    """The same where nobody asks for a link; empty while nobody knows."""
+    return settings.SITE_URL or used_by_administrator()
 
 
 def used_by_administrator() -> str:

@@ -26,6 +26,7 @@ FIELD_ENCRYPTION_KEYS = env.items("FIELD_ENCRYPTION_KEYS") or [
 ]
 SITE_NAME = env.text("SITE_NAME", "WebUI")
 SITE_URL = env.origin("SITE_URL")
+SITE_ADDRESS = "webui.address"  # the module that knows where links begin, for the apps below
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 if SITE_URL:  # the site's own address is always allowed

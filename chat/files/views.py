@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chat import access
-from chat.files import derived, kinds, stores
+from chat.files import derived, kinds, links, stores
 from chat.files import rows as files
 from chat.models import File
 from providers.authentication import caller_of
@@ -153,7 +153,18 @@ class RestoreFile(FileView):
         return Response(files.file_json(row))
 
 
+class MayUseFilesOrHasLink(MayUseFiles):
+    """Or a link that was signed for this file, without a session and without a key."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if links.seconds_left(view.kwargs["file_id"], request.query_params):
+            return True
+        return IsAuthenticated().has_permission(request, view) and super().has_permission(request, view)
+
+
 class FileContent(FileView):
+    permission_classes = (MayUseFilesOrHasLink,)  # type: ignore[assignment]
+
     @extend_schema(
         operation_id="files_content",
         parameters=[
@@ -163,6 +174,8 @@ class FileContent(FileView):
         responses={(200, "*/*"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, file_id: str) -> HttpResponseBase:
+        if seconds := links.seconds_left(file_id, request.query_params):
+            return _linked_content(request, access.linked_file(file_id), seconds)
         return _content_for(request, access.file_for(request.user, file_id))
 
 
@@ -170,6 +183,15 @@ def _content_for(request: Request, row: File) -> HttpResponseBase:
     response = content_response(request, row)
     if not _may_keep(request, row):
         response["Cache-Control"] = "private, no-cache"  # a shared chat can be withdrawn at any moment
+    return response
+
+
+def _linked_content(request: Request, row: File, seconds: int) -> HttpResponseBase:
+    """For any page and program that has the link, while it is valid."""
+    response = content_response(request, row)
+    response["Cache-Control"] = f"private, max-age={seconds}"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response["X-Robots-Tag"] = "noindex"
     return response
 
 

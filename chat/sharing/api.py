@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -13,6 +14,7 @@ from chat.models import Share
 from chat.pages import queries
 from chat.serializers import ChatSerializer, MessageFilesField
 from chat.sharing import services
+from providers import addresses
 
 
 class ShareSerializer(serializers.ModelSerializer[Share]):
@@ -28,7 +30,7 @@ class ShareSerializer(serializers.ModelSerializer[Share]):
 
     @extend_schema_field(str)
     def get_url(self, share: Share) -> str:
-        return services.address_of(share, origin_of(self.context["request"]))
+        return services.address_of(share, self.context["origin"])
 
     @extend_schema_field(bool)
     def get_up_to_date(self, share: Share) -> bool:
@@ -58,7 +60,8 @@ class SharedChatSerializer(serializers.Serializer[Any]):
 class ShareChat(ChatView):
     @extend_schema(operation_id="chats_share_read", responses={200: ShareSerializer, 404: NOT_FOUND})
     def get(self, request: Request, chat_id: str) -> Response:
-        return Response(_shape(access.own_share_for(request.user, chat_id), request))
+        share = access.own_share_for(request.user, chat_id)
+        return Response(_shape(share, addresses.site_origin_for(request)))
 
     @extend_schema(
         operation_id="chats_share",
@@ -67,8 +70,10 @@ class ShareChat(ChatView):
     )
     def post(self, request: Request, chat_id: str) -> Response:
         """Share the shown branch with everybody who is signed in and has the link; again: up to what is shown now."""
-        share, is_new = services.share_chat(self.chat(request, chat_id))
-        return Response(_shape(share, request), status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
+        with transaction.atomic():  # without the site's address there is no link to hand out
+            share, is_new = services.share_chat(self.chat(request, chat_id))
+            origin = addresses.site_origin_for(request)
+        return Response(_shape(share, origin), status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
     @extend_schema(operation_id="chats_unshare", responses={204: None, 404: NOT_FOUND})
     def delete(self, request: Request, chat_id: str) -> Response:
@@ -100,9 +105,5 @@ class ContinueSharedChat(ChatView):
         return Response(ChatSerializer(chat).data, status.HTTP_201_CREATED)
 
 
-def origin_of(request: Any) -> str:
-    return str(request.build_absolute_uri("/")).rstrip("/")
-
-
-def _shape(share: Share, request: Request) -> Any:
-    return ShareSerializer(share, context={"request": request}).data
+def _shape(share: Share, origin: str) -> Any:
+    return ShareSerializer(share, context={"origin": origin}).data

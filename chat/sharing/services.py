@@ -7,7 +7,6 @@ the usage, the connection, or the provider's own words about a failure.
 
 import uuid
 
-from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -59,8 +58,8 @@ def is_up_to_date(share: Share) -> bool:
 
 
 def address_of(share: Share, origin: str) -> str:
-    """The link with SITE_URL in front, or `origin` where that is not set."""
-    return f"{settings.SITE_URL or origin}{reverse('shared', args=[share.pk])}"
+    """The link; `origin` is what `providers.addresses.site_origin_for` says."""
+    return f"{origin}{reverse('shared', args=[share.pk])}"
 
 
 @transaction.atomic

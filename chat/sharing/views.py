@@ -1,5 +1,6 @@
 """The pages of shared chats: the owner's dialog, and the page that readers of the link see."""
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponseBase
@@ -9,21 +10,25 @@ from chat import access
 from chat.pages import queries
 from chat.pages.views import action, as_uuid, page
 from chat.sharing import services
-from chat.sharing.api import origin_of
-from providers.errors import NotFound, TooLarge
+from providers import addresses
+from providers.errors import ConfigurationError, NotFound, TooLarge
 
 
 @page
 def share_part(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
     """The share dialog: how a chat is shared, or what sharing it would mean."""
     chat = access.chat_for(request.user, chat_id)
-    context = {"chat": chat, "end": services.last_finished(chat)}
+    context: dict[str, Any] = {"chat": chat, "end": services.last_finished(chat)}
     try:
         share = access.own_share_for(request.user, chat_id)
     except NotFound:
         return render(request, "chat/sharing/_dialog.html", context)
-    address = services.address_of(share, origin_of(request))
-    return render(request, "chat/sharing/_dialog.html", {**context, "share": share, "address": address})
+    try:
+        address, problem = services.address_of(share, addresses.site_origin_for(request)), ""
+    except ConfigurationError as error:
+        address, problem = "", error.message
+    context |= {"share": share, "address": address, "problem": problem}
+    return render(request, "chat/sharing/_dialog.html", context)
 
 
 @page

@@ -141,7 +141,9 @@ class TokenUsage:
     """What the provider counted for one call."""
 
     input_tokens: int = 0
+    input_picture_tokens: int = 0  # those of the input that are of pictures
     output_tokens: int = 0
+    output_text_tokens: int = 0  # those of the output that are words
     cost: float | None = None  # in US dollars, where the provider says it
 
 

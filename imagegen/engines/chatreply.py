@@ -226,7 +226,7 @@ class _Reply:
         text = words.clean(self.refusal or "".join(self.text))
         if self.refusal or self._is_refused:
             reason = next((reason for reason in reversed(self.reasons) if _REFUSED_REASON.search(reason)), "")
-            return ContentRefused(refusals.REFUSED, provider=refusals.with_reason(reason, text))
+            return ContentRefused(refusals.REFUSED, provider=refusals.with_reason(reason, text), provider_code=reason)
         if text:
             message = _("The model answered in words instead of a picture.")
             return ProviderError(message, code="no_picture", provider=text)

@@ -348,7 +348,7 @@ def _is_exhausted(details: list[dict[str, Any]]) -> bool:
 
 
 def _refused(reason: str, text: str) -> ContentRefused:
-    return ContentRefused(refusals.REFUSED, provider=refusals.with_reason(reason, text))
+    return ContentRefused(refusals.REFUSED, provider=refusals.with_reason(reason, text), provider_code=reason)
 
 
 # --- protobuf's JSON --------------------------------------------------------------------------------------------------

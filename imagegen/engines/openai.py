@@ -303,7 +303,16 @@ def _used(response: Mapping[str, Any]) -> TokenUsage | None:
     usage = response.get("usage")
     if not isinstance(usage, dict):
         return None
-    return TokenUsage(input_tokens=_count(usage.get("input_tokens")), output_tokens=_count(usage.get("output_tokens")))
+    return TokenUsage(
+        input_tokens=_count(usage.get("input_tokens")),
+        input_picture_tokens=_count(_member_of(usage.get("input_tokens_details"), "image_tokens")),
+        output_tokens=_count(usage.get("output_tokens")),
+        output_text_tokens=_count(_member_of(usage.get("output_tokens_details"), "text_tokens")),
+    )
+
+
+def _member_of(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else None
 
 
 def _count(value: Any) -> int:

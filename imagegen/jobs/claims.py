@@ -119,11 +119,13 @@ def reread(job: ImageJob) -> ImageJob:
     return job
 
 
-def finish(job: ImageJob, state: str, *, error: dict[str, Any] | None = None) -> bool:
+def finish(
+    job: ImageJob, state: str, *, error: dict[str, Any] | None = None, usage: dict[str, Any] | None = None
+) -> bool:
     """Write the end of the job; false when it had ended already."""
     changed = ImageJob.objects.filter(pk=job.pk, state__in=ImageJob.OPEN).update(
-        state=state, error=error, ended=timezone.now(), progress={}
+        state=state, error=error, usage=usage, ended=timezone.now(), progress={}
     )
     if changed:
-        job.state, job.error = state, error
+        job.state, job.error, job.usage = state, error, usage
     return bool(changed)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -56,7 +56,7 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
         for event in _events(job, run, resume=resume):
             _take(event, job, feed, tally, run)
         run.check()
-        claims.finish(job, ImageJob.State.SUCCEEDED)
+        claims.finish(job, ImageJob.State.SUCCEEDED, usage=tally.usage())
     except Cancelled:
         tell_upstream(job)
         if run.leaving:
@@ -91,8 +91,13 @@ class Tally:
     """What one job used, for the usage records."""
 
     def __init__(self) -> None:
-        self.images = self.tokens_in = self.tokens_out = 0
+        self.images = 0
+        self.told: list[TokenUsage] = []
         self.status = 200
+
+    def usage(self) -> dict[str, Any] | None:
+        """What the engine counted, in OpenAI's form (docs/upstreams/openai.md, “Image response”); None: it did not."""
+        return usage_json(self.told) if self.told else None
 
     def record(self, job: ImageJob, *, duration: float) -> None:
         usage.record(
@@ -102,12 +107,26 @@ class Tally:
                 connection_id=job.engine.connection_id if job.engine else None,
                 model=job.request.get("model") or (job.engine.name if job.engine else ""),
                 images=self.images,
-                tokens_in=self.tokens_in,
-                tokens_out=self.tokens_out,
+                tokens_in=sum(told.input_tokens for told in self.told),
+                tokens_out=sum(told.output_tokens for told in self.told),
                 status=self.status,
                 duration_ms=round(duration * 1000),
             )
         )
+
+
+def usage_json(told: Sequence[TokenUsage]) -> dict[str, Any]:
+    """The sum of what an engine counted, in OpenAI's form."""
+    sent, written = sum(one.input_tokens for one in told), sum(one.output_tokens for one in told)
+    pictures = min(sent, sum(one.input_picture_tokens for one in told))
+    words = min(written, sum(one.output_text_tokens for one in told))
+    return {
+        "input_tokens": sent,
+        "input_tokens_details": {"text_tokens": sent - pictures, "image_tokens": pictures},
+        "output_tokens": written,
+        "output_tokens_details": {"text_tokens": words, "image_tokens": written - words},
+        "total_tokens": sent + written,
+    }
 
 
 def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
@@ -180,8 +199,7 @@ def _take(event: Event, job: ImageJob, feed: JobFeed, tally: Tally, run: Run) ->
             job.files.add(_stored_in_time(event, job, run))
             tally.images += 1
         case TokenUsage():
-            tally.tokens_in += event.input_tokens
-            tally.tokens_out += event.output_tokens
+            tally.told.append(event)
         case Notice():
             feed.noticed(event.text)
         case Learned():

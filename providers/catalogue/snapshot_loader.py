@@ -2,14 +2,15 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 
-from providers import auth
+from providers import addresses, auth
 from providers.facts import ConnectionFacts, GatewayFacts, LimitFacts, Route, Snapshot, Source
 from providers.http import Limits, Tls
 from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, RateLimit
@@ -51,8 +52,15 @@ def _columns(facts: type, row: models.Model, **computed: Any) -> dict[str, Any]:
     return {field.name: getattr(row, field.name) for field in fields(facts) if field.name not in computed} | computed
 
 
-def facts_of(row: Connection, *, group_ids: Iterable[int] = (), index: int = 0) -> ConnectionFacts:
+def facts_of(
+    row: Connection,
+    *,
+    group_ids: Iterable[int] = (),
+    index: int = 0,
+    site_url: Callable[[], str] = addresses.known_site_origin,
+) -> ConnectionFacts:
     """The facts of a connection's row, which need not be saved."""
+    owner = kinds.at(row.base_url)
     computed = {
         "id": row.pk or 0,
         "base_url": kinds.clean_base_url(row.kind, row.base_url),
@@ -70,6 +78,7 @@ def facts_of(row: Connection, *, group_ids: Iterable[int] = (), index: int = 0) 
         "group_ids": frozenset(group_ids),
         "model_ids": tuple(row.model_ids),
         "index": index,
+        "site_url": site_url() if owner is not None and owner.attribution else "",
     }
     return ConnectionFacts(**_columns(ConnectionFacts, row, **computed))
 
@@ -85,7 +94,12 @@ def _load_connections() -> dict[int, ConnectionFacts]:
     groups = _pairs(Connection.groups.through.objects, "connection_id", "group_id")
     # The demo last: the flat configuration has no index for it.
     rows = enumerate(Connection.objects.order_by("demo", "position", "pk"))
-    return {row.pk: facts_of(row, group_ids=groups[row.pk], index=index) for index, row in rows if row.enabled}
+    site_url = cache(addresses.known_site_origin)
+    return {
+        row.pk: facts_of(row, group_ids=groups[row.pk], index=index, site_url=site_url)
+        for index, row in rows
+        if row.enabled
+    }
 
 
 def _load_routes(connections: dict[int, ConnectionFacts]) -> dict[str, Route]:

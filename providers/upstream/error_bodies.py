@@ -188,7 +188,12 @@ def as_error(
     code, given_status = body.code, status or _status_in(body.detail)
     status = given_status or 502
     if is_content_refusal(body):
-        return ContentRefused(refused or _("The provider's safety rules refused this."), provider=body.message)
+        return ContentRefused(
+            refused or _("The provider's safety rules refused this."),
+            provider=body.message,
+            provider_code=code,
+            param=body.param or None,
+        )
     if code.lower() in NO_CREDIT_CODES or body.type.lower() in NO_CREDIT_CODES or (status == 402 and wait is None):
         message = _("The account at the provider has no credit left.")
         return ProviderError(message, code=code or "insufficient_quota", provider=body.message, status=status)

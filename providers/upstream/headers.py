@@ -60,7 +60,7 @@ def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purp
     cookies = purpose.get("cookies")
     headers = {"Content-Type": "application/json", "Accept": purpose.get("accept", "application/json"), **auth_headers}
     if (owner := kinds.at(connection.base_url)) is not None and owner.attribution:
-        headers.update(_attribution(owner))
+        headers.update(_attribution(owner, connection))
     headers.update(user_headers(**purpose))
     if cookies and connection.forward_cookies != "none":
         headers["Cookie"] = cookie_header(allowed_cookies(cookies, connection.forward_cookies))
@@ -142,9 +142,10 @@ def cookie_header(cookies: Mapping[str, str]) -> str:
 # --- attribution and user headers -------------------------------------------------------------------------------------
 
 
-def _attribution(kind: kinds.ConnectionKind) -> dict[str, str]:
-    """The headers that name this site to the provider; empty settings are left out."""
-    return {name: plain(value) for name, setting in kind.attribution if (value := getattr(settings, setting))}
+def _attribution(kind: kinds.ConnectionKind, connection: ConnectionFacts) -> dict[str, str]:
+    """The headers that name this site to the provider; what nobody knows is left out."""
+    site = {"url": settings.SITE_URL or connection.site_url, "name": settings.SITE_NAME}
+    return {name: plain(site[fact]) for name, fact in kind.attribution if site[fact]}
 
 
 def user_headers(**purpose: Unpack[CallPurpose]) -> dict[str, str]:

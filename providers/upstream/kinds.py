@@ -85,7 +85,7 @@ class ConnectionKind:
 
     # How a key is sent, and which headers name this site.
     key_header: str = ""  # holds the plain key; empty: `Authorization: Bearer`
-    attribution: tuple[tuple[str, str], ...] = ()  # (header, setting), sent to `hosts` alone
+    attribution: tuple[tuple[str, str], ...] = ()  # (header, this site's `url` or `name`), sent to `hosts` alone
 
     # Addresses.
     clean_url: Callable[[str], str] = _unchanged  # base URL as entered, without trailing slash → as stored
@@ -225,7 +225,7 @@ OPENROUTER = ConnectionKind(
     note=gettext_lazy("OpenRouter receives this site's name."),
     hosts=("openrouter.ai",),
     brand="OpenRouter",
-    attribution=(("HTTP-Referer", "SITE_URL"), ("X-Title", "SITE_NAME")),
+    attribution=(("HTTP-Referer", "url"), ("X-Title", "name")),
     proof_path="key",
     also_listed_as=_openrouter_names,
 )

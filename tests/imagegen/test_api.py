@@ -108,13 +108,6 @@ def test_pictures_on_the_way_are_asked_for_only_where_the_caller_wants_them(
     assert upstream.last.json.get("partial_images") == asked
 
 
-def test_a_url_is_answered_where_one_is_asked_for_and_opens_with_the_same_key(site, api_key, engine_row, upstream):
-    upstream.script(drawn(RED))
-    answer = site.openai(api_key).images.generate(model="dall-e-3", prompt="a kite", response_format="url")
-    got = site.session(key=api_key).get(answer.data[0].url, timeout=PATIENCE)
-    assert got.content == RED
-
-
 def test_the_models_own_parameters_go_through(site, api_key, engine_row, upstream):
     upstream.script(drawn(RED))
     site.openai(api_key).images.generate(model="gpt-image-2", prompt="a kite", quality="high", background="opaque")

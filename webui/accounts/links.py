@@ -20,7 +20,7 @@ def absolute(path: str) -> str:
     It begins with SITE_URL, else with the address that an administrator used last, else with the one that this machine
     served last.
     """
-    origin = settings.SITE_URL or address.used_by_administrator() or _last_served() or HERE
+    origin = address.known() or _last_served() or HERE
     return f"{origin}{path}"
 
 

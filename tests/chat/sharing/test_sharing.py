@@ -12,6 +12,7 @@ from chat.models import Chat, ChatSettings, File, Message, Share
 from tests import people
 from tests.chat.files.test_rows import body, png
 from tests.queries import assert_queries_do_not_grow
+from webui.models import SiteAddress
 
 pytestmark = pytest.mark.django_db
 
@@ -435,3 +436,22 @@ def test_the_owners_own_page_leads_to_the_chat(scene, alice):
     html = client_of(alice).get(scene.page).content.decode()
     assert f'href="/c/{scene.chat.pk}"' in html
     assert "/continue" not in html
+
+
+def test_a_link_never_begins_with_a_strangers_host(alice, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    chat = Scene(alice).chat
+    sharing.unshare(chat)
+    browser, address = client_of(alice), f"/api/v1/chats/{chat.pk}/share"
+    evil = {"host": "evil.example"}
+    unknown = browser.post(address, headers=evil)
+    assert (unknown.status_code, unknown.json()["code"]) == (503, "site_address_unknown")
+    assert not Share.objects.exists()
+    assert (
+        browser.post(address, headers={"host": "localhost:8000"}).json()["url"].startswith("http://localhost:8000/s/")
+    )
+    page = browser.get(f"/c/{chat.pk}/share", headers=evil).content.decode()
+    assert "SITE_URL" in page
+    assert "evil.example" not in page
+    SiteAddress.objects.create(pk=1, origin="https://chat.example.com")
+    assert browser.get(address, headers=evil).json()["url"].startswith("https://chat.example.com/s/")

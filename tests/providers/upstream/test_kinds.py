@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection as database
 from django.db.migrations.executor import MigrationExecutor
 
@@ -72,8 +71,8 @@ def test_its_own_hosts_and_their_subdomains_belong_to_it_and_no_others(kind: kin
 
 
 @every
-def test_its_attribution_names_settings(kind: kinds.ConnectionKind) -> None:
-    assert all(hasattr(settings, setting) for _header, setting in kind.attribution)
+def test_its_attribution_names_what_is_known_of_this_site(kind: kinds.ConnectionKind) -> None:
+    assert all(fact in ("url", "name") for _header, fact in kind.attribution)
 
 
 @every
@@ -187,7 +186,11 @@ def test_this_site_is_named_to_openrouter_at_its_own_address_alone(settings: Any
     assert (told["HTTP-Referer"], told["X-Title"]) == ("https://site.example", "N%C3%A4me")
     assert "X-Title" not in headers_for_blocking(connection_to("https://proxy.example/v1", kind="openrouter"))
     settings.SITE_URL = ""
-    assert "HTTP-Referer" not in headers_for_blocking(connection_to(kinds.OPENROUTER.example))
+    told = headers_for_blocking(connection_to(kinds.OPENROUTER.example))
+    assert "HTTP-Referer" not in told
+    assert told["X-Title"] == "N%C3%A4me"
+    where = connection_to(kinds.OPENROUTER.example, site_url="https://chat.example.com")
+    assert headers_for_blocking(where)["HTTP-Referer"] == "https://chat.example.com"
 
 
 # --- nobody else compares ---------------------------------------------------------------------------------------------
