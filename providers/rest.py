@@ -5,11 +5,24 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
+
+
+class AnyAccept(BaseContentNegotiation):
+    """Ignores `Accept`: OpenAI's clients ask for JSON even when they stream, and `<img>` for pictures. The view decides
+    by the body of the request, or by the header itself.
+    """
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
 
 
 def checked_body(serializer: type[BaseSerializer[Any]], request: Request) -> Any:

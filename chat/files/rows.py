@@ -236,6 +236,16 @@ def file_json(row: File) -> dict[str, Any]:
     }
 
 
+def owned_json(row: File) -> dict[str, Any]:
+    """The same for whoever may keep the file: with what it belongs to."""
+    return {
+        **file_json(row),
+        "chat_id": str(row.chat_id) if row.chat_id else None,
+        "message_id": str(row.message_id) if row.message_id else None,
+        "session_id": row.session_id or None,
+    }
+
+
 # --- collecting -------------------------------------------------------------------------------------------------------
 
 

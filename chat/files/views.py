@@ -24,7 +24,7 @@ from chat.files import rows as files
 from chat.models import File
 from providers.authentication import caller_of
 from providers.errors import BadRequest
-from providers.rest import ListPages
+from providers.rest import AnyAccept, ListPages
 
 CONTENT_POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 CACHING = "private, max-age=86400"  # the bytes behind an id never change; access may, so not for longer
@@ -45,6 +45,9 @@ class FileSerializer(serializers.Serializer[File]):
     provenance = serializers.JSONField()
     created = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True, help_text="Then it is deleted; null: it stays")
+    chat_id = serializers.UUIDField(allow_null=True, required=False, help_text="For those who may keep the file")
+    message_id = serializers.UUIDField(allow_null=True, required=False)
+    session_id = serializers.CharField(allow_null=True, required=False)
 
 
 class MayUseFiles(BasePermission):
@@ -84,7 +87,7 @@ class FileList(FileView):
             rows = rows.filter(content_type__startswith="image/")
         elif kind == "file":
             rows = rows.exclude(content_type__startswith="image/")
-        return FilePages.respond(rows, self, files.file_json)
+        return FilePages.respond(rows, self, files.owned_json)
 
     @extend_schema(
         operation_id="files_upload",
@@ -108,7 +111,7 @@ class FileList(FileView):
         if upload is None:
             raise BadRequest(_("Send the file as the form field “file”."), param="file")
         row = files.accept(request.user, upload, name=upload.name or "", context=_context_of(request, keep=keep))
-        return Response(files.file_json(row), status=status.HTTP_201_CREATED)
+        return Response(files.owned_json(row), status=status.HTTP_201_CREATED)
 
 
 def _context_of(request: Request, *, keep: bool) -> files.FileContext:
@@ -121,14 +124,17 @@ def _context_of(request: Request, *, keep: bool) -> files.FileContext:
 
 
 class FileDetail(FileView):
+    content_negotiation_class = AnyAccept
+
     @extend_schema(operation_id="files_read", responses=FileSerializer)
     def get(self, request: Request, file_id: str) -> HttpResponseBase:
         """The metadata for a client that asks for JSON, the content for an `<img>`."""
         row = access.file_for(request.user, file_id)
         if _wants_picture(request.headers.get("Accept", "")):
             return _content_for(request, row)
-        facts = files.file_json(row)
-        return Response(facts if _may_keep(request, row) else {**facts, "provenance": {}})
+        return Response(
+            files.owned_json(row) if _may_keep(request, row) else {**files.file_json(row), "provenance": {}}
+        )
 
     @extend_schema(
         operation_id="files_delete",
@@ -150,7 +156,7 @@ class RestoreFile(FileView):
     def post(self, request: Request, file_id: str) -> Response:
         row = access.deleted_file_for(request.user, file_id)
         files.restore(row)
-        return Response(files.file_json(row))
+        return Response(files.owned_json(row))
 
 
 class MayUseFilesOrHasLink(MayUseFiles):

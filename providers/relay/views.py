@@ -14,7 +14,6 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -35,6 +34,7 @@ from providers.relay.serializers import (
     model_object,
 )
 from providers.responses import error_responses
+from providers.rest import AnyAccept
 
 REFRESH_SECONDS = 3.0  # the wait for a refreshed list; slower servers appear in the next one
 
@@ -52,16 +52,6 @@ FAILED: dict[Any, OpenApiResponse] = {
     504: OpenApiResponse(OpenAIErrorSerializer, description="`upstream_timeout`: the provider is too slow"),
 }
 RELAYED: dict[Any, OpenApiResponse] = {**REFUSED, **STREAMED, **FAILED}
-
-
-class AnyAccept(BaseContentNegotiation):
-    """Ignores `Accept`: OpenAI's clients ask for JSON even when they stream. The request's body decides."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
 
 
 class OpenAIView(APIView):

@@ -197,6 +197,49 @@ def test_a_client_that_asks_for_json_gets_the_metadata_and_an_img_the_picture(db
     assert body(client_of(alice).get(address, headers={"accept": "image/avif,image/*,*/*;q=0.8"})) == png()
 
 
+IMG = [  # what browsers send for an `<img>`, and what programs send for a picture
+    "image/*",
+    "image/png",
+    "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",  # Chrome
+    "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",  # Firefox
+    "image/webp,image/avif,image/jxl,image/heic,image/heic-sequence,video/*;q=0.8,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+    "IMAGE/WEBP, image/*;q=0.5",
+]
+
+
+@pytest.mark.parametrize("accept", IMG)
+def test_every_img_gets_the_picture_by_the_same_rules(db, alice, bob, accept):
+    row = files.accept(alice, png())
+    address = f"/api/v1/files/{row.pk}"
+    answer = client_of(alice).get(address, headers={"accept": accept})
+    assert (answer.status_code, body(answer), answer["Content-Type"]) == (200, png(), "image/png")
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer["Content-Security-Policy"]
+    assert "Accept" in answer["Vary"]
+    theirs = client_of(bob).get(address, headers={"accept": accept})
+    assert (theirs.status_code, theirs.json()["code"]) == (404, "file_not_found")
+    nobody = Client().get(address, headers={"accept": accept})
+    assert (nobody.status_code, set(nobody.json())) == (401, {"detail", "code"})
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", "", "text/plain", "application/json, image/*;q=0.1"])
+def test_everybody_else_gets_the_metadata(db, alice, accept):
+    row = files.accept(alice, png())
+    answer = client_of(alice).get(f"/api/v1/files/{row.pk}", headers={"accept": accept})
+    assert (answer.status_code, answer.json()["id"]) == (200, str(row.pk))
+
+
+def test_the_metadata_say_what_a_file_belongs_to(db, alice):
+    chat = Chat.objects.create(user=alice)
+    message = Message.objects.create(chat=chat, role="user")
+    row = files.accept(alice, png(), context=files.FileContext(chat=chat, message=message, session_id="s-1"))
+    facts = client_of(alice).get(f"/api/v1/files/{row.pk}").json()
+    named = ("chat_id", "message_id", "session_id")
+    assert tuple(facts[name] for name in named) == (str(chat.pk), str(message.pk), "s-1")
+    loose = client_of(alice).get(f"/api/v1/files/{files.accept(alice, b'x').pk}").json()
+    assert tuple(loose[name] for name in named) == (None, None, None)
+
+
 def test_an_upload_waits_a_week_for_its_message_and_is_collected_when_none_comes(db, alice, store):
     response = client_of(alice).post("/api/v1/files/", {"file": SimpleUploadedFile("a.txt", b"hello")})
     assert response.status_code == 201
