@@ -120,7 +120,7 @@ class SpeechRequestSerializer(serializers.Serializer[Any]):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 
     model = serializers.CharField()
-    input = serializers.CharField(max_length=clips.MAX_INPUT)
+    input = serializers.CharField(help_text="Some providers take 4,096 characters at once, and not more")
     voice = serializers.JSONField(required=False, help_text="A name, or an object with an id")
     response_format = serializers.ChoiceField(choices=list(clips.TYPES), required=False)
     speed = serializers.FloatField(required=False, min_value=0.25, max_value=4.0)

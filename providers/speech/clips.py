@@ -36,8 +36,8 @@ from providers.facts import Caller, Source
 from providers.models import SpeechClip
 from providers.process import file_store, outages, waiting
 from providers.responses import event_streams
+from providers.upstream import kinds
 
-MAX_INPUT = 4096  # characters; docs/upstreams/openai.md, “Speech”
 MAX_REFUSAL = 2**20  # bytes of an error response, which is passed on unchanged
 MAX_CLIP = 64 * 2**20  # bytes of one clip; 4,096 characters as WAV are about 15 MB
 ROOM_ROWS = 1000  # clips that go at once, at most: the next clip makes more room
@@ -92,12 +92,21 @@ def check(payload: Mapping[str, Any]) -> None:
         value = payload.get(name)
         if not isinstance(value, str) or not value.strip() or (name == "model" and "\0" in value):
             raise BadRequest(_("This must be text and not empty."), param=name)
-    if len(payload["input"]) > MAX_INPUT:
-        raise BadRequest(_("At most %(count)d characters can be spoken at once.") % {"count": MAX_INPUT}, param="input")
     audio_format = payload.get("response_format", "mp3")
     if not isinstance(audio_format, str) or audio_format not in TYPES:
         message = _("This must be one of %(formats)s.") % {"formats": ", ".join(TYPES)}
         raise BadRequest(message, param="response_format")
+
+
+def sources_for(sources: Sequence[Source], payload: Mapping[str, Any]) -> list[Source]:
+    """Those that take a text of this length at once, in order. Raises BadRequest where none does."""
+    limits = [(source, kinds.of(source.connection).speech_characters(source.connection)) for source in sources]
+    fitting = [source for source, limit in limits if limit is None or len(payload["input"]) <= limit]
+    if not fitting:
+        most = max(limit for _source, limit in limits if limit is not None)
+        message = _("At most %(count)d characters can be spoken at once.") % {"count": most}
+        raise BadRequest(message, code="string_above_max_length", param="input")
+    return fitting
 
 
 def type_of(payload: Mapping[str, Any]) -> str:
@@ -130,8 +139,9 @@ class Clips:
         """The stored clip, or one from the first source that has audio, which is then stored.
 
         `fetch` calls one source; `passed_over` says after which status the next one is tried. Raises what the last
-        source raised: NetworkError, ConfigurationError, ProviderError.
+        source raised: NetworkError, ConfigurationError, ProviderError; BadRequest for one too long for all.
         """
+        sources = sources_for(sources, payload)
         keys = [clip_key(source, payload) for source in sources]
         # A clip of any source counts: the first one may have been down when it was made.
         if row := await _find_latest(keys):

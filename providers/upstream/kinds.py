@@ -42,6 +42,8 @@ class Server(Protocol):
     def api_version(self) -> str: ...
 
 
+SPEECH_CHARACTERS = 4096  # docs/upstreams/openai.md, “Speech”
+
 # --- defaults of the rows ---------------------------------------------------------------------------------------------
 
 
@@ -63,6 +65,10 @@ def _is_at_openai(server: Server) -> bool:
 
 def _same_name(model_id: str) -> tuple[str, ...]:
     return (model_id,)
+
+
+def _speech_characters(server: Server) -> int | None:
+    return SPEECH_CHARACTERS if of(server).has_openai_models(server) else None
 
 
 def _any_parameter(server: Server) -> frozenset[str] | None:
@@ -103,6 +109,7 @@ class ConnectionKind:
     has_reasoning_names: bool = True  # a model named o3 or gpt-5 reasons; false: names are free
     has_developer_role: bool = True  # false: the role `developer` becomes `system`
     chat_parameters: Callable[[Server], frozenset[str] | None] = _any_parameter  # all that it accepts; None: any
+    speech_characters: Callable[[Server], int | None] = _speech_characters  # of one `input`; None: no limit is known
 
 
 # --- Azure ------------------------------------------------------------------------------------------------------------

@@ -130,14 +130,34 @@ def test_a_connection_that_is_not_theirs_does_not_speak_for_them(say, connection
     assert upstream.asked(SPEECH) == []
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"input": ""}, {"input": "x" * 4097}, {"model": None}, {"response_format": "exe"}, {"input": ["a"]}]
-)
+@pytest.mark.parametrize("wrong", [{"input": ""}, {"model": None}, {"response_format": "exe"}, {"input": ["a"]}])
 def test_a_request_that_cannot_be_spoken_is_refused_before_the_provider_is_called(say, connection, upstream, wrong):
     answer = say(wrong)
     assert answer.status_code == 400
     assert answer.json()["error"]["param"] in wrong
     assert upstream.asked(SPEECH) == []
+
+
+@pytest.mark.parametrize(("kind", "takes"), [("openai", True), ("ollama", True), ("azure", False)])
+def test_a_long_text_is_refused_only_for_providers_with_a_limit(say, connection, upstream, kind, takes):
+    Connection.objects.update(kind=kind)
+    answer = say({"input": "x" * 4097})
+    if takes:
+        assert answer.status_code == 200
+        assert len(upstream.last.json["input"]) == 4097
+    else:
+        error = answer.json()["error"]
+        assert (answer.status_code, error["param"], error["code"]) == (400, "input", "string_above_max_length")
+        assert "4096" in error["message"]
+        assert upstream.asked(SPEECH) == []
+        assert say({"input": "x" * 4096}).status_code == 200
+
+
+def test_a_long_text_goes_to_the_source_that_takes_it(say, connection, upstream):
+    Connection.objects.update(kind="azure")
+    people.make_connection(upstream.url, "m1", name="Second", position=5)
+    assert say({"input": "x" * 4097}).status_code == 200
+    assert upstream.last.headers.get("api-key") is None
 
 
 def test_the_store_keeps_to_its_size_and_drops_what_was_used_least_recently(say, connection, upstream, settings, store):
