@@ -99,12 +99,13 @@ async def _fetch(
     connection = source.connection
     body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
     raw = request.raw if body is request.payload else None  # no rule changed it: the bytes as received
+    chat_id, message_id = request.place
     headers = await headers_for(
         connection,
         accept=operation.accept,
         caller=request.caller,
-        chat_id=request.chat_id,
-        message_id=request.message_id,
+        chat_id=chat_id,
+        message_id=message_id,
         model_id=route.public_id,
         cookies=request.cookies,
     )

@@ -12,6 +12,8 @@ from providers.process import waiting
 from providers.relay import payload
 from providers.relay.operations import OPERATIONS
 
+LONGEST_ID = 200  # characters of an id that goes into a header
+
 
 @dataclass(frozen=True, slots=True)
 class RelayRequest:
@@ -26,6 +28,17 @@ class RelayRequest:
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
     kind: str = ""  # of the usage record; empty: the name of the operation
     idempotency_key: str = ""  # for operations with a cache
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Chat and message that the call is for: this site's own, else what a program names in `metadata`."""
+        given = self.payload.get("metadata")
+        named = given if isinstance(given, dict) and not self.chat_id else {}
+        chat_id, message_id = (named.get(name) for name in ("chat_id", "message_id"))
+        return (
+            self.chat_id or (chat_id[:LONGEST_ID] if isinstance(chat_id, str) else ""),
+            self.message_id or (message_id[:LONGEST_ID] if isinstance(message_id, str) else ""),
+        )
 
 
 def read_request(

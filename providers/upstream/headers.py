@@ -153,7 +153,7 @@ def user_headers(**purpose: Unpack[CallPurpose]) -> dict[str, str]:
 
     docs/upstreams/compatibility.md, “User headers”.
     """
-    caller, chat_id = purpose.get("caller"), purpose.get("chat_id", "")
+    caller = purpose.get("caller")
     if caller is None or not settings.ENABLE_FORWARD_USER_INFO_HEADERS:
         return {}
     prefix = settings.FORWARD_USER_INFO_HEADER_PREFIX
@@ -166,8 +166,9 @@ def user_headers(**purpose: Unpack[CallPurpose]) -> dict[str, str]:
             f"{prefix}User-Email": plain(caller.email),
             f"{prefix}User-Role": caller.role,
         }
-    if chat_id:
-        headers[f"{prefix}Chat-Id"] = plain(chat_id)
+    for name in ("chat_id", "message_id"):
+        if value := str(purpose.get(name, "")):
+            headers[prefix + name.replace("_", "-").title()] = plain(value)
     return headers
 
 

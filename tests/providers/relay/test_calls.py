@@ -117,6 +117,42 @@ def test_r24_user_headers_are_sent_when_asked_for(post, connection, upstream, se
     }
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/openai/v1/chat/completions", "/api/chat/completions"])
+@pytest.mark.parametrize("views", [False, True])
+@pytest.mark.parametrize(
+    ("metadata", "told"),
+    [
+        ({"chat_id": "c-1", "message_id": "m-1"}, {"Chat-Id": "c-1", "Message-Id": "m-1"}),
+        ({"chat_id": "c-1"}, {"Chat-Id": "c-1"}),
+        ({"chat_id": "é\r\nX-Evil: 1"}, {"Chat-Id": "%C3%A9%0D%0AX-Evil: 1"}),
+        ({"chat_id": 7, "message_id": ["m"]}, {}),
+        ({}, {}),
+        (None, {}),
+        ("c-1", {}),
+    ],
+)
+def test_what_a_program_names_in_metadata_reaches_the_headers(
+    site, api_key, connection, upstream, settings, path, views, metadata, told
+):
+    settings.ENABLE_FORWARD_USER_INFO_HEADERS = True
+    base = site.views_url if views else site.url
+    body = {"model": "m1", "messages": MESSAGES, "metadata": metadata}
+    assert site.session(key=api_key).post(f"{base}{path}", json=body).status_code == 200
+    sent = upstream.last.headers
+    prefix = "X-OpenWebUI-"
+    assert {name: sent[prefix + name] for name in ("Chat-Id", "Message-Id") if prefix + name in sent} == told
+    assert upstream.last.json["metadata"] == metadata
+
+
+def test_the_sites_own_chat_counts_before_metadata(site, api_key, connection, upstream, settings):
+    settings.ENABLE_FORWARD_USER_INFO_HEADERS = True
+    body = {"model": "m1", "messages": MESSAGES, "metadata": {"chat_id": "theirs", "message_id": "theirs"}}
+    body |= {"chat_id": "ours", "id": "answer"}
+    assert site.session(key=api_key).post(f"{site.url}/api/chat/completions", json=body).status_code == 200
+    sent = upstream.last.headers
+    assert (sent["X-OpenWebUI-Chat-Id"], sent["X-OpenWebUI-Message-Id"]) == ("ours", "answer")
+
+
 def test_one_signed_token_stands_for_the_user_headers(post, connection, upstream, settings, alice):
     settings.ENABLE_FORWARD_USER_INFO_HEADERS = True
     settings.FORWARD_USER_INFO_HEADER_PREFIX = "X-Site-"
