@@ -17,8 +17,7 @@ def routes_of(operation: Operation) -> Iterator[URLPattern]:
     view = views.view_of(operation).as_view()
     for url in operation.paths:
         yield path(url.removeprefix("/"), view)
-    if operation.deployed:
-        yield re_path(f"^{DEPLOYMENTS.removeprefix('/')}/(?P<model>.+)/{re.escape(operation.path)}$", view)
+    yield re_path(f"^{DEPLOYMENTS.removeprefix('/')}/(?P<model>.+)/{re.escape(operation.path)}$", view)
 
 
 urlpatterns = [

@@ -83,7 +83,7 @@ class Operation:
     request: type[serializers.Serializer[Any]]
     answers: Mapping[Any, OpenApiResponse] = field(default_factory=lambda: WHOLE, repr=False)
     parameters: tuple[OpenApiParameter, ...] = ()
-    deployed: bool = True  # Azure's classic surface has it below a deployment
+    deployed: bool = True  # Azure's classic surface has it below a deployment; ours has all
     media_type: str = JSON  # of the request; the lane answers JSON only
     accept: str = JSON  # the header for the provider
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import openai
 import pytest
+import requests
 from pydantic import BaseModel
 
 from providers.models import Connection
@@ -230,6 +231,53 @@ def test_azures_client_and_we_ask_azure_alike(site, connection, api_key, upstrea
         assert through.json == direct.json
         assert through.headers["api-key"] == direct.headers["api-key"]
         assert through.headers.get("Authorization") == direct.headers.get("Authorization")
+
+
+def azure_at(site, api_key, **options):
+    return openai.AzureOpenAI(
+        azure_endpoint=site.url, api_key=api_key, api_version="2024-10-21", max_retries=0, **options
+    )
+
+
+SPOKEN: Any = {"voice": "alloy", "input": "hi"}
+BY_DEPLOYMENT = {  # the path below a deployment, and a body
+    "chat/completions": {"messages": MESSAGES},
+    "embeddings": {"input": "a"},
+    "audio/speech": SPOKEN,
+    "responses": {"input": "a"},
+}
+
+
+@pytest.mark.parametrize("model", ["m1", "gpt-4o", "", None, 7])
+@pytest.mark.parametrize("path", BY_DEPLOYMENT)
+def test_the_deployment_in_the_path_is_the_model_whatever_the_body_says(
+    site, connection, api_key, upstream, path, model
+):
+    body = BY_DEPLOYMENT[path] if model is None else {**BY_DEPLOYMENT[path], "model": model}
+    address = f"{site.url}/openai/deployments/m1/{path}?api-version=2024-10-21"
+    answer = requests.post(address, json=body, headers={"api-key": api_key}, timeout=20)
+    assert answer.status_code == 200, answer.text
+    assert upstream.last.json["model"] == "m1"
+
+
+def test_azures_client_with_a_deployment_of_its_own_names_any_model(site, connection, api_key, upstream):
+    with azure_at(site, api_key, azure_deployment="m1") as azure:
+        assert azure.chat.completions.create(model="gpt-4o", messages=MESSAGES).choices
+        assert azure.embeddings.create(model="text-embedding-3-small", input="a").data
+        assert azure.audio.speech.create(model="tts-1", **SPOKEN).content
+    assert {received.json["model"] for received in upstream.history} == {"m1"}
+
+
+def test_azures_newer_surface_is_served_like_the_plain_one(site, connection, api_key, upstream):
+    with openai.OpenAI(base_url=f"{site.url}/openai/v1", api_key=api_key, max_retries=0) as client:
+        assert [model.id for model in client.models.list()] == ["m1"]
+        assert client.models.retrieve("m1").id == "m1"
+        assert client.chat.completions.create(model="m1", messages=MESSAGES).choices
+        assert client.embeddings.create(model="m1", input="a").data
+        assert client.responses.create(model="m1", input="a").output_text
+        assert client.audio.speech.create(model="m1", **SPOKEN).content
+        with pytest.raises(openai.NotFoundError):
+            client.chat.completions.create(model="other", messages=MESSAGES)
 
 
 def test_azures_client_calls_us_as_it_calls_azure(site, connection, api_key, upstream):
