@@ -52,9 +52,11 @@ def _for_whole(limits: Limits) -> Limits:
     return replace(limits, total=max(limits.first_byte, limits.idle))
 
 
-def soonest(*seconds: float | None) -> float | None:
-    """The shortest of several limits; None without any."""
-    return min((value for value in seconds if value is not None), default=None)
+def soonest(one: float | None, other: float | None) -> float | None:
+    """The shorter of two limits; None without any."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one if one < other else other
 
 
 @dataclass(frozen=True, slots=True)

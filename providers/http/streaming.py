@@ -204,6 +204,8 @@ class StreamedResponse(PiecewiseBody):
 
     async def _read(self) -> bytes:
         content, pace, time_of = self._response.content, self._pace, self._loop.time
+        if content.at_eof():  # nothing to wait for
+            return b""
         pace.wait(time_of())
         self._waits = True
         if self._rests:
