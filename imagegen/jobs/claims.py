@@ -1,8 +1,5 @@
 """Which process owns which job: conditional writes, so that two processes never run the same job."""
 
-import os
-import secrets
-import socket
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
@@ -12,24 +9,18 @@ from django.utils import timezone
 
 from imagegen import rows
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
-from providers import runtime
+from providers.process import identity
 
 STALE = timedelta(seconds=10)  # a job with an older heartbeat belongs to a process that has died
 HEARTBEAT_SECONDS = 2.0
+NOBODY = "nobody"  # instead of a process's name: the job was let go
 
 State = ImageJob.State
 
 
-class Worker:
-    """The name of this process in job rows; another one after a restart."""
-
-    def __init__(self) -> None:
-        self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
-
-
 def worker() -> str:
     """The name of this process in the rows of its jobs."""
-    return runtime.state(Worker).name
+    return identity.name()
 
 
 def take_next(mine: Iterable[Any]) -> ImageJob | None:
@@ -90,11 +81,19 @@ def unwanted(job_ids: Iterable[Any]) -> set[Any]:
     return set(ours.values_list("pk", flat=True))
 
 
-def take_over_stale() -> list[ImageJob]:
-    """Take over the open jobs of processes that have died; returns them with the `state` in which they were."""
-    taken = []
+def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
+    """Take over the open jobs that were let go, and those of processes that have died; returns them with the `state` in
+    which they were. None of `held`. `stale` false: old heartbeats say nothing, because nobody could write one.
+    """
     limit = timezone.now() - STALE
-    for job in ImageJob.objects.filter(state__in=ImageJob.OPEN, heartbeat__lt=limit).select_related("engine"):
+    rows_of_others = ImageJob.objects.filter(state__in=ImageJob.OPEN).exclude(pk__in=list(held))
+    left = [
+        pk
+        for pk, owner, heartbeat in rows_of_others.values_list("pk", "worker", "heartbeat")
+        if (stale and heartbeat and heartbeat < limit) or owner == NOBODY or identity.has_ended(owner)
+    ]
+    taken = []
+    for job in ImageJob.objects.filter(pk__in=left).select_related("engine"):
         changed = ImageJob.objects.filter(
             pk=job.pk, state=job.state, worker=job.worker, heartbeat=job.heartbeat
         ).update(worker=worker(), heartbeat=timezone.now())
@@ -105,9 +104,9 @@ def take_over_stale() -> list[ImageJob]:
 
 
 def let_go(job_ids: Iterable[Any]) -> None:
-    """Make these heartbeats stale when this process ends, so that another can take the jobs over at once."""
-    long_ago = timezone.now() - 2 * STALE
-    ImageJob.objects.filter(pk__in=list(job_ids), worker=worker(), state__in=ImageJob.OPEN).update(heartbeat=long_ago)
+    """Make these jobs nobody's when this process ends, so that another can take them over at once."""
+    ours = ImageJob.objects.filter(pk__in=list(job_ids), worker=worker(), state__in=ImageJob.OPEN)
+    ours.update(worker=NOBODY, heartbeat=timezone.now() - 2 * STALE)  # old for nodes of the version before, too
 
 
 def reread(job: ImageJob) -> ImageJob:

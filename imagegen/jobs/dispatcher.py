@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ from providers.process import waiting
 from providers.relay.usage import UsageWriter
 
 logger = logging.getLogger(__name__)
-IDLE_SECONDS = 5.0  # between looks for jobs of dead processes
+IDLE_SECONDS = 2.0  # between looks for jobs of dead processes, and for those that were let go
 LEAVE_SECONDS = 2.0  # how long the end of a process waits until upstreams have been told to stop
 CANCEL_SECONDS = 0.5  # between looks for own jobs that another process was asked to cancel
 State = ImageJob.State
@@ -51,6 +52,8 @@ class Dispatcher:
         self.held: dict[Any, _Held] = {}
         self.fallen: set[Any] = set()  # jobs whose permit has ended
         self.thread: threading.Thread | None = None
+        self.claiming = threading.Semaphore(1)  # held while the thread takes jobs: none is taken after all were let go
+        self.failed_at = float("-inf")  # when the database could not be asked
 
     def start(self) -> None:
         with self.lock:
@@ -118,7 +121,10 @@ class Dispatcher:
         for feed in feeds:
             feed.let_go()
         if ours:
-            claims.let_go(ours)
+            with ExitStack() as turn:
+                with suppress(TimeoutError):
+                    turn.enter_context(waiting.in_turn(self.claiming, LEAVE_SECONDS))
+                claims.let_go(ours)
         # No other process can go on with these: their upstreams are told to stop while there is time.
         for held in running:
             if held.run:
@@ -160,8 +166,10 @@ class Dispatcher:
         waiting.mark_own_work()
         while not self.ending.is_set():
             try:
-                self._tick()
+                with self.claiming:
+                    self._tick()
             except Exception:  # the outermost frame of this thread, without which no job of this process goes on
+                self.failed_at = time.monotonic()
                 logger.exception("Picture jobs cannot be run right now")
             finally:
                 connections.close_all()
@@ -186,6 +194,8 @@ class Dispatcher:
                 connections.close_all()
 
     def _tick(self) -> None:
+        if self.ending.is_set():
+            return
         with self.lock:
             ours = list(self.held)
         fallen, self.fallen = self.fallen, set()
@@ -195,7 +205,9 @@ class Dispatcher:
                     self.cancel(job)
                 elif (held := self.held_of(job_id)) and held.run is None:
                     self._release(job_id)  # deleted while it waited
-        for job in claims.take_over_stale():
+        # Where the database was away, the others could not write their heartbeats either.
+        is_steady = time.monotonic() - self.failed_at > claims.STALE.total_seconds()
+        for job in claims.take_over(ours, stale=is_steady):
             self._adopt(job)
         with self.lock:
             waiting = [job_id for job_id, held in self.held.items() if held.run is None]
