@@ -199,8 +199,13 @@ def update(form: Mapping[str, Any]) -> dict[str, Any]:
         for name, kind in chosen.items():
             column, purpose = ENGINES_IN_USE[name]
             used = getattr(switches, column)
-            if used is None and not given[name] and not values.get("AUTOMATIC1111_BASE_URL"):
-                continue  # none, as before
+            address_key = "AUTOMATIC1111_BASE_URL"
+            if (
+                used is None
+                and not given[name]
+                and _Shown.of(address_key, engine_rows).says(address_key, values.get(address_key, ""))
+            ):
+                continue  # none, as before: an empty name means this kind only with an address that is new
             if getattr(used, "kind", "") != kind:
                 changes[column] = engine_rows.make(kind, purpose) if kind else None
         _save_changes(switches, changes)

@@ -25,6 +25,7 @@ from providers.errors import BadRequest
 from providers.fields import is_mask, secret_behind
 from providers.models import Connection, GatewaySettings
 from providers.secrets.rows import dropped_words
+from providers.signals import dependents
 from providers.upstream import kinds
 from providers.upstream.header_templates import check_headers, masked, unmasked
 
@@ -212,10 +213,12 @@ def write(entries: Sequence[Entry]) -> Saved:
     rows = list(connection_rows())
     matched = _match(entries, rows)
     remaining = {row.pk for row in matched.values()}
-    for row in rows:
-        if row.pk not in remaining:
-            row.delete()
+    gone = [row for row in rows if row.pk not in remaining]
     saved = Saved()
+    for _receiver, sentences in dependents.send(sender=Connection, connections=gone) if gone else ():
+        saved.notices += sentences or ()
+    for row in gone:
+        row.delete()
     positions = _positions(entries, matched)
     used_names = {row.name for row in matched.values()} | {entry.values.get("name", "") for entry in entries}
     for entry in entries:

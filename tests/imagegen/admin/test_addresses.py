@@ -7,6 +7,7 @@ from imagegen import rows
 from imagegen.admin.forms import ImageEngineForm
 from imagegen.config import form as flat
 from imagegen.models import ImageEngine, ImageSettings
+from providers import config as connections
 from providers.errors import ConfigurationError
 from tests.people import make_connection
 
@@ -44,6 +45,14 @@ def test_the_question_before_a_deletion_names_the_engines(admin_client, through)
     several = admin_client.post(reverse("admin:providers_connection_changelist"), chosen)
     for page in (single, several):
         assert "picture engine “Studio”" in page.content.decode()
+
+
+def test_a_flat_form_that_drops_a_connection_names_the_engines(through):
+    engine, _connection = through
+    saved = connections.save({"OPENAI_API_BASE_URLS": [], "OPENAI_API_KEYS": [], "OPENAI_API_CONFIGS": {}})
+    engine.refresh_from_db()
+    assert not engine.enabled
+    assert [notice for notice in saved.notices if "“Studio”" in notice]
 
 
 @pytest.mark.parametrize("kind", ["openai", "gemini", "chatreply", "automatic1111", "comfyui"])

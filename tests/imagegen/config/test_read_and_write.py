@@ -91,3 +91,20 @@ def test_no_engine_at_all():
     ImageSettings.load()
     GatewaySettings.load()
     assert_nothing_changes()
+
+
+@pytest.mark.parametrize(("kind", "purpose"), list(product(ENGINES, Purpose.values)))
+@pytest.mark.parametrize("enabled", [True, False])
+def test_engines_of_which_none_is_the_default(kind, purpose, enabled):
+    add(kind, purpose, model="m", size="512x512", steps=20, enabled=enabled)
+    ImageSettings.objects.update_or_create(pk=1, defaults={"engine": None, "edit_engine": None})
+    GatewaySettings.load()
+    assert_nothing_changes()
+
+
+def test_an_empty_name_with_a_new_address_still_means_automatic1111():
+    add("automatic1111", "generate")
+    ImageSettings.load()
+    form.update({"IMAGE_GENERATION_ENGINE": "", "AUTOMATIC1111_BASE_URL": "http://new.invalid"})
+    assert ImageSettings.load().engine.kind == "automatic1111"
+    assert ImageSettings.load().engine.url == "http://new.invalid"
