@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import Any
 
+from django.conf import settings
+
 from chat.events import CompletionData, FileData, SnapshotData, StatusData
 from chat.models import Message
 
@@ -163,10 +165,14 @@ def _divided(text: StringIO) -> tuple[str, StringIO]:
 
 
 def snapshot_of(message: Message) -> SnapshotData:
-    """The same for a message that this process does not write."""
+    """The same for a message that this process does not write; of a longer text than an answer may have, its beginning.
+
+    Rows from before that limit hold up to 50 MB.
+    """
+    most = settings.CHAT_ANSWER_MAX_CHARACTERS
     return {
-        "content": message.content,
-        "reasoning": message.reasoning,
+        "content": message.content[:most],
+        "reasoning": message.reasoning[:most],
         "files": message.files,
         "status": message.status,
         "status_history": message.status_history,

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chat.runs.draft import Draft
+from chat.models import Message
+from chat.runs.draft import Draft, snapshot_of
 
 text = st.text("ab", max_size=3)
 steps = st.lists(
@@ -84,3 +85,9 @@ def test_thinking_lasts_until_the_answer_behind_it_begins(pieces, expected):
         draft.note_time(now_ms, thinking=bool(reasoning), answering=bool(content))
 
     assert draft.row()["reasoning_ms"] == expected
+
+
+def test_a_row_that_is_longer_than_an_answer_may_be_is_told_in_part():
+    whole = "word " * 1_000_000
+    snapshot = snapshot_of(Message(role="assistant", content=whole, reasoning=whole, status="done"))
+    assert (len(snapshot["content"]), len(snapshot["reasoning"])) == (2_000_000, 2_000_000)
