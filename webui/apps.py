@@ -9,8 +9,12 @@ class WebuiConfig(AppConfig):
     default = True
 
     def ready(self) -> None:
-        from webui import checks, demo  # noqa: F401  models exist from here on; checks register themselves
+        # Models exist from here on; checks register themselves.
+        from providers.signals import count_changes_of
+        from webui import checks, demo  # noqa: F401
+        from webui.models import SiteSettings
 
+        count_changes_of(SiteSettings)
         demo.register()
 
 

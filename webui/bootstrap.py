@@ -18,6 +18,7 @@ import providers.config.first_rows
 from providers.errors import CallerError
 from webui import tables
 from webui.accounts import services
+from webui.branding import first_rows
 from webui.layers import static
 from webui.models import User
 from webui.serving.workers import Apart
@@ -35,6 +36,7 @@ def run(out: TextIO | OutputWrapper) -> None:
             if tables.pending_migrations():
                 out.write("Preparing the database …\n")
                 tables.bring_up_to_date()
+            first_rows.fill_from_environment()
             providers.config.first_rows.fill_from_environment()
             chat.first_rows.fill_from_environment()
             imagegen.config.first_rows.fill_from_environment()

@@ -9,11 +9,13 @@ from django.utils.functional import SimpleLazyObject
 from imagegen import access
 from providers.authentication import caller_of
 from webui.accounts import setup
+from webui.branding import current
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
     return {
-        "SITE_NAME": settings.SITE_NAME,
+        "SITE": SimpleLazyObject(current.site),
+        "SITE_NAME": SimpleLazyObject(lambda: current.site().name),
         "ENABLE_SIGNUP": settings.ENABLE_SIGNUP,
         "SETUP_NEEDED": SimpleLazyObject(_setup_needed),  # queries the database only where a template uses it
         "MAY_DRAW": SimpleLazyObject(lambda: _may_draw(request)),

@@ -4,9 +4,11 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
 
 from providers import versioning
 
@@ -75,6 +77,30 @@ class User(AbstractUser):
     def role(self) -> str:
         """`admin` or `user`, for user headers and templates."""
         return "admin" if self.is_superuser else "user"
+
+
+class SiteSettings(models.Model):
+    """One row (pk 1): what the site is called and how it looks. What is empty is as the site comes."""
+
+    name = models.CharField(_("name of the site"), max_length=60, blank=True)
+    accent = models.CharField(
+        _("accent"), max_length=7, blank=True, validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Write #rrggbb."))]
+    )
+    logo = models.BinaryField(_("logo"), default=b"", blank=True)  # a small PNG of ours, see `webui.branding.logos`
+
+    history = HistoricalRecords(excluded_fields=["logo"])
+    objects = versioning.ConfigQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("name and look")
+        verbose_name_plural = _("name and look")
+
+    def __str__(self) -> str:
+        return str(_("Name and look"))
+
+    @classmethod
+    def load(cls) -> "SiteSettings":
+        return cls.objects.get_or_create(pk=1)[0]
 
 
 class SiteAddress(models.Model):

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 
+from webui.branding import colours
 from webui.env import BASE_DIR, env, private_file, stored_secret
 from webui.storage import storage_options
 
@@ -24,7 +25,10 @@ env.checked(
 FIELD_ENCRYPTION_KEYS = env.items("FIELD_ENCRYPTION_KEYS") or [
     stored_secret(DATA_DIR / "field_encryption_key", lambda: Fernet.generate_key().decode())
 ]
+# First values of the row that the administrator edits.
 SITE_NAME = env.text("SITE_NAME", "WebUI")
+SITE_ACCENT = env.checked("SITE_ACCENT", "", colours.check, "a colour such as #0b6471")
+SITE_LOGO = env.text("SITE_LOGO")
 SITE_URL = env.origin("SITE_URL")
 SITE_ADDRESS = "webui.address"  # the module that knows where links begin, for the apps below
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
@@ -185,7 +189,6 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip", "sign_in_address": "5/300s/key"}
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # the link already proves who they are
-ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SITE_URL.startswith("https://") else "http"
 ENABLE_SIGNUP = env.flag("ENABLE_SIGNUP", False)
 WEBUI_ADMIN_EMAIL = env.text("WEBUI_ADMIN_EMAIL")

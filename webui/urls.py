@@ -9,6 +9,7 @@ from webui.schema import hooks
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("webui.accounts.urls")),
+    path("", include("webui.branding.urls")),
     path("healthz", health.healthz),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),

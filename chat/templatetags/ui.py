@@ -183,9 +183,11 @@ def module_script(name: str) -> SafeString:
     return format_html('<script type="module" src="{}"></script>', static(f"js/{name}.js"))
 
 
-@register.simple_tag
-def logo() -> str:
-    return static("logo.svg")
+@register.simple_tag(takes_context=True)
+def logo(context: Any) -> str:
+    """The address of the site's logo; of ours where the site has none, or nobody knows (the error page 500)."""
+    site = context.get("SITE")
+    return (site and site.logo_url) or static("logo.svg")
 
 
 @register.filter

@@ -8,6 +8,7 @@ from webui.accounts import setup
 
 ADMIN = [
     "/admin/",
+    "/admin/webui/sitesettings/",
     "/admin/webui/user/",
     "/admin/webui/user/add/",
     "/admin/auth/group/add/",

@@ -21,6 +21,7 @@ from providers.secrets import tokens
 from webui import address
 from webui.accounts import addresses, linking
 from webui.accounts.cookies import remember_language, remember_theme
+from webui.branding import current
 from webui.models import User
 
 # Messages that are not shown, because the next page says the same.
@@ -32,6 +33,9 @@ SILENT = {
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    def format_email_subject(self, subject: str) -> str:
+        return f"[{current.site().name}] {subject}"
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return bool(settings.ENABLE_SIGNUP)
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.apps import apps
-from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -11,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from webui.branding import colours
+from webui.branding import colours, current
 
 # Title, then lists as (model label, icon of Material Symbols). Lists that are not registered, or that a person may not
 # see, are left out; registered lists that are missing here follow under System.
@@ -41,20 +40,20 @@ GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
         ],
     ),
     (gettext_lazy("People"), [("webui.User", "person"), ("auth.Group", "group"), ("providers.RateLimit", "speed")]),
-    (gettext_lazy("System"), [("providers.UsageRecord", "monitoring")]),
+    (gettext_lazy("System"), [("webui.SiteSettings", "palette"), ("providers.UsageRecord", "monitoring")]),
 ]
 
 
 def site_name(request: HttpRequest) -> str:
-    return settings.SITE_NAME
+    return current.site().name
 
 
 def accent(request: HttpRequest) -> dict[str, str]:
-    return colours.shades(colours.DEFAULT_ACCENT)
+    return colours.shades(current.site().accent or colours.DEFAULT_ACCENT)
 
 
 def logo(request: HttpRequest) -> str:
-    return static("logo.svg")
+    return current.site().logo_url or static("logo.svg")
 
 
 def style(request: HttpRequest) -> str:

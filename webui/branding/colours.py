@@ -46,9 +46,14 @@ DARK = Theme(
 
 def tokens(accent: str) -> dict[str, str]:
     """`{"--accent": "light-dark(#0b6471, #7fc4cd)", …}` for a colour such as `#0b6471`."""
-    given = parsed(accent)
-    light, dark = _of_theme(given, LIGHT), _of_theme(given, DARK)
-    return {name: f"light-dark({written(light[name])}, {written(dark[name])})" for name in light}
+    light, dark = by_theme(accent)
+    return {name: f"light-dark({light[name]}, {dark[name]})" for name in light}
+
+
+def by_theme(accent: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The tokens of the light page and of the dark one, `{"--accent": "#0b6471", …}`."""
+    light, dark = (_of_theme(parsed(accent), theme) for theme in (LIGHT, DARK))
+    return {name: written(light[name]) for name in light}, {name: written(dark[name]) for name in dark}
 
 
 def _of_theme(accent: Rgb, theme: Theme) -> dict[str, Rgb]:
@@ -99,6 +104,12 @@ def _luminance(colour: Rgb) -> float:
         channel / 255 / 12.92 if channel <= 10 else ((channel / 255 + 0.055) / 1.055) ** 2.4 for channel in colour
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def check(text: str) -> None:
+    """Raises ValueError for what is not `#rrggbb`."""
+    if text and not WRITTEN.fullmatch(text):
+        raise ValueError(text)
 
 
 def parsed(text: str) -> Rgb:
