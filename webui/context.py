@@ -8,7 +8,7 @@ from django.utils.functional import SimpleLazyObject
 
 from imagegen import access
 from providers.authentication import caller_of
-from webui.accounts import setup
+from webui.accounts import sections, setup
 from webui.branding import current
 
 
@@ -16,6 +16,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "SITE": SimpleLazyObject(current.site),
         "SITE_NAME": SimpleLazyObject(lambda: current.site().name),
+        "SETTINGS_SECTIONS": SimpleLazyObject(sections.shown),
+        "SETTINGS_FOUND": SimpleLazyObject(lambda: sections.matching(request)),
         "ENABLE_SIGNUP": settings.ENABLE_SIGNUP,
         "SETUP_NEEDED": SimpleLazyObject(_setup_needed),  # queries the database only where a template uses it
         "MAY_DRAW": SimpleLazyObject(lambda: _may_draw(request)),

@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.html import conditional_escape, format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from chat import markdown, switches
 from chat.models import Chat, Message
@@ -43,14 +43,6 @@ md csv tsv json jsonl log yaml yml toml ini cfg conf env xml html htm svg css sc
 java kt swift scala c h cpp hpp cs go rs lua pl r jl sh bat ps1 sql tex bib rst srt vtt diff patch
 """
 LONG_QUESTION, LONG_QUESTION_LINES = 1_000, 14  # characters and lines of a question that is shown unfolded
-# The pages of /settings: the section that a view names, its label, and the name of its address.
-SETTINGS_PAGES = (
-    ("profile", gettext_lazy("Profile"), "settings"),
-    ("password", gettext_lazy("Password"), "account_change_password"),
-    ("memories", gettext_lazy("Memories"), "settings_memories"),
-    ("keys", gettext_lazy("API keys"), "settings_keys"),
-    ("usage", gettext_lazy("Usage"), "settings_usage"),
-)
 register.filter("markdown", markdown.to_html)
 
 
@@ -326,12 +318,6 @@ def advice_on(
 def offers(what: str) -> bool:
     """Whether the administrator switched this on: a name of `chat.switches.Switches`."""
     return bool(getattr(switches.current_blocking(), what))
-
-
-@register.simple_tag
-def settings_pages() -> list[tuple[str, Any, str]]:
-    """The rows of SETTINGS_PAGES that this site offers."""
-    return [page for page in SETTINGS_PAGES if page[0] != "memories" or offers("memory")]
 
 
 @register.simple_tag

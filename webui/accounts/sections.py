@@ -1,0 +1,103 @@
+"""The sections of the settings, and what one can look for in them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from chat import switches
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing that can be set or read: its place on the page of its section, and other words for it."""
+
+    label: Any
+    anchor: str
+    words: Any = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """`address` is the name of its page's URL, `switch` one of `chat.switches` that has to be on."""
+
+    name: str
+    address: str
+    label: Any
+    icon: str
+    settings: tuple[Setting, ...]
+    switch: str = ""
+
+    def url(self) -> str:
+        return reverse(self.address)
+
+
+SECTIONS = (
+    Section(
+        "profile",
+        "settings",
+        _("Profile"),
+        "user",
+        (
+            Setting(_("Name"), "id_name"),
+            Setting(_("Language"), "id_language", _("English, Chinese, translation")),
+            Setting(_("Appearance"), "id_theme_0", _("theme, dark, light, colours")),
+            Setting(_("Sign out"), "this-browser", _("log out, end the session")),
+        ),
+    ),
+    Section(
+        "password",
+        "account_change_password",
+        _("Password"),
+        "key-round",
+        (Setting(_("Change the password"), "content", _("sign in, security")),),
+    ),
+    Section(
+        "memories",
+        "settings_memories",
+        _("Memories"),
+        "brain",
+        (
+            Setting(_("What is remembered"), "remembered", _("facts, forget, privacy")),
+            Setting(_("Pause memories"), "remembered", _("switch off")),
+        ),
+        switch="memory",
+    ),
+    Section(
+        "keys",
+        "settings_keys",
+        _("API keys"),
+        "code",
+        (
+            Setting(_("Make a key"), "id_name", _("token, program, OpenAI")),
+            Setting(_("Your keys"), "your-keys", _("revoke, delete, run out")),
+            Setting(_("Base URL"), "use-a-key", _("address, endpoint, client")),
+        ),
+    ),
+    Section(
+        "usage",
+        "settings_usage",
+        _("Usage"),
+        "info",
+        (Setting(_("Your usage"), "content", _("tokens, cost, calls, statistics")),),
+    ),
+)
+
+
+def shown() -> list[Section]:
+    """The sections that the site offers."""
+    offered = switches.current_blocking()
+    return [section for section in SECTIONS if not section.switch or getattr(offered, section.switch)]
+
+
+def matching(request: HttpRequest) -> list[tuple[Section, Setting, bool]]:
+    """Every setting with its section, and whether it fits the words of `?q=`; all fit where there are none."""
+    words = request.GET.get("q", "").lower().split()[:10]
+    found = []
+    for section in shown():
+        for setting in section.settings:
+            text = f"{section.label} {setting.label} {setting.words}".lower()
+            found.append((section, setting, all(word in text for word in words)))
+    return found
