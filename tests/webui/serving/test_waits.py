@@ -75,7 +75,7 @@ QUICK = (
     *("api/v1/images/config", "api/v1/images/config/update", "api/v1/images/engines", "api/v1/images/jobs"),
     *("api/v1/chats/<", "api/v1/chats/keep", "api/v1/shared", "api/v1/preferences", "api/v1/memories", "api/v1/files"),
     *("api/tasks", "temporary", "c/", "images", "shared", "search", "memories", "preferences", "language", "theme"),
-    *("i18n/", "s/"),
+    *("i18n/", "s/", "site/"),
     *("^openai/deployments", "openai/v1/images"),  # the same views as those of the operations and of pictures
 )
 
