@@ -152,7 +152,8 @@ function showModels() {
   const chosen = field("model").value;
   const options = shown.map(({ id, name }) => optionOf("pick-option-template", id, name, id === chosen));
   for (const option of options) child(option, "input").setAttribute("name", "model-choice");
-  byId("models").replaceChildren(...(options.length ? options : [t("noModel")]));
+  byId("models").replaceChildren(...(options.length || !models ? options : [t("noModel")]));
+  if (!models) byId("models").append(...[0, 1, 2].map(() => clone("pick-place-template")));
 }
 
 /** @param {KeyboardEvent} event */

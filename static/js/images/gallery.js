@@ -4,6 +4,7 @@ import { all, byId, child, closest, find, fragment } from "../common/dom.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 
+const PLACES = 8; // that stand for pictures on their way
 const list = byId("gallery");
 const filters = byId("filters", HTMLFormElement);
 const tabs = new BroadcastChannel("pictures"); // what one tab deletes is gone in the others; no id: something came back
@@ -62,8 +63,10 @@ let round = 0; // the newest request: what an older one brings is not shown
 async function filter() {
   round += 1;
   const mine = round;
+  list.setAttribute("aria-busy", "true");
   const fresh = await load();
   if (mine !== round) return;
+  list.removeAttribute("aria-busy");
   if (!fresh) return toast(t("noAnswer"));
   list.replaceChildren(fresh);
   history.replaceState(history.state, "", address());
@@ -93,7 +96,13 @@ async function more() {
   if (!end || loading) return;
   loading = true;
   const mine = round;
+  const places = Array.from({ length: PLACES }, () =>
+    Object.assign(document.createElement("li"), { className: "tile-place" }),
+  );
+  for (const place of places) place.setAttribute("aria-hidden", "true");
+  end.before(...places);
   const fresh = await load(child(end, "a").dataset.part);
+  for (const place of places) place.remove();
   loading = false;
   if (!fresh) return toast(t("noAnswer"));
   if (mine !== round || !end.isConnected) return;
