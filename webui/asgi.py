@@ -1,4 +1,4 @@
-"""The onion: static files, the gateway lane, then Django; the socket behind origin check and session.
+"""The onion: static files, the gateway lane, whole bodies, then Django; the socket behind origin check and session.
 
 `application` is the whole; `django_application` is the same without the lane, so that tests
 can send one call both ways.
@@ -24,6 +24,7 @@ from chat.sockets.routing import websocket_urlpatterns
 from providers import runtime
 from providers.relay.lane import Gateway
 from providers.relay.operations import PREFIXES
+from webui.layers.bodies import WholeBodies
 from webui.layers.calls import Stoppable
 from webui.layers.handler import SiteHandler
 from webui.layers.origins import OwnOrigin
@@ -78,6 +79,6 @@ class Site:
                 return
 
 
-_static = StaticFiles(SiteHandler())
+_static = StaticFiles(WholeBodies(SiteHandler()))
 django_application = Site(Measured(Stoppable(_static)))
 application = Site(Measured(Stoppable(Gateway(_static)))) if settings.GATEWAY_LANE else django_application

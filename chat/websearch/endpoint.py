@@ -44,7 +44,8 @@ async def search(query: str, switches: Switches) -> list[Result]:
         headers["Authorization"] = f"Bearer {switches.web_search_key}"
     url = address_for(switches.web_search_url, query[:MAX_QUERY])
     secrets = http.secrets_of([switches.web_search_key], (), switches.web_search_url)
-    async with http.stream("GET", url, headers=headers, limits=LIMITS, secrets=secrets) as answer:
+    options: dict[str, Any] = {"limits": LIMITS, "secrets": secrets, "unpacked": True, "redirects": True}
+    async with http.stream("GET", url, headers=headers, **options) as answer:
         body = await answer.read(MAX_BYTES)
     if answer.status >= 300:
         raise _refusal(answer, body, keyed=bool(switches.web_search_key))

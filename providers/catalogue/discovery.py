@@ -68,6 +68,7 @@ class ListCall(TypedDict):
     limits: http.Limits
     tls: http.Tls
     secrets: http.Secrets
+    redirects: bool
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -256,7 +257,7 @@ async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
     started, limits = time.monotonic(), options["limits"]
     while pages.url is not None:
         options["limits"] = limits.after(started)  # as above
-        async with http.stream("GET", pages.url, **options) as answer:
+        async with http.stream("GET", pages.url, **options, unpacked=True) as answer:
             body = await answer.read(model_lists.MAX_BYTES)
         pages.take(answer.status, body, {name.lower(): value for name, value in answer.headers})
     return pages.models()
@@ -268,6 +269,7 @@ def list_options(facts: ConnectionFacts, headers: Mapping[str, str]) -> "ListCal
         "limits": model_lists.limits_of(facts),
         "tls": facts.tls,
         "secrets": secrets_in(facts, headers),
+        "redirects": True,  # `ListReader` follows them
     }
 
 

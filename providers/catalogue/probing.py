@@ -1,6 +1,7 @@
 """Whether a connection works: what *Test connection* finds out. Nothing is stored, and nothing is asked that costs."""
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -79,8 +80,10 @@ def _listed(facts: ConnectionFacts, *, by: Caller | None) -> list[model_lists.Li
     if refusal := _refusal(facts, options):
         raise error_of(refusal.status, refusal.content, refusal.headers)
     pages = ListReader(kinds.probe_urls(facts))
+    started, limits = time.monotonic(), options["limits"]
     try:
         while pages.url is not None:
+            options["limits"] = limits.after(started)  # the pages together are the list
             answer = http.request("GET", pages.url, **options)
             pages.take(answer.status, answer.content, answer.headers)
     except ProviderError as error:

@@ -21,6 +21,7 @@ from providers import json_bodies
 from providers.errors import GatewayError, ProviderError
 from providers.http import _urllib3_private, failures, local
 from providers.http.abort import Abort
+from providers.http.decoding import CannotUnpack, ErrorUnpacker, codings_of, unpacker_for
 from providers.http.pace import Pace
 from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets
@@ -47,6 +48,11 @@ class _Adapter(HTTPAdapter):
 
 class _VettedAdapter(_Adapter):
     pools: ClassVar[dict[str, type]] = _urllib3_private.VETTED_POOLS
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: requests would prepare the next call, and fail for a place that is no address."""
 
 
 class BlockingResponse:
@@ -84,15 +90,36 @@ class BlockingResponse:
             yield held
 
     def _pieces(self) -> Iterator[bytes]:
-        raw = self._response.raw
         remaining = self._limits.max_bytes if self.status < 400 else MAX_ERROR
+        for piece in self._plain():
+            if remaining is not None and (remaining := remaining - len(piece)) < 0:
+                if self.status >= 400:
+                    return  # only words are looked for in it
+                raise failures.too_large()
+            yield piece
+
+    def _plain(self) -> Iterator[bytes]:
+        headers = list(self.headers.items())
+        if self.status >= 400 and (codings := codings_of(headers)):
+            yield from map(ErrorUnpacker(codings).feed, self._arriving())
+            return
+        unpacker = unpacker_for(headers)
+        if unpacker is None:
+            yield from self._arriving()
+            return
         try:
-            while chunk := self._read(raw):
-                if remaining is not None and (remaining := remaining - len(chunk)) < 0:
-                    if self.status >= 400:
-                        return  # only words are looked for in it
-                    raise failures.too_large()
-                yield chunk
+            for packed in self._arriving():
+                unpacker.feed(packed)
+                while piece := unpacker.take():
+                    yield piece
+            unpacker.end()
+        except CannotUnpack as error:
+            raise failures.network_error(failures.BADLY_PACKED) from error
+
+    def _arriving(self) -> Iterator[bytes]:
+        try:
+            while piece := self._read(self._response.raw):
+                yield piece
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _translated(error) from error
 
@@ -101,7 +128,7 @@ class BlockingResponse:
         self._pace.wait(time.monotonic())
         self._deadlines.over = self._pace.deadline
         waiting.give_back()
-        piece: bytes = raw.read1(PIECE, decode_content=True)
+        piece: bytes = raw.read1(PIECE, decode_content=False)
         self._pace.took(piece, time.monotonic())
         return piece
 
@@ -143,6 +170,7 @@ class CallOptions(TypedDict, total=False):
     reach: Reach
     trusted_origin: str  # may be private even under Reach.PUBLIC
     secrets: Secrets  # that the response must not tell
+    redirects: bool  # whether a redirect is a response too, instead of an error
     abort: Abort | None  # a handle to end the call, which then raises NetworkError
 
 
@@ -169,7 +197,7 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
     pace = Pace(limits, started)
     connected = soonest(limits.connect, limits.total)
     deadlines = _urllib3_private.Deadlines(None if connected is None else started + connected, pace.deadline)
-    with requests.Session() as session:
+    with _Session() as session:
         session.trust_env = False
         adapter = _VettedAdapter() if reach is Reach.PUBLIC else _Adapter()
         session.mount("http://", adapter)
@@ -190,7 +218,10 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise _translated(error) from error
         with response:
-            yield BlockingResponse(response, limits, pace, deadlines, options.get("secrets", NO_SECRETS))
+            secrets = options.get("secrets", NO_SECRETS)
+            if response.status_code in failures.REDIRECTS and not options.get("redirects"):
+                raise failures.redirected(url, response.headers.get("location", ""), secrets)
+            yield BlockingResponse(response, limits, pace, deadlines, secrets)
 
 
 class TimedSession(requests.Session):
@@ -237,6 +268,7 @@ def fetch(
             reach=reach,
             trusted_origin=trusted_origin,
             secrets=secrets,
+            redirects=True,
             abort=abort,
         ) as response:
             if response.status in FOLLOWED and "location" in response.headers:

@@ -1,35 +1,233 @@
-"""Errors that come compressed although nobody asked for it: unpacked, because secrets are looked for in plain bytes."""
+"""Bodies that come packed (`Content-Encoding`), from providers although identity was asked for, and from clients.
 
+They are unpacked in pieces of a bounded size, so that a small body that unpacks to gigabytes costs no more than its
+reader takes. https://www.rfc-editor.org/rfc/rfc9110#section-8.4
+"""
+
+import sys
 import zlib
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
-MAX_ERROR = 2**20  # bytes once unpacked; the rest of a longer error is left out
-_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
+PIECE = 2**18  # bytes that are unpacked at once
+MAX_ERROR = 2**20  # bytes of an error once unpacked; the rest of a longer one is left out
+MAX_CODINGS = 3  # one over the other
 PACKED_HEADERS = frozenset({"content-encoding", "content-length"})  # that do not hold for the unpacked body
+PLAIN = frozenset({"", "identity", "none", "binary", "utf-8", "utf8", "us-ascii"})  # as servers write it
+GZIP_MAGIC = b"\x1f\x8b"
 
 
-class ErrorDecoder:
-    """Unpacks one body in pieces. What cannot be unpacked is left out as a whole: it may hold anything."""
+class CannotUnpack(ValueError):
+    """The body is not what its `Content-Encoding` says, or ends too early."""
+
+
+class _Stage(Protocol):
+    """One coding: packed bytes in, plain bytes out."""
+
+    def feed(self, data: bytes) -> None: ...
+
+    def take(self, most: int) -> bytes:
+        """At most so many bytes; b"" where more input is needed. Raises errors of its library."""
+
+    @property
+    def is_complete(self) -> bool: ...
+
+
+class _Zlib:
+    """gzip, or zlib for `deflate`; some servers send `deflate` without zlib's frame."""
+
+    def __init__(self, *formats: int) -> None:
+        self._formats = list(formats)
+        self._unpacker = zlib.decompressobj(self._formats.pop(0))
+        self._input = self._tried = b""  # `_tried`: what another format would begin with
+        self._has_more = self._begun = False
+
+    def feed(self, data: bytes) -> None:
+        self._input += data
+
+    def take(self, most: int) -> bytes:
+        if self._unpacker.eof:  # behind the end a gzip file may hold another one; anything else is padding
+            if not GZIP_MAGIC.startswith(self._input[:2]):
+                self._input = b""
+            if len(self._input) < len(GZIP_MAGIC):
+                return b""
+            self._unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        if not (self._input or self._has_more):
+            return b""
+        data, self._input = self._input, b""
+        if self._formats:
+            self._tried += data
+        try:
+            piece = self._unpacker.decompress(data, most)
+        except zlib.error:
+            if self._begun or not self._formats:
+                raise
+            self._unpacker, self._input = zlib.decompressobj(self._formats.pop(0)), self._tried
+            return self.take(most)
+        if piece:
+            self._begun, self._formats, self._tried = True, [], b""
+        self._has_more = len(piece) == most
+        self._input = self._unpacker.unused_data if self._unpacker.eof else self._unpacker.unconsumed_tail
+        return piece
+
+    @property
+    def is_complete(self) -> bool:
+        return self._unpacker.eof
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        import brotli  # type: ignore[import-untyped]
+
+        self._unpacker = brotli.Decompressor()
+        self._input = b""
+        self._has_more = False
+
+    def feed(self, data: bytes) -> None:
+        self._input += data
+
+    def take(self, most: int) -> bytes:
+        """A little more than `most`, where brotli's buffer is larger."""
+        data = b""
+        if self._unpacker.can_accept_more_data() and not self._unpacker.is_finished():
+            data, self._input = self._input, b""
+        if not (data or self._has_more):
+            return b""
+        piece = bytes(self._unpacker.process(data, output_buffer_limit=most))
+        self._has_more = len(piece) >= most
+        return piece
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self._unpacker.is_finished())
+
+
+class _Zstandard:
+    def __init__(self) -> None:
+        self._unpacker = self._new()
+        self._input = b""
+
+    @staticmethod
+    def _new() -> Any:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+        return zstd.ZstdDecompressor()
+
+    def feed(self, data: bytes) -> None:
+        self._input += data
+
+    def take(self, most: int) -> bytes:
+        if self._unpacker.eof:  # another frame may follow
+            self._input = self._unpacker.unused_data + self._input
+            if not self._input:
+                return b""
+            self._unpacker = self._new()
+        if self._unpacker.needs_input and not self._input:
+            return b""
+        data, self._input = self._input, b""
+        return bytes(self._unpacker.decompress(data, most))
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self._unpacker.eof)
+
+
+_STAGES: dict[str, Callable[[], _Stage]] = {
+    "gzip": lambda: _Zlib(zlib.MAX_WBITS | 32),
+    "x-gzip": lambda: _Zlib(zlib.MAX_WBITS | 32),
+    "deflate": lambda: _Zlib(zlib.MAX_WBITS | 32, -zlib.MAX_WBITS),
+    "br": _Brotli,
+    "zstd": _Zstandard,
+}
+CODINGS = tuple(name for name in _STAGES if not name.startswith("x-"))
+
+
+class Unpacker:
+    """Unpacks one body: `feed` it what has come, then `take` until nothing comes any more; `end` it."""
+
+    def __init__(self, codings: tuple[str, ...]) -> None:
+        self._stages = [_STAGES[name]() for name in reversed(codings)]
+        self._fed = False
+
+    def feed(self, data: bytes) -> None:
+        self._fed = self._fed or bool(data)
+        self._stages[0].feed(data)
+
+    def take(self, most: int = PIECE) -> bytes:
+        """The next bytes, at most so many; b"" where more input is needed. Raises CannotUnpack."""
+        try:
+            return self._take(len(self._stages) - 1, most)
+        except Exception as error:  # each library has an error of its own
+            raise CannotUnpack from error
+
+    def _take(self, index: int, most: int) -> bytes:
+        stage = self._stages[index]
+        while not (piece := stage.take(most)):
+            if index == 0 or not (data := self._take(index - 1, PIECE)):
+                return b""
+            stage.feed(data)
+        return piece
+
+    def end(self) -> None:
+        """Raises CannotUnpack where the body was cut off; an empty one is whole."""
+        if self._fed and not self._stages[-1].is_complete:
+            raise CannotUnpack
+
+
+def codings_in(value: str) -> tuple[str, ...]:
+    """The names in a `Content-Encoding`, in lower case, in the order of packing; without those that pack nothing."""
+    names = (name.strip().lower() for name in value.split(","))
+    return tuple(name for name in names if name not in PLAIN)
+
+
+def is_known(codings: Iterable[str]) -> bool:
+    names = tuple(codings)
+    return len(names) <= MAX_CODINGS and all(name in _STAGES for name in names)
+
+
+def unpacker_for(headers: Iterable[tuple[str, str]]) -> Unpacker | None:
+    """For a response's headers; None for a plain body, and for what nobody can unpack, such as `utf-8`."""
+    codings = codings_of(headers)
+    return Unpacker(codings) if codings and is_known(codings) else None
+
+
+def codings_of(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return codings_in(",".join(value for name, value in headers if name.lower() == "content-encoding"))
+
+
+def without_packing(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers of the unpacked body."""
+    return [pair for pair in headers if pair[0].lower() not in PACKED_HEADERS]
+
+
+def readable(body: bytes, headers: Iterable[tuple[str, str]]) -> bytes:
+    """The beginning of an error's body as plain bytes, for the words in it."""
+    codings = codings_of(headers)
+    return ErrorUnpacker(codings).feed(body) if codings else body
+
+
+class ErrorUnpacker:
+    """Unpacks an error in pieces. What cannot be unpacked is left out as a whole: it may hold anything."""
 
     __slots__ = ("_left", "_unpacker")
 
-    def __init__(self, encoding: str) -> None:
-        known = encoding.lower() in ("gzip", "x-gzip", "deflate")
-        self._unpacker = zlib.decompressobj(_GZIP_OR_ZLIB) if known else None
+    def __init__(self, codings: tuple[str, ...]) -> None:
+        self._unpacker = Unpacker(codings) if is_known(codings) else None
         self._left = MAX_ERROR
 
     def feed(self, piece: bytes) -> bytes:
-        if self._unpacker is None or self._left <= 0:
+        if self._unpacker is None:
             return b""
+        self._unpacker.feed(piece)
+        plain = list[bytes]()
         try:
-            plain = self._unpacker.decompress(piece, self._left)
-        except zlib.error:
+            while self._left > 0 and (taken := self._unpacker.take(min(PIECE, self._left))):
+                plain.append(taken[: self._left])
+                self._left -= len(taken)
+        except CannotUnpack:
             self._unpacker = None
-            return b""
-        self._left -= len(plain)
-        return plain
-
-
-def encoding_of(headers: list[tuple[str, str]]) -> str:
-    """How a body is packed; empty for a plain one."""
-    value = next((value for name, value in headers if name.lower() == "content-encoding"), "").strip()
-    return "" if value.lower() == "identity" else value
+        if self._left <= 0:
+            self._unpacker = None
+        return b"".join(plain)

@@ -1,16 +1,40 @@
-"""Our errors for what the HTTP libraries raise. They name no host, because it may be private."""
+"""Our errors for what the HTTP libraries raise. They name no host, because it may be private, but a redirect's."""
+
+from contextlib import suppress
+from urllib.parse import urljoin, urlsplit
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from providers.errors import AddressRefused, NetworkError, ProviderError, UpstreamTimeout
+from providers.errors import AddressRefused, ConfigurationError, NetworkError, ProviderError, UpstreamTimeout
+from providers.http.redaction import Secrets
+
+REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
 
 UNREACHABLE = _("The provider cannot be reached: nothing answers at its address.")
 UNKNOWN_HOST = _("The provider cannot be reached: its host name is not known.")
 UNTRUSTED = _("The provider cannot be reached: its TLS certificate is not trusted.")
 NO_TLS = _("The provider cannot be reached: it does not speak TLS at this address.")
 BROKEN = _("The provider closed the connection before its answer was complete.")
+BADLY_PACKED = _("The provider's answer is not packed as it says (Content-Encoding), or was cut off.")
 NOT_HTTP = _("The provider's answer is not HTTP. Check its address.")
+
+
+def redirected(asked: str, location: str, secrets: Secrets) -> ConfigurationError:
+    """For a response that leads elsewhere, where nobody follows: a key must not leave for another server."""
+    where = ""
+    with suppress(ValueError):
+        parts = urlsplit(urljoin(asked, location))
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname  # without a password
+        where = secrets.clean_text(f"{parts.scheme}://{host}{parts.path}")[:200] if location and host else ""
+    if where:
+        text = _("The provider's address redirects to %(address)s. An administrator has to enter the new address.")
+        return ConfigurationError(text % {"address": where}, code="redirected", status=502)
+    return ConfigurationError(
+        _("The provider's address redirects to another one. An administrator has to enter the new address."),
+        code="redirected",
+        status=502,
+    )
 
 
 def timeout_error() -> UpstreamTimeout:

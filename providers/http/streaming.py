@@ -1,7 +1,7 @@
 """The HTTP client for event loops: aiohttp, with a pool per loop and reach.
 
-Bytes come as the server sent them. No redirect is followed, no cookie stored, nothing decompressed: requests ask for
-identity, and what a server compresses all the same stays compressed.
+Bytes come as the server sent them. No redirect is followed, no cookie stored. Requests ask for identity; what a server
+packs all the same is unpacked where the caller says so (`unpacked`), and in errors, in which secrets are looked for.
 """
 
 import asyncio
@@ -21,8 +21,15 @@ from providers import runtime
 from providers.errors import GatewayError
 from providers.http import _aiohttp_private, failures, local
 from providers.http.bodies import PiecewiseBody
-from providers.http.decoding import PACKED_HEADERS, ErrorDecoder, encoding_of
-from providers.http.pace import Pace
+from providers.http.decoding import (
+    CannotUnpack,
+    ErrorUnpacker,
+    Unpacker,
+    codings_of,
+    unpacker_for,
+    without_packing,
+)
+from providers.http.pace import STEP, Pace
 from providers.http.policy import LONGEST_LINE, Limits, Reach, Tls, soonest, tls_context, vet
 from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import outages, waiting
@@ -133,7 +140,7 @@ class StreamedResponse(PiecewiseBody):
 
     __slots__ = (
         "_cleaner",
-        "_decoder",
+        "_error_unpacker",
         "_failure",
         "_loop",
         "_pace",
@@ -142,13 +149,19 @@ class StreamedResponse(PiecewiseBody):
         "_rests",
         "_timed_out",
         "_timer",
+        "_unpacker",
         "_waits",
         "headers",
         "status",
     )
 
     def __init__(
-        self, response: aiohttp.ClientResponse, pace: Pace, max_bytes: int | None, secrets: Secrets = NO_SECRETS
+        self,
+        response: aiohttp.ClientResponse,
+        pace: Pace,
+        max_bytes: int | None,
+        secrets: Secrets = NO_SECRETS,
+        unpacked: bool = False,
     ) -> None:
         self._response = response
         self._remaining = max_bytes
@@ -161,27 +174,32 @@ class StreamedResponse(PiecewiseBody):
         self.status = response.status
         pace.bound(self.status, response.headers.get("Content-Type", ""))
         self._cleaner = secrets.cleaner(error=self.status >= 400) if secrets else None
-        self._decoder: ErrorDecoder | None = None
+        self._unpacker: Unpacker | None = None
+        self._error_unpacker: ErrorUnpacker | None = None
         self.headers = secrets.clean_headers(list(response.headers.items()))
-        if self.status >= 400 and secrets and (encoding := encoding_of(self.headers)):
-            self._decoder = ErrorDecoder(encoding)
-            self.headers = [pair for pair in self.headers if pair[0].lower() not in PACKED_HEADERS]
+        if "Content-Encoding" in response.headers:
+            if self.status >= 400 and (secrets or unpacked) and (codings := codings_of(self.headers)):
+                self._error_unpacker = ErrorUnpacker(codings)
+            elif unpacked:
+                self._unpacker = unpacker_for(self.headers)
+            if self._unpacker or self._error_unpacker:
+                self.headers = without_packing(self.headers)
 
     @property
     def is_at_end(self) -> bool:
         """Whether all bytes have arrived and were taken, so that the next read does not wait."""
-        return self._response.content.at_eof()
+        return self._unpacker is None and self._response.content.at_eof()
 
     async def read_some(self) -> bytes:
         """The bytes that have arrived, waiting for some; b"" at the end of the body. Never reads ahead."""
         cleaner = self._cleaner
         if cleaner is None:
-            return await self._read()
+            return await self._read_plain()
         if self._failure is not None:
             raise self._failure
         while True:
             try:
-                piece = await self._read()
+                piece = await self._read_plain()
             except GatewayError as error:
                 if not (held := cleaner.flush()):
                     raise
@@ -189,18 +207,43 @@ class StreamedResponse(PiecewiseBody):
                 return held
             if not piece:
                 return cleaner.flush()
-            if self._decoder is not None:
-                piece = self._decoder.feed(piece)
             if cleaned := cleaner.feed(piece):
                 return cleaned
 
     async def read_beginning(self) -> bytes:
         """The first bytes, up to the first step of the body (`providers.http.pace`) or its end."""
         piece = beginning = await self.read_some()
-        while piece and not self._pace.has_begun:
+        while piece and not self._pace.has_begun and len(beginning) < STEP:  # more, where it was packed
             piece = await self.read_some()
             beginning += piece
         return beginning
+
+    async def _read_plain(self) -> bytes:
+        """The next bytes, unpacked where that is wanted; b"" at the end of the body."""
+        if self._unpacker is None and self._error_unpacker is None:
+            return self._count(await self._read())
+        while True:
+            try:
+                if self._unpacker is not None and (plain := self._unpacker.take()):
+                    return self._count(plain)
+                if not (piece := await self._read()):
+                    if self._unpacker is not None:
+                        self._unpacker.end()
+                    return b""
+            except CannotUnpack as error:
+                self._response.close()
+                raise failures.network_error(failures.BADLY_PACKED) from error
+            if self._unpacker is not None:
+                self._unpacker.feed(piece)
+            elif self._error_unpacker is not None and (plain := self._error_unpacker.feed(piece)):
+                return self._count(plain)
+
+    def _count(self, piece: bytes) -> bytes:
+        if self._remaining is not None:
+            self._remaining -= len(piece)
+            if self._remaining < 0:
+                raise failures.too_large()
+        return piece
 
     async def _read(self) -> bytes:
         content, pace, time_of = self._response.content, self._pace, self._loop.time
@@ -219,10 +262,6 @@ class StreamedResponse(PiecewiseBody):
         finally:
             self._waits = False
         pace.took(piece, time_of())
-        if self._remaining is not None:
-            self._remaining -= len(piece)
-            if self._remaining < 0:
-                raise failures.too_large()
         return piece
 
     def _set_timer(self) -> None:
@@ -257,7 +296,7 @@ class stream:
     of a generator, because every call to a model passes here and a generator is slower.
     """
 
-    __slots__ = ("_limits", "_reach", "_request", "_response", "_secrets", "_url")
+    __slots__ = ("_limits", "_reach", "_redirects", "_request", "_response", "_secrets", "_unpacked", "_url")
 
     def __init__(
         self,
@@ -270,8 +309,12 @@ class stream:
         tls: Tls = DEFAULT_TLS,
         reach: Reach = Reach.CONFIGURED,
         secrets: Secrets = NO_SECRETS,
+        unpacked: bool = False,
+        redirects: bool = False,
     ) -> None:
         self._url = url
+        self._redirects = redirects  # whether a redirect is a response too, instead of an error
+        self._unpacked = unpacked
         self._secrets = secrets
         self._limits = limits
         self._reach = reach
@@ -290,7 +333,10 @@ class stream:
                 response = await _send(session, self._url, *self._request)
         except TimeoutError as error:
             raise failures.timeout_error() from error
-        self._response = StreamedResponse(response, pace, limits.max_bytes, self._secrets)
+        self._response = StreamedResponse(response, pace, limits.max_bytes, self._secrets, self._unpacked)
+        if response.status in failures.REDIRECTS and not self._redirects:
+            self._response.close()
+            raise failures.redirected(self._url, response.headers.get("Location", ""), self._secrets)
         return self._response
 
     async def __aexit__(self, *_error: object) -> None:

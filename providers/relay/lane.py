@@ -21,7 +21,7 @@ from providers.relay import calls
 from providers.relay.operations import OPERATIONS
 from providers.relay.relay_request import RelayRequest, read_on_loop
 from providers.relay.relay_response import RelayResponse
-from providers.responses import error_responses
+from providers.responses import error_responses, packed_requests
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -53,7 +53,7 @@ class Gateway:
         except ClientDisconnected:
             return None
         except Exception as error:  # the outermost edge: any error is logged and answered
-            return await _send_error(error, scope["path"], send)
+            return await send_error(error, scope["path"], send)
         with _DisconnectWatch(receive):
             await _exchange(request, scope["path"], send)
         return None
@@ -66,6 +66,11 @@ async def _read_request(
         raise error_responses.anonymous()
     caller = await callers.caller_for_key(key, path)
     body = await _body(receive, headers)
+    if b"content-encoding" in headers:
+        codings = packed_requests.codings_of(headers[b"content-encoding"].decode("latin-1"))
+        if codings:
+            limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            body = await waiting.in_own_thread(packed_requests.plain, body, codings, limit)
     cookies = parse_cookie(headers[b"cookie"].decode("latin-1")) if b"cookie" in headers else {}
     idempotency_key = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
     return await read_on_loop(operation, caller, body, cookies, idempotency_key=idempotency_key)
@@ -76,7 +81,7 @@ async def _exchange(request: RelayRequest, path: str, send: Send) -> None:
     try:
         response = await calls.begin(request)
     except Exception as error:  # as above
-        return await _send_error(error, path, send)
+        return await send_error(error, path, send)
     try:
         await _pass_on(response, send)
     finally:
@@ -105,7 +110,8 @@ async def _start(send: Send, status: int, headers: Iterable[tuple[str, str]]) ->
     await send({"type": "http.response.start", "status": status, "headers": encoded})
 
 
-async def _send_error(error: BaseException, path: str, send: Send) -> None:
+async def send_error(error: BaseException, path: str, send: Send) -> None:
+    """Answer with an error, in the shape of this path's errors."""
     response = error_responses.error_response(error, path)
     await _start(send, response.status, response.headers)
     await send({"type": "http.response.body", "body": response.body})

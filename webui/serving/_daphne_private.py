@@ -19,15 +19,14 @@ from typing import Any
 import daphne.server  # before all of Twisted, because it chooses the reactor
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketProtocol
-from django.conf import settings
 from twisted.internet import defer, reactor
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from webui.layers import bodies
 from webui.layers.shutdown import STEP_SECONDS, close_running
 
 PIECE = 256 * 1024
-FORM_FILES = 20  # of the largest size, in one form
 
 
 class Inbox(asyncio.Queue[dict[str, Any]]):
@@ -85,11 +84,8 @@ class SiteRequest(WebRequest):  # type: ignore[misc]
 
     def handleContentChunk(self, data: bytes) -> None:
         """One byte more than is allowed is kept: the application says that it is too much, to whom it may concern."""
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         kind = self.requestHeaders.getRawHeaders(b"content-type") or [b""]
-        if kind[0].lower().startswith(b"multipart/form-data"):
-            limit = max(limit, FORM_FILES * settings.FILE_MAX_BYTES)
-        room = limit + 1 - self.content.tell()
+        room = bodies.longest(kind[0]) + 1 - self.content.tell()
         if room > 0:
             super().handleContentChunk(data[:room])
 

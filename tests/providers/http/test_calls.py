@@ -94,10 +94,33 @@ def test_an_error_without_an_end_is_read_up_to_its_bound(upstream):
     assert upstream.last.closed.wait(10)
 
 
-async def test_redirects_are_answers(ask, upstream):
+async def test_redirects_are_answers_for_whoever_reads_them(ask, upstream):
     upstream.script(redirect("/elsewhere"))
-    status, headers, _body = await ask("POST", f"{upstream.origin}/x", limits=PATIENT)
+    status, headers, _body = await ask("POST", f"{upstream.origin}/x", limits=PATIENT, redirects=True)
     assert (status, headers["location"]) == (302, "/elsewhere")
+    assert len(upstream.history) == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://new.example/v1/chat?key=abcdef#top", "https://new.example/v1/chat"),
+        ("//user:hunter22@new.example:8443/a", "http://new.example:8443/a"),
+        ("/elsewhere", "/elsewhere"),
+        ("/sk-0123456789/x", "/*************/x"),
+        ("", "another one"),
+        ("http://[", "another one"),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_told_with_its_place_and_no_secret(ask, upstream, location, told, status):
+    upstream.script(redirect(location, status))
+    secrets = http.secrets_of(["sk-0123456789"])
+    with pytest.raises(ConfigurationError) as refused:
+        await ask("POST", f"{upstream.origin}/x", limits=PATIENT, secrets=secrets)
+    assert (refused.value.code, refused.value.status, refused.value.retryable) == ("redirected", 502, False)
+    assert told in refused.value.message
+    assert not any(secret in refused.value.message for secret in ("hunter22", "abcdef", "sk-0123456789"))
     assert len(upstream.history) == 1
 
 

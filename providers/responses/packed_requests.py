@@ -1,0 +1,54 @@
+"""Bodies of requests that come packed (`Content-Encoding`): unpacked within the limit of plain ones, or refused."""
+
+from collections.abc import Iterable, Iterator
+
+from django.utils.translation import gettext_lazy as _
+
+from providers.errors import BadRequest, GatewayError
+from providers.http import decoding
+from providers.responses import error_responses
+
+ACCEPTED = ", ".join(decoding.CODINGS)
+
+
+def codings_of(value: str) -> tuple[str, ...]:
+    """The codings in a `Content-Encoding`; none for a plain body. Raises BadRequest (415, `unsupported_encoding`)."""
+    codings = decoding.codings_in(value)
+    if not decoding.is_known(codings):
+        # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16
+        raise BadRequest(
+            _("This site does not read bodies with this Content-Encoding. Send %(known)s, or the body as it is.")
+            % {"known": ACCEPTED},
+            code="unsupported_encoding",
+            status=415,
+            headers=(("accept-encoding", ACCEPTED),),
+        )
+    return codings
+
+
+def plain_pieces(packed: Iterable[bytes], codings: tuple[str, ...], limit: int) -> Iterator[bytes]:
+    """The body in pieces. Raises TooLarge beyond `limit`, and BadRequest (`invalid_encoding`) for a broken body."""
+    unpacker = decoding.Unpacker(codings)
+    size = 0
+    try:
+        for data in packed:
+            unpacker.feed(data)
+            while piece := unpacker.take():
+                size += len(piece)
+                if size > limit:
+                    raise error_responses.too_large()
+                yield piece
+        unpacker.end()
+    except decoding.CannotUnpack as error:
+        raise _broken() from error
+
+
+def plain(body: bytes, codings: tuple[str, ...], limit: int) -> bytes:
+    """The same for a body that is here already."""
+    return b"".join(plain_pieces([body], codings, limit))
+
+
+def _broken() -> GatewayError:
+    return BadRequest(
+        _("The body is not packed as its Content-Encoding says, or was cut off."), code="invalid_encoding"
+    )

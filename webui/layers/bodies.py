@@ -1,0 +1,98 @@
+"""Bodies of requests for Django: unpacked, and with a length.
+
+Django REST framework and Django's forms take a request without `Content-Length` for one without a body, so a body that
+comes in chunks, or packed, is read first.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from django.conf import settings
+
+from providers.errors import GatewayError
+from providers.process import waiting
+from providers.relay import lane
+from providers.responses import error_responses, packed_requests
+
+FORM_FILES = 20  # of the largest size, in one form
+IN_MEMORY = 2**20  # bytes of a body; more is kept in a file
+PIECE = 2**18  # bytes
+OF_THE_LENGTH = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def longest(content_type: bytes) -> int:
+    """How many bytes a body may have: a form that uploads files may be longer than others."""
+    limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if content_type.lower().startswith(b"multipart/form-data"):
+        return max(limit, FORM_FILES * settings.FILE_MAX_BYTES)
+    return limit
+
+
+class WholeBodies:
+    """Hands a request with a packed or chunked body to `inner` with the plain body and its length."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"]) if scope["type"] == "http" else {}
+        if b"content-encoding" not in headers and b"transfer-encoding" not in headers:
+            await self.inner(scope, receive, send)
+            return
+        with SpooledTemporaryFile(IN_MEMORY) as body:
+            try:
+                size = await _read(receive, headers, body)
+            except GatewayError as error:
+                await lane.send_error(error, scope["path"], send)
+                return
+            if size is None:  # the client has left
+                return
+            body.seek(0)
+            kept = [pair for pair in scope["headers"] if pair[0] not in OF_THE_LENGTH]
+            scope = {**scope, "headers": [*kept, (b"content-length", str(size).encode())]}
+            await self.inner(scope, _replay(body, size, receive), send)
+
+
+async def _read(receive: Receive, headers: Mapping[bytes, bytes], body: IO[bytes]) -> int | None:
+    """Read the body into a file, plain; its size, None where the client left. Raises GatewayError."""
+    limit = longest(headers.get(b"content-type", b""))
+    codings = packed_requests.codings_of(headers.get(b"content-encoding", b"").decode("latin-1"))
+    with SpooledTemporaryFile(IN_MEMORY) as received:
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            received.write(message.get("body", b""))
+            if received.tell() > limit:
+                raise error_responses.too_large()
+            more = message.get("more_body", False)
+        received.seek(0)
+        return await waiting.in_own_thread(_copy, received, body, codings, limit)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], codings: tuple[str, ...], limit: int) -> int:
+    pieces: Iterator[bytes] = iter(lambda: source.read(PIECE), b"")
+    for piece in packed_requests.plain_pieces(pieces, codings, limit) if codings else pieces:
+        target.write(piece)
+    return target.tell()
+
+
+def _replay(body: IO[bytes], size: int, receive: Receive) -> Receive:
+    """`receive` that gives the body first, then what the server says."""
+    is_over = False
+
+    async def give() -> Message:
+        nonlocal is_over
+        if is_over:
+            return await receive()
+        piece = body.read(PIECE)
+        is_over = body.tell() >= size
+        return {"type": "http.request", "body": piece, "more_body": not is_over}
+
+    return give
