@@ -211,6 +211,10 @@ def _first_job(caller: Caller, key: str, digest: str) -> ImageJob | None:
     job = ImageJob.objects.select_related("engine").filter(user_id=caller.user_id, idempotency_key=key[:200]).first()
     if job is not None and job.request_digest != digest:
         raise Conflict(_("This Idempotency-Key was used for another request."), code="idempotency_key_reused")
+    if job is not None and job.state == ImageJob.State.FAILED and (job.error or {}).get("retryable"):
+        # The next attempt is made: what was worth another try is not remembered.
+        ImageJob.objects.filter(pk=job.pk, state=ImageJob.State.FAILED).update(idempotency_key="")
+        return None
     return job
 
 

@@ -29,7 +29,6 @@ from providers.upstream.error_bodies import error_of
 ALIVE_SECONDS = 15.0  # how often a comment is sent while a tool runs: proxies close idle connections
 MAX_REFUSAL = 2**20  # bytes of an error response, which is passed on unchanged
 MAX_BODY = reading.MAX_BODY  # bytes of an answer in one piece in which this site looks for pictures or calls
-OF_THE_BODY = ("content-length", "content-encoding")  # headers that hold for the provider's own bytes alone
 
 logger = logging.getLogger(__name__)
 
@@ -49,21 +48,21 @@ async def begin(turn: Turn) -> DirectResponse | None:
     if turn.finished:
         return None
     rounds = await tools.begin(turn)
-    reply = await relay.begin(turn.relay_request(rounds.payload))
+    reply = await relay.begin(turn.relay_request(rounds.payload), unpacked=True)
     try:
         if rounds.offers and reply.status >= 400:
             body = await reply.read(MAX_REFUSAL)
             await reply.aclose()
             if not rounds.gives_up(error_of(reply.status, body, {})):
                 return DirectResponse(reply.status, dict(reply.headers), _once(body))
-            reply = await relay.begin(turn.relay_request(rounds.payload))
-        if not rounds.offers or _is_encoded(reply):
-            watched = turn.message_id and reply.status < 400 and not _is_encoded(reply)
+            reply = await relay.begin(turn.relay_request(rounds.payload), unpacked=True)
+        if not rounds.offers:
+            watched = turn.message_id and reply.status < 400
             return DirectResponse(
                 reply.status, dict(reply.headers), _watched(turn, reply) if watched else pass_on(reply)
             )
         if _is_stream(reply):
-            headers = {name: value for name, value in reply.headers if name not in OF_THE_BODY}
+            headers = {name: value for name, value in reply.headers if name != "content-length"}
             return DirectResponse(reply.status, headers, _streamed(turn, rounds, reply))
         return await _whole(turn, rounds, reply)
     except BaseException:
@@ -135,7 +134,7 @@ async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -
         if reply.status < 400 and rounds.offers and reader.end() and await rounds.run(reader.message(text)):
             texts.append(text)
             payload = {name: value for name, value in rounds.payload.items() if name != "stream_options"}
-            reply = await relay.begin(turn.relay_request({**payload, "stream": False}))
+            reply = await relay.begin(turn.relay_request({**payload, "stream": False}), unpacked=True)
             continue
         if message and (texts or reader.calls):
             _merge(answer, [*texts, text])
@@ -183,7 +182,7 @@ async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse
                     yield comment
             if not running.result():
                 break
-            reply = await relay.begin(turn.relay_request(rounds.payload))
+            reply = await relay.begin(turn.relay_request(rounds.payload), unpacked=True)
             if reply.status >= 400:
                 raise await reply.error()
         for data in merged.end():
@@ -319,10 +318,6 @@ def _parsed(text: str | bytes) -> Any:
 
 def _is_stream(reply: relay.RelayResponse) -> bool:
     return event_streams.is_event_stream(dict(reply.headers).get("content-type", ""))
-
-
-def _is_encoded(reply: relay.RelayResponse) -> bool:
-    return "content-encoding" in dict(reply.headers)
 
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:

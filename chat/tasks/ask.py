@@ -4,9 +4,11 @@ import asyncio
 import logging
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from chat.answers.reasoning import without_thinking
 from providers import catalogue, relay
-from providers.errors import GatewayError, NotFound
+from providers.errors import GatewayError, NotFound, UpstreamTimeout
 from providers.facts import Caller, Route, Snapshot
 
 MAX_BYTES = 2**16  # of an answer: a title, three suggestions or a prompt, with the reasoning before it
@@ -37,7 +39,7 @@ async def complete(caller: Caller, model: str, messages: list[dict[str, Any]], *
                 max_bytes=MAX_BYTES,
             )
     except TimeoutError as error:
-        raise GatewayError("The task model took too long.", code="task_timeout") from error
+        raise UpstreamTimeout(_("The provider took too long to answer.")) from error
 
 
 async def complete_as_json(caller: Caller, model: str, messages: list[dict[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ REFUSED = _("The provider's safety rules refused this picture.")
 def error_for(response: BlockingResponse, body: ErrorBody | None = None) -> ProviderError:
     """A response of 400 and above as our error; `body`: its body, where it was read already."""
     body = body or error_bodies.read(response.content)
-    return as_error(body, status=response.status, wait=error_bodies.wait_of(response.headers))
+    return as_error(body, status=response.status, wait=error_bodies.wait_after(response.status, response.headers))
 
 
 def as_error(body: ErrorBody, *, status: int = 0, wait: float | None = None) -> ProviderError:

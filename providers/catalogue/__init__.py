@@ -1,10 +1,18 @@
 """The catalogue: discovery of models, health of connections, and the snapshot of the configuration."""
 
-from providers.catalogue.snapshots import forget, note_failure, note_success, snapshot, snapshot_blocking
+from providers.catalogue.snapshots import (
+    forget,
+    note_failure,
+    note_rate_limit,
+    note_success,
+    snapshot,
+    snapshot_blocking,
+)
 
 __all__ = [
     "forget",
     "note_failure",
+    "note_rate_limit",
     "note_success",
     "snapshot",
     "snapshot_blocking",

@@ -41,6 +41,7 @@ class Circuits:
 
     def __init__(self) -> None:
         self.by_id: dict[int, Circuit] = {}
+        self.resting_sources: dict[tuple[int, str], float] = {}  # until when, on the monotonic clock
         self.lock = threading.Lock()
 
 
@@ -52,6 +53,25 @@ def pause_after(failures: int) -> float:
 def is_resting(connection_id: int) -> bool:
     circuit = runtime.state(Circuits).by_id.get(connection_id)
     return circuit is not None and circuit.next_try > time.monotonic()
+
+
+def is_source_resting(connection_id: int, upstream_id: str) -> bool:
+    """Whether others are tried first: the connection rests, or this model at it was called too often."""
+    if is_resting(connection_id):
+        return True
+    until = runtime.state(Circuits).resting_sources.get((connection_id, upstream_id))
+    return until is not None and until > time.monotonic()
+
+
+def rest_source(connection_id: int, upstream_id: str, seconds: float) -> None:
+    """Let one model at a connection rest, which is well otherwise: its rate limit is reached."""
+    circuits = runtime.state(Circuits)
+    now = time.monotonic()
+    with circuits.lock:
+        resting = circuits.resting_sources
+        for key in [key for key, until in resting.items() if until <= now]:
+            del resting[key]
+        resting[connection_id, upstream_id] = now + min(seconds, LONGEST_PAUSE)
 
 
 def failed(connection_id: int, error: BaseException) -> None:
@@ -141,6 +161,8 @@ def reopen(connection_id: int) -> None:
     circuits = runtime.state(Circuits)
     with circuits.lock:
         circuits.by_id.pop(connection_id, None)
+        for key in [key for key in circuits.resting_sources if key[0] == connection_id]:
+            del circuits.resting_sources[key]
 
 
 def state_of(row: Any) -> tuple[str, str]:

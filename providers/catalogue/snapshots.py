@@ -32,6 +32,7 @@ __all__ = [
     "forget",
     "is_trusted",
     "note_failure",
+    "note_rate_limit",
     "note_success",
     "snapshot",
     "snapshot_blocking",
@@ -169,6 +170,11 @@ async def note_failure(connection_id: int, error: BaseException) -> None:
 async def note_success(connection_id: int, ms: float) -> None:
     """Note that a call was answered; `ms` is the time to the first byte."""
     health.answered(connection_id, ms)
+
+
+def note_rate_limit(connection_id: int, upstream_id: str, seconds: float | None) -> None:
+    """Note that a model was called too often: for so long its other sources are tried first."""
+    health.rest_source(connection_id, upstream_id, health.FIRST_PAUSE if seconds is None else seconds)
 
 
 def _reopen_edited(old: Snapshot, new: Snapshot) -> None:

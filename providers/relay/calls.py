@@ -29,8 +29,10 @@ from providers.upstream.headers import headers_for
 logger = logging.getLogger(__name__)
 
 
-async def begin(request: RelayRequest) -> RelayResponse:
+async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayResponse:
     """Start a call and wait for the first byte of the response. The caller of this function must `aclose` the response.
+
+    `unpacked`: for whoever reads the body; others pass on what the provider packed as it is.
 
     Raises Forbidden (`insufficient_scope`), BadRequest, NotFound (`model_not_found`), Conflict, RateLimited,
     ConfigurationError, NetworkError and its children. A status of 400 and above from the provider is a
@@ -39,20 +41,21 @@ async def begin(request: RelayRequest) -> RelayResponse:
     operation = OPERATIONS[request.operation]
     admit(request.caller, operation.scope)
     operation.check(request.payload)
+    remembered = None
     if operation.cache is not None:
-        await operation.cache.check(request.caller, request.payload, request.idempotency_key)
+        remembered = await operation.cache.check(request.caller, request.payload, request.idempotency_key)
     snapshot = await catalogue.snapshot()
     route = operation.route(snapshot, request.caller, request.payload["model"])
     admission = await rate_limits.admit(request.caller, snapshot.limits) if snapshot.limits else None
     sources = routing.in_order(route.sources)
     if operation.cache is not None:
-        fetch = partial(_fetch, request, operation, route, admission)
-        clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over)
+        fetch = partial(_fetch, request, operation, route, admission, unpacked=True)
+        clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over, remembered)
         return CachedResponse(request, route, clip, admission)
     *earlier, last = sources
     for source in earlier:
         try:
-            response = await _fetch(request, operation, route, admission, source)
+            response = await _fetch(request, operation, route, admission, source, unpacked=unpacked)
         except (NetworkError, ConfigurationError) as error:
             logger.warning("%s failed for %s, trying the next: %s", source.connection.name, route.public_id, error)
             continue
@@ -60,13 +63,13 @@ async def begin(request: RelayRequest) -> RelayResponse:
             return response
         logger.warning("%s answered %s for %s, trying the next", response.connection, response.status, route.public_id)
         await response.aclose()
-    return await _fetch(request, operation, route, admission, last)
+    return await _fetch(request, operation, route, admission, last, unpacked=unpacked)
 
 
 @asynccontextmanager
 async def call(request: RelayRequest) -> AsyncIterator[RelayResponse]:
-    """`begin` as a context, which closes the response at its end."""
-    response = await begin(request)
+    """`begin` as a context, for whoever reads the body; it closes the response at its end."""
+    response = await begin(request, unpacked=True)
     try:
         yield response
     finally:
@@ -93,7 +96,13 @@ async def complete(request: RelayRequest, *, max_bytes: int) -> dict[str, Any]:
 
 
 async def _fetch(
-    request: RelayRequest, operation: Operation, route: Route, admission: rate_limits.Admission | None, source: Source
+    request: RelayRequest,
+    operation: Operation,
+    route: Route,
+    admission: rate_limits.Admission | None,
+    source: Source,
+    *,
+    unpacked: bool,
 ) -> ProviderResponse:
     """The response of one source. Raises NetworkError and its children, ConfigurationError, BadRequest."""
     connection = source.connection
@@ -112,8 +121,9 @@ async def _fetch(
     url = kinds.of(connection).endpoint(connection, operation.path, source.upstream_id, operation.deployed)
     response = ProviderResponse(request, operation, route, source, admission)
     try:
-        await response.open(source, url, headers, await payload.encode(body, request.raw) if raw is None else raw)
-    except NetworkError as error:
+        data = await payload.encode(body, request.raw) if raw is None else raw
+        await response.open(source, url, headers, data, unpacked=unpacked)
+    except (NetworkError, ConfigurationError) as error:
         await catalogue.note_failure(connection.id, error)
         raise
     return response

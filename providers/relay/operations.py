@@ -47,11 +47,16 @@ AUDIO: dict[Any, OpenApiResponse] = {
 class Cache(Protocol):
     """The cache of an operation. `providers.speech.clips` is the only one so far."""
 
-    def check(self, caller: Caller, payload: Body, idempotency_key: str) -> Awaitable[None]:
-        """Raise Conflict where the idempotency key was used for another request."""
+    def check(self, caller: Caller, payload: Body, idempotency_key: str) -> "Awaitable[clips.Remembered | None]":
+        """What is remembered under the idempotency key. Raise Conflict where it was used for another request."""
 
     def answer(
-        self, payload: Body, sources: Sequence[Source], fetch: "clips.Fetch", passed_over: Callable[[int], bool]
+        self,
+        payload: Body,
+        sources: Sequence[Source],
+        fetch: "clips.Fetch",
+        passed_over: Callable[[int], bool],
+        remembered: "clips.Remembered | None",
     ) -> "Awaitable[clips.Clip]":
         """The stored clip, else one from the first source that gives one, which is then stored."""
 

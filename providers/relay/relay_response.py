@@ -18,7 +18,7 @@ from providers.relay.operations import Operation
 from providers.relay.relay_request import RelayRequest, admit
 from providers.responses import error_responses, event_streams
 from providers.speech.clips import Clip
-from providers.upstream.error_bodies import error_of
+from providers.upstream.error_bodies import error_of, rest_after
 from providers.upstream.headers import plain, secrets_in
 
 # The provider's headers that are passed to the client. Others are not: those of the hop, cookies, server names. The
@@ -128,7 +128,9 @@ class ProviderResponse(RelayResponse):
         check = partial(_check_access, operation.scope, route.public_id, source.connection.id)
         self._standing = Standing(request.caller, check=check)
 
-    async def open(self, source: Source, url: str, headers: Mapping[str, str], body: bytes) -> None:
+    async def open(
+        self, source: Source, url: str, headers: Mapping[str, str], body: bytes, *, unpacked: bool = False
+    ) -> None:
         """Send the request and wait for the first byte. Raises NetworkError and its children; it is closed then."""
         connection = source.connection
         limits = connection.limits
@@ -136,7 +138,14 @@ class ProviderResponse(RelayResponse):
             limits = limits.for_whole()
         secrets = secrets_in(connection, headers)
         self._stream = http.stream(
-            "POST", url, headers=headers, body=body, limits=limits, tls=connection.tls, secrets=secrets
+            "POST",
+            url,
+            headers=headers,
+            body=body,
+            limits=limits,
+            tls=connection.tls,
+            secrets=secrets,
+            unpacked=unpacked,
         )
         try:
             with self._standing:
@@ -160,11 +169,17 @@ class ProviderResponse(RelayResponse):
         if answer.status >= 400:
             self._outcome = answer.status  # whether the body is read or not
         self.headers = _passed(answer.headers)
+        if unpacker := http.unpacker_for(self.headers):
+            self._tail = usage.PackedTail(unpacker)
         self._limit(self._admission)
         if answer.status >= 500:
-            await catalogue.note_failure(connection.id, error_of(answer.status, self._first, {}))
+            words = http.readable(self._first, self.headers)
+            await catalogue.note_failure(connection.id, error_of(answer.status, words, {}))
         else:
             await catalogue.note_success(connection.id, milliseconds)
+            if answer.status == 429:
+                wait = rest_after(dict(answer.headers))
+                catalogue.note_rate_limit(connection.id, source.upstream_id, wait)
 
     async def read_some(self) -> bytes:
         piece, self._first = self._first, b""

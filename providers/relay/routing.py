@@ -8,17 +8,24 @@ from providers.facts import ConnectionFacts
 
 
 class Candidate(Protocol):
-    """A source, or something else with a connection."""
+    """A source, or something like it."""
 
     @property
     def connection(self) -> ConnectionFacts: ...
+
+    @property
+    def upstream_id(self) -> str: ...
 
 
 C = TypeVar("C", bound=Candidate)
 
 
 def in_order(candidates: Sequence[C]) -> Sequence[C]:
-    """The candidates, those with a resting connection last; the same object where none rests."""
-    if len(candidates) < 2 or not any(health.is_resting(candidate.connection.id) for candidate in candidates):
+    """The candidates, those that rest last; the same object where none rests."""
+    if len(candidates) < 2 or not any(map(_rests, candidates)):
         return candidates
-    return sorted(candidates, key=lambda candidate: health.is_resting(candidate.connection.id))
+    return sorted(candidates, key=_rests)
+
+
+def _rests(candidate: Candidate) -> bool:
+    return health.is_source_resting(candidate.connection.id, candidate.upstream_id)

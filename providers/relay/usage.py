@@ -17,6 +17,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
 
 from providers import runtime
+from providers.http.decoding import CannotUnpack, Unpacker
 from providers.models import ClientKey, Connection, UsageRecord
 from providers.process import waiting
 
@@ -27,6 +28,7 @@ QUEUE_ROWS = 20_000  # about 10 MB: 20 s without a database at 1,000 calls a sec
 CLIENT_LEFT = 499  # nginx's status for a client that disconnected before the end of the response
 TAIL_BYTES = 64 * 1024  # the end of a response, which has its usage
 LAST_REASONS = 4  # members `finish_reason` that are looked at, from the end
+MAX_UNPACKED = 2**26  # bytes of a packed response that are looked through
 MAX_TOKENS = 2**31 - 1  # of the column
 
 logger = logging.getLogger(__name__)
@@ -105,6 +107,29 @@ class Tail:
     def end(self) -> bytes:
         """The last few bytes."""
         return b"".join(list(self._pieces)[-4:])[-4:]
+
+
+class PackedTail(Tail):
+    """The same of a response that is passed on as the provider packed it."""
+
+    __slots__ = ("_left", "_unpacker")
+
+    def __init__(self, unpacker: Unpacker) -> None:
+        super().__init__()
+        self._unpacker = unpacker
+        self._left = MAX_UNPACKED
+
+    def add(self, piece: bytes) -> None:
+        packed = self.received + len(piece)
+        try:
+            if self._left > 0:
+                self._unpacker.feed(piece)
+            while self._left > 0 and (plain := self._unpacker.take()):
+                self._left -= len(plain)
+                super().add(plain)
+        except CannotUnpack:
+            self._left = 0
+        self.received = packed
 
 
 def failed(tail: Tail) -> bool:

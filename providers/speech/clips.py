@@ -36,9 +36,10 @@ from providers.facts import Caller, Source
 from providers.models import SpeechClip
 from providers.process import file_store, outages, waiting
 from providers.responses import event_streams
-from providers.upstream import kinds
+from providers.upstream import error_bodies, kinds
 
 MAX_REFUSAL = 2**20  # bytes of an error response, which is passed on unchanged
+MAX_REMEMBERED = 2**16  # bytes of a refusal that is remembered under an idempotency key
 MAX_CLIP = 64 * 2**20  # bytes of one clip; 4,096 characters as WAV are about 15 MB
 ROOM_ROWS = 1000  # clips that go at once, at most: the next clip makes more room
 LOOKS = 3  # for a stored clip, at most
@@ -124,10 +125,14 @@ def clip_key(source: Source, payload: Mapping[str, Any]) -> str:
 class Clips:
     """The cache of the speech operation (`providers.relay.operations`)."""
 
-    async def check(self, caller: Caller, payload: Mapping[str, Any], idempotency_key: str) -> None:
-        """Raise Conflict where this caller used the idempotency key for another request."""
-        if idempotency_key:
-            await waiting.in_own_thread(_check_idempotency, caller, payload, idempotency_key)
+    async def check(self, caller: Caller, payload: Mapping[str, Any], idempotency_key: str) -> "Remembered | None":
+        """What is remembered under the caller's idempotency key; None without a key.
+
+        Raises Conflict where the key was used for another request.
+        """
+        if not idempotency_key:
+            return None
+        return await waiting.in_own_thread(_remembered, caller, payload, idempotency_key)
 
     async def answer(
         self,
@@ -135,12 +140,16 @@ class Clips:
         sources: Sequence[Source],
         fetch: Fetch,
         passed_over: Callable[[int], bool],
+        remembered: "Remembered | None" = None,
     ) -> Clip:
         """The stored clip, or one from the first source that has audio, which is then stored.
 
-        `fetch` calls one source; `passed_over` says after which status the next one is tried. Raises what the last
-        source raised: NetworkError, ConfigurationError, ProviderError; BadRequest for one too long for all.
+        `fetch` calls one source; `passed_over` says after which status the next one is tried; `remembered` is what
+        `check` gave. Raises what the last source raised: NetworkError, ConfigurationError, ProviderError; BadRequest
+        for a text too long for all.
         """
+        if remembered and remembered.refusal:
+            return remembered.refusal.clip()
         sources = sources_for(sources, payload)
         keys = [clip_key(source, payload) for source in sources]
         # A clip of any source counts: the first one may have been down when it was made.
@@ -152,6 +161,8 @@ class Clips:
                 await download.begun()
             except (NetworkError, ConfigurationError, ProviderError) as error:
                 if source is sources[-1] or not (isinstance(error, NetworkError) or passed_over(error.status)):
+                    if remembered:
+                        await remembered.forget()
                     raise
                 logger.warning("%s cannot speak, trying the next: %s", source.connection.name, error)
                 continue
@@ -159,7 +170,9 @@ class Clips:
             if refusal is None:
                 return Clip(200, _headers(download.content_type, "miss"), download.listen())
             if source is sources[-1] or not passed_over(refusal.status):
-                return Clip(refusal.status, refusal.headers, _once(refusal.body), len(refusal.body))
+                if remembered:
+                    await remembered.take(refusal)
+                return refusal.clip()
             logger.warning("%s answered %s, trying the next", source.connection.name, refusal.status)
         raise AssertionError("a route has sources")
 
@@ -169,11 +182,32 @@ def _headers(content_type: str, outcome: str) -> tuple[tuple[str, str], ...]:
     return (("content-type", content_type), ("x-cache", outcome), *unbuffered)
 
 
-def _check_idempotency(caller: Caller, payload: Mapping[str, Any], key: str) -> None:
+def _remembered(caller: Caller, payload: Mapping[str, Any], key: str) -> "Remembered":
     digest = hashlib.sha256(json_bodies.canonical(dict(payload))).hexdigest()
     name = f"speech-idempotency:{caller.user_id}:{hashlib.sha256(key.encode()).hexdigest()}"
     if not cache.add(name, digest, IDEMPOTENCY_SECONDS) and cache.get(name, digest) != digest:
         raise Conflict(_("This Idempotency-Key was used for another request."), code="idempotency_key_reused")
+    return Remembered(name, cache.get(f"{name}:refusal"))
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What an idempotency key stands for: a request and, once a provider refused it, the refusal.
+
+    A failure that is worth another try is not remembered. Audio is: it is in the store.
+    """
+
+    name: str
+    refusal: "_Refusal | None" = None
+
+    async def take(self, refusal: "_Refusal") -> None:
+        if error_bodies.is_worth_a_retry(refusal.status):
+            await self.forget()
+        elif len(refusal.body) <= MAX_REMEMBERED:
+            await waiting.in_own_thread(cache.set, f"{self.name}:refusal", refusal, IDEMPOTENCY_SECONDS)
+
+    async def forget(self) -> None:
+        await waiting.in_own_thread(cache.delete, self.name)
 
 
 # --- downloads --------------------------------------------------------------------------------------------------------
@@ -186,6 +220,9 @@ class _Refusal:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+
+    def clip(self) -> Clip:
+        return Clip(self.status, self.headers, _once(self.body), len(self.body))
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
@@ -21,6 +22,7 @@ from providers.errors import ContentRefused, ProviderError
 from providers.upstream import words
 
 MAX_JSON = 2**16  # bytes; a longer error is read as plain text
+LONGEST_WAIT = 86_400 * 366  # seconds that a server may ask for
 MAX_PLAIN = 20_000  # bytes of a body that is no JSON
 REFUSED_CODES = {
     "moderation_blocked",
@@ -166,9 +168,65 @@ def wait_of(headers: Mapping[str, str]) -> float | None:
             if parsed is None:
                 continue
             seconds = email.utils.mktime_tz(parsed) - time.time()
-        if 0 <= seconds < 86_400 * 366:
+        if 0 <= seconds < LONGEST_WAIT:
             return seconds
     return None
+
+
+def wait_after(status: int, headers: Mapping[str, str]) -> float | None:
+    """The seconds to wait after a response with this status; None where its headers do not say."""
+    return rest_after(headers) if status == 429 else wait_of(headers)
+
+
+def rest_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds until a reached rate limit is over: what `wait_of` says, else the longest reset of a limit of which
+    nothing remains; None where neither is there. Sources: docs/upstreams/openai.md, “Rate limits and quota”.
+    """
+    given = {name.lower(): value.strip() for name, value in headers.items()}
+    wait = wait_of(given)
+    if wait is not None:
+        return wait
+    resets = []
+    for name, value in given.items():
+        if match := _RESET.fullmatch(name):
+            of = match["of"] or match["of_reset"] or ""
+            remaining = given.get(f"{match['prefix']}remaining{'-' if of else ''}{of}")
+            remaining = remaining or given.get(f"{match['prefix']}{of}-remaining")
+            if (remaining is None or _is_zero(remaining)) and (seconds := _seconds_until(value)) is not None:
+                resets.append(seconds)
+    return max(resets, default=None)
+
+
+# `x-ratelimit-reset-tokens` (OpenAI, Azure, Groq), `x-ratelimit-reset` (OpenRouter, GitHub),
+# `anthropic-ratelimit-tokens-reset` (Anthropic).
+_RESET = re.compile(r"(?P<prefix>(?:x|anthropic)-ratelimit-)(?:reset(?:-(?P<of>[a-z-]+))?|(?P<of_reset>[a-z-]+)-reset)")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+_UNITS = (86_400, 3600, 60, 1, 0.001)
+_EPOCH, _EPOCH_MS = 1e9, 1e12  # larger numbers are times, in seconds and in milliseconds
+
+
+def _is_zero(text: str) -> bool:
+    try:
+        return float(text) <= 0
+    except ValueError:
+        return True
+
+
+def _seconds_until(value: str) -> float | None:
+    """The seconds until a reset: `6m0s`, `120ms`, `59.7`, a time in seconds or milliseconds, or a date."""
+    try:
+        number = float(value)
+    except ValueError:
+        if value and (match := _DURATION.fullmatch(value)):
+            number = sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS, strict=True) if part)
+        else:
+            try:
+                number = datetime.fromisoformat(value).timestamp()
+            except ValueError:
+                return None
+    if number >= _EPOCH:
+        number = number / (1000 if number >= _EPOCH_MS else 1) - time.time()
+    return number if 0 <= number < LONGEST_WAIT else None
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -178,7 +236,7 @@ def error_of(
     status: int, body: bytes, headers: Mapping[str, str], *, refused: str | Promise | None = None
 ) -> ProviderError:
     """The error for a response of 400 and above. `refused`: our sentence for content that safety rules refused."""
-    return as_error(read(body), status=status, wait=wait_of(headers), refused=refused)
+    return as_error(read(body), status=status, wait=wait_after(status, headers), refused=refused)
 
 
 def as_error(
@@ -229,10 +287,15 @@ def unknown_parameters(body: ErrorBody, sent: set[str]) -> set[str]:
     return sent & set(_NAME.findall(body.message))
 
 
+def is_worth_a_retry(status: int) -> bool:
+    """Whether the same request may be answered later."""
+    return status in RETRYABLE or status >= 500
+
+
 def _is_passing(status: int, body: ErrorBody) -> bool:
     """Whether the same request may succeed later."""
     if status:
-        return status in RETRYABLE or status >= 500
+        return is_worth_a_retry(status)
     return bool({body.code, body.type} & RETRYABLE_CODES)
 
 

@@ -210,6 +210,21 @@ def test_a_job_is_accepted_watched_cancelled_and_repeated_by_its_key(call, engin
     gate.open()
 
 
+@pytest.mark.parametrize("path", [f"{API}/generations", "/v1/images/generations"])
+def test_a_failure_that_may_pass_is_not_remembered_but_a_refusal_is(call, engine_row, upstream, path):
+    wish, key = {"prompt": "a kite"}, {"Idempotency-Key": "once"}
+    upstream.script(error(503, "busy"), error(429, "slow"), drawn(RED), path="/images/generations")
+    call("POST", path, wish, status=503, **key)
+    call("POST", path, wish, status=429, **key)
+    call("POST", path, wish, status=200, **key)
+    call("POST", path, wish, status=200, **key)
+    assert len(upstream.asked("/images/generations")) == 3
+    upstream.script(error(400, "no kites"), drawn(RED), path="/images/generations")
+    for _ in range(2):
+        call("POST", path, {"prompt": "another"}, status=400, **{"Idempotency-Key": "twice"})
+    assert len(upstream.asked("/images/generations")) == 4
+
+
 def test_pictures_count_against_rate_limits_on_every_route(site, api_key, call, engine_row, upstream):
     from providers.models import RateLimit
 

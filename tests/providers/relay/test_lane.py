@@ -24,6 +24,7 @@ from tests.upstream import (
     in_json,
     in_text,
     no_http,
+    redirect,
     reset,
     unused_port,
 )
@@ -239,7 +240,6 @@ CASES = [
     Case("upstream 500 to a stream", scripted(oai.error(500)), body=ask(stream=True), check=passes(500)),
     Case("upstream HTML error", scripted(in_html(502)), check=passes(502, content_type="text/html; charset=utf-8")),
     Case("upstream text error", scripted(in_text("no", 503, {"Retry-After": "3"})), check=passes(503, retry_after="3")),
-    Case("upstream redirect", scripted(Reply(307, {"Location": "http://elsewhere/"}, b"moved")), check=passes(307)),
     # --- the provider does not answer ---
     Case("upstream unreachable", lambda w: change_connection(base_url=f"http://127.0.0.1:{unused_port()}/v1")(w),
          check=refuses(502, "upstream_unreachable")),
@@ -264,6 +264,11 @@ CASES = [
          body=ask(stream=True), check=says_in_a_frame("upstream_timeout", b"one")),
     Case("body cut in the middle", scripted(Reply(200, JSON, steps=[b'{"id":' + b" " * 2000, DROP])),
          check=breaks(b'{"id":')),
+    Case("an address that redirects", scripted(redirect("https://new.example/v1/chat/completions?key=a")),
+         check=lambda a: refuses(502, "redirected")(a) and "https://new.example/v1/chat" in a.json["error"]["message"]),
+    Case("an address that redirects with a page",
+         scripted(in_html(301, "Moved").with_(headers={"Location": "/new", "Content-Type": "text/html"})),
+         check=refuses(502, "redirected")),
     Case("body cut before it began", scripted(oai.chat("one two three", after={1: DROP})),
          check=refuses(502, "upstream_unreachable")),
     Case("chunked body cut before it began", scripted(Reply(200, JSON, steps=[b'{"id":', DROP])),

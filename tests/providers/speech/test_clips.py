@@ -169,6 +169,25 @@ def test_the_store_keeps_to_its_size_and_drops_what_was_used_least_recently(say,
     assert len([path for path in store.rglob("*") if path.is_file()]) == 2
 
 
+@pytest.mark.parametrize(
+    "failure", [error(503, "busy"), error(429, "slow down"), error(408, "late"), Reply(before=[RESET])]
+)
+def test_a_failure_that_may_pass_is_not_remembered(say, connection, upstream, failure):
+    upstream.script(failure, path=SPEECH)
+    assert say(**{"Idempotency-Key": "k"}).status_code >= 400
+    assert say({"input": "Good night."}, **{"Idempotency-Key": "k"}).status_code == 200
+    assert len(upstream.asked(SPEECH)) == 2
+
+
+def test_a_refusal_is_remembered_under_its_idempotency_key(say, connection, upstream):
+    upstream.script(error(400, "no such voice", code="invalid_value"), path=SPEECH)
+    first, again = say(**{"Idempotency-Key": "k"}), say(**{"Idempotency-Key": "k"})
+    assert (first.status_code, first.content) == (again.status_code, again.content)
+    assert first.status_code == 400
+    assert len(upstream.asked(SPEECH)) == 1
+    assert say().status_code == 200  # without the key it is asked again
+
+
 def test_an_idempotency_key_cannot_stand_for_other_words(say, connection):
     assert say(**{"Idempotency-Key": "k"}).status_code == 200
     assert say(**{"Idempotency-Key": "k"}).status_code == 200
