@@ -7,10 +7,11 @@ import time
 import traceback
 from typing import Any
 
-from providers.errors import Unavailable
+from providers.errors import GatewayError, Unavailable
 from providers.process import outages
 
 SECONDS = 60.0  # between two lines of the same cause
+BLAMED = ("provider", "network", "caller")  # our own mistakes keep their tracebacks
 CAUSES = 500  # causes that are remembered; the oldest are dropped first
 # What differs between lines of one cause: ids, addresses of requests, counts.
 _VARIES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
@@ -20,7 +21,7 @@ class OncePerMinute(logging.Filter):
     """Passes the first line of a cause, and after a minute the next, which says how many there were meanwhile.
 
     A cause is a message without its ids; for an exception it is the line that raised it. Levels below a warning always
-    pass. An outage of a store of the site's is written without a traceback.
+    pass. An outage of a store of the site's, and what a provider did, is written without a traceback.
     """
 
     def __init__(self) -> None:
@@ -41,8 +42,8 @@ class OncePerMinute(logging.Filter):
             while len(self._lines) >= CAUSES:
                 del self._lines[next(iter(self._lines))]
             self._lines[cause] = (now, 0)
-        if (outage := outage_of(record)) is not None:
-            record.msg, record.args = f"{record.getMessage()} ({outage.code})", None
+        if (told := outage_of(record) or fault_of(record)) is not None:
+            record.msg, record.args = f"{_first_line(record.getMessage())} ({told.code})", None
             record.exc_info = record.exc_text = None
         if suppressed:
             record.msg, record.args = f"{record.getMessage()} (and {suppressed} times more since the last line)", None
@@ -55,10 +56,27 @@ def outage_of(record: logging.LogRecord) -> Unavailable | None:
     return outages.of(error) if error is not None else None
 
 
+def fault_of(record: logging.LogRecord) -> GatewayError | None:
+    """The error of ours that a line tells of, which says in words what happened: a provider that broke off, mostly.
+
+    A server that has to break an answer off is told so by an exception. daphne writes its traceback into the text.
+    """
+    errors: list[object] = [record.exc_info[1] if record.exc_info else None]
+    if isinstance(record.args, tuple) and "\n" in str(record.msg):
+        errors += record.args[:1]
+    return next((error for error in errors if isinstance(error, GatewayError) and error.blame in BLAMED), None)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]
+
+
 def cause_of(record: logging.LogRecord) -> tuple[Any, ...]:
     """The cause of a line, as a key."""
     if (outage := outage_of(record)) is not None:
         return (record.name, record.msg, outage.code)
+    if (fault := fault_of(record)) is not None:
+        return (record.name, _first_line(str(record.msg)), fault.code)
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         frames = traceback.extract_tb(error.__traceback__)

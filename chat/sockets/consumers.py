@@ -1,5 +1,6 @@
 """The socket: checks who is connected and passes messages on. Events come from the channel layer already packed."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -22,6 +23,7 @@ TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.x
 NOT_SIGNED_IN = 4401  # close code: the page asks for a login instead of trying again
 TOO_MANY = 4429  # close code: the page waits until somebody looks at it again
 MAX_BYTES = 4096  # of one message of a client; valid ones have about 150
+OPENING_SECONDS = 3.0  # until a socket is in its group, and out of it; daphne itself gives up after 5
 CHECK_SECONDS = 30.0  # how often the session is checked, which may have ended elsewhere
 
 logger = logging.getLogger(__name__)
@@ -66,11 +68,16 @@ class EventsConsumer(AsyncWebsocketConsumer):
     """One socket of one person. Receives `resume`, `stop` and `ping`; sends every event of `chat.events`."""
 
     permit: Permit | None = None
+    opening: asyncio.Timeout
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         opening = _Opening(send)
         try:
-            await super().__call__(scope, receive, opening.send)
+            async with asyncio.timeout(OPENING_SECONDS) as self.opening:
+                await super().__call__(scope, receive, opening.send)
+        except TimeoutError:  # Redis takes connections and says nothing
+            logger.warning("A socket cannot be served: the channel layer does not answer")
+            await opening.close(TRY_AGAIN_LATER)
         except Exception as error:
             if not outages.is_of_redis(error):
                 raise
@@ -95,15 +102,17 @@ class EventsConsumer(AsyncWebsocketConsumer):
         for oldest in runtime.state(OpenSockets).add(self):
             loop.spawn(partial(oldest.give_way, "too_many_sockets"), name="end of a socket")
         await self.channel_layer.group_add(self.group, self.channel_name)
+        self.opening.reschedule(None)
 
     async def disconnect(self, code: int) -> None:
         if not self.user.is_authenticated:
             return
         try:
-            await self.channel_layer.group_discard(self.group, self.channel_name)
+            async with asyncio.timeout(OPENING_SECONDS):
+                await self.channel_layer.group_discard(self.group, self.channel_name)
         except Exception as error:
-            if not outages.is_of_redis(error):  # what has forgotten everything need not be told
-                raise
+            if not isinstance(error, TimeoutError) and not outages.is_of_redis(error):
+                raise  # what has forgotten everything need not be told
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Events use no database: they skip the thread in which Channels closes old connections before each message."""

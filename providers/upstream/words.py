@@ -1,7 +1,12 @@
-"""A server's own words, made safe to show: without tracebacks, absolute paths of its machine, and HTML pages."""
+"""A server's own words, made safe to show: without tracebacks, absolute paths of its machine, and HTML pages.
+
+Of a page the title counts, else the first words.
+"""
 
 import html
 import re
+
+import nh3
 
 LONGEST = 500  # characters
 MOST_READ = 20_000  # characters of a longer text
@@ -19,9 +24,9 @@ def clean(text: str) -> str:
     if _TRACEBACK in text:
         text = next((line for line in reversed(text[-MOST_READ:].splitlines()) if line.strip()), "")
     text = text[:MOST_READ]
-    if text.lstrip().startswith("<") or "<html" in text.lower():
+    if text.lstrip("\ufeff \t\r\n").startswith("<") or "<html" in text.lower():
         title = _TITLE.search(text)
-        text = html.unescape(title[1]) if title else ""
+        text = html.unescape(title[1]) if title and title[1].strip() else html.unescape(nh3.clean(text, tags=set()))
     text = _WINDOWS_PATH.sub(r"…\\\1", _POSIX_PATH.sub(r"…/\1", text))
     text = " ".join(text.split())
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

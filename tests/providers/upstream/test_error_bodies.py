@@ -28,7 +28,7 @@ from tests.providers.facts import JSON
         (b'[{"error": {"message": "Google", "status": "INVALID_ARGUMENT"}}]', "Google"),
         (b'{"error": {"message": "Provider", "metadata": {"raw": "{\\"error\\": \\"behind\\"}"}}}', "Provider: behind"),
         (b"<!doctype html><html><head><title>502 &amp; more</title></head><body>x</body></html>", "502 & more"),
-        (b"<html>nothing</html>", ""),
+        (b"<html>nothing</html>", "nothing"),
         (b"plain   text\nof two lines", "plain text of two lines"),
         (b'"a text"', "a text"),
         (b"", ""),
@@ -101,3 +101,18 @@ def test_when_to_try_again_may_be_a_date() -> None:
     assert wait is not None
     assert 55 < wait <= 60
     assert wait_of({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}) is None
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("<html><head><title>504 Gateway Time-out</title></head><body>x</body></html>", "504 Gateway Time-out"),
+        ("<!DOCTYPE html><html><body><h1>Bad gateway</h1><p>The web server is down.</p></body></html>", "Bad gateway"),
+        ("<html><title> </title><style>p {}</style><script>var a;</script><p>No &amp; nothing</p></html>", "No & noth"),
+        ("<h1>503 Service Unavailable</h1>\nNo server is available.", "503 Service Unavailable No server"),
+        ("<Error><Code>AccessDenied</Code><Message>Access denied</Message></Error>", "AccessDenied"),
+        ("\ufeff<html>\n<body>Cloudflare says no</body>", "Cloudflare says no"),
+    ],
+)
+def test_of_a_page_the_title_or_the_first_words_are_told(page, words):
+    assert read(page.encode()).message.startswith(words)

@@ -137,3 +137,22 @@ def test_a_socket_opened_while_redis_is_away_is_told_so(server_process, environm
     line.mend()
     assert any(answers(open_socket) for _attempt in range(100))
     assert site.log().count("Traceback") <= 2
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_socket_opened_while_redis_says_nothing_is_told_so(server_process, environment, redis_url, wire, server):
+    line = wire(redis_url)
+    site = server_process(server=server, env={**environment, "REDIS_URL": line.url(redis_url)}).start()
+    browser = signed_in(site)
+    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid']}"}
+
+    def open_socket():
+        return connect(f"ws{site.url[4:]}/ws/events", additional_headers=cookie, origin=site.url, open_timeout=PATIENCE)
+
+    line.hang()
+    for _ in range(2):
+        with open_socket() as socket, pytest.raises(ConnectionClosed, match="1013"):
+            socket.recv(PATIENCE)
+    line.flow()
+    assert any(answers(open_socket) for _attempt in range(100))
+    assert site.log().count("Traceback") == 0
