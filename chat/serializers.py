@@ -257,6 +257,9 @@ class PreferencesSerializer(serializers.Serializer[Any]):
 
     model = serializers.CharField(max_length=255, required=False, allow_null=True)
     theme = serializers.ChoiceField(["system", "light", "dark"], required=False, allow_null=True)
+    rows = serializers.ChoiceField(
+        ["one", "two"], required=False, allow_null=True, help_text="Lines of a chat in the list"
+    )
     sidebar = serializers.ChoiceField(["open", "closed"], required=False, allow_null=True)
     memory = serializers.BooleanField(required=False, allow_null=True, help_text="False: no model is told memories")
     checklist = serializers.BooleanField(

@@ -1,5 +1,6 @@
 """What the pages show, each in a number of queries that does not grow with the rows."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -7,9 +8,10 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest, Left, Lower, StrIndex, Substr
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from chat import access, search, tree
@@ -82,10 +84,16 @@ class SharedThread:
 
 @dataclass(frozen=True, slots=True)
 class SidebarRow:
-    """A chat in the sidebar, with the part of a message that a search matched."""
+    """A chat in the sidebar, with the part of a message that a search matched.
+
+    `apart` is what tells it from others of the same title.
+    """
 
     chat: Chat
     snippet: str = ""
+    model_name: str = ""
+    has_pictures: bool = False
+    apart: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,19 +230,41 @@ def _model_names() -> dict[str, str]:
 
 def sidebar_page(user: Person, *, words: str = "", cursor: str = "") -> SidebarPage:
     """The person's chats, newest first; with `words`, those whose title or messages contain them. One query."""
-    chats = search.chats_of(user, words).select_related("share")
+    pictures = File.objects.filter(chat=OuterRef("pk"), content_type__startswith="image/")
+    chats = search.chats_of(user, words).select_related("share").annotate(has_pictures=Exists(pictures))
     if words:
         position = StrIndex(Lower("content"), Lower(Value(words)))
         around = Substr("content", Greatest(position - AROUND // 3, 1), AROUND)
         matches = Message.objects.filter(chat=OuterRef("pk"), content__icontains=words).order_by("-created")
         chats = chats.annotate(match=Subquery(matches.values(around=around)[:1]))
     shown, next_cursor = cursors.page_of(chats, cursor, by="updated", size=LIST_SIZE)
-    rows = [SidebarRow(chat, _snippet(getattr(chat, "match", None) or "", words)) for chat in shown]
+    rows = _rows(shown, words)
     today, end = timezone.localdate(), cursors.parsed(cursor)
     shown_label = _day_label(timezone.localtime(end[0]).date(), today) if end else ""
     grouped = groupby(rows, key=lambda row: _day_label(timezone.localtime(row.chat.updated).date(), today))
     sections = [SidebarSection(label, list(group), continued=label == shown_label) for label, group in grouped]
     return SidebarPage(sections, next_cursor)
+
+
+def _rows(chats: list[Any], words: str) -> list[SidebarRow]:
+    names = _model_names()
+    titles = Counter(chat.title for chat in chats)
+    rows: list[SidebarRow] = []
+    taken: Counter[tuple[str, str]] = Counter()
+    for chat in chats:
+        apart = _apart(chat) if titles[chat.title] > 1 else ""
+        taken[chat.title, apart] += 1
+        if apart and taken[chat.title, apart] > 1:  # begun in the same minute
+            apart = f"{apart} ({taken[chat.title, apart]})"
+        snippet = _snippet(getattr(chat, "match", None) or "", words)
+        rows.append(SidebarRow(chat, snippet, names.get(chat.model, chat.model), chat.has_pictures, apart))
+    return rows
+
+
+def _apart(chat: Chat) -> str:
+    """When a chat began: its time today, the day and the time before that."""
+    begun = timezone.localtime(chat.created)
+    return date_format(begun, "H:i" if begun.date() == timezone.localdate() else _("j M, H:i"))
 
 
 def _snippet(content: str, words: str) -> str:

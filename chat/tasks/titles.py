@@ -1,4 +1,8 @@
-"""The title of a chat: the first words of its first message, until the task model writes one after the answer."""
+"""The title of a chat: the first words of its first message, until there is a better one after the answer.
+
+The task model writes it. A title that only repeats how the message begins is asked for once more; where no better one
+can be had, the heading that the answer begins with is.
+"""
 
 import logging
 import re
@@ -21,16 +25,23 @@ AROUND_A_TITLE = "#*_`\"'“”‘’«»「」《》 "
 EXCERPT_CHARACTERS = 2000  # of each side of the conversation, sent to the task model
 
 TITLE_PROMPT = """Write a title for the conversation below: two to six words that say what it is about, in the \
-language that the user writes in. Answer with the title alone: no quotation marks, no full stop, no explanation.
+language that the user writes in. Name the subject: do not repeat the words that the user begins with. Answer with the \
+title alone: no quotation marks, no full stop, no explanation.
 
 <conversation>
 {{MESSAGES:START:2}}
 </conversation>"""
 
+AGAIN = "\n\nThis title only repeats the beginning of the message, so write another one: {title}"
+FEWEST_WORDS = 3  # of a title that can be said to repeat a message; a shorter one is a subject
+HEADING = re.compile(r"\s*#{1,3} +(.+)")
+WORD = re.compile(r"\w+")
+
 logger = logging.getLogger(__name__)
 
 
 class _Unnamed(NamedTuple):
+    chat_id: uuid.UUID
     user_id: Any
     model: str
     messages: list[dict[str, Any]]
@@ -41,23 +52,44 @@ async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
 
     Never raises GatewayError: the chat keeps the title that it has.
     """
-    chat = await in_thread(_unnamed, chat_id) if (await switches.current()).titles else None
+    chat = await in_thread(_unnamed, chat_id)
     if chat is None:
         return
-    try:
-        route = (await catalogue.snapshot()).route_for(caller, chat.model)
-        if route.is_demo:
-            return
-        prompt = title_prompt(chat.messages)
-        title = clean_title(await ask(caller, chat.model, [{"role": "user", "content": prompt}]))
-    except GatewayError as error:
-        logger.warning("No title for chat %s: %s %s", chat_id, error.code, error.message)
-        return
+    title = await _written(chat, caller) if (await switches.current()).titles else ""
+    question, answer = (message["content"] for message in chat.messages)
+    heading = HEADING.match(answer)
+    if heading and (not title or repeats(title, question)):
+        title = clean_title(re.sub(r"\*\*|__|`", "", heading[1])) or title
     if not title:
         return
     saved = await in_thread(_save_title, chat_id, title)
     if saved:
         await events.emit(chat.user_id, type="chat:title", data={"title": title}, chat_id=chat_id)
+
+
+async def _written(chat: _Unnamed, caller: Caller) -> str:
+    """The task model's title; empty where it has none."""
+    try:
+        route = (await catalogue.snapshot()).route_for(caller, chat.model)
+        if route.is_demo:
+            return ""
+        prompt = title_prompt(chat.messages)
+        title = clean_title(await ask(caller, chat.model, [{"role": "user", "content": prompt}]))
+        if repeats(title, chat.messages[0]["content"]):
+            prompt += AGAIN.format(title=title)
+            title = clean_title(await ask(caller, chat.model, [{"role": "user", "content": prompt}])) or title
+        return title
+    except GatewayError as error:
+        logger.warning("No title for chat %s: %s %s", chat.chat_id, error.code, error.message)
+        return ""
+
+
+def repeats(title: str, question: str) -> bool:
+    """Whether a title is nothing but the first words of a question."""
+    words = WORD.findall(title.casefold())
+    if not re.search(r"[a-z]", title.casefold()):  # Chinese and its like are written without spaces
+        return len(title) > 2 * FEWEST_WORDS and "".join(WORD.findall(question.casefold())).startswith("".join(words))
+    return len(words) >= FEWEST_WORDS and WORD.findall(question.casefold())[: len(words)] == words
 
 
 def title_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
@@ -89,7 +121,7 @@ def _unnamed(chat_id: uuid.UUID) -> _Unnamed | None:
     if chat is None or len(answers) != 1 or answers[0].parent is None:
         return None
     messages = [{"role": str(row.role), "content": row.content} for row in (answers[0].parent, answers[0])]
-    return _Unnamed(chat.user_id, answers[0].model, messages)
+    return _Unnamed(chat_id, chat.user_id, answers[0].model, messages)
 
 
 def _save_title(chat_id: uuid.UUID, title: str) -> bool:

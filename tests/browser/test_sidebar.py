@@ -6,8 +6,11 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from chat import files
 from chat.models import Chat, Message
 from tests.browser.chat_page import ChatPage
+from tests.browser.test_access import violations
+from tests.upstream.pictures import png
 
 
 @pytest.fixture
@@ -191,3 +194,43 @@ def test_a_link_to_a_chat_that_is_gone_shows_the_page_that_says_so(chat, problem
     Chat.objects.filter(title="Trains").delete()
     chat.page.get_by_role("link", name="Trains").click()
     expect(chat.page).to_have_title("There is nothing here · WebUI")
+
+
+def test_chats_of_the_same_title_are_told_apart(chat, alice):
+    moment = timezone.now().replace(hour=12, minute=0)
+    for minutes in (0, 5, 5):
+        Chat.objects.create(user=alice, title="Minutes", created=moment - datetime.timedelta(minutes=minutes))
+    Chat.objects.create(user=alice, title="Another")
+    chat.page.reload()
+    same = chat.chats.filter(has_text="Minutes")
+    expect(same).to_have_count(3)
+    assert len(set(same.locator("a").all_inner_texts())) == 3
+    assert len({button.get_attribute("aria-label") for button in same.get_by_role("button").all()}) == 3
+    expect(chat.chats.filter(has_text="Another").locator(".chat-apart")).to_have_count(0)
+
+
+def test_a_chat_with_pictures_has_a_sign_of_them(chat, alice):
+    with_one = Chat.objects.create(user=alice, title="Drawn")
+    files.accept(alice, png(30, 20), name="a.png", context=files.FileContext(chat=with_one))
+    Chat.objects.create(user=alice, title="Written")
+    chat.page.reload()
+    expect(chat.chats.filter(has_text="Drawn").get_by_title("With pictures")).to_be_visible()
+    expect(chat.chats.filter(has_text="Written").get_by_title("With pictures")).to_have_count(0)
+
+
+def test_a_second_line_with_model_and_time_is_a_choice_that_is_kept(chat, provider):
+    chat.page.set_viewport_size({"width": 1440, "height": 900})
+    chat.ask("Hello")
+    line = chat.chats.first.locator(".chat-more")
+    expect(line).to_be_hidden()
+    chat.page.locator(".account-button").click()
+    chat.page.get_by_role("checkbox", name="Model and time in the list of chats").check()
+    expect(line).to_contain_text("m1")
+    with chat.page.expect_response("**/api/v1/preferences"):
+        chat.page.get_by_role("checkbox", name="Model and time in the list of chats").press("Space")
+    expect(line).to_be_hidden()
+    with chat.page.expect_response("**/api/v1/preferences"):
+        chat.page.get_by_role("checkbox", name="Model and time in the list of chats").press("Space")
+    chat.page.reload()
+    expect(line).to_be_visible()
+    assert violations(chat.page) == []

@@ -29,8 +29,18 @@ export function start() {
   document.addEventListener("chat:opened", ({ detail: chat }) => showTitle(chat.id, chat.title));
   document.addEventListener("click", clicked);
   document.addEventListener("keydown", pressed);
+  document.addEventListener("change", (event) => {
+    const input = closest(event, "input[name='rows']");
+    if (input instanceof HTMLInputElement) showLines(input.checked);
+  });
   byId("row-menu").addEventListener("toggle", menuToggled);
   list().addEventListener("htmx:afterSettle", mark);
+}
+
+/** @param {boolean} two */
+function showLines(two) {
+  document.body.classList.toggle("two-lines", two);
+  patch("/api/v1/preferences", { rows: two ? "two" : "one" }).catch(tellRefusal);
 }
 
 /** Where we are, and which replies are running. */
@@ -102,7 +112,7 @@ function rename(item) {
     link.focus();
     if (!save || !title || title === nameOf(item)) return;
     showTitle(item.dataset.chat, title);
-    attempt(patch(`/api/v1/chats/${item.dataset.chat}`, { title }));
+    attempt(patch(`/api/v1/chats/${item.dataset.chat}`, { title })).then((saved) => saved && refresh());
   };
   form.addEventListener("submit", (event) => {
     event.preventDefault();

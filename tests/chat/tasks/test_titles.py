@@ -4,6 +4,7 @@ import pytest
 
 from chat import services, tasks
 from chat.models import Chat, ChatSettings
+from chat.tasks import titles
 from providers.callers import caller_for_user
 from providers.models import ChatModel, Connection, GatewaySettings, UsageRecord
 from tests import people
@@ -33,6 +34,41 @@ def test_the_task_model_names_a_chat_after_its_first_answer(talker, upstream):
     assert event["data"]["data"] == {"title": "Why the sky is blue"}
     assert talker.chat(started["chat"]["id"])["title"] == "Why the sky is blue"
     assert upstream.chats[1].json["stream"] is False
+
+
+def test_a_title_that_repeats_the_question_is_asked_for_once_more(talker, upstream):
+    upstream.answer("Because of Rayleigh scattering.")
+    upstream.answer("Why is the sky blue")
+    upstream.answer("Scattered light")
+    tab = talker.listen()
+    talker.start("Why is the sky blue, and what does that have to do with particles?")
+    assert tab.wait_for(is_title)["data"]["data"] == {"title": "Scattered light"}
+    assert "Why is the sky blue" in upstream.chats[2].json["messages"][0]["content"].rpartition("</conversation>")[2]
+
+
+def test_the_heading_of_an_answer_is_better_than_the_questions_words(talker, upstream):
+    ChatSettings.objects.update_or_create(pk=1, defaults={"titles": False})
+    upstream.answer("## **Rayleigh** scattering\n\nBlue light is scattered more.")
+    tab = talker.listen()
+    talker.start("Why is the sky blue?")
+    assert tab.wait_for(is_title)["data"]["data"] == {"title": "Rayleigh scattering"}
+    assert len(upstream.chats) == 1
+
+
+@pytest.mark.parametrize(
+    ("title", "question", "expected"),
+    [
+        ("Why is the sky", "Why is the sky blue?", True),
+        ("why is the SKY blue", "Why is the sky blue?", True),
+        ("Why the sky is blue", "Why is the sky blue?", False),
+        ("Whales", "Whales", False),
+        ("为什么天空是蓝色", "为什么天空是蓝色的？请解释", True),
+        ("瑞利散射", "为什么天空是蓝色的？", False),
+        ("", "Anything", False),
+    ],
+)
+def test_what_repeats_a_question(title, question, expected):
+    assert titles.repeats(title, question) is expected
 
 
 def test_its_call_is_recorded_as_a_task(talker, upstream):
