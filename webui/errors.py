@@ -8,12 +8,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 from django.utils.translation import gettext as _
+from django.views import defaults
 
 from providers.errors import Forbidden, GatewayError, NotFound
 from providers.process import outages
 from providers.responses.error_responses import django_response, error_response
 
 API_PATHS = ("/api/", "/openai/", "/v1/")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Among others for a Host header that is not the site's: a page of ours would ask for the host again."""
+    if _is_api(request):
+        return django_response(error_response(exception, request.path))
+    return defaults.bad_request(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -38,8 +46,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _respond(request, error, "500.html", request_id=getattr(request, "id", ""))
 
 
+def _is_api(request: HttpRequest) -> bool:
+    return f"{request.path}/".startswith(API_PATHS)
+
+
 def _respond(request: HttpRequest, error: GatewayError, template: str, **context: Any) -> HttpResponse:
-    if request.path.startswith(API_PATHS):
+    if _is_api(request):
         return django_response(error_response(error, request.path))
     if error.status >= 500:  # without context processors, which may need what failed
         page = HttpResponse(loader.get_template(template).render(context), status=error.status)

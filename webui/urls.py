@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("chat.urls")),
 ]
 
+handler400 = "webui.errors.bad_request"
 handler403 = "webui.errors.permission_denied"
 handler404 = "webui.errors.page_not_found"
 handler500 = "webui.errors.server_error"

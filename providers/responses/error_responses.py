@@ -37,7 +37,7 @@ from providers.errors import (
 )
 from providers.process import outages
 
-OPENAI_PATHS = ("/v1/", "/openai/", "/api/chat/completions")
+OPENAI_PATHS = ("/v1/", "/openai/", "/api/chat/completions/")
 CHALLENGE = 'Bearer realm="api"'
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def error_response(error: BaseException, path: str) -> ErrorResponse:
 
 
 def is_openai(path: str) -> bool:
-    return path.startswith(OPENAI_PATHS)
+    return f"{path}/".startswith(OPENAI_PATHS)
 
 
 def openai_body(error: GatewayError) -> bytes:

@@ -9,7 +9,9 @@ from django.core.cache import cache
 from django.test import Client, RequestFactory
 
 from providers import runtime
+from providers.catalogue import snapshot_loader
 from providers.errors import ConfigurationError
+from providers.models import Connection
 from tests.people import PASSWORD
 from webui import address
 from webui.models import SiteAddress, User
@@ -153,3 +155,17 @@ def test_one_look_of_an_administrator_writes_once(admin, django_assert_num_queri
 def test_the_start_warns(server_process, hosts, warns):
     server = server_process(env={"ALLOWED_HOSTS": hosts, "WEBUI_DEMO": "false"}).start()
     assert ("SITE_URL is not set" in server.log()) is warns
+
+
+def test_an_administrators_address_is_told_to_providers_at_once(admin, settings):
+    settings.SITE_URL = ""
+    request = RequestFactory().get("/admin/", headers={"host": "chat.example.com"})
+    before = snapshot_loader.load_version()
+    address.remember(request)
+    after = snapshot_loader.load_version()
+    runtime.close()
+    address.remember(request)  # another process, the same address
+    assert before < after == snapshot_loader.load_version()
+    row = Connection(name="c", kind="openrouter", base_url="https://openrouter.ai/api/v1")
+    assert snapshot_loader.facts_of(row).site_url == "http://chat.example.com"
+    assert snapshot_loader.facts_of(Connection(name="c", base_url="https://api.openai.com/v1")).site_url == ""
