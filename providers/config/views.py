@@ -116,9 +116,10 @@ class ConnectionModels(AdminView):
     @extend_schema(responses={200: ModelListSerializer, **REFUSED, 404: OpenApiResponse(OpenAIErrorSerializer)})
     def get(self, request: Request, url_idx: int) -> HttpResponse:
         """One connection's models, refreshed now."""
-        row = Connection.objects.order_by("demo", "position", "pk")[url_idx : url_idx + 1].first()
-        if row is None:
+        rows = list(Connection.objects.order_by("demo", "position", "pk"))
+        if url_idx >= len(rows):  # asked here: a database refuses an offset of many digits
             raise NotFound(_("There is no connection number %(n)s.") % {"n": url_idx}, param="url_idx")
+        row = rows[url_idx]
         try:
             services.refresh_models(row, by=caller_of(request))
         except GatewayError as error:
