@@ -21,6 +21,9 @@ from providers.facts import Caller
 
 TITLE_CHARACTERS = 80
 FALLBACK_CHARACTERS = 50
+FIRST_CHARACTERS = 2000  # of a text that its title is made of
+_BEGINNING = re.compile(r"^(?:#{1,6}\s|>\s?|[-*+]\s)+")  # of a heading, a quote or a list
+_PAIRS = re.compile(r"(?<![A-Za-z0-9_)])(\*\*|`{1,3})(?=\S)([^*`]{1,500})(?<=\S)\1")  # bold, code
 AROUND_A_TITLE = "#*_`\"'“”‘’«»「」《》 "
 EXCERPT_CHARACTERS = 2000  # of each side of the conversation, sent to the task model
 
@@ -99,8 +102,9 @@ def title_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
 
 
 def first_words(text: str) -> str:
-    """The beginning of a text as a title, cut between words where there are any."""
-    line = " ".join(text.split())
+    """The beginning of a text as a title, without the marks of its Markdown, cut between words where there are any."""
+    marked = " ".join(text[:FIRST_CHARACTERS].split())
+    line = _PAIRS.sub(r"\2", _BEGINNING.sub("", marked)).strip() or marked
     if len(line) <= FALLBACK_CHARACTERS:
         return line
     start, _space, rest = line[:FALLBACK_CHARACTERS].rpartition(" ")

@@ -197,6 +197,21 @@ def test_the_first_words_are_cut_between_words(text, title):
     assert tasks.first_words(text) == title
 
 
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("Explain **Rayleigh** scattering", "Explain Rayleigh scattering"),
+        ("## Plan\n- one", "Plan - one"),
+        ("> What is `git rebase`?", "What is git rebase?"),
+        ("**", "**"),
+        ("2**3 and 4**5", "2**3 and 4**5"),
+        ("__init__.py", "__init__.py"),
+    ],
+)
+def test_the_first_words_are_shown_without_their_markdown(text, title):
+    assert tasks.first_words(text) == title
+
+
 def test_a_title_given_at_the_start_is_ones_own(alice, connection):
     chat = services.create_chat(caller_for_user(alice), title="Mine")
 
