@@ -10,7 +10,7 @@ import struct
 import zlib
 from typing import Any
 
-from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageChops, ImageOps, UnidentifiedImageError
 from PIL.Image import Resampling
 
 from chat.decoding.formats import sniff
@@ -154,6 +154,7 @@ def _opened(content: bytes, pixels: int) -> Image.Image:
     if kind == "image/heic":
         _learn_heif()
     Image.MAX_IMAGE_PIXELS = None  # ours is checked below
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # their stacks would count as memory: one for each processor
     try:
         image = Image.open(io.BytesIO(content), formats=[FORMATS[kind]])
     except (UnidentifiedImageError, *BROKEN) as error:
@@ -221,7 +222,8 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _learn_heif() -> None:
     """HEIC needs a plugin that is not among our dependencies: in some countries its codec is patented."""
     try:
-        from pillow_heif import register_heif_opener
+        from pillow_heif import options, register_heif_opener
     except ImportError as error:
         raise NotDecoded(NO_HEIF) from error
+    options.DECODE_THREADS = 1
     register_heif_opener()

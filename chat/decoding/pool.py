@@ -25,11 +25,13 @@ from providers import runtime
 from providers.errors import Unavailable
 from providers.process import outages, waiting
 
-PATIENCE = 30.0  # seconds that a task waits for its turn, unless the caller has less
+PATIENCE = 30.0  # seconds that a task waits for its turn, unless the caller has less or more
+SLOW = ("pdf",)  # tasks that often use up their time
 RETRY_SECONDS = 5.0
 IDLE_SECONDS = 60.0
 WALL = 4.0  # a task's time on the clock, as a multiple of its processor time: the machine may be busy
 ANSWER_BYTES = 64 * 2**20  # of one answer, at most
+SMALL = {"MALLOC_ARENA_MAX": "1"}  # each further one would count 64 MB of the memory that a worker may have
 DAMAGES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE})  # a decoder that breaks down
 
 Content = bytes | Callable[[], bytes]  # a function is called once it is this task's turn
@@ -52,7 +54,7 @@ class Decoder:
         limits = (str(settings.DECODING_SECONDS), str(settings.DECODING_MEMORY_BYTES))
         self.process = subprocess.Popen(  # noqa: S603 (nothing of it is from outside)
             [sys.executable, "-B", "-m", "chat.decoding.worker", *limits],
-            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "LANG": "C.UTF-8"},
+            env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "LANG": "C.UTF-8", **SMALL},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -78,6 +80,7 @@ class Decoders:
 
     def __init__(self) -> None:
         self.places = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS))
+        self.slow_places = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS - 1))  # one is for the others
         self.changed = threading.Condition()
         self.workers: set[Decoder] = set()
         self.idle: list[Decoder] = []
@@ -87,6 +90,8 @@ class Decoders:
     def run(self, request: dict[str, Any], contents: tuple[Content, ...], patience: float) -> Answer:
         with ExitStack() as turn:
             try:
+                if request["task"] in SLOW:
+                    turn.enter_context(waiting.in_turn(self.slow_places, patience))
                 turn.enter_context(waiting.in_turn(self.places, patience))
             except TimeoutError:
                 raise busy() from None

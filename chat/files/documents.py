@@ -15,6 +15,7 @@ from chat.decoding.refusals import TOO_LARGE, NotDecoded
 MAX_CHARACTERS = 2_000_000  # of one document: the largest budget there is
 TEXT_BYTES = 4 * MAX_CHARACTERS  # enough for so many characters in any encoding
 PDF = "application/pdf"
+PATIENCE = 60.0  # seconds that a PDF waits for its turn: few are read at once, and each may take some
 PROTECTED, WORDLESS, UNREADABLE, TOO_LONG = "protected", "wordless", "unreadable", "too long"  # problems
 TEXT_TYPES = ("application/json", "image/svg+xml")  # besides text/…
 
@@ -82,7 +83,7 @@ def _guessed(content: bytes) -> str:
 
 def _pdf(content: Content) -> Document:
     try:
-        answer = pool.run("pdf", content, characters=MAX_CHARACTERS)
+        answer = pool.run("pdf", content, patience=PATIENCE, characters=MAX_CHARACTERS)
     except NotDecoded as refused:
         return Document("", TOO_LONG if refused.code == TOO_LARGE else UNREADABLE)
     if problem := answer.values.get("problem"):

@@ -131,6 +131,18 @@ def test_thumbnails_asked_for_in_parallel_leave_the_server_small(server_process,
     assert sum(answer.status_code == 200 for answer in answers) >= 4
     assert peak_megabytes(site) - before < 60
     assert requests.get(f"{site.url}/healthz", timeout=20).status_code == 200
+    decoders = decoders_of(site)
+    assert 1 <= len(decoders) <= 2
+    assert site.stop() == 0
+    assert [folder for folder in decoders if folder.exists()] == []
+
+
+def decoders_of(site: ServerProcess) -> list[Path]:
+    """The workers of a server, as folders of /proc."""
+    assert site.process is not None
+    children = Path(f"/proc/{site.process.pid}/task").glob("*/children")
+    folders = [Path("/proc") / pid for listed in children for pid in listed.read_text().split()]
+    return [folder for folder in folders if b"chat.decoding.worker" in (folder / "cmdline").read_bytes()]
 
 
 def peak_megabytes(site: ServerProcess) -> float:

@@ -14,11 +14,12 @@ import pytest
 from chat.decoding import pool, refusals
 from chat.decoding.pool import Decoders
 from chat.decoding.refusals import NotDecoded
-from chat.files import pictures
+from chat.files import documents, pictures
 from providers import runtime
 from providers.errors import BadRequest, TooLarge, Unavailable
 from tests.chat.decoding import weights
 from tests.chat.files.test_rows import png
+from tests.chat.pdf import pdf
 from tests.fixtures.process import ROOT
 
 PATIENCE = 30.0
@@ -134,6 +135,25 @@ def test_whoever_waits_too_long_is_told_to_come_again():
     assert (caught.value.status, caught.value.code, caught.value.retry_after) == (503, "decoding_busy", 5.0)
 
 
+def test_while_pdfs_are_read_one_place_is_left_for_pictures(settings):
+    settings.DECODING_WORKERS = 2
+    reading, release = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        reading.set()
+        release.wait(PATIENCE)
+        return pdf("words")
+
+    with ThreadPoolExecutor(4) as threads:
+        read = [threads.submit(documents.read, slow, "application/pdf") for _number in range(4)]
+        assert reading.wait(PATIENCE)
+        try:
+            assert pictures.thumbnail(png(), 128, patience=PATIENCE / 2)
+        finally:
+            release.set()
+        assert [one.result(PATIENCE).text for one in read] == ["words"] * 4
+
+
 def test_an_idle_worker_ends_after_a_while(monkeypatch):
     monkeypatch.setattr(pool, "IDLE_SECONDS", 0.05)
     pictures.thumbnail(png(), 128)
@@ -174,7 +194,11 @@ def test_a_worker_knows_no_secrets_and_may_write_nothing():
     pictures.thumbnail(png(), 128)
     (pid,) = workers()
     environment = Path(f"/proc/{pid}/environ").read_bytes()
-    assert {entry.partition(b"=")[0] for entry in environment.split(b"\0") if entry} == {b"PYTHONPATH", b"LANG"}
+    assert {entry.partition(b"=")[0] for entry in environment.split(b"\0") if entry} == {
+        b"PYTHONPATH",
+        b"LANG",
+        b"MALLOC_ARENA_MAX",
+    }
     limits = Path(f"/proc/{pid}/limits").read_text()
     assert "Max file size             0                    0" in limits
 
