@@ -6,9 +6,10 @@ from django.utils.translation import gettext as _
 from chat.models import File
 from imagegen import config, jobs, rows, services
 from imagegen.models import ImageEngine
-from providers.errors import GatewayError, UpstreamTimeout
+from providers.catalogue import health
+from providers.errors import GatewayError, NoCredential, UpstreamTimeout
 from providers.facts import Caller
-from providers.services import CheckResult
+from providers.services import CheckResult, untested
 
 PATIENCE = 180.0  # seconds a test picture may take: a checkpoint that is not loaded takes minutes
 SMALL = "512x512"
@@ -17,14 +18,16 @@ SMALL = "512x512"
 def check(row: ImageEngine, *, by: Caller | None = None) -> CheckResult:
     """Ask the upstream whether address and key are right; the row's health columns store the result."""
     begun = timezone.now()
-    health = ImageEngine.objects.quietly().filter(pk=row.pk)
+    stored = ImageEngine.objects.quietly().filter(pk=row.pk)
     try:
         words = str(config.check(row, by=by)["detail"])
+    except NoCredential as error:
+        return untested(error)
     except GatewayError as error:
-        health.update(last_checked=begun, last_error=error.full_message[:2000])
+        health.write_now(stored, last_checked=begun, last_error=error.full_message[:2000])
         return CheckResult(False, error.full_message)
     spent = round((timezone.now() - begun).total_seconds() * 1000)
-    health.update(last_checked=begun, last_ok=begun, last_error="", last_duration_ms=spent)
+    health.write_now(stored, last_checked=begun, last_ok=begun, last_error="", last_duration_ms=spent)
     return CheckResult(True, words)
 
 

@@ -25,7 +25,9 @@ RESPONSE_BYTES = 512 * 2**20  # the largest response of an upstream: ten large p
 def engine_of(row: ImageEngine) -> Engine:
     """The engine of this row's kind. Raises ConfigurationError for a kind that no longer exists."""
     if row.kind not in ENGINES:
-        raise ConfigurationError(f"There is no picture engine of the kind {row.kind!r}.", code="unknown_engine")
+        raise ConfigurationError(
+            _("There is no picture engine of the kind “%(kind)s”.") % {"kind": row.kind}, code="unknown_engine"
+        )
     return ENGINES[row.kind]
 
 
@@ -84,7 +86,7 @@ def _secret_names(custom: Mapping[str, str]) -> frozenset[str]:
 def _from_connection(connection_id: int, custom: Mapping[str, str], purpose: CallPurpose) -> Mapping[str, Any]:
     facts = catalogue.snapshot_blocking().connections.get(connection_id)
     if facts is None:
-        raise ConfigurationError("The connection behind this picture engine is switched off.", code="connection_off")
+        raise ConfigurationError(_("The connection behind this picture engine is switched off."), code="connection_off")
     return {
         "url": facts.base_url,
         "secret": "",

@@ -65,8 +65,7 @@ def check_connection(row: Connection, *, by: Caller | None = None) -> CheckResul
     try:
         finding = probing.examine(snapshot_loader.facts_of(row), by=by)
     except NoCredential as error:
-        why = UNTESTABLE.get(error.code)
-        return CheckResult(True, str(why) if why else error.message, note=UNTESTED)
+        return untested(error)
     except GatewayError as error:
         if row.pk:
             health.record_failure(row.pk, error)
@@ -115,6 +114,11 @@ def remove_demo() -> int:
             row.delete()
             count += 1
     return count
+
+
+def untested(error: NoCredential) -> CheckResult:
+    """The result of a check that needs a credential which is not there: no success, and no failure."""
+    return CheckResult(True, str(UNTESTABLE.get(error.code) or error.message), note=UNTESTED)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -85,7 +86,7 @@ def failed(connection_id: int, error: BaseException) -> None:
 def record_failure(connection_id: int, error: BaseException) -> None:
     """Note a failure and write the row at once, in this thread and transaction."""
     if not isinstance(error, NoCredential):
-        _write_now(connection_id, **_fail(connection_id, error))
+        write_now(_rows(connection_id), **_fail(connection_id, error))
 
 
 def answered(connection_id: int, milliseconds: float) -> None:
@@ -99,17 +100,22 @@ def answered(connection_id: int, milliseconds: float) -> None:
 
 def record_answer(connection_id: int, milliseconds: float) -> None:
     """Note an answer and write the row at once, in this thread and transaction."""
-    _write_now(connection_id, **_answer(connection_id, milliseconds))
+    write_now(_rows(connection_id), **_answer(connection_id, milliseconds))
 
 
-def _write_now(connection_id: int, **columns: Any) -> None:
-    """Write the row if possible: the result of a check counts more than the note of it."""
+def write_now(rows: QuerySet[Any], **columns: Any) -> None:
+    """Write health columns if possible: the result of a check counts more than the note of it."""
     try:
-        write_row(connection_id, **columns)
+        rows.update(**columns)
     except (OperationalError, InterfaceError) as error:
         if connection.in_atomic_block:
             raise  # the transaction is lost
-        logger.warning("The health of connection %s could not be written: %s", connection_id, error)
+        logger.warning("The health of a row could not be written: %s", error)
+
+
+def _rows(connection_id: int) -> QuerySet[Any]:
+    """The row in a queryset whose writes make no new version of the configuration."""
+    return Connection.objects.quietly().filter(pk=connection_id)
 
 
 def _fail(connection_id: int, error: BaseException) -> dict[str, Any]:
@@ -148,7 +154,7 @@ def _answer(connection_id: int, milliseconds: float) -> dict[str, Any]:
 
 def write_row(connection_id: int, **columns: Any) -> None:
     """Write health columns without a new version of the configuration."""
-    Connection.objects.quietly().filter(pk=connection_id).update(**columns)
+    _rows(connection_id).update(**columns)
 
 
 def in_words(error: BaseException) -> str:

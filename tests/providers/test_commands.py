@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 from django.db import connection as database
 
+from imagegen.models import ImageEngine
 from providers import callers, checkup
 from providers.models import ClientKey, Connection, key_digest
 from tests.upstream import in_json, unused_port
@@ -84,6 +85,14 @@ def test_what_cannot_be_tested_here_is_no_failure(transactional_db, connection):
     assert "cannot be tested here, because" in output
 
 
+def test_an_engine_with_the_credential_of_people_is_no_failure(transactional_db, connection):
+    Connection.objects.filter(pk=connection.pk).update(auth_type="session", model_ids=["m1"])
+    engine = ImageEngine.objects.create(name="Personal engine", kind="openai", connection=connection)
+    assert "–       Personal engine" in run("check_connections")
+    engine.refresh_from_db()
+    assert (engine.last_checked, engine.last_error) == (None, "")
+
+
 def test_what_needs_a_look_is_marked_and_is_no_failure(transactional_db, connection, upstream):
     upstream.openai.models = []
     assert "check   Scripted" in run("check_connections")
@@ -136,7 +145,6 @@ def test_a_secret_that_no_key_reads_stays_and_is_named(db, settings):
 
 
 def test_picture_engines_are_tested_too(transactional_db):
-    from imagegen.models import ImageEngine
 
     facts = {"purpose": "generate", "kind": "automatic1111"}
     ImageEngine.objects.create(name="Studio", url=f"http://127.0.0.1:{unused_port()}", **facts)
