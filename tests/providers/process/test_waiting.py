@@ -58,7 +58,7 @@ def _is_of_text(function, call):
     if function.attr == "join":  # a thread is told seconds, if anything
         seconds = not call.args or (len(call.args) == 1 and isinstance(call.args[0], ast.Name | ast.Attribute))
         return not seconds or isinstance(function.value, ast.Constant | ast.JoinedStr)
-    return ast.unparse(function.value) in ("run", "self._run", "cls", "processes")
+    return ast.unparse(function.value) in ("run", "self._run", "self._pace", "cls", "processes")
 
 
 def test_every_wait_goes_through_its_owner():
