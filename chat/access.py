@@ -9,11 +9,11 @@ from typing import Any, Protocol
 from channels.auth import get_user
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 
 from chat import switches, tree
 from chat.models import Chat, File, Message, Share
 from providers.errors import NotFound
+from providers.sentences import sentence as _
 
 NOBODYS = uuid.UUID(int=0)
 
@@ -37,7 +37,7 @@ def deleted_chat_for(user: Person, chat_id: object) -> Chat:
 
 def message_for(user: Person, message_id: object, *, chat_id: object = None) -> Message:
     """The person's message with its chat loaded, in this chat when one is given. Raises NotFound."""
-    messages = Message.objects.select_related("chat").filter(chat__user_id=user.pk, chat__deleted_at=None)
+    messages = Message.objects.select_related("chat__user").filter(chat__user_id=user.pk, chat__deleted_at=None)
     if chat_id is not None:
         messages = messages.filter(chat_id=as_uuid(chat_id))
     message = messages.filter(pk=as_uuid(message_id)).first()

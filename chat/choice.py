@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.utils.translation import gettext as _
 
 from providers import catalogue
 from providers.catalogue import defaults
 from providers.errors import ConfigurationError
 from providers.facts import Caller
+from providers.sentences import sentence as _
 
 
 def model_for(caller: Caller, model: str = "", *, chat_model: str = "") -> str:

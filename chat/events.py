@@ -8,15 +8,19 @@ process that does not run the reply. A `snapshot` replaces what the client has, 
 import asyncio
 import hashlib
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal, TypedDict
 
 import orjson
 from channels.layers import get_channel_layer
+from django.utils.translation import gettext as _
 
 from chat import loop
+from providers import sentences
 from providers.process import waiting
 
+TEXTS = ("description", "detail")  # members of a status line that people read
 logger = logging.getLogger(__name__)
 SEND_SECONDS = 5.0  # a channel layer that hangs costs an event, never a reply
 REPEAT_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)  # pauses between attempts to deliver an end that was lost
@@ -198,3 +202,25 @@ async def _deliver(address: str, message: dict[str, str], *, group: bool = True)
         logger.warning("An event for %s was lost: %s", address, error.__class__.__name__)
         return False
     return True
+
+
+def kept_texts(data: Any) -> dict[str, Any]:
+    """The texts of a status line as they are stored: in English, and with their parts where they have values."""
+    parts = data.get("texts") or {}
+    plain = {name: made["source"] for name, made in parts.items() if made.keys() == {"source"}}
+    others = {name: made for name, made in parts.items() if name not in plain}
+    return {**plain, "texts": others} if others else plain
+
+
+def worded_steps(lines: Sequence[Any]) -> list[Any]:
+    """Stored status lines as clients get them: in the present language, without the parts of their texts."""
+    return [
+        {name: step_text(line, name) if name in TEXTS else value for name, value in line.items() if name != "texts"}
+        for line in lines
+    ]
+
+
+def step_text(line: Any, name: str) -> str:
+    """One text of a stored status line, in the present language."""
+    text: str = line.get(name) or ""
+    return str(sentences.remade((line.get("texts") or {}).get(name)) or (_(text) if text else ""))

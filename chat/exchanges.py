@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from chat import access, choice, history, runs, services, tasks
 from chat import files as chat_files
@@ -19,6 +18,7 @@ from chat.models import Chat, Message
 from chat.pipeline import CompletionRequest
 from chat.runs.draft import Draft
 from providers.errors import BadRequest, Conflict, NotFound
+from providers.sentences import sentence as _
 
 
 class Exchange(NamedTuple):

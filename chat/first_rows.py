@@ -6,11 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.utils.translation import gettext as _
 
 from chat.models import ChatSettings
 from chat.websearch.endpoint import safe_url
 from providers import versioning
+from providers.sentences import sentence as _
 
 COLUMNS = {
     "ENABLE_TITLE_GENERATION": "titles",

@@ -8,7 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from chat import events
 from chat.models import Chat, Message
+from providers import kept_errors
 from providers.json_bodies import ObjectField, TextField
 from providers.relay.serializers import ChatRequestSerializer
 
@@ -40,6 +42,16 @@ class MessageFilesField(serializers.ListField):
 class MessageSerializer(serializers.ModelSerializer[Message]):
     files = MessageFilesField(read_only=True)
     follow_ups = serializers.ListField(child=serializers.CharField(), read_only=True)
+    error = serializers.SerializerMethodField()
+    status_history = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": "array", "items": {"type": "object", "additionalProperties": True}})
+    def get_status_history(self, message: Message) -> list[Any]:
+        return events.worded_steps(message.status_history)
+
+    @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": True})
+    def get_error(self, message: Message) -> dict[str, Any] | None:
+        return kept_errors.worded(message.error, for_admin=message.chat.user.is_superuser)
 
     class Meta:
         model = Message

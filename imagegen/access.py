@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Q
-from django.utils.translation import gettext as _
 
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from providers.errors import Forbidden, NotFound
 from providers.facts import Caller
 from providers.models import Access
+from providers.sentences import sentence as _
 
 SCOPE = "images"  # what an API key must have been made for, see `callers.SCOPES`
 

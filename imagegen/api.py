@@ -138,7 +138,7 @@ class JobList(ImageView):
     def get(self, request: Request) -> Response:
         own_jobs = (
             ImageJob.objects.filter(user_id=caller_of(request).user_id)
-            .select_related("engine")
+            .select_related("engine", "user")
             .prefetch_related("files")
         )
         state = request.query_params.get("state")

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from django.utils.translation import gettext as _
 
 from imagegen.picture_request import AUTO, PictureRequest
 from providers.errors import BadRequest
+from providers.sentences import sentence as _
 
 TIERS = {"512": 512, "1K": 1024, "2K": 2048, "4K": 4096}  # the side of a square, in pixels
 _ANY = re.compile(r".*")
@@ -134,7 +134,7 @@ class Capabilities:
     def problems(cls, overrides: Mapping[str, Any]) -> list[str]:
         """Sentences about wrong overrides of an administrator's: unknown names, values of the wrong kind."""
         defaults = {member.name: getattr(cls(), member.name) for member in fields(cls)}
-        problems = []
+        problems: list[str] = []
         for name, value in overrides.items():
             default = defaults.get(name)
             if default is None:

@@ -1,7 +1,6 @@
 """Tests of an engine for administrators: a check of address and key, or a small picture as an ordinary job."""
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from chat.models import File
 from imagegen import config, jobs, rows, services
@@ -9,6 +8,7 @@ from imagegen.models import ImageEngine
 from providers.catalogue import health
 from providers.errors import GatewayError, NoCredential, UpstreamTimeout
 from providers.facts import Caller
+from providers.sentences import sentence as _
 from providers.services import CheckResult, untested
 
 PATIENCE = 180.0  # seconds a test picture may take: a checkpoint that is not loaded takes minutes
@@ -24,10 +24,10 @@ def check(row: ImageEngine, *, by: Caller | None = None) -> CheckResult:
     except NoCredential as error:
         return untested(error)
     except GatewayError as error:
-        health.write_now(stored, last_checked=begun, last_error=error.full_message[:2000])
+        health.write_now(stored, last_checked=begun, **health.fault_columns(error))
         return CheckResult(False, error.full_message)
     spent = round((timezone.now() - begun).total_seconds() * 1000)
-    health.write_now(stored, last_checked=begun, last_ok=begun, last_error="", last_duration_ms=spent)
+    health.write_now(stored, last_checked=begun, last_ok=begun, **health.NO_FAULT, last_duration_ms=spent)
     return CheckResult(True, words)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.translation import gettext as _
 
 from chat import access as chat_access
 from chat import files
@@ -21,6 +20,7 @@ from imagegen.models import ImageJob
 from imagegen.picture_request import MAX_INPUTS, InputPicture
 from providers import http
 from providers.errors import BadRequest, GatewayError
+from providers.sentences import sentence as _
 
 MAX_BYTES = 50 * 2**20  # of one input picture: what OpenAI takes, the largest that any provider does
 FETCH_LIMITS = http.Limits(connect=10, first_byte=20, idle=20, total=60, max_bytes=MAX_BYTES)

@@ -19,7 +19,7 @@ from providers.models import Connection, ServerRow
 from providers.upstream.header_templates import is_template
 from providers.versioning import ConfigQuerySet, SettingsRow
 
-HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "dropped")
+HEALTH_FIELDS = ("last_ok", "last_error", "last_fault", "last_checked", "last_duration_ms", "dropped")
 
 
 def engine_kind_choices() -> list[tuple[str, Any]]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import orjson
 from django.http import HttpResponse, HttpResponseBase
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
@@ -32,6 +31,7 @@ from providers.errors import BadRequest, GatewayError
 from providers.json_bodies import SiteJSONParser, storable
 from providers.process import waiting
 from providers.responses import event_streams
+from providers.sentences import sentence as _
 
 # Members of our API; every other one is a parameter of the model's own and is passed to it (quality, background, …).
 OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "engine"}

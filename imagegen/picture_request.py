@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
-from django.utils.translation import gettext as _
-
 from providers.errors import BadRequest
+from providers.sentences import sentence as _
 
 MAX_PROMPT = 32_000  # characters; the longest that a provider takes: docs/upstreams/openai.md, “Image generation”
 MAX_PICTURES = 10  # per request

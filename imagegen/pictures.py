@@ -2,12 +2,11 @@
 
 import re
 
-from django.utils.translation import gettext as _
-
 from chat.files.pictures import EXTENSIONS, Facts, decoded, measure, sniff, thumbnail
 from imagegen import embedded
 from imagegen.picture_request import InputPicture
 from providers.errors import BadRequest, TooLarge
+from providers.sentences import sentence as _
 
 __all__ = [
     "EXTENSIONS",

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, Unpack
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from imagegen.engines import ENGINES
 from imagegen.engines.base import Engine, EngineConfig
@@ -15,6 +14,7 @@ from providers import catalogue
 from providers.errors import BadRequest, ConfigurationError
 from providers.http import Limits, Tls
 from providers.secrets.pasted import cleaned
+from providers.sentences import sentence as _
 from providers.upstream import headers
 from providers.upstream.header_templates import is_template
 from providers.upstream.headers import CallPurpose

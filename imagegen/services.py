@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from chat import files
 from chat.models import File
@@ -16,12 +15,13 @@ from imagegen import access, inputs, jobs, rows
 from imagegen.jobs import claims
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import PictureRequest
-from providers import json_bodies
+from providers import json_bodies, sentences
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller
 from providers.process import deletion
 from providers.relay import rate_limits
+from providers.sentences import sentence as _
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
 STORED_VALUES = ("original_prompt",)  # stored with the request though no engine reads them
@@ -191,7 +191,7 @@ def error_of(job: ImageJob) -> GatewayError:
     """The error that a failed job ended with, as it was raised."""
     body = job.error or {}
     return ERRORS.get(body.get("blame", ""), GatewayError)(
-        body.get("message") or _("The picture could not be made."),
+        sentences.remade(body.get("text")) or body.get("message") or _("The picture could not be made."),
         code=body.get("code"),
         param=body.get("param"),
         provider=body.get("provider", ""),

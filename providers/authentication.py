@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from rest_framework.request import Request
 from providers import callers
 from providers.errors import Unauthenticated
 from providers.facts import Caller
+from providers.sentences import sentence as _
 
 
 class KeyAuthentication(BaseAuthentication):

@@ -24,7 +24,10 @@ provider's own words. Private detail goes to the log, never into an error.
 
 from typing import Any, ClassVar
 
+from django.utils import translation
 from django.utils.functional import Promise
+
+from providers import kept_errors, sentences
 
 
 class GatewayError(Exception):
@@ -64,6 +67,11 @@ class GatewayError(Exception):
             self.status = status
 
     @property
+    def text(self) -> str | Promise:
+        """The message as it was given: for an error made of this one."""
+        return self._message
+
+    @property
     def message(self) -> str:
         return str(self._message)
 
@@ -88,12 +96,30 @@ class GatewayError(Exception):
         body: dict[str, Any] = {"detail": self.message, "code": self.code}
         return {**body, "provider": self.provider} if self.provider else body
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether an administrator has to do something about it, and whoever asked cannot."""
+        return kept_errors.is_fault(self.message_body())
+
+    def for_reader(self, *, for_admin: bool) -> dict[str, Any]:
+        """`detail_body` for somebody who looks after keys and bills, or for somebody who does not."""
+        shown = kept_errors.worded(self.message_body(), for_admin=for_admin) or {}
+        body: dict[str, Any] = {"detail": shown["message"], "code": self.code}
+        return {**body, "provider": shown["provider"]} if shown["provider"] else body
+
     def message_body(self) -> dict[str, Any]:
-        """The error as a failed message stores it and a page shows it."""
+        """The error as it is kept: code, facts, and a text that is made anew for each reader (`kept_errors`).
+
+        `message` is the text in English, for whoever reads rows.
+        """
+        text = sentences.kept(self._message)
+        with translation.override("en" if text else translation.get_language()):
+            message = self.message
         more = {name: value for name in ("param", "provider_code") if (value := getattr(self, name))}
         return {
             **more,
-            "message": self.message,
+            "message": message,
+            **({"text": text} if text else {}),
             "code": self.code,
             "status": self.status,
             "provider": self.provider,

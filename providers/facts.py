@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from providers.errors import ConfigurationError, NotFound
 from providers.http import Limits, Tls
+from providers.sentences import sentence as _
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,16 @@ __all__ = [
 
 KEY_PREFIX = "sk-"
 # Columns about a connection's health. They are no configuration: a change makes no history and no new version.
-HEALTH_FIELDS = ("last_ok", "last_error", "last_checked", "last_duration_ms", "next_try", "failures", "listed_at")
+HEALTH_FIELDS = (
+    "last_ok",
+    "last_error",
+    "last_fault",
+    "last_checked",
+    "last_duration_ms",
+    "next_try",
+    "failures",
+    "listed_at",
+)
 
 
 # Choices as callables: a new kind or auth type needs no migration. Migrations name these two functions.
@@ -84,7 +93,9 @@ class ServerRow(SecretRow):
     updated = models.DateTimeField(auto_now=True)
 
     last_ok = models.DateTimeField(null=True, blank=True, editable=False)
-    last_error = models.TextField(blank=True, editable=False)
+    last_error = models.TextField(blank=True, editable=False)  # in English; empty while it works
+    # The same as `GatewayError.message_body` has it, to be worded for each reader. None: an earlier version wrote it.
+    last_fault = models.JSONField(null=True, blank=True, editable=False)
     last_checked = models.DateTimeField(null=True, blank=True, editable=False)
     last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)
 

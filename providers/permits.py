@@ -19,7 +19,6 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from providers import background, catalogue, runtime
 from providers.background import Background
@@ -29,6 +28,7 @@ from providers.errors import GatewayError, Unauthenticated
 from providers.facts import Caller, Snapshot
 from providers.models import ClientKey
 from providers.process import waiting
+from providers.sentences import sentence as _
 
 LOOK_SECONDS = 0.3
 

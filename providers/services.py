@@ -10,8 +10,7 @@ from django.apps import apps
 from django.db import models
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from providers import callers, versioning
 from providers.catalogue import discovery, health, probing, snapshot_loader
@@ -20,6 +19,8 @@ from providers.errors import BadRequest, GatewayError, NoCredential
 from providers.facts import Caller
 from providers.fields import EncryptedTextField, is_unreadable
 from providers.models import ClientKey, Connection, key_digest
+from providers.sentences import counted as ngettext
+from providers.sentences import sentence as _
 
 # What a check is, besides a success or a failure: it answers, but something needs a look; it cannot be known here.
 DOUBTFUL, UNTESTED = "doubtful", "untested"

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from django.utils.translation import gettext as _
 
 from providers.errors import ProviderError
+from providers.sentences import sentence as _
 
 MAX_CALLS = 128  # of one message
 MAX_SIZE = 2**20  # characters of all calls of a message, and of the reasoning that goes back with them

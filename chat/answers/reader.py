@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from chat.answers import responses
 from chat.answers.calls import CallReader
@@ -24,6 +23,7 @@ from providers import json_bodies
 from providers.errors import ContentRefused, GatewayError, ProviderError
 from providers.json_bodies import whole_characters
 from providers.process import waiting
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies, sse
 
 # Every other word is a provider's own for a failure: docs/upstreams/openai.md, “Chat stream”.

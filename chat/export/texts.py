@@ -7,11 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
-from django.utils.translation import gettext as _
 
 from chat import file_addresses, tree
 from chat.models import Chat, Message
 from chat.serializers import WholeChatSerializer
+from providers.sentences import sentence as _
 
 MARKS = re.compile(r"([\\\[\]])")  # characters that end the text of a Markdown link
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chat.decoding import pool, refusals
@@ -16,6 +15,7 @@ from chat.decoding.formats import EXTENSIONS, sniff
 from chat.decoding.pool import Answer, Content
 from chat.decoding.refusals import NotDecoded
 from providers.errors import BadRequest, CallerError, TooLarge
+from providers.sentences import sentence as _
 
 __all__ = ["EXTENSIONS", "Facts", "decoded", "for_model", "measure", "sniff", "thumbnail", "unreadable"]
 

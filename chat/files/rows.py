@@ -20,12 +20,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from chat.access import Person
 from chat.files import derived, kinds, pictures, stores
 from chat.models import Chat, File, Message
 from providers.errors import BadRequest, NotFound, TooLarge
+from providers.sentences import sentence as _
 
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
 UNDO = timedelta(hours=1)  # how long a deletion can be undone

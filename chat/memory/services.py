@@ -1,12 +1,12 @@
 """The verbs of a person's facts: keep, change, forget, recall. Another person's fact is NotFound."""
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 
 from chat import services, switches
 from chat.memory import nearness
 from chat.models import Memory
 from providers.errors import BadRequest, Conflict, Forbidden, NotFound
+from providers.sentences import sentence as _
 
 MAX_FACTS = 500  # of one person: all are compared with each message
 MAX_CHARACTERS = 1000  # the column's length

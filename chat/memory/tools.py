@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chat import switches, temporary
@@ -13,6 +12,7 @@ from chat.pipeline import Turn
 from chat.tools import Tool, object_schema
 from providers.errors import Forbidden
 from providers.facts import Caller
+from providers.sentences import sentence as _
 
 
 class Remember(Tool):

@@ -29,7 +29,6 @@ from functools import lru_cache
 
 from django.conf import settings
 from django.utils.module_loading import import_string
-from django.utils.translation import gettext as _
 
 from chat.events import FileData
 from chat.loop import in_thread
@@ -39,6 +38,7 @@ from chat.pipeline.completion_request import CompletionRequest
 from chat.pipeline.turn import Turn
 from providers.errors import GatewayError
 from providers.facts import Caller
+from providers.sentences import sentence as _
 
 __all__ = [
     "Choice",

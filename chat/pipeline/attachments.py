@@ -15,7 +15,6 @@ from typing import Any
 
 import pybase64
 from django.contrib.auth import get_user_model
-from django.utils.translation import gettext as _
 
 from chat import access, file_addresses, files, switches
 from chat.files import documents, pictures
@@ -25,6 +24,7 @@ from chat.pipeline.turn import Turn
 from providers import catalogue
 from providers.errors import BadRequest, GatewayError, NotFound
 from providers.process import waiting
+from providers.sentences import sentence as _
 
 MAX_PICTURES = 20  # of one request
 MAX_PICTURE_BYTES = 20_000_000  # of all its pictures; base64 adds a third

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from chat.events import EventType, FileData, plain
 from chat.pipeline.completion_request import CompletionRequest
+from providers import sentences
 from providers.facts import Caller
 from providers.relay import RelayRequest
 
@@ -87,7 +88,7 @@ class Turn:
 
     async def emit(self, type: EventType, data: Any) -> None:
         """Send an event about this message to all tabs; `status` and `files` are stored with it."""
-        await self.sink.emit(type, plain(data))
+        await self.sink.emit(type, plain({**data, **_texts(data)} if type == "status" else data))
 
     def add_context(self, text: str) -> None:
         """Tell the model something that is not part of the conversation, in a `<context>` at the system message's end.
@@ -131,3 +132,9 @@ class Turn:
 
 def _without_files(message: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != "files"} if "files" in message else message
+
+
+def _texts(line: dict[str, Any]) -> dict[str, Any]:
+    """What the texts of a status line are made of, for readers in other languages."""
+    parts = {name: made for name in ("description", "detail") if (made := sentences.kept(line.get(name)))}
+    return {"texts": parts} if parts else {}

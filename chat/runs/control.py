@@ -261,4 +261,4 @@ def _read(user: access.Person, message_id: object) -> Message:
 def _read_settled(message_id: uuid.UUID) -> Message | None:
     rows = Message.objects.filter(pk=message_id)
     store.interrupt_lost(rows, alive=_running_ids())
-    return rows.select_related("chat").first()
+    return rows.select_related("chat__user").first()

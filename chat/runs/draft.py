@@ -6,8 +6,10 @@ from typing import Any
 
 from django.conf import settings
 
+from chat import events
 from chat.events import CompletionData, FileData, SnapshotData, StatusData
 from chat.models import Message
+from providers import kept_errors
 
 LONGEST_EVENT = 2**15  # characters of a text
 Status = Message.Status
@@ -16,7 +18,8 @@ Status = Message.Status
 class Draft:
     """Lives on one event loop. Nothing here waits; `RunningReply` sends and saves."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, for_admin: bool = False) -> None:
+        self.for_admin = for_admin  # whose answer it is reads causes
         self.seq = 0
         self.status: str = Status.PENDING
         self.files: list[FileData] = []
@@ -103,7 +106,8 @@ class Draft:
 
     def note_status(self, data: StatusData) -> None:
         """Add a status line, without its preview. It replaces the last line if that is the same step in progress."""
-        line: Any = {name: value for name, value in data.items() if name != "preview"}
+        line: Any = {name: value for name, value in data.items() if name not in ("preview", "texts")}
+        line |= events.kept_texts(data)
         last = self.status_history[-1] if self.status_history else None
         if last and not last.get("done") and last.get("description") == line.get("description"):
             self.status_history[-1] = line
@@ -129,8 +133,8 @@ class Draft:
             "reasoning": self.reasoning[: self._reasoning.tell() - self._unsent_reasoning.tell()],
             "files": self.files,
             "status": self.status,
-            "status_history": self._steps(),
-            "error": self.error,
+            "status_history": events.worded_steps(self._steps()),
+            "error": kept_errors.worded(self.error, for_admin=self.for_admin),
             "usage": self.usage,
             "done": self.is_over,
         }
@@ -175,8 +179,8 @@ def snapshot_of(message: Message) -> SnapshotData:
         "reasoning": message.reasoning[:most],
         "files": message.files,
         "status": message.status,
-        "status_history": message.status_history,
-        "error": message.error,
+        "status_history": events.worded_steps(message.status_history),
+        "error": kept_errors.worded(message.error, for_admin=message.chat.user.is_superuser),
         "usage": message.usage,
         "done": not message.is_running,
     }

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.utils.translation import gettext as _
 
 from chat import events, pipeline, tools
 from chat.answers import reader
@@ -17,11 +16,12 @@ from chat.models import Message
 from chat.pipeline import CompletionRequest, Turn
 from chat.runs.draft import Draft
 from chat.runs.store import ReplyStore
-from providers import relay
+from providers import kept_errors, relay
 from providers.errors import GatewayError, ProviderError
 from providers.permits import Standing
 from providers.process import outages
 from providers.process.waiting import LARGE
+from providers.sentences import sentence as _
 
 GATHER_SECONDS = 0.04  # pieces that come within this time are sent as one event
 SAVE_SECONDS = 1.0  # how often the row is saved, which is its heartbeat
@@ -40,7 +40,7 @@ class RunningReply:
         self.chat_id = store.chat_id
         self.request = request
         self.user_id = request.user_id
-        self.draft = Draft()
+        self.draft = Draft(for_admin=request.caller.is_admin)
         self.loop = loop
         self.is_told = False  # the channel layer took its last event
         self._task: asyncio.Task[Any] | None = None  # set when it runs
@@ -82,7 +82,7 @@ class RunningReply:
         async with self._sending:
             await self._send_unsent()
             self._record(type, data)
-            await self._send(type, data)
+            await self._send(type, {name: value for name, value in data.items() if name != "texts"})
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -197,15 +197,16 @@ class RunningReply:
             await self._send_unsent()
             draft.status, draft.error, draft.duration_ms = status, error, self._elapsed_ms()
             await self._save_at_the_end()  # before `done`: a client may read the row as soon as it gets that
-            if error:
-                await self._send("chat:message:error", {"error": {"content": error["provider"] or error["message"]}})
+            shown = kept_errors.worded(error, for_admin=draft.for_admin)
+            if shown:
+                await self._send("chat:message:error", {"error": {"content": shown["provider"] or shown["message"]}})
             if self._stopped:
                 await self._send("chat:tasks:cancel", {})
             done: events.CompletionData = {
                 "content": "",
                 "done": True,
                 "status": status,
-                "error": error,
+                "error": shown,
                 "usage": draft.usage,
             }
             self.is_told = await self._send("chat:completion", done)

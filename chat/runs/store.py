@@ -98,7 +98,7 @@ def interrupt_lost(messages: QuerySet[Message], *, alive: Collection[uuid.UUID] 
     """Mark the running ones without a heartbeat as interrupted, and return them; `alive` are known to be running."""
     lost = messages.filter(status__in=Message.RUNNING, saved__lt=Now() - timedelta(seconds=STALE_SECONDS))
     settled = []
-    for message in lost.select_related("chat"):
+    for message in lost.select_related("chat__user"):
         steps = ended_steps(message.status_history)
         if message.pk in alive or not lost.filter(pk=message.pk).update(
             status=Status.INTERRUPTED, status_history=steps

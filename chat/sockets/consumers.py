@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from chat import access, events, loop, runs, services
 from chat.loop import in_thread
@@ -18,6 +17,7 @@ from providers.callers import session_of
 from providers.errors import BadRequest, GatewayError, TooLarge
 from providers.permits import Permit
 from providers.process import outages
+from providers.sentences import sentence as _
 
 TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.xhtml: the page does
 NOT_SIGNED_IN = 4401  # close code: the page asks for a login instead of trying again

@@ -17,12 +17,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat import markdown, switches
+from chat.events import step_text
 from chat.models import Chat, Message
 from chat.pages.queries import ThreadEntry
 from chat.websearch import endpoint
+from providers import kept_errors
 from providers.facts import Route
+from providers.models import Connection
 
 register = template.Library()
+register.filter("step_text", step_text)
 # The modules that the chat page imports: listed in the page, so that the browser fetches all of them at once.
 CHAT_MODULES = (
     *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "options", "pastes")),
@@ -278,6 +282,21 @@ def made_by(provenance: dict[str, Any] | None) -> list[str]:
 
 
 @register.simple_tag
+def read_by(error: dict[str, Any] | None, user: Any) -> dict[str, Any] | None:
+    """A kept error in the words for this reader, in the language of the page."""
+    return kept_errors.worded(error, for_admin=user.is_superuser)
+
+
+@register.simple_tag
+def connection_address(name: str) -> str:
+    """Where an administrator mends the connection that answered: its page, or the list where no other has its name."""
+    rows = list(Connection.objects.filter(name=name).values_list("pk", flat=True)[:2]) if name else []
+    if len(rows) == 1:
+        return reverse("admin:providers_connection_change", args=rows)
+    return reverse("admin:providers_connection_changelist")
+
+
+@register.simple_tag
 def advice(error: dict[str, Any] | None, user: Any) -> str:
     """What the person can do about a failed answer, by who is to blame."""
     error = error or {}
@@ -304,11 +323,7 @@ def advice_on(
         case "caller":
             return caller
         case "configuration":
-            return (
-                configuration
-                if user.is_superuser
-                else _("Your administrator needs to fix this. You can try again later.")
-            )
+            return configuration if user.is_superuser else _("Choose another model, or try again later.")
         case "network":
             return network
     return _("This may be temporary. Try again in a moment.") if error.get("retryable") else otherwise

@@ -8,15 +8,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from chat.answers import calls
 from chat.pipeline import Turn
 from chat.tools.base import Tool
-from providers import runtime
+from providers import kept_errors, runtime
 from providers.catalogue.versioned import Versioned
 from providers.errors import GatewayError
 from providers.facts import Route
+from providers.sentences import sentence as _
 
 MAX_ROUNDS = 6  # calls of the model in one turn, the last one without tools
 MAX_CALLS = 8  # of tools, run in one round
@@ -106,7 +105,11 @@ class Rounds:
         try:
             result = await tool.run(self.turn, arguments)
         except GatewayError as error:
-            await self._tell(tool.failed_label or tool.label, error=True, detail=error.full_message)
+            await self._tell(
+                tool.failed_label or tool.label,
+                error=True,
+                detail=kept_errors.in_full(error.message_body(), for_admin=self.turn.request.caller.is_admin),
+            )
             return f"That failed. The reason was: {error.reason}"
         except Exception:  # a tool may come from anywhere; the conversation goes on without it
             logger.exception("Tool %s failed", name)

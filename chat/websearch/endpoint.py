@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import nh3
-from django.utils.translation import gettext as _
 
 from chat.switches import Switches
 from providers import http, json_bodies
 from providers.errors import ConfigurationError, ProviderError
 from providers.process import waiting
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies
 
 PLACEHOLDER = "<query>"  # for the query in an address, as Open WebUI writes it

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from chat import switches
 from chat.pipeline.base import Handler, Starter, Toggle
@@ -15,6 +14,8 @@ from chat.websearch.endpoint import Result
 from chat.websearch.query import query_for
 from providers.errors import GatewayError
 from providers.facts import Caller
+from providers.sentences import counted as ngettext
+from providers.sentences import sentence as _
 
 
 class WebSearchHandler(Handler):

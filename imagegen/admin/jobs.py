@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
@@ -15,6 +15,7 @@ from unfold.decorators import action, display
 
 from imagegen import services
 from imagegen.models import ImageJob
+from providers import kept_errors
 from providers.admin.base import AdminPages, Label
 from providers.callers import caller_for_user
 from providers.errors import GatewayError
@@ -64,7 +65,7 @@ class ImageJobAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     def failure(self, job: ImageJob) -> str:
         if not job.error:
             return "–"
-        return format_html("{}<br>{}", job.error.get("message", ""), job.error.get("provider", ""))
+        return kept_errors.cause(job.error, "")
 
     @display(description=gettext_lazy("Pictures"))
     def pictures(self, job: ImageJob) -> str:

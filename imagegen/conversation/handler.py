@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chat import files, history
@@ -22,11 +21,12 @@ from imagegen import access, inputs, jobs, rows
 from imagegen.conversation import prompt, turn_jobs
 from imagegen.models import ImageJob, ImageSettings
 from imagegen.services import JobRequest
-from providers import http
+from providers import http, kept_errors
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Forbidden, GatewayError
 from providers.facts import Caller
 from providers.process import outages, waiting
+from providers.sentences import sentence as _
 
 FEATURE = "image_generation"
 MODES = ("auto", "create", "edit")
@@ -105,7 +105,7 @@ class ImageHandler(Handler):
                 "description": _("An error occurred while generating an image"),
                 "done": True,
                 "error": True,
-                "detail": error.full_message,
+                "detail": kept_errors.in_full(error.message_body(), for_admin=turn.request.caller.is_admin),
             },
         )
         what = "edit the picture" if editing else "make a picture"

@@ -6,7 +6,6 @@ While the toggle is on they are not offered: the handler draws before the model 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chat import files, history
@@ -24,6 +23,7 @@ from providers import runtime
 from providers.catalogue.versioned import Versioned
 from providers.errors import BadRequest
 from providers.facts import Caller
+from providers.sentences import sentence as _
 
 PROMPT = {
     "type": "string",

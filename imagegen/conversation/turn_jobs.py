@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from chat import access as chat_access
 from chat import files, history, loop
 from chat.loop import in_thread
@@ -18,6 +16,7 @@ from chat.pipeline import Turn
 from imagegen import jobs, services
 from imagegen.models import ImageJob
 from providers.process import waiting
+from providers.sentences import sentence as _
 
 FEED_SECONDS = 1.0  # how often it is checked that the job has not ended unnoticed
 

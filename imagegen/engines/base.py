@@ -17,8 +17,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 from urllib.parse import urljoin
 
-from django.utils.translation import gettext as _
-
 from imagegen import capabilities, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import refusals
@@ -36,6 +34,7 @@ from providers.errors import (
 from providers.http import Limits, Tls
 from providers.http.policy import origin
 from providers.http.redaction import credential_in
+from providers.sentences import sentence as _
 from providers.upstream.header_templates import with_custom
 
 CHECK_SECONDS = 60.0  # a call that draws nothing: a list of models, a test of the connection

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
@@ -23,6 +22,7 @@ from imagegen.engines.params import merged
 from imagegen.picture_request import AUTO, PictureRequest
 from providers import http
 from providers.errors import ContentRefused, ProviderError
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies, kinds, words
 
 DEFAULT_URL = kinds.OPENROUTER.example

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from imagegen import embedded
 from imagegen.engines import refusals, responses
 from imagegen.engines.base import Event, Learned, Notice
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
 from providers.responses import event_streams
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies
 
 QUIET = {"response_format", "stream", "partial_images"}  # set by us: leaving them out changes no picture

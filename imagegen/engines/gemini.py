@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
@@ -33,6 +32,7 @@ from imagegen.engines.params import merged
 from imagegen.picture_request import AUTO, InputPicture, PictureRequest
 from providers import http
 from providers.errors import BadRequest, ContentRefused, ProviderError
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies, words
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com/v1beta"

@@ -3,9 +3,8 @@
 AUTOMATIC1111 rounds down without saying so.
 """
 
-from django.utils.translation import gettext as _
-
 from imagegen.engines.base import Notice
+from providers.sentences import sentence as _
 
 STEP = 8
 

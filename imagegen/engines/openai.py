@@ -15,7 +15,6 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
@@ -37,6 +36,7 @@ from imagegen.engines.params import merged
 from imagegen.picture_request import InputPicture, PictureRequest
 from providers import http
 from providers.errors import BadRequest, ProviderError
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies
 
 DEFAULT_URL = "https://api.openai.com/v1"

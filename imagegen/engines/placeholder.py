@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagegen import pictures
@@ -16,6 +15,7 @@ from imagegen.capabilities import Capabilities
 from imagegen.engines import engine_fields
 from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, Picture, Progress, Run
 from imagegen.picture_request import MAX_SEED, PictureRequest
+from providers.sentences import sentence as _
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -1,9 +1,8 @@
 """Refusals of picture providers: `providers.upstream.error_bodies` with the sentence for pictures."""
 
-from django.utils.translation import gettext_lazy as _
-
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies
 from providers.upstream.error_bodies import ErrorBody
 

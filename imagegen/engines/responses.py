@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from imagegen import embedded
 from providers.errors import ProviderError
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies
 
 

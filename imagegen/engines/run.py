@@ -5,10 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.utils.translation import gettext as _
-
 from providers.errors import UpstreamTimeout
 from providers.process import waiting
+from providers.sentences import sentence as _
 
 
 class Cancelled(Exception):

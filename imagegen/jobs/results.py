@@ -14,6 +14,7 @@ from chat import runs
 from chat.files import file_json
 from chat.models import File, Message
 from imagegen.models import ImageJob
+from providers import kept_errors
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ def show(job: ImageJob) -> None:
         step: dict[str, Any] = {"description": CREATED, "done": True, "prompt": job.prompt}
     else:
         files = []
-        step = {"description": FAILED, "done": True, "error": True, "detail": (job.error or {}).get("message", "")}
+        detail = kept_errors.in_full(job.error or {}, for_admin=job.user.is_superuser)
+        step = {"description": FAILED, "done": True, "error": True, "detail": detail}
     runs.add_result(message_id, files=files, step=step)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import connections
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from chat import files
 from chat.models import File
@@ -20,9 +19,11 @@ from imagegen.jobs.shape import job_json
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.picture_request import MAX_SEED, PictureRequest
 from providers import callers
+from providers.catalogue import health
 from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge, Unavailable
 from providers.process import outages, waiting
 from providers.relay import usage
+from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
 STORE_PAUSES = (1.0, 3.0, 6.0)  # seconds between attempts to store a drawn picture
@@ -166,7 +167,7 @@ def _stored(picture: Picture, job: ImageJob) -> File:
     except TooLarge as error:
         if error.code != "picture_too_large":
             raise
-        raise ProviderError(error.message, code=error.code) from error
+        raise ProviderError(error.text, code=error.code) from error
 
 
 def _stored_in_time(picture: Picture, job: ImageJob, run: Run) -> File:
@@ -262,7 +263,7 @@ def _note_health(job: ImageJob, *, duration: float) -> None:
     now = timezone.now()
     row = ImageEngine.objects.quietly().filter(pk=job.engine.pk)
     if job.state == ImageJob.State.SUCCEEDED:
-        row.update(last_ok=now, last_checked=now, last_error="", last_duration_ms=round(duration * 1000))
+        row.update(last_ok=now, last_checked=now, **health.NO_FAULT, last_duration_ms=round(duration * 1000))
     elif job.error and job.error.get("blame") != "caller":
         words = job.error.get("provider") or job.error["message"]
-        row.update(last_checked=now, last_error=words[:2000])
+        row.update(last_checked=now, last_error=words[: health.MOST_KEPT], last_fault=job.error)

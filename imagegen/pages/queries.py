@@ -103,7 +103,9 @@ def shown_jobs(user: Any) -> list[ImageJob]:
         state=ImageJob.State.QUEUED, engine=OuterRef("engine"), created__lt=OuterRef("created")
     )
     before = Subquery(earlier.order_by().values("engine").annotate(count=Count("pk")).values("count"))
-    own = ImageJob.objects.filter(user_id=user.pk, expires_at=None).select_related("engine").order_by("-created")
+    own = (
+        ImageJob.objects.filter(user_id=user.pk, expires_at=None).select_related("engine", "user").order_by("-created")
+    )
     own = own.annotate(before=before)
     recent = timezone.now() - FAILED_FOR
     failed = own.filter(state=ImageJob.State.FAILED, ended__gte=recent, chat=None)

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django import template
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html_join, json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -14,8 +15,9 @@ from django.utils.translation import ngettext
 from chat.models import File
 from chat.templatetags.ui import advice_on, frame_texts
 from imagegen import access
-from imagegen.models import ImageJob
+from imagegen.models import ImageEngine, ImageJob
 from imagegen.pages import choices
+from providers import kept_errors
 from providers.authentication import caller_of
 
 register = template.Library()
@@ -91,9 +93,17 @@ def job_percent(job: ImageJob) -> int | None:
 
 
 @register.simple_tag
+def engine_address(engine: ImageEngine | None) -> str:
+    """Where an administrator mends a picture engine."""
+    if engine is None:
+        return reverse("admin:imagegen_imageengine_changelist")
+    return reverse("admin:imagegen_imageengine_change", args=[engine.pk])
+
+
+@register.simple_tag
 def job_advice(job: ImageJob, user: Any) -> str:
     """What the person can do about a failed job."""
-    error = job.error or {}
+    error = kept_errors.worded(job.error, for_admin=user.is_superuser) or {}
     if error.get("code") == "content_refused":
         return _("The engine's safety rules refused it. Describe the picture differently.")
     return advice_on(

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from imagegen.workflow import guesses, stock
 from imagegen.workflow.graph import Graph, cycle, in_order, link_of, title, upstream
 from imagegen.workflow.installed import WIDGET_TYPES, Input, Installed
 from imagegen.workflow.node_map import NodeValue, kinds, mapped
+from providers.sentences import sentence as _
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypedDict
 
-from django.utils.translation import gettext as _
-
 from providers.errors import ConfigurationError
+from providers.sentences import sentence as _
 
 
 class Node(TypedDict):

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from imagegen.workflow.graph import Graph, link_of, refused
+from providers.sentences import sentence as _
 
 # Value types, and the input they are written to when the map names none. A type that is not here is a mistake; no type
 # at all writes the literal `value`; docs/upstreams/compatibility.md, “ComfyUI node map”.

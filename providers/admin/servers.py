@@ -90,7 +90,7 @@ class ServerAdmin(EnabledActions, HistoryAdmin):
     @display(description=gettext_lazy("Health"))
     def health_now(self, row: Any) -> str:
         state, text = health.state_of(row)
-        error = format_html('<span class="health-error">{}</span>', row.last_error) if state == "failing" else ""
+        error = format_html('<span class="health-error">{}</span>', health.cause(row)) if state == "failing" else ""
         return format_html(
             '<span class="health"><span class="board-dot is-{}" aria-hidden="true"></span><span>{}{}</span></span>',
             state, text, error,

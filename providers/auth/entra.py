@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from providers import runtime
 from providers.auth.base import AuthField, AuthType, CallerIdentity
 from providers.errors import ConfigurationError
 from providers.process import waiting
+from providers.sentences import sentence as _
 
 SCOPE = "https://cognitiveservices.azure.com/.default"
 RENEW_SECONDS = 300.0  # before the token expires
@@ -110,15 +111,15 @@ def _unavailable(words: str) -> ConfigurationError:
 
 class AzureAd(AuthType):
     name = "azure_ad"
-    label = _("Microsoft Entra ID")
-    help = _(
+    label = gettext_lazy("Microsoft Entra ID")
+    help = gettext_lazy(
         "Uses this machine's managed identity or the AZURE_… variables. It needs the role Cognitive Services User."
     )
     fields = (
         AuthField(
             "scope",
-            _("Scope"),
-            help=_("Leave empty for https://cognitiveservices.azure.com/.default; newer resources also take "
+            gettext_lazy("Scope"),
+            help=gettext_lazy("Leave empty for https://cognitiveservices.azure.com/.default; newer resources also take "
                    "https://ai.azure.com/.default."),
         ),
     )  # fmt: skip
@@ -133,4 +134,4 @@ class MicrosoftEntraId(AzureAd):
     """The newer name of the same type."""
 
     name = "microsoft_entra_id"
-    label = _("Microsoft Entra ID (newer name)")
+    label = gettext_lazy("Microsoft Entra ID (newer name)")

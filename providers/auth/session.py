@@ -7,15 +7,15 @@ for everything that its person may do. Cookies are sent by the connection's rule
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from providers.auth.base import AuthType, CallerIdentity, nobody_signed_in
 
 
 class SessionAuth(AuthType):
     name = "session"
-    label = _("The caller's own credential")
-    help = _(
+    label = gettext_lazy("The caller's own credential")
+    help = gettext_lazy(
         "Sends a token that is good for some minutes and for calling models at this site's /v1 in the caller's name. "
         "Never the caller's API key."
     )

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from providers.auth.base import AuthType, CallerIdentity, nobody_signed_in
 
 
 class SystemOAuth(AuthType):
     name = "system_oauth"
-    label = _("The caller's OpenID Connect token")
-    help = _("Sends the access token of the caller's single sign-on. People who signed in with a password have none.")
+    label = gettext_lazy("The caller's OpenID Connect token")
+    help = gettext_lazy(
+        "Sends the access token of the caller's single sign-on. People who signed in with a password have none."
+    )
     blocking = True  # reads the stored token, and may renew it
     needs_user = True
 

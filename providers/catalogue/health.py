@@ -13,16 +13,19 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from providers import background, runtime
+from providers import background, kept_errors, runtime
 from providers.errors import GatewayError, NoCredential
 from providers.models import Connection
 
 FIRST_PAUSE = 5.0  # seconds; doubled with each further failure
 LONGEST_PAUSE = 300.0
+REFUSAL_WRITE_SECONDS = 10.0  # a refusal is written at most this often
+MOST_KEPT = 2000  # characters of an error
+NO_FAULT: dict[str, Any] = {"last_error": "", "last_fault": None}
 OK_WRITE_SECONDS = 60.0  # the health of a working connection is written at most this often
 
 logger = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ class Circuit:
     failures: int = 0
     next_try: float = 0.0  # on the monotonic clock
     ok_written: float = float("-inf")
+    refusal_written: float = float("-inf")
 
 
 class Circuits:
@@ -130,7 +134,7 @@ def _fail(connection_id: int, error: BaseException) -> dict[str, Any]:
     now = timezone.now()
     return {
         "failures": failures,
-        "last_error": in_words(error),
+        **fault_columns(error),
         "last_checked": now,
         "next_try": now + timedelta(seconds=pause),
     }
@@ -141,10 +145,11 @@ def _answer(connection_id: int, milliseconds: float) -> dict[str, Any]:
     with circuits.lock:
         circuit = circuits.by_id.setdefault(connection_id, Circuit())
         circuit.failures, circuit.next_try, circuit.ok_written = 0, 0.0, time.monotonic()
+        circuit.refusal_written = float("-inf")
     now = timezone.now()
     return {
         "failures": 0,
-        "last_error": "",
+        **NO_FAULT,
         "last_ok": now,
         "last_checked": now,
         "last_duration_ms": max(0, round(milliseconds)),
@@ -157,8 +162,33 @@ def write_row(connection_id: int, **columns: Any) -> None:
     _rows(connection_id).update(**columns)
 
 
+def fault_columns(error: BaseException) -> dict[str, Any]:
+    """The columns that keep an error of a server: its code and facts, and English for whoever reads rows."""
+    fault = error.message_body() if isinstance(error, GatewayError) else None
+    with translation.override("en"):
+        return {"last_error": in_words(error)[:MOST_KEPT], "last_fault": fault}
+
+
+def cause(row: Any) -> str:
+    """Why a server fails, in the language of whoever reads it; empty while it works."""
+    return kept_errors.cause(row.last_fault, row.last_error) if row.last_error else ""
+
+
+def refused(connection_id: int, error: BaseException) -> None:
+    """Note that the provider refuses this site: its administrators have to act. It answers, so it does not rest."""
+    circuits = runtime.state(Circuits)
+    with circuits.lock:
+        circuit = circuits.by_id.setdefault(connection_id, Circuit())
+        if time.monotonic() - circuit.refusal_written < REFUSAL_WRITE_SECONDS:
+            return
+        circuit.refusal_written = time.monotonic()
+        circuit.ok_written = float("-inf")  # the next good answer is written at once
+    columns = {**fault_columns(error), "last_checked": timezone.now()}
+    background.write(lambda: write_row(connection_id, **columns), what="a provider's refusal")
+
+
 def in_words(error: BaseException) -> str:
-    """An error as the health column shows it: never a traceback or a key."""
+    """An error as one text: never a traceback or a key."""
     return error.full_message[:1000] if isinstance(error, GatewayError) else type(error).__name__
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "is_trusted",
     "note_failure",
     "note_rate_limit",
+    "note_refusal",
     "note_success",
     "snapshot",
     "snapshot_blocking",
@@ -165,6 +166,11 @@ versioning.listen(forget)
 async def note_failure(connection_id: int, error: BaseException) -> None:
     """Note that a call failed on the connection's side: it rests, and other connections are tried first."""
     health.failed(connection_id, error)
+
+
+async def note_refusal(connection_id: int, error: BaseException) -> None:
+    """Note that a provider refuses this site: administrators see it, and calls go on as before."""
+    health.refused(connection_id, error)
 
 
 async def note_success(connection_id: int, ms: float) -> None:

@@ -14,7 +14,6 @@ from urllib.parse import urljoin
 
 import requests
 import urllib3
-from django.utils.translation import gettext_lazy as _
 from requests.adapters import HTTPAdapter
 
 from providers import json_bodies
@@ -26,6 +25,7 @@ from providers.http.pace import Pace
 from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import outages, waiting
+from providers.sentences import sentence as _
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()

@@ -4,10 +4,10 @@ from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from providers.errors import AddressRefused, ConfigurationError, NetworkError, ProviderError, UpstreamTimeout
 from providers.http.redaction import Secrets
+from providers.sentences import sentence as _
 
 REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
 

@@ -8,9 +8,8 @@ from enum import Enum
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from django.utils.translation import gettext_lazy as _
-
 from providers.errors import AddressRefused, ConfigurationError
+from providers.sentences import sentence as _
 
 LONGEST_LINE = 2**16  # bytes of a line in the head of a response, in every client: the limit of Python's own
 NAT64 = ipaddress.ip_network("64:ff9b::/96")

@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from django.utils.translation import gettext_lazy as _
 from websockets import exceptions
 from websockets.sync.client import ClientConnection, connect
 
@@ -24,6 +23,7 @@ from providers.http.abort import Abort
 from providers.http.policy import DEFAULT_PORTS, Limits, Reach, Tls, origin, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets
 from providers.process import outages, waiting
+from providers.sentences import sentence as _
 
 DEFAULT_LIMITS = Limits()
 DEFAULT_TLS = Tls()

@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 from rest_framework.parsers import JSONParser
 
 from providers.errors import BadRequest, TooLarge
+from providers.sentences import sentence as _
 
 MAX_DEPTH = 128  # objects and lists inside each other; schemas of tools have some 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"

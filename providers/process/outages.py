@@ -10,10 +10,9 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 from django.db import InterfaceError, OperationalError
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
 from providers.errors import Unavailable
+from providers.sentences import sentence as _
 
 # https://www.sqlite.org/rescode.html: errors of file, disk or another writer. Other codes are errors of our SQL.
 SQLITE_TROUBLE = frozenset(
@@ -106,7 +105,7 @@ def is_used_up(error: BaseException) -> bool:
 
 
 def _outage(
-    message: Promise, code: str, *, retry_after: float | None = AWAY_SECONDS, status: int | None = None
+    message: str, code: str, *, retry_after: float | None = AWAY_SECONDS, status: int | None = None
 ) -> Callable[[], Unavailable]:
     """A function that makes one kind of `Unavailable`, anew each time it is raised."""
     return lambda: Unavailable(message, code=code, retry_after=retry_after, status=status)

@@ -12,9 +12,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
-
-from providers import catalogue, json_bodies
+from providers import auth, catalogue, json_bodies
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.facts import Route, Source
 from providers.process import waiting
@@ -22,6 +20,7 @@ from providers.relay import payload, rate_limits, routing
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.relay_request import RelayRequest, admit
 from providers.relay.relay_response import CachedResponse, ProviderResponse, RelayResponse
+from providers.sentences import sentence as _
 from providers.upstream import kinds
 from providers.upstream.error_bodies import error_of
 from providers.upstream.headers import headers_for
@@ -109,15 +108,20 @@ async def _fetch(
     body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
     raw = request.raw if body is request.payload else None  # no rule changed it: the bytes as received
     chat_id, message_id = request.place
-    headers = await headers_for(
-        connection,
-        accept=operation.accept,
-        caller=request.caller,
-        chat_id=chat_id,
-        message_id=message_id,
-        model_id=route.public_id,
-        cookies=request.cookies,
-    )
+    try:
+        headers = await headers_for(
+            connection,
+            accept=operation.accept,
+            caller=request.caller,
+            chat_id=chat_id,
+            message_id=message_id,
+            model_id=route.public_id,
+            cookies=request.cookies,
+        )
+    except ConfigurationError as error:
+        if not auth.needs_user(connection.auth_type):
+            await catalogue.note_refusal(connection.id, error)
+        raise
     url = kinds.of(connection).endpoint(connection, operation.path, source.upstream_id, operation.deployed)
     response = ProviderResponse(request, operation, route, source, admission)
     try:

@@ -5,14 +5,13 @@ The row of the operation in `providers.relay.operations` names the checks and ru
 
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
-
 from providers import json_bodies
 from providers.errors import BadRequest
 from providers.facts import Caller, Route, Source
 from providers.process import waiting
 from providers.relay.operations import Operation
 from providers.relay.rules import Body, Destination, with_params, with_user
+from providers.sentences import sentence as _
 
 
 def read(operation: Operation, body: bytes, model: str = "") -> tuple[Body, bytes | None]:

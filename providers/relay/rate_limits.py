@@ -18,12 +18,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 
 from providers import catalogue, runtime
 from providers.errors import RateLimited
 from providers.facts import Caller, LimitFacts
 from providers.process import waiting
+from providers.sentences import sentence as _
 
 MINUTE, DAY = 60, 86_400
 COUNTED = {"requests": _("requests"), "tokens": _("tokens")}

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
-
 from providers.errors import Forbidden
 from providers.facts import Caller
 from providers.process import waiting
 from providers.relay import payload
 from providers.relay.operations import OPERATIONS
+from providers.sentences import sentence as _
 
 LONGEST_ID = 200  # characters of an id that goes into a header
 

@@ -6,17 +6,16 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
-
-from providers import catalogue, http
+from providers import auth, catalogue, http
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
-from providers.facts import Caller, Route, Snapshot, Source
+from providers.facts import Caller, ConnectionFacts, Route, Snapshot, Source
 from providers.permits import Standing
 from providers.process import outages, stopping
 from providers.relay import rate_limits, usage
 from providers.relay.operations import Operation
 from providers.relay.relay_request import RelayRequest, admit
 from providers.responses import error_responses, event_streams
+from providers.sentences import sentence as _
 from providers.speech.clips import Clip
 from providers.upstream.error_bodies import error_of, rest_after
 from providers.upstream.headers import plain, secrets_in
@@ -175,6 +174,10 @@ class ProviderResponse(RelayResponse):
         if answer.status >= 500:
             words = http.readable(self._first, self.headers)
             await catalogue.note_failure(connection.id, error_of(answer.status, words, {}))
+        elif answer.status >= 400 and (
+            refusal := _refusal(connection, answer.status, http.readable(self._first, self.headers))
+        ):
+            await catalogue.note_refusal(connection.id, refusal)
         else:
             await catalogue.note_success(connection.id, milliseconds)
             if answer.status == 429:
@@ -302,6 +305,14 @@ class CachedResponse(RelayResponse):
         """Stop reading. The download goes on: other calls may share it, and the result is stored."""
         self._standing.close()
         await self._clip.pieces.aclose()
+
+
+def _refusal(connection: ConnectionFacts, status: int, beginning: bytes) -> ProviderError | None:
+    """What an administrator has to mend, if that is why the provider refused; a person's own credential is theirs."""
+    if auth.needs_user(connection.auth_type):
+        return None
+    error = error_of(status, beginning, {})
+    return error if error.is_fault else None
 
 
 def _ours_or(error: GatewayError) -> GatewayError:

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.utils.translation import gettext_lazy as _
-
 from providers.errors import BadRequest
 from providers.facts import Caller, ConnectionFacts
+from providers.sentences import sentence as _
 from providers.upstream import kinds
 
 Body = dict[str, Any]

@@ -52,14 +52,17 @@ class ErrorResponse:
     body: bytes
 
 
-def error_response(error: BaseException, path: str) -> ErrorResponse:
-    """The response to a request for `path` that failed with `error`. An unexpected error is logged: a 500."""
+def error_response(error: BaseException, path: str, *, for_admin: bool = True) -> ErrorResponse:
+    """The response to a request for `path` that failed with `error`. An unexpected error is logged: a 500.
+
+    `for_admin`: whether its reader looks after keys and bills; programs on OpenAI's paths always get the cause.
+    """
     with translation.override("en" if is_openai(path) else translation.get_language()):
         ours = gateway_error(error)
         if ours is None:
             logger.error("A request for %s failed", path, exc_info=error)
             ours = GatewayError(_("Something went wrong on this site."))
-        shape = ours.openai_body() if is_openai(path) else {**ours.detail_body(), **_fields(error)}
+        shape = ours.openai_body() if is_openai(path) else {**ours.for_reader(for_admin=for_admin), **_fields(error)}
         body = orjson.dumps(json_bodies.clean(shape))
     headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
     if ours.status == 401:
@@ -82,7 +85,7 @@ def openai_body(error: GatewayError) -> bytes:
 def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Django REST framework's exception handler."""
     path = context["request"].path
-    response = error_response(error, path)
+    response = error_response(error, path, for_admin=bool(getattr(context["request"].user, "is_superuser", False)))
     if isinstance(error, drf.MethodNotAllowed):
         allowed = context["view"].allowed_methods
         response = ErrorResponse(response.status, (*response.headers, ("allow", ", ".join(allowed))), response.body)

@@ -3,7 +3,8 @@
 import re
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
+
+from providers.sentences import sentence as _
 
 # Control and format characters: line ends, zero-width spaces and joiners, marks of direction, soft hyphens, BOM.
 _INVISIBLE = re.compile(

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.utils.text import capfirst
-from django.utils.translation import gettext as _
 
 from providers.fields import EncryptedMappingField, EncryptedTextField, is_unreadable
 from providers.secrets.pasted import cleaned, without_invisible
+from providers.sentences import sentence as _
 from providers.upstream.header_templates import is_template
 
 LONGEST_REASON = 100  # characters; the width of django-simple-history's column

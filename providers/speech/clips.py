@@ -19,7 +19,6 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db.models import Sum
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from providers import json_bodies, runtime
 from providers.errors import (
@@ -36,6 +35,7 @@ from providers.facts import Caller, Source
 from providers.models import SpeechClip
 from providers.process import file_store, outages, waiting
 from providers.responses import event_streams
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies, kinds
 
 MAX_REFUSAL = 2**20  # bytes of an error response, which is passed on unchanged

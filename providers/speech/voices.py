@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from django.utils.translation import gettext_lazy as _
-
 from providers.errors import GatewayError, NotFound
 from providers.facts import Caller, Route, Snapshot, Source
+from providers.sentences import sentence as _
 
 DEFAULT_VOICE = "alloy"  # every OpenAI speech model has it, and compatible servers know it
 

@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 
 from providers import json_bodies
 from providers.errors import ContentRefused, ProviderError
+from providers.sentences import sentence as _
 from providers.upstream import words
 
 MAX_JSON = 2**16  # bytes; a longer error is read as plain text

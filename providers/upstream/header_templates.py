@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 
 from providers.fields import UNREADABLE, hint_of, is_mask
+from providers.sentences import sentence as _
 
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, a token
 # HTTP sets these for each message; a fixed value would break every call.

@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import jwt
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 
 from providers.auth import AUTH_TYPES, NOBODY, AuthType, CallerIdentity
 from providers.errors import ConfigurationError
@@ -21,6 +20,7 @@ from providers.fields import UNREADABLE
 from providers.http import Secrets, secrets_of
 from providers.http.redaction import credential_in
 from providers.process import waiting
+from providers.sentences import sentence as _
 from providers.upstream import kinds, oauth
 from providers.upstream.header_templates import VARIABLE, VARIABLES, is_template, with_custom
 

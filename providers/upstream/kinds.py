@@ -15,10 +15,10 @@ from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from providers.errors import ConfigurationError
+from providers.sentences import sentence as _
 
 # Below a base URL, the longer ones first: what examples of providers show with the address.
 OPERATION_PATHS = (

@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import orjson
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from providers import http, json_bodies
 from providers.errors import ProviderError
 from providers.facts import ConnectionFacts
+from providers.sentences import sentence as _
 from providers.upstream import kinds
 from providers.upstream.error_bodies import error_of, provider_words
 

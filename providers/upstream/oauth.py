@@ -15,12 +15,12 @@ from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.models import SocialApp, SocialToken
 from django.core.cache import cache
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from providers import background, http, runtime
 from providers.errors import ConfigurationError, GatewayError, NoCredential, ProviderError
 from providers.fields import UNREADABLE
 from providers.process import waiting
+from providers.sentences import sentence as _
 from providers.upstream.error_bodies import provider_words
 
 RENEW_SECONDS = 60.0  # before the token expires

@@ -91,7 +91,7 @@ def _in_order(lines: Iterable[ServerStatus]) -> list[ServerStatus]:
 
 def _line(row: Any, detail: str) -> ServerStatus:
     state, words = health.state_of(row)
-    error = row.last_error if state == "failing" else ""
+    error = health.cause(row) if state == "failing" else ""
     detail = detail if detail != row.name else ""
     return ServerStatus(row.name, _change_url(row), state, words, error, row.last_checked, row.demo, detail)
 

@@ -17,7 +17,6 @@ from contextvars import copy_context
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagegen import pictures
@@ -29,6 +28,7 @@ from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import BadRequest, ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout
 from providers.process import waiting
+from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Automatic1111(Engine):
                     self._stop_or_log(config, task)
                 if isinstance(error, UpstreamTimeout):
                     # A second attempt would wait behind the first in the server's queue.
-                    raise UpstreamTimeout(error.message, retryable=False) from error
+                    raise UpstreamTimeout(error.text, retryable=False) from error
                 raise
 
     def _watch(
@@ -153,7 +153,7 @@ class Automatic1111(Engine):
                 # Without tasks the running picture may be somebody else's, which is not shown.
                 running = self._progress(config, skip_picture=bool(seen) or not _is_sole_user(config))
             except GatewayError as error:
-                logger.debug("No progress from the server: %s", error.message)
+                logger.debug("No progress from the server: %s", error.text)
                 continue
             if seen:
                 fraction, preview, preview_id = seen.fraction, seen.preview, seen.preview_id
@@ -222,14 +222,14 @@ class Automatic1111(Engine):
             while time.monotonic() < ends and self._stop(config, task):
                 waiting.sleep(self.poll_seconds)
         except GatewayError as error:
-            logger.warning("A cancelled picture could not be stopped on the server: %s", error.message)
+            logger.warning("A cancelled picture could not be stopped on the server: %s", error.text)
 
     def _stop_or_log(self, config: EngineConfig, task: str) -> None:
         """`cancel` for a run that ends with an error of its own, which must not be replaced."""
         try:
             self.cancel(config, task)
         except GatewayError as error:
-            logger.warning("The server could not be told to stop drawing: %s", error.message)
+            logger.warning("The server could not be told to stop drawing: %s", error.text)
 
     # --- models, check, errors ----------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagegen import embedded, pictures
@@ -16,6 +15,7 @@ from imagegen.engines.params import merged
 from imagegen.picture_request import PictureRequest
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies, words
 
 DEFAULT_STEPS = 25  # the server's own default is 50, twice what is sensible

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagegen import pictures, workflow
@@ -29,6 +28,8 @@ from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import ConfigurationError, GatewayError, ProviderError
 from providers.process.waiting import sleep
+from providers.sentences import joined
+from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
 
@@ -284,7 +285,7 @@ class ComfyUI(Engine):
             return _("ComfyUI %(version)s answers and has %(count)d models.") % {"version": version, "count": count}
         problems = workflow.check(made.graph, made.nodes, self.installed(config))
         if fatal := [problem.message for problem in problems if problem.fatal]:
-            raise ConfigurationError(" ".join(fatal[:MOST_PROBLEMS]), code="invalid_workflow")
+            raise ConfigurationError(joined(fatal[:MOST_PROBLEMS]), code="invalid_workflow")
         return _("ComfyUI %(version)s answers, and the workflow fits it.") % {"version": version}
 
     def error(self, response: http.BlockingResponse) -> ProviderError:

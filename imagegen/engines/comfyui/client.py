@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import orjson
-from django.utils.translation import gettext as _
 
 from imagegen import workflow
 from imagegen.engines.base import EngineConfig, Run
@@ -19,6 +18,7 @@ from imagegen.picture_request import InputPicture
 from imagegen.pictures import EXTENSIONS
 from providers import http
 from providers.errors import GatewayError, NetworkError, ProviderError
+from providers.sentences import sentence as _
 
 if TYPE_CHECKING:
     from imagegen.engines.comfyui import ComfyUI

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from imagegen import workflow
 from imagegen.engines import own_servers
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
+from providers.sentences import sentence as _
 from providers.upstream import error_bodies, words
 
 MOST_NODES = 5  # named in one error

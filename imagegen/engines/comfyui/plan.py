@@ -5,14 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from imagegen import workflow
 from imagegen.capabilities import Capabilities
 from imagegen.engines import latents
 from imagegen.engines.base import EngineConfig
 from imagegen.picture_request import PictureRequest
 from providers.errors import BadRequest, ConfigurationError
+from providers.sentences import sentence as _
 
 LARGEST_SEED = 2**50  # of random seeds; a request may choose a larger one
 

@@ -1,0 +1,66 @@
+"""Errors that are kept with a message, a picture or a server: stored as a code and facts, worded for each reader.
+
+Administrators read the cause. Other people have no keys, no bills and no addresses to look after: they read that the
+model cannot be used now, and what they can do.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from providers import sentences
+from providers.sentences import sentence as _
+
+ACCOUNT_STATUSES = {401, 402, 403}  # a provider refuses this site, not what somebody asked for
+CREDIT_CODES = {
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    "payment_required",
+    "billing_hard_limit_reached",
+}
+OURS = {"internal_error", "interrupted", "user_needed"}  # their words name no key, bill or address of the site
+UNSAID = {"text"}  # members of a kept error that only this module reads
+
+
+def is_fault(error: Mapping[str, Any]) -> bool:
+    """Whether an administrator has to do something about it: a key, a bill, a right, a setting."""
+    blame, code = error.get("blame"), str(error.get("code") or "")
+    if blame == "configuration":
+        return code not in OURS
+    if blame != "provider" or code == "content_refused":
+        return False
+    return code.lower() in CREDIT_CODES or (error.get("status") in ACCOUNT_STATUSES and not error.get("retryable"))
+
+
+def worded(error: Mapping[str, Any] | None, *, for_admin: bool) -> dict[str, Any] | None:
+    """A kept error as this reader gets it, in the present language: `GatewayError.message_body` without its parts."""
+    if error is None:
+        return None
+    shown = {name: value for name, value in error.items() if name not in UNSAID}
+    shown["message"] = sentences.remade(error.get("text")) or error.get("message", "")
+    if for_admin:
+        return shown
+    if is_fault(error):
+        words = _("This model cannot be used right now; the administrators were told.")
+        return {**shown, "message": words, "provider": "", "blame": "configuration", "retryable": False}
+    if error.get("blame") == "provider" and error.get("status") == 404:
+        return {**shown, "message": _("This model cannot be used right now."), "provider": ""}
+    if error.get("blame") == "network" and error.get("code") == "upstream_unreachable":
+        return {**shown, "message": _("The server of this model cannot be reached right now."), "provider": ""}
+    return shown
+
+
+def cause(error: Mapping[str, Any] | None, stored_text: str) -> str:
+    """Why a server fails, for administrators: worded now, or the text that an earlier version stored."""
+    if not error:
+        return stored_text
+    return str(in_full(error, for_admin=True))
+
+
+def in_full(error: Mapping[str, Any], *, for_admin: bool) -> str:
+    """A kept error as one text for this reader, with the provider's own words unless they stand in it."""
+    shown = worded(error, for_admin=for_admin) or {}
+    message, provider = shown.get("message", ""), str(shown.get("provider") or "").strip()
+    return sentences.joined([message, provider]) if provider and provider not in message else message

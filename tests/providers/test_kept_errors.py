@@ -1,0 +1,82 @@
+"""Kept errors: administrators read the cause, other people what they can do, each in their own language."""
+
+import pytest
+from django.utils import translation
+
+from providers import kept_errors
+from providers.errors import ConfigurationError, ContentRefused, GatewayError, NoCredential, RateLimited
+from providers.http import failures
+from providers.sentences import sentence as _
+from providers.upstream.error_bodies import error_of
+
+CANNOT = "This model cannot be used right now; the administrators were told."
+KEY = b'{"error": {"message": "Incorrect API key provided: sk-...", "code": "invalid_api_key"}}'
+BILL = b'{"error": {"message": "You exceeded your current quota, check your billing.", "code": "insufficient_quota"}}'
+FAULTS = {
+    "401": error_of(401, KEY, {}),
+    "402": error_of(402, b"Payment required", {}),
+    "403": error_of(403, b'{"error": {"message": "Your project may not use this API."}}', {}),
+    "no credit": error_of(429, BILL, {}),
+    "settings": ConfigurationError(_("The connection's key cannot be decrypted. Enter it again.")),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_who_has_no_key_reads_nothing_of_keys_and_bills(name):
+    kept = FAULTS[name].message_body()
+    shown = kept_errors.worded(kept, for_admin=False)
+    assert (shown["message"], shown["provider"], shown["retryable"]) == (CANNOT, "", False)
+    cause = kept_errors.worded(kept, for_admin=True)
+    assert cause["message"] == FAULTS[name].message
+    assert cause["provider"] == FAULTS[name].provider
+    assert "text" not in shown.keys() | cause.keys()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_an_api_tells_each_reader_the_same(name):
+    assert FAULTS[name].for_reader(for_admin=False) == {"detail": CANNOT, "code": FAULTS[name].code}
+    assert FAULTS[name].for_reader(for_admin=True) == FAULTS[name].detail_body()
+
+
+@pytest.mark.parametrize("reason", [failures.UNREACHABLE, failures.UNKNOWN_HOST, failures.UNTRUSTED, failures.NO_TLS])
+def test_who_has_no_addresses_reads_nothing_of_them(reason):
+    kept = failures.network_error(reason).message_body()
+    assert "address" not in kept_errors.worded(kept, for_admin=False)["message"]
+    assert kept_errors.worded(kept, for_admin=True)["message"] == str(reason)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ContentRefused(_("The provider's safety rules refused this."), provider="No."),
+        RateLimited(_("The provider took too long to answer.")),
+        NoCredential(_("Sign in with your password once, so that this model can be used.")),
+        GatewayError(_("Something went wrong on this site.")),
+        error_of(400, b'{"error": {"message": "This is longer than the context."}}', {}),
+        error_of(429, b"slow down", {}),
+        error_of(500, b"oops", {}),
+    ],
+    ids=["refused", "limited", "own", "ours", "400", "429", "500"],
+)
+def test_what_is_theirs_to_know_stays(error):
+    shown = kept_errors.worded(error.message_body(), for_admin=False)
+    assert (shown["message"], shown["provider"]) == (error.message, error.provider)
+
+
+@pytest.mark.parametrize("made_in", ["en", "zh-hans"])
+def test_an_error_is_worded_when_it_is_read(made_in):
+    with translation.override(made_in):
+        kept = error_of(401, KEY, {}).message_body()
+    assert kept["message"] == "The provider does not accept the key (401)."
+    for for_admin in (True, False):
+        with translation.override("zh-hans"):
+            assert "\u4e00" <= kept_errors.worded(kept, for_admin=for_admin)["message"][0] <= "\u9fff"
+        with translation.override("en"):
+            assert kept_errors.worded(kept, for_admin=for_admin)["message"].isascii()
+
+
+def test_what_an_earlier_version_kept_shows_its_text():
+    old = {"message": "旧的句子", "code": "x", "provider": "", "blame": "provider", "status": 500}
+    assert kept_errors.worded(old, for_admin=True)["message"] == "旧的句子"
+    assert kept_errors.cause(None, "旧的句子") == "旧的句子"
+    assert kept_errors.worded(None, for_admin=True) is None
