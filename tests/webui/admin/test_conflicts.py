@@ -11,7 +11,7 @@ from imagegen.models import ImageEngine, ImageSettings
 from providers.admin.conflicts import FIELD, GuardedAdmin, _put
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings, RateLimit
 from tests import people
-from webui.models import User
+from webui.models import SiteSettings, User
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +37,7 @@ ROWS = {
     ),
     ImageSettings: (ImageSettings.load, ("enabled", True), ("prompt_template", "Mine")),
     ChatSettings: (ChatSettings.load, ("memory", True), ("tools", False)),
+    SiteSettings: (SiteSettings.load, ("name", "Theirs"), ("accent", "#123456")),
     User: (lambda: people.make_user("Carol"), ("is_active", False), ("name", "Mine")),
     Group: (lambda: Group.objects.create(name="Sales"), ("name", "Theirs"), ("members", None)),
 }  # fmt: skip
