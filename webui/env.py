@@ -5,6 +5,7 @@ An invalid value stops the start with ImproperlyConfigured, which names the vari
 """
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -224,13 +225,17 @@ env = Env()
 def with_quoted_password(url: str) -> str:
     """An address whose user name and password are quoted, whatever characters they hold: `@`, `/`, `#`, `?`, spaces.
 
-    Everything up to the last `@` is user name and password. Percent-codes in them mean what they mean in addresses, so
-    that both ways of writing a password work; a `%` that begins none stands for itself.
+    Everything up to the last `@` is user name and password; parameters (`?name=value`) may hold one too. Percent-codes
+    in a password mean what they mean in addresses, so that both ways of writing it work; a `%` that begins none stands
+    for itself.
     """
     scheme, separator, rest = url.partition("://")
     login, at, place = rest.rpartition("@")
     if not separator or not at or scheme.startswith("sqlite"):  # whose path is all there is
         return url
+    address, _mark, parameters = url.partition("?")
+    if "@" in parameters and re.match(r"\w+=", parameters) and re.search(r"@[^@/]+/[^@]*$", address):
+        return f"{with_quoted_password(address)}?{parameters}"
     quoted = (quote(unquote(part), safe="") for part in login.split(":", 1))
     return f"{scheme}://{':'.join(quoted)}@{place}"
 

@@ -6,6 +6,8 @@ deleted with the last of them, after the commit.
 """
 
 import hashlib
+import logging
+import re
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -25,14 +27,17 @@ from chat.access import Person
 from chat.files import derived, kinds, pictures, stores
 from chat.models import Chat, File, Message
 from providers.errors import BadRequest, NotFound, TooLarge
+from providers.process import file_store, waiting
 from providers.sentences import sentence as _
 
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
 UNDO = timedelta(hours=1)  # how long a deletion can be undone
 BATCH = 500  # rows read at once: the connection is given back while their bytes go
 STRAY_AGE = timedelta(hours=1)  # a running transaction may still write the row of stored bytes that are younger
-FOREIGN = ("speech/",)  # prefixes under which other apps store bytes, with rows of their own
+OURS = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}-[0-9a-f]{8}")  # the names that `_save` gives; others are somebody else's
+MOST_STRAY = 100  # stored bytes without a row that are removed even where they are more than the files
 
+logger = logging.getLogger(__name__)
 collecting = Signal()  # `now`: other apps remove their own rows that have expired
 
 
@@ -272,14 +277,21 @@ def collect(*, now: datetime | None = None, dry_run: bool = False) -> Cleanup:
         collecting.send(sender=File, now=now)
     ids = dict(File.everything.values_list("storage_name", "id"))
     stored: set[str] = set()
-    for name, changed in stores.stored():
-        stored.add(name)
-        original = derived.original(name)
-        if name in ids or original in ids or name.startswith(FOREIGN):
-            continue
-        if now - changed > STRAY_AGE:
-            result.stray += 1
-            if not dry_run:
-                stores.delete(name)
+    stray: list[str] = []
+    waiting.give_back()  # the list of a large store takes its time
+    with file_store.guarded():
+        for name, changed in stores.stored():
+            stored.add(name)
+            original = derived.original(name)
+            if name not in ids and original not in ids and OURS.match(name) and now - changed > STRAY_AGE:
+                stray.append(name)
+    if len(stray) > MOST_STRAY and len(stray) > len(ids):
+        # More than there are files: rather another site's, or a database that was set up anew.
+        logger.warning("The file store holds %s files that no row knows. They were left where they are", len(stray))
+        stray = []
+    result.stray = len(stray)
+    if not dry_run:
+        for name in stray:
+            stores.delete(name)
     result.missing = tuple(str(ids[name]) for name in ids if name not in stored)
     return result

@@ -7,6 +7,7 @@ go with it, and whatever a browser could execute is served as a download.
 import re
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.cache import patch_vary_headers
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -131,10 +132,13 @@ class FileDetail(FileView):
         """The metadata for a client that asks for JSON, the content for an `<img>`."""
         row = access.file_for(request.user, file_id)
         if _wants_picture(request.headers.get("Accept", "")):
-            return _content_for(request, row)
-        return Response(
-            files.owned_json(row) if _may_keep(request, row) else {**files.file_json(row), "provenance": {}}
-        )
+            response = _content_for(request, row)
+        else:
+            response = Response(
+                files.owned_json(row) if _may_keep(request, row) else {**files.file_json(row), "provenance": {}}
+            )
+        patch_vary_headers(response, ["Accept"])  # or a browser hands the one out for the other
+        return response
 
     @extend_schema(
         operation_id="files_delete",

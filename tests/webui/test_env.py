@@ -72,6 +72,13 @@ def test_a_password_may_hold_any_character(env, password):
     assert mail["EMAIL_HOST"] == "mail"
 
 
+def test_a_parameter_may_hold_an_at_sign(env):
+    url = "postgres://me:p@ss@db/site?application_name=a@b"
+    database = env(SOME_URL=url).database("SOME_URL", "")
+    assert (database["PASSWORD"], database["HOST"], database["NAME"]) == ("p@ss", "db", "site")
+    assert database["OPTIONS"] == {"application_name": "a@b"}
+
+
 def test_a_password_in_a_file_loses_the_line_end_alone(env, tmp_path):
     (tmp_path / "password").write_text(" with spaces \n")
     assert env(DATABASE_PASSWORD_FILE=str(tmp_path / "password")).secret("DATABASE_PASSWORD") == " with spaces "

@@ -10,6 +10,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.db import transaction
 
+from chat.models import Share
 from imagegen import services as picture_services
 from providers import services as provider_services
 from providers import versioning
@@ -56,16 +57,16 @@ def prove(user: User) -> None:
 def hand_over(user: User) -> None:
     """Note that somebody has set the password of an account through a one-time link.
 
-    A link in a mail proves the address; an account that was unproved is emptied. A site that sends no mail knows only
-    that an administrator gave the link to this person: then keys and sign-ins through a provider end, and nothing else.
+    If the address was not proved before, whatever opens the account without the password ends: keys, sign-ins through
+    a provider, shared links. Chats and files stay: most such accounts were made by their owners, before the site sent
+    mail. A link in a mail proves the address.
     """
     if not is_unproved(user):
         return
+    _lock_others_out(user)
+    Share.objects.filter(chat__user=user).delete()
     if settings.EMAIL_ENABLED:
-        _empty(user)
         vouch_for(user)
-    else:
-        _lock_others_out(user)
 
 
 def _empty(user: User) -> None:

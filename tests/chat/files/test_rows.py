@@ -12,7 +12,7 @@ from django.utils import timezone
 from PIL import Image
 
 from chat import exchanges, files
-from chat.files import stores
+from chat.files import rows, stores
 from chat.models import Chat, File, Message
 from chat.pipeline import CompletionRequest
 from providers import callers
@@ -259,11 +259,27 @@ def test_an_attached_upload_stays(db, alice):
     assert (row.chat, row.message) == (chat, message)
 
 
+def test_the_collector_leaves_what_is_not_the_sites_own(db, alice):
+    names = [stores.write(name, b"dump") for name in ("backups/db.dump", "ab/other.png", f"ab/{'ab' * 32}.png")]
+    result = files.collect(now=timezone.now() + timedelta(hours=2))
+    assert result.stray == 0
+    assert all(storages["default"].exists(name) for name in names)
+
+
+def test_the_collector_takes_no_other_sites_files(db, alice, monkeypatch, caplog):
+    monkeypatch.setattr(rows, "MOST_STRAY", 2)
+    names = [stores.write(f"ab/{'ab' * 32}-0123456{number}.png", b"other") for number in range(3)]
+    result = files.collect(now=timezone.now() + timedelta(hours=2))
+    assert result.stray == 0
+    assert all(storages["default"].exists(name) for name in names)
+    assert "no row knows" in caplog.text
+
+
 def test_the_collector_removes_stray_bytes_and_names_rows_without_bytes(db, alice):
     row = files.accept(alice, b"kept")
     gone = files.accept(alice, b"gone")
     stores.delete(gone.storage_name)
-    stray = stores.write("ab/stray.png", b"stray")
+    stray = stores.write(f"ab/{'ab' * 32}-01234567.png", b"stray")
     result = files.collect(now=timezone.now() + timedelta(hours=2))
     assert (result.stray, result.missing) == (1, (str(gone.pk),))
     assert not storages["default"].exists(stray)

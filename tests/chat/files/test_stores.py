@@ -102,7 +102,7 @@ def test_the_collector_finds_stray_bytes_in_every_store(db, alice, store):
     from django.utils import timezone
 
     held = files.accept(alice, b"held")
-    stray = stores.write("cd/stray.bin", b"stray")
+    stray = stores.write(f"cd/{'cd' * 32}-01234567.bin", b"stray")
 
     result = files.collect(now=timezone.now() + timedelta(hours=2))
 

@@ -125,11 +125,12 @@ def choose_password(client, link):
 
 
 @pytest.mark.django_db
-def test_a_reset_by_mail_empties_an_account_that_was_prepared(client, settings):
+def test_a_reset_by_mail_locks_out_whoever_prepared_the_account(client, settings):
     attacker, account = prepare(settings)
     make_key(account)
     SocialAccount.objects.create(user=account, provider="oidc", uid="attacker")
-    Chat.objects.create(user=account)
+    chat = Chat.objects.create(user=account)
+    Share.objects.create(chat=chat, leaf=chat.messages.create(role="user", content="hello"))
     settings.EMAIL_ENABLED, settings.SITE_URL = True, "http://testserver"
     client.post("/accounts/password/reset/", {"email": ADDRESS})
     link = re.search(r"http://testserver(/\S+)", mail.outbox[-1].body)[1]
@@ -140,7 +141,8 @@ def test_a_reset_by_mail_empties_an_account_that_was_prepared(client, settings):
     assert account.check_password("a new horse battery")
     assert ClientKey.objects.get().revoked_at is not None
     assert not SocialAccount.objects.exists()
-    assert not Chat.objects.filter(deleted_at=None).exists()
+    assert not Share.objects.exists()
+    assert Chat.objects.get().deleted_at is None  # most such accounts are their owner's own
     assert attacker.get("/settings").status_code == 302
     assert not addresses.is_unproved(account)
 
