@@ -6,10 +6,12 @@ reader takes. https://www.rfc-editor.org/rfc/rfc9110#section-8.4
 
 import sys
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 PIECE = 2**18  # bytes that are unpacked at once
+FED = 2**14  # packed bytes that a coding gets at once: its library copies those that it leaves at each step
 MAX_ERROR = 2**20  # bytes of an error once unpacked; the rest of a longer one is left out
 MAX_CODINGS = 3  # one over the other
 PACKED_HEADERS = frozenset({"content-encoding", "content-length"})  # that do not hold for the unpacked body
@@ -46,14 +48,20 @@ class _Zlib:
         self._input += data
 
     def take(self, most: int) -> bytes:
-        if self._unpacker.eof:  # behind the end a gzip file may hold another one; anything else is padding
-            if not GZIP_MAGIC.startswith(self._input[:2]):
-                self._input = b""
-            if len(self._input) < len(GZIP_MAGIC):
+        while True:  # until there are bytes, or no input: a member may hold nothing
+            if self._unpacker.eof:  # behind the end a gzip file may hold another one; anything else is padding
+                if not GZIP_MAGIC.startswith(self._input[:2]):
+                    self._input = b""
+                if len(self._input) < len(GZIP_MAGIC):
+                    return b""
+                self._unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            if not (self._input or self._has_more):
                 return b""
-            self._unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        if not (self._input or self._has_more):
-            return b""
+            piece = self._step(most)
+            if piece or not (self._unpacker.eof or self._input):
+                return piece
+
+    def _step(self, most: int) -> bytes:
         data, self._input = self._input, b""
         if self._formats:
             self._tried += data
@@ -63,8 +71,8 @@ class _Zlib:
             if self._begun or not self._formats:
                 raise
             self._unpacker, self._input = zlib.decompressobj(self._formats.pop(0)), self._tried
-            return self.take(most)
-        if piece:
+            return b""
+        if piece or self._unpacker.eof:
             self._begun, self._formats, self._tried = True, [], b""
         self._has_more = len(piece) == most
         self._input = self._unpacker.unused_data if self._unpacker.eof else self._unpacker.unconsumed_tail
@@ -119,15 +127,18 @@ class _Zstandard:
         self._input += data
 
     def take(self, most: int) -> bytes:
-        if self._unpacker.eof:  # another frame may follow
-            self._input = self._unpacker.unused_data + self._input
-            if not self._input:
+        while True:  # as above: a frame may hold nothing
+            if self._unpacker.eof:  # another frame may follow
+                self._input = self._unpacker.unused_data + self._input
+                if not self._input:
+                    return b""
+                self._unpacker = self._new()
+            if self._unpacker.needs_input and not self._input:
                 return b""
-            self._unpacker = self._new()
-        if self._unpacker.needs_input and not self._input:
-            return b""
-        data, self._input = self._input, b""
-        return bytes(self._unpacker.decompress(data, most))
+            data, self._input = self._input, b""
+            piece = bytes(self._unpacker.decompress(data, most))
+            if piece or not self._unpacker.eof:
+                return piece
 
     @property
     def is_complete(self) -> bool:
@@ -149,11 +160,13 @@ class Unpacker:
 
     def __init__(self, codings: tuple[str, ...]) -> None:
         self._stages = [_STAGES[name]() for name in reversed(codings)]
+        self._waiting: deque[memoryview] = deque()  # packed bytes that the first stage has yet to get
         self._fed = False
 
     def feed(self, data: bytes) -> None:
-        self._fed = self._fed or bool(data)
-        self._stages[0].feed(data)
+        if data:
+            self._fed = True
+            self._waiting.append(memoryview(data))
 
     def take(self, most: int = PIECE) -> bytes:
         """The next bytes, at most so many; b"" where more input is needed. Raises CannotUnpack."""
@@ -165,10 +178,19 @@ class Unpacker:
     def _take(self, index: int, most: int) -> bytes:
         stage = self._stages[index]
         while not (piece := stage.take(most)):
-            if index == 0 or not (data := self._take(index - 1, PIECE)):
+            data = self._take(index - 1, FED) if index else self._next_packed()
+            if not data:
                 return b""
             stage.feed(data)
         return piece
+
+    def _next_packed(self) -> bytes:
+        if not self._waiting:
+            return b""
+        data = self._waiting.popleft()
+        if len(data) > FED:
+            self._waiting.appendleft(data[FED:])
+        return bytes(data[:FED])
 
     def end(self) -> None:
         """Raises CannotUnpack where the body was cut off; an empty one is whole."""

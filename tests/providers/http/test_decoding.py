@@ -1,14 +1,18 @@
 """Bodies that come packed: read by whoever reads them, passed on by whoever passes them on, and never without bound."""
 
+import gzip
 import json
+import random
 import tracemalloc
+import zlib
 
 import pytest
+from backports import zstd
 
 from providers import http
 from providers.errors import NetworkError, ProviderError
 from providers.http import Limits, secrets_of
-from providers.http.decoding import CODINGS, CannotUnpack, Unpacker
+from providers.http.decoding import CODINGS, FED, CannotUnpack, Unpacker
 from providers.process import waiting
 from tests.upstream import Reply, in_json, in_text, sse
 from tests.upstream.packed import BOMBS, PACKINGS, bomb, packed
@@ -151,3 +155,48 @@ def test_an_end_that_is_none_is_noticed():
     assert unpacker.take() == b"hello"
     with pytest.raises(CannotUnpack):
         unpacker.end()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("zstd", zstd.compress)]
+)
+@pytest.mark.parametrize("count", [1, 2, 5000])
+def test_a_part_that_holds_nothing_ends_no_body(encoding, pack, count):
+    later = gzip.compress if encoding == "deflate" else pack
+    unpacker = Unpacker((encoding,))
+    unpacker.feed(pack(b"") + later(b"") * (count - 1) + later(b"tail") + later(b"") + later(b"end"))
+    plain = b""
+    while piece := unpacker.take():
+        plain += piece
+    unpacker.end()
+    assert plain == b"tailend"
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_body_that_is_here_as_a_whole_is_fed_in_pieces(name):
+    encoding, pack = PACKINGS[name]
+    fed = list[int]()
+
+    class Watched:
+        is_complete = True
+
+        def __init__(self, stage):
+            self.stage = stage
+
+        def feed(self, data):
+            fed.append(len(data))
+            self.stage.feed(data)
+
+        def take(self, most):
+            return self.stage.take(most)
+
+    data = random.Random(name).randbytes(2_000_000)
+    unpacker = Unpacker(tuple(part.strip() for part in encoding.split(",")))
+    unpacker._stages[0] = Watched(unpacker._stages[0])
+    unpacker.feed(pack(data))
+    plain = b""
+    while piece := unpacker.take():
+        plain += piece
+    unpacker.end()
+    assert plain == data
+    assert max(fed) <= FED
