@@ -1,6 +1,7 @@
 """Bodies of requests that come packed (`Content-Encoding`): unpacked within the limit of plain ones, or refused."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -12,18 +13,30 @@ ACCEPTED = ", ".join(decoding.CODINGS)
 
 
 def codings_of(value: str) -> tuple[str, ...]:
-    """The codings in a `Content-Encoding`; none for a plain body. Raises BadRequest (415, `unsupported_encoding`)."""
+    """The coding in a `Content-Encoding`, none for a plain body. Raises BadRequest (415, `unsupported_encoding`).
+
+    One over the other would only help a small body to become huge.
+    """
     codings = decoding.codings_in(value)
+    if len(codings) > 1:
+        raise _unsupported(
+            _("This site reads bodies with one Content-Encoding, not several. Send %(known)s, or the body as it is.")
+        )
     if not decoding.is_known(codings):
-        # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16
-        raise BadRequest(
+        raise _unsupported(
             _("This site does not read bodies with this Content-Encoding. Send %(known)s, or the body as it is.")
-            % {"known": ACCEPTED},
-            code="unsupported_encoding",
-            status=415,
-            headers=(("accept-encoding", ACCEPTED),),
         )
     return codings
+
+
+def _unsupported(message: Any) -> GatewayError:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16"""
+    return BadRequest(
+        message % {"known": ACCEPTED},
+        code="unsupported_encoding",
+        status=415,
+        headers=(("accept-encoding", ACCEPTED),),
+    )
 
 
 def plain_pieces(packed: Iterable[bytes], codings: tuple[str, ...], limit: int) -> Iterator[bytes]:

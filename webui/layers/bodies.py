@@ -25,10 +25,13 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def longest(content_type: bytes) -> int:
-    """How many bytes a body may have: a form that uploads files may be longer than others."""
+def longest(content_type: bytes, *, is_packed: bool = False) -> int:
+    """How many bytes a body may have: a form that uploads files may be longer than others, if it comes as it is.
+
+    What is packed is unpacked before anybody has signed in, and a few bytes may become any number.
+    """
     limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if content_type.lower().startswith(b"multipart/form-data"):
+    if not is_packed and content_type.lower().startswith(b"multipart/form-data"):
         return max(limit, FORM_FILES * settings.FILE_MAX_BYTES)
     return limit
 
@@ -60,8 +63,8 @@ class WholeBodies:
 
 async def _read(receive: Receive, headers: Mapping[bytes, bytes], body: IO[bytes]) -> int | None:
     """Read the body into a file, plain; its size, None where the client left. Raises GatewayError."""
-    limit = longest(headers.get(b"content-type", b""))
     codings = packed_requests.codings_of(headers.get(b"content-encoding", b"").decode("latin-1"))
+    limit = longest(headers.get(b"content-type", b""), is_packed=bool(codings))
     with SpooledTemporaryFile(IN_MEMORY) as received:
         more = True
         while more:
