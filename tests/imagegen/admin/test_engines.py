@@ -152,9 +152,7 @@ def test_lists_do_not_ask_more_with_more_rows(browser_of, alice, make_engine, dj
     from django.test.utils import CaptureQueriesContext
 
     def count(path):
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             assert browser_of.get(path).status_code == 200
         return len(queries)
 
@@ -167,6 +165,8 @@ def test_lists_do_not_ask_more_with_more_rows(browser_of, alice, make_engine, dj
     for number in range(5):
         more = make_engine(name=f"More {number}")
         ImageJob.objects.create(user=alice, engine=more, prompt="x", state="failed")
+    for path in paths:  # what holds for one version of the configuration is read again
+        browser_of.get(path)
     assert [count(path) for path in paths] == before
 
 
