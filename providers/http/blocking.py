@@ -45,6 +45,13 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **options)
         _urllib3_private.use_pools(self.poolmanager, self.pools)
 
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        """The pools hold for calls through a proxy too; a SOCKS proxy needs those of its own library."""
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            _urllib3_private.use_pools(manager, self.pools)
+        return manager
+
 
 class _VettedAdapter(_Adapter):
     pools: ClassVar[dict[str, type]] = _urllib3_private.VETTED_POOLS

@@ -3,12 +3,13 @@
 from itertools import repeat
 
 import pytest
+import requests
 
 from providers import http
 from providers.errors import ProviderError, UpstreamTimeout
 from providers.http import Limits
 from providers.process import waiting
-from tests.upstream import Pause, Reply, frame, in_json
+from tests.upstream import Pause, Reply, frame, full_listener, in_json, silent_listener
 from tests.upstream.dripping import DRIPPING, STREAM, drip, raw
 
 SHORT = Limits(connect=5, first_byte=0.4, idle=0.4)
@@ -128,3 +129,46 @@ def test_a_websocket_may_be_opened_with_long_lines(upstream):
     with pytest.raises(ProviderError) as refused, http.websocket(f"{upstream.origin}/ws"):
         pass
     assert refused.value.status == 403
+
+
+# --- sessions of libraries --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxied(monkeypatch):
+    """Has the environment name a proxy."""
+
+    def name(proxy):
+        for variable in ("HTTP_PROXY", "HTTPS_PROXY"):
+            monkeypatch.setenv(variable, proxy)
+            monkeypatch.setenv(variable.lower(), proxy)
+        for variable in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.delenv(variable, raising=False)
+
+    return name
+
+
+by_scheme = pytest.mark.parametrize("scheme", ["http", "https"])
+
+
+@by_scheme
+@pytest.mark.parametrize("listener", [silent_listener, full_listener])
+def test_a_proxy_that_says_nothing_ends_a_session_at_its_limit(scheme, listener, proxied):
+    with listener() as origin, http.TimedSession(0.4) as session:
+        proxied(origin)
+        with pytest.raises(requests.RequestException, match="timed out"):
+            session.get(f"{scheme}://login.example/x")
+
+
+def test_a_proxy_that_drips_ends_a_session_at_its_limit(upstream, proxied):
+    upstream.script(Reply(headers=STREAM, steps=drip(b"x")), path="/x", method="GET")
+    proxied(upstream.origin)
+    with http.TimedSession(0.4) as session, pytest.raises(requests.RequestException, match="timed out"):
+        session.get("http://login.example/x")
+
+
+def test_a_session_goes_through_the_proxy_that_is_named(upstream, proxied):
+    upstream.script(in_json({"a": 1}), path="/x", method="GET")
+    proxied(upstream.origin)
+    with http.TimedSession(20) as session:
+        assert session.get("http://login.example/x").json() == {"a": 1}
