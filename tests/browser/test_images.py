@@ -446,6 +446,28 @@ def test_engine_and_model_are_chosen_by_keys_without_lists_of_the_system(
     expect(opener).to_be_focused()
 
 
+def test_enter_takes_a_model_that_exists_and_nothing_changes_it(open_page, alice, studio, upstream):
+    upstream.openai.models = ["gpt-image-1-mini", "gpt-image-1", "gpt-image-2"]
+    page = ImagesPage(open_page(alice)).open().page
+    opener, search = page.locator("#model-pick summary"), page.get_by_role("searchbox", name="Model")
+    cases = [
+        ("gpt-image", None),  # the first that fits
+        ("gpt-image-1", "gpt-image-1"),  # exactly this, though another fits too
+        ("", "gpt-image-1"),  # no search changes nothing
+        ("of-my-own", "of-my-own"),  # no model fits
+    ]
+    for words, model in cases:
+        opener.press("Enter")
+        expect(search).to_be_focused()
+        expect(page.locator("#models label")).to_have_count(4)
+        search.fill(words)
+        model = model or page.locator("#models input").first.get_attribute("value")
+        search.press("Enter")
+        expect(opener).to_be_focused()
+        expect(page.locator("#model")).to_have_value(model)
+        expect(opener).to_contain_text(model)
+
+
 def test_all_shapes_stand_in_one_row_and_automatic_is_one_of_them(open_page, alice, studio):
     page = ImagesPage(open_page(alice)).open().page
     expect(page.get_by_role("radio", name="Automatic")).to_have_count(1)

@@ -156,14 +156,17 @@ function showModels() {
   if (!models) byId("models").append(...[0, 1, 2].map(() => clone("pick-place-template")));
 }
 
-/** @param {KeyboardEvent} event */
+/**
+ * Enter takes the model of exactly this name, else the first that fits; a name that no model has is taken as it is.
+ * @param {KeyboardEvent} event
+ */
 function modelKey(event) {
   const radios = all("input", byId("models"));
   if (event.key === "ArrowDown") radios[0]?.focus();
   else if (event.key === "Enter" && !isComposing(event)) {
-    const first = radios[0];
     const written = field("model-search").value.trim();
-    useModel(first instanceof HTMLInputElement && radios.length === 1 ? first.value : written);
+    const exact = models?.some(({ id }) => id === written);
+    if (written) useModel((!exact && radios[0]?.getAttribute("value")) || written);
     pick.close(modelPick(), { focus: true });
   } else return;
   event.preventDefault();
