@@ -20,6 +20,9 @@ PASTE = """
 """
 
 
+MESSAGES = "**/api/v1/chats/*/messages"
+
+
 @pytest.fixture
 def chat(open_page, provider, alice):
     return ChatPage(open_page(alice)).open()
@@ -188,3 +191,120 @@ def test_what_is_written_while_a_new_chat_opens_waits_too(chat, provider):
     expect(chat.questions).to_have_count(2)
     chat.settled()
     assert Chat.objects.count() == 1
+
+
+def held(chat, address):
+    """Requests to this address, which wait for the test."""
+    routes = []
+    chat.page.route(address, lambda route: routes.append(route))
+    return routes
+
+
+@pytest.fixture
+def told(chat, problems):
+    """A request gets no answer, which the page says; what comes after it goes through."""
+    problems.expect("ERR_FAILED")
+
+    def wait():
+        expect(chat.page.locator(".toast").first).to_be_visible()
+        chat.page.unroute_all()
+
+    return wait
+
+
+def go_to_a_new_chat(chat):
+    chat.page.get_by_role("link", name="New chat").first.click()
+    expect(chat.page.locator("#welcome")).to_be_visible()
+
+
+def test_a_waiting_message_that_fails_in_another_chat_waits_again(chat, provider, told):
+    gate = busy(chat, provider)
+    chat.page.evaluate(PASTE, LONG)
+    expect(chips(chat)).to_have_count(1)
+    expect(chat.page.get_by_role("progressbar")).to_have_count(0)
+    chat.write("Read it")
+    expect(waiting(chat)).to_be_visible()
+    go_to_a_new_chat(chat)
+    chat.page.route(MESSAGES, lambda route: route.abort())
+    gate.open()
+    told()
+    assert not Message.objects.filter(content="Read it").exists()
+    chat.chats.first.get_by_role("link").click()
+    expect(chat.questions.last.locator(".bubble")).to_have_text("Read it")
+    chat.settled()
+    expect(chat.questions.last.get_by_role("link", name="Pasted text.txt")).to_be_visible()
+    assert Message.objects.filter(content="Read it").count() == 1
+
+
+def test_a_waiting_message_whose_chat_is_left_as_it_fails_waits_again(chat, provider, told):
+    gate = busy(chat, provider)
+    chat.write("And then?")
+    expect(waiting(chat)).to_be_visible()
+    routes = held(chat, MESSAGES)
+    with chat.page.expect_request(MESSAGES):
+        gate.open()
+    go_to_a_new_chat(chat)
+    routes[0].abort()
+    told()
+    expect(chat.field).to_have_value("")
+    chat.chats.first.get_by_role("link").click()
+    expect(chat.questions.last.locator(".bubble")).to_have_text("And then?")
+    chat.settled()
+    assert Message.objects.filter(content="And then?").count() == 1
+
+
+@pytest.mark.parametrize("reloads", [True, False])
+def test_what_waited_for_a_new_chat_never_begins_one_by_itself(chat, reloads):
+    held(chat, "**/api/v1/chats/")
+    chat.write("Hello")
+    chat.page.evaluate(PASTE, LONG)
+    expect(chips(chat)).to_have_count(1)
+    expect(chat.page.get_by_role("progressbar")).to_have_count(0)
+    chat.write("More")
+    expect(waiting(chat)).to_contain_text("More")
+    if reloads:
+        chat.page.reload()
+    else:
+        chat.page.get_by_role("link", name="New chat").first.click()
+    expect(chat.field).to_have_value("Hello\nMore" if reloads else "More")  # a reload ends the request for the first
+    expect(waiting(chat)).to_be_hidden()
+    expect(chips(chat)).to_have_count(1)
+    expect(chat.questions).to_have_count(0)
+    assert not Message.objects.filter(content="More").exists()
+
+
+@pytest.mark.parametrize(("fails", "draft"), [(True, "Question\nSince"), (False, "Since")])
+def test_what_was_written_since_a_message_was_sent_is_kept(chat, told, fails, draft):
+    chat.ask("Hello")
+    routes = held(chat, MESSAGES)
+    with chat.page.expect_request(MESSAGES):
+        chat.write("Question")
+    chat.field.fill("Since")
+    go_to_a_new_chat(chat)
+    if fails:
+        routes[0].abort()
+        told()
+    else:
+        with chat.page.expect_response(MESSAGES):
+            routes[0].continue_()
+    chat.chats.first.get_by_role("link").click()
+    expect(chat.questions).to_have_count(1 if fails else 2)
+    expect(chat.field).to_have_value(draft)
+
+
+def test_a_message_of_a_temporary_chat_that_fails_is_not_stored(chat, told):
+    note = chat.page.get_by_text("This chat is not saved")
+    chat.open("/?temporary=1")
+    go_to_a_new_chat(chat)
+    expect(note).to_have_count(0)
+    chat.page.go_back()
+    expect(note).to_be_visible()
+    expect(chat.field).to_be_enabled()
+    routes = held(chat, "**/api/chat/completions")
+    with chat.page.expect_request("**/api/chat/completions"):
+        chat.write("A secret")
+    chat.page.go_forward()
+    expect(note).to_have_count(0)
+    routes[0].abort()
+    told()
+    assert "A secret" not in chat.page.evaluate("JSON.stringify(sessionStorage)")

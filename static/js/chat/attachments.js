@@ -12,7 +12,6 @@ import * as thread from "./thread.js";
 
 const AT_ONCE = 3; // uploads; the others wait, so that the page's own requests find a connection
 const READABLE = /^(?:image\/|text\/|application\/(?:pdf|json)$)/;
-const LOCAL = "local:"; // a temporary chat: nothing of it is stored
 
 /**
  * A file of a message that is being written; `key` names its chat.
@@ -76,7 +75,7 @@ const storedFiles = (list) => list.flatMap(({ stored }) => stored ?? []);
 function remember(key) {
   const done = entries(key).filter(({ state }) => state === "done");
   const stored = done.flatMap(({ stored, pasted }) => (stored ? { ...stored, pasted } : []));
-  if (stored.length && !key.includes(LOCAL)) sessionStorage.setItem(key, JSON.stringify(stored));
+  if (stored.length && !key.includes(thread.LOCAL)) sessionStorage.setItem(key, JSON.stringify(stored));
   else sessionStorage.removeItem(key);
 }
 
@@ -253,7 +252,7 @@ async function send(entry) {
   const { file, control } = Object.assign(entry, { control: new AbortController(), progress: 0, error: "" });
   if (!file) return;
   entry.state = "uploading";
-  const [, temporary] = entry.key.split(LOCAL);
+  const [, temporary] = entry.key.split(thread.LOCAL);
   try {
     const stored = await upload(file, {
       fields: temporary ? { temporary: "1", session_id: temporary } : {},

@@ -147,13 +147,14 @@ async function dispatch(request, entries, taken) {
   const shownThread = thread.element(); // one may go elsewhere before the response comes
   const isHere = () => shownThread === thread.element();
   const key = draftKey();
+  const [chatId, isTemporary] = [thread.chatId(), thread.isTemporary()];
   if (taken) remember(content);
   const bubble = showSending(content, entries);
   update();
   try {
     const { chat } = await deliver(request);
-    if (taken) sessionStorage.removeItem(key);
     const here = isHere();
+    if (taken && (here || sessionStorage.getItem(key) === content)) sessionStorage.removeItem(key);
     if (here && taken) document.dispatchEvent(new Event("message:sent"));
     if (here && chat) openNew(chat);
     if (here) remember(area().value); // what was written meanwhile
@@ -164,8 +165,9 @@ async function dispatch(request, entries, taken) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     taken?.giveBack();
-    if (!isHere()) sessionStorage.setItem(key, content);
-    else giveBack([{ content, files: taken ? [] : files }, ...queue.takeWaiting()]);
+    if (isHere()) giveBack([{ content, files: taken ? [] : files }, ...queue.takeWaiting()]);
+    else if (!taken) queue.putBack(chatId, request);
+    else if (!isTemporary) putBackDraft(key, content);
     const again = { label: t("sendAgain"), run: () => submit(area().value) };
     toast(error.message || t("notSent"), error.status || !isHere() ? undefined : again);
   } finally {
@@ -180,9 +182,16 @@ async function dispatch(request, entries, taken) {
  * A reply of a chat that is not shown is over: send what waits for that there.
  * @param {Reply} reply
  */
-export function replyEnded(reply) {
+export async function replyEnded(reply) {
   const request = queue.takeOf(reply);
-  if (request) post(`/api/v1/chats/${reply.chatId}/messages`, request).catch(tellRefusal);
+  if (!request) return;
+  try {
+    await post(`/api/v1/chats/${reply.chatId}/messages`, request);
+  } catch (error) {
+    queue.putBack(reply.chatId, request);
+    if (!sending) queue.check(); // somebody may have opened that chat meanwhile
+    tellRefusal(error);
+  }
 }
 
 /**
@@ -246,6 +255,18 @@ function giveBack(messages) {
   const texts = [...messages.map(({ content }) => content), area().value];
   write(texts.filter((text) => text.trim()).join("\n"));
   area().focus();
+}
+
+/**
+ * Words that were not sent stand in the draft of their chat, which is not shown, before what was written there since.
+ * @param {string} key
+ * @param {string} content
+ */
+function putBackDraft(key, content) {
+  const since = sessionStorage.getItem(key) ?? "";
+  const draft = [content, since].filter((text) => text.trim()).join("\n");
+  if (since !== content) sessionStorage.setItem(key, draft);
+  if (key === draftKey()) write(sessionStorage.getItem(key) ?? ""); // somebody came back meanwhile
 }
 
 /** @param {string} text */

@@ -30,7 +30,7 @@ function get(key) {
 function set(key, request) {
   unsaved.delete(key);
   sessionStorage.removeItem(key);
-  if (request && thread.isTemporary()) unsaved.set(key, JSON.stringify(request));
+  if (request && key.includes(thread.LOCAL)) unsaved.set(key, JSON.stringify(request));
   else if (request) sessionStorage.setItem(key, JSON.stringify(request));
 }
 
@@ -89,19 +89,35 @@ export function put(request) {
   announce(t("queued"));
 }
 
+/**
+ * A message that could not be sent while its chat was not shown waits there again, before what was put there since.
+ * @param {string | undefined} chat an id
+ * @param {MessageRequest} request
+ */
+export function putBack(chat, request) {
+  const since = get(keyOf(chat));
+  const content = [request.content, since?.content ?? ""].filter((text) => text.trim()).join("\n");
+  const both = since && { ...since, content, files: [...request.files, ...since.files] };
+  set(keyOf(chat), both ?? request);
+  show();
+}
+
 /** Say that there is room for one only. */
 export function refuse() {
   partOf(byId("queued"), "note").textContent = t("oneWaits");
   announce(t("oneWaits"));
 }
 
-/** Send what waits in the chat that is shown, once nothing runs there any more. */
+/**
+ * Send what waits in the chat that is shown, once nothing runs there any more. What waited for a chat that never opened
+ * would be without its context in another: the person sends it.
+ */
 export function check() {
   show();
   if (thread.runningId() || !thread.isSettled()) return;
   const [request] = takeWaiting();
   if (!request) return;
-  if (UNANSWERED.includes(thread.lastStatus() ?? "")) whenUnanswered(request);
+  if (!thread.chatId() || UNANSWERED.includes(thread.lastStatus() ?? "")) whenUnanswered(request);
   else whenFree(request);
 }
 

@@ -10,6 +10,7 @@ import * as replies from "./replies.js";
 import * as scroll from "./scroll.js";
 
 const RUNNING = ["pending", "streaming"];
+export const LOCAL = "local:"; // begins the id of a temporary chat: nothing of it is stored
 const ANNOUNCED = 1000; // characters of an answer that are read out
 
 /** The thread of the page; there is none on the page of pictures. */
