@@ -9,7 +9,7 @@ import pytest
 import requests
 from django.core.management import call_command
 
-from chat.files.rows import sniff
+from chat.files.kinds import sniff
 from providers.speech import clips
 from tests import people
 from tests.openai_schemas import check, frames_of
