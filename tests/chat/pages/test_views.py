@@ -231,7 +231,7 @@ def test_a_failed_answer_shows_the_providers_words_and_what_to_do(client_of, ali
     ("error", "advice"),
     [
         ({"blame": "caller"}, "Change your message"),
-        ({"blame": "configuration"}, "Your administrator"),
+        ({"blame": "configuration"}, "Choose another model, or try again later."),
         ({"blame": "network"}, "did not answer"),
         ({"blame": "provider", "retryable": True}, "This may be temporary"),
         ({"blame": "provider"}, "choose another model"),

@@ -370,7 +370,7 @@ def test_when_all_fail_the_last_ones_answer_is_the_answer(post, connection, upst
 
 def test_only_connections_that_the_caller_may_use_take_over(post, connection, upstream, start_upstream):
     server = start_upstream()
-    people.make_connection(server.url, "m1", name="Private", position=1, access="private")
+    people.make_connection(server.url, "m1", name="Private", position=1, access="private", shared_access="own")
     upstream.script(oai.error(500))
     assert post().status_code == 500
     assert server.history == []
