@@ -239,7 +239,7 @@ def test_open_jobs_and_fresh_failures_are_rendered_by_the_server(client_of, alic
     [
         ({"code": "content_refused", "blame": "provider"}, "safety rules"),
         ({"blame": "caller"}, "Change the request"),
-        ({"blame": "configuration"}, "Your administrator"),
+        ({"blame": "configuration"}, "Choose another"),
         ({"blame": "network"}, "did not answer"),
         ({"blame": "provider"}, "another engine"),
         (None, "another engine"),

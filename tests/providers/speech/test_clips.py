@@ -85,7 +85,7 @@ def test_concurrent_identical_requests_make_one_call_upstream(say, connection, u
 
 
 def test_a_broken_download_is_never_served_from_the_store(say, connection, upstream):
-    upstream.script(Reply(200, {"Content-Type": "audio/mpeg"}, steps=[b"half of", RESET]), path=SPEECH)
+    upstream.script(Reply(200, {"Content-Type": "audio/mpeg"}, steps=[b"half of" * 200, RESET]), path=SPEECH)
     with pytest.raises(requests.RequestException):
         _ = say().content
     assert not SpeechClip.objects.exists()
@@ -195,8 +195,8 @@ def test_an_idempotency_key_cannot_stand_for_other_words(say, connection):
 
 
 def test_listeners_who_leave_do_not_break_off_what_others_listen_to(site, api_key, say, connection, upstream):
-    gate, left = Gate(), threading.Event()
-    upstream.script(Reply(200, {"Content-Type": "audio/mpeg"}, steps=[b"first ", gate, b"second"]), path=SPEECH)
+    gate, left, beginning = Gate(), threading.Event(), b"first " * 200  # an answer begins with its first kilobyte
+    upstream.script(Reply(200, {"Content-Type": "audio/mpeg"}, steps=[beginning, gate, b"second"]), path=SPEECH)
     with requests.Session() as session:
         leaving = session.post(
             f"{site.url}/v1/audio/speech",
@@ -212,7 +212,7 @@ def test_listeners_who_leave_do_not_break_off_what_others_listen_to(site, api_ke
         stays = pool.submit(say)
         gate.wait()
         gate.open()
-        assert stays.result(PATIENCE).content == b"first second"
+        assert stays.result(PATIENCE).content == beginning + b"second"
     assert len(upstream.asked(SPEECH)) == 1
 
 

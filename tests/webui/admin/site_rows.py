@@ -12,6 +12,7 @@ from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from providers.models import ChatModel, Connection, GatewaySettings, RateLimit, UsageRecord
 from tests import people
 from tests.upstream.pictures import png
+from webui.models import SiteSettings
 
 SECRET = "An exposed heart"  # a person's own words: in titles, messages, memories, file names and prompts
 REFUSED = {
@@ -64,6 +65,7 @@ def fill(*, owner: Any) -> None:
     settings.groups.add(group)
     GatewaySettings.load().save()
     ChatSettings.load().save()
+    SiteSettings.load().save()
     _conversation(owner, engine)
     for status in (200, 401, 499, 502):
         UsageRecord.objects.create(
