@@ -51,7 +51,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 
     @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": True})
     def get_error(self, message: Message) -> dict[str, Any] | None:
-        return kept_errors.worded(message.error, for_admin=message.chat.user.is_superuser)
+        return kept_errors.for_owner(message.error, lambda: message.chat.user)
 
     class Meta:
         model = Message

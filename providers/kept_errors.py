@@ -4,7 +4,7 @@ Administrators read the cause. Other people have no keys, no bills and no addres
 model cannot be used now, and what they can do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from providers import sentences
@@ -50,6 +50,11 @@ def worded(error: Mapping[str, Any] | None, *, for_admin: bool) -> dict[str, Any
     if error.get("blame") == "network" and error.get("code") == "upstream_unreachable":
         return {**shown, "message": _("The server of this model cannot be reached right now."), "provider": ""}
     return shown
+
+
+def for_owner(error: Mapping[str, Any] | None, owner: Callable[[], Any]) -> dict[str, Any] | None:
+    """The same for the account that it belongs to, which is looked up only where something failed."""
+    return worded(error, for_admin=owner().is_superuser) if error else None
 
 
 def cause(error: Mapping[str, Any] | None, stored_text: str) -> str:

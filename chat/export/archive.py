@@ -59,9 +59,9 @@ def files_of(chat: Chat) -> list[File]:
 def pieces(chat: Chat) -> Iterator[bytes]:
     """The archive: `files/…`, `chat.json`, `chat.md`. A file whose bytes are gone is left out.
 
-    Two queries, both before the first piece: those after it are made in any thread.
+    Three queries, all before the first piece: those after it are made in any thread.
     """
-    prefetch_related_objects([chat], "messages")
+    prefetch_related_objects([chat], "messages", "user")
     return _written(chat, files_of(chat))
 
 

@@ -180,7 +180,7 @@ def snapshot_of(message: Message) -> SnapshotData:
         "files": message.files,
         "status": message.status,
         "status_history": events.worded_steps(message.status_history),
-        "error": kept_errors.worded(message.error, for_admin=message.chat.user.is_superuser),
+        "error": kept_errors.for_owner(message.error, lambda: message.chat.user),
         "usage": message.usage,
         "done": not message.is_running,
     }
