@@ -16,6 +16,8 @@ _BEGUN = re.compile(rf"!(?:\[{_ALT}(?:\](?:\((?:\s{{0,3}}<?([^\s)<]{{0,200}}))?)
 LONGEST_BEGINNING = 1300  # characters that `_BEGUN` matches at most
 _NO_DATA = re.compile(r"[^A-Za-z0-9+/=_-]")
 _END = re.compile(r"""\s{0,3}>?(?:\s+(?:"[^"\n]{0,500}"|'[^'\n]{0,500}'))?\s{0,3}\)""")
+# A text that the end may begin with.
+_END_BEGUN = re.compile(r"""\s{0,3}>?(?:\s+(?:"[^"\n]{0,500}(?:"\s{0,3})?|'[^'\n]{0,500}(?:'\s{0,3})?)?)?""")
 _MARK = re.compile(r"!(?=\[|$)")
 _SCHEME = "data:image/"
 
@@ -52,7 +54,8 @@ class InlineSplitter:
 
     def end(self) -> list[str | Inline]:
         """What is still held back when the text ends."""
-        rest = self._literally()
+        rest = self._as_written() + self._held
+        self._held = ""
         return [rest] if rest else []
 
     def _in_text(self) -> str | None:
@@ -76,15 +79,12 @@ class InlineSplitter:
         self._take(stop.start())
         end = _END.match(self._held)
         if end is None:
-            may_come = len(self._held) < LONGEST_END and "\n" not in self._held and ")" not in self._held
-            return None if may_come else self._literally()
+            may_come = len(self._held) < LONGEST_END and _END_BEGUN.fullmatch(self._held)
+            return None if may_come else self._as_written()  # what follows may begin another picture
         url = "".join(self._data)
         if len(url) < SMALLEST:
-            self._data.append(self._held[: end.end()])
-            rest, self._held = self._held[end.end() :], ""
-            text = self._literally()
-            self._held = rest
-            return text
+            self._take(end.end())
+            return self._as_written()
         self._held = self._held[end.end() :]
         self._opening, self._data, self.size = "", [], 0
         return Inline(self._alt, url)
@@ -94,11 +94,10 @@ class InlineSplitter:
         self.size += count
         self._held = self._held[count:]
 
-    def _literally(self) -> str:
-        """Everything that is held back, as it was written."""
-        data = "".join(self._data[1:])  # the first piece stands in the opening
-        text = f"{self._opening}{data}{self._held}"
-        self._held, self._opening, self._data, self.size = "", "", [], 0
+    def _as_written(self) -> str:
+        """The picture so far, which is none."""
+        text = self._opening + "".join(self._data[1:])  # the first piece stands in the opening
+        self._opening, self._data, self.size = "", [], 0
         return text
 
 

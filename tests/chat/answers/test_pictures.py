@@ -58,6 +58,11 @@ def test_everything_else_stays_as_it_was_written(text):
     assert split(text) == [text]
 
 
+def test_what_is_no_picture_hides_none_behind_it():
+    begun = f"![a]({DATA}"
+    assert split(begun + begun + PICTURE) == [begun + begun, Inline("a cat", DATA)]
+
+
 def test_words_are_not_held_back():
     splitter = InlineSplitter()
 
