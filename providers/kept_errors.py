@@ -10,8 +10,7 @@ from typing import Any
 from providers import sentences
 from providers.sentences import sentence as _
 
-ACCOUNT_STATUSES = {401, 402, 403}  # a provider refuses this site, not what somebody asked for
-CREDIT_CODES = {
+NO_CREDIT_CODES = {
     "insufficient_quota",
     "credit_balance_exhausted",
     "organization_spend_limit_exceeded",
@@ -20,6 +19,7 @@ CREDIT_CODES = {
     "payment_required",
     "billing_hard_limit_reached",
 }
+ACCOUNT_STATUSES = {401, 402, 403}  # a provider refuses this site, not what somebody asked for
 OURS = {"internal_error", "interrupted", "user_needed"}  # their words name no key, bill or address of the site
 UNSAID = {"text"}  # members of a kept error that only this module reads
 
@@ -31,7 +31,7 @@ def is_fault(error: Mapping[str, Any]) -> bool:
         return code not in OURS
     if blame != "provider" or code == "content_refused":
         return False
-    return code.lower() in CREDIT_CODES or (error.get("status") in ACCOUNT_STATUSES and not error.get("retryable"))
+    return code.lower() in NO_CREDIT_CODES or (error.get("status") in ACCOUNT_STATUSES and not error.get("retryable"))
 
 
 def worded(error: Mapping[str, Any] | None, *, for_admin: bool) -> dict[str, Any] | None:

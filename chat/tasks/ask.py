@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from typing import Any
+import uuid
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,15 @@ MAX_BYTES = 2**16  # of an answer: a title, three suggestions or a prompt, with 
 TASK_SECONDS = 60.0  # nobody waits for a title, but no call may run for ever
 
 logger = logging.getLogger(__name__)
+
+
+class Talk(NamedTuple):
+    """What a task reads of a chat; `model` answered last."""
+
+    chat_id: uuid.UUID
+    user_id: int
+    model: str
+    messages: list[dict[str, Any]]
 
 
 async def ask(caller: Caller, model: str, messages: list[dict[str, Any]], **params: Any) -> str:

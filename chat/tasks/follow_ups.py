@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models.functions import Now
 
@@ -12,7 +12,7 @@ from chat import events, history, switches
 from chat.answers import json_in_text
 from chat.loop import in_thread
 from chat.models import Message
-from chat.tasks.ask import ask_in_json, task_route
+from chat.tasks.ask import Talk, ask_in_json, task_route
 from chat.tasks.templates import excerpts, fill
 from providers import catalogue, runtime
 from providers.errors import GatewayError
@@ -39,13 +39,6 @@ class FollowUpTasks:
 
     def __init__(self) -> None:
         self.by_chat: dict[uuid.UUID, asyncio.Task[Any]] = {}
-
-
-class _Talk(NamedTuple):
-    chat_id: uuid.UUID
-    user_id: int
-    model: str
-    messages: list[dict[str, Any]]
 
 
 async def suggest_follow_ups(message_id: uuid.UUID, caller: Caller) -> None:
@@ -109,7 +102,7 @@ def follow_ups_in(answer: str) -> list[str]:
     return texts[:MOST]
 
 
-async def _ask(caller: Caller, talk: _Talk) -> list[str]:
+async def _ask(caller: Caller, talk: Talk) -> list[str]:
     snapshot = await catalogue.snapshot()
     for route in (snapshot.route_for(caller, talk.model), task_route(snapshot, caller, talk.model)):
         if route.is_demo:
@@ -118,14 +111,14 @@ async def _ask(caller: Caller, talk: _Talk) -> list[str]:
     return follow_ups_in(await ask_in_json(caller, talk.model, [{"role": "user", "content": prompt}]))
 
 
-def _read(message_id: uuid.UUID) -> _Talk | None:
+def _read(message_id: uuid.UUID) -> Talk | None:
     """The conversation, when this is a finished answer and the last message of its chat."""
     answer = Message.objects.select_related("chat").filter(pk=message_id, status=Message.Status.DONE).first()
     if answer is None or not answer.content.strip() or answer.chat.leaf_id != answer.pk or answer.chat.deleted_at:
         return None
     branch = (*history.branch_above(answer), answer)
     messages = [{"role": str(row.role), "content": row.content} for row in branch if row.content.strip()]
-    return _Talk(answer.chat_id, answer.chat.user_id, answer.model, messages)
+    return Talk(answer.chat_id, answer.chat.user_id, answer.model, messages)
 
 
 def _save(message_id: uuid.UUID, texts: list[str]) -> bool:

@@ -8,12 +8,12 @@ import logging
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from chat import events, switches
 from chat.loop import in_thread
 from chat.models import Chat, Message
-from chat.tasks.ask import ask
+from chat.tasks.ask import Talk, ask
 from chat.tasks.templates import excerpts, fill
 from providers import catalogue
 from providers.errors import GatewayError
@@ -43,13 +43,6 @@ WORD = re.compile(r"\w+")
 logger = logging.getLogger(__name__)
 
 
-class _Unnamed(NamedTuple):
-    chat_id: uuid.UUID
-    user_id: Any
-    model: str
-    messages: list[dict[str, Any]]
-
-
 async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
     """Let the task model write the title of a chat, after its first answer only and never over a person's own title.
 
@@ -70,7 +63,7 @@ async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
         await events.emit(chat.user_id, type="chat:title", data={"title": title}, chat_id=chat_id)
 
 
-async def _written(chat: _Unnamed, caller: Caller) -> str:
+async def _written(chat: Talk, caller: Caller) -> str:
     """The task model's title; empty where it has none."""
     try:
         route = (await catalogue.snapshot()).route_for(caller, chat.model)
@@ -118,14 +111,14 @@ def clean_title(answer: str) -> str:
     return line.strip(AROUND_A_TITLE).rstrip(".。")[:TITLE_CHARACTERS].strip()
 
 
-def _unnamed(chat_id: uuid.UUID) -> _Unnamed | None:
+def _unnamed(chat_id: uuid.UUID) -> Talk | None:
     """What a title is made of; None for a chat that needs none any more."""
     chat = Chat.objects.filter(pk=chat_id, title_is_own=False, deleted_at=None).first()
     answers = list(Message.objects.filter(chat_id=chat_id, role=Message.Role.ASSISTANT, status=Message.Status.DONE)[:2])
     if chat is None or len(answers) != 1 or answers[0].parent is None:
         return None
     messages = [{"role": str(row.role), "content": row.content} for row in (answers[0].parent, answers[0])]
-    return _Unnamed(chat_id, chat.user_id, answers[0].model, messages)
+    return Talk(chat_id, chat.user_id, answers[0].model, messages)
 
 
 def _save_title(chat_id: uuid.UUID, title: str) -> bool:

@@ -29,14 +29,7 @@ __all__ = [
     "Route",
     "Snapshot",
     "Source",
-    "forget",
     "is_trusted",
-    "note_failure",
-    "note_rate_limit",
-    "note_refusal",
-    "note_success",
-    "snapshot",
-    "snapshot_blocking",
 ]
 
 PATIENCE = 0.5  # seconds that a request waits for the version before it uses the old snapshot

@@ -18,6 +18,7 @@ from django.utils.functional import Promise
 
 from providers import json_bodies
 from providers.errors import ContentRefused, ProviderError
+from providers.kept_errors import NO_CREDIT_CODES
 from providers.sentences import sentence as _
 from providers.upstream import words
 
@@ -37,15 +38,6 @@ REFUSED_TYPES = {"image_generation_user_error"}
 REFUSED_WORDS = re.compile(
     r"safety system|safety_violations|content[ _]policy|moderation[ _]blocked|content filter", re.IGNORECASE
 )
-NO_CREDIT_CODES = {
-    "insufficient_quota",
-    "credit_balance_exhausted",
-    "organization_spend_limit_exceeded",
-    "project_spend_limit_exceeded",
-    "organization_usage_limit_exceeded",
-    "payment_required",
-    "billing_hard_limit_reached",
-}
 RETRYABLE = {408, 409, 425, 429}  # and every status of 500 and above
 RETRYABLE_CODES = {  # where no status says it: in a started stream, or in a body that came with 200
     "rate_limit_exceeded",

@@ -21,22 +21,19 @@ STEP = 0.02  # of the way to black or white, per try
 class Theme:
     """The surfaces of the light or the dark page that accents stand on, as tokens.css has them."""
 
-    page: Rgb
-    surfaces: tuple[Rgb, ...]
+    surfaces: tuple[Rgb, ...]  # the first is the page
     towards: Rgb  # where a colour goes that does not stand out
     fill: float  # the least contrast of a button with the page
     soft: float  # how much of the accent is in its soft background
 
 
 LIGHT = Theme(
-    page=(0xFD, 0xFC, 0xFA),
     surfaces=((0xFD, 0xFC, 0xFA), (0xF6, 0xF4, 0xEF), (0xEF, 0xEC, 0xE5), (0xED, 0xEA, 0xE3)),
     towards=BLACK,
     fill=1.5,
     soft=0.10,
 )
 DARK = Theme(
-    page=(0x1A, 0x19, 0x17),
     surfaces=((0x1A, 0x19, 0x17), (0x22, 0x20, 0x1E), (0x2B, 0x29, 0x26), (0x34, 0x31, 0x2D)),
     towards=WHITE,
     fill=3.0,
@@ -57,8 +54,8 @@ def by_theme(accent: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _of_theme(accent: Rgb, theme: Theme) -> dict[str, Rgb]:
-    fill = _away(accent, theme.towards, lambda colour: contrast(colour, theme.page) >= theme.fill)
-    soft = mixed(theme.page, accent, theme.soft)
+    fill = _away(accent, theme.towards, lambda colour: contrast(colour, theme.surfaces[0]) >= theme.fill)
+    soft = mixed(theme.surfaces[0], accent, theme.soft)
     stands_on = (*theme.surfaces, soft)
     text = _away(accent, theme.towards, lambda colour: min(contrast(colour, one) for one in stands_on) >= READABLE)
     on_fill = on(fill)
