@@ -192,6 +192,12 @@ def test_a_stream_that_is_cut_inside_a_frame_raises_too(client, upstream):
 
 def test_an_answer_that_is_cut_off_raises(client, upstream):
     upstream.answer("one two three", after={1: DROP})
+    with pytest.raises(openai.InternalServerError, match="before its answer was complete"):
+        client.chat.completions.create(model="m1", messages=MESSAGES)
+
+
+def test_an_answer_that_is_cut_off_after_its_beginning_raises(client, upstream):
+    upstream.answer("word " * 2000, after={1: DROP})
     with pytest.raises(openai.APIConnectionError):
         client.chat.completions.create(model="m1", messages=MESSAGES)
 
