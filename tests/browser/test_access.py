@@ -143,7 +143,7 @@ def test_without_scripts_chats_can_be_read_and_a_notice_says_what_is_missing(ope
     page = open_page(alice, java_script_enabled=False)
     page.goto("/")
     expect(page.get_by_text("Writing needs them")).to_be_visible()
-    page.get_by_role("link", name="One of everything").click()
+    page.get_by_role("link", name="One of everything", exact=True).click()
     expect(page.get_by_role("heading", name="Lists and tables")).to_be_visible()
     expect(page.get_by_text(r"\int_0^1")).to_be_visible()
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_hidden()
