@@ -77,13 +77,13 @@ def latest_chat(user_id: int) -> Chat | None:
 
 
 def recent_work(caller: Caller) -> list[Starter]:
-    """The way back to the latest chat, by its title; by its time where it has none yet."""
+    """The way back to the latest chat, which the list of chats names."""
     chat = latest_chat(caller.user_id)
     if chat is None:
         return []
     moment = timezone.localtime(chat.updated)
     shown = date_format(moment, "H:i" if moment.date() == timezone.localdate() else "DATE_FORMAT")
-    return [Starter("undo-2", _("Go on where you stopped"), chat.title or shown, url=reverse("chat", args=[chat.pk]))]
+    return [Starter("undo-2", _("Go on where you stopped"), shown, url=reverse("chat", args=[chat.pk]))]
 
 
 def feature_starters(caller: Caller) -> list[Starter]:

@@ -18,6 +18,7 @@ from django.core.exceptions import (
     PermissionDenied,
     RequestDataTooBig,
     SuspiciousOperation,
+    SynchronousOnlyOperation,
 )
 from django.http import Http404, HttpResponse
 from django.utils import translation
@@ -85,20 +86,21 @@ def openai_body(error: GatewayError) -> bytes:
 def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Django REST framework's exception handler."""
     path = context["request"].path
-    response = error_response(error, path, for_admin=_is_for_admin(error, context["request"], path))
+    response = error_response(error, path, for_admin=_is_for_admin(context["request"], path))
     if isinstance(error, drf.MethodNotAllowed):
         allowed = context["view"].allowed_methods
         response = ErrorResponse(response.status, (*response.headers, ("allow", ", ".join(allowed))), response.body)
     return django_response(response)
 
 
-def _is_for_admin(error: Exception, request: Any, path: str) -> bool:
-    """Whether an administrator reads the error. Nobody is asked for where it says the same to everybody: the views of
-    these addresses run on the event loop, and who is not signed in has no role.
-    """
-    if is_openai(path) or isinstance(error, Unauthenticated | drf.NotAuthenticated | drf.AuthenticationFailed):
+def _is_for_admin(request: Any, path: str) -> bool:
+    """Whether an administrator reads the error. Nobody is looked up for a text that is the same for everybody."""
+    if is_openai(path):
         return False
-    return bool(getattr(request.user, "is_superuser", False))
+    try:
+        return bool(getattr(request.user, "is_superuser", False))
+    except (GatewayError, drf.APIException, SynchronousOnlyOperation):  # nobody is signed in; the last: on a loop
+        return False
 
 
 def django_response(response: ErrorResponse) -> HttpResponse:

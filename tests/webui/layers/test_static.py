@@ -9,6 +9,7 @@ from contextvars import copy_context
 import pytest
 import requests
 from asgiref.sync import ThreadSensitiveContext
+from django.contrib.staticfiles.storage import staticfiles_storage
 
 from tests.fixtures.process import ROOT
 from webui.layers.static import StaticFiles
@@ -139,7 +140,7 @@ def test_a_request_that_begins_in_the_context_of_an_ended_one_gets_its_file():
         async def send(message):
             sent.append(message)
 
-        path = "/static/css/common/base.css"
+        path = staticfiles_storage.url("css/common/base.css")  # with a hash where files were collected before
         scope = {"type": "http", "path": path, "method": "GET", "query_string": b"", "headers": []}
         await asyncio.get_running_loop().create_task(StaticFiles(None)(scope, None, send), context=ended)
         return sent[0]["status"]
