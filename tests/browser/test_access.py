@@ -23,8 +23,12 @@ async () => {
 """
 
 
+SETTLE = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))"
+
+
 def violations(page):
     page.evaluate(AXE.read_text())
+    page.evaluate(SETTLE)  # colours that have just changed are drawn
     return page.evaluate(RUN)
 
 
