@@ -89,8 +89,11 @@ def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
     rows_of_others = ImageJob.objects.filter(state__in=ImageJob.OPEN).exclude(pk__in=list(held))
     left = [
         pk
-        for pk, owner, heartbeat in rows_of_others.values_list("pk", "worker", "heartbeat")
-        if (stale and heartbeat and heartbeat < limit) or owner == NOBODY or identity.has_ended(owner)
+        for pk, owner, heartbeat, message in rows_of_others.values_list("pk", "worker", "heartbeat", "message_id")
+        if (stale and heartbeat and heartbeat < limit)
+        or owner == NOBODY
+        # One of a chat waits until its reply is known to be lost: only then the picture is attached to the message.
+        or (message is None and identity.has_ended(owner))
     ]
     taken = []
     for job in ImageJob.objects.filter(pk__in=left).select_related("engine"):
