@@ -14,12 +14,12 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy
 
-from providers import background, runtime
+from providers import runtime
 from providers.catalogue.versioned import Versioned
 from providers.errors import Forbidden, Unauthenticated
 from providers.facts import Caller
 from providers.models import KEY_PREFIX, ClientKey, key_digest
-from providers.process import outages
+from providers.process import background, outages
 from providers.sentences import sentence as _
 
 __all__ = ["SCOPES", "Caller", "caller_for_key", "caller_for_key_blocking", "caller_for_user", "session_token"]

@@ -20,14 +20,14 @@ from django.contrib.auth import get_user_model
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
-from providers import background, catalogue, runtime
-from providers.background import Background
+from providers import catalogue, runtime
 from providers.callers import proof_of
 from providers.catalogue import snapshot_loader
 from providers.errors import GatewayError, Unauthenticated
 from providers.facts import Caller, Snapshot
 from providers.models import ClientKey
-from providers.process import waiting
+from providers.process import background, waiting
+from providers.process.background import Background
 from providers.sentences import sentence as _
 
 LOOK_SECONDS = 0.3

@@ -2,7 +2,7 @@
 
 import logging
 
-from providers.request_ids import current
+from providers.process.request_ids import current
 
 __all__ = ["RequestIdFilter", "current"]
 

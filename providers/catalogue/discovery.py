@@ -21,12 +21,12 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from providers import auth, background, http, runtime, versioning
+from providers import auth, http, runtime, versioning
 from providers.catalogue import health, snapshot_loader
 from providers.errors import GatewayError
 from providers.facts import Caller, ConnectionFacts
 from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
-from providers.process import waiting
+from providers.process import background, waiting
 from providers.upstream import kinds, model_lists
 from providers.upstream.headers import headers_for, headers_for_blocking, secrets_in
 from providers.upstream.model_lists import ListedModel, ListReader

@@ -17,9 +17,10 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from providers import background, kept_errors, runtime
+from providers import kept_errors, runtime
 from providers.errors import GatewayError, NoCredential
 from providers.models import Connection
+from providers.process import background
 
 FIRST_PAUSE = 5.0  # seconds; doubled with each further failure
 LONGEST_PAUSE = 300.0

@@ -17,10 +17,10 @@ from functools import partial
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from providers import background, runtime, versioning
+from providers import runtime, versioning
 from providers.catalogue import discovery, health, snapshot_loader
 from providers.facts import Caller, ConnectionFacts, GatewayFacts, Route, Snapshot, Source, is_trusted
-from providers.process import outages, waiting
+from providers.process import background, outages, waiting
 
 __all__ = [
     "Caller",

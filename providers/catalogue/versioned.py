@@ -10,9 +10,8 @@ from typing import ClassVar, Generic, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connection
 
-from providers import background
 from providers.catalogue.snapshots import snapshot, snapshot_blocking
-from providers.process import waiting
+from providers.process import background, waiting
 
 K = TypeVar("K")
 V = TypeVar("V")

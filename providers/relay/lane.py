@@ -13,10 +13,10 @@ from typing import Any
 from django.conf import settings
 from django.http import parse_cookie
 
-from providers import callers, request_ids
+from providers import callers
 from providers.authentication import presented_key
 from providers.errors import GatewayError
-from providers.process import waiting
+from providers.process import request_ids, waiting
 from providers.relay import calls
 from providers.relay.operations import OPERATIONS
 from providers.relay.relay_request import RelayRequest, read_on_loop

@@ -16,10 +16,10 @@ from allauth.socialaccount.models import SocialApp, SocialToken
 from django.core.cache import cache
 from django.utils import timezone
 
-from providers import background, http, runtime
+from providers import http, runtime
 from providers.errors import ConfigurationError, GatewayError, NoCredential, ProviderError
 from providers.fields import UNREADABLE
-from providers.process import waiting
+from providers.process import background, waiting
 from providers.sentences import sentence as _
 from providers.upstream.error_bodies import provider_words
 

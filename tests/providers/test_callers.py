@@ -14,10 +14,11 @@ from django.test import RequestFactory
 from django.utils import timezone
 from rest_framework.request import Request
 
-from providers import background, callers, catalogue, services
+from providers import callers, catalogue, services
 from providers.authentication import BrowserAuthentication, KeyAuthentication, caller_of, presented_key
 from providers.errors import BadRequest, Unauthenticated, Unavailable
 from providers.models import ClientKey
+from providers.process import background
 from tests.people import make_user
 
 

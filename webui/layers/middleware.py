@@ -11,9 +11,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from providers import request_ids
-from providers.process import context
-from providers.request_ids import current
+from providers.process import context, request_ids
+from providers.process.request_ids import current
 from webui.monitoring.health import PROBES
 
 SANE_HOST = re.compile(r"[A-Za-z0-9.:\[\]_-]+")

@@ -7,10 +7,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from providers import background, catalogue, runtime, services
+from providers import catalogue, runtime, services
 from providers.catalogue import discovery, health, snapshot_loader
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.models import ChatModel, Connection, ModelSource
+from providers.process import background
 from providers.upstream import model_lists
 from tests.upstream import Gate, in_html, in_json, silent_listener, unused_port
 

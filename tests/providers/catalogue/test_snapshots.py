@@ -12,10 +12,11 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from providers import background, catalogue, runtime, versioning
+from providers import catalogue, runtime, versioning
 from providers.catalogue import health, snapshot_loader, snapshots
 from providers.errors import Unavailable
 from providers.models import ChatModel, ConfigVersion, Connection, GatewaySettings, ModelSource
+from providers.process import background
 from providers.relay import routing
 
 pytestmark = pytest.mark.django_db(transaction=True)

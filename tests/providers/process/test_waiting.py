@@ -19,7 +19,7 @@ FUNCTIONS = {"async_to_sync"}
 ALLOWED = {
     "providers/http/streaming.py": "the end of a process",
     "providers/auth/entra.py": "gives its connection back where the lock makes it wait",
-    "providers/background.py": "the end of a process, and of a test",
+    "providers/process/background.py": "the end of a process, and of a test",
     "chat/decoding/pool.py": "a thread without a connection, and processes that were killed",
     "webui/demo/server.py": "a server that starts; `local.locate` gives back before",
     "webui/serving/workers.py": "a parent of processes: it has no connection",

@@ -6,9 +6,10 @@ from django.utils import timezone, translation
 from chat.models import Message
 from imagegen import engine_tests
 from imagegen.models import ImageEngine, ImageJob
-from providers import background, services
+from providers import services
 from providers.catalogue import health
 from providers.models import Connection
+from providers.process import background
 from tests import people
 from tests.chat.talk import Talker
 from tests.upstream import openai
