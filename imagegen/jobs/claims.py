@@ -86,21 +86,22 @@ def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
     which they were. None of `held`. `stale` false: old heartbeats say nothing, because nobody could write one.
     """
     limit = timezone.now() - STALE
-    rows_of_others = ImageJob.objects.filter(state__in=ImageJob.OPEN).exclude(pk__in=list(held))
-    left = [
-        pk
-        for pk, owner, heartbeat, message in rows_of_others.values_list("pk", "worker", "heartbeat", "message_id")
+    open_jobs = ImageJob.objects.filter(state__in=ImageJob.OPEN)
+    others = open_jobs.exclude(pk__in=list(held)).values_list("pk", "worker", "heartbeat", "message_id")
+    left = {
+        pk: (owner, heartbeat)
+        for pk, owner, heartbeat, message in others
         if (stale and heartbeat and heartbeat < limit)
         or owner == NOBODY
         # One of a chat waits until its reply is known to be lost: only then the picture is attached to the message.
         or (message is None and identity.has_ended(owner))
-    ]
+    }
     taken = []
-    for job in ImageJob.objects.filter(pk__in=left).select_related("engine"):
-        changed = ImageJob.objects.filter(
-            pk=job.pk, state=job.state, worker=job.worker, heartbeat=job.heartbeat
-        ).update(worker=worker(), heartbeat=timezone.now())
-        if changed:
+    for job in open_jobs.filter(pk__in=list(left)).select_related("engine"):
+        # Another process may have taken it since: only what was judged above is taken.
+        owner, heartbeat = left[job.pk]
+        unchanged = ImageJob.objects.filter(pk=job.pk, state=job.state, worker=owner, heartbeat=heartbeat)
+        if unchanged.update(worker=worker(), heartbeat=timezone.now()):
             job.worker = worker()
             taken.append(job)
     return taken

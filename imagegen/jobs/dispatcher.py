@@ -114,16 +114,17 @@ class Dispatcher:
         if self.ending.is_set():
             return
         self._end()
-        with self.lock:
-            ours = list(self.held)
-            feeds = [held.feed for held in self.held.values()]
-            running = [held for held in self.held.values() if held.run and not held.resumable]
-        for feed in feeds:
-            feed.let_go()
-        if ours:
-            with ExitStack() as turn:
-                with suppress(TimeoutError):
-                    turn.enter_context(waiting.in_turn(self.claiming, LEAVE_SECONDS))
+        with ExitStack() as turn:
+            # A job that the thread takes meanwhile is released with the others.
+            with suppress(TimeoutError):
+                turn.enter_context(waiting.in_turn(self.claiming, LEAVE_SECONDS))
+            with self.lock:
+                ours = list(self.held)
+                feeds = [held.feed for held in self.held.values()]
+                running = [held for held in self.held.values() if held.run and not held.resumable]
+            for feed in feeds:
+                feed.let_go()
+            if ours:
                 claims.let_go(ours)
         # No other process can go on with these: their upstreams are told to stop while there is time.
         for held in running:

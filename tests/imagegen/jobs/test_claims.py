@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 
 import pytest
@@ -71,6 +72,49 @@ def test_old_heartbeats_say_nothing_while_nobody_could_write_one(alice, engine_r
     lost = job_of(alice, engine_row, state=State.RUNNING, worker=dead_name)
     assert claims.take_over([], stale=False) == [lost]
     assert claims.take_over([]) == [old]
+
+
+def test_a_job_that_another_process_has_just_taken_stays_with_it(alice, engine_row, monkeypatch):
+    job = job_of(alice, engine_row, state=State.RUNNING, worker="dead")
+
+    def taken_meanwhile(name):
+        ImageJob.objects.filter(pk=job.pk).update(worker="alive", heartbeat=timezone.now())
+        return True
+
+    monkeypatch.setattr(identity, "has_ended", taken_meanwhile)
+    assert claims.take_over([]) == []
+    job.refresh_from_db()
+    assert job.worker == "alive"
+
+
+def test_a_job_that_has_just_ended_is_not_taken_over(alice, engine_row, monkeypatch):
+    job = job_of(alice, engine_row, state=State.RUNNING, worker="dead")
+
+    def ended_meanwhile(name):
+        claims.finish(job, State.SUCCEEDED)
+        return True
+
+    monkeypatch.setattr(identity, "has_ended", ended_meanwhile)
+    assert claims.take_over([]) == []
+    job.refresh_from_db()
+    assert job.worker == "dead"
+
+
+def test_a_job_that_is_taken_while_the_process_ends_is_let_go_too(alice, engine_row):
+    row = runtime.state(dispatcher.Dispatcher)
+    job = job_of(alice, engine_row, state=State.QUEUED, worker=claims.worker())
+
+    class Taking(threading.Semaphore):
+        """A turn in which the thread takes the job, while the end of the process waits for it."""
+
+        def acquire(self, *args, **options):
+            row.hold(job)
+            return super().acquire(*args, **options)
+
+    row.claiming = Taking(1)
+    row.close()
+    job.refresh_from_db()
+    assert job.worker == claims.NOBODY
 
 
 def test_a_process_that_ends_takes_no_job_any_more(alice, engine_row):
