@@ -8,7 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from chat.models import Chat, Message
-from tests.browser.chat_page import ChatPage
+from tests.fixtures.chat_page import ChatPage
 
 HERE = Path(__file__).parent
 AXE = HERE / "vendor" / "axe-core-4.14.1" / "axe.min.js"

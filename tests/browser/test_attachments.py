@@ -7,9 +7,9 @@ from playwright.sync_api import expect
 
 from chat.models import File
 from providers.models import ChatModel
-from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import violations
 from tests.chat.pdf import pdf
+from tests.fixtures.chat_page import ChatPage
 from tests.upstream.pictures import png
 
 PICTURE, OTHER = png(300, 200), png(300, 200, shade=90)

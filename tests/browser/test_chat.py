@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from chat.models import Chat, Message
 from chat.pipeline import Handler, Toggle
 from tests import people
-from tests.browser.chat_page import ChatPage
+from tests.fixtures.chat_page import ChatPage
 from tests.upstream import RESET, Gate, openai
 
 

@@ -15,8 +15,8 @@ from chat.models import Chat, Message
 from imagegen.jobs import dispatcher
 from imagegen.models import ImageJob, ImageSettings
 from providers.models import ChatModel
-from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import violations
+from tests.fixtures.chat_page import ChatPage
 from tests.imagegen.conftest import make_engine, store  # noqa: F401
 from tests.upstream import Gate
 from tests.upstream.pictures import png

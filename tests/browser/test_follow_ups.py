@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import people
-from tests.browser.chat_page import ChatPage
+from tests.fixtures.chat_page import ChatPage
 
 
 @pytest.fixture

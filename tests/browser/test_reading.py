@@ -5,8 +5,8 @@ from playwright.sync_api import expect
 
 from chat import files
 from chat.models import Chat, Message
-from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import violations
+from tests.fixtures.chat_page import ChatPage
 from tests.upstream import Gate
 from tests.upstream.pictures import png
 

@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 
 from chat.models import Memory
 from tests import people
-from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import violations
+from tests.fixtures.chat_page import ChatPage
 from tests.upstream import Gate
 
 

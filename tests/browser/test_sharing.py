@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 from chat import files
 from chat.files import FileContext
 from chat.models import Chat, Message, Share
-from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import HERE, violations
 from tests.chat.files.test_rows import png
+from tests.fixtures.chat_page import ChatPage
 
 
 @pytest.fixture

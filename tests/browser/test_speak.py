@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from chat.models import Chat, Message
 from tests import people
-from tests.browser.chat_page import ChatPage
+from tests.fixtures.chat_page import ChatPage
 from tests.upstream import in_bytes
 from tests.upstream.openai import error
 

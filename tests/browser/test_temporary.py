@@ -5,8 +5,8 @@ from playwright.sync_api import expect
 
 from chat.models import Chat, File, Message
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
-from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import violations
+from tests.fixtures.chat_page import ChatPage
 from tests.upstream import Gate, openai
 
 NOTE = "This chat is not saved"

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from chat.models import ChatSettings, Message
-from tests.browser.chat_page import ChatPage
 from tests.browser.test_access import violations
+from tests.fixtures.chat_page import ChatPage
 
 
 @pytest.fixture

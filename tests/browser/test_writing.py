@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from chat.models import Chat, Message
-from tests.browser.chat_page import ChatPage
+from tests.fixtures.chat_page import ChatPage
 from tests.upstream import RESET, Gate
 
 LONG = "A line that somebody copied.\n" * 200

@@ -5,7 +5,7 @@ import base64
 import pytest
 import requests
 
-from tests.openai_schemas import check, frames_of
+from tests.fixtures.openai_schemas import check, frames_of
 from tests.upstream.openai import error
 from tests.upstream.openai_images import USAGE as STREAMED
 from tests.upstream.openai_images import drawn, streamed

@@ -7,7 +7,7 @@ import requests
 
 from providers.models import GatewaySettings, RateLimit
 from tests import people
-from tests.openai_schemas import check
+from tests.fixtures.openai_schemas import check
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE = 20

@@ -10,7 +10,7 @@ from providers.callers import caller_for_user
 from providers.models import ChatModel
 from tests.chat.handlers import Weather
 from tests.chat.talk import Talker
-from tests.openai_schemas import check, frames_of
+from tests.fixtures.openai_schemas import check, frames_of
 
 HERE = "tests.chat.handlers"
 

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from chat.files.kinds import sniff
 from providers.speech import clips
 from tests import people
-from tests.openai_schemas import check, frames_of
+from tests.fixtures.openai_schemas import check, frames_of
 
 MESSAGES = [{"role": "user", "content": "Think: why is the sky blue?"}]
 HEADS = {"mp3": b"ID3", "opus": b"OggS", "aac": b"\xff\xf1", "flac": b"fLaC", "wav": b"RIFF", "pcm": b""}
