@@ -12,6 +12,7 @@ import pytest
 from tests.fixtures.process import ROOT
 
 ROOMS = ("webui", "imagegen", "chat", "providers")
+FOLDERS = (*ROOMS, "templates", "static", "tests", "benchmarks", "deploy", "docs")
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "migrations" not in path.parts]
 # Needed by a few installations or a few requests; each costs time and memory in every process that imports it.
 HEAVY = ("azure.identity", "msal", "boto3", "google.cloud", "azure.storage", "PIL", "playwright", "openai")
@@ -56,14 +57,26 @@ def test_only_the_settings_read_the_environment():
     assert reading <= {"webui/env.py", "webui/asgi.py"}
 
 
+def written_here(*suffixes: str) -> list[Path]:
+    """Every file of ours with one of these suffixes, as paths from the root."""
+    paths = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")) if path.suffix in suffixes]
+    paths += [path for path in ROOT.iterdir() if path.suffix in suffixes]
+    return [path.relative_to(ROOT) for path in paths if not {"vendor", "node_modules"} & set(path.parts)]
+
+
 def test_no_file_is_longer_than_six_hundred_lines():
-    assert [path for path in SOURCES if path.read_text().count("\n") > 600] == []
+    paths = written_here(".py", ".js", ".css", ".html")
+    assert [str(path) for path in paths if (ROOT / path).read_text().count("\n") > 600] == []
 
 
 def test_no_folder_shows_more_than_twenty_modules():
-    paths = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
-    modules = Counter(path.parent.relative_to(ROOT).as_posix() for path in paths if path.name != "__init__.py")
+    modules = Counter(str(path.parent) for path in written_here(".py"))
     assert [(folder, count) for folder, count in modules.items() if count > 20] == []
+
+
+def test_no_line_of_a_template_is_longer_than_120_characters():
+    lines = [(path, line) for path in written_here(".html", ".txt") for line in (ROOT / path).read_text().splitlines()]
+    assert [(str(path), line) for path, line in lines if path.parts[0] == "templates" and len(line) > 120] == []
 
 
 def test_no_file_is_named_after_nothing():
