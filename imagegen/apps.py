@@ -16,9 +16,9 @@ class ImagegenConfig(AppConfig):
     verbose_name = _("Pictures")
 
     def ready(self) -> None:
-        # Models may be imported only after all apps are set up; so it is below.
         from django.db.models.signals import post_save, pre_delete
 
+        # Late, here and below: models can be imported once all apps are set up.
         from chat import runs
         from chat.files import collecting
         from imagegen.models import ImageEngine, ImageSettings
@@ -37,13 +37,13 @@ class ImagegenConfig(AppConfig):
 
 
 def _purge_jobs(sender: Any, now: "datetime", **more: Any) -> None:
-    from imagegen import services
+    from imagegen import services  # late: it imports models
 
     services.purge_jobs(now=now)
 
 
 def _reply_interrupted(sender: Any, message: Any, **more: Any) -> None:
-    from imagegen import jobs
+    from imagegen import jobs  # late: it imports models
 
     jobs.show_for(message)
 
@@ -56,7 +56,7 @@ def _connection_saved(instance: Any, **more: Any) -> None:
 
 def _connection_deleting(instance: Any, **more: Any) -> None:
     """Without it their headers and people's prompts would go to the engines' own addresses: switch the engines off."""
-    from imagegen.models import ImageEngine
+    from imagegen.models import ImageEngine  # late: a model
 
     _drop_headers(instance)
     for engine in ImageEngine.objects.filter(connection=instance, enabled=True):
@@ -67,7 +67,7 @@ def _connection_deleting(instance: Any, **more: Any) -> None:
 
 def _engines_through(connections: Any, **more: Any) -> list[str]:
     """What the deletion of connections switches off, in words for the page that asks for a confirmation."""
-    from imagegen.models import ImageEngine
+    from imagegen.models import ImageEngine  # late: a model
 
     engines = ImageEngine.objects.filter(connection__in=connections, enabled=True)
     return [str(_("Will be switched off: picture engine “%(name)s”") % {"name": engine}) for engine in engines]
@@ -75,7 +75,7 @@ def _engines_through(connections: Any, **more: Any) -> list[str]:
 
 def _drop_headers(connection: Any) -> list[str]:
     """The names of the dropped headers, each with its engine."""
-    from imagegen.models import ImageEngine
+    from imagegen.models import ImageEngine  # late: a model
 
     engines = ImageEngine.objects.filter(connection=connection)
     return [f"{engine}: {name}" for engine in engines if engine.headers for name in engine.drop_headers()]
@@ -83,14 +83,15 @@ def _drop_headers(connection: Any) -> list[str]:
 
 def engine_subjects() -> "Iterator[CheckSubject]":
     """Every enabled engine, for `check_connections`."""
-    from imagegen.models import ImageEngine
-    from providers.checkup import CheckSubject
+    from imagegen.models import ImageEngine  # late: a model
+    from providers.checkup import CheckSubject  # late: it imports models
 
     for row in ImageEngine.objects.filter(enabled=True):
         yield CheckSubject(row.name, partial(_examine, row))
 
 
 def _examine(row: Any) -> "CheckReport":
+    # Late: both import models.
     from imagegen import engine_tests
     from providers.checkup import CheckReport
 

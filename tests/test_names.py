@@ -36,7 +36,6 @@ def test_every_class_name_is_unique_over_the_four_apps():
 
 # --- imports ----------------------------------------------------------------------------------------------------------
 
-UNEXPLAINED = {"webui/layers/shutdown.py"}  # its reason is not written yet
 FOR_TOOLS = re.compile(r"noqa(?:: [A-Z0-9, ]+(?=\s|$))?|type: ignore(?:\[[\w, -]+\])?")
 
 
@@ -71,15 +70,13 @@ def unexplained(text: str) -> list[str]:
 
 
 def modules() -> Iterator[Path]:
-    """Without migrations and `apps.py`: Django imports the latter before there are models."""
     for app in APPS:
-        paths = sorted((ROOT / app).rglob("*.py"))
-        yield from (path for path in paths if "migrations" not in path.parts and path.name != "apps.py")
+        yield from sorted((ROOT / app).rglob("*.py"))
 
 
 def test_imports_inside_functions_have_their_reasons():
     found = {str(path.relative_to(ROOT)): unexplained(path.read_text(encoding="utf-8")) for path in modules()}
-    assert {name: imports for name, imports in found.items() if imports and name not in UNEXPLAINED} == {}
+    assert {name: imports for name, imports in found.items() if imports} == {}
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ async def close_running() -> None:
 
     Never raises, never hangs.
     """
+    # Late: the servers import this module before Django is set up, and these import models.
     from chat import runs
     from imagegen import jobs
     from providers import http
