@@ -25,10 +25,10 @@ async def close_running() -> None:
     from chat import runs
     from imagegen import jobs
     from providers import http
-    from providers.process import stopping
+    from providers.process import stopping, waiting
 
     async def let_go() -> None:
-        await asyncio.to_thread(jobs.shutdown)
+        await waiting.in_own_thread(jobs.shutdown)
 
     with suppress(TimeoutError):
         async with asyncio.timeout(settings.STOP_GRACE_SECONDS):
