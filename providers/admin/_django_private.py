@@ -1,6 +1,6 @@
 """Private names of Django's forms.
 
-`tests/test_private_names.py` fails when an upgrade moves one of these names.
+`tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 from django import forms

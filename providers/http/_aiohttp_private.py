@@ -1,6 +1,6 @@
 """Private names of aiohttp: connections of our own, heads that it refuses, and what came before a connection broke.
 
-`tests/test_private_names.py` fails when an upgrade moves one of these names.
+`tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 from contextvars import ContextVar

@@ -1,6 +1,6 @@
 """Private names of urllib3: connections of our own in its pools.
 
-`tests/test_private_names.py` fails when an upgrade moves one of these names.
+`tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 import contextlib

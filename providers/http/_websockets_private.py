@@ -1,6 +1,6 @@
 """A private fact of websockets: how long a line of a response's head may be.
 
-`tests/test_private_names.py` fails when an upgrade moves the name.
+`tests/structure/test_private_names.py` fails when an upgrade moves the name.
 """
 
 from websockets import http11

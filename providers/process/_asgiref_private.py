@@ -1,6 +1,6 @@
 """The undocumented part of asgiref that we use: the event loop that a thread works for.
 
-`tests/test_private_names.py` fails when an upgrade moves one of these names.
+`tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 import asyncio

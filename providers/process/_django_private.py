@@ -1,6 +1,6 @@
 """The undocumented part of Django's transactions that we use: the `atomic` blocks that a connection is in.
 
-`tests/test_private_names.py` fails when an upgrade moves one of these names.
+`tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 from django.db.backends.base.base import BaseDatabaseWrapper

@@ -1,6 +1,6 @@
 """What we take from Django's static files that it does not document.
 
-`tests/test_private_names.py` fails when an upgrade moves one of these names.
+`tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 from typing import Any

@@ -1,6 +1,6 @@
 """Django's wrapper of a PostgreSQL connection, with our pool instead of Django's.
 
-`tests/test_private_names.py` fails when an upgrade moves one of these names.
+`tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 from typing import Any

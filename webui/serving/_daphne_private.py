@@ -2,8 +2,8 @@
 
 Of its sockets: close them with any code of the standard. Four things of its HTTP: wait for slow readers, break off an
 answer that failed, leave a request's body in its file until the application reads it, and stop keeping one that is too
-large. And one of its server: a stop that lets answers end. `tests/test_private_names.py` fails when an upgrade moves
-one of these names.
+large. And one of its server: a stop that lets answers end. `tests/structure/test_private_names.py` fails when an
+upgrade moves one of these names.
 
 Without the first, everything a provider sends ahead of a slow client gathers in our memory. Without the second, an
 application that fails after its status line stops daphne's housekeeping and leaves the client waiting for ever. Without

@@ -1,6 +1,6 @@
 """What we take from uvicorn that it does not document: the moment at which it begins to stop.
 
-`tests/test_private_names.py` fails when an upgrade moves one of these names.
+`tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 from socket import socket

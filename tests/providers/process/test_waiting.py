@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from providers.process import waiting
-from tests.test_layers import ROOT, SOURCES
+from tests.structure.test_layers import ROOT, SOURCES
 
 OWNER = "providers/process/waiting.py"
 # Blocking waits that are no method of the owner's; a name with a dot is a function of a module.

@@ -180,7 +180,7 @@ def test_a_page_that_names_what_is_not_there_fails(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "See [the tests](tests/test_docs.py), [errors](docs/upstreams/openai.md#errors), <https://example.org/docs/a.md>",
+        "See [the tests](tests/structure/test_docs.py), [errors](docs/upstreams/openai.md#errors), <https://example.org/docs/a.md>",
         "`imagegen/engines/models.json`, `text/event-stream`, `POST /images/edits`, `test_<name>.py`, `/openapi.json`",
         "As in `docs/upstreams/openai.md`, “Errors” and “Chat stream”.",
     ],

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from tests.fixtures.process import ROOT
-from tests.test_layers import SOURCES
+from tests.structure.test_layers import SOURCES
 
 CONTAINERS = {"list", "dict", "set", "deque", "defaultdict", "OrderedDict", "Counter", "bytearray"}
 CONTAINERS |= {"WeakKeyDictionary", "WeakValueDictionary", "WeakSet"}
