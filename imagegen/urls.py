@@ -2,7 +2,7 @@ from django.urls import include, path, re_path
 
 from imagegen import api, openai_api
 from imagegen.config import views
-from imagegen.conversation import prompt_api
+from imagegen.conversation.api import ImagePrompt
 
 JOBS = "api/v1/images/jobs"
 
@@ -16,7 +16,7 @@ urlpatterns = [
     path("api/v1/images/config/update", views.UpdateConfig.as_view(), name="image-config-update"),
     path("api/v1/images/config/url/verify", views.VerifySaved.as_view(), name="image-config-verify"),
     path("api/v1/images/verify", views.Verify.as_view(), name="image-verify"),
-    path("api/v1/tasks/image_prompt/completions", prompt_api.ImagePrompt.as_view(), name="task-image-prompt"),
+    path("api/v1/tasks/image_prompt/completions", ImagePrompt.as_view(), name="task-image-prompt"),
     path(f"{JOBS}", api.JobList.as_view()),
     path(f"{JOBS}/", api.JobList.as_view(), name="image-jobs"),
     path(f"{JOBS}/<str:job_id>", api.JobDetail.as_view(), name="image-job"),

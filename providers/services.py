@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from providers import callers, versioning
-from providers.catalogue import discovery, health, probing, snapshot_loader
+from providers.catalogue import connection_tests, discovery, health, snapshot_loader
 from providers.catalogue.discovery import RefreshResult
 from providers.errors import BadRequest, GatewayError, NoCredential
 from providers.facts import Caller
@@ -64,7 +64,7 @@ def check_connection(row: Connection, *, by: Caller | None = None) -> CheckResul
     """
     started = time.monotonic()
     try:
-        finding = probing.examine(snapshot_loader.facts_of(row), by=by)
+        finding = connection_tests.examine(snapshot_loader.facts_of(row), by=by)
     except NoCredential as error:
         return untested(error)
     except GatewayError as error:

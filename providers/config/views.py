@@ -13,7 +13,7 @@ from rest_framework.request import Request
 
 from providers import catalogue, http, json_bodies, services
 from providers.authentication import caller_of
-from providers.catalogue import discovery, health, probing, snapshot_loader
+from providers.catalogue import connection_tests, discovery, health, snapshot_loader
 from providers.catalogue.shared_models import shared_words
 from providers.config import form as config
 from providers.errors import BadRequest, Forbidden, GatewayError, NotFound, ProviderError
@@ -106,7 +106,7 @@ class VerifyConnection(AdminView):
     def post(self, request: Request) -> HttpResponse:
         """Ask a provider for its models without saving anything. The response is the provider's own."""
         row = _unsaved(_object(request))
-        answer = probing.probe_answer(snapshot_loader.facts_of(row), by=caller_of(request))
+        answer = connection_tests.probe_answer(snapshot_loader.facts_of(row), by=caller_of(request))
         if answer.status < 400:
             return _json(answer.json())
         return _passed_on(answer)

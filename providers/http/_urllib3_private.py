@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from providers.http import dialling
+from providers.http import tcp
 from providers.http.abort import watch
 
 
@@ -50,7 +50,7 @@ class _TimedReads(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(dialling.seconds_until(self._limits.over))
+        self._sock.settimeout(tcp.seconds_until(self._limits.over))
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -88,7 +88,7 @@ class _Watched(HTTPConnection):
     def connect(self) -> None:
         super().connect()
         watch(self.sock)  # the TLS socket has replaced ours
-        self.sock.settimeout(dialling.seconds_until(_deadlines.get().over))  # for sending
+        self.sock.settimeout(tcp.seconds_until(_deadlines.get().over))  # for sending
 
     def _new_conn(self) -> socket.socket:
         """Overridden, because it is where urllib3 resolves the name and connects in one step.
@@ -96,7 +96,7 @@ class _Watched(HTTPConnection):
         `_dns_host` is the name without the brackets of an IPv6 address, as the resolver wants it.
         """
         try:
-            sock = dialling.connected(
+            sock = tcp.connected(
                 self._dns_host, self.port or 0, only_public=self.only_public, end=_deadlines.get().connected
             )
         except socket.gaierror as error:

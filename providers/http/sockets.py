@@ -18,7 +18,7 @@ from websockets import exceptions
 from websockets.sync.client import ClientConnection, connect
 
 from providers.errors import GatewayError, ProviderError
-from providers.http import _websockets_private, dialling, failures, local
+from providers.http import _websockets_private, failures, local, tcp
 from providers.http.abort import Abort
 from providers.http.policy import DEFAULT_PORTS, Limits, Reach, Tls, origin, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets
@@ -99,7 +99,7 @@ def websocket(
     _websockets_private.allow_long_lines()
     with ExitStack() as stack:
         try:
-            raw = dialling.connected(
+            raw = tcp.connected(
                 parts.hostname or "",
                 parts.port or DEFAULT_PORTS[parts.scheme],
                 only_public=reach is Reach.PUBLIC,
@@ -117,7 +117,7 @@ def websocket(
                     user_agent_header="webui",
                     compression=None,
                     proxy=None,
-                    open_timeout=dialling.seconds_until(end),
+                    open_timeout=tcp.seconds_until(end),
                     ping_interval=PING_SECONDS,
                     ping_timeout=PING_SECONDS,
                     close_timeout=CLOSE_SECONDS,

@@ -3,8 +3,8 @@ check of the body, access, rate limits, usage. `read_request` makes a request of
 """
 
 from providers.relay.calls import begin, call, complete
-from providers.relay.relay_request import RelayRequest, read_on_loop, read_request
-from providers.relay.relay_response import RelayResponse
+from providers.relay.request import RelayRequest, read_on_loop, read_request
+from providers.relay.response import RelayResponse
 
 __all__ = [
     "RelayRequest",

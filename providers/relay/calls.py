@@ -18,8 +18,8 @@ from providers.facts import Route, Source
 from providers.process import waiting
 from providers.relay import payload, rate_limits, routing
 from providers.relay.operations import OPERATIONS, Operation
-from providers.relay.relay_request import RelayRequest, admit
-from providers.relay.relay_response import CachedResponse, ProviderResponse, RelayResponse
+from providers.relay.request import RelayRequest, admit
+from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse
 from providers.sentences import sentence as _
 from providers.upstream import kinds
 from providers.upstream.error_bodies import error_of

@@ -19,8 +19,8 @@ from providers.errors import GatewayError
 from providers.process import request_ids, waiting
 from providers.relay import calls
 from providers.relay.operations import OPERATIONS
-from providers.relay.relay_request import RelayRequest, read_on_loop
-from providers.relay.relay_response import RelayResponse
+from providers.relay.request import RelayRequest, read_on_loop
+from providers.relay.response import RelayResponse
 from providers.responses import error_responses, packed_requests
 
 Message = MutableMapping[str, Any]

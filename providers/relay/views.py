@@ -24,8 +24,8 @@ from providers.errors import GatewayError
 from providers.facts import Caller
 from providers.relay import calls
 from providers.relay.operations import STREAMED, Operation
-from providers.relay.relay_request import admit, read_on_loop
-from providers.relay.relay_response import RelayResponse
+from providers.relay.request import admit, read_on_loop
+from providers.relay.response import RelayResponse
 from providers.relay.serializers import (
     ModelListSerializer,
     ModelSerializer,

@@ -25,7 +25,7 @@ async def close_running() -> None:
     from chat import runs
     from imagegen import jobs
     from providers import http
-    from providers.process import stopping, waiting
+    from providers.process import shutdown, waiting
 
     async def let_go() -> None:
         await waiting.in_own_thread(jobs.shutdown)
@@ -34,7 +34,7 @@ async def close_running() -> None:
         async with asyncio.timeout(settings.STOP_GRACE_SECONDS):
             await calls.until_answered()  # the first, because some of them start replies
             await runs.until_over()
-    stopping.begin_to_break_off()
+    shutdown.begin_to_break_off()
     steps = (
         ("replies", runs.shutdown),
         ("pictures", let_go),

@@ -22,8 +22,8 @@ from imagegen.engines.comfyui import failures, plan, results
 from imagegen.engines.comfyui.client import ServerClient
 from imagegen.engines.comfyui.event_socket import EventSocket
 from imagegen.engines.comfyui.plan import Plan
-from imagegen.engines.comfyui.prompt_end import wait
 from imagegen.engines.comfyui.prompt_state import PromptState
+from imagegen.engines.comfyui.wait import wait
 from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import ConfigurationError, GatewayError, ProviderError

@@ -10,10 +10,10 @@ from providers import auth, catalogue, http
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller, ConnectionFacts, Route, Snapshot, Source
 from providers.permits import Standing
-from providers.process import outages, stopping
+from providers.process import outages, shutdown
 from providers.relay import rate_limits, usage
 from providers.relay.operations import Operation
-from providers.relay.relay_request import RelayRequest, admit
+from providers.relay.request import RelayRequest, admit
 from providers.responses import error_responses, event_streams
 from providers.sentences import sentence as _
 from providers.speech.clips import Clip
@@ -244,7 +244,7 @@ class ProviderResponse(RelayResponse):
     @property
     def _status_of_usage(self) -> int:
         """A client that seems to have left during a stop was sent away by us."""
-        away = self._outcome == usage.CLIENT_LEFT and stopping.breaks_off()
+        away = self._outcome == usage.CLIENT_LEFT and shutdown.breaks_off()
         return Unavailable.status if away else self._outcome
 
     def _record(self) -> None:
@@ -317,7 +317,7 @@ def _refusal(connection: ConnectionFacts, status: int, beginning: bytes) -> Prov
 
 def _ours_or(error: GatewayError) -> GatewayError:
     """The error, unless a stop of ours is what ended the call: that is no failure of the provider's."""
-    return outages.restarting() if stopping.breaks_off() else error
+    return outages.restarting() if shutdown.breaks_off() else error
 
 
 def _check_access(scope: str, public_id: str, connection_id: int, snapshot: Snapshot, caller: Caller) -> None:
