@@ -112,7 +112,7 @@ class GatewayError(Exception):
 
         `message` is the text in English, for whoever reads rows.
         """
-        text = sentences.kept(self._message)
+        text = sentences.parts_of(self._message)
         with translation.override("en" if text else translation.get_language()):
             message = self.message
         more = {name: value for name in ("param", "provider_code") if (value := getattr(self, name))}

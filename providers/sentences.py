@@ -1,7 +1,7 @@
 """Texts for people that can be kept and said again in another reader's language.
 
 A module that raises errors imports these as `_` and `ngettext`. What they return is text in the present language, and
-knows what it was made of: its English source and its values. `kept` gives that as JSON, and `remade`
+knows what it was made of: its English source and its values. `parts_of` gives that as JSON, and `remade`
 makes the text of it in the language of whoever reads it then.
 """
 
@@ -54,7 +54,7 @@ def joined(texts: Iterable[str]) -> Sentence:
     return Sentence(" ".join(["%s"] * len(parts)), values=parts)
 
 
-def kept(text: Any) -> dict[str, Any] | None:
+def parts_of(text: Any) -> dict[str, Any] | None:
     """What a text was made of, as JSON; None for a text that is not ours to translate."""
     if isinstance(text, Promise):
         with translation.override("en"):
@@ -70,7 +70,7 @@ def kept(text: Any) -> dict[str, Any] | None:
 
 
 def remade(parts: Mapping[str, Any] | None) -> Sentence | None:
-    """The text that `kept` took apart; None where it cannot be made."""
+    """The text that `parts_of` took apart; None where it cannot be made."""
     try:
         return (
             Sentence(parts["source"], parts.get("plural", ""), parts.get("count", 0), _made(parts.get("values")))
@@ -95,7 +95,7 @@ def _plain(values: Any) -> Any:
     if isinstance(values, tuple | list):
         return [_plain(value) for value in values]
     if isinstance(values, Sentence):
-        return kept(values)
+        return parts_of(values)
     return values if isinstance(values, PLAIN) and not isinstance(values, Promise) else str(values)
 
 

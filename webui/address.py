@@ -82,8 +82,8 @@ def is_uncertain() -> bool:
 def _visitors_choose() -> bool:
     """Whether ALLOWED_HOSTS allows Host headers for more than one site; all names of this machine count as one."""
     hosts = settings.ALLOWED_HOSTS
-    one = len(hosts) == 1 and not hosts[0].startswith(("*", "."))
-    return not one and not all(is_local(host) for host in hosts)
+    single = len(hosts) == 1 and not hosts[0].startswith(("*", "."))
+    return not single and not all(is_local(host) for host in hosts)
 
 
 def is_local(host: str) -> bool:

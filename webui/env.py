@@ -230,14 +230,14 @@ def with_quoted_password(url: str) -> str:
     for itself.
     """
     scheme, separator, rest = url.partition("://")
-    login, at, place = rest.rpartition("@")
+    login, at, host = rest.rpartition("@")
     if not separator or not at or scheme.startswith("sqlite"):  # whose path is all there is
         return url
     address, _mark, parameters = url.partition("?")
     if "@" in parameters and re.match(r"\w+=", parameters) and re.search(r"@[^@/]+/[^@]*$", address):
         return f"{with_quoted_password(address)}?{parameters}"
     quoted = (quote(unquote(part), safe="") for part in login.split(":", 1))
-    return f"{scheme}://{':'.join(quoted)}@{place}"
+    return f"{scheme}://{':'.join(quoted)}@{host}"
 
 
 def stored_secret(path: Path, make: Callable[[], str]) -> str:

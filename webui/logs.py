@@ -42,8 +42,8 @@ class OncePerMinute(logging.Filter):
             while len(self._lines) >= CAUSES:
                 del self._lines[next(iter(self._lines))]
             self._lines[cause] = (now, 0)
-        if (told := outage_of(record) or fault_of(record)) is not None:
-            record.msg, record.args = f"{_first_line(record.getMessage())} ({told.code})", None
+        if (error := outage_of(record) or fault_of(record)) is not None:
+            record.msg, record.args = f"{_first_line(record.getMessage())} ({error.code})", None
             record.exc_info = record.exc_text = None
         if suppressed:
             record.msg, record.args = f"{record.getMessage()} (and {suppressed} times more since the last line)", None

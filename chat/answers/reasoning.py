@@ -55,16 +55,16 @@ class ThinkSplitter:
             return text
         text, self._held = self._held + text, ""
         last = self._last
-        places = [(place, tag) for tag in CLOSE_TAGS if (place := text.find(tag)) >= 0]
-        opened = min((place for tag in OPEN_TAGS if (place := text.find(tag)) >= 0), default=len(text))
-        if places and min(places)[0] < opened:
-            place, tag = min(places)
+        indexes = [(index, tag) for tag in CLOSE_TAGS if (index := text.find(tag)) >= 0]
+        opened = min((index for tag in OPEN_TAGS if (index := text.find(tag)) >= 0), default=len(text))
+        if indexes and min(indexes)[0] < opened:
+            index, tag = min(indexes)
             self._may_be_inside = False
-            if (last + text[:place]).endswith("`"):  # an answer about such tags
+            if (last + text[:index]).endswith("`"):  # an answer about such tags
                 return text
             self.was_reasoning = True
-            self.reasoning_before = text[:place]
-            return text[place + len(tag) :].lstrip()
+            self.reasoning_before = text[:index]
+            return text[index + len(tag) :].lstrip()
         if opened < len(text):
             self._may_be_inside = False
             return text

@@ -34,18 +34,18 @@ class InlineMarks:
         for run in RUN.finditer(text):
             runs.setdefault(len(run[0]), []).append(run.start())
         position = 0
-        while found := MARK.search(text, position):
-            mark, position = found[0], found.end()
+        while match := MARK.search(text, position):
+            mark, position = match[0], match.end()
             if mark[0] == "`":
                 ends = runs.get(len(mark), [])
                 end = bisect_left(ends, position)
                 if end < len(ends):  # a run without another one of its length is no code
-                    self.code.append(found.start())
+                    self.code.append(match.start())
                     position = ends[end] + len(mark)
             elif mark in self.closing:
-                self.closing[mark].append(found.start())
+                self.closing[mark].append(match.start())
                 if mark == "$$":
-                    self.closing["$"].append(found.start())
+                    self.closing["$"].append(match.start())
 
     def after(self, mark: str, start: int) -> int | None:
         """The position of the next closing mark; None where there is none, or code stands before it."""

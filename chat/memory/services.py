@@ -10,7 +10,7 @@ from providers.sentences import sentence as _
 
 MAX_FACTS = 500  # of one person: all are compared with each message
 MAX_CHARACTERS = 1000  # the column's length
-TOLD = 3  # facts with one message
+FACTS_PER_MESSAGE = 3  # facts with one message
 PREFERENCE = "memory"  # False in a person's preferences: the facts stay stored, and no model gets them
 
 
@@ -66,7 +66,7 @@ def recall(user_id: int, question: str, *, only_if_used: bool = True) -> list[st
     facts = list(Memory.objects.filter(user_id=user_id).values_list("text", flat=True))
     if not facts or (only_if_used and not is_used(user_id)):
         return []
-    return nearness.nearest(question, facts, count=TOLD)
+    return nearness.nearest(question, facts, count=FACTS_PER_MESSAGE)
 
 
 def _check_allowed() -> None:

@@ -136,5 +136,5 @@ def _without_files(message: dict[str, Any]) -> dict[str, Any]:
 
 def _texts(line: dict[str, Any]) -> dict[str, Any]:
     """What the texts of a status line are made of, for readers in other languages."""
-    parts = {name: made for name in ("description", "detail") if (made := sentences.kept(line.get(name)))}
+    parts = {name: made for name in ("description", "detail") if (made := sentences.parts_of(line.get(name)))}
     return {"texts": parts} if parts else {}

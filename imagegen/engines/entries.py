@@ -42,8 +42,8 @@ def content(entry: Mapping[str, Any]) -> bytes | str | None:
             value = value.get("url") or value.get("b64_json")
         if name in ("data", "image", "uri") and isinstance(value, str) and not _is_picture(value):
             continue  # any words
-        if found := embedded.picture_in(value):
-            return found
+        if picture := embedded.picture_in(value):
+            return picture
         if isinstance(value, str) and value and name.endswith(("url", "uri")) | _is_address(value):
             return value
     return None

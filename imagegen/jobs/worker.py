@@ -93,12 +93,12 @@ class Tally:
 
     def __init__(self) -> None:
         self.images = 0
-        self.told: list[TokenUsage] = []
+        self.usages: list[TokenUsage] = []
         self.status = 200
 
     def usage(self) -> dict[str, Any] | None:
         """What the engine counted, in OpenAI's form (docs/upstreams/openai.md, “Image response”); None: it did not."""
-        return usage_json(self.told) if self.told else None
+        return usage_json(self.usages) if self.usages else None
 
     def record(self, job: ImageJob, *, duration: float) -> None:
         usage.record(
@@ -108,19 +108,19 @@ class Tally:
                 connection_id=job.engine.connection_id if job.engine else None,
                 model=job.request.get("model") or (job.engine.name if job.engine else ""),
                 images=self.images,
-                tokens_in=sum(told.input_tokens for told in self.told),
-                tokens_out=sum(told.output_tokens for told in self.told),
+                tokens_in=sum(used.input_tokens for used in self.usages),
+                tokens_out=sum(used.output_tokens for used in self.usages),
                 status=self.status,
                 duration_ms=round(duration * 1000),
             )
         )
 
 
-def usage_json(told: Sequence[TokenUsage]) -> dict[str, Any]:
+def usage_json(usages: Sequence[TokenUsage]) -> dict[str, Any]:
     """The sum of what an engine counted, in OpenAI's form."""
-    sent, written = sum(one.input_tokens for one in told), sum(one.output_tokens for one in told)
-    pictures = min(sent, sum(one.input_picture_tokens for one in told))
-    words = min(written, sum(one.output_text_tokens for one in told))
+    sent, written = sum(used.input_tokens for used in usages), sum(used.output_tokens for used in usages)
+    pictures = min(sent, sum(used.input_picture_tokens for used in usages))
+    words = min(written, sum(used.output_text_tokens for used in usages))
     return {
         "input_tokens": sent,
         "input_tokens_details": {"text_tokens": sent - pictures, "image_tokens": pictures},
@@ -200,7 +200,7 @@ def _take(event: Event, job: ImageJob, feed: JobFeed, tally: Tally, run: Run) ->
             job.files.add(_stored_in_time(event, job, run))
             tally.images += 1
         case TokenUsage():
-            tally.told.append(event)
+            tally.usages.append(event)
         case Notice():
             feed.noticed(event.text)
         case Learned():

@@ -155,7 +155,7 @@ class _Deletion:
 
     def _named_in(self) -> dict[Any, list[Any]]:
         """The rows whose relations lose a deleted row, by kind: access rules that name a deleted group."""
-        found: dict[Any, list[Any]] = {}
+        related: dict[Any, list[Any]] = {}
         everything: Any = self._collector.model_objs
         for kind, links in everything.items():
             owner = kind._meta.auto_created
@@ -163,8 +163,8 @@ class _Deletion:
                 continue
             ends = [field for field in kind._meta.fields if field.remote_field and field.remote_field.model is owner]
             ids = {getattr(link, ends[0].attname) for link in links}
-            found.setdefault(owner, []).extend(owner._default_manager.filter(pk__in=ids))
-        return {owner: list(dict.fromkeys(rows)) for owner, rows in found.items()}
+            related.setdefault(owner, []).extend(owner._default_manager.filter(pk__in=ids))
+        return {owner: list(dict.fromkeys(rows)) for owner, rows in related.items()}
 
     def _lines_of(self, kind: Any, rows: list[Any]) -> Iterator[Any]:
         if not self._tells(kind):
@@ -207,7 +207,7 @@ def readable(contents: Any) -> Any:
         value, _end = json.JSONDecoder().raw_decode(text.strip())
     except ValueError:
         return contents
-    return contents if (said := said_of(value)) is None else said
+    return contents if (text := said_of(value)) is None else text
 
 
 def unlinked(contents: Any) -> Any:

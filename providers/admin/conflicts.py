@@ -99,7 +99,7 @@ def _put(data: QueryDict, form: forms.BaseForm, name: str, value: Any) -> None:
     elif isinstance(widget, forms.CheckboxInput):
         data.setlist(key, ["on"] if value else [])
     elif _is_multiple(field):
-        data.setlist(key, [str(one) for one in value or ()])
+        data.setlist(key, [str(item) for item in value or ()])
     else:
         shown = widget.format_value(value)
         shown = shown[0] if isinstance(shown, list | tuple) and shown else shown  # selects answer with a list
@@ -122,10 +122,10 @@ def _values(data: Any, form: forms.BaseForm, name: str) -> list[str]:
     widget = _widget(field)
     parts = len(widget.widgets) if isinstance(widget, forms.MultiWidget) else 0
     keys = [f"{key}_{index}" for index in range(parts)] or [key]
-    found = [value.replace("\r\n", "\n").strip() for one in keys for value in data.getlist(one)]
+    values = [value.replace("\r\n", "\n").strip() for key in keys for value in data.getlist(key)]
     if _is_multiple(field):
-        return sorted(found)
-    return [value for value in found if value] if len(keys) == 1 else found
+        return sorted(values)
+    return [value for value in values if value] if len(keys) == 1 else values
 
 
 def _merged(form: forms.BaseForm, present: Mapping[str, list[str]], *, keep: set[str]) -> QueryDict:
@@ -143,7 +143,7 @@ def _digest(values: list[str]) -> str:
 
 
 def _digests(values: Mapping[str, list[str]]) -> dict[str, str]:
-    return {name: _digest(found) for name, found in values.items()}
+    return {name: _digest(of_field) for name, of_field in values.items()}
 
 
 def _read(text: str) -> Mapping[str, str]:
@@ -183,8 +183,8 @@ def _shown(form: forms.BaseForm, name: str, values: list[str]) -> str:
     if isinstance(_widget(field), forms.CheckboxInput):
         return _("yes") if values else _("no")
     if isinstance(field, forms.ModelChoiceField):
-        found = field.queryset.filter(pk__in=[value for value in values if value])  # type: ignore[union-attr]
-        return ", ".join(str(one) for one in found) or "–"
+        rows = field.queryset.filter(pk__in=[value for value in values if value])  # type: ignore[union-attr]
+        return ", ".join(str(row) for row in rows) or "–"
     words = dict(_flat(getattr(field, "choices", ())))
     text = ", ".join(str(words.get(value, value)) for value in values if value)
     return (text[:LONGEST] + "…" if len(text) > LONGEST else text) or "–"

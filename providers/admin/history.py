@@ -36,8 +36,8 @@ class _Helper(HistoricalRecordContextHelper):  # type: ignore[misc]
             return date_format(localtime(value), "DATETIME_FORMAT")
         if isinstance(value, str) and (words := dict(field.flatchoices).get(value)):  # type: ignore[union-attr]
             return str(words)
-        said = said_of(value) if value is None or isinstance(value, str | list | dict) else str(value)
-        return json.dumps(value, ensure_ascii=False) if said is None else said
+        text = said_of(value) if value is None or isinstance(value, str | list | dict) else str(value)
+        return json.dumps(value, ensure_ascii=False) if text is None else text
 
 
 class _OldVersionForm(forms.ModelForm):  # type: ignore[type-arg]

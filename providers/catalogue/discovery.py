@@ -152,10 +152,10 @@ def _write(
 def _listed_elsewhere(connection_id: int, public_ids: set[str]) -> set[str]:
     """Those of these models that another connection offers: they are new here, not on the site."""
     rows = ModelSource.objects.filter(listed=True).exclude(connection_id=connection_id)
-    found: set[str] = set()
+    existing: set[str] = set()
     for chunk in _chunks(sorted(public_ids)):
-        found |= set(rows.filter(model__public_id__in=chunk).values_list("model__public_id", flat=True))
-    return found
+        existing |= set(rows.filter(model__public_id__in=chunk).values_list("model__public_id", flat=True))
+    return existing
 
 
 def _models_for(public_ids: set[str]) -> dict[str, int]:

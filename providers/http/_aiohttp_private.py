@@ -92,8 +92,8 @@ def _without_length(data: bytes, start: int, end: int) -> bytes:
     if b"\ntransfer-encoding:" not in lower or b"\ncontent-length:" not in lower:
         return data
     lines = data[start:end].splitlines(keepends=True)
-    kept = [line for line in lines if not line.lower().startswith(b"content-length:")]
-    return b"".join((data[:start], *kept, data[end:]))
+    remaining = [line for line in lines if not line.lower().startswith(b"content-length:")]
+    return b"".join((data[:start], *remaining, data[end:]))
 
 
 def read_rest(content: aiohttp.StreamReader) -> bytes:

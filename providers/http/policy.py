@@ -51,11 +51,11 @@ def _for_whole(limits: Limits) -> Limits:
     return replace(limits, total=max(limits.first_byte, limits.idle))
 
 
-def soonest(one: float | None, other: float | None) -> float | None:
+def soonest(first: float | None, second: float | None) -> float | None:
     """The shorter of two limits; None without any."""
-    if one is None or other is None:
-        return one if other is None else other
-    return one if one < other else other
+    if first is None or second is None:
+        return first if second is None else second
+    return first if first < second else second
 
 
 @dataclass(frozen=True, slots=True)

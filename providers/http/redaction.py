@@ -203,17 +203,17 @@ def _decoded(text: str) -> list[str]:
 def _in_url(url: str) -> list[str]:
     """The password in a URL, and the values of parameters with the name of a secret."""
     parts = urlsplit(url)
-    found = [unquote(parts.password)] if parts.password else []
+    values = [unquote(parts.password)] if parts.password else []
     for pair in parts.query.split("&"):
         name, _equals, value = pair.partition("=")
         if value and _SECRET_NAME.search(name):
-            found.append(unquote(value))
-    return found
+            values.append(unquote(value))
+    return values
 
 
 def _forms(values: Iterable[str]) -> tuple[bytes, ...]:
     """The values in every encoding that servers use (plain, URL, JSON, HTML, base64), the longest first."""
-    found: set[bytes] = set()
+    forms: set[bytes] = set()
     for value in values:
         if not value or value.lower() in ORDINARY:
             continue
@@ -223,8 +223,8 @@ def _forms(values: Iterable[str]) -> tuple[bytes, ...]:
         if len(value) >= SHORTEST_CERTAIN:
             for encode in (base64.b64encode, base64.urlsafe_b64encode):
                 texts.add(encode(value.encode(errors="replace")).decode().rstrip("="))
-        found |= {text.encode(errors="replace") for text in texts}
-    return tuple(sorted(found, key=lambda form: (-len(form), form)))
+        forms |= {text.encode(errors="replace") for text in texts}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 
 NO_SECRETS = Secrets()

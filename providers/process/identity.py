@@ -1,7 +1,7 @@
 """The name of this process in rows of what it works on, and whether another process of this machine has ended.
 
-A name is `host:pid:place:token`. The place is this kernel's run and its namespace of process ids: two containers with
-the same host name have different places, and nothing is said about processes of another place.
+A name is `host:pid:namespace:token`. The namespace is a digest of the kernel's boot id and of the namespace of
+process ids: two containers with the same host name differ in it. Of processes in another one nothing is known.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ class Identity:
     """Another one after a restart and in a forked process."""
 
     def __init__(self) -> None:
-        self.place = _place()
-        self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{self.place}:{secrets.token_hex(4)}"
+        self.namespace = _namespace()
+        self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{self.namespace}:{secrets.token_hex(4)}"
 
 
 def name() -> str:
@@ -29,8 +29,8 @@ def has_ended(name: str) -> bool:
     """Whether a process of this name is known to have ended; false where it may run on another machine."""
     _host, _colon, rest = name.partition(":")
     pid, _colon, rest = rest.partition(":")
-    place = rest.partition(":")[0]
-    if not place or place != runtime.state(Identity).place or not pid.isdecimal():
+    namespace = rest.partition(":")[0]
+    if not namespace or namespace != runtime.state(Identity).namespace or not pid.isdecimal():
         return False
     try:
         os.kill(int(pid), 0)  # asks, and sends nothing
@@ -49,7 +49,7 @@ def _is_zombie(pid: int) -> bool:
     return state in ("Z", "X")
 
 
-def _place() -> str:
+def _namespace() -> str:
     """Empty where the system does not tell."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -107,7 +107,7 @@ async def _fetch(
     connection = source.connection
     body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
     raw = request.raw if body is request.payload else None  # no rule changed it: the bytes as received
-    chat_id, message_id = request.place
+    chat_id, message_id = request.message_ids
     try:
         headers = await headers_for(
             connection,

@@ -29,7 +29,7 @@ class RelayRequest:
     idempotency_key: str = ""  # for operations with a cache
 
     @property
-    def place(self) -> tuple[str, str]:
+    def message_ids(self) -> tuple[str, str]:
         """Chat and message that the call is for: this site's own, else what a program names in `metadata`."""
         given = self.payload.get("metadata")
         named = given if isinstance(given, dict) and not self.chat_id else {}

@@ -109,8 +109,8 @@ class SecretRow(models.Model):
                 options = {**options, "update_fields": {*columns, *self.secret_columns()}}
         elif columns is None and (lost := self._unreadable()):
             # Not written: whoever finds the lost encryption key again can still read the stored value.
-            kept = {field.name for field in self._meta.concrete_fields if not field.primary_key} - lost
-            options = {**options, "update_fields": kept}
+            names = {field.name for field in self._meta.concrete_fields if not field.primary_key} - lost
+            options = {**options, "update_fields": names}
         if reason := self._reason(before):
             self._change_reason = reason
         return options
@@ -124,9 +124,9 @@ class SecretRow(models.Model):
         for name, field in self.secret_columns().items():
             value, loaded, entered = getattr(self, name), self._loaded.get(name), self._entered.get(name, set())
             if isinstance(field, EncryptedMappingField):
-                kept = {key: text for key, text in value.items() if self._may_stay(key, text, loaded, entered)}
-                dropped += [key for key in value if key not in kept]
-                setattr(self, name, kept)
+                remaining = {key: text for key, text in value.items() if self._may_stay(key, text, loaded, entered)}
+                dropped += [key for key in value if key not in remaining]
+                setattr(self, name, remaining)
             elif value and name not in entered and (loaded is None or value == loaded):
                 dropped.append(str(field.verbose_name))
                 setattr(self, name, "")

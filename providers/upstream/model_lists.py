@@ -92,20 +92,20 @@ class ListReader:
         self._urls = iter(urls)
         self.url: str | None = next(self._urls)
         self._pages_left, self._redirects_left = MAX_PAGES, MAX_REDIRECTS
-        self._found: dict[str, ListedModel] = {}
+        self._models: dict[str, ListedModel] = {}
 
     def models(self) -> list[ListedModel]:
-        return list(self._found.values())[:MAX_MODELS]
+        return list(self._models.values())[:MAX_MODELS]
 
     def take(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         """Read the response to a GET of `url`, and set `url` to the next one. Raises as `read_list`."""
         if self.leads_on(status, headers):
             return
-        before = len(self._found)
+        before = len(self._models)
         for listed in read_list(status, body, headers):
-            self._found.setdefault(listed.upstream_id, listed)
+            self._models.setdefault(listed.upstream_id, listed)
         self._pages_left -= 1
-        goes_on = self._pages_left > 0 and before < len(self._found) < MAX_MODELS
+        goes_on = self._pages_left > 0 and before < len(self._models) < MAX_MODELS
         self.url = _next_page(self.url, body) if goes_on and self.url else None
 
     def leads_on(self, status: int, headers: Mapping[str, str]) -> bool:

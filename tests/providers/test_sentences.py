@@ -21,7 +21,7 @@ def chinese(text):
 
 def again(text, language):
     with translation.override(language):
-        return str(sentences.remade(json.loads(json.dumps(sentences.kept(text)))))
+        return str(sentences.remade(json.loads(json.dumps(sentences.parts_of(text)))))
 
 
 @pytest.mark.parametrize(("made_in", "read_in"), [("en", "zh-hans"), ("zh-hans", "en")])
@@ -64,4 +64,4 @@ def test_what_cannot_be_made_is_nothing(kept):
 
 
 def test_somebody_elses_text_is_not_taken_apart():
-    assert sentences.kept("Incorrect API key provided.") is None
+    assert sentences.parts_of("Incorrect API key provided.") is None

@@ -19,15 +19,15 @@ SESSION_KEY = "sign_in_to_link"
 
 def account_of(sociallogin: Any) -> User | None:
     """The account with an address of this sign-in, whether the provider has verified the address or not."""
-    found = (services.account_with(address.email) for address in sociallogin.email_addresses)
-    return next((user for user in found if user is not None), None)
+    accounts = (services.account_with(address.email) for address in sociallogin.email_addresses)
+    return next((user for user in accounts if user is not None), None)
 
 
 def keep(request: HttpRequest, sociallogin: Any) -> None:
     request.session[SESSION_KEY] = {"until": time.time() + WAIT_SECONDS, "sign_in": sociallogin.serialize()}
 
 
-def kept(request: HttpRequest) -> Any:
+def pending(request: HttpRequest) -> Any:
     """The SocialLogin that is kept in this session; None when there is none or its time is over."""
     entry = request.session.get(SESSION_KEY)
     if not isinstance(entry, dict) or entry.get("until", 0) < time.time():

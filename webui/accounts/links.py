@@ -32,17 +32,17 @@ def served() -> str:
 def remember_served(address: str) -> None:
     """Write the address that is served to a file, for commands that print links. Errors are ignored."""
     with contextlib.suppress(OSError):
-        _kept().write_text(address)
+        _last_served_file().write_text(address)
 
 
 def _last_served() -> str:
     try:
-        return _kept().read_text().strip()
+        return _last_served_file().read_text().strip()
     except OSError:
         return ""
 
 
-def _kept() -> Path:
+def _last_served_file() -> Path:
     return Path(settings.DATA_DIR) / "last-served"
 
 

@@ -75,12 +75,12 @@ class SiteOpenIDAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]
             )
         except id_tokens.IdTokenRefused as error:
             raise OAuth2Error(f"The ID token is refused: {error}") from error
-        told: dict[str, Any] = {}
+        userinfo: dict[str, Any] = {}
         if config.get("userinfo_endpoint") and app.settings.get("fetch_userinfo", True):
-            told = _document(config["userinfo_endpoint"], token=token.token)
-            if told.get("sub") != signed["sub"]:
+            userinfo = _document(config["userinfo_endpoint"], token=token.token)
+            if userinfo.get("sub") != signed["sub"]:
                 raise OAuth2Error("The userinfo is about another person than the ID token")
-        return self.get_provider().sociallogin_from_response(request, {"id_token": signed, "userinfo": told})
+        return self.get_provider().sociallogin_from_response(request, {"id_token": signed, "userinfo": userinfo})
 
 
 class SiteOpenIDProvider(OpenIDConnectProvider):  # type: ignore[misc]

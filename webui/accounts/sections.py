@@ -95,9 +95,9 @@ def shown() -> list[Section]:
 def matching(request: HttpRequest) -> list[tuple[Section, Setting, bool]]:
     """Every setting with its section, and whether it fits the words of `?q=`; all fit where there are none."""
     words = request.GET.get("q", "").lower().split()[:10]
-    found = []
+    entries = []
     for section in shown():
         for setting in section.settings:
             text = f"{section.label} {setting.label} {setting.words}".lower()
-            found.append((section, setting, all(word in text for word in words)))
-    return found
+            entries.append((section, setting, all(word in text for word in words)))
+    return entries

@@ -65,7 +65,7 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def link(request: HttpRequest) -> HttpResponseBase:
     """Ask for the password of the account that a sign-in through a provider is to open from now on."""
-    sign_in = linking.kept(request)
+    sign_in = linking.pending(request)
     user = linking.account_of(sign_in) if sign_in else None
     if user is None:
         return redirect("account_login")

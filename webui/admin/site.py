@@ -68,8 +68,8 @@ class SiteSettingsAdmin(SingletonAdmin):
     change_form_after_template = "admin/webui/sitesettings/preview_frame.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        kept = ["remove_logo"] if obj is not None and obj.logo else []
-        return ((None, {"fields": ["name", "accent", "new_logo", *kept]}),)
+        removal = ["remove_logo"] if obj is not None and obj.logo else []
+        return ((None, {"fields": ["name", "accent", "new_logo", *removal]}),)
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None

@@ -57,7 +57,9 @@ def _of_theme(accent: Rgb, theme: Theme) -> dict[str, Rgb]:
     fill = _away(accent, theme.towards, lambda colour: contrast(colour, theme.surfaces[0]) >= theme.fill)
     soft = mixed(theme.surfaces[0], accent, theme.soft)
     stands_on = (*theme.surfaces, soft)
-    text = _away(accent, theme.towards, lambda colour: min(contrast(colour, one) for one in stands_on) >= READABLE)
+    text = _away(
+        accent, theme.towards, lambda colour: min(contrast(colour, behind) for behind in stands_on) >= READABLE
+    )
     on_fill = on(fill)
     return {
         "--accent": text,

@@ -19,15 +19,15 @@ def accent(request: HttpRequest) -> HttpResponse:
     if not site().accent:
         raise Http404
     lines = "\n".join(f"  {name}: {value};" for name, value in colours.tokens(site().accent).items())
-    return _kept(request, HttpResponse(f":root {{\n{lines}\n}}\n", content_type="text/css"))
+    return _cached(request, HttpResponse(f":root {{\n{lines}\n}}\n", content_type="text/css"))
 
 
 @require_safe
 def logo(request: HttpRequest) -> HttpResponse:
     """The uploaded logo; else ours, in the accent."""
     if site().logo:
-        return _kept(request, HttpResponse(site().logo, content_type="image/png"))
-    return _kept(request, HttpResponse(tinted(site().accent), content_type="image/svg+xml"))
+        return _cached(request, HttpResponse(site().logo, content_type="image/png"))
+    return _cached(request, HttpResponse(tinted(site().accent), content_type="image/svg+xml"))
 
 
 def tinted(accent: str) -> str:
@@ -51,6 +51,6 @@ def _drawing() -> str:
         return file.read()
 
 
-def _kept(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def _cached(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     response["Cache-Control"] = FOREVER if request.GET.get("v") == site().version else SHORTLY
     return response

@@ -85,16 +85,16 @@ def _frames(answer: DemoAnswer, begun: dict[str, Any], item: dict[str, Any]) -> 
 
 
 def _events(answer: DemoAnswer, begun: dict[str, Any], item: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    place = {"item_id": item["id"], "output_index": 0, "content_index": 0}
+    position = {"item_id": item["id"], "output_index": 0, "content_index": 0}
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
     opened = {**item, "status": "in_progress", "content": []}
     yield {"type": "response.output_item.added", "output_index": 0, "item": opened}
-    yield {"type": "response.content_part.added", **place, "part": _text("")}
+    yield {"type": "response.content_part.added", **position, "part": _text("")}
     for kind, piece in answer.pieces():
         if kind == "content":
-            yield {"type": "response.output_text.delta", **place, "delta": piece, "logprobs": []}
-    yield {"type": "response.output_text.done", **place, "text": answer.text, "logprobs": []}
-    yield {"type": "response.content_part.done", **place, "part": item["content"][0]}
+            yield {"type": "response.output_text.delta", **position, "delta": piece, "logprobs": []}
+    yield {"type": "response.output_text.done", **position, "text": answer.text, "logprobs": []}
+    yield {"type": "response.content_part.done", **position, "part": item["content"][0]}
     yield {"type": "response.output_item.done", "output_index": 0, "item": item}
     yield {"type": "response.completed", "response": _ended(answer, begun, item)}

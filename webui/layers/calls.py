@@ -69,9 +69,9 @@ class _Call:
     """One request and its answer so far."""
 
     __slots__ = (
+        "_ending",
         "_receive",
         "_send",
-        "_told",
         "body_is_here",
         "headers",
         "is_complete",
@@ -92,7 +92,7 @@ class _Call:
         self.headers: Iterable[tuple[bytes, bytes]] = ()
         self.tail = b""  # the last piece of the body, or more where that is short
         self._receive, self._send = receive, send
-        self._told: asyncio.Future[None] | None = None  # while somebody asks whether the client is still there
+        self._ending: asyncio.Future[None] | None = None  # while somebody asks whether the client is still there
 
     async def receive(self) -> Any:
         """The client's next message. Once the request is ended, the client seems to have left: then the application
@@ -104,12 +104,12 @@ class _Call:
             return message
         if self.is_ended:
             return DISCONNECT
-        self._told = asyncio.get_running_loop().create_future()
+        self._ending = asyncio.get_running_loop().create_future()
         message = asyncio.ensure_future(self._receive())
         try:
-            await asyncio.wait((message, self._told), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((message, self._ending), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._told = None
+            self._ending = None
             if not message.done():
                 message.cancel()
         return message.result() if message.done() and not message.cancelled() else DISCONNECT
@@ -140,8 +140,8 @@ class _Call:
         self.is_ended = True
         if not self.body_is_here:
             self.task.cancel()
-        elif self._told is not None and not self._told.done():
-            self._told.set_result(None)
+        elif self._ending is not None and not self._ending.done():
+            self._ending.set_result(None)
 
     async def say(self, error: Unavailable) -> None:
         """What the client still gets; a body that was cut off in any other way is broken off by the server."""

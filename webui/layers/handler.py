@@ -19,7 +19,7 @@ from providers import runtime
 from providers.process import disconnects, waiting
 from webui.layers.forwarded import as_seen_outside
 
-KEPT = 32  # threads that wait for the next request; more are made where more requests are under way
+IDLE_THREADS = 32  # threads that wait for the next request; more are made where more requests are under way
 
 
 class RequestThread(ThreadPoolExecutor):
@@ -54,7 +54,7 @@ class RequestThreads:
         try:
             yield thread
         finally:
-            if len(self.idle) < KEPT:
+            if len(self.idle) < IDLE_THREADS:
                 self.idle.append(thread)
             else:
                 thread.shutdown(wait=False)

@@ -35,8 +35,8 @@ class OwnOrigin:
 
 def is_allowed(scope: Any) -> bool:
     """Whether the page that opens this socket is one of ours."""
-    said = [value for name, value in scope["headers"] if name == b"origin"]
-    origin = _parsed(said[0].decode("latin-1")) if len(said) == 1 else None
+    values = [value for name, value in scope["headers"] if name == b"origin"]
+    origin = _parsed(values[0].decode("latin-1")) if len(values) == 1 else None
     if origin is None:
         return False
     return origin == _own(scope) or any(_is_trusted(origin, trusted) for trusted in settings.CSRF_TRUSTED_ORIGINS)

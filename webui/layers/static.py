@@ -158,8 +158,8 @@ class StaticFiles(ServeStaticBase):  # type: ignore[misc]
         self._loaded = True  # last: a request that comes meanwhile reads the same table
 
     def candidate_paths_for_url(self, url: str) -> Any:
-        found = finders.find(url.removeprefix(settings.STATIC_URL))
-        return [found] if found else []
+        path = finders.find(url.removeprefix(settings.STATIC_URL))
+        return [path] if path else []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Kept:
+class IdleConnection:
     """An unused connection."""
 
     connection: psycopg.Connection[Any]
@@ -118,7 +118,7 @@ class Pool:
 
     def __init__(self) -> None:
         self.places = Places(max(1, settings.DATABASE_POOL_SIZE))
-        self.kept: list[Kept] = []  # last in, first out
+        self.idle: list[IdleConnection] = []  # last in, first out
         self.loans: dict[int, Loan] = {}  # by the connection's id()
         self.lock = threading.Lock()
         self.away = False
@@ -149,7 +149,7 @@ class Pool:
         idle = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
         if idle and not self.away and now - loan.opened < MAX_AGE:
             with self.lock:
-                self.kept.append(Kept(connection, loan.database, loan.opened, now))
+                self.idle.append(IdleConnection(connection, loan.database, loan.opened, now))
         else:
             connection.close()
         self.places.leave(own_work=loan.own_work)
@@ -158,22 +158,22 @@ class Pool:
     def close(self) -> None:
         """Close the unused connections."""
         with self.lock:
-            unused, self.kept = self.kept, []
-        for one in unused:
-            one.connection.close()
+            unused, self.idle = self.idle, []
+        for idle in unused:
+            idle.connection.close()
 
     # --- working connections ------------------------------------------------------------------------------------------
 
     def _connection(self, database: str, connect: Callable[[], Any]) -> tuple[Any, float]:
-        """A kept or a new connection, and the time it was opened.
+        """An idle or a new connection, and the time it was opened.
 
         A server that refuses a connection while others of this process work has probably no room for more. Then this
         waits until one of the others is returned.
         """
         end = time.monotonic() + REQUEST_PATIENCE
         while True:
-            if kept := self._working(database):
-                return kept.connection, kept.opened
+            if idle := self._working(database):
+                return idle.connection, idle.opened
             try:
                 connection = connect()
             except psycopg.OperationalError as error:
@@ -189,31 +189,31 @@ class Pool:
                 self._note_back()
                 return connection, time.monotonic()
 
-    def _working(self, database: str) -> Kept | None:
-        """A kept connection that works; dead ones that it finds are closed."""
+    def _working(self, database: str) -> IdleConnection | None:
+        """An idle connection that works; dead ones that it finds are closed."""
         while True:
             with self.lock:
-                found = next((one for one in reversed(self.kept) if one.database == database), None)
-                if found is None:
+                usable = next((idle for idle in reversed(self.idle) if idle.database == database), None)
+                if usable is None:
                     return None
-                self.kept.remove(found)
-            if _works(found):
-                return found
-            found.connection.close()
+                self.idle.remove(usable)
+            if _works(usable):
+                return usable
+            usable.connection.close()
 
     def _others_work(self) -> bool:
         with self.lock:
             others = [loan.connection for loan in self.loans.values()]
-            others += [kept.connection for kept in self.kept]  # one may just have been returned
+            others += [idle.connection for idle in self.idle]  # one may just have been returned
         return any(not is_dead(connection) for connection in others)
 
     def _close_idle(self, now: float) -> None:
         with self.lock:
-            old = [one for one in self.kept if now - one.since > MAX_IDLE]
+            old = [idle for idle in self.idle if now - idle.since > MAX_IDLE]
             if old:
-                self.kept = [one for one in self.kept if now - one.since <= MAX_IDLE]
-        for one in old:
-            one.connection.close()
+                self.idle = [idle for idle in self.idle if now - idle.since <= MAX_IDLE]
+        for idle in old:
+            idle.connection.close()
 
     # --- a server that does not answer --------------------------------------------------------------------------------
 
@@ -233,7 +233,7 @@ class Pool:
             self.next_try = time.monotonic() + RETRY_SECONDS
         if news:
             logger.error("The database does not answer: %s", _first_line(error))
-        self.close()  # kept connections are probably dead too; only a new one shows that the server is back
+        self.close()  # idle connections are probably dead too; only a new one shows that the server is back
 
     def _note_back(self) -> None:
         with self.lock:
@@ -247,14 +247,14 @@ def is_dead(connection: psycopg.Connection[Any]) -> bool:
     return bool(_events(connection) & GONE)
 
 
-def _works(kept: Kept) -> bool:
-    """Whether a kept connection can be used. Asks the server only where there is a reason for doubt."""
-    if kept.connection.closed:
+def _works(idle: IdleConnection) -> bool:
+    """Whether an idle connection can be used. Asks the server only where there is a reason for doubt."""
+    if idle.connection.closed:
         return False
-    if not _events(kept.connection) and time.monotonic() - kept.since < UNCHECKED_SECONDS:
+    if not _events(idle.connection) and time.monotonic() - idle.since < UNCHECKED_SECONDS:
         return True
     try:
-        kept.connection.execute("")
+        idle.connection.execute("")
     except psycopg.Error:
         return False
     return True

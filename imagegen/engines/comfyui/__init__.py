@@ -271,7 +271,7 @@ class ComfyUI(Engine):
         """The graph that would be queued for this request, and its problems on this server. Draws nothing."""
         request = self.prepare(config, request)
         made = plan.plan_of(config, plan.purpose_of(request))
-        names = {"image": [f"picture-{number}.png" for number, _one in enumerate(request.images, start=1)]}
+        names = {"image": [f"picture-{number}.png" for number in range(1, len(request.images) + 1)]}
         graph = plan.filled(made, request, {**names, "mask": "mask.png" if request.mask else None})
         return graph, workflow.check(graph, made.nodes, self.installed(config))
 

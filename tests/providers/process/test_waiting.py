@@ -132,7 +132,7 @@ connection.ensure_connection()
 pool = runtime.state(Pool)
 before = pool.places.taken
 waiting.give_back()
-print(before, pool.places.taken, len(pool.kept))
+print(before, pool.places.taken, len(pool.idle))
 """
     done = server_process(env={"DATABASE_URL": postgres_url}).manage("shell", "--verbosity", "0", "-c", words)
     assert done.stdout.split() == ["1", "0", "1"]

@@ -120,12 +120,12 @@ def test_a_transaction_that_nobody_ended_does_not_come_back(pool, connect):
     connection.execute("SELECT 1")
     pool.bring_back(connection)
     assert connection.closed
-    assert pool.kept == []
+    assert pool.idle == []
 
 
 def test_another_database_gets_connections_of_its_own(pool, connect):
     pool.bring_back(pool.take(DATABASE, connect))
-    kept = pool.kept[0].connection
+    kept = pool.idle[0].connection
     other = pool.take("other", connect)
     assert other is not kept
     pool.bring_back(other)
