@@ -1,9 +1,15 @@
 """The suite's fixtures, by file: people and the upstream, the site in this process, servers of their own, Chromium."""
 
+import os
+
 from hypothesis import HealthCheck, settings
 
-# How long a property takes says how busy the machine is, not whether the property holds.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "suite",
+    deadline=None,  # how long a property takes says how busy the machine is, not whether the property holds
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CI") == "true",  # CI judges a change; runs by hand look for new examples
+)
 settings.load_profile("suite")
 
 pytest_plugins = [

@@ -207,7 +207,7 @@ def readable(contents: Any) -> Any:
         value, _end = json.JSONDecoder().raw_decode(text.strip())
     except ValueError:
         return contents
-    return contents if (text := said_of(value)) is None else text
+    return contents if (shown := said_of(value)) is None else shown
 
 
 def unlinked(contents: Any) -> Any:

@@ -56,8 +56,8 @@ class WholeBodies:
             if size is None:  # the client has left
                 return
             body.seek(0)
-            headers = [pair for pair in scope["headers"] if pair[0] not in OF_THE_LENGTH]
-            scope = {**scope, "headers": [*headers, (b"content-length", str(size).encode())]}
+            remaining = [pair for pair in scope["headers"] if pair[0] not in OF_THE_LENGTH]
+            scope = {**scope, "headers": [*remaining, (b"content-length", str(size).encode())]}
             await self.inner(scope, _replay(body, size, receive), send)
 
 
