@@ -57,7 +57,7 @@ def main() -> None:
     django.setup()
 
     from webui import serving
-    from webui.serving.listening import listen
+    from webui.serving.listening_socket import listen
 
     serving.run(server, Bare(upstream), listen("127.0.0.1", int(port)))
 

@@ -210,7 +210,7 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CON
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if OPENID_PROVIDER_URL:
     SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
-        "provider_class": "webui.accounts.openid.SiteOpenIDProvider",
+        "provider_class": "webui.accounts.openid.sign_in.SiteOpenIDProvider",
         "OAUTH_PKCE_ENABLED": True,
         "APPS": [
             {

@@ -19,7 +19,7 @@ from providers.errors import ConfigurationError
 from providers.process import waiting
 from providers.secrets import tokens
 from webui import address
-from webui.accounts import addresses, linking
+from webui.accounts import account_link, addresses
 from webui.accounts.cookies import remember_language, remember_theme
 from webui.branding import current
 from webui.models import User
@@ -123,8 +123,8 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             if sociallogin.account.pk is None:  # the account was found by its address
                 self._take(sociallogin.user)
             return
-        if linking.account_of(sociallogin) is not None:
-            linking.keep(request, sociallogin)
+        if account_link.account_of(sociallogin) is not None:
+            account_link.keep(request, sociallogin)
             raise ImmediateHttpResponse(redirect("account_link"))
 
     @staticmethod

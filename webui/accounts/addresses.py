@@ -15,7 +15,7 @@ from imagegen import services as picture_services
 from providers import services as provider_services
 from providers import versioning
 from providers.models import ClientKey
-from webui.accounts import clearing
+from webui.accounts import erasure
 from webui.models import User
 
 
@@ -74,7 +74,7 @@ def _empty(user: User) -> None:
     user.save(update_fields=["preferences"])
     _lock_others_out(user)
     picture_services.cancel_all(user.pk)
-    clearing.clear(user.pk)
+    erasure.clear(user.pk)
 
 
 def _lock_others_out(user: User) -> None:

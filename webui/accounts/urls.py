@@ -30,7 +30,7 @@ accounts: list[Any] = [
     ),
 ]
 if settings.OPENID_PROVIDER_URL:
-    accounts.append(path("", include("webui.accounts.openid_urls")))
+    accounts.append(path("", include("webui.accounts.openid.urls")))
 
 urlpatterns = [
     path("accounts/", include(accounts)),

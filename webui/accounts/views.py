@@ -31,7 +31,7 @@ from chat.services import set_preferences
 from providers import services as provider_services
 from providers.errors import ConfigurationError, Conflict, NotFound
 from webui import address
-from webui.accounts import linking, queries, setup
+from webui.accounts import account_link, queries, setup
 from webui.accounts.cookies import remember_language, remember_theme
 from webui.accounts.forms import KeyForm, LinkForm, ProfileForm, SetupForm
 from webui.models import User
@@ -65,18 +65,18 @@ def set_up(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def link(request: HttpRequest) -> HttpResponseBase:
     """Ask for the password of the account that a sign-in through a provider is to open from now on."""
-    sign_in = linking.pending(request)
-    user = linking.account_of(sign_in) if sign_in else None
+    sign_in = account_link.pending(request)
+    user = account_link.account_of(sign_in) if sign_in else None
     if user is None:
         return redirect("account_login")
     form = LinkForm(request.POST or None, request=request, user=user)
     if request.method != "POST" or not form.is_valid():
         return render(request, "socialaccount/link.html", {"form": form, "email": user.email})
     if not user.is_active:
-        linking.drop(request)
+        account_link.drop(request)
         return redirect("account_inactive")
     try:
-        linking.join(request, sign_in, user)
+        account_link.join(request, sign_in, user)
     except Conflict:
         return redirect("account_login")
     response: HttpResponseBase = perform_login(

@@ -6,7 +6,7 @@ from typing import Any
 
 from webui.serving import background
 from webui.serving._daphne_private import DaphneServer
-from webui.serving.listening import MAX_SOCKET_MESSAGE
+from webui.serving.listening_socket import MAX_SOCKET_MESSAGE
 
 
 def run(application: Any, sock: socket) -> None:

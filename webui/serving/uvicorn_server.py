@@ -9,7 +9,7 @@ import uvicorn
 from webui.layers.shutdown import STEP_SECONDS
 from webui.serving import background
 from webui.serving._uvicorn_private import UvicornServer
-from webui.serving.listening import MAX_SOCKET_MESSAGE
+from webui.serving.listening_socket import MAX_SOCKET_MESSAGE
 
 
 def run(application: Any, sock: socket) -> None:

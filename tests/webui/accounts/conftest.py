@@ -4,7 +4,7 @@ import pytest
 from allauth.socialaccount.providers import registry
 from django.core.cache import cache
 
-from webui.accounts.openid import SiteOpenIDProvider
+from webui.accounts.openid.sign_in import SiteOpenIDProvider
 
 
 @pytest.fixture

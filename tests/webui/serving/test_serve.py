@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from tests.upstream import Gate
 from webui import serving
-from webui.serving import listening
+from webui.serving import listening_socket
 
 ADMIN = {"WEBUI_ADMIN_EMAIL": "admin@example.com", "WEBUI_ADMIN_PASSWORD": "correct horse battery"}
 SERVERS = ["daphne", "uvicorn"]
@@ -60,7 +60,7 @@ def test_an_administrator_that_cannot_be_made_stops_the_start(server_process):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "0.0.0.0"])
 def test_a_socket_listens_where_it_was_told_to(host):
-    sock = listening.listen(host, 0)
+    sock = listening_socket.listen(host, 0)
     try:
         assert sock.getsockname()[1] > 0
     finally:

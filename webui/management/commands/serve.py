@@ -12,7 +12,7 @@ from webui import serving
 from webui.env import env
 from webui.layers import static
 from webui.serving import descriptors
-from webui.serving.listening import listen
+from webui.serving.listening_socket import listen
 
 
 class Command(BaseCommand):

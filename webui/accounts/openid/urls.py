@@ -2,11 +2,12 @@
 
 from django.urls import include, path
 
-from webui.accounts import openid, views
+from webui.accounts import views
+from webui.accounts.openid import sign_in
 
 urlpatterns = [
     path("3rdparty/", include("allauth.socialaccount.urls")),
-    path("oidc/<str:provider_id>/login/", openid.login, name="openid_connect_login"),
-    path("oidc/<str:provider_id>/login/callback/", openid.callback, name="openid_connect_callback"),
+    path("oidc/<str:provider_id>/login/", sign_in.login, name="openid_connect_login"),
+    path("oidc/<str:provider_id>/login/callback/", sign_in.callback, name="openid_connect_callback"),
     path("link/", views.link, name="account_link"),
 ]

@@ -23,7 +23,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.crypto import salted_hmac
 
-from webui.accounts import id_tokens
+from webui.accounts.openid import id_tokens
 
 View = Callable[[HttpRequest, str], HttpResponseBase]
 logger = logging.getLogger(__name__)
