@@ -8,10 +8,9 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from chat.models import Chat, Message
-from tests.fixtures.chat_page import ChatPage
+from tests.fixtures.chat_page import EVERYTHING, ChatPage
 
-HERE = Path(__file__).parent
-AXE = HERE / "vendor" / "axe-core-4.14.1" / "axe.min.js"
+AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
 PHONE = {"width": 320, "height": 640}
 SOURCES = [{"title": "How high a kite may fly in each country of the world", "url": "https://kites.example/rules"}]
 RUN = """
@@ -38,7 +37,7 @@ def full_chat(alice, connection):
     chat = Chat.objects.create(user=alice, title="One of everything")
     last = None
     answers = [
-        {"content": (HERE / "everything.md").read_text(), "reasoning": "I think.", "usage": {"prompt_tokens": 3}},
+        {"content": EVERYTHING.read_text(), "reasoning": "I think.", "usage": {"prompt_tokens": 3}},
         {"content": "Beside it", "status_history": [{"description": "Creating image", "done": True}]},
         {"content": "Found", "status_history": [{"description": "Found 1 result", "done": True, "sources": SOURCES}]},
         {"content": "Half", "status": "stopped"},

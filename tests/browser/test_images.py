@@ -14,7 +14,7 @@ from tests.browser.test_access import violations
 from tests.imagegen.conftest import make_engine, store  # noqa: F401
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error
-from tests.upstream.openai_images import drawn
+from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
 
 PHONE = {"width": 390, "height": 800}

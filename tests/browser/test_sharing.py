@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 from chat import files
 from chat.files import FileContext
 from chat.models import Chat, Message, Share
-from tests.browser.test_access import HERE, violations
+from tests.browser.test_access import violations
 from tests.chat.files.test_rows import png
-from tests.fixtures.chat_page import ChatPage
+from tests.fixtures.chat_page import EVERYTHING, ChatPage
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def chat(alice, connection):
     row = files.accept(alice, png(300, 200, "teal"), name="whale.png", context=FileContext(chat=chat, message=asked))
     asked.files = [files.file_json(row)]
     asked.save()
-    told = (HERE / "everything.md").read_text()
+    told = EVERYTHING.read_text()
     chat.leaf = Message.objects.create(chat=chat, parent=asked, role="assistant", content=told, model="m1")
     chat.save()
     return chat

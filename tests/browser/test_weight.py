@@ -1,16 +1,15 @@
 """What a chat page costs: compressed bytes, and no chain of requests."""
 
 import gzip
-from pathlib import Path
 
 import pytest
 
 from chat import pipeline
 from chat.models import Chat, Message
 from chat.templatetags.ui import CHAT_MODULES
+from tests.fixtures.chat_page import EVERYTHING
 from webui.layers.static import without_comments
 
-HERE = Path(__file__).parent
 KB = 1000
 COMPRESSED = (".woff2", ".png", ".webp")
 
@@ -20,7 +19,7 @@ def loaded(open_page, connection, alice):
     """address → compressed size of everything that a chat page with code, tables and formulas loads."""
     chat = Chat.objects.create(user=alice, title="Everything")
     question = Message.objects.create(chat=chat, role="user", content="Question")
-    content = (HERE / "everything.md").read_text()
+    content = EVERYTHING.read_text()
     chat.leaf = Message.objects.create(chat=chat, parent=question, role="assistant", content=content, model="m1")
     chat.save()
     page = open_page(alice)

@@ -16,7 +16,7 @@ from imagegen.config import first_rows
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error
-from tests.upstream.openai_images import drawn, streamed
+from tests.upstream.openai.images import drawn, streamed
 from tests.upstream.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,8 +7,8 @@ import requests
 
 from tests.fixtures.openai_schemas import check, frames_of
 from tests.upstream.openai import error
-from tests.upstream.openai_images import USAGE as STREAMED
-from tests.upstream.openai_images import drawn, streamed
+from tests.upstream.openai.images import USAGE as STREAMED
+from tests.upstream.openai.images import drawn, streamed
 from tests.upstream.pictures import png
 from tests.upstream.replies import in_json
 from webui.models import SiteAddress

@@ -19,7 +19,7 @@ from providers.errors import Unavailable
 from providers.process import outages
 from tests.fixtures.stores import AZURITE_KEY, Environment
 from tests.imagegen.drawing import request_images
-from tests.upstream.openai_images import drawn
+from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
 from webui.storage import storage_options
 

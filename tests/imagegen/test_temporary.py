@@ -10,7 +10,7 @@ from chat.models import File, Message
 from imagegen.models import ImageJob, ImageSettings
 from tests.chat.talk import Talker
 from tests.chat.temporary.test_temporary import ask
-from tests.upstream.openai_images import in_base64
+from tests.upstream.openai.images import in_base64
 from tests.upstream.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)

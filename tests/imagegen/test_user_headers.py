@@ -6,7 +6,7 @@ from imagegen import rows
 from tests.chat.talk import Talker
 from tests.people import make_connection, make_key, set_chat
 from tests.upstream import openai
-from tests.upstream.openai_images import drawn
+from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)

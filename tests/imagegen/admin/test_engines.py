@@ -9,7 +9,7 @@ from imagegen import workflow
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from tests.imagegen.drawing import request_images
 from tests.upstream.openai import error
-from tests.upstream.openai_images import drawn
+from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)

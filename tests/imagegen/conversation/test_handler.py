@@ -10,7 +10,7 @@ from imagegen.models import ImageJob, ImageSettings
 from tests.chat.talk import Talker
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error
-from tests.upstream.openai_images import drawn, in_base64
+from tests.upstream.openai.images import drawn, in_base64
 from tests.upstream.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)

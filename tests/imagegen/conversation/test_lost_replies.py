@@ -16,7 +16,7 @@ from providers.callers import caller_for_user
 from tests.chat.talk import Talker
 from tests.chat.test_processes import EMAIL, PASSWORD, RemoteSite
 from tests.upstream import Gate, Reply
-from tests.upstream.openai_images import drawn
+from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)

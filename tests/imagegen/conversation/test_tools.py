@@ -11,7 +11,7 @@ from tests.chat.talk import Talker
 from tests.chat.temporary.test_temporary import ask
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error
-from tests.upstream.openai_images import drawn, in_base64
+from tests.upstream.openai.images import drawn, in_base64
 from tests.upstream.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)

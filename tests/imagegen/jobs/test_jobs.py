@@ -17,7 +17,7 @@ from providers.errors import BadRequest, Conflict, Forbidden, NotFound
 from tests.imagegen.drawing import request_images
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import error
-from tests.upstream.openai_images import drawn, streamed
+from tests.upstream.openai.images import drawn, streamed
 from tests.upstream.pictures import png
 
 pytestmark = pytest.mark.django_db(transaction=True)

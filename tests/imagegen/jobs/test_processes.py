@@ -8,7 +8,7 @@ import requests
 
 from imagegen import workflow
 from tests.upstream import Gate, Reply
-from tests.upstream.openai_images import drawn
+from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
 
 PATIENCE = 60

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from imagegen import workflow
 from providers.errors import ConfigurationError
 from tests.imagegen.graphs import ALPHA_INPAINT, CONTROLNET, FLUX, UI_FORMAT_NEW, UI_FORMAT_OLD, node
-from tests.upstream.comfyui_nodes import object_info
+from tests.upstream.comfyui.nodes import object_info
 
 NEW = workflow.Installed(object_info())
 OLD = workflow.Installed(object_info(old=True))

@@ -11,7 +11,7 @@ from providers.http import Limits
 from tests.imagegen.drawing import LONG_AGO, draw, picture
 from tests.upstream import Gate, Reply, in_bytes, in_json, redirect
 from tests.upstream.openai import error, error_frame
-from tests.upstream.openai_images import drawn, linked, streamed, strict
+from tests.upstream.openai.images import drawn, linked, streamed, strict
 from tests.upstream.pictures import png
 
 RED, BLUE, HALF = png(8, 8), png(8, 8, shade=90), png(8, 8, shade=30)

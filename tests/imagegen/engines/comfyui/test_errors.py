@@ -13,7 +13,7 @@ from tests.imagegen import graphs
 from tests.imagegen.comfy import ENGINE, SMALL, built_in, with_graph
 from tests.imagegen.drawing import draw, eventually, picture
 from tests.upstream import Gate, Reply, in_html, in_json, in_text
-from tests.upstream.comfyui_graph import error
+from tests.upstream.comfyui.graph import error
 
 
 @pytest.fixture

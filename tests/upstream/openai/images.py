@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tests.upstream.core import Received
-from tests.upstream.openai import CREATED, EVENTS, error
+from tests.upstream.openai.protocol import CREATED, EVENTS, error
 from tests.upstream.replies import Behaviour, Reply, Step, frame, in_json
 
 USAGE = {"input_tokens": 14, "output_tokens": 4160, "total_tokens": 4174}

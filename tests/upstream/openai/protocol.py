@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tests.upstream.core import Protocol, Received
-from tests.upstream.openai_responses import respond
+from tests.upstream.openai.responses import respond
 from tests.upstream.pictures import png, speech
 from tests.upstream.replies import DROP, RESET, Behaviour, Cut, Gate, Pause, Reply, Step, frame, in_bytes, in_json
 

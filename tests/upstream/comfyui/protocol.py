@@ -28,8 +28,8 @@ from typing import Any, ClassVar
 from aiohttp import WSMsgType, web
 from PIL import Image
 
-from tests.upstream import comfyui_graph as graphs
-from tests.upstream.comfyui_nodes import object_info
+from tests.upstream.comfyui import graph as graphs
+from tests.upstream.comfyui.nodes import object_info
 from tests.upstream.core import Protocol, Received
 from tests.upstream.pictures import png
 from tests.upstream.replies import Gate, Reply, in_bytes, in_json, in_text
