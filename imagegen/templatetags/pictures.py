@@ -22,7 +22,7 @@ from providers.authentication import caller_of
 
 register = template.Library()
 MODULES = (
-    *(f"images/{name}" for name in ("form", "gallery", "gallery-view", "inputs", "jobs", "mask", "page", "studio")),
+    *(f"images/{name}" for name in ("form", "gallery", "inputs", "jobs", "lightbox", "mask", "page", "studio")),
     "images/picture-view",
     *("chat/share", "chat/sidebar"),
     *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "pick", "rounds")),

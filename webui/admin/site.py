@@ -65,7 +65,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 class SiteSettingsAdmin(SingletonAdmin):
     form = SiteSettingsForm
     warn_unsaved_form = True
-    change_form_after_template = "admin/webui/sitesettings/preview_frame.html"
+    change_form_after_template = "admin/webui/sitesettings/below_form.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         removal = ["remove_logo"] if obj is not None and obj.logo else []

@@ -2,8 +2,8 @@
 import * as pick from "../common/pick.js";
 import * as form from "./form.js";
 import * as gallery from "./gallery.js";
-import * as view from "./gallery-view.js";
 import * as jobs from "./jobs.js";
+import * as view from "./lightbox.js";
 
 if (document.getElementById("draw")) form.start(); // there is no engine without it
 pick.start();
