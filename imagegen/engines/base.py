@@ -2,7 +2,7 @@
 
 An engine sees no database row, no setting and no HTTP request of ours. To write one: subclass `Engine` in
 `engines/<name>.py`, declare its `fields` and what its models can express, write `draw` as a generator of events, and
-add it to the table in `engines/__init__.py`. All HTTP goes through `Engine.call`, which applies limits, headers,
+add it to the table in `engines/table.py`. All HTTP goes through `Engine.call`, which applies limits, headers,
 cancelling and errors. Three rules:
 
 - `prepare` refuses what cannot be expressed, before any call, and names the parameter. No value is dropped silently.

@@ -4,13 +4,13 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from imagegen import workflow
-from imagegen.engines.base import EngineConfig, Run
+from imagegen.engines.base import Engine, EngineConfig, Run
 from imagegen.engines.comfyui import failures
 from imagegen.engines.comfyui.results import OutputFile
 from imagegen.engines.params import merged
@@ -19,9 +19,6 @@ from imagegen.pictures import EXTENSIONS
 from providers import http
 from providers.errors import GatewayError, NetworkError, ProviderError
 from providers.sentences import sentence as _
-
-if TYPE_CHECKING:
-    from imagegen.engines.comfyui import ComfyUI
 
 QUICK = http.Limits(connect=5, first_byte=30, idle=30, total=60, max_bytes=64 * 2**20)
 FILES = http.Limits(connect=5, first_byte=120, idle=120, total=600, max_bytes=256 * 2**20)  # uploads and pictures
@@ -45,7 +42,7 @@ class QueueEntry:
 class ServerClient:
     """One server. With a run, its calls end when the run is cancelled."""
 
-    def __init__(self, engine: "ComfyUI", config: EngineConfig, run: Run | None = None) -> None:
+    def __init__(self, engine: Engine, config: EngineConfig, run: Run | None = None) -> None:
         self.engine = engine
         self.config = config
         self.run = run
