@@ -184,6 +184,8 @@ class ImageJob(models.Model):
     chat = models.ForeignKey("chat.Chat", models.SET_NULL, null=True, blank=True, related_name="+")
     message = models.ForeignKey("chat.Message", models.SET_NULL, null=True, blank=True, related_name="+")
     session_id = models.CharField(max_length=100, blank=True)
+    # The `SignIn` of the session that asked, for engines that are called with its token; it ends with the session.
+    sign_in = models.BigIntegerField(null=True, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=200, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)  # what the key was first used for
 

@@ -114,6 +114,7 @@ def _write(
             chat=context.chat,
             message=context.message,
             session_id=context.session_id,
+            sign_in=request.caller.sign_in,
             expires_at=context.expires_at,
             idempotency_key=request.idempotency_key[:200],
             request_digest=digest,

@@ -8,7 +8,5 @@ class ProvidersConfig(AppConfig):
 
     def ready(self) -> None:
         from providers import signals  # models exist from here on
-        from providers.secrets import tokens  # as above
 
         signals.connect()
-        tokens.seal()

@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from providers import callers
+from providers import callers, sign_ins
 from providers.errors import Unauthenticated
 from providers.facts import Caller
 from providers.sentences import sentence as _
@@ -34,7 +34,7 @@ class BrowserAuthentication(SessionAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         session = super().authenticate(request)
-        return (session[0], callers.caller_for_user(session[0])) if session else None
+        return (session[0], _signed_in(request, session[0])) if session else None
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'
@@ -74,5 +74,9 @@ def caller_of(request: Any) -> Caller:
         return auth
     if not request.user.is_authenticated:
         raise Unauthenticated(_("Sign in, or send an API key."))
-    request.auth = caller = callers.caller_for_user(request.user)
+    request.auth = caller = _signed_in(request, request.user)
     return caller
+
+
+def _signed_in(request: Any, user: Any) -> Caller:
+    return callers.caller_for_user(user, sign_in=sign_ins.of_session(getattr(request, "session", None)))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy
 
-from providers import runtime
+from providers import runtime, sign_ins
 from providers.catalogue.versioned import Versioned
 from providers.errors import Forbidden, Unauthenticated
 from providers.facts import Caller
@@ -70,10 +70,10 @@ def caller_for_key_blocking(key: str, path: str = TOKEN_PATHS) -> Caller:
     return _use(runtime.state(CallerMemory).value_blocking(digest, lambda: _load(key, digest)))
 
 
-def caller_for_user(user: Any) -> Caller:
-    """The caller for a signed-in user; one query for the groups."""
+def caller_for_user(user: Any, *, sign_in: int | None = None) -> Caller:
+    """The caller for a signed-in user, and their session's sign-in through a provider; one query for the groups."""
     proof = proof_of(user)
-    return _caller(user, token=partial(_token, user.pk, proof), proof=proof)
+    return _caller(user, token=partial(_token, user.pk, proof, sign_in=sign_in), proof=proof, sign_in=sign_in)
 
 
 def session_of(user: Any) -> Caller:
@@ -91,9 +91,10 @@ def session_token(user: Any) -> str:
     return _token(user.pk, proof_of(user))
 
 
-def _token(user_id: int, proof: str, key_id: int | None = None) -> str:
+def _token(user_id: int, proof: str, key_id: int | None = None, *, sign_in: int | None = None) -> str:
     """A token that ends with the API key too that it stands for, if it stands for one."""
-    value = {"user": user_id, "proof": proof, "until": int(time.time()) + TOKEN_SECONDS, "key": key_id}
+    until = int(time.time()) + TOKEN_SECONDS
+    value = {"user": user_id, "proof": proof, "until": until, "key": key_id, "sign_in": sign_in}
     return TOKEN_PREFIX + signing.dumps(value, salt=TOKEN_SALT)
 
 
@@ -155,8 +156,15 @@ def _load_token(key: str) -> _KnownCaller:
         until = min(until, row.expires_at.timestamp()) if row.expires_at else until
     # The token is sent to providers with `session` authentication: it allows calling models and nothing else. It is
     # never renewed by a call that it makes, so it ends at its time whoever holds it.
-    scopes = frozenset({TOKEN_SCOPE})
-    return _KnownCaller(_caller(user, key_id=key_id, scopes=scopes, token=lambda: key, proof=value["proof"]), until)
+    caller = _caller(
+        user,
+        key_id=key_id,
+        scopes=frozenset({TOKEN_SCOPE}),
+        token=lambda: key,
+        proof=value["proof"],
+        sign_in=value.get("sign_in"),
+    )
+    return _KnownCaller(caller, until)
 
 
 def _caller(
@@ -166,6 +174,7 @@ def _caller(
     scopes: frozenset[str] = frozenset(),
     token: Callable[[], str] | None,
     proof: str = "",
+    sign_in: int | None = None,
 ) -> Caller:
     groups = list(user.groups.order_by("name").values_list("pk", "name"))
     return Caller(
@@ -179,6 +188,8 @@ def _caller(
         scopes=scopes,
         token=token,
         proof=proof,
+        sign_in=sign_in,
+        oauth_token=partial(sign_ins.token_for, user.pk, sign_in, by_key=key_id is not None),
     )
 
 

@@ -30,6 +30,9 @@ class Caller:
     token: Callable[[], str] | None = field(default=None, repr=False, compare=False)
     # Of a session or a token: what it rests on, which another password changes; "" for a key.
     proof: str = field(default="", repr=False)
+    sign_in: int | None = None  # the sign-in through a provider (`SignIn`) that the session rests on
+    # Returns the access token of that sign-in, renewed. Blocks. Raises NoCredential where there is none.
+    oauth_token: Callable[[], str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_admin(self) -> bool:

@@ -1,4 +1,4 @@
-"""Rows of the gateway: connections, models, API keys, rate limits, speech clips, usage records."""
+"""Rows of the gateway: connections, models, API keys, sign-ins, rate limits, speech clips, usage records."""
 
 import hashlib
 import secrets
@@ -32,6 +32,7 @@ __all__ = [
     "RateLimit",
     "ServerRow",
     "SharedAccess",
+    "SignIn",
     "SpeechClip",
     "UsageRecord",
     "key_digest",
@@ -292,6 +293,24 @@ class ClientKey(models.Model):
     @staticmethod
     def make_key() -> str:
         return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+class SignIn(models.Model):
+    """A sign-in through an OpenID provider: the tokens of one browser session, see `providers.sign_ins`."""
+
+    account = models.ForeignKey("socialaccount.SocialAccount", models.CASCADE, related_name="+")
+    token = EncryptedTextField()
+    refresh_token = EncryptedTextField(blank=True)
+    expires_at = models.DateTimeField(null=True)  # of the token; None: the provider did not say
+    session_ends = models.DateTimeField(db_index=True)
+    renewing_until = models.DateTimeField(null=True)  # a process renews the token; None: no process does
+
+    class Meta:
+        verbose_name = _("sign-in through a provider")
+        verbose_name_plural = _("sign-ins through a provider")
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
 
 
 class GatewaySettings(SettingsRow):

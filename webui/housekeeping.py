@@ -20,6 +20,7 @@ from django.utils import timezone
 from chat import files
 from chat import services as chats
 from imagegen import services as pictures
+from providers import sign_ins
 from providers.models import UsageRecord
 from providers.process import deletion, waiting
 from webui.models import Housekeeping
@@ -57,8 +58,8 @@ def is_due(*, now: datetime | None = None) -> bool:
 
 def _sessions(now: datetime) -> int:
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore
-    rows = store.get_model_class().objects.filter(expire_date__lt=now)
-    return deletion.in_batches(rows)
+    sign_ins.purge(now=now)
+    return deletion.in_batches(store.get_model_class().objects.filter(expire_date__lt=now))
 
 
 def _files(now: datetime) -> int:

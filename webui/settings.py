@@ -194,7 +194,7 @@ ENABLE_SIGNUP = env.flag("ENABLE_SIGNUP", False)
 WEBUI_ADMIN_EMAIL = env.text("WEBUI_ADMIN_EMAIL")
 WEBUI_ADMIN_PASSWORD = env.text("WEBUI_ADMIN_PASSWORD")
 
-# OpenID Connect: set the three and a button appears on the login page. The tokens are kept for `system_oauth`.
+# OpenID Connect: set the three and a button appears on the login page.
 OPENID_PROVIDER_URL = env.text("OPENID_PROVIDER_URL")
 OAUTH_CLIENT_ID = env.text("OAUTH_CLIENT_ID")
 OAUTH_CLIENT_SECRET = env.text("OAUTH_CLIENT_SECRET")
@@ -205,7 +205,7 @@ ENABLE_OAUTH_SIGNUP = env.flag("ENABLE_OAUTH_SIGNUP", True)
 OAUTH_MERGE_ACCOUNTS_BY_EMAIL = env.flag("OAUTH_MERGE_ACCOUNTS_BY_EMAIL", False)
 # Whether the text "true" verifies an address as well as JSON's own true does.
 OAUTH_EMAIL_VERIFIED_AS_TEXT = env.flag("OAUTH_EMAIL_VERIFIED_AS_TEXT", False)
-SOCIALACCOUNT_STORE_TOKENS = True
+SOCIALACCOUNT_STORE_TOKENS = False  # each session keeps its own, see providers/sign_ins.py
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = OAUTH_MERGE_ACCOUNTS_BY_EMAIL
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
 if OPENID_PROVIDER_URL:
@@ -244,6 +244,7 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", EMAIL_HOST_USER if "@" in EMAIL_HOST
 
 _https = SITE_URL.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_ENGINE = "webui.accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30

@@ -113,5 +113,6 @@ class ImageJobAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
 
     @staticmethod
     def _retry(job: ImageJob) -> str:
-        services.retry_job(caller_for_user(job.user), job)  # in the name of the person whose job it is
+        caller = caller_for_user(job.user, sign_in=job.sign_in)  # in the name of the person whose job it is
+        services.retry_job(caller, job)
         return _("The same request is in the queue again.")

@@ -151,7 +151,7 @@ def _config_of(job: ImageJob, engine: ImageEngine) -> EngineConfig:
     """The engine's values for calls in the name of whoever asked for the picture."""
     return rows.config_of(
         engine,
-        caller=callers.caller_for_user(job.user),
+        caller=callers.caller_for_user(job.user, sign_in=job.sign_in),
         chat_id=str(job.chat_id or ""),
         message_id=str(job.message_id or ""),
         model_id=str(job.request.get("model") or engine.model),

@@ -14,10 +14,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
-from providers import callers, services
+from providers import services
 from providers.admin.filters import ConditionFilter, among
 from providers.admin.forms import OPTION, ConnectionForm, option_fields, types_with
 from providers.admin.servers import ServerAdmin
+from providers.authentication import caller_of
 from providers.catalogue import discovery, health
 from providers.catalogue.shared_models import SHARING_COLUMNS, shared_words
 from providers.config import first_rows
@@ -185,7 +186,7 @@ class ConnectionAdmin(ServerAdmin):
             self._test(request, row)
 
     def _test(self, request: HttpRequest, row: Connection) -> None:
-        self.report(request, row, services.check_connection(row, by=callers.caller_for_user(request.user)))
+        self.report(request, row, services.check_connection(row, by=caller_of(request)))
 
     def _tell_shared(self, request: HttpRequest, row: Connection) -> None:
         if words := shared_words(row.pk):
@@ -193,7 +194,7 @@ class ConnectionAdmin(ServerAdmin):
 
     def _refresh(self, request: HttpRequest, row: Connection) -> None:
         try:
-            result = services.refresh_models(row, by=callers.caller_for_user(request.user))
+            result = services.refresh_models(row, by=caller_of(request))
         except GatewayError as error:
             self.message_user(request, f"{row.name}: {health.in_words(error)}", messages.ERROR)
             return

@@ -27,7 +27,7 @@ class CallerIdentity:
     user_id: int | None = None
     credential: str = field(default="", repr=False)  # a short-lived token that our API accepts for calling models
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)  # filtered by the connection's rule
-    # Returns the stored token of the person's single sign-on, renewed. Blocks. Raises ConfigurationError without one.
+    # Returns the access token of the session's single sign-on, renewed. Blocks. Raises NoCredential without one.
     oauth_token: Callable[[], str] | None = field(default=None, repr=False)
 
 

@@ -1,4 +1,4 @@
-"""The access token from the person's single sign-on, renewed before it expires."""
+"""The access token of the session's single sign-on, renewed before it expires."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,8 @@ class SystemOAuth(AuthType):
     name = "system_oauth"
     label = gettext_lazy("The caller's OpenID Connect token")
     help = gettext_lazy(
-        "Sends the access token of the caller's single sign-on. People who signed in with a password have none."
+        "Sends the access token of the session's single sign-on. People who signed in with a password have none, and "
+        "API keys belong to no session."
     )
     blocking = True  # reads the stored token, and may renew it
     needs_user = True

@@ -1,1 +1,1 @@
-"""Stored secrets: those of rows, which belong to one address, and the tokens of single sign-on."""
+"""Stored secrets: those of rows, which belong to one address, and the tokens of a sign-in that waits."""

@@ -1,7 +1,6 @@
-"""Encryption at rest for the tokens of single sign-on.
+"""Encryption of the tokens of a sign-in through a provider that waits in a browser's session to be completed.
 
-django-allauth stores them as plain text in a model of its own. This module replaces the two columns of that model with
-encrypted ones. For migrations they stay text columns, as they are in the database.
+django-allauth writes them there as plain text. Once it is completed, they are in a `SignIn`, see `providers.sign_ins`.
 """
 
 from typing import Any
@@ -9,17 +8,9 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from django.db import models
 
-from providers.fields import EncryptedTextField, fernet
+from providers.fields import fernet
 
 COLUMNS = ("token", "token_secret")
-
-
-class SealedTextField(EncryptedTextField):
-    """An EncryptedTextField that is a TextField to migrations, because the table belongs to another app."""
-
-    def deconstruct(self) -> Any:
-        name, _path, args, kwargs = super().deconstruct()
-        return name, "django.db.models.TextField", args, kwargs
 
 
 def is_token(model: type[models.Model]) -> bool:
@@ -28,7 +19,7 @@ def is_token(model: type[models.Model]) -> bool:
 
 
 def sealed(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a token with the secret ones encrypted, for storing it outside its table (in a session)."""
+    """The values of a token with the secret ones encrypted."""
     return values | {name: fernet().encrypt(values[name].encode()).decode() for name in COLUMNS if values.get(name)}
 
 
@@ -38,17 +29,3 @@ def opened(values: dict[str, Any]) -> dict[str, Any]:
         return values | {name: fernet().decrypt(values[name]).decode() for name in COLUMNS if values.get(name)}
     except (InvalidToken, TypeError) as error:
         raise ValueError("A kept sign-in cannot be read") from error
-
-
-def seal() -> None:
-    """Encrypt tokens that are written from now on. Called once, when the apps are ready.
-
-    Tokens from before are encrypted by the migration 0009.
-    """
-    from allauth.socialaccount.models import SocialToken
-
-    for name in COLUMNS:
-        field: Any = SocialToken._meta.get_field(name)
-        if type(field) is not models.TextField:
-            raise TypeError(f"SocialToken.{name} is {type(field).__name__} now; look at providers/secrets/tokens.py.")
-        field.__class__ = SealedTextField

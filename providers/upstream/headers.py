@@ -21,7 +21,7 @@ from providers.http import Secrets, secrets_of
 from providers.http.redaction import credential_in
 from providers.process import waiting
 from providers.sentences import sentence as _
-from providers.upstream import kinds, oauth
+from providers.upstream import kinds
 from providers.upstream.header_templates import VARIABLE, VARIABLES, is_template, with_custom
 
 JWT_SECONDS = 300
@@ -120,7 +120,7 @@ def _identity(auth_type: AuthType, connection: ConnectionFacts, purpose: CallPur
         user_id=caller.user_id,
         credential=caller.token() if caller.token else "",
         cookies=allowed_cookies(purpose.get("cookies") or {}, connection.forward_cookies),
-        oauth_token=partial(oauth.token_for, caller.user_id),
+        oauth_token=caller.oauth_token,
     )
 
 

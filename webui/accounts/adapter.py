@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from providers import http
+from providers import http, sign_ins
 from providers.errors import ConfigurationError
 from providers.process import waiting
 from providers.secrets import tokens
@@ -65,8 +65,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return response
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponseBase:
-        """Apply the person's language and theme to this browser."""
+        """Keep the tokens of single sign-on for this session; apply the person's language and theme to this browser."""
         response: HttpResponseBase = super().post_login(request, user, **kwargs)
+        sociallogin = (kwargs.get("signal_kwargs") or {}).get("sociallogin")
+        if sociallogin is not None and sociallogin.token is not None:
+            sign_ins.keep(request.session, sociallogin.account, sociallogin.token)
         if user.is_superuser:
             address.remember(request)
         remember_language(response, user.preferences.get("language", ""))

@@ -143,7 +143,7 @@ CALLS = {"request", "stream", "stream_blocking", "fetch", "websocket"}
 OPEN = {
     ("imagegen/inputs.py", "fetch"),
     ("imagegen/conversation/handler.py", "fetch"),
-    ("providers/upstream/oauth.py", "request"),
+    ("providers/sign_ins.py", "request"),
 }
 
 

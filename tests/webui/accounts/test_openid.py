@@ -6,9 +6,10 @@ import time
 
 import jwt
 import pytest
-from allauth.socialaccount.models import SocialAccount, SocialToken
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.sessions.models import Session
 
+from providers.models import SignIn
 from tests.people import PASSWORD, make_user
 from tests.upstream import in_html, in_json
 from tests.upstream.dripping import DRIPPING
@@ -23,7 +24,7 @@ LINK = "/accounts/link/"
 def test_whoever_the_provider_lets_in_gets_an_account(client, openid):
     assert come_in(client, openid)["Location"] == "/"
     assert (signed_in(client).email, signed_in(client).name) == ("ada@example.com", "Ada")
-    assert SocialToken.objects.get().token == "access-1"
+    assert SignIn.objects.get().token == "access-1"
 
 
 def test_the_same_person_comes_back_to_the_same_account(client, openid):
@@ -281,7 +282,7 @@ def test_a_sign_in_that_waits_keeps_its_tokens_encrypted(client, openid):
     assert "access-1" not in json.dumps(stored)
     assert "refresh-1" not in json.dumps(stored)
     client.post(LINK, {"password": PASSWORD})
-    assert SocialToken.objects.get().token == "access-1"
+    assert SignIn.objects.get().token == "access-1"
 
 
 def test_nothing_waits_in_a_browser_that_was_not_at_the_provider(client, openid):
