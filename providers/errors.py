@@ -10,10 +10,11 @@
     │   ├── TooLarge             413  more bytes than we take
     │   └── RateLimited          429  too much at once; `retry_after` says when
     ├── ConfigurationError       503  an administrator has to change something
-    │   └── NoCredential         503  who calls has no credential of the kind that the connection sends
+    │   └── NoCredential         503  whoever calls has no credential of the kind that the connection sends
     ├── Unavailable              503  (507: full) something of this site's own is away or used up; trying again helps
     ├── ProviderError            the provider answered with an error; its status and words are kept
-    │   └── ContentRefused       the provider's safety rules refused it; trying again does not help
+    │   ├── ContentRefused       the provider's safety rules refused it; trying again does not help
+    │   └── CredentialRefused    the provider refused the credential of whoever calls, who can mend that
     └── NetworkError             502  no answer from the provider
         ├── UpstreamTimeout      504  the answer took too long
         └── AddressRefused       400  this site does not call the address
@@ -180,6 +181,7 @@ class NoCredential(ConfigurationError):
     """Says nothing about the connection: for somebody else it works."""
 
     code = "user_needed"
+    blame = "caller"
 
 
 class Unavailable(GatewayError):
@@ -203,6 +205,12 @@ class ProviderError(GatewayError):
 class ContentRefused(ProviderError):
     status = 400
     code = "content_refused"
+
+
+class CredentialRefused(ProviderError):
+    """As NoCredential, this says nothing about the connection."""
+
+    blame = "caller"
 
 
 class NetworkError(GatewayError):

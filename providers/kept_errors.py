@@ -20,7 +20,7 @@ NO_CREDIT_CODES = {
     "billing_hard_limit_reached",
 }
 ACCOUNT_STATUSES = {401, 402, 403}  # a provider refuses this site, not what somebody asked for
-OURS = {"internal_error", "interrupted", "user_needed"}  # their words name no key, bill or address of the site
+OURS = {"internal_error", "interrupted"}  # their words name no key, bill or address of the site
 UNSAID = {"text"}  # members of a kept error that only this module reads
 
 

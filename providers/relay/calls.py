@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from providers import auth, catalogue, json_bodies
+from providers import catalogue, json_bodies
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.facts import Route, Source
 from providers.process import waiting
@@ -22,7 +22,6 @@ from providers.relay.request import RelayRequest, admit
 from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse
 from providers.sentences import sentence as _
 from providers.upstream import kinds
-from providers.upstream.error_bodies import error_of
 from providers.upstream.headers import headers_for
 
 logger = logging.getLogger(__name__)
@@ -90,7 +89,7 @@ async def complete(request: RelayRequest, *, max_bytes: int) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ProviderError(_("The provider's answer is not JSON."), code="invalid_answer")
     if value.get("error"):
-        raise error_of(502, body, {})
+        raise response.error_with(body, status=502)
     return value
 
 
@@ -119,8 +118,7 @@ async def _fetch(
             cookies=request.cookies,
         )
     except ConfigurationError as error:
-        if not auth.needs_user(connection.auth_type):
-            await catalogue.note_refusal(connection.id, error)
+        await catalogue.note_refusal(connection.id, error)
         raise
     url = kinds.of(connection).endpoint(connection, operation.path, source.upstream_id, operation.deployed)
     response = ProviderResponse(request, operation, route, source, admission)

@@ -8,7 +8,7 @@ from typing import Any
 
 from providers import auth, catalogue, http
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
-from providers.facts import Caller, ConnectionFacts, Route, Snapshot, Source
+from providers.facts import Caller, Route, Snapshot, Source
 from providers.permits import Standing
 from providers.process import outages, shutdown
 from providers.relay import rate_limits, usage
@@ -17,7 +17,7 @@ from providers.relay.request import RelayRequest, admit
 from providers.responses import error_responses, event_streams
 from providers.sentences import sentence as _
 from providers.speech.clips import Clip
-from providers.upstream.error_bodies import error_of, rest_after
+from providers.upstream.error_bodies import error_of, of_own_credential, rest_after
 from providers.upstream.headers import plain, secrets_in
 
 # The provider's headers that are passed to the client. Others are not: those of the hop, cookies, server names. The
@@ -63,7 +63,11 @@ class RelayResponse(http.PiecewiseBody):
 
     async def error(self) -> ProviderError:
         """The error of a response with a status of 400 and above, with the provider's words."""
-        return error_of(self.status, await self.beginning(), dict(self.headers))
+        return self.error_with(await self.beginning())
+
+    def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
+        """The same for a body that is read already, and that may stand in a response which says that all is well."""
+        return error_of(status or self.status, body, dict(self.headers))
 
     @property
     def length(self) -> int | None:
@@ -92,6 +96,7 @@ class ProviderResponse(RelayResponse):
         "_frames",
         "_operation",
         "_outcome",
+        "_own_credential",
         "_request",
         "_standing",
         "_started",
@@ -115,6 +120,7 @@ class ProviderResponse(RelayResponse):
         self.status = 0
         self.headers = []
         self._request = request
+        self._own_credential = auth.needs_user(source.connection.auth_type)  # the caller's
         self._operation = operation
         self._admission = admission
         self._frames = 0  # of the stream, for an estimate of tokens; counted only where a rate limit counts tokens
@@ -171,18 +177,20 @@ class ProviderResponse(RelayResponse):
         if unpacker := http.unpacker_for(self.headers):
             self._tail = usage.PackedTail(unpacker)
         self._limit(self._admission)
-        if answer.status >= 500:
-            words = http.readable(self._first, self.headers)
-            await catalogue.note_failure(connection.id, error_of(answer.status, words, {}))
-        elif answer.status >= 400 and (
-            refusal := _refusal(connection, answer.status, http.readable(self._first, self.headers))
-        ):
+        refusal = self.error_with(http.readable(self._first, self.headers)) if answer.status >= 400 else None
+        if refusal is not None and answer.status >= 500:
+            await catalogue.note_failure(connection.id, refusal)
+        elif refusal is not None and refusal.is_fault:
             await catalogue.note_refusal(connection.id, refusal)
         else:
             await catalogue.note_success(connection.id, milliseconds)
             if answer.status == 429:
                 wait = rest_after(dict(answer.headers))
                 catalogue.note_rate_limit(connection.id, source.upstream_id, wait)
+
+    def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
+        error = super().error_with(body, status=status)
+        return of_own_credential(error) if self._own_credential else error
 
     async def read_some(self) -> bytes:
         piece, self._first = self._first, b""
@@ -305,14 +313,6 @@ class CachedResponse(RelayResponse):
         """Stop reading. The download goes on: other calls may share it, and the result is stored."""
         self._standing.close()
         await self._clip.pieces.aclose()
-
-
-def _refusal(connection: ConnectionFacts, status: int, beginning: bytes) -> ProviderError | None:
-    """What an administrator has to mend, if that is why the provider refused; a person's own credential is theirs."""
-    if auth.needs_user(connection.auth_type):
-        return None
-    error = error_of(status, beginning, {})
-    return error if error.is_fault else None
 
 
 def _ours_or(error: GatewayError) -> GatewayError:

@@ -17,8 +17,9 @@ from typing import Any
 from django.utils.functional import Promise
 
 from providers import json_bodies
-from providers.errors import ContentRefused, ProviderError
+from providers.errors import ContentRefused, CredentialRefused, ProviderError
 from providers.kept_errors import NO_CREDIT_CODES
+from providers.sentences import Sentence
 from providers.sentences import sentence as _
 from providers.upstream import words
 
@@ -258,6 +259,33 @@ def as_error(
     )
 
 
+def of_own_credential(error: ProviderError) -> ProviderError:
+    """The error of a call that was made with the caller's own credential.
+
+    A refused credential is then for the caller to mend, and not for administrators.
+    """
+    if not error.is_fault:
+        return error
+    return CredentialRefused(
+        _own_sentence_for(error.status) % {"status": error.status},
+        code=error.code,
+        param=error.param,
+        provider=error.provider,
+        status=error.status,
+    )
+
+
+def _own_sentence_for(status: int) -> Sentence:
+    if status == 401:
+        return _("The provider does not accept your sign-in (%(status)s). Sign out, then sign in and try again.")
+    if status == 403:
+        return _(
+            "The provider does not allow this to your account (%(status)s). Ask for access there, or choose another"
+            " model."
+        )
+    return _("Your account at the provider has no credit left (%(status)s).")
+
+
 def is_content_refusal(body: ErrorBody) -> bool:
     """Whether safety rules refused the content: by code and type, and by the message where there is no code."""
     if body.code.lower() in REFUSED_CODES or body.type.lower() in REFUSED_TYPES:
@@ -300,7 +328,7 @@ def _status_in(detail: Mapping[str, Any] | None) -> int:
 _CODES = {401: "invalid_api_key", 403: "permission_denied", 404: "not_found", 429: "rate_limit_exceeded"}
 
 
-def _sentence_for(status: int) -> str:
+def _sentence_for(status: int) -> Sentence:
     if status == 401:
         return _("The provider does not accept the key (%(status)s).")
     if status == 403:

@@ -7,7 +7,7 @@ from providers import kept_errors
 from providers.errors import ConfigurationError, ContentRefused, GatewayError, NoCredential, RateLimited
 from providers.http import failures
 from providers.sentences import sentence as _
-from providers.upstream.error_bodies import error_of
+from providers.upstream.error_bodies import error_of, of_own_credential
 
 CANNOT = "This model cannot be used right now; the administrators were told."
 KEY = b'{"error": {"message": "Incorrect API key provided: sk-...", "code": "invalid_api_key"}}'
@@ -45,20 +45,23 @@ def test_who_has_no_addresses_reads_nothing_of_them(reason):
     assert kept_errors.worded(kept, for_admin=True)["message"] == str(reason)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        ContentRefused(_("The provider's safety rules refused this."), provider="No."),
-        RateLimited(_("The provider took too long to answer.")),
-        NoCredential(_("Sign in with your password once, so that this model can be used.")),
-        GatewayError(_("Something went wrong on this site.")),
-        error_of(400, b'{"error": {"message": "This is longer than the context."}}', {}),
-        error_of(429, b"slow down", {}),
-        error_of(500, b"oops", {}),
-    ],
-    ids=["refused", "limited", "own", "ours", "400", "429", "500"],
-)
-def test_what_is_theirs_to_know_stays(error):
+THEIRS = {
+    "refused": ContentRefused(_("The provider's safety rules refused this."), provider="No."),
+    "limited": RateLimited(_("The provider took too long to answer.")),
+    "no credential": NoCredential(_("Sign in with your password once, so that this model can be used.")),
+    "sign-in ended": NoCredential(_("Your single sign-on has expired."), code="oauth_token_ended"),
+    "ours": GatewayError(_("Something went wrong on this site.")),
+    "400": error_of(400, b'{"error": {"message": "This is longer than the context."}}', {}),
+    "402 for now": error_of(402, b"Payment required", {"retry-after": "5"}),
+    "429": error_of(429, b"slow down", {}),
+    "500": error_of(500, b"oops", {}),
+    **{f"own {name}": of_own_credential(FAULTS[name]) for name in ("401", "402", "403", "no credit")},
+}
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_what_is_theirs_to_know_stays(name):
+    error = THEIRS[name]
     shown = kept_errors.worded(error.message_body(), for_admin=False)
     assert (shown["message"], shown["provider"]) == (error.message, error.provider)
 

@@ -79,6 +79,17 @@ def test_a_refusal_does_not_let_the_connection_rest_and_an_answer_ends_it(refuse
     assert (connection.last_error, connection.last_fault) == ("", None)
 
 
+def test_who_sends_their_own_credential_reads_what_they_can_do(refused, alice, connection):
+    connection.auth_type = "session"
+    connection.save()
+    _talker, _chat_id, message = refused(alice)
+    assert message["error"]["message"].startswith("The provider does not accept your sign-in (401).")
+    assert (message["error"]["provider"], message["error"]["blame"]) == (WORDS, "caller")
+    background.submit(lambda: None).result(10)
+    connection.refresh_from_db()
+    assert connection.last_error == ""
+
+
 @pytest.mark.parametrize(("written_in", "read_in"), [("en", "zh-hans"), ("zh-hans", "en")])
 def test_an_answers_error_is_in_the_readers_language(refused, admin, written_in, read_in):
     talker, chat_id, message = refused(admin, **{"Accept-Language": written_in})
