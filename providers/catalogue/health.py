@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -25,7 +25,7 @@ from providers.process import background
 FIRST_PAUSE = 5.0  # seconds; doubled with each further failure
 LONGEST_PAUSE = 300.0
 REFUSAL_WRITE_SECONDS = 10.0  # a refusal is written at most this often
-MOST_KEPT = 2000  # characters of an error
+MOST_KEPT = 1000  # characters of an error
 NO_FAULT: dict[str, Any] = {"last_error": "", "last_fault": None}
 OK_WRITE_SECONDS = 60.0  # the health of a working connection is written at most this often
 
@@ -112,7 +112,7 @@ def write_now(rows: QuerySet[Any], **columns: Any) -> None:
     """Write health columns if possible: the result of a check counts more than the note of it."""
     try:
         rows.update(**columns)
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
         if connection.in_atomic_block:
             raise  # the transaction is lost
         logger.warning("The health of a row could not be written: %s", error)
@@ -146,7 +146,6 @@ def _answer(connection_id: int, milliseconds: float) -> dict[str, Any]:
     with circuits.lock:
         circuit = circuits.by_id.setdefault(connection_id, Circuit())
         circuit.failures, circuit.next_try, circuit.ok_written = 0, 0.0, time.monotonic()
-        circuit.refusal_written = float("-inf")
     now = timezone.now()
     return {
         "failures": 0,
@@ -167,7 +166,7 @@ def fault_columns(error: BaseException) -> dict[str, Any]:
     """The columns that keep an error of a server: its code and facts, and English for whoever reads rows."""
     fault = error.message_body() if isinstance(error, GatewayError) else None
     with translation.override("en"):
-        return {"last_error": in_words(error)[:MOST_KEPT], "last_fault": fault}
+        return {"last_error": in_words(error), "last_fault": fault}
 
 
 def cause(row: Any) -> str:
@@ -177,6 +176,8 @@ def cause(row: Any) -> str:
 
 def refused(connection_id: int, error: BaseException) -> None:
     """Note that the provider refuses this site: its administrators have to act. It answers, so it does not rest."""
+    if isinstance(error, NoCredential):
+        return
     circuits = runtime.state(Circuits)
     with circuits.lock:
         circuit = circuits.by_id.setdefault(connection_id, Circuit())
@@ -190,7 +191,7 @@ def refused(connection_id: int, error: BaseException) -> None:
 
 def in_words(error: BaseException) -> str:
     """An error as one text: never a traceback or a key."""
-    return error.full_message[:1000] if isinstance(error, GatewayError) else type(error).__name__
+    return error.full_message[:MOST_KEPT] if isinstance(error, GatewayError) else type(error).__name__
 
 
 def reopen(connection_id: int) -> None:

@@ -5,9 +5,12 @@ from email.utils import formatdate
 
 import pytest
 
+from providers import catalogue
 from providers.catalogue import health
+from providers.fields import UNREADABLE
 from providers.models import Connection
-from providers.upstream.error_bodies import rest_after
+from providers.process import background
+from providers.upstream.error_bodies import error_of, rest_after
 from tests import people
 from tests.upstream import openai
 
@@ -72,6 +75,41 @@ def test_the_only_source_of_a_model_is_called_all_the_same(site, upstream, conne
     session, url = site.session(key=api_key), f"{site.url}/v1/chat/completions"
     assert session.post(url, json=BODY).headers["Retry-After"] == "40"
     assert session.post(url, json=BODY).status_code == 200
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer", "told"),
+    [
+        ({}, openai.error(402, "Pay."), "no credit left"),
+        ({}, openai.error(402, "Later.", headers={"Retry-After": "5"}), ""),
+        ({"auth_type": "session"}, openai.error(401, "Who?"), ""),
+        ({"auth_type": "session", "headers": {UNREADABLE: ""}}, None, "headers cannot be decrypted"),
+        ({"auth_type": "system_oauth"}, None, ""),
+    ],
+    ids=["bill", "later", "theirs", "settings", "no token"],
+)
+def test_what_administrators_mend_is_told_and_nothing_else(site, upstream, connection, api_key, fields, answer, told):
+    Connection.objects.filter(pk=connection.pk).update(**fields)
+    catalogue.forget()
+    if answer:
+        upstream.always(answer, path="/chat/completions")
+    assert site.session(key=api_key).post(f"{site.url}/v1/chat/completions", json=BODY).status_code >= 400
+    background.submit(lambda: None).result(10)
+    connection.refresh_from_db()
+    assert (told in connection.last_error, bool(connection.last_error)) == (True, bool(told))
+    assert not health.is_resting(connection.pk)
+
+
+def test_refusals_among_answers_are_written_now_and_then(connection, monkeypatch):
+    writes = []
+    monkeypatch.setattr(background, "write", lambda job, *, what: writes.append(what))
+    for _ in range(10):
+        health.refused(connection.pk, error_of(401, b"No.", {}))
+        health.answered(connection.pk, 1)
+    assert writes == ["a provider's refusal", "a connection's health"]
 
 
 def test_no_rest_is_longer_than_that_of_a_connection(db, connection):
