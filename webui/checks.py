@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
-from django.db import OperationalError, ProgrammingError
+from django.db import DatabaseError, InterfaceError
 from django.utils.translation import gettext as _
 
 from imagegen.models import ImageEngine
@@ -106,7 +106,7 @@ def check_default_model(*, databases: Any = None, **options: Any) -> Iterator[Ch
         return
     try:
         doubt = defaults.default_doubt(catalogue.snapshot_blocking())
-    except (OperationalError, ProgrammingError, Unavailable):
+    except (DatabaseError, InterfaceError, Unavailable):
         return
     if doubt:
         hint = _("Choose another one in the gateway settings, or open it to everybody under Models.")
@@ -122,7 +122,7 @@ def check_secrets(*, databases: Any = None, **options: Any) -> Iterator[CheckMes
         closed = [
             row.name for model in (Connection, ImageEngine) for row in model.objects.all() if row.secret == UNREADABLE
         ]
-    except (OperationalError, ProgrammingError):
+    except (DatabaseError, InterfaceError):
         return  # `migrate` checks before it makes the tables
     if closed:
         yield Error(

@@ -5,7 +5,7 @@ import logging
 import time
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 
 from chat.loop import in_thread
 from imagegen.jobs import claims
@@ -76,7 +76,7 @@ def _look(job: ImageJob) -> bool:
     """Read the row again; False while the database is unreachable: the job itself goes on."""
     try:
         claims.reread(job)
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
         logger.warning("Picture job %s cannot be read for now: %s", job.pk, error)
         return False
     return True

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
 
 from providers.errors import Unavailable
 from providers.sentences import sentence as _
@@ -66,7 +66,7 @@ def of(error: BaseException) -> Unavailable | None:
     if any(getattr(cause, "sqlstate", None) == DISK_FULL for cause in causes(error)):
         return storage_full()
     match error:
-        case OperationalError() | InterfaceError() if _is_trouble(error):
+        case DatabaseError() | InterfaceError() if _is_trouble(error):
             return overloaded() if is_used_up(error) else database_away()
     return redis_away() if is_of_redis(error) else None
 
@@ -132,7 +132,9 @@ def _is_trouble(error: BaseException) -> bool:
     cause = error.__cause__
     if isinstance(cause, sqlite3.Error):
         return _sqlite_code(cause) in SQLITE_TROUBLE
-    return True  # of PostgreSQL: errors of the server or the connection, see https://peps.python.org/pep-0249/
+    # Of PostgreSQL: errors of the server or the connection, see https://peps.python.org/pep-0249/. Of SQLite a damaged
+    # file is a plain DatabaseError.
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 def _sqlite_code(error: sqlite3.Error) -> int | None:

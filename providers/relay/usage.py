@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, connections, transaction
+from django.db import IntegrityError, connection, connections, transaction
 
 from providers import runtime
 from providers.http.decoding import CannotUnpack, Unpacker
 from providers.models import ClientKey, Connection, UsageRecord
-from providers.process import waiting
+from providers.process import outages, waiting
 
 BATCH_SECONDS = 0.5  # between two batches
 IDLE_SECONDS = 10.0  # without records until the thread ends
@@ -240,12 +240,12 @@ class UsageWriter:
                 batch = [self.waiting[index] for index in range(min(BATCH_ROWS, len(self.waiting)))]
                 try:
                     _insert(batch)
-                except (OperationalError, InterfaceError) as error:
-                    logger.warning("%s usage records wait for the database: %s", len(self.waiting), error)
-                    if not connection.in_atomic_block:
-                        connection.close()  # it may be broken; the next write opens another
-                    return
-                except Exception:
+                except Exception as error:
+                    if outages.of(error) is not None:
+                        logger.warning("%s usage records wait for the database: %s", len(self.waiting), error)
+                        if not connection.in_atomic_block:
+                            connection.close()  # it may be broken; the next write opens another
+                        return
                     # The outermost edge: a batch that can never be written must not block the next ones.
                     logger.exception("%s usage records cannot be written", len(batch))
                 for _ in batch:

@@ -53,7 +53,7 @@ class ErrorResponse:
     body: bytes
 
 
-def error_response(error: BaseException, path: str, *, for_admin: bool = True) -> ErrorResponse:
+def error_response(error: BaseException, path: str, *, for_admin: bool = False) -> ErrorResponse:
     """The response to a request for `path` that failed with `error`. An unexpected error is logged: a 500.
 
     `for_admin`: whether its reader looks after keys and bills; programs on OpenAI's paths always get the cause.

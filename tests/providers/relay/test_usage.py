@@ -1,12 +1,14 @@
 """What is counted, and that counting never holds anybody up."""
 
+import contextlib
 import logging
+import sqlite3
 import threading
 from typing import Any
 
 import orjson
 import pytest
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -257,18 +259,33 @@ def test_records_of_people_and_keys_that_are_gone_are_kept_without_them():
 class _Away:
     """The database of a machine that does not answer."""
 
-    def __init__(self) -> None:
-        self.tries = 0
+    def __init__(self, error: Exception) -> None:
+        self.tries, self.error = 0, error
 
     def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         self.tries += 1
-        raise OperationalError("the server closed the connection")
+        raise self.error
 
 
+def damaged() -> DatabaseError:
+    """What SQLite says of a file that is no database any more."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.deserialize(b"x" * 4096)
+        with pytest.raises(sqlite3.DatabaseError) as caught:
+            database.execute("SELECT * FROM sqlite_master")
+    error = DatabaseError(str(caught.value))
+    error.__cause__ = caught.value
+    return error
+
+
+AWAY = OperationalError("the server closed the connection")
+
+
+@pytest.mark.parametrize("error", [AWAY, damaged()], ids=["away", "damaged"])
 @pytest.mark.django_db(transaction=True)
-def test_records_wait_while_the_database_is_away(caplog):
+def test_records_wait_while_the_database_is_away(caplog, error):
     writer().waiting.extend(CallUsage(kind="chat", model=f"m{number}") for number in range(3))
-    with connection.execute_wrapper(_Away()), caplog.at_level(logging.WARNING, "providers.relay.usage"):
+    with connection.execute_wrapper(_Away(error)), caplog.at_level(logging.WARNING, "providers.relay.usage"):
         usage.flush()
     assert "3 usage records wait" in caplog.text
     usage.flush()
