@@ -1,8 +1,9 @@
-"""By when a body has to come on. Limits are deadlines: bytes that drip in one by one move none of them.
+"""The deadlines for the body of a response: by when its next step has to arrive.
 
-A step is a line that ends, or a kilobyte. The first one has to be there within `first_byte` of the start of the call,
-each further one within `idle`, and all of the body within `total`. A body that is no stream has to be complete by the
-longer of the first two where there is no `total`. Time that its reader spends elsewhere is not the server's.
+A step is the end of a line, or a kilobyte: single bytes move no deadline. The first step has to arrive within
+`first_byte` of the start of the call, each further one within `idle` of the one before, and the whole body within
+`total`. Without a `total`, a body that is no stream has to be complete within `first_byte` or `idle`, whichever is
+longer. Only time that the reader waits for bytes counts.
 """
 
 from providers.http.policy import Limits, soonest
@@ -42,14 +43,17 @@ class Pace:
         if self._left is not None and self._next is not None:
             self._next += now - self._left
 
-    def took(self, piece: bytes, now: float) -> None:
-        """These bytes have come."""
+    def took(self, piece: bytes, now: float) -> bool:
+        """These bytes have come. Returns whether the first step is among them."""
         self._left = now
         self._size += len(piece)
         if self._size >= STEP or b"\n" in piece or b"\r" in piece:
             self._size = 0
-            self.has_begun = True
             self._next = None if self._idle is None else now + self._idle
+            if not self.has_begun:
+                self.has_begun = True
+                return True
+        return False
 
     @property
     def deadline(self) -> float | None:

@@ -169,7 +169,7 @@ class StreamedResponse(PiecewiseBody):
         self._pace = pace
         self._timer: asyncio.TimerHandle | None = None
         self._waits = self._timed_out = False
-        self._rests = True  # whether the timer, if there is one, is not for a reader that waits
+        self._rests = True  # whether the next reader that waits has to set the timer
         self._failure: GatewayError | None = None  # that stands behind bytes which were held back
         self.status = response.status
         pace.bound(self.status, response.headers.get("Content-Type", ""))
@@ -261,7 +261,8 @@ class StreamedResponse(PiecewiseBody):
                 raise (failures.timeout_error() if self._timed_out else _translated(error)) from error
         finally:
             self._waits = False
-        pace.took(piece, time_of())
+        if pace.took(piece, time_of()):
+            self._rests = True  # the deadline after the first step may be sooner than what the timer is set to
         return piece
 
     def _set_timer(self) -> None:

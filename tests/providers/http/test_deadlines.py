@@ -69,6 +69,14 @@ async def test_the_limit_for_all_of_a_call_ends_a_stream_of_frames(ask, upstream
         await ask(f"{upstream.origin}/x", Limits(first_byte=5, idle=5, total=0.5))
 
 
+@pytest.mark.parametrize("ask", [streamed, streamed_in_a_thread])
+@pytest.mark.parametrize("first_byte", [20, None])
+async def test_the_limit_between_steps_holds_from_the_first_step_on(ask, upstream, first_byte):
+    upstream.script(Reply(headers=STREAM, steps=[frame({"a": 1}), *drip(count=60)]))
+    with pytest.raises(UpstreamTimeout):
+        await ask(f"{upstream.origin}/x", Limits(first_byte=first_byte, idle=0.4))
+
+
 async def test_time_that_a_reader_takes_is_not_the_servers(upstream):
     upstream.script(Reply(headers=STREAM, steps=repeat(b"data: x\n\n", 3)))
     async with http.stream("POST", f"{upstream.origin}/x", headers={}, limits=SHORT) as answer:
