@@ -24,22 +24,20 @@ class PiecewiseBody:
 
     async def read(self, max_bytes: int) -> bytes:
         """The whole body. Raises as `read_some`, and ProviderError (`answer_too_large`) beyond `max_bytes`."""
-        pieces, is_whole = await self._read_up_to(max_bytes)
-        if not is_whole:
+        pieces, size = await self._read_up_to(max_bytes)
+        if size > max_bytes:
             raise failures.too_large()
-        return await waiting.off_loop(max_bytes, b"".join, pieces)
+        return await waiting.off_loop(size, b"".join, pieces)
 
     async def beginning(self, max_bytes: int = LONGEST_ERROR) -> bytes:
         """The body up to `max_bytes`, for the words in it. Raises as `read_some`."""
-        pieces, _is_whole = await self._read_up_to(max_bytes)
+        pieces, _size = await self._read_up_to(max_bytes)
         return b"".join(pieces)[:max_bytes]
 
-    async def _read_up_to(self, max_bytes: int) -> tuple[list[bytes], bool]:
-        """The pieces until their size exceeds `max_bytes`, and whether they are the whole body."""
+    async def _read_up_to(self, max_bytes: int) -> tuple[list[bytes], int]:
+        """The pieces and their size: all of the body, or as much as makes the size exceed `max_bytes`."""
         pieces, size = list[bytes](), 0
-        while piece := await self.read_some():
+        while size <= max_bytes and (piece := await self.read_some()):
             pieces.append(piece)
             size += len(piece)
-            if size > max_bytes:
-                return pieces, False
-        return pieces, True
+        return pieces, size

@@ -87,6 +87,13 @@ async def test_a_body_is_read_up_to_the_bound_of_its_reader(upstream):
     assert await asyncio.to_thread(upstream.last.closed.wait, 10)
 
 
+async def test_a_small_body_is_read_without_a_thread_whatever_its_bound(upstream, monkeypatch):
+    upstream.script(in_json({"a": 1}))
+    monkeypatch.setattr(waiting, "in_own_thread", None)
+    async with http.stream("POST", upstream.url, headers={}) as answer:
+        assert await answer.read(2**30) == b'{"a": 1}'
+
+
 def test_an_error_without_an_end_is_read_up_to_its_bound(upstream):
     upstream.script(Reply(500, steps=repeat(b"x" * 1_000)))
     answer = http.request("POST", f"{upstream.origin}/x", limits=PATIENT)
