@@ -29,6 +29,7 @@ CLIENT_LEFT = 499  # nginx's status for a client that disconnected before the en
 TAIL_BYTES = 64 * 1024  # the end of a response, which has its usage
 LAST_REASONS = 4  # members `finish_reason` that are looked at, from the end
 MAX_UNPACKED = 2**26  # bytes of a packed response that are looked through
+MAX_UNPACKED_AT_ONCE = 2**21  # of them, because the event loop waits meanwhile
 MAX_TOKENS = 2**31 - 1  # of the column
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,10 @@ class Tail:
 
 
 class PackedTail(Tail):
-    """The same of a response that is passed on as the provider packed it."""
+    """The same of a response that is passed on as the provider packed it.
+
+    A piece that unpacks to much is unpacked in parts, one with each piece that follows.
+    """
 
     __slots__ = ("_left", "_unpacker")
 
@@ -124,7 +128,8 @@ class PackedTail(Tail):
         try:
             if self._left > 0:
                 self._unpacker.feed(piece)
-            while self._left > 0 and (plain := self._unpacker.take()):
+            end = max(0, self._left - MAX_UNPACKED_AT_ONCE)
+            while self._left > end and (plain := self._unpacker.take()):
                 self._left -= len(plain)
                 super().add(plain)
         except CannotUnpack:

@@ -1,9 +1,11 @@
 """What is counted, and that counting never holds anybody up."""
 
 import contextlib
+import gzip
 import logging
 import sqlite3
 import threading
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers import runtime
+from providers.http.decoding import PIECE, Unpacker
 from providers.models import ClientKey, UsageRecord
 from providers.relay import usage
 from providers.relay.usage import CallUsage, read_tokens
@@ -96,6 +99,17 @@ def test_only_the_tail_is_kept() -> None:
     assert tail._size < usage.TAIL_BYTES + 2000
     assert tail.tokens() == (5, 7)
     assert tail.end == b":7}}"
+
+
+def test_a_packed_piece_is_looked_through_in_parts() -> None:
+    looked = [usage.PackedTail(Unpacker(("gzip",)))._left]
+    packed = gzip.compress(b"x" * 2**23 + b'{"usage":{"prompt_tokens":5,"completion_tokens":7}}')
+    tail = usage.PackedTail(Unpacker(("gzip",)))
+    for piece in (packed[:-5], *(packed[at : at + 1] for at in range(-5, -1)), packed[-1:]):
+        tail.add(piece)
+        looked.append(tail._left)
+    assert max(before - after for before, after in pairwise(looked)) <= usage.MAX_UNPACKED_AT_ONCE + PIECE
+    assert (tail.tokens(), tail.received) == ((5, 7), len(packed))
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
