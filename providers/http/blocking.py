@@ -24,7 +24,7 @@ from providers.http.decoding import CannotUnpack, ErrorUnpacker, codings_of, unp
 from providers.http.pace import Pace
 from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets
-from providers.process import outages, waiting
+from providers.process import waiting
 from providers.sentences import sentence as _
 
 DEFAULT_LIMITS = Limits()
@@ -128,7 +128,7 @@ class BlockingResponse:
             while piece := self._read(self._response.raw):
                 yield piece
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise _translated(error) from error
+            raise failures.of(error, _own) from error
 
     def _read(self, raw: Any) -> bytes:
         """The bytes that have arrived, waiting for some as long as the limits allow."""
@@ -223,7 +223,7 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
                     **body,
                 )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise _translated(error) from error
+            raise failures.of(error, _own) from error
         with response:
             secrets = options.get("secrets", NO_SECRETS)
             if response.status_code in failures.REDIRECTS and not options.get("redirects"):
@@ -294,23 +294,19 @@ def _verification(tls: Tls) -> bool | str:
     return tls.ca_file if tls.verify and tls.ca_file else tls.verify
 
 
-def _translated(error: BaseException) -> GatewayError:
-    if outages.is_used_up(error):
-        return outages.overloaded()
+def _own(error: BaseException) -> GatewayError | None:
+    """What an exception of requests or urllib3 means. For a bad URL requests raises a ValueError."""
     match error:
-        case requests.Timeout() | TimeoutError() | urllib3.exceptions.TimeoutError():
+        case requests.Timeout() | urllib3.exceptions.TimeoutError():
             return failures.timeout_error()
         case requests.exceptions.SSLError():
             untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
             return failures.network_error(failures.UNTRUSTED if untrusted else failures.NO_TLS)
-        case socket.gaierror():
-            return failures.network_error(failures.UNKNOWN_HOST)
         case requests.ConnectionError():
             return failures.network_error(_reason(error))
-        case ValueError() if not isinstance(error, requests.exceptions.ChunkedEncodingError):
-            return failures.unusable_address()  # what requests raises for a bad URL
-        case _:
+        case requests.exceptions.ChunkedEncodingError():
             return failures.network_error(failures.BROKEN)
+    return None
 
 
 def _reason(error: requests.ConnectionError) -> Any:

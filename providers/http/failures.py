@@ -1,12 +1,23 @@
 """Our errors for what the HTTP libraries raise. They name no host, because it may be private, but a redirect's."""
 
+import socket
+import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
 from django.utils.functional import Promise
 
-from providers.errors import AddressRefused, ConfigurationError, NetworkError, ProviderError, UpstreamTimeout
+from providers.errors import (
+    AddressRefused,
+    ConfigurationError,
+    GatewayError,
+    NetworkError,
+    ProviderError,
+    UpstreamTimeout,
+)
 from providers.http.redaction import Secrets
+from providers.process import outages
 from providers.sentences import sentence as _
 
 REDIRECTS = frozenset({300, 301, 302, 303, 305, 307, 308})
@@ -18,6 +29,28 @@ NO_TLS = _("The provider cannot be reached: it does not speak TLS at this addres
 BROKEN = _("The provider closed the connection before its answer was complete.")
 BADLY_PACKED = _("The provider's answer is not packed as it says (Content-Encoding), or was cut off.")
 NOT_HTTP = _("The provider's answer is not HTTP. Check its address.")
+
+
+def of(error: BaseException, of_library: Callable[[BaseException], GatewayError | None]) -> GatewayError:
+    """Our error for an exception of a client: what its library means by it, else what Python does."""
+    if outages.is_used_up(error):
+        return outages.overloaded()
+    if (known := of_library(error)) is not None:
+        return known
+    match error:
+        case TimeoutError():
+            return timeout_error()
+        case ssl.SSLCertVerificationError():
+            return network_error(UNTRUSTED)
+        case ssl.SSLError():
+            return network_error(NO_TLS)
+        case socket.gaierror():
+            return network_error(UNKNOWN_HOST)
+        case ConnectionRefusedError():
+            return network_error(UNREACHABLE)
+        case ValueError():
+            return unusable_address()
+    return network_error(BROKEN)
 
 
 def redirected(asked: str, location: str, secrets: Secrets) -> ConfigurationError:

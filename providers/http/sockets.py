@@ -6,11 +6,11 @@ seconds notices a peer that is gone without closing.
 
 import json
 import logging
-import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,7 +22,7 @@ from providers.http import _websockets_private, failures, local, tcp
 from providers.http.abort import Abort
 from providers.http.policy import DEFAULT_PORTS, Limits, Reach, Tls, origin, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets
-from providers.process import outages, waiting
+from providers.process import waiting
 from providers.sentences import sentence as _
 
 DEFAULT_LIMITS = Limits()
@@ -55,7 +55,7 @@ class WebSocket:
         except TimeoutError:
             return None
         except (exceptions.ConnectionClosed, OSError) as error:
-            raise _translated(error) from error
+            raise failures.of(error, _own) from error
         if isinstance(message, bytes) or not self._secrets:
             return message  # bytes are pictures
         return self._secrets.clean(message.encode()).decode()
@@ -65,7 +65,7 @@ class WebSocket:
         try:
             self._connection.send(json.dumps(value))
         except (exceptions.ConnectionClosed, OSError) as error:
-            raise _translated(error) from error
+            raise failures.of(error, _own) from error
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def websocket(
                 )
             )
         except (exceptions.WebSocketException, OSError, ValueError) as error:
-            raise _translated(error, secrets) from error
+            raise failures.of(error, partial(_own, secrets=secrets)) from error
         if abort:
             abort.watch(connection.socket)  # the TLS socket has replaced ours
         yield WebSocket(connection, secrets)
@@ -143,9 +143,8 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
-def _translated(error: BaseException, secrets: Secrets = NO_SECRETS) -> GatewayError:
-    if outages.is_used_up(error):
-        return outages.overloaded()
+def _own(error: BaseException, secrets: Secrets = NO_SECRETS) -> GatewayError | None:
+    """What an exception of the library means."""
     match error:
         case exceptions.InvalidStatus():
             words = ""
@@ -163,19 +162,4 @@ def _translated(error: BaseException, secrets: Secrets = NO_SECRETS) -> GatewayE
             return failures.network_error(failures.NOT_HTTP)
         case exceptions.ConnectionClosed() if error.sent is not None and error.sent.code == 1009:
             return failures.too_large()
-        case exceptions.WebSocketException() | EOFError():
-            return failures.network_error(failures.BROKEN)
-        case TimeoutError():
-            return failures.timeout_error()
-        case ssl.SSLCertVerificationError():
-            return failures.network_error(failures.UNTRUSTED)
-        case ssl.SSLError():
-            return failures.network_error(failures.NO_TLS)
-        case socket.gaierror():
-            return failures.network_error(failures.UNKNOWN_HOST)
-        case ConnectionRefusedError():
-            return failures.network_error(failures.UNREACHABLE)
-        case ValueError():
-            return failures.unusable_address()
-        case _:
-            return failures.network_error(failures.BROKEN)
+    return None

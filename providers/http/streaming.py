@@ -7,6 +7,7 @@ packs all the same is unpacked where the caller says so (`unpacked`), and in err
 import asyncio
 import io
 import socket
+import ssl
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
@@ -32,7 +33,7 @@ from providers.http.decoding import (
 from providers.http.pace import STEP, Pace
 from providers.http.policy import LONGEST_LINE, Limits, Reach, Tls, soonest, tls_context, vet
 from providers.http.redaction import NO_SECRETS, Secrets
-from providers.process import outages, waiting
+from providers.process import waiting
 
 LARGE_BODY = 2**18  # bytes; a larger body is written in pieces, so that the loop is not blocked
 # A failure within this time on a pooled connection means that the server closed it while idle and read no request.
@@ -258,7 +259,7 @@ class StreamedResponse(PiecewiseBody):
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             piece = b"" if self._timed_out else _aiohttp_private.read_rest(content)
             if not piece:
-                raise (failures.timeout_error() if self._timed_out else _translated(error)) from error
+                raise (failures.timeout_error() if self._timed_out else failures.of(error, _own)) from error
         finally:
             self._waits = False
         if pace.took(piece, time_of()):
@@ -370,28 +371,20 @@ async def _send(
             )
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if _aiohttp_private.dialled.get() or time.monotonic() - started > STALE_SECONDS:
-                raise _translated(error) from error
+                raise failures.of(error, _own) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _translated(error) from error
+            raise failures.of(error, _own) from error
 
 
-def _translated(error: Exception) -> GatewayError:
-    if outages.is_used_up(error):
-        return outages.overloaded()
+def _own(error: BaseException) -> GatewayError | None:
+    """What an exception of aiohttp means, where it is none of Python's own too."""
     match error:
-        case TimeoutError():
-            return failures.timeout_error()
         case aiohttp.ClientConnectorDNSError():
             return failures.network_error(failures.UNKNOWN_HOST)
-        case aiohttp.ClientConnectorCertificateError():
-            return failures.network_error(failures.UNTRUSTED)
-        case aiohttp.ClientSSLError():
-            return failures.network_error(failures.NO_TLS)
-        case aiohttp.ClientConnectorError():
+        case aiohttp.ClientConnectorError() if not isinstance(error, ssl.SSLError):
             return failures.network_error(failures.UNREACHABLE)
-        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
+        case aiohttp.NonHttpUrlClientError():
             return failures.unusable_address()
         case aiohttp.ClientResponseError():
             return failures.network_error(failures.NOT_HTTP)
-        case _:
-            return failures.network_error(failures.BROKEN)
+    return None
