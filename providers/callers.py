@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -103,7 +103,6 @@ def _check_path(key: str, path: str) -> None:
         raise Forbidden(_("This token is for calling models at /v1 and nothing else."), code="insufficient_scope")
 
 
-@lru_cache(maxsize=CACHE_SIZE)
 def _digest(key: str) -> str:
     """The digest by which a caller is cached. Raises Unauthenticated for text that cannot be a key."""
     if not key:

@@ -6,7 +6,6 @@ key in front and run `manage.py rotate_secrets`.
 
 import json
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -16,13 +15,8 @@ from django.db import models
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # stands for a value that no key decrypts; never sent anywhere
 
 
-@lru_cache(maxsize=4)
-def _fernet(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(key) for key in keys])
-
-
 def fernet() -> MultiFernet:
-    return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
+    return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])
 
 
 def sealed(text: str) -> str:

@@ -1,18 +1,21 @@
-"""Replaces the secrets of a call in the answer of its server, before the answer is shown, stored or logged.
+"""Replaces the secrets of a call in the response of its server, before the response is shown, stored or logged.
 
-Servers quote what they receive: a refused key in an error, a header in a list, a password on a page of a proxy. A
-secret is replaced byte for byte, because the response declares its length. Secrets that look like ordinary words (a
-header with a team's name) are replaced in errors only, because the answer of a model may hold the same word.
+Servers quote what they receive: an error the key that it refuses, a list a header, the page of a proxy a password. What
+replaces a secret has as many bytes, because the response declares its length. A secret that looks like an ordinary word
+(a header with a team's name) is replaced in errors only: the answer of a model may contain the same word.
 """
 
 import base64
 import binascii
+import hashlib
 import html
 import json
 import re
+import threading
 from collections.abc import Iterable
-from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from providers import runtime
 
 SHORTEST_CERTAIN = 8  # characters; shorter secrets are replaced in errors only
 SHORTEST_KEY, SHORTEST_HEADER = 4, 6  # characters; shorter secrets are not replaced at all
@@ -39,7 +42,12 @@ _ERROR = re.compile(
     rb'|"type"\s*:\s*"error"'
 )
 MARK = 40  # bytes; longer than any match of `_ERROR`
+RECENT = 1024  # calls with different secrets
 LARGE = 2**14  # bytes; in larger bodies (pictures) only the beginning and the end are searched for `_ERROR`
+
+
+# What the secrets of a call are made of: keys, headers, URLs, and whether they are replaced in errors only.
+_Parts = tuple[tuple[str, ...], tuple[tuple[str, str], ...], tuple[str, ...], bool]
 
 
 class Secrets:
@@ -149,11 +157,29 @@ def secrets_of(
 
     `only_errors`: replace them in errors only, because ordinary answers of this server may hold them.
     """
-    return _known(tuple(keys), tuple(headers), urls, only_errors)
+    return runtime.state(RecentSecrets).of(tuple(keys), tuple(headers), urls, only_errors)
 
 
-@lru_cache(maxsize=1024)
-def _known(
+class RecentSecrets:
+    """The secrets of recent calls by the digest of what they are made of: to make them takes long."""
+
+    def __init__(self) -> None:
+        self.by_digest: dict[bytes, Secrets] = {}
+        self.lock = threading.Lock()
+
+    def of(self, *parts: *_Parts) -> Secrets:
+        digest = hashlib.blake2b(repr(parts).encode(), digest_size=16).digest()  # faster than SHA-256
+        secrets = self.by_digest.get(digest)
+        if secrets is None:
+            secrets = _made_of(*parts)
+            with self.lock:
+                while len(self.by_digest) >= RECENT:
+                    del self.by_digest[next(iter(self.by_digest))]
+                self.by_digest[digest] = secrets
+        return secrets
+
+
+def _made_of(
     keys: tuple[str, ...], headers: tuple[tuple[str, str], ...], urls: tuple[str, ...], only_errors: bool
 ) -> Secrets:
     certain: list[str] = []

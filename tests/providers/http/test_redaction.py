@@ -2,16 +2,20 @@
 
 import ast
 import base64
+import gc
 import html
 import json
 from itertools import pairwise
 from urllib.parse import quote, quote_plus
 
 import pytest
+from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers import callers, fields, runtime
 from providers.http import NO_SECRETS, secrets_of
+from providers.http.redaction import RecentSecrets
 from tests.fixtures.process import ROOT
 
 KEY = "sk-live/0123+456789=secret"
@@ -129,6 +133,18 @@ def test_nothing_is_held_back_at_the_end_of_a_frame():
     cleaner = secrets_of([KEY]).cleaner()
     assert cleaner.feed(b'data: {"delta": "sk"}\n\n') == b'data: {"delta": "sk"}\n\n'
     assert cleaner.flush() == b""
+
+
+def test_no_cache_has_a_secret_for_its_key(settings):
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    secrets = ["sk-kept-0123456789", settings.FIELD_ENCRYPTION_KEYS[0]]
+    assert secrets_of(secrets[:1], [("X-Key", secrets[0])]) is secrets_of(secrets[:1], [("X-Key", secrets[0])])
+    callers._digest(secrets[0])
+    fields.sealed("key")
+    caches = [cache for cache in gc.get_objects() if type(cache).__name__ == "_lru_cache_wrapper"]
+    held = repr([gc.get_referents(cache) for cache in caches if cache.__module__.startswith("providers.")])
+    held += repr(list(runtime.state(RecentSecrets).by_digest))
+    assert [secret for secret in secrets if secret in held] == []
 
 
 def test_without_secrets_nothing_is_looked_at():
