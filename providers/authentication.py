@@ -1,5 +1,6 @@
 """Authentication for Django REST framework: an API key in a header, or a session. `request.auth` is the Caller."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -12,13 +13,14 @@ from providers import callers, sign_ins
 from providers.errors import Unauthenticated
 from providers.facts import Caller
 from providers.sentences import sentence as _
+from providers.upstream.kinds import AZURE_KEY_HEADER
 
 
 class KeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer sk-…`, or `api-key: sk-…` as Azure's clients send it."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
-        key = presented_key(request.headers.get("Authorization", ""), request.headers.get("api-key", ""))
+        key = key_in(request.headers)
         if key is None:
             return None
         caller = callers.caller_for_key_blocking(key, request.path)
@@ -59,8 +61,13 @@ def user_of(caller: Caller) -> Any:
     return SimpleLazyObject(load)
 
 
+def key_in(headers: Mapping[str, str]) -> str | None:
+    """The API key in the headers of a Django request; None where there is none."""
+    return presented_key(headers.get("Authorization", ""), headers.get(AZURE_KEY_HEADER, ""))
+
+
 def presented_key(authorization: str, api_key: str = "") -> str | None:
-    """The API key in the headers `Authorization` or `api-key`; None where neither holds one."""
+    """The API key in the values of `Authorization` and of Azure's header; None where neither holds one."""
     scheme, _space, key = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return key.strip()

@@ -37,7 +37,7 @@ from imagegen.picture_request import InputPicture, PictureRequest
 from providers import http
 from providers.errors import BadRequest, ProviderError
 from providers.sentences import sentence as _
-from providers.upstream import error_bodies
+from providers.upstream import error_bodies, kinds
 
 DEFAULT_URL = "https://api.openai.com/v1"
 AZURE_HOSTS = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
@@ -226,7 +226,7 @@ class OpenAI(Engine):
 
     def auth_headers(self, config: EngineConfig) -> dict[str, str]:
         if config.secret and self._is_azure(config):
-            return {"api-key": config.secret}
+            return {kinds.AZURE_KEY_HEADER: config.secret}
         return super().auth_headers(config)
 
     def _is_azure(self, config: EngineConfig) -> bool:

@@ -22,6 +22,7 @@ from providers.relay.operations import OPERATIONS
 from providers.relay.request import RelayRequest, read_on_loop
 from providers.relay.response import RelayResponse
 from providers.responses import error_responses, packed_requests
+from providers.upstream.kinds import AZURE_KEY_HEADER
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,6 +31,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # Path → name of the operation. Django answers Azure's paths of deployments, which contain a name.
 ROUTES = {path: row.name for row in OPERATIONS.values() if row.on_lane for path in row.paths}
+KEY_HEADER = AZURE_KEY_HEADER.encode()  # in which clients for Azure send their key
 WATCH_AFTER = 0.25  # seconds until a call looks whether its client is still connected; most calls end sooner
 
 
@@ -125,7 +127,7 @@ class ClientDisconnected(Exception):
 
 
 def _key(headers: Mapping[bytes, bytes]) -> str | None:
-    authorization, api_key = headers.get(b"authorization", b""), headers.get(b"api-key", b"")
+    authorization, api_key = headers.get(b"authorization", b""), headers.get(KEY_HEADER, b"")
     return presented_key(authorization.decode("latin-1"), api_key.decode("latin-1"))
 
 

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from providers import callers, catalogue
-from providers.authentication import IsCaller, caller_of, presented_key, user_of
+from providers.authentication import IsCaller, caller_of, key_in, user_of
 from providers.catalogue import discovery
 from providers.errors import GatewayError
 from providers.facts import Caller
@@ -86,7 +86,7 @@ class LoopView(OpenAIView):
 
     async def _admit(self, request: Request) -> None:
         """Authenticate: a cached API key without thread and query, a session in a thread."""
-        key = presented_key(request.headers.get("Authorization", ""), request.headers.get("api-key", ""))
+        key = key_in(request.headers)
         if key is None:
             return await sync_to_async(self.initial)(request)
         caller = await callers.caller_for_key(key, request.path)

@@ -203,6 +203,8 @@ def _ollama_list(server: Server) -> list[str]:
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
+AZURE_KEY_HEADER = "api-key"  # a request with this and `Authorization` of different content is refused
+
 OPENAI = ConnectionKind(
     name="openai",
     label=gettext_lazy("OpenAI or compatible"),
@@ -217,7 +219,7 @@ AZURE = ConnectionKind(
     note=gettext_lazy("Azure needs the names of your deployments."),
     config_flag="azure",
     needs_api_version=True,
-    key_header="api-key",  # a request with this and `Authorization` of different content is refused
+    key_header=AZURE_KEY_HEADER,
     endpoint=_azure_endpoint,
     list_urls=_azure_list,
     probe_urls=_azure_probe,
