@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webui.demo.answers import MODEL, DemoAnswer, answer_to
-from webui.demo.requests import filled, wants_stream
+from webui.demo.request_bodies import filled, wants_stream
 
 
 def complete(payload: dict[str, Any]) -> dict[str, Any] | Iterator[bytes]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from webui.demo.answers import MODEL, PIECE
-from webui.demo.requests import Refused, filled
+from webui.demo.request_bodies import Refused, filled
 
 SIZE, LARGEST = 256, 4096  # numbers of a vector
 MOST_INPUTS = 2048  # as at OpenAI

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webui.demo.answers import MODEL, DemoAnswer, answer_to
-from webui.demo.requests import filled, messages_in, wants_stream
+from webui.demo.request_bodies import filled, messages_in, wants_stream
 
 
 def respond(payload: dict[str, Any]) -> dict[str, Any] | Iterator[bytes]:

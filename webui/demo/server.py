@@ -12,7 +12,7 @@ from typing import Any
 from providers.http import LocalServer
 from webui.demo import completions, embeddings, responses, speech
 from webui.demo.answers import MODEL
-from webui.demo.requests import Refused, payload_in
+from webui.demo.request_bodies import Refused, payload_in
 
 PIECE_SECONDS = 0.03  # slow enough to be seen arriving, quick enough not to bore
 READY_SECONDS = 10

@@ -11,7 +11,7 @@ from typing import Any
 
 from providers.speech.clips import TYPES
 from webui.demo.answers import PIECE
-from webui.demo.requests import Refused, filled
+from webui.demo.request_bodies import Refused, filled
 
 SOUNDS = Path(__file__).parent / "sounds"
 WAV_HEAD = 44  # bytes before the samples, which are what `pcm` means

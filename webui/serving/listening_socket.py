@@ -3,7 +3,7 @@
 import errno
 import socket
 
-from webui.serving import CannotServe
+from webui.serving.servers import CannotServe
 
 MAX_SOCKET_MESSAGE = 64 * 1024  # bytes of a browser's message; its valid ones have about 150
 
