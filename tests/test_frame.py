@@ -29,7 +29,9 @@ def variables_read() -> set[str]:
         )
         if is_read and node.args and isinstance(node.args[0], ast.Constant):
             found.add(node.args[0].value)
-    storage = (ROOT / "webui/storage.py").read_text()  # which reads only what the chosen store needs
+    storage = (
+        ROOT / "providers/process/storage_providers.py"
+    ).read_text()  # which reads only what the chosen store needs
     return found | set(re.findall(r'"((?:STORAGE|S3|GCS|AZURE_STORAGE|GOOGLE)_[A-Z_]+)"', storage))
 
 

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 
+from providers.process.storage_providers import storage_options
 from webui.branding import colours
 from webui.env import BASE_DIR, env, private_file, stored_secret
-from webui.storage import storage_options
 
 # --- Core -------------------------------------------------------------------------------------------------------------
 

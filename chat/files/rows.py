@@ -27,7 +27,7 @@ from chat.access import Person
 from chat.files import derived, kinds, pictures, stores
 from chat.models import Chat, File, Message
 from providers.errors import BadRequest, NotFound, TooLarge
-from providers.process import file_store, waiting
+from providers.process import file_store, storage_providers, waiting
 from providers.sentences import sentence as _
 
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
@@ -65,7 +65,7 @@ def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", contex
         limit = settings.FILE_MAX_BYTES // 1_000_000
         raise TooLarge(_("This file is too large: at most %d MB.") % limit, param="file")
     digest = hashlib.sha256()
-    for piece in file.chunks(stores.PIECE):
+    for piece in file.chunks(storage_providers.PIECE):
         digest.update(piece)
     file.seek(0)
     head = file.read(kinds.HEAD)

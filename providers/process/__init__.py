@@ -1,1 +1,1 @@
-"""The state of this process: waiting threads, unavailable services, clients that left, the stop of the process."""
+"""What this process has and knows: waiting threads, the file store, outages, clients that left, its own shutdown."""

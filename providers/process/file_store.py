@@ -17,12 +17,11 @@ from django.core.files.storage import storages
 
 from providers import runtime
 from providers.errors import Unavailable
-from providers.process import outages, waiting
+from providers.process import outages, storage_providers, waiting
 
 logger = logging.getLogger(__name__)
 TROUBLE_SECONDS = 60.0  # how long a failed write is reported, unless a later one succeeds
 PROBE_SECONDS = 30.0  # between probes of the store
-LIBRARIES = ("botocore", "boto3", "s3transfer", "google", "azure", "urllib3")  # of the stores, by their top packages
 STORAGE_FULL_STATUS = 507  # as compatible servers answer, https://www.rfc-editor.org/rfc/rfc4918#section-11.5
 
 
@@ -119,7 +118,7 @@ def trouble_of(error: BaseException) -> Unavailable | None:
     for cause in outages.causes(error):
         if _status(cause) == STORAGE_FULL_STATUS:
             return outages.storage_full()
-    is_of_library = any(kind.__module__.partition(".")[0] in LIBRARIES for kind in type(error).__mro__)
+    is_of_library = any(kind.__module__.partition(".")[0] in storage_providers.PACKAGES for kind in type(error).__mro__)
     return outages.files_away() if isinstance(error, OSError) or is_of_library else None
 
 

@@ -17,11 +17,11 @@ from imagegen.models import ImageJob
 from providers.callers import caller_for_user
 from providers.errors import Unavailable
 from providers.process import outages
+from providers.process.storage_providers import storage_options
 from tests.fixtures.stores import AZURITE_KEY, Environment
 from tests.imagegen.drawing import request_images
 from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
-from webui.storage import storage_options
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FULL, AWAY = ("storage_full", 507), ("storage_unavailable", 503)
@@ -170,8 +170,7 @@ def azure(url):
 
 @pytest.mark.parametrize("provider", [s3, gcs, azure], ids=lambda make: make.__name__)
 def test_a_store_that_hangs_is_given_up_after_seconds(provider, silent_server, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr("webui.storage.READ_SECONDS", 0.2)
-    monkeypatch.setattr("chat.files._google_private.READ_SECONDS", 0.2)
+    monkeypatch.setattr("providers.process.storage_providers.READ_SECONDS", 0.2)
     variables = provider(silent_server)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

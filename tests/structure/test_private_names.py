@@ -33,15 +33,15 @@ ALLOWED = {
 
 # file: (owner, name, the library's module that uses the name itself)
 NAMES = {
-    "chat/files/_storages_private.py": [
+    "providers/process/_storages_private.py": [
         ("storages.backends.s3.S3Storage", "_normalize_name", "storages.backends.s3"),
         ("storages.backends.gcloud.GoogleCloudStorage", "_normalize_name", "storages.backends.gcloud"),
         ("storages.backends.azure_storage.AzureStorage", "_get_valid_path", "storages.backends.azure_storage"),
     ],
-    "chat/files/_azure_private.py": [
+    "providers/process/_azure_private.py": [
         ("storages.backends.azure_storage.AzureStorage", "_get_service_client", "storages.backends.azure_storage"),
     ],
-    "chat/files/_google_private.py": [
+    "providers/process/_google_private.py": [
         ("google.cloud.client.Client", "_http", "google.cloud.client"),
     ],
     "providers/process/_asgiref_private.py": [

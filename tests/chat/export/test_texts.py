@@ -12,6 +12,7 @@ from chat import files
 from chat.export import archive
 from chat.files import FileContext, stores
 from chat.models import Chat, Message
+from providers.process import storage_providers
 from tests import people
 from tests.chat.files.test_rows import body, png
 from tests.chat.sharing.test_sharing import client_of
@@ -154,7 +155,7 @@ def test_an_archive_takes_a_constant_number_of_queries(chat, alice):
 def test_a_large_file_is_never_in_memory_as_a_whole(chat, alice):
     files.accept(alice, bytes(5_000_000), name="large.bin", context=FileContext(chat=chat))
     largest = max(len(piece) for piece in archive.pieces(chat))
-    assert largest <= stores.PIECE + 1000
+    assert largest <= storage_providers.PIECE + 1000
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from django.core.files.storage import storages
 
 from chat import files
 from chat.files import stores
+from providers.process.storage_providers import storage_options
 from tests.fixtures.stores import AZURITE_KEY, Environment
-from webui.storage import storage_options
 
 CONTENT = os.urandom(5 * 2**20 + 17)
 

@@ -5,9 +5,7 @@ from typing import Any
 from google.cloud.storage import Client  # type: ignore[import-untyped]
 from storages.backends import gcloud
 
-from providers.process import outages
-
-CONNECT_SECONDS, READ_SECONDS = 3, 8
+from providers.process import outages, storage_providers
 
 
 class BoundedAdapter:
@@ -19,8 +17,9 @@ class BoundedAdapter:
         self.inner = inner
 
     def send(self, request: Any, **options: Any) -> Any:
+        timeout = (storage_providers.CONNECT_SECONDS, storage_providers.READ_SECONDS)
         try:
-            response = self.inner.send(request, **{**options, "timeout": (CONNECT_SECONDS, READ_SECONDS)})
+            response = self.inner.send(request, **{**options, "timeout": timeout})
         except OSError as error:  # what the library raises for connections and timeouts
             raise outages.files_away() from error
         if response.status_code >= 500:
