@@ -9,6 +9,7 @@ from tests.browser.test_access import violations
 from tests.fixtures.chat_page import ChatPage
 from tests.upstream import Gate
 from tests.upstream.pictures import png
+from webui.demo.answers import text_of
 
 FOOTNOTES = "It boils at 100 °C[^1], later with salt[^2].\n\n[^1]: At sea level.\n[^2]: By half a degree.\n"
 THOUGHTS = [
@@ -105,6 +106,13 @@ def test_footnotes_that_stream_end_as_the_saved_ones(page, provider):
     page.reload()
     expect(chat.answer.locator(".footnotes li")).to_have_count(2)
     assert markup(chat.answer) == streamed
+
+
+def test_lines_of_an_answer_have_about_68_characters(page, alice):
+    text = " ".join(text_of("en", "sky").translate(str.maketrans("", "", "*-")).split() * 3)
+    page.goto(saved(alice, text))
+    height = page.locator(".prose p").bounding_box()["height"]
+    assert len(text) / (height / 28) == pytest.approx(68, abs=4)
 
 
 def test_tasks_are_boxes_that_a_screen_reader_knows(page, alice):
