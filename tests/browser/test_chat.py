@@ -171,7 +171,9 @@ def test_answer_again_keeps_the_earlier_answer_as_a_version(chat, provider):
     chat.press(chat.answers.last, "Answer again")
     expect(chat.answer).to_have_text("Green.")
     chat.settled()
-    expect(chat.answers.last.locator(".pager")).to_contain_text("2/2")
+    pager, copy = chat.answers.last.locator(".pager"), chat.answers.last.get_by_role("button", name="Copy", exact=True)
+    expect(pager).to_contain_text("2/2")
+    assert pager.bounding_box()["x"] < copy.bounding_box()["x"]  # it stays where the others are hidden
     chat.press(chat.answers.last, "Previous version")
     expect(chat.answer).to_have_text("Red.")
     expect(chat.answers.last.get_by_role("button", name="Next version")).to_be_focused()
