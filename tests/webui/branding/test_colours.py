@@ -78,12 +78,16 @@ def test_white_can_be_read_on_the_buttons_of_the_administration(accent):
         assert contrast((255, 255, 255), parsed(shades[name])) >= READABLE, name
 
 
-def test_text_on_the_accent_stands_only_on_its_fill():
-    """`--accent` is made for texts: what is filled with it would have the wrong colour on it."""
+def test_what_stands_on_the_accent_stands_on_its_fill():
+    """`--accent` is made for texts: what is filled with it would have the wrong colour on it. A mark that a box draws
+    on itself (`::before`) stands on the fill of the box."""
     for path in STYLES.rglob("*.css"):
-        for block in re.findall(r"\{([^{}]*)\}", path.read_text()):
-            if "color: var(--on-accent)" in block:
-                assert "background: var(--accent-fill" in block, path
+        rules = re.findall(r"([^{};]+)\{([^{}]*)\}", path.read_text())
+        for selector, block in rules:
+            if "var(--on-accent)" in block:
+                box = selector.split("::")[0].strip()
+                filled = [b for name, b in rules if name.strip() == box and "background: var(--accent-fill" in b]
+                assert filled, (path, selector)
 
 
 def test_every_colour_of_the_pages_is_a_token():
