@@ -69,6 +69,19 @@ def test_a_pasted_text_can_be_put_into_the_message(chat):
     expect(chat.field).to_be_focused()
 
 
+def test_a_text_that_is_put_into_the_message_twice_takes_no_other_file_away(chat):
+    chat.page.evaluate(PASTE, LONG)
+    chat.page.locator("#attach-files").set_input_files(
+        {"name": "note.txt", "mimeType": "text/plain", "buffer": b"It is noon."}
+    )
+    expect(chips(chat)).to_have_count(2)
+    button = chips(chat).first.get_by_role("button", name="Put it into the message")
+    button.evaluate("(button) => { button.click(); button.click(); }")
+    expect(chat.field).to_have_value(LONG)
+    expect(chips(chat)).to_have_count(1)
+    expect(chips(chat)).to_contain_text("note.txt")
+
+
 def test_a_pasted_text_can_be_put_into_the_message_after_a_reload(chat):
     chat.page.evaluate(PASTE, LONG)
     expect(chat.page.get_by_role("button", name="Send", exact=True)).to_be_enabled()

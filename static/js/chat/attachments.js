@@ -208,6 +208,7 @@ function add(files) {
 async function inline(entry) {
   const source = entry.file ?? entry.stored;
   const text = source && (await pastes.textOf(source));
+  if (!entries().includes(entry)) return; // pressed twice, or another chat is shown now
   if (!text) return toast(t("noAnswer"));
   detach(entry);
   const field = byId("message", HTMLTextAreaElement);
