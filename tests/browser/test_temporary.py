@@ -124,6 +124,24 @@ def test_it_can_be_kept_and_goes_on_as_a_chat(chat, provider, upstream):
     expect(chat.answers).to_have_count(3)
 
 
+def test_a_message_that_waits_in_a_temporary_chat_is_gone_with_it(chat, provider):
+    gate = Gate()
+    provider.says("Hello", "Good day.", after={1: gate})
+    chat.write("Hello")
+    gate.wait()
+    chat.write("And then?")
+    expect(chat.page.locator("#queued")).to_contain_text("And then?")
+    chat_id = chat.page.locator("#thread").get_attribute("data-chat")
+    asked = []
+    chat.page.go_back()
+    expect(chat.page.get_by_text(NOTE)).to_have_count(0)
+    chat.page.on("request", lambda request: asked.append(request.url))
+    gate.open()
+    is_over = "async (id) => !(await import('/static/js/chat/replies.js')).isRunning(id)"
+    chat.page.wait_for_function(is_over, arg=chat_id)
+    assert [url for url in asked if "local:" in url] == []
+
+
 def test_leaving_by_a_link_asks_first_while_there_is_something_to_lose(chat, provider):
     chat.page.get_by_role("link", name="New chat").first.click()
     expect(chat.page.get_by_text(NOTE)).to_have_count(0)

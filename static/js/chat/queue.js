@@ -122,11 +122,12 @@ export function check() {
 }
 
 /**
- * What waits in a chat that is not shown, whose reply is over now.
+ * What waits in a chat that is not shown, whose reply is over now. A temporary chat that is not shown is over: the server
+ * has nothing of it that a message could be added to.
  * @param {Reply} reply
  */
 export function takeOf({ chatId, status }) {
-  const isElsewhere = chatId && chatId !== thread.chatId();
+  const isElsewhere = chatId && chatId !== thread.chatId() && !chatId.startsWith(thread.LOCAL);
   return isElsewhere && !UNANSWERED.includes(status ?? "") ? take(keyOf(chatId)) : undefined;
 }
 
