@@ -14,7 +14,8 @@ from tests.upstream.openai import error
 SPEECH = "/audio/speech"
 ANSWER = """## The sky
 
-It is **blue**, says [a page](https://example.com/x); see https://example.com/long/address?x=1 too. So is $x^2$ the sea.
+It is **blue**,[^1] says [a page](https://example.com/x); see https://example.com/long/address?x=1 too. So is $x^2$ the
+sea.
 
 ```python
 print("not this")
@@ -26,6 +27,8 @@ print("not this")
 
 - One thing
 - 天空是蓝色的。大海也是。
+
+[^1]: A note at the end.
 """
 # What sounds and what has been heard, without a loudspeaker; and a voice, which this browser has not.
 WATCH = """

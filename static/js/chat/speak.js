@@ -7,7 +7,7 @@ import { toast } from "../common/toast.js";
 
 const LIMITS = [80, 200, 400]; // how long the first parts may be, then all; the first is short, so that it is there soon
 const LONGEST = { first: 120, other: 400 }; // a sentence beyond that is cut at a comma
-const SILENT = ".code, .math, .task-box, img";
+const SILENT = ".code, .math, .task-box, .footnote, .footnotes, img";
 const BLOCKS = "p, li, h2, h3, h4, h5, h6, blockquote, tr, hr, .table";
 const BREAK = "\u2029";
 const WIDE = /[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]/g; // takes about three times as long as a Latin letter
@@ -98,7 +98,7 @@ async function read(id, body) {
 // --- What is read ------------------------------------------------------------------------------------------------------
 
 /**
- * The words that one sees, block by block; code, formulas and pictures are passed over.
+ * The words that one sees, block by block; code, formulas, pictures and footnotes are passed over.
  * @param {HTMLElement} body
  */
 export function wordsOf(body) {
