@@ -287,10 +287,15 @@ def read_by(error: dict[str, Any] | None, user: Any) -> dict[str, Any] | None:
     return kept_errors.worded(error, for_admin=user.is_superuser)
 
 
-@register.simple_tag
-def connection_address(name: str) -> str:
-    """Where an administrator mends the connection that answered: its page, or the list where no other has its name."""
-    rows = list(Connection.objects.filter(name=name).values_list("pk", flat=True)[:2]) if name else []
+@register.simple_tag(takes_context=True)
+def connection_address(context: Any, name: str) -> str:
+    """Where an administrator mends the connection that answered: its page, or the list where several or none have its
+    name. One query for all messages of a page.
+    """
+    request = context["request"]
+    if not hasattr(request, "connections"):
+        request.connections = list(Connection.objects.values_list("name", "pk"))
+    rows = [pk for other, pk in request.connections if other == name]
     if len(rows) == 1:
         return reverse("admin:providers_connection_change", args=rows)
     return reverse("admin:providers_connection_changelist")

@@ -357,6 +357,24 @@ def test_queries_of_the_pages_do_not_grow(client_of, alice, connection):
     assert_queries_do_not_grow(visit, grow)
 
 
+def test_queries_do_not_grow_with_failed_answers(client_of, alice, admin, connection):
+    error = {"message": "It refused.", "blame": "provider"}
+    chats = [make_chat(user) for user in (alice, admin)]
+    add_turn(chats[1], "Why?", "", status="failed", error=error, connection=connection.name)
+
+    def visit():
+        for chat in chats:
+            assert client_of(chat.user).get(f"/c/{chat.pk}").status_code == 200
+
+    def grow():
+        for chat in chats * 5:
+            add_turn(chat, "Why?", "", status="failed", error=error, connection=connection.name)
+
+    assert_queries_do_not_grow(visit, grow)
+    html = client_of(admin).get(f"/c/{chats[1].pk}").content.decode()
+    assert html.count(f"/admin/providers/connection/{connection.pk}/change/") == 6
+
+
 def test_queries_of_the_picker_do_not_grow(client_of, alice, connection):
     from providers.models import ChatModel, ModelSource
 
