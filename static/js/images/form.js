@@ -1,6 +1,7 @@
 // What to draw, with which engine: the form offers only what the chosen engine and model can express.
 import { ApiError, part, post } from "../common/api.js";
 import { all, byId, child, clone, closest, find, isComposing, partOf } from "../common/dom.js";
+import { newId } from "../common/ids.js";
 import * as pick from "../common/pick.js";
 import { t } from "../common/text.js";
 import { announce } from "../common/toast.js";
@@ -120,12 +121,18 @@ function inputsChanged() {
   showTask();
 }
 
-/** @param {string} model empty for the engine's default */
+/**
+ * → whether it is still the chosen one once its abilities are there.
+ * @param {string} model empty for the engine's default
+ */
 async function useModel(model) {
   field("model").value = model;
-  const query = new URLSearchParams({ engine: String(engine().id), model });
+  const asked = engine();
+  const query = new URLSearchParams({ engine: String(asked.id), model });
   const response = await part(`${draw().dataset.abilities}?${query}`).catch(() => undefined);
-  if (response) show(JSON.parse(response));
+  const isChosen = engine() === asked && field("model").value === model;
+  if (response && isChosen) show(JSON.parse(response));
+  return isChosen;
 }
 
 /** @type {Model[] | undefined} */
@@ -239,6 +246,21 @@ function size() {
   return radio instanceof HTMLInputElement ? radio.value : undefined;
 }
 
+/**
+ * Choose a size: in its resolution, or as one of one's own where no shape has it.
+ * @param {string} wanted
+ */
+function useSize(wanted) {
+  const tier = abilities.groups.find(({ sizes }) => sizes.some(({ value }) => value === wanted))?.name;
+  const radio = tier && find(`input[value="${CSS.escape(tier)}"]`, resolution());
+  if (radio instanceof HTMLInputElement) radio.checked = true;
+  showShapes();
+  const shape = shapeRadio(wanted) ?? (/^\d+x\d+$/.test(wanted) ? shapeRadio("own") : undefined);
+  if (shape) shape.checked = true;
+  if (shape?.value === "own") [field("own-width").value, field("own-height").value] = wanted.split("x");
+  showOwnSize();
+}
+
 function showOwnSize() {
   const isOwn = size() === "own";
   byId("own-size").hidden = !isOwn;
@@ -291,7 +313,7 @@ async function submit() {
  */
 export async function send(request) {
   const body = JSON.stringify(request);
-  if (unanswered?.body !== body) unanswered = { body, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+  if (unanswered?.body !== body) unanswered = { body, key: newId() };
   try {
     const job = await post("/api/v1/images/jobs", request, { "Idempotency-Key": unanswered.key });
     unanswered = undefined;
@@ -315,20 +337,16 @@ function showError({ message, provider }) {
  * Put an earlier request into the form, to be changed and sent again.
  * @param {ImageRequest} request
  */
-export function fill(request) {
+export async function fill(request) {
   inputs.replace(request.image ?? []);
   if (engineWith(request.engine)) choose(request.engine);
   prompt().value = request.prompt;
   field("negative").value = request.negative_prompt ?? "";
   field("steps").value = String(request.steps ?? "");
-  if (request.model && request.model !== abilities.model) useModel(request.model);
-  const shape = shapeRadio(request.size ?? "") ?? (request.size ? shapeRadio("own") : undefined);
-  if (shape) shape.checked = true;
-  if (shape?.value === "own") {
-    [field("own-width").value, field("own-height").value] = (request.size ?? "").split("x");
-  }
-  showOwnSize();
   focus();
+  const isOther = request.model && request.model !== abilities.model;
+  if (isOther && !(await useModel(request.model ?? ""))) return;
+  useSize(request.size ?? "");
 }
 
 export function focus() {

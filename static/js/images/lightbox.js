@@ -83,10 +83,10 @@ const actions = {
       tellRefusal(error);
     }
   },
-  reuse() {
+  async reuse() {
     const request = requestOfPicture();
     view.close();
-    form.fill(request);
+    await form.fill(request);
     toast(t("filled"));
   },
   "as-input"() {
