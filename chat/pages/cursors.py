@@ -1,5 +1,6 @@
 """Lists that grow as one scrolls: pages of rows, newest first. A cursor names the last row of the page before."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,17 +11,29 @@ from django.utils import timezone
 Row = TypeVar("Row", bound=Model)
 
 
-def page_of(rows: QuerySet[Row], cursor: str, *, by: str, size: int) -> tuple[list[Row], str]:
+def page_of(
+    rows: QuerySet[Row],
+    cursor: str,
+    *,
+    by: str,
+    size: int,
+    group: Callable[[Row], object] = lambda row: row.pk,
+    spare: int = 0,
+) -> tuple[list[Row], str]:
     """A page of `rows`, newest first by the column `by`, and the cursor of the next page, empty at the end. One query.
 
-    `cursor` is what the page before returned; the first page comes for an empty or a malformed one.
+    `cursor` is what the page before returned; the first page comes for an empty or a malformed one. Neighbours of one
+    `group` are on one page, which has up to `spare` rows more than `size` for that.
     """
     rows = rows.order_by(f"-{by}", "-pk")
     if end := parsed(cursor):
         moment, pk = end
         rows = rows.filter(Q(**{f"{by}__lt": moment}) | Q(**{by: moment, "pk__lt": pk}))
-    fetched = list(rows[: size + 1])
-    page = fetched[:size]
+    fetched = list(rows[: size + spare + 1])
+    count = size
+    while count < min(len(fetched), size + spare) and group(fetched[count]) == group(fetched[count - 1]):
+        count += 1
+    page = fetched[:count]
     if len(fetched) == len(page):
         return page, ""
     last: Any = page[-1]

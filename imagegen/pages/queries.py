@@ -16,8 +16,10 @@ from chat.access import as_uuid
 from chat.models import File
 from chat.pages import cursors
 from imagegen.models import ImageJob
+from imagegen.picture_request import MAX_PICTURES
 
-PAGE_SIZE = 30  # pictures at first, and at each step downwards
+PAGE_SIZE = 30  # pictures at first, and at each step downwards; more where one request made the last of them
+NEAR = 8  # pictures of the first page that are on the screen at once: the browser loads them without waiting
 FAILED_FOR = timedelta(hours=1)  # how long a failure stands on the page
 FAILED_SHOWN = 3
 SAMPLED = 60  # of the newest pictures: whose engine is among them has a sample
@@ -49,6 +51,11 @@ class Gallery:
 
     pictures: list[File]
     cursor: str = ""
+    is_first: bool = True
+
+    def near(self) -> set[Any]:
+        """The ids of the pictures that one sees without scrolling."""
+        return {row.pk for row in self.pictures[:NEAR]} if self.is_first else set()
 
     def groups(self) -> list[list[File]]:
         """The same pictures; those that one request made stand together."""
@@ -61,9 +68,19 @@ def _request_of(row: File) -> str:
 
 
 def gallery(user: Any, filters: Filters, *, cursor: str = "") -> Gallery:
-    """The person's pictures that do not expire: no unsent uploads, nothing of temporary chats. One query."""
-    pictures, next_cursor = cursors.page_of(_pictures_of(user, filters), cursor, by="created", size=PAGE_SIZE)
-    return Gallery(pictures, next_cursor)
+    """The person's pictures that do not expire: no unsent uploads, nothing of temporary chats. One query.
+
+    All pictures of a request are on one page.
+    """
+    pictures, next_cursor = cursors.page_of(
+        _pictures_of(user, filters),
+        cursor,
+        by="created",
+        size=PAGE_SIZE,
+        group=_request_of,
+        spare=MAX_PICTURES - 1,
+    )
+    return Gallery(pictures, next_cursor, is_first=not cursor)
 
 
 def _pictures_of(user: Any, filters: Filters) -> QuerySet[File]:

@@ -108,7 +108,6 @@ def _gallery(request: HttpRequest) -> dict[str, Any]:
         "filters": filters,
         "kinds": queries.KINDS.items(),
         "gallery": page,
-        "further": bool(request.GET.get("cursor")),
     }
 
 

@@ -80,6 +80,13 @@ class ImagesPage:
         self.tiles.nth(number).get_by_role("link").click()
         expect(self.view).to_be_visible()
 
+    def use_model(self, name):
+        self.page.locator("#model-pick summary").press("Enter")
+        search = self.page.get_by_role("searchbox", name="Model")
+        expect(search).to_be_focused()
+        search.fill(name)
+        search.press("Enter")
+
     def press(self, name):
         self.page.get_by_role("button", name=name, exact=True).click()
 
@@ -404,7 +411,7 @@ def test_the_pictures_of_one_request_stand_together(open_page, alice, demo):
     images.page.get_by_role("spinbutton", name="How many pictures").fill("3")
     images.draw("A red fox")
     expect(images.tiles).to_have_count(4)
-    group = images.page.get_by_role("list", name="3 pictures of one request")
+    group = images.page.get_by_role("list", name="Pictures of one request")
     expect(group.locator(".tile")).to_have_count(3)
     images.open()
     expect(group.locator(".tile")).to_have_count(3)
@@ -467,6 +474,39 @@ def test_enter_takes_a_model_that_exists_and_nothing_changes_it(open_page, alice
         expect(opener).to_be_focused()
         expect(page.locator("#model")).to_have_value(model)
         expect(opener).to_contain_text(model)
+
+
+def test_size_and_model_of_an_earlier_picture_are_used_again(open_page, alice, studio, upstream):
+    upstream.openai.models = ["dall-e-3", "gpt-image-2"]
+    upstream.always(drawn(png(8, 8)), path="/images/generations")
+    images = ImagesPage(open_page(alice)).open()
+    page = images.page
+    shape = page.locator("#shapes input[value='1792x1024']")
+    images.use_model("dall-e-3")
+    shape.check()
+    images.drawn("A red kite")
+    images.open()
+    images.show()
+    images.press("Use settings")
+    expect(page.locator("#model")).to_have_value("dall-e-3")
+    expect(shape).to_be_checked()
+    expect(images.prompt).to_be_focused()
+
+
+def test_the_form_follows_the_model_that_was_chosen_last(open_page, alice, studio, upstream):
+    upstream.openai.models = ["dall-e-3", "gpt-image-2"]
+    images = ImagesPage(open_page(alice)).open()
+    page, held, abilities = images.page, [], "**/images/abilities?*"
+    page.route(abilities, held.append)
+    for model in ("dall-e-3", "gpt-image-2"):
+        with page.expect_request(abilities):
+            images.use_model(model)
+    for route in reversed(held):
+        with page.expect_response(abilities) as answer:
+            route.continue_()
+        answer.value.finished()
+        page.evaluate("new Promise((done) => setTimeout(done))")
+    expect(page.get_by_role("radio", name="Own size")).to_have_count(1)  # which the first cannot
 
 
 def test_all_shapes_stand_in_one_row_and_automatic_is_one_of_them(open_page, alice, studio):

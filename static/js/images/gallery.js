@@ -106,22 +106,8 @@ async function more() {
   loading = false;
   if (!fresh) return toast(t("noAnswer"));
   if (mine !== round || !end.isConnected) return;
-  for (const item of all(".tile", fresh)) if (tile(idOf(item))) item.remove();
-  join(fresh);
   end.replaceWith(fresh);
   watch();
-}
-
-/**
- * A request whose pictures stand on two pages stays one group.
- * @param {DocumentFragment} fresh the next page
- */
-function join(fresh) {
-  const [first] = all(".tile-group", fresh);
-  const last = first && find(`.tile-group[data-group="${CSS.escape(first.dataset.group ?? "")}"]`, list);
-  if (!last) return;
-  child(last, "ul").append(...tilesOf(first));
-  first.remove();
 }
 
 /**

@@ -186,11 +186,29 @@ def test_the_gallery_comes_in_pages_and_odd_cursors_start_at_the_top(client_of, 
     second = queries.gallery(alice, Filters(), cursor=first.cursor)
     assert [len(first.pictures), len(second.pictures), second.cursor] == [queries.PAGE_SIZE, 5, ""]
     assert not {row.pk for row in first.pictures} & {row.pk for row in second.pictures}
+    assert text_of(page.get("/images")).count('loading="lazy"') == queries.PAGE_SIZE - queries.NEAR
     html = text_of(page.get("/images/gallery", {"cursor": first.cursor}, headers=PART))
+    assert html.count('loading="lazy"') == 5
     assert "number 34" in html
     assert "number 1<" not in html
     for cursor in ("x", "_", "2026-01-01T00:00:00_" + "0" * 32):
         assert "number 0" in text_of(page.get("/images/gallery", {"cursor": cursor}, headers=PART))
+
+
+@pytest.mark.parametrize("before", [queries.PAGE_SIZE - 1, queries.PAGE_SIZE - 2, queries.PAGE_SIZE])
+def test_the_pictures_of_one_request_are_on_one_page(alice, before):
+    for number in range(before):
+        make_picture(alice, f"number {number}", age=number)
+    for number in range(4):
+        make_picture(alice, "a fox", age=before + number, made={"job": "one request"})
+    make_picture(alice, "the last", age=99)
+    first = queries.gallery(alice, Filters())
+    second = queries.gallery(alice, Filters(), cursor=first.cursor)
+    foxes = [group for page in (first, second) for group in page.groups() if group[0].provenance["prompt"] == "a fox"]
+    assert [len(group) for group in foxes] == [4]
+    assert [len(first.pictures), len(second.pictures)] == (
+        [before + 4, 1] if before < queries.PAGE_SIZE else [before, 5]
+    )
 
 
 def test_a_picture_says_how_it_was_made_and_how_to_draw_another_one(client_of, alice, demo):
