@@ -215,6 +215,7 @@ def test_a_chat_with_pictures_has_a_sign_of_them(chat, alice):
     Chat.objects.create(user=alice, title="Written")
     chat.page.reload()
     expect(chat.chats.filter(has_text="Drawn").get_by_title("With pictures")).to_be_visible()
+    expect(chat.page.get_by_role("link", name="With pictures: Drawn")).to_be_visible()
     expect(chat.chats.filter(has_text="Written").get_by_title("With pictures")).to_have_count(0)
 
 

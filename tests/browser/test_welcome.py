@@ -66,8 +66,9 @@ def test_the_checklist_folds_and_is_put_away_with_a_way_back(open_page, admin):
     expect(checklist.get_by_role("link", name="Connect a provider")).to_be_hidden()
     checklist.get_by_role("button", name="Do not show this list").click()
     expect(checklist).to_be_hidden()
+    expect(page.locator("#main")).to_be_focused()  # there is no model, so nothing can be written
     page.get_by_role("button", name="Undo").click()
-    expect(checklist).to_be_visible()
+    expect(checklist.locator("summary")).to_be_focused()
     checklist.get_by_role("button", name="Do not show this list").click()
     expect(checklist).to_be_hidden()
     page.reload()

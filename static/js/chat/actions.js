@@ -65,7 +65,8 @@ async function dismissChecklist() {
   const list = byId("checklist");
   const keep = (/** @type {boolean | null} */ shown) => patch("/api/v1/preferences", { checklist: shown });
   list.hidden = true;
-  byId("message").focus();
+  const field = byId("message", HTMLTextAreaElement);
+  (field.disabled ? byId("main") : field).focus();
   try {
     await keep(false);
   } catch (error) {
@@ -74,6 +75,7 @@ async function dismissChecklist() {
   }
   const run = () => {
     list.hidden = false;
+    child(list, "summary").focus();
     keep(null).catch(tellRefusal);
   };
   toast(t("checklistHidden"), { label: t("undo"), run });
