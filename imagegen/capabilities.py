@@ -17,6 +17,7 @@ import orjson
 
 from imagegen.picture_request import AUTO, PictureRequest
 from providers.errors import BadRequest
+from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
 
 TIERS = {"512": 512, "1K": 1024, "2K": 2048, "4K": 4096}  # the side of a square, in pixels
@@ -116,8 +117,12 @@ class Capabilities:
             if not fine:
                 raise BadRequest(sentence, param=param, code="not_supported")
         if len(request.images) > self.max_inputs:
-            sentence = _("This model takes at most %(count)d input pictures.") % {"count": self.max_inputs}
-            raise BadRequest(sentence, param="image", code="not_supported")
+            sentence = ngettext(
+                "This model takes at most %(count)d input picture.",
+                "This model takes at most %(count)d input pictures.",
+                self.max_inputs,
+            )
+            raise BadRequest(sentence % {"count": self.max_inputs}, param="image", code="not_supported")
         if len(request.prompt) > self.prompt_limit:
             sentence = _("This model's prompt has at most %(count)d characters.") % {"count": self.prompt_limit}
             raise BadRequest(sentence, param="prompt", code="not_supported")

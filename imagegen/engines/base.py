@@ -34,6 +34,7 @@ from providers.errors import (
 from providers.http import Limits, Tls
 from providers.http.policy import origin
 from providers.http.redaction import credential_in
+from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
 from providers.upstream.header_templates import with_custom
 
@@ -357,7 +358,10 @@ class Engine:
     @staticmethod
     def models_sentence(count: int, *, drawing: int) -> str:
         """What `check` says of an endpoint with a list of models."""
-        return _("%(count)d models, %(drawing)d of them for pictures.") % {"count": count, "drawing": drawing}
+        words = ngettext(
+            "%(count)d model, %(drawing)d for pictures.", "%(count)d models, %(drawing)d of them for pictures.", count
+        )
+        return words % {"count": count, "drawing": drawing}
 
 
 def _picture_type(content: bytes) -> str:

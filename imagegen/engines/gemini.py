@@ -32,6 +32,7 @@ from imagegen.engines.params import merged
 from imagegen.picture_request import AUTO, InputPicture, PictureRequest
 from providers import http
 from providers.errors import BadRequest, ContentRefused, ProviderError
+from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
 from providers.upstream import error_bodies, words
 
@@ -314,7 +315,12 @@ def _predictions(response: dict[str, Any], request: PictureRequest, fetch: Fetch
     if not drawn:
         raise _refused("", text)
     if reasons:
-        sentence = _("The provider's safety rules refused %(count)d pictures.") % {"count": len(reasons)}
+        count = len(reasons)
+        sentence = ngettext(
+            "The provider's safety rules refused %(count)d picture.",
+            "The provider's safety rules refused %(count)d pictures.",
+            count,
+        ) % {"count": count}
         yield Notice(f"{sentence} {text}")
 
 

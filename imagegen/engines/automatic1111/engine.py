@@ -22,6 +22,7 @@ from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import BadRequest, ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout
 from providers.process import waiting
+from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
@@ -236,7 +237,13 @@ class Automatic1111(Engine):
         return [ModelChoice(name, name) for name in names if isinstance(name, str)]
 
     def check(self, config: EngineConfig) -> str:
-        return _("The server answers and has %(count)d checkpoints.") % {"count": len(self.models(config))}
+        count = len(self.models(config))
+        words = ngettext(
+            "The server answers and has %(count)d checkpoint.",
+            "The server answers and has %(count)d checkpoints.",
+            count,
+        )
+        return words % {"count": count}
 
     def _checkpoint(self, config: EngineConfig, wanted: str, run: Run) -> str:
         """The checkpoint's `model_name`; the server would ignore one that it does not have."""

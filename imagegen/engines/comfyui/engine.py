@@ -22,6 +22,7 @@ from imagegen.picture_request import PictureRequest
 from providers import http
 from providers.errors import ConfigurationError, GatewayError, ProviderError
 from providers.process.waiting import sleep
+from providers.sentences import counted as ngettext
 from providers.sentences import joined
 from providers.sentences import sentence as _
 
@@ -276,7 +277,12 @@ class ComfyUI(Engine):
             count = len(self.models(config))
             if not count:
                 raise ConfigurationError(_("The server answers, but it has no checkpoint for the built-in workflow."))
-            return _("ComfyUI %(version)s answers and has %(count)d models.") % {"version": version, "count": count}
+            words = ngettext(
+                "ComfyUI %(version)s answers and has %(count)d model.",
+                "ComfyUI %(version)s answers and has %(count)d models.",
+                count,
+            )
+            return words % {"version": version, "count": count}
         problems = workflow.check(made.graph, made.nodes, self.installed(config))
         if fatal := [problem.message for problem in problems if problem.fatal]:
             raise ConfigurationError(joined(fatal[:MOST_PROBLEMS]), code="invalid_workflow")

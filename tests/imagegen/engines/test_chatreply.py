@@ -343,3 +343,5 @@ def test_the_models_shown_are_those_that_draw(engine, config, upstream):
     assert [(one.id, one.name) for one in engine.models(config())] == [("google/x", "X")]
     assert upstream.last.query["output_modalities"] == "image"
     assert engine.check(config()) == "2 models, 1 of them for pictures."
+    del upstream.openai.models[1]
+    assert engine.check(config()) == "1 model, 1 for pictures."

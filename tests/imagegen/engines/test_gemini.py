@@ -333,7 +333,7 @@ def test_a_filtered_prediction_among_others_is_noticed(engine, config, upstream)
     drawing = draw(engine, config(model="imagen-4.0-generate-001"), n=2)
 
     assert len(drawing.pictures) == 1
-    assert drawing.notices[0] == "The provider's safety rules refused 1 pictures. filtered, code 29310472"
+    assert drawing.notices[0] == "The provider's safety rules refused 1 picture. filtered, code 29310472"
 
 
 @pytest.mark.parametrize("entries", [(), ("filtered, code 29310472",)])
