@@ -72,6 +72,14 @@ def files_in(name):
     return [path for path in (translations.ROOT / name).rglob("*") if path.suffix in (".py", ".html")]
 
 
+def test_the_chinese_texts_have_one_form_of_address_and_one_word_for_providers():
+    files = [CATALOGUE, *(translations.ROOT / "webui/demo/zh-hans").glob("*.md")]
+    other = ("您", "提供商", "服务商", "供应商")
+    assert [
+        f"{path.name}: {word}" for path in files for word in other if word in path.read_text(encoding="utf-8")
+    ] == []
+
+
 def test_a_lost_placeholder_is_seen():
     assert translations.places("Hello %(name)s") != translations.places("你好 %(nam)s")
     assert translations.places("100%% of {name}") == {"{name}"}
