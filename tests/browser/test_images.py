@@ -290,6 +290,19 @@ def test_filters_and_keys_lead_through_the_gallery(open_page, alice, demo):
     images.tiles.first.get_by_role("link").press("Enter")
     facts = images.view.locator(".facts")
     expect(facts).to_contain_text("A red fox")
+    held = []
+    images.page.route("**/images/*-*", held.append)
+    for key in ("ArrowRight", "Escape"):
+        images.page.keyboard.press(key)
+    expect(images.view).to_be_hidden()
+    with images.page.expect_response("**/images/*-*") as answer:
+        held[0].continue_()
+    answer.value.finished()
+    images.page.evaluate("new Promise((done) => setTimeout(done))")
+    expect(images.view).to_be_hidden()  # it came too late
+    images.page.unroute("**/images/*-*")
+    images.tiles.first.get_by_role("link").press("Enter")
+    expect(facts).to_contain_text("A red fox")
     images.page.keyboard.press("ArrowRight")
     expect(facts).to_contain_text("A lighthouse")
     fitted = images.view.locator(".view-stage img").bounding_box()["width"]

@@ -24,11 +24,16 @@ const image = () => child(stage(), "img", HTMLImageElement);
 let zoom = 0; // index into ZOOMS
 /** @type {Pictures} */
 let pictures;
+/** @type {string | undefined} */
+let wanted; // the id of the picture that was asked for last
 
 /** @param {Pictures} options */
 export function start(options) {
   pictures = options;
-  dialog.addEventListener("close", () => pictures.closed(shown()));
+  dialog.addEventListener("close", () => {
+    wanted = undefined;
+    pictures.closed(shown());
+  });
   dialog.addEventListener("click", clicked);
   dialog.addEventListener("keydown", pressed);
 }
@@ -43,12 +48,13 @@ export const isOpen = () => dialog.open;
 export const close = () => dialog.close();
 
 /**
- * → whether it could be shown.
+ * → whether it could be shown, and is still what one wants to see.
  * @param {string} id
  */
 export async function show(id) {
+  wanted = id;
   const html = await part(pictures.address(id)).catch(tellRefusal);
-  if (html === undefined) return false;
+  if (html === undefined || wanted !== id) return false;
   const isInside = holder.contains(document.activeElement);
   holder.innerHTML = html;
   open();
