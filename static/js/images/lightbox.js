@@ -60,7 +60,7 @@ function opened() {
 function closed(id) {
   if (idIn(location.pathname)) pushed ? history.back() : history.replaceState({}, "", gallery.address());
   pushed = false;
-  focusTile(id);
+  if (!find("#draw :focus")) focusTile(id); // what was chosen for this picture leads to the form
 }
 
 /** @param {string | undefined} id */
