@@ -73,7 +73,6 @@ class ChatAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "title", "user__email", "user__name", "model")
     search_help_text = _("Title, person or model")
     date_hierarchy = "created"
-    show_full_result_count = False
     fieldsets = (
         (None, {"fields": ("user", "title", "model", "messages_link")}),
         (_("Times"), {"fields": ("created", "updated", "deleted_at")}),
@@ -109,7 +108,6 @@ class MessageAdmin(ReadOnlyAdmin):
     list_select_related = ("chat", "chat__user")
     search_fields = ("=id", "=chat__id", "chat__user__email", "model", "connection")
     search_help_text = _("Person, model or connection; the text of messages is not searched")
-    show_full_result_count = False
     ordering = ("-created",)
     fieldsets = (
         (None, {"fields": ("chat", "role", "status", "created")}),
@@ -139,7 +137,6 @@ class ShareAdmin(ReadOnlyAdmin):
     list_select_related = ("chat", "chat__user")
     search_fields = ("=chat__id", "chat__title", "chat__user__email")
     search_help_text = _("Title or person")
-    show_full_result_count = False
     ordering = ("-created",)
     fields = ("chat", "person", "created")
     readonly_fields = ("person",)
@@ -170,7 +167,6 @@ class MemoryAdmin(ReadOnlyAdmin):
     list_select_related = ("user",)
     search_fields = ("=id", "user__email", "user__name")
     search_help_text = _("Person; the text of memories is not searched")
-    show_full_result_count = False
     ordering = ("-updated",)
     fieldsets = (
         (None, {"fields": ("user", "created", "updated")}),

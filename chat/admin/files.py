@@ -22,7 +22,6 @@ class FileAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     list_filter_submit = True
     list_select_related = ("owner",)
     search_fields = ("=id", "name", "owner__email", "sha256")
-    show_full_result_count = False
     fieldsets = (
         (None, {"fields": ("look", "name", "owner", "content_type", "shown_size", "chat", "created", "expires_at")}),
         (_("How it was made"), {"fields": ("provenance",)}),

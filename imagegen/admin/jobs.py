@@ -32,7 +32,6 @@ class ImageJobAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     list_filter_submit = True
     list_select_related = ("user", "engine")
     search_fields = ("prompt", "user__email")
-    show_full_result_count = False
     actions_row = ("cancel_row", "retry_row")
     actions_detail = ("cancel_now", "retry_now")
     fieldsets = (

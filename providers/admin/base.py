@@ -7,13 +7,17 @@ from html import unescape
 from typing import Any, ClassVar
 
 from django.contrib.admin.utils import NestedObjects, quote
+from django.core.paginator import Paginator
 from django.db import models, router
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import escape, format_html, format_html_join, strip_tags
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+MOST_COUNTED = 10_000  # rows of a list; counting more costs more than the page
 MOST_NAMES = 10  # of one kind on the page that confirms a deletion; the rest is a number
 EMPTY = "–"
 
@@ -28,6 +32,24 @@ class Label(tuple[str, str]):
 
     def __html__(self) -> str:
         return escape(self[1])
+
+
+class AtLeast(int):
+    """A number of rows that is a lower bound: it is written with a plus."""
+
+    def __str__(self) -> str:
+        return f"{int(self):,}+"
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Pages of the first `MOST_COUNTED` rows. Older ones are found by filters and the search."""
+
+    @cached_property
+    def count(self) -> int:
+        if not isinstance(self.object_list, QuerySet):
+            return len(self.object_list)
+        rows = self.object_list.order_by().values("pk")[: MOST_COUNTED + 1].count()
+        return rows if rows <= MOST_COUNTED else AtLeast(MOST_COUNTED)
 
 
 class ReadableValues:
@@ -63,6 +85,8 @@ class AdminPages(ReadableValues):
 
     # Rows with a person's own words: a page about other rows tells how many there are, and nothing of them.
     tells_names: ClassVar[bool] = True
+    paginator = BoundedPaginator
+    show_full_result_count = False
 
     def for_page(self, request: HttpRequest) -> Any:
         """The admin class of one page: the registered one serves all requests."""
@@ -73,6 +97,10 @@ class AdminPages(ReadableValues):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)  # type: ignore[misc]
         changelist.model_admin = self.for_page(request)
+        # The heading tells the number where it is not that of all rows.
+        filtered = changelist.has_active_filters or changelist.query
+        changelist.full_result_count = None if filtered else changelist.result_count
+        changelist.show_admin_actions = bool(changelist.result_count)
         return changelist
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:

@@ -51,7 +51,6 @@ class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     list_select_related = ("user", "connection", "key")
     search_fields = ("model", "user__email")
     ordering = ("-when",)
-    show_full_result_count = False  # counting a large table costs more than the page
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
