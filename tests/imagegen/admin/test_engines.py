@@ -64,6 +64,7 @@ def test_a_key_is_stored_encrypted_never_shown_kept_when_left_empty_and_removed_
         ({"url": "ftp://x"}, "url"),
         ({"params": "[1]"}, "params"),
         ({"params": "{"}, "params"),
+        ({"access": "groups"}, "groups"),
     ],
 )
 def test_a_wrong_value_is_explained_at_its_field_and_nothing_is_saved(browser_of, values, field):
@@ -71,6 +72,13 @@ def test_a_wrong_value_is_explained_at_its_field_and_nothing_is_saved(browser_of
     assert response.status_code == 200
     assert field in response.context["adminform"].form.errors
     assert not ImageEngine.objects.exists()
+
+
+@pytest.mark.parametrize(("kind", "has_one"), [("comfyui", True), ("openai", False)])
+def test_the_workflow_button_is_on_engines_that_have_one(browser_of, make_engine, kind, has_one):
+    row = make_engine(kind=kind, url="http://engine.invalid")
+    page = browser_of.get(f"{ENGINES}{row.pk}/change/").text
+    assert (f"{row.pk}/to-workflow" in page) is has_one
 
 
 def test_options_of_a_kind_are_kept_for_that_kind_only(browser_of, upstream):

@@ -167,12 +167,28 @@ def test_the_kind_sets_what_follows_from_it(save):
         ("prefix_id", "a b"),
         ("connect_timeout", "0"),
         ("auth_type", "magic"),
+        ("groups", []),
     ],
 )
 def test_what_cannot_be_is_refused_at_its_field(save, field, value):
-    page = save(**{field: value})
+    page = save(**{field: value, **({"access": "groups"} if field == "groups" else {})})
     assert field in page.context["adminform"].form.errors
     assert not Connection.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "words"),
+    [
+        ("provider", "http://up.invalid/v1", "another entry with the name and address"),
+        ("Provider", "http://other.invalid/v1", "another entry called"),
+        ("Another", "http://up.invalid/v1", None),
+    ],
+)
+def test_a_second_entry_of_the_same_name_is_told(save, name, address, words):
+    Connection.objects.create(name=name, base_url=address, listed_at=timezone.now())
+    told = [line for line in said(save(enabled=None)) if "another entry" in line]
+    assert len(told) == (words is not None)
+    assert all(words in line for line in told)
 
 
 def test_other_edits_do_not_ask_the_provider(save, upstream):
@@ -282,6 +298,13 @@ def test_the_refresh_button_says_what_is_new_and_what_is_gone(root, connection, 
     upstream.openai.models = ["m2", "m3"]
     page = root.get(reverse(f"admin:providers_connection_{name}", args=[connection.pk]), follow=True)
     assert said(page) == ["Scripted: 2 models, 2 new, 1 no longer offered."]
+
+
+def test_models_that_others_offer_already_are_not_new(root, connection, upstream):
+    second = make_connection(upstream.url, name="Second", position=1)
+    upstream.openai.models = ["m1", "m2"]
+    page = root.get(reverse("admin:providers_connection_refresh_now", args=[second.pk]), follow=True)
+    assert "Second: 2 models, 1 new." in said(page)
 
 
 def test_a_failed_test_shows_the_providers_words(root, connection, upstream):

@@ -105,6 +105,7 @@ def test_a_preset_is_made_from_its_base(root):
         ({"base": ""}, "base"),
         ({"public_id": "base"}, "public_id"),
         ({"public_id": "two words"}, "public_id"),
+        ({"access": "groups"}, "groups"),
         ({"params": "[1]"}, "params"),
         ({"params": "{"}, "params"),
     ],
