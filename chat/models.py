@@ -10,10 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from chat.decoding import formats
 from chat.file_addresses import content_address
 from providers.fields import EncryptedTextField
 from providers.secrets.rows import SecretRow
 from providers.versioning import SettingsRow
+
+MAX_ATTACHED = 2_000_000  # characters of attached documents that an administrator may allow
 
 
 class Chat(models.Model):
@@ -153,6 +156,10 @@ class File(models.Model):
     def is_picture(self) -> bool:
         return self.content_type.startswith("image/")
 
+    @property
+    def is_raster(self) -> bool:
+        return formats.is_raster(self.content_type)
+
 
 class Share(models.Model):
     """The link of a shared chat, which everybody who is signed in may read up to the message `leaf`."""
@@ -207,7 +214,7 @@ class ChatSettings(SettingsRow, SecretRow):
     attachment_budget = models.PositiveIntegerField(
         _("characters of attached documents"),
         default=60_000,
-        validators=[MinValueValidator(1_000), MaxValueValidator(2_000_000)],
+        validators=[MinValueValidator(1_000), MaxValueValidator(MAX_ATTACHED)],
     )
 
     # Without the key: the history page shows old values.

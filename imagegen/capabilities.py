@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from imagegen.picture_request import AUTO, PictureRequest
+from imagegen.picture_request import AUTO, MAX_PIXELS, MAX_PROMPT, MAX_SIDE, PictureRequest
 from providers.errors import BadRequest
 from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
@@ -44,15 +44,15 @@ class Capabilities:
     per_call: int = 10  # pictures of one upstream call; an engine repeats the call for more
     sizes: tuple[str, ...] = ()  # the only sizes; empty: any within the bounds below
     step: int = 1  # both sides are multiples of this many pixels
-    max_side: int = 8192
+    max_side: int = MAX_SIDE
     min_pixels: int = 0
-    max_pixels: int = 2**25
+    max_pixels: int = MAX_PIXELS
     max_ratio: float = 0  # of the longer to the shorter side; 0: any
     ratios: tuple[str, ...] = ()  # the only aspect ratios, `W:H`, where no exact size can be chosen
     tiers: tuple[str, ...] = ()  # the resolutions that go with `ratios`: some of 512, 1K, 2K, 4K
     auto: bool = False  # the size may be `auto`
     partial: int = 0  # the most partial pictures that can be requested
-    prompt_limit: int = 32_000  # characters
+    prompt_limit: int = MAX_PROMPT  # characters
     input_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
     response_format: bool = True  # the parameter of that name is understood (OpenAI's dialect)
     modalities: tuple[str, ...] = ("image", "text")  # what a chat model is asked for when it draws in its reply

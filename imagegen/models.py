@@ -107,13 +107,16 @@ class ImageEngine(ServerRow):
         return dropped
 
     @property
+    def is_demo(self) -> bool:
+        """Whether its pictures are samples: those of a demo row, and of a kind that draws nothing else."""
+        return self.demo or (self.kind in ENGINES and ENGINES[self.kind].demo)
+
+    @property
     def has_address(self) -> bool:
         """Whether it says where it draws: through a connection, at an address, or at none because its kind has none."""
-        from imagegen import engines  # late: engines read the models of capabilities
-
-        if self.connection_id is not None or self.url or self.kind not in engines.ENGINES:
+        if self.connection_id is not None or self.url or self.kind not in ENGINES:
             return True
-        return all(field.name != "url" for field in engines.ENGINES[self.kind].fields)
+        return all(field.name != "url" for field in ENGINES[self.kind].fields)
 
     def serves(self, *, editing: bool) -> bool:
         """Whether its purpose is to edit (`editing`) or to draw."""
@@ -154,6 +157,16 @@ class ImageSettings(SettingsRow):
     @classmethod
     def load(cls) -> "ImageSettings":
         return cls.objects.select_related("engine", "edit_engine").get_or_create(pk=1)[0]
+
+
+class ImageJobs(models.QuerySet["ImageJob"]):
+    """Jobs, and which of them have ended."""
+
+    def open(self) -> "ImageJobs":
+        return self.filter(state__in=ImageJob.OPEN)
+
+    def ended(self) -> "ImageJobs":
+        return self.exclude(state__in=ImageJob.OPEN)
 
 
 class ImageJob(models.Model):
@@ -203,6 +216,8 @@ class ImageJob(models.Model):
     created = models.DateTimeField(_("created"), default=timezone.now)
     started = models.DateTimeField(_("started"), null=True, blank=True)
     ended = models.DateTimeField(_("ended"), null=True, blank=True)
+
+    objects = ImageJobs.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created"]

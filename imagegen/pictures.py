@@ -2,6 +2,7 @@
 
 import re
 
+from chat.decoding.formats import MODEL_TYPES
 from chat.files.pictures import EXTENSIONS, Facts, decoded, measure, sniff, thumbnail
 from imagegen import embedded
 from imagegen.picture_request import InputPicture
@@ -24,7 +25,6 @@ __all__ = [
     "white_where_it_changes",
 ]
 
-KEPT = ("image/png", "image/jpeg", "image/webp", "image/gif")  # what models take
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
 
 
@@ -35,7 +35,7 @@ def accept(content: bytes, *, name: str = "") -> InputPicture:
     become PNG. Raises BadRequest, TooLarge, Unavailable. The picture is decoded, so that a broken file fails here and
     not at the provider.
     """
-    answer = decoded("accept", content, types=KEPT)
+    answer = decoded("accept", content, types=MODEL_TYPES)
     facts = answer.values
     taken = content if facts.get("same") else answer.content
     return InputPicture(taken, facts["type"], facts["width"], facts["height"], name)

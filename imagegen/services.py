@@ -80,7 +80,7 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
         request.values, images=pictures, mask=inputs.mask_for(mask, pictures) if mask else None
     )
     drawing = rows.engine_of(engine).prepare(rows.config_of(engine), drawing)
-    if ImageJob.objects.filter(user_id=caller.user_id, state__in=ImageJob.OPEN).count() >= MAX_OPEN_PER_USER:
+    if ImageJob.objects.open().filter(user_id=caller.user_id).count() >= MAX_OPEN_PER_USER:
         raise Conflict(_("You have %d pictures waiting already. Let some finish first.") % MAX_OPEN_PER_USER)
     files.check_room(caller.user_id)
     try:
@@ -136,13 +136,13 @@ def cancel_job(job: ImageJob) -> None:
 
 
 def cancel_all(user_id: int) -> None:
-    """The same for all open jobs of this person."""
-    for job in ImageJob.objects.filter(user_id=user_id, state__in=ImageJob.OPEN):
+    """Ask for the end of all open jobs of this person."""
+    for job in ImageJob.objects.open().filter(user_id=user_id):
         jobs.cancel(job)
 
 
 def retry_job(caller: Caller, job: ImageJob) -> ImageJob:
-    """The same request once more, as a new job of the caller's.
+    """Make a request once more, as a new job of the caller's.
 
     Raises Conflict while the first is open, BadRequest when an input has been deleted, and as `request_images`, whose
     rules hold for a retry as for any other request.
@@ -166,17 +166,17 @@ def retry_job(caller: Caller, job: ImageJob) -> ImageJob:
 def forget_job(job: ImageJob) -> None:
     """Delete a job of a temporary chat once it has ended and its pictures are shown; the files stay until their end."""
     if job.expires_at is not None:
-        ImageJob.objects.filter(pk=job.pk).exclude(state__in=ImageJob.OPEN).delete()
+        ImageJob.objects.ended().filter(pk=job.pk).delete()
 
 
 def purge_jobs(*, now: datetime) -> None:
     """Delete jobs of temporary chats that have ended and whose time is over: nobody waited for their pictures."""
-    ImageJob.objects.filter(expires_at__lt=now).exclude(state__in=ImageJob.OPEN).delete()
+    ImageJob.objects.ended().filter(expires_at__lt=now).delete()
 
 
 def purge_ended_jobs(*, before: datetime) -> int:
     """Delete jobs that ended before a time; returns how many. Their pictures stay, with how they were made."""
-    return deletion.in_batches(ImageJob.objects.filter(ended__lt=before).exclude(state__in=ImageJob.OPEN))
+    return deletion.in_batches(ImageJob.objects.ended().filter(ended__lt=before))
 
 
 def finished_files(job: ImageJob) -> list[File]:
@@ -209,11 +209,15 @@ def _keep(inputs_of_job: Sequence[File]) -> None:
 
 
 def _first_job(caller: Caller, key: str, digest: str) -> ImageJob | None:
+    """The job of an earlier request with this idempotency key; None where there is none.
+
+    Also None for one that failed and may be tried again: it loses its key to the next attempt. Raises Conflict where
+    the key was used for another request.
+    """
     job = ImageJob.objects.select_related("engine").filter(user_id=caller.user_id, idempotency_key=key[:200]).first()
     if job is not None and job.request_digest != digest:
         raise Conflict(_("This Idempotency-Key was used for another request."), code="idempotency_key_reused")
     if job is not None and job.state == ImageJob.State.FAILED and (job.error or {}).get("retryable"):
-        # The next attempt is made: what was worth another try is not remembered.
         ImageJob.objects.filter(pk=job.pk, state=ImageJob.State.FAILED).update(idempotency_key="")
         return None
     return job

@@ -9,7 +9,7 @@ import struct
 import zlib
 from typing import Any
 
-from chat.decoding.refusals import TOO_LARGE, UNREADABLE, NotDecoded, OutOfTime
+from chat.decoding.refusals import PROTECTED, TOO_LARGE, UNREADABLE, NotDecoded, OutOfTime
 
 MAX_PAGES = 2_000
 GLYPHS = 300_000  # characters that a page may draw; a full one has some 6,000
@@ -30,7 +30,6 @@ BROKEN = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
     *(NotImplementedError, struct.error, zlib.error),
 )
-PROTECTED = "protected"
 
 
 class Enough(BaseException):

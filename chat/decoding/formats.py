@@ -1,7 +1,10 @@
-"""Kinds of pictures, told by their first bytes. Imports nothing: workers read it too."""
+"""Kinds of pictures, told by their first bytes, and their bounds. Imports nothing: workers read it too."""
 
 import re
 
+SVG = "image/svg+xml"
+MAX_SIDE = 30_000  # pixels
+MODEL_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # what models take
 EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -11,11 +14,16 @@ EXTENSIONS = {
     "image/heic": "heic",
     "image/bmp": "bmp",
     "image/tiff": "tiff",
-    "image/svg+xml": "svg",
+    SVG: "svg",
 }
 _SVG = re.compile(  # atomic groups: a series of comments must not be backtracked into
     rb"\s*(?><\?xml[^>]*\?>\s*)?(?><!--.*?-->\s*|<!doctype[^>]*>\s*)*<svg[\s/>]", re.IGNORECASE | re.DOTALL
 )
+
+
+def is_raster(content_type: str) -> bool:
+    """Whether it is a picture of pixels, which can be measured and scaled; an SVG is none."""
+    return content_type.startswith("image/") and content_type != SVG
 
 
 def sniff(content: bytes) -> str:
@@ -39,4 +47,4 @@ def sniff(content: bytes) -> str:
             return "image/avif"
         if brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"):
             return "image/heic"
-    return "image/svg+xml" if _SVG.match(content[:1024].removeprefix(b"\xef\xbb\xbf")) else ""
+    return SVG if _SVG.match(content[:1024].removeprefix(b"\xef\xbb\xbf")) else ""

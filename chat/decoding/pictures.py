@@ -13,15 +13,13 @@ from typing import Any
 from PIL import AvifImagePlugin, Image, ImageChops, ImageOps, UnidentifiedImageError
 from PIL.Image import Resampling
 
-from chat.decoding.formats import sniff
+from chat.decoding.formats import MAX_SIDE, MODEL_TYPES, sniff
 from chat.decoding.refusals import NO_HEIF, TOO_MANY_PIXELS, UNREADABLE, NotDecoded
 
-MAX_SIDE = 30_000
 THUMBNAIL_QUALITY = 80
 MODEL_SIDE = 2048  # pixels: models scale larger pictures down themselves
 MODEL_BYTES = 4_000_000  # of one picture for a model: under the limit of every provider that says one
 MODEL_QUALITY = 85
-MODEL_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # what models take
 ORIENTATION = 0x0112  # the EXIF tag; from 5 on the sides are exchanged
 FORMATS = {  # what Pillow may open: few decoders, small surface
     "image/png": "PNG",

@@ -5,6 +5,8 @@ TOO_LARGE = "too_large"  # it needs more time or memory than one file may take
 TOO_MANY_PIXELS = "too_many_pixels"
 FAULT = "fault"  # a mistake of ours
 NO_HEIF = "no_heif"  # the plugin for HEIC is not installed
+PROTECTED = "protected"  # a PDF that asks for a password
+NO_MEMORY = 12  # the exit status of a worker that has no memory left for a request or an answer
 
 
 class NotDecoded(Exception):

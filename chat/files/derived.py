@@ -7,14 +7,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from copy import copy
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-
 from chat.decoding.pool import Content
 from chat.files import documents, pictures, stores
 from chat.models import File
 from providers import runtime
 from providers.errors import NotFound, TooLarge, Unavailable
+from providers.sentences import sentence as _
 
 THUMBNAIL_WIDTHS = (128, 256, 512, 1024)
 SUFFIXES = ("text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
@@ -39,23 +37,23 @@ def thumbnail(row: File, width: int) -> tuple[bytes, int]:
     FileNotFoundError.
     """
     width = next((step for step in THUMBNAIL_WIDTHS if step >= width), THUMBNAIL_WIDTHS[-1])
-    if not row.is_picture or row.content_type == "image/svg+xml":
+    if not row.is_raster:
         raise NotFound(_("There is no thumbnail of this file."))
     return _derived(row, f"w{width}.webp", lambda content: pictures.thumbnail(content, width)), width
 
 
 def document(row: File) -> documents.Document:
     """The file's text, or the problem with it. Slow the first time. Raises Unavailable, FileNotFoundError."""
-    if not documents.is_text(row.content_type) and row.content_type != documents.PDF:
-        return documents.Document("", documents.UNREADABLE)
-    if row.content_type != documents.PDF:
+    if documents.is_text(row.content_type):
         beginning = b"".join(stores.read_range(row.storage_name, 0, documents.TEXT_BYTES))
         return documents.read(beginning, row.content_type)
+    if row.content_type != documents.PDF:
+        return documents.Document("", documents.UNREADABLE)
 
     def packed(content: Content) -> bytes:
         read = documents.read(content, row.content_type)
         if read.problem == documents.TOO_LONG:  # not stored: another day the limits may be wider
-            raise TooLarge(gettext_lazy("This document is too large to be read."), code="document_too_large")
+            raise TooLarge(_("This document is too large to be read."), code="document_too_large")
         return read.packed()
 
     try:
@@ -70,14 +68,16 @@ def picture_for_model(row: File) -> bytes:
 
 
 class Refusals:
-    """What took more than one file may take, with the error: nobody has it tried again and again."""
+    """Files that took more time or memory than one file may take, each with its error: it is not tried again for a
+    while.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.of = OrderedDict[str, tuple[float, TooLarge]]()
 
     def check(self, name: str) -> None:
-        """Raises the error that it ended with a while ago."""
+        """Raises the error of this file, for `REMEMBERED_SECONDS` after it was added."""
         with self.lock:
             since, error = self.of.get(name, (float("-inf"), None))
             if error is not None and time.monotonic() - since < REMEMBERED_SECONDS:
@@ -91,7 +91,10 @@ class Refusals:
 
 
 def _derived(row: File, suffix: str, make: Callable[[Content], bytes | None]) -> bytes:
-    """What `make` makes from a file the first time, then read from beside it. None: it is the file itself."""
+    """What `make` makes of a file: made and stored beside it the first time, read from there later.
+
+    Where `make` returns None, that is the file itself.
+    """
     name = f"{row.storage_name}.{suffix}"
     try:
         if stored := stores.read(name):

@@ -9,15 +9,31 @@ from dataclasses import dataclass
 import orjson
 
 from chat.decoding import encodings, pool
+from chat.decoding.formats import SVG
 from chat.decoding.pool import Content
-from chat.decoding.refusals import TOO_LARGE, NotDecoded
+from chat.decoding.refusals import PROTECTED, TOO_LARGE, NotDecoded
+from chat.models import MAX_ATTACHED
 
-MAX_CHARACTERS = 2_000_000  # of one document: the largest budget there is
+MAX_CHARACTERS = MAX_ATTACHED  # of one document: the largest budget there is
 TEXT_BYTES = 4 * MAX_CHARACTERS  # enough for so many characters in any encoding
 PDF = "application/pdf"
 PATIENCE = 60.0  # seconds that a PDF waits for its turn: few are read at once, and each may take some
-PROTECTED, WORDLESS, UNREADABLE, TOO_LONG = "protected", "wordless", "unreadable", "too long"  # problems
-TEXT_TYPES = ("application/json", "image/svg+xml")  # besides text/…
+WORDLESS, UNREADABLE, TOO_LONG = "wordless", "unreadable", "too long"  # problems, besides PROTECTED
+TEXT_TYPES = ("application/json", SVG)  # besides text/…
+
+
+__all__ = [
+    "PDF",
+    "PROTECTED",
+    "TEXT_BYTES",
+    "TOO_LONG",
+    "UNREADABLE",
+    "WORDLESS",
+    "Document",
+    "decoded",
+    "is_text",
+    "read",
+]
 
 
 @dataclass(frozen=True, slots=True)

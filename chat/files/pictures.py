@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy
 
 from chat.decoding import pool, refusals
-from chat.decoding.formats import EXTENSIONS, sniff
+from chat.decoding.formats import EXTENSIONS, MAX_SIDE, sniff
 from chat.decoding.pool import Answer, Content
 from chat.decoding.refusals import NotDecoded
 from providers.errors import BadRequest, CallerError, TooLarge
@@ -22,7 +21,6 @@ __all__ = ["EXTENSIONS", "Facts", "decoded", "for_model", "measure", "sniff", "t
 HEAD = 16 * 1024  # bytes of a header that are read here
 # Kinds of which Pillow reads the size from these bytes; others are opened whole, and by a worker.
 _PLAIN = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF", "image/bmp": "BMP"}
-MAX_SIDE = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ def _error(code: str) -> CallerError:
         case refusals.TOO_MANY_PIXELS:
             return _too_many_pixels()
         case refusals.TOO_LARGE:
-            message = gettext_lazy("This picture is too large to be read. Send a smaller copy.")
+            message = _("This picture is too large to be read. Send a smaller copy.")
             return TooLarge(message, param="image", code="picture_too_large")
         case refusals.NO_HEIF:
             return BadRequest(_("HEIC pictures are not supported here. Send JPEG or PNG instead."), param="image")

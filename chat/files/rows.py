@@ -24,6 +24,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from chat.access import Person
+from chat.decoding import formats
 from chat.files import derived, kinds, pictures, stores
 from chat.models import Chat, File, Message
 from providers.errors import BadRequest, NotFound, TooLarge
@@ -90,7 +91,7 @@ def accept(owner: Person, content: bytes | DjangoFile, *, name: str = "", contex
 
 
 def _measured(file: DjangoFile, content_type: str) -> tuple[int | None, int | None]:
-    if not content_type.startswith("image/") or content_type == "image/svg+xml":
+    if not formats.is_raster(content_type):
         return None, None
 
     def whole() -> bytes:
@@ -242,7 +243,7 @@ def file_json(row: File) -> dict[str, Any]:
 
 
 def owned_json(row: File) -> dict[str, Any]:
-    """The same for whoever may keep the file: with what it belongs to."""
+    """`file_json` for whoever may keep the file: with what it belongs to."""
     return {
         **file_json(row),
         "chat_id": str(row.chat_id) if row.chat_id else None,

@@ -9,7 +9,6 @@ import re
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.cache import patch_vary_headers
 from django.utils.http import content_disposition_header
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers, status
@@ -26,6 +25,7 @@ from chat.models import File
 from providers.authentication import caller_of
 from providers.errors import BadRequest
 from providers.rest import AnyAccept, ListPages
+from providers.sentences import sentence as _
 
 CONTENT_POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 CACHING = "private, max-age=86400"  # the bytes behind an id never change; access may, so not for longer
@@ -213,7 +213,7 @@ def content_response(request: Request, row: File) -> HttpResponseBase:
     """The bytes, a range of them, or a thumbnail: 200, 206, 304 or 416."""
     width = request.query_params.get("w", "")
     etag = f'"{row.sha256}"'
-    if width.isdecimal() and row.is_picture and row.content_type != "image/svg+xml":
+    if width.isdecimal() and row.is_raster:
         small, small_width = derived.thumbnail(row, int(width[:6]))
         etag = f'"{row.sha256}-w{small_width}"'
         return _guarded(_not_modified(request, etag) or HttpResponse(small, content_type="image/webp"), row, etag)

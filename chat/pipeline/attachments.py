@@ -17,6 +17,7 @@ import pybase64
 from django.contrib.auth import get_user_model
 
 from chat import access, file_addresses, files, switches
+from chat.decoding import formats
 from chat.files import documents, pictures
 from chat.history import text_of
 from chat.models import File
@@ -54,7 +55,7 @@ def _named(user: Any, entry: Entry) -> dict[str, Any]:
 
 
 def resolve(user: Any, messages: list[dict[str, Any]]) -> None:
-    """The same for the messages of a request. Only the last question must not name files that were deleted."""
+    """Look up the `files` of a request's messages, as `named` does. Only those of the last question must be there."""
     last = max((index for index, message in enumerate(messages) if message.get("role") == "user"), default=0)
     for index, message in enumerate(messages):
         if "files" in message:
@@ -324,7 +325,7 @@ _FOR_PERSON = {
 
 def _is_picture(entry: Entry) -> bool:
     kind = str(entry.get("content_type") or "")
-    return kind != "image/svg+xml" and (kind.startswith("image/") or entry.get("type") == "image")
+    return kind != formats.SVG and (kind.startswith("image/") or entry.get("type") == "image")
 
 
 def _name(entry: Entry) -> str:

@@ -85,15 +85,14 @@ def _take_over(turn: Turn, request: services.JobRequest) -> ImageJob | None:
     answer = request.context.message
     if answer is None or answer.parent_id is None:
         return None
-    of_siblings = ImageJob.objects.filter(
+    of_siblings = ImageJob.objects.open().filter(
         user_id=turn.caller.user_id,
-        state__in=ImageJob.OPEN,
         cancel_requested=False,
         message__parent_id=answer.parent_id,
         message__status=Message.Status.INTERRUPTED,
     )
     for job in of_siblings.exclude(message=answer).select_related("engine").order_by("-created"):
-        taken = ImageJob.objects.filter(pk=job.pk, message__status=Message.Status.INTERRUPTED, state__in=ImageJob.OPEN)
+        taken = ImageJob.objects.open().filter(pk=job.pk, message__status=Message.Status.INTERRUPTED)
         if _asks_for(job, request) and taken.update(message=answer):
             job.message = answer
             return job

@@ -81,7 +81,7 @@ class Dispatcher:
 
     def cancel(self, job: ImageJob) -> None:
         """Cancel an open job of any process; at once when it is of this process or queued."""
-        ImageJob.objects.filter(pk=job.pk, state__in=ImageJob.OPEN).update(cancel_requested=True)
+        ImageJob.objects.open().filter(pk=job.pk).update(cancel_requested=True)
         held = self.held_of(job.pk)
         if held and held.run:
             held.run.cancel()

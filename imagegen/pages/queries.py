@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from chat.access import as_uuid
+from chat.decoding.formats import SVG
 from chat.models import File
 from chat.pages import cursors
 from imagegen.models import ImageJob
@@ -58,7 +59,7 @@ class Gallery:
         return {row.pk for row in self.pictures[:NEAR]} if self.is_first else set()
 
     def groups(self) -> list[list[File]]:
-        """The same pictures; those that one request made stand together."""
+        """The pictures in groups: those that one request made stand together."""
         return [list(group) for _request, group in groupby(self.pictures, key=_request_of)]
 
 
@@ -89,7 +90,7 @@ def _pictures_of(user: Any, filters: Filters) -> QuerySet[File]:
     )
     if filters.kind == "uploads":
         masks = ImageJob.objects.filter(user_id=user.pk, mask__isnull=False).values("mask")
-        pictures = pictures.exclude(provenance__has_key="engine").exclude(content_type="image/svg+xml")
+        pictures = pictures.exclude(provenance__has_key="engine").exclude(content_type=SVG)
         pictures = pictures.exclude(pk__in=masks)
     else:
         pictures = pictures.filter(provenance__has_key="engine")
@@ -126,9 +127,7 @@ def shown_jobs(user: Any) -> list[ImageJob]:
     own = own.annotate(before=before)
     recent = timezone.now() - FAILED_FOR
     failed = own.filter(state=ImageJob.State.FAILED, ended__gte=recent, chat=None)
-    return sorted(
-        [*own.filter(state__in=ImageJob.OPEN), *failed[:FAILED_SHOWN]], key=lambda job: job.created, reverse=True
-    )
+    return sorted([*own.open(), *failed[:FAILED_SHOWN]], key=lambda job: job.created, reverse=True)
 
 
 def facts(row: File) -> list[tuple[str, str]]:
