@@ -8,7 +8,7 @@ process that does not run the reply. A `snapshot` replaces what the client has, 
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypedDict
 
@@ -105,7 +105,9 @@ def group_of(user_id: object) -> str:
 
 
 def pack(*, type: EventType, data: Any, chat_id: object = "", message_id: object = "", seq: int = 0) -> str:
-    """The event as it goes over the wire."""
+    """The event as it goes over the wire: a status line without the parts of its texts."""
+    if type == "status":
+        data = {name: value for name, value in data.items() if name != "texts"}
     envelope = {
         "chat_id": str(chat_id),
         "message_id": str(message_id),
@@ -116,7 +118,7 @@ def pack(*, type: EventType, data: Any, chat_id: object = "", message_id: object
 
 
 async def pack_large(size: int, type: EventType, data: Any, **about: Any) -> str:
-    """The same for data with so many characters of text: in a thread where that would keep the loop busy."""
+    """`pack` for data with `size` characters of text: in a thread where that would keep the loop busy."""
     return await waiting.off_loop(size, pack, type=type, data=data, **about)
 
 
@@ -160,7 +162,7 @@ def emit_soon(
     message_id: object = "",
     is_end: bool = False,
 ) -> None:
-    """The same from synchronous code, outside the count of any reply; an end is repeated as in `emit_end`."""
+    """`emit` from synchronous code, outside the count of any reply; an end is repeated as in `emit_end`."""
     if is_end:
         text = pack(type=type, data=data, chat_id=chat_id, message_id=message_id)
         loop.spawn(partial(emit_end, user_id, text), name=f"event {type}")
@@ -204,12 +206,21 @@ async def _deliver(address: str, message: dict[str, str], *, group: bool = True)
     return True
 
 
-def kept_texts(data: Any) -> dict[str, Any]:
-    """The texts of a status line as they are stored: in English, and with their parts where they have values."""
-    parts = data.get("texts") or {}
-    plain = {name: made["source"] for name, made in parts.items() if made.keys() == {"source"}}
-    others = {name: made for name, made in parts.items() if name not in plain}
-    return {**plain, "texts": others} if others else plain
+def with_parts(line: Mapping[str, Any]) -> Any:
+    """A status line as plain data, with what its texts are made of as `texts`: for readers in other languages."""
+    parts = {name: made for name in TEXTS if (made := sentences.parts_of(line.get(name)))}
+    return plain({**line, "texts": parts} if parts else line)
+
+
+def stored_step(line: Mapping[str, Any]) -> Any:
+    """A status line of `with_parts` as it is stored: without its preview, its texts in English, and with the parts of
+    those that have values.
+    """
+    parts = line.get("texts") or {}
+    sources = {name: made["source"] for name, made in parts.items() if made.keys() == {"source"}}
+    others = {name: made for name, made in parts.items() if name not in sources}
+    kept = {name: value for name, value in line.items() if name not in ("preview", "texts")}
+    return kept | sources | ({"texts": others} if others else {})
 
 
 def worded_steps(lines: Sequence[Any]) -> list[Any]:

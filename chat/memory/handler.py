@@ -1,12 +1,11 @@
 """The handler: facts that are near to the person's last message go to the model."""
 
-from django.utils.translation import ngettext
-
 from chat import history, switches, temporary
 from chat.loop import in_thread
 from chat.memory import services
 from chat.pipeline.base import Handler
 from chat.pipeline.turn import Turn
+from providers.sentences import counted as ngettext
 
 
 class MemoryHandler(Handler):

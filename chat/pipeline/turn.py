@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from chat.events import EventType, FileData, plain
+from chat.events import EventType, FileData, plain, with_parts
 from chat.pipeline.completion_request import CompletionRequest
-from providers import sentences
 from providers.facts import Caller
 from providers.relay import RelayRequest
 
@@ -74,21 +73,13 @@ class Turn:
         messages: list[dict[str, Any]] = self.payload["messages"]
         return messages
 
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What the request is about: its chat, message and session, and `files`, those of the question and those that
-        were made for the answer so far.
-        """
-        ids = {"chat_id": self.chat_id, "message_id": self.message_id, "session_id": self.session_id}
-        return {**ids, "files": [*self.files, *self.answer_files]}
-
     def wants(self, feature: str) -> bool:
         """Whether the request switched a feature on."""
         return bool(self.features.get(feature))
 
     async def emit(self, type: EventType, data: Any) -> None:
         """Send an event about this message to all tabs; `status` and `files` are stored with it."""
-        await self.sink.emit(type, plain({**data, **_texts(data)} if type == "status" else data))
+        await self.sink.emit(type, with_parts(data) if type == "status" else plain(data))
 
     def add_context(self, text: str) -> None:
         """Tell the model something that is not part of the conversation, in a `<context>` at the system message's end.
@@ -132,9 +123,3 @@ class Turn:
 
 def _without_files(message: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in message.items() if name != "files"} if "files" in message else message
-
-
-def _texts(line: dict[str, Any]) -> dict[str, Any]:
-    """What the texts of a status line are made of, for readers in other languages."""
-    parts = {name: made for name in ("description", "detail") if (made := sentences.parts_of(line.get(name)))}
-    return {"texts": parts} if parts else {}

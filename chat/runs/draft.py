@@ -7,11 +7,11 @@ from typing import Any
 from django.conf import settings
 
 from chat import events
+from chat.answers.reader import LONGEST_PIECE
 from chat.events import CompletionData, FileData, SnapshotData, StatusData
 from chat.models import Message
 from providers import kept_errors
 
-LONGEST_EVENT = 2**15  # characters of a text
 Status = Message.Status
 
 
@@ -106,8 +106,7 @@ class Draft:
 
     def note_status(self, data: StatusData) -> None:
         """Add a status line, without its preview. It replaces the last line if that is the same step in progress."""
-        line: Any = {name: value for name, value in data.items() if name not in ("preview", "texts")}
-        line |= events.kept_texts(data)
+        line = events.stored_step(data)
         last = self.status_history[-1] if self.status_history else None
         if last and not last.get("done") and last.get("description") == line.get("description"):
             self.status_history[-1] = line
@@ -164,12 +163,13 @@ def ended_steps(status_history: Sequence[Any]) -> list[Any]:
 def _divided(text: StringIO) -> tuple[str, StringIO]:
     """What one event sends of a text, and the rest."""
     value, rest = text.getvalue(), StringIO()
-    rest.write(value[LONGEST_EVENT:])
-    return value[:LONGEST_EVENT], rest
+    rest.write(value[LONGEST_PIECE:])
+    return value[:LONGEST_PIECE], rest
 
 
 def snapshot_of(message: Message) -> SnapshotData:
-    """The same for a message that this process does not write; of a longer text than an answer may have, its beginning.
+    """A snapshot of a message that this process does not write; of a text that is longer than an answer may be, its
+    beginning.
 
     Rows from before that limit hold up to 50 MB.
     """

@@ -61,7 +61,7 @@ class RunningReply:
             self.interrupt()
 
     def interrupt(self) -> None:
-        """The same when the process ends: the answer becomes `interrupted`."""
+        """End the call of the model because the process ends: the answer becomes `interrupted`."""
         if self._task is not None and not self._ending:
             self._task.cancel()
 
@@ -82,7 +82,7 @@ class RunningReply:
         async with self._sending:
             await self._send_unsent()
             self._record(type, data)
-            await self._send(type, {name: value for name, value in data.items() if name != "texts"})
+            await self._send(type, data)
 
     # --- running ----------------------------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class RunningReply:
                     if piece.usage:
                         self.draft.usage = rounds.count(piece.usage)
                     if piece.notice:
-                        await self.emit("status", {"description": piece.notice, "done": True})
+                        await turn.emit("status", {"description": piece.notice, "done": True})
                     if piece.images:
                         await pipeline.receive_pictures(turn, piece.images)
                     if piece.inline and (file := await pipeline.keep_picture(turn, piece.inline.url)):
@@ -251,15 +251,18 @@ class RunningReply:
 
     async def _save_as_it_grows(self) -> None:
         saved: dict[str, Any] = {}
+        is_away = False  # the database
         while not await self._over_within(SAVE_SECONDS):
             row = self.draft.row()
             changed = {name: value for name, value in row.items() if saved.get(name) != value}
             try:
                 alive = await in_thread(self.store.save, {**changed, "status": row["status"]})
             except (DatabaseError, InterfaceError) as error:
-                logger.warning("Reply %s could not be saved for now: %s", self.id, error)
+                if not is_away:
+                    logger.warning("Reply %s could not be saved for now: %s", self.id, error)
+                is_away = True
                 continue
-            saved = row
+            saved, is_away = row, False
             if not alive:
                 self.stop()
 

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.dispatch import Signal
 
-from chat import history, tasks
+from chat import events, history, tasks
 from chat.models import Message
 from chat.pipeline import CompletionRequest, attachments
 from chat.runs.draft import ended_steps
@@ -114,6 +114,7 @@ def add_result(message_id: uuid.UUID, *, files: Sequence[Any], step: dict[str, A
     """Add what was made for an answer after its reply was interrupted, which is done with files; None when the reply's
     own process has added it, or will.
     """
+    step = events.stored_step(events.with_parts(step))
     with transaction.atomic():
         rows = Message.objects.filter(pk=message_id, status=Status.INTERRUPTED)
         message = rows.select_for_update().first()

@@ -8,19 +8,15 @@ import logging
 from typing import Any
 
 from django.db import DatabaseError
-from django.utils.translation import gettext_noop
 
 from chat import runs
 from chat.files import file_json
 from chat.models import File, Message
 from imagegen.models import ImageJob
 from providers import kept_errors
+from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
-
-# As the handler and the tools say them; the page translates them.
-CREATED = gettext_noop("Image created")
-FAILED = gettext_noop("An error occurred while generating an image")
 
 
 def show(job: ImageJob) -> None:
@@ -30,16 +26,17 @@ def show(job: ImageJob) -> None:
         return
     if job.state == ImageJob.State.SUCCEEDED:
         files = [event_file(row) for row in job.files.order_by("created")]
-        step: dict[str, Any] = {"description": CREATED, "done": True, "prompt": job.prompt}
+        step: dict[str, Any] = {"description": _("Image created"), "done": True, "prompt": job.prompt}
     else:
         files = []
         detail = kept_errors.in_full(job.error or {}, for_admin=job.user.is_superuser)
-        step = {"description": FAILED, "done": True, "error": True, "detail": detail}
+        description = _("An error occurred while generating an image")
+        step = {"description": description, "done": True, "error": True, "detail": detail}
     runs.add_result(message_id, files=files, step=step)
 
 
 def show_or_log(job: ImageJob) -> None:
-    """The same at the end of a job, which stays ended when the database is away."""
+    """`show` at the end of a job, which stays ended when the database is away."""
     try:
         show(job)
     except DatabaseError:
@@ -47,8 +44,8 @@ def show_or_log(job: ImageJob) -> None:
 
 
 def show_for(message: Message) -> None:
-    """The same for the jobs of an answer that has just been interrupted: they may have ended a moment before."""
-    for job in ImageJob.objects.filter(message=message).exclude(state__in=ImageJob.OPEN):
+    """`show` the jobs of an answer that has just been interrupted: they may have ended a moment before."""
+    for job in ImageJob.objects.ended().filter(message=message):
         show(job)
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from chat import runs
+from chat import events, runs
 from chat.models import Chat, Message
 from imagegen import jobs, services, workflow
-from imagegen.jobs import results
+from imagegen.jobs import results, worker
 from imagegen.models import ImageJob, ImageSettings
 from providers.callers import caller_for_user
 from tests.chat.talk import Talker
@@ -121,6 +121,18 @@ def test_a_picture_that_failed_elsewhere_is_told_in_its_chat(answer, make_job):
     assert last["error"] is True
     assert "restarted" in last["detail"]
     assert all(step["done"] for step in answer.status_history)
+
+
+def test_why_a_picture_failed_is_told_in_the_readers_language(answer, make_job):
+    job = make_job(state=ImageJob.State.FAILED, error=worker.lost().message_body())
+    with translation.override("zh-hans"):
+        results.show(job)
+
+    answer.refresh_from_db()
+    last = events.worded_steps(answer.status_history)[-1]
+    assert last["description"] == answer.status_history[-1]["description"]
+    assert last["description"] == "An error occurred while generating an image"
+    assert "restarted" in last["detail"]
 
 
 def test_no_step_goes_on_after_its_reply(answer):

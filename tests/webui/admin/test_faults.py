@@ -153,12 +153,11 @@ def test_a_pictures_error_is_for_its_reader(admin, alice, client):
 def test_a_status_line_is_in_the_readers_language(alice, client):
     from chat import events
     from chat.models import Chat
-    from chat.pipeline.turn import _texts
     from providers.sentences import sentence
 
     with translation.override("zh-hans"):
         line = {"description": sentence("Searching the web: %s") % "kites", "done": True}
-        line = {**line, "description": str(line["description"])} | events.kept_texts(_texts(line))
+        line = events.stored_step(events.with_parts(line))
     chat = Chat.objects.create(user=alice, title="Kites", model="m1")
     question = Message.objects.create(chat=chat, role="user", content="Which?")
     answer = Message.objects.create(chat=chat, parent=question, role="assistant", content="So.", status_history=[line])
