@@ -31,9 +31,8 @@ ORDINARY_ENDS = ("stop", "length", "tool_calls", "function_call")
 MAX_UNREADABLE = 10  # lines in a row
 DRAIN_SECONDS = 2.0  # how long a server may take to end the body after [DONE]
 MAX_FRAMES = 500_000  # of an answer: some servers send empty ones without end
-MAX_PICTURES = 20  # of an answer; further ones are left out
-MAX_PICTURE = 2 * sse.LONGEST_WITH_PICTURES  # characters of one picture in the text, over many frames
-MAX_BODY = 2 * sse.LONGEST_WITH_PICTURES  # bytes of an answer in one piece, which may hold several pictures
+MAX_PICTURE = sse.LONGEST_PICTURE  # characters of one picture in the text, over many frames
+MAX_BODY = sse.LONGEST_PICTURE  # bytes of an answer in one piece
 MAX_USAGE = 4_000  # bytes of a usage object; of a longer one only the plain numbers are kept
 LONGEST_PIECE = 2**15  # characters; a longer text comes in several pieces, each of which is sent as an event
 WORDS = 2000  # characters of a provider's own words that are kept
@@ -72,8 +71,8 @@ async def read(
     offered, with `may_be_silent` an empty answer is accepted. `room` is how many characters of text are taken, without
     it `CHAT_ANSWER_MAX_CHARACTERS`; there the answer ends with an error. What is large is parsed in a thread.
     """
-    room = settings.CHAT_ANSWER_MAX_CHARACTERS if room is None else room
-    answer = AnswerReader(may_call=may_call, may_be_silent=may_be_silent, room=room)
+    answer = AnswerReader(may_call=may_call, may_be_silent=may_be_silent)
+    answer.room = answer.room if room is None else room
     beginning = b""
     async for chunk in chunks:
         beginning = (beginning + chunk).lstrip()
@@ -113,7 +112,7 @@ async def _whole(start: bytes, chunks: AsyncIterator[bytes]) -> bytes:
 
 
 async def _drawn(size: int, pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """The same pieces, drawn in a thread where they are made of many bytes."""
+    """These pieces, drawn in a thread where they are made of many bytes."""
     return pieces if size <= waiting.LARGE else iter(await waiting.in_own_thread(_Drawn, pieces))
 
 
@@ -155,11 +154,10 @@ class AnswerReader:
 
     may_call: bool = False
     may_be_silent: bool = False
-    room: int = 2_000_000  # characters of text
+    room: int = field(default_factory=lambda: settings.CHAT_ANSWER_MAX_CHARACTERS)  # characters of text
     finish_reason: str = ""
     frames: int = 0
     characters: int = 0
-    pictures: int = 0
     has_content: bool = False
     unreadable: int = 0  # lines in a row that are no JSON
     _passed_over: str = ""  # the last of them
@@ -232,8 +230,7 @@ class AnswerReader:
             or _text_of(delta.get("reasoning"))
             or _details_of(delta.get("reasoning_details"))
         )
-        images = (images + _images_of(delta.get("images")))[: MAX_PICTURES - self.pictures]
-        self.pictures += len(images)
+        images += _images_of(delta.get("images"))
         self._calls.take(delta)
         self.finish_reason = _text_of(choice.get("finish_reason")) or self.finish_reason
         answer, thinking = self._splitter.feed(self._whole(content))
@@ -257,9 +254,7 @@ class AnswerReader:
         for part in self._inline.feed(content):
             if isinstance(part, Inline):
                 self.has_content = True
-                self.pictures += 1
-                if self.pictures <= MAX_PICTURES:
-                    yield Piece(inline=part)
+                yield Piece(inline=part)
             else:
                 yield from self._piece(part)
         if self._inline.size > MAX_PICTURE:

@@ -111,7 +111,7 @@ async def _keep_pictures(turn: Turn, frame: sse.Frame) -> None:
 
 def _pictures_of(frame: sse.Frame) -> tuple[str, ...]:
     text = frame.data
-    return reading.pictures_in(_parsed(text))[: reading.MAX_PICTURES] if '"image' in text else ()
+    return reading.pictures_in(_parsed(text)) if '"image' in text else ()
 
 
 # --- with tools, in one piece -----------------------------------------------------------------------------------------

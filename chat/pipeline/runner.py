@@ -56,20 +56,39 @@ async def run(turn: Turn) -> None:
 
 
 async def receive_pictures(turn: Turn, urls: Sequence[str]) -> None:
-    """Hand pictures that the model itself made (data or http URLs) to the first handler that stores them."""
-    for handler in handlers():
-        if await handler.receive_pictures(turn, urls):
+    """Hand pictures that the model itself made (data or http URLs) to the first handler that stores them.
+
+    Those that the answer has no room for are left out, and the person is told.
+    """
+    taken = [url for url in urls if turn.received.takes(url)]
+    if len(taken) < len(urls):
+        await _tell_left_out(turn)
+    for handler in handlers() if taken else ():
+        if await handler.receive_pictures(turn, taken):
             return
-    await _report(turn, _("The model sent a picture that could not be saved."))
+    if taken:
+        await _report(turn, _("The model sent a picture that could not be saved."))
 
 
 async def keep_picture(turn: Turn, url: str) -> FileData | None:
-    """Store a picture from the model's text and return its file; None, with a status line, if no handler stores it."""
+    """Store a picture from the model's text and return its file; None, with a status line, if no handler stores it or
+    the answer has no room for it.
+    """
+    if not turn.received.takes(url):
+        await _tell_left_out(turn)
+        return None
     for handler in handlers():
         if file := await handler.keep_picture(turn, url):
             return file
     await _report(turn, _("The model sent a picture that could not be saved."))
     return None
+
+
+async def _tell_left_out(turn: Turn) -> None:
+    """Once for a turn."""
+    if not turn.received.is_told:
+        turn.received.is_told = True
+        await _report(turn, _("The model sent more pictures than one answer may hold. The others were left out."))
 
 
 async def _report(turn: Turn, description: str) -> None:

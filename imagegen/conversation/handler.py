@@ -41,7 +41,7 @@ MODE = Option(
         Choice("edit", gettext_lazy("Edit"), gettext_lazy("Changes the latest pictures of the chat")),
     ),
 )
-FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120, max_bytes=inputs.MAX_BYTES)
+FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120)
 
 
 class ImageHandler(Handler):
@@ -210,7 +210,9 @@ def _store(turn: Turn, url: str) -> File | None:
         if url.startswith("data:"):
             content = base64.b64decode(url.partition(",")[2], validate=False)
         else:
-            content, _type = http.fetch(url, limits=FETCH, reach=http.Reach.PUBLIC)
+            most = min(inputs.MAX_BYTES, turn.received.room)
+            content, _type = http.fetch(url, limits=replace(FETCH, max_bytes=most), reach=http.Reach.PUBLIC)
+            turn.received.size += len(content)
         if not sniff(content):
             return None
         provenance = {"model": str(turn.payload.get("model", "")), "by": "chat model"}

@@ -11,12 +11,12 @@ from providers.errors import ProviderError
 from providers.http import BlockingResponse
 from providers.responses import event_streams
 from providers.sentences import sentence as _
-from providers.upstream import error_bodies
+from providers.upstream import error_bodies, sse
 
 QUIET = {"response_format", "stream", "partial_images"}  # set by us: leaving them out changes no picture
 STREAMING = {"stream", "partial_images"}
 
-MAX_FRAME = 64 * 2**20  # bytes; a picture of 16 megapixels as PNG in base64
+MAX_FRAME = sse.LONGEST_PICTURE  # bytes
 MAX_FRAMES = 10_000  # of one stream
 
 Sending = Callable[[Mapping[str, Any]], AbstractContextManager[BlockingResponse]]

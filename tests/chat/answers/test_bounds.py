@@ -120,16 +120,6 @@ async def test_empty_frames_without_an_end_end_the_answer(monkeypatch):
     assert error.code == "answer_too_long"
 
 
-async def test_pictures_beyond_the_bound_are_left_out():
-    url = "data:image/png;base64,QUJD"
-    many = frame({"images": [{"image_url": {"url": url}}] * 15})
-    inline = frame({"content": f"![a](data:image/png;base64,{'QUJD' * 300})"})
-    pieces, error = await collect(Source(many, many, inline, END))
-    assert error is None
-    assert sum(len(piece.images) for piece in pieces) == reader.MAX_PICTURES
-    assert not any(piece.inline for piece in pieces)
-
-
 async def test_a_picture_in_the_text_without_an_end_ends_the_answer(monkeypatch):
     monkeypatch.setattr(reader, "MAX_PICTURE", 10_000)
     source = Source(frame({"content": "![a](data:image/png;base64,"}), then=frame({"content": "QUJD" * 100}))

@@ -1,11 +1,9 @@
 """The pipeline: handlers from anywhere work on a turn, in the browser's replies and in programs' requests alike."""
 
-from dataclasses import replace
-
 import pytest
 
 from chat import pipeline
-from chat.pipeline import CompletionRequest, Handler, Turn
+from chat.pipeline import CompletionRequest, Handler, Turn, received
 from providers.callers import caller_for_user
 from providers.models import ChatModel
 from tests.chat.handlers import Weather
@@ -13,6 +11,7 @@ from tests.chat.talk import Talker
 from tests.fixtures.openai_schemas import check, frames_of
 
 HERE = "tests.chat.handlers"
+PICTURE = "data:image/png;base64,QUJD"
 
 
 @pytest.fixture
@@ -227,16 +226,18 @@ class TestATurn:
 
         assert [file["id"] for file in turn.sink.events[-1][1]["files"]] == ["2", "3", "1"]
 
-    async def test_files_of_the_answer_stand_in_the_requests_metadata(self, turn):
-        turn = Turn(replace(turn.request, files=[{"id": "0"}], chat_id="c", message_id="m"), Kept())
-        await turn.add_files([{"id": "1"}])
+    @pytest.mark.parametrize(("bound", "most"), [("MAX_PICTURES", 20), ("MAX_SIZE", 4 * len(PICTURE))])
+    async def test_pictures_that_an_answer_has_no_room_for_are_left_out(self, turn, use, monkeypatch, bound, most):
+        use("Album")
+        monkeypatch.setattr(received, bound, most)
 
-        assert turn.metadata == {
-            "chat_id": "c",
-            "message_id": "m",
-            "session_id": "",
-            "files": [{"id": "0"}, {"id": "1"}],
-        }
+        for _frame in range(4):
+            await pipeline.receive_pictures(turn, [PICTURE] * 7)
+        assert await pipeline.keep_picture(turn, PICTURE) is None
+
+        assert len(turn.answer_files) == (20 if bound == "MAX_PICTURES" else 4)
+        told = [data["description"] for type, data in turn.sink.events if type == "status"]
+        assert told == ["The model sent more pictures than one answer may hold. The others were left out."]
 
 
 def test_the_composer_is_offered_what_the_person_may_use(use, alice, bob):

@@ -1,0 +1,30 @@
+"""How much of the pictures that a model itself made is kept: a number and a size for one answer."""
+
+from dataclasses import dataclass
+
+from providers.upstream import sse
+
+MAX_PICTURES = 20  # of an answer
+MAX_SIZE = 2 * sse.LONGEST_PICTURE  # characters of their data URLs, and bytes of those that were fetched
+
+
+@dataclass(slots=True)
+class Received:
+    """The pictures that an answer has taken so far."""
+
+    pictures: int = 0
+    size: int = 0
+    is_told: bool = False  # the person knows that some were left out
+
+    @property
+    def room(self) -> int:
+        """How many bytes more are taken."""
+        return max(0, MAX_SIZE - self.size)
+
+    def takes(self, url: str) -> bool:
+        """Count a picture; False for one that has no room. Of an address, whoever fetches it adds what came."""
+        if self.pictures >= MAX_PICTURES or len(url) > self.room:
+            return False
+        self.pictures += 1
+        self.size += len(url)
+        return True
