@@ -8,6 +8,7 @@ process that does not run the reply. A `snapshot` replaces what the client has, 
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, TypedDict
@@ -17,9 +18,10 @@ from channels.layers import get_channel_layer
 from django.utils.translation import gettext as _
 
 from chat import loop
-from providers import sentences
+from providers import runtime, sentences
 from providers.process import waiting
 
+LOG_SECONDS = 60.0  # between two log lines about one trouble, which comes with every socket and every event
 TEXTS = ("description", "detail")  # members of a status line that people read
 logger = logging.getLogger(__name__)
 SEND_SECONDS = 5.0  # a channel layer that hangs costs an event, never a reply
@@ -194,6 +196,22 @@ def digest_of(session_key: str) -> str:
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 
+class ChannelTroubles:
+    """When each trouble with the channel layer was logged last, on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.logged: dict[tuple[str, str], float] = {}
+
+
+def log_trouble(message: str, *about: object, error: BaseException) -> None:
+    """Log that the channel layer failed: each message with each kind of error at most once in `LOG_SECONDS`."""
+    logged, now = runtime.state(ChannelTroubles).logged, time.monotonic()
+    trouble = (message, type(error).__name__)
+    if now - logged.get(trouble, float("-inf")) >= LOG_SECONDS:
+        logged[trouble] = now
+        logger.warning(message, *about, type(error).__name__)
+
+
 async def _deliver(address: str, message: dict[str, str], *, group: bool = True) -> bool:
     """Whether the channel layer took the message."""
     layer = get_channel_layer()
@@ -201,7 +219,7 @@ async def _deliver(address: str, message: dict[str, str], *, group: bool = True)
         async with asyncio.timeout(SEND_SECONDS):
             await (layer.group_send(address, message) if group else layer.send(address, message))
     except Exception as error:  # each channel layer has errors of its own; none may end a reply
-        logger.warning("An event for %s was lost: %s", address, error.__class__.__name__)
+        log_trouble("An event for %s was lost: %s", address, error=error)
         return False
     return True
 

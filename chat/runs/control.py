@@ -56,7 +56,7 @@ def start(answer: Message, request: CompletionRequest) -> None:
 
 
 def start_in(reply_store: store.ReplyStore, request: CompletionRequest) -> None:
-    """The same, wherever the reply is stored."""
+    """Run a reply as `start` does, wherever it is stored."""
     tasks.give_up_follow_ups(reply_store.chat_id)
     reply = RunningReply(reply_store, request, loop.current())
     runtime.state(Replies).running[reply.id] = reply
@@ -73,7 +73,7 @@ def stop(message_id: uuid.UUID) -> None:
 
 
 def stop_own(user_id: int, message_id: uuid.UUID) -> bool:
-    """The same for a reply of this process or of a temporary chat; False when this person has no such reply."""
+    """Stop a person's reply that this process runs, or of a temporary chat; False when they have no such reply."""
     reply = runtime.state(Replies).running.get(message_id)
     if reply is not None and reply.user_id == user_id:
         stop(message_id)
@@ -194,7 +194,7 @@ async def _listen(reply: RunningReply) -> None:
         finally:
             await layer.group_discard(_group(reply.id), channel)
     except Exception as error:  # each channel layer has errors of its own; a stop still arrives through the row
-        logger.warning("Reply %s does not hear other processes: %s", reply.id, error.__class__.__name__)
+        events.log_trouble("Reply %s does not hear other processes: %s", reply.id, error=error)
 
 
 def _group(message_id: uuid.UUID) -> str:
@@ -207,11 +207,13 @@ async def _tell_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
         async with asyncio.timeout(events.SEND_SECONDS):
             await get_channel_layer().group_send(_group(message_id), request)
     except Exception as error:
-        logger.warning("The owner of reply %s was not reached: %s", message_id, error.__class__.__name__)
+        events.log_trouble("The owner of reply %s was not reached: %s", message_id, error=error)
 
 
 async def _ask_owner(message_id: uuid.UUID, request: dict[str, str]) -> None:
-    """The same. Should that process have died unnoticed, the tabs are told when its heartbeat has been missed."""
+    """Send a request to the process that runs a reply. Should that have died unnoticed, the tabs are told when its
+    heartbeat has been missed.
+    """
     await _tell_owner(message_id, request)
     watched = runtime.state(Replies).watched
     if message_id not in watched:

@@ -1,7 +1,6 @@
 """The socket: checks who is connected and passes messages on. Events come from the channel layer already packed."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -25,8 +24,6 @@ TOO_MANY = 4429  # close code: the page waits until somebody looks at it again
 MAX_BYTES = 4096  # of one message of a client; valid ones have about 150
 OPENING_SECONDS = 3.0  # until a socket is in its group, and out of it; daphne itself gives up after 5
 CHECK_SECONDS = 30.0  # how often the session is checked, which may have ended elsewhere
-
-logger = logging.getLogger(__name__)
 
 
 class OpenSockets:
@@ -75,13 +72,13 @@ class EventsConsumer(AsyncWebsocketConsumer):
         try:
             async with asyncio.timeout(OPENING_SECONDS) as self.opening:
                 await super().__call__(scope, receive, opening.send)
-        except TimeoutError:  # Redis takes connections and says nothing
-            logger.warning("A socket cannot be served: the channel layer does not answer")
+        except TimeoutError as error:  # Redis takes connections and says nothing
+            events.log_trouble("A socket cannot be served: %s", error=error)
             await opening.close(TRY_AGAIN_LATER)
         except Exception as error:
             if not outages.is_of_redis(error):
                 raise
-            logger.warning("A socket cannot be served: %s", type(error).__name__)
+            events.log_trouble("A socket cannot be served: %s", error=error)
             await opening.close(TRY_AGAIN_LATER)
         finally:
             if self.permit is not None:
@@ -115,7 +112,10 @@ class EventsConsumer(AsyncWebsocketConsumer):
                 raise  # what has forgotten everything need not be told
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Events use no database: they skip the thread in which Channels closes old connections before each message."""
+        """Take a message of the channel layer or of the client.
+
+        Channels closes old database connections in a thread before each. An event uses none, and skips that.
+        """
         if message["type"] == "chat.event":
             await self.chat_event(message)
         else:

@@ -33,7 +33,7 @@ def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
             waiting.for_event(held.feed.ended, until.pause(FEED_SECONDS))
         else:
             waiting.for_event(dispatcher.ending, until.pause(LOOK_SECONDS))
-        if not _look(job):
+        if not until.look():
             waiting.sleep(LOOK_SECONDS)
     return job
 
@@ -48,7 +48,7 @@ async def ended(job: ImageJob, *, seconds: float | None = None) -> ImageJob:
             await _feed_end(held.feed, until.pause(FEED_SECONDS))
         else:
             await asyncio.sleep(until.pause(LOOK_SECONDS))
-        if not await in_thread(_look, job):
+        if not await in_thread(until.look):
             await asyncio.sleep(LOOK_SECONDS)
     return job
 
@@ -59,6 +59,7 @@ class _Until:
     def __init__(self, job: ImageJob, seconds: float | None) -> None:
         self._job = job
         self._ends = float("inf") if seconds is None else time.monotonic() + seconds
+        self._is_away = False  # the database
 
     @property
     def goes_on(self) -> bool:
@@ -71,15 +72,17 @@ class _Until:
         """So many seconds, or the time that is left."""
         return min(seconds, max(0.0, self._ends - time.monotonic()))
 
-
-def _look(job: ImageJob) -> bool:
-    """Read the row again; False while the database is unreachable: the job itself goes on."""
-    try:
-        claims.reread(job)
-    except (DatabaseError, InterfaceError) as error:
-        logger.warning("Picture job %s cannot be read for now: %s", job.pk, error)
-        return False
-    return True
+    def look(self) -> bool:
+        """Read the row again; False while the database is unreachable: the job itself goes on."""
+        try:
+            claims.reread(self._job)
+        except (DatabaseError, InterfaceError) as error:
+            if not self._is_away:
+                logger.warning("Picture job %s cannot be read for now: %s", self._job.pk, error)
+            self._is_away = True
+            return False
+        self._is_away = False
+        return True
 
 
 async def _feed_end(feed: Any, seconds: float) -> None:

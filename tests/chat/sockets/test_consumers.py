@@ -6,6 +6,7 @@ import pytest
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from websockets.exceptions import ConnectionClosed
 
+from chat import events
 from chat.events import group_of
 from tests.chat.talk import Listener, Talker
 
@@ -35,6 +36,15 @@ def test_another_sites_page_gets_no_socket(site, alice):
 
     with pytest.raises(InvalidStatus):
         site.socket(alice, origin="https://evil.example")
+
+
+def test_one_trouble_of_the_channel_layer_is_logged_once_a_minute(caplog, monkeypatch):
+    for error in (ConnectionError(), ConnectionError(), TimeoutError(), TimeoutError()):
+        events.log_trouble("A socket cannot be served: %s", error=error)
+    assert caplog.messages == [f"A socket cannot be served: {name}" for name in ("ConnectionError", "TimeoutError")]
+    monkeypatch.setattr(events, "LOG_SECONDS", 0.0)
+    events.log_trouble("A socket cannot be served: %s", error=TimeoutError())
+    assert len(caplog.messages) == 3
 
 
 @pytest.mark.parametrize(
