@@ -17,18 +17,19 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 
 from chat.decoding import frames
-from chat.decoding.refusals import FAULT, TOO_LARGE, UNREADABLE, NotDecoded
+from chat.decoding.refusals import FAULT, NO_MEMORY, TOO_LARGE, UNREADABLE, NotDecoded
 from providers import runtime
 from providers.errors import Unavailable
 from providers.process import outages, waiting
+from providers.sentences import sentence as _
 
 PATIENCE = 30.0  # seconds that a task waits for its turn, unless the caller has less or more
 SLOW = ("pdf",)  # tasks that often use up their time
 RETRY_SECONDS = 5.0
 IDLE_SECONDS = 60.0
+EXIT_SECONDS = 1.0  # between the end of a worker's pipe and that of its process
 WALL = 4.0  # a task's time on the clock, as a multiple of its processor time: the machine may be busy
 ANSWER_BYTES = 64 * 2**20  # of one answer, at most
 SMALL = {"MALLOC_ARENA_MAX": "1"}  # each further one would count 64 MB of the memory that a worker may have
@@ -66,8 +67,10 @@ class Decoder:
         frames.write(cast(BinaryIO, self.process.stdin), request, *contents)
         return frames.read(cast(BinaryIO, self.process.stdout))
 
-    def end(self) -> int:
-        """Kill the process; returns how it ended."""
+    def end(self, *, patience: float = 0.0) -> int:
+        """Kill the process, unless it ends by itself within so many seconds; returns how it ended."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(patience)
         self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             with suppress(OSError):  # what could not be written any more
@@ -102,11 +105,14 @@ class Decoders:
         try:
             values, answers = worker.ask(request, contents)
         except frames.Broken as broken:
-            ended = self._end(worker)
+            ended = self._end(worker, patience=EXIT_SECONDS)
             if self.is_closed:
                 raise outages.restarting() from broken
             if not is_new and not worker.is_late and ended == -signal.SIGKILL:
                 return self._run(request, contents)  # somebody ended it while it was idle
+            if ended >= 0 and ended != NO_MEMORY:  # it was not killed: its program failed
+                logger.exception("A worker ended with status %s while it did “%s”", ended, request["task"])
+                raise failed() from broken
             logger.warning("A worker ended with %s while it did “%s”", ended, request["task"])
             raise NotDecoded(UNREADABLE if -ended in DAMAGES else TOO_LARGE) from broken
         except BaseException:
@@ -150,10 +156,10 @@ class Decoders:
                 return
         self._end(worker)
 
-    def _end(self, worker: Decoder) -> int:
+    def _end(self, worker: Decoder, *, patience: float = 0.0) -> int:
         with self.changed:
             self.workers.discard(worker)
-        return worker.end()
+        return worker.end(patience=patience)
 
     def _watch(self) -> None:
         """End workers at their deadline, until there is none left."""
@@ -190,8 +196,8 @@ class Decoders:
 def run(task: str, *contents: Content, patience: float = PATIENCE, **options: Any) -> Answer:
     """What a task makes of contents. Blocking: for threads.
 
-    Raises NotDecoded with the reason, Unavailable when no worker becomes free in time, and what a content's function
-    raises.
+    Raises NotDecoded with the reason, Unavailable when no worker becomes free in time or none can run, and what a
+    content's function raises.
     """
     request = {"task": task, "options": options, "most": ANSWER_BYTES}
     return runtime.state(Decoders).run(request, contents, patience)
@@ -200,3 +206,8 @@ def run(task: str, *contents: Content, patience: float = PATIENCE, **options: An
 def busy() -> Unavailable:
     message = _("Many pictures and documents are being read right now. Try again in a moment.")
     return Unavailable(message, code="decoding_busy", retry_after=RETRY_SECONDS)
+
+
+def failed() -> Unavailable:
+    message = _("This site cannot read pictures and documents right now. Its log has the details.")
+    return Unavailable(message, code="decoding_failed")

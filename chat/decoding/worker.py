@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 from chat.decoding import frames
-from chat.decoding.refusals import FAULT, TOO_LARGE, NotDecoded, OutOfTime
+from chat.decoding.refusals import FAULT, NO_MEMORY, TOO_LARGE, NotDecoded, OutOfTime
 
 NICE = 5  # calls and pages come first
 DESCRIPTORS = 64
@@ -41,15 +41,22 @@ def main() -> None:
     _restrict(memory)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPROF, _out_of_time)
-    while True:
-        try:
-            request, contents = frames.read(requests)
-        except frames.Broken:
-            return
-        answer, content = _done(request, contents, seconds)
-        frames.write(answers, answer, content)
-        if answer.get("error") in (TOO_LARGE, FAULT):
-            return  # what was interrupted may have left something behind
+    try:
+        while _serve(requests, answers, seconds):
+            pass
+    except MemoryError:
+        sys.exit(NO_MEMORY)
+
+
+def _serve(requests: BinaryIO, answers: BinaryIO, seconds: float) -> bool:
+    """Do the next task; false where it was the last."""
+    try:
+        request, contents = frames.read(requests)
+    except frames.Broken:
+        return False
+    answer, content = _done(request, contents, seconds)
+    frames.write(answers, answer, content)
+    return answer.get("error") not in (TOO_LARGE, FAULT)  # what was interrupted may have left something behind
 
 
 def _done(request: dict[str, Any], contents: list[bytes], seconds: float) -> tuple[dict[str, Any], bytes]:

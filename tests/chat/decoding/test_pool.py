@@ -214,6 +214,16 @@ def test_a_worker_loads_neither_django_nor_the_settings():
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_a_worker_that_cannot_run_is_no_fault_of_the_file(settings, caplog):
+    memory, settings.DECODING_MEMORY_BYTES = settings.DECODING_MEMORY_BYTES, "much"
+    with pytest.raises(Unavailable) as caught:
+        pictures.thumbnail(png(), 128)
+    assert (caught.value.status, caught.value.code) == (503, "decoding_failed")
+    assert "ended with status 1 while it did “thumbnail”" in caplog.text
+    settings.DECODING_MEMORY_BYTES = memory
+    assert pictures.thumbnail(png(), 128)
+
+
 def test_a_mistake_of_ours_is_in_the_log_and_the_file_is_unreadable(caplog):
     with pytest.raises(NotDecoded) as caught:
         pool.run("thumbnail", png(), nothing=1)
