@@ -38,7 +38,12 @@ title alone: no quotation marks, no full stop, no explanation.
 AGAIN = "\n\nThis title only repeats the beginning of the message, so write another one: {title}"
 FEWEST_WORDS = 3  # of a title that can be said to repeat a message; a shorter one is a subject
 HEADING = re.compile(r"\s*#{1,3} +(.+)")
-WORD = re.compile(r"\w+")
+# Scripts that are written without spaces: Thai, Lao, Burmese, Khmer, Japanese, Chinese. Each letter stands alone.
+SPACELESS = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+)
+WORD = re.compile(f"[{SPACELESS}]|[^\\W{SPACELESS}]+")
+LETTERS = 2  # of them count as a word
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +88,9 @@ async def _written(chat: Talk, caller: Caller) -> str:
 def repeats(title: str, question: str) -> bool:
     """Whether a title is nothing but the first words of a question."""
     words = WORD.findall(title.casefold())
-    if not re.search(r"[a-z]", title.casefold()):  # Chinese and its like are written without spaces
-        return len(title) > 2 * FEWEST_WORDS and "".join(WORD.findall(question.casefold())).startswith("".join(words))
-    return len(words) >= FEWEST_WORDS and WORD.findall(question.casefold())[: len(words)] == words
+    letters = sum(re.match(f"[{SPACELESS}]", word) is not None for word in words)
+    is_long = len(words) - letters + letters / LETTERS >= FEWEST_WORDS
+    return is_long and WORD.findall(question.casefold())[: len(words)] == words
 
 
 def title_prompt(messages: Sequence[Mapping[str, Any]]) -> str:

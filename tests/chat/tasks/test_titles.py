@@ -64,6 +64,13 @@ def test_the_heading_of_an_answer_is_better_than_the_questions_words(talker, ups
         ("Whales", "Whales", False),
         ("为什么天空是蓝色", "为什么天空是蓝色的？请解释", True),
         ("瑞利散射", "为什么天空是蓝色的？", False),
+        ("用Python写一个爬虫", "用 Python 写一个爬虫，抓取新闻", True),
+        ("Python爬虫", "Python爬虫怎么写？", False),
+        ("なぜ空は青いの", "なぜ空は青いのですか", True),
+        ("ทำไมท้องฟ้า", "ทำไมท้องฟ้าเป็นสีฟ้า", True),
+        ("Почему небо", "Почему небо синее?", False),
+        ("Почему небо син", "Почему небо синее?", False),
+        ("하늘은 왜 파란", "하늘은 왜 파란색이야?", False),
         ("", "Anything", False),
     ],
 )
