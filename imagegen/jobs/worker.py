@@ -1,4 +1,4 @@
-"""A job in its thread: the engine's events become progress, files and the end of the job."""
+"""Runs one job in a thread: stores the pictures that its engine draws, reports progress, and writes how it ended."""
 
 import logging
 import time
@@ -53,6 +53,7 @@ def work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, language: str 
 def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
     begun = time.monotonic()
     tally = Tally()
+    fault: GatewayError | None = None
     try:
         for event in _events(job, run, resume=resume):
             _take(event, job, feed, tally, run)
@@ -61,12 +62,14 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
     except Cancelled:
         tell_upstream(job)
         if run.leaving:
-            claims.finish(job, ImageJob.State.FAILED, error=lost().message_body())
+            fault = lost()
+            claims.finish(job, ImageJob.State.FAILED, error=fault.message_body())
         else:
             claims.finish(job, ImageJob.State.CANCELLED)
     except GatewayError as error:
         tell_upstream(job)
         logger.info("Picture job %s failed: %s", job.pk, error.code)
+        fault = error
         claims.finish(job, ImageJob.State.FAILED, error=error.message_body())
         tally.status = error.status
     except Exception:  # the outermost frame of this thread: a job must never stay "running"
@@ -75,7 +78,7 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
         claims.finish(job, ImageJob.State.FAILED, error=fault.message_body())
         tally.status = 500
     tally.record(job, duration=time.monotonic() - begun)
-    _note_health(job, duration=time.monotonic() - begun)
+    _note_health(job, fault, duration=time.monotonic() - begun)
     claims.reread(job)
     results.show_or_log(job)
     feed.end(job_json(job))
@@ -171,7 +174,7 @@ def _stored(picture: Picture, job: ImageJob) -> File:
 
 
 def _stored_in_time(picture: Picture, job: ImageJob, run: Run) -> File:
-    """The same, tried again for some seconds while the file store or the database is away: the picture is paid for."""
+    """`_stored`, tried again for some seconds while the file store or the database is away: the picture is paid for."""
     for pause in (*STORE_PAUSES, None):
         try:
             return _stored(picture, job)
@@ -248,7 +251,7 @@ def tell_upstream(job: ImageJob) -> None:
 
 
 def abandon(job: ImageJob) -> None:
-    """The same in a thread of its own, for a job that nobody can go on with."""
+    """`tell_upstream` in a thread of its own, for a job that nobody can go on with."""
     waiting.mark_own_work()
     try:
         tell_upstream(job)
@@ -256,14 +259,14 @@ def abandon(job: ImageJob) -> None:
         connections.close_all()
 
 
-def _note_health(job: ImageJob, *, duration: float) -> None:
-    """Write the health columns of the engine's row; they never switch it off."""
-    if job.engine is None or job.state == ImageJob.State.CANCELLED:
+def _note_health(job: ImageJob, fault: GatewayError | None, *, duration: float) -> None:
+    """Write what a job that has ended says of its engine; nothing where it was cancelled, or failed by its request."""
+    if job.engine is None:
         return
     now = timezone.now()
     row = ImageEngine.objects.quietly().filter(pk=job.engine.pk)
     if job.state == ImageJob.State.SUCCEEDED:
-        row.update(last_ok=now, last_checked=now, **health.NO_FAULT, last_duration_ms=round(duration * 1000))
-    elif job.error and job.error.get("blame") != "caller":
-        words = job.error.get("provider") or job.error["message"]
-        row.update(last_checked=now, last_error=words[: health.MOST_KEPT], last_fault=job.error)
+        spent = round(duration * 1000)
+        health.write_now(row, last_ok=now, last_checked=now, **health.NO_FAULT, last_duration_ms=spent)
+    elif job.state == ImageJob.State.FAILED and fault is not None and fault.blame != "caller":
+        health.write_now(row, last_checked=now, **health.fault_columns(fault))

@@ -61,7 +61,8 @@ def test_the_providers_words_reach_the_job_and_the_engines_health_but_never_its_
     assert "The painter is ill." in job.error["provider"]
     assert job.error["retryable"] is True
     engine_row.refresh_from_db()
-    assert "The painter is ill." in engine_row.last_error
+    assert engine_row.last_error == f"{job.error['message']} The painter is ill."
+    assert engine_row.last_fault["code"] == "server_error"
     assert engine_row.enabled
 
 
