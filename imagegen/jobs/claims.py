@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from chat.models import Message
 from imagegen import rows
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from providers.process import identity
@@ -69,32 +70,32 @@ def queue_position(job: ImageJob) -> int:
 def beat(job_ids: Iterable[Any]) -> set[Any]:
     """Write the heartbeats of these jobs; returns those that are to be cancelled."""
     ids = list(job_ids)
-    ImageJob.objects.filter(pk__in=ids, worker=worker(), state__in=ImageJob.OPEN).update(heartbeat=timezone.now())
+    ImageJob.objects.open().filter(pk__in=ids, worker=worker()).update(heartbeat=timezone.now())
     return unwanted(ids)
 
 
 def unwanted(job_ids: Iterable[Any]) -> set[Any]:
     """Which of these jobs are to be cancelled, by a request to any process."""
-    ours = ImageJob.objects.filter(
-        pk__in=list(job_ids), worker=worker(), state__in=ImageJob.OPEN, cancel_requested=True
-    )
+    ours = ImageJob.objects.open().filter(pk__in=list(job_ids), worker=worker(), cancel_requested=True)
     return set(ours.values_list("pk", flat=True))
 
 
 def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
-    """Take over the open jobs that were let go, and those of processes that have died; returns them with the `state` in
-    which they were. None of `held`. `stale` false: old heartbeats say nothing, because nobody could write one.
+    """Take over the open jobs of nobody and of processes that have died, but none of `held`.
+
+    They are returned with the `state` in which they were. `stale` false: old heartbeats say nothing, because no process
+    could write one.
     """
     limit = timezone.now() - STALE
-    open_jobs = ImageJob.objects.filter(state__in=ImageJob.OPEN)
-    others = open_jobs.exclude(pk__in=list(held)).values_list("pk", "worker", "heartbeat", "message_id")
+    open_jobs = ImageJob.objects.open()
+    others = open_jobs.exclude(pk__in=list(held)).values_list("pk", "worker", "heartbeat", "message__status")
     left = {
         pk: (owner, heartbeat)
-        for pk, owner, heartbeat, message in others
+        for pk, owner, heartbeat, reply in others
         if (stale and heartbeat and heartbeat < limit)
         or owner == NOBODY
         # One of a chat waits until its reply is known to be lost: only then the picture is attached to the message.
-        or (message is None and identity.has_ended(owner))
+        or (reply not in Message.RUNNING and identity.has_ended(owner))
     }
     taken = []
     for job in open_jobs.filter(pk__in=list(left)).select_related("engine"):
@@ -109,7 +110,7 @@ def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
 
 def let_go(job_ids: Iterable[Any]) -> None:
     """Make these jobs nobody's when this process ends, so that another can take them over at once."""
-    ours = ImageJob.objects.filter(pk__in=list(job_ids), worker=worker(), state__in=ImageJob.OPEN)
+    ours = ImageJob.objects.open().filter(pk__in=list(job_ids), worker=worker())
     ours.update(worker=NOBODY, heartbeat=timezone.now() - 2 * STALE)  # old for nodes of the version before, too
 
 
@@ -126,8 +127,10 @@ def finish(
     job: ImageJob, state: str, *, error: dict[str, Any] | None = None, usage: dict[str, Any] | None = None
 ) -> bool:
     """Write the end of the job; false when it had ended already."""
-    changed = ImageJob.objects.filter(pk=job.pk, state__in=ImageJob.OPEN).update(
-        state=state, error=error, usage=usage, ended=timezone.now(), progress={}
+    changed = (
+        ImageJob.objects.open()
+        .filter(pk=job.pk)
+        .update(state=state, error=error, usage=usage, ended=timezone.now(), progress={})
     )
     if changed:
         job.state, job.error, job.usage = state, error, usage

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from chat.models import Chat, Message
 from imagegen.jobs import claims, dispatcher
 from imagegen.models import ImageJob
 from providers import runtime
@@ -37,6 +38,15 @@ def test_the_work_of_a_process_that_was_killed_is_taken_over_at_once(alice, engi
     lost = job_of(alice, engine_row, state=State.RUNNING, worker=dead_name)
     assert claims.take_over([]) == [lost]
     assert claims.take_over([lost.pk]) == []
+
+
+@pytest.mark.parametrize("status", Message.Status.values)
+def test_a_lost_job_of_a_chat_is_taken_over_once_its_reply_is_over(alice, engine_row, monkeypatch, status):
+    chat = Chat.objects.create(user=alice)
+    answer = Message.objects.create(chat=chat, role="assistant", status=status)
+    lost = job_of(alice, engine_row, state=State.RUNNING, worker="dead", chat=chat, message=answer)
+    monkeypatch.setattr(identity, "has_ended", lambda name: name == "dead")
+    assert claims.take_over([]) == ([] if answer.is_running else [lost])
 
 
 def test_work_of_processes_that_may_be_alive_is_left_alone(alice, engine_row, dead_name):
