@@ -5,7 +5,8 @@ http(s) URL that everybody could open. Whatever it was, it becomes a `File` of t
 again after a restart.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -19,7 +20,7 @@ from imagegen import pictures
 from imagegen.models import ImageJob
 from imagegen.picture_request import MAX_INPUTS, InputPicture
 from providers import http
-from providers.errors import BadRequest, GatewayError
+from providers.errors import BadRequest, CallerError, GatewayError
 from providers.sentences import sentence as _
 
 MAX_BYTES = 50 * 2**20  # of one input picture: what OpenAI takes, the largest that any provider does
@@ -27,14 +28,17 @@ FETCH_LIMITS = http.Limits(connect=10, first_byte=20, idle=20, total=60, max_byt
 
 
 def files_of(user: Any, given: Sequence[object], *, param: str = "image") -> list[File]:
-    """The files behind rows, uploads and names, in order. Raises BadRequest, NotFound, TooLarge."""
+    """The files behind rows, uploads and names, in order. Raises BadRequest, NotFound, TooLarge, which name `param`."""
     if len(given) > MAX_INPUTS:
         raise BadRequest(_("At most %d input pictures.") % MAX_INPUTS, param=param)
-    return [_file_of(user, item, param) for item in given]
+    with _about(param):
+        return [_file_of(user, item, param) for item in given]
 
 
 def file_from_bytes(user: Any, content: bytes, *, name: str = "") -> File:
     """A picture's bytes as a file of this person's. Raises BadRequest, TooLarge."""
+    if len(content) > MAX_BYTES:
+        raise pictures.too_large(MAX_BYTES)
     accepted = pictures.accept(content, name=name)
     return files.accept(user, accepted.content, name=name, context=files.upload_context())
 
@@ -45,10 +49,23 @@ def own_id(name: str) -> str:
     return str(chat_access.as_uuid(file_id)) if file_id else ""
 
 
+@contextmanager
+def _about(param: str) -> Iterator[None]:
+    """Errors of this block name the parameter that the picture came in: those of `chat.files` do not know it."""
+    try:
+        yield
+    except CallerError as error:
+        if error.param in ("image", "file"):
+            error.param = param
+        raise
+
+
 def _file_of(user: Any, given: object, param: str) -> File:
     if isinstance(given, File):
         return given
     if isinstance(given, UploadedFile):
+        if (given.size or 0) > MAX_BYTES:
+            raise pictures.too_large(MAX_BYTES)
         return file_from_bytes(user, given.read(), name=given.name or "")
     if isinstance(given, str) and given.startswith("data:"):
         return file_from_bytes(user, pictures.from_data_url(given, max_bytes=MAX_BYTES))
@@ -76,7 +93,8 @@ def mask_for(mask: File, images: Sequence[InputPicture]) -> InputPicture:
     """A stored mask, which has to fit the first of the pictures. Raises BadRequest (param `mask`)."""
     if not images:
         raise BadRequest(_("A mask needs the picture that it belongs to."), param="mask")
-    return pictures.accept_mask(stores.read(mask.storage_name), images[0])
+    with _about("mask"):
+        return pictures.accept_mask(stores.read(mask.storage_name), images[0])
 
 
 def of_job(job: ImageJob) -> tuple[tuple[InputPicture, ...], InputPicture | None]:

@@ -5,12 +5,14 @@ import struct
 import zlib
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from imagegen import pictures
-from providers.errors import BadRequest, TooLarge
+from imagegen import inputs, pictures
+from providers.errors import BadRequest, CallerError, TooLarge
+from tests.imagegen.drawing import request_images
 from tests.upstream.pictures import png
 
 
@@ -234,6 +236,28 @@ def test_what_is_no_data_url_is_a_bad_request(text):
         pictures.from_data_url(text, max_bytes=10_000)
 
     assert caught.value.param == "image"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("mask", "code"),
+    [
+        (pictures.data_url(png(32, 16)[:60], "image/png"), "invalid_image"),  # damaged
+        (pictures.data_url(png(32, 16)), "invalid_request"),  # marks nothing
+        (pictures.data_url(png(8, 8, alpha=True)), "invalid_request"),  # of another size
+        (pictures.data_url(bomb_png(30_000, 30_000)), "picture_too_large"),
+        ("data:image/png;base64," + "A" * 80_000, "picture_too_large"),
+        (SimpleUploadedFile("mask.png", b"A" * 60_000), "picture_too_large"),
+        (SimpleUploadedFile("mask.png", b""), "invalid_image"),
+        (["a", "b"], "invalid_request"),
+    ],
+    ids=["damaged", "opaque", "other size", "bomb", "long URL", "large upload", "empty", "list"],
+)
+def test_a_mask_is_checked_like_a_picture_and_named(alice, engine_row, monkeypatch, mask, code):
+    monkeypatch.setattr(inputs, "MAX_BYTES", 50_000)
+    with pytest.raises(CallerError) as caught:
+        request_images(alice, {"prompt": "a kite"}, images=[pictures.data_url(made("PNG"))], mask=mask)
+    assert (caught.value.param, caught.value.code) == ("mask", code)
 
 
 def test_a_data_url_that_is_too_long_is_refused_before_it_is_decoded():
