@@ -33,7 +33,7 @@ def page(view: View) -> View:
 
 
 def action(view: View) -> View:
-    """The same for a form that a page posts."""
+    """A view for a form that a page posts, for people who are signed in; NotFound becomes a 404."""
     return require_POST(_for_people(view))
 
 
@@ -101,6 +101,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
     snapshot = catalogue.snapshot_blocking()
     allowed = {route.public_id: route for route in snapshot.routes_for(caller)}
     model = allowed.get(chat.model if chat else "") or allowed.get(choice.default_model(caller))
+    toggles = pipeline.toggles_for(caller)
     may_be_temporary = chat is None and switches.current_blocking().temporary_chats
     context: dict[str, Any] = {
         "chat": chat,
@@ -109,7 +110,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
         "temporary_hours": settings.TEMPORARY_FILE_HOURS,
         "model": model,
         "is_demo": model is not None and model.is_demo,
-        "toggles": pipeline.toggles_for(caller),
+        "toggles": toggles,
         "voice": voices.voice_for(snapshot, caller),
         "page_scripts": [handler.page_script for handler in pipeline.handlers() if handler.page_script],
         "page_parts": [handler.page_part for handler in pipeline.handlers() if handler.page_part],
@@ -117,7 +118,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
         "max_bytes": settings.FILE_MAX_BYTES,
     }
     if chat is None:
-        context |= welcome.context(caller, request.user)
+        context |= welcome.context(caller, request.user, toggles)
     else:
         context["thread"] = queries.thread(chat, before=as_uuid(request.GET.get("before", "")))
     if _wants_main_only(request):

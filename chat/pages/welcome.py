@@ -1,11 +1,12 @@
 """The page of a new chat: suggestions to start with, and for administrators the set-up steps that are left.
 
 What can be switched on in the composer has a starter of its own, and so has one's latest chat; the others change from
-day to day. Each app adds to both lists through settings: `STARTERS` names functions that return `Starter`s, `CHECKLIST`
-functions that return one `Step`. They take the caller and run for every such page, so they must be cheap.
+day to day. Each app adds to both lists through settings: `STARTERS` names functions that take a `Visit` and return
+`Starter`s, `CHECKLIST` functions that take the caller and return one `Step`. They run for every such page, so they must
+be cheap.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,9 +19,8 @@ from django.utils.formats import date_format
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from chat import pipeline
 from chat.models import Chat
-from chat.pipeline import Starter
+from chat.pipeline import Starter, Toggle
 from providers import catalogue
 from providers.callers import Caller
 
@@ -38,22 +38,32 @@ class Step:
     done: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who opens the page, their latest chat, and what they may switch on in the composer."""
+
+    caller: Caller
+    latest: Chat | None
+    toggles: Sequence[tuple[str, Toggle]]
+
+
 @lru_cache
-def _functions(paths: tuple[str, ...]) -> list[Callable[[Caller], Any]]:
+def _functions(paths: tuple[str, ...]) -> list[Callable[[Any], Any]]:
     return [import_string(path) for path in paths]
 
 
-def context(caller: Caller, user: Any) -> dict[str, Any]:
+def context(caller: Caller, user: Any, toggles: Sequence[tuple[str, Toggle]]) -> dict[str, Any]:
     """What the template shows to this person."""
-    hello, question = greeting(latest_chat(user.pk), user.get_short_name())
+    visit = Visit(caller, latest_chat(user.pk), toggles)
+    hello, question = greeting(visit.latest, user.get_short_name())
     checklist = [] if user.preferences.get("checklist") is False else steps(caller)
     done = sum(step.done for step in checklist)
-    return {"hello": hello, "question": question, "starters": starters(caller), "steps": checklist, "done": done}
+    return {"hello": hello, "question": question, "starters": starters(visit), "steps": checklist, "done": done}
 
 
-def starters(caller: Caller) -> list[Starter]:
+def starters(visit: Visit) -> list[Starter]:
     """The first few of all suggestions."""
-    return [starter for function in _functions(tuple(settings.STARTERS)) for starter in function(caller)][:SHOWN]
+    return [starter for function in _functions(tuple(settings.STARTERS)) for starter in function(visit)][:SHOWN]
 
 
 def greeting(latest: Chat | None, name: str) -> tuple[str, str]:
@@ -76,9 +86,9 @@ def latest_chat(user_id: int) -> Chat | None:
     return Chat.objects.filter(user_id=user_id, deleted_at=None).order_by("-updated").first()
 
 
-def recent_work(caller: Caller) -> list[Starter]:
+def recent_work(visit: Visit) -> list[Starter]:
     """The way back to the latest chat, which the list of chats names."""
-    chat = latest_chat(caller.user_id)
+    chat = visit.latest
     if chat is None:
         return []
     moment = timezone.localtime(chat.updated)
@@ -86,12 +96,12 @@ def recent_work(caller: Caller) -> list[Starter]:
     return [Starter("undo-2", _("Go on where you stopped"), shown, url=reverse("chat", args=[chat.pk]))]
 
 
-def feature_starters(caller: Caller) -> list[Starter]:
+def feature_starters(visit: Visit) -> list[Starter]:
     """What the chips of the composer are for."""
-    return [toggle.starter for _name, toggle in pipeline.toggles_for(caller) if toggle.starter is not None]
+    return [toggle.starter for _name, toggle in visit.toggles if toggle.starter is not None]
 
 
-def document_starters(caller: Caller) -> list[Starter]:
+def document_starters(visit: Visit) -> list[Starter]:
     return [Starter("paperclip", _("Ask about a document"), _("a PDF, a table or notes of yours"))]
 
 
@@ -103,7 +113,7 @@ def steps(caller: Caller) -> list[Step]:
     return [] if all(step.done for step in checklist) else checklist
 
 
-def text_starters(caller: Caller) -> list[Starter]:
+def text_starters(visit: Visit) -> list[Starter]:
     """All of them; the first one is another one each day."""
     listed = _texts()
     first = timezone.localdate().toordinal() % len(listed)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
@@ -70,9 +69,9 @@ class ShareChat(ChatView):
     )
     def post(self, request: Request, chat_id: str) -> Response:
         """Share the shown branch with everybody who is signed in and has the link; again: up to what is shown now."""
-        with transaction.atomic():  # without the site's address there is no link to hand out
-            share, is_new = services.share_chat(self.chat(request, chat_id))
-            origin = addresses.site_origin_for(request)
+        chat = self.chat(request, chat_id)
+        origin = addresses.site_origin_for(request)  # first: without the site's address there is no link to hand out
+        share, is_new = services.share_chat(chat)
         return Response(_shape(share, origin), status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
     @extend_schema(operation_id="chats_unshare", responses={204: None, 404: NOT_FOUND})

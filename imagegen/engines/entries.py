@@ -44,7 +44,7 @@ def content(entry: Mapping[str, Any]) -> bytes | str | None:
             continue  # any words
         if picture := embedded.picture_in(value):
             return picture
-        if isinstance(value, str) and value and name.endswith(("url", "uri")) | _is_address(value):
+        if isinstance(value, str) and value and (name.endswith(("url", "uri")) or _is_address(value)):
             return value
     return None
 

@@ -86,6 +86,8 @@ class Gemini(Engine):
         ),
     )
 
+    variables = "GEMINI"
+
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
         return replace(BY_RATIO, max_inputs=14, seed=True, input_types=INPUT_TYPES)
 
@@ -107,12 +109,15 @@ class Gemini(Engine):
         can = self.capabilities(config, request.model)
         method = self._method(config, request)
         make: Callable[[Capabilities, PictureRequest], dict[str, Any]]
-        make, read = (_predict_body, _predictions) if method == PREDICT else (_content_body, _candidates)
+        read: Callable[[dict[str, Any], PictureRequest], Iterator[Event]]
+        make, read = _content_body, partial(_candidates, fetch=partial(self.download, config, run))
+        if method == PREDICT:
+            make, read = _predict_body, _predictions
 
         def once(request: PictureRequest) -> Iterator[Event]:
             body = merged(make(can, request), config.params)
             url = f"{config.url or DEFAULT_URL}/models/{_in_path(request.model)}:{method}"
-            yield from read(self._posted(config, run, url, body), request, partial(self.download, config, run))
+            yield from read(self._posted(config, run, url, body), request)
 
         per_call = can.per_call if method == PREDICT else 1
         return self.in_calls(run, request, per_call, once)
@@ -302,7 +307,7 @@ def _predict_body(can: Capabilities, request: PictureRequest) -> dict[str, Any]:
     return {"instances": [{"prompt": request.prompt}], "parameters": parameters}
 
 
-def _predictions(response: dict[str, Any], request: PictureRequest, fetch: Fetch) -> Iterator[Event]:
+def _predictions(response: dict[str, Any], request: PictureRequest) -> Iterator[Event]:
     """The pictures of a response. A filtered one is an entry without bytes, or no entry at all."""
     drawn, reasons = 0, []
     for entry in _objects(response.get("predictions")):
@@ -332,13 +337,13 @@ def _as_error(body: error_bodies.ErrorBody, response: http.BlockingResponse | No
     status = response.status if response else 0
     details = _objects((body.detail or {}).get("details"))
     reasons = {str(detail.get("reason", "")) for detail in details}
-    wait = error_bodies.wait_of(response.headers) if response else None
-    for detail in details:
-        if match := re.fullmatch(r"([0-9.]+)s", str(detail.get("retryDelay", ""))):
-            wait = float(match[1])
     if "API_KEY_INVALID" in reasons:
         message = _("The provider does not accept the key (%(status)s).") % {"status": status or 400}
         return ProviderError(message, code="invalid_api_key", provider=body.message, status=status or 400)
+    delays = (re.fullmatch(r"([0-9.]+)s", str(detail.get("retryDelay", ""))) for detail in details)
+    wait = next((float(delay[1]) for delay in delays if delay), None)
+    if wait is None and response is not None:
+        wait = error_bodies.wait_after(status, response.headers)
     error = refusals.as_error(body, status=status, wait=wait)
     if error.status == 429 and (_is_exhausted(details) or "limit: 0" in body.message):
         error.retryable = False
