@@ -18,6 +18,7 @@ from imagegen.models import ImageJob
 from providers.authentication import caller_of
 from providers.errors import UpstreamTimeout
 from providers.rest import ListPages, checked_body
+from providers.sentences import sentence as _
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeated request returns the first job"
@@ -68,7 +69,7 @@ def limit_of(job: ImageJob) -> float:
 def ended_in_time(job: ImageJob) -> ImageJob:
     """The job, once it has ended. Raises UpstreamTimeout."""
     if job.is_open:
-        raise UpstreamTimeout("The picture is still being made; look at its job.", code="job_open")
+        raise UpstreamTimeout(_("The picture is still being made; look at its job."), code="job_open")
     return job
 
 

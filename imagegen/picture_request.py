@@ -88,7 +88,7 @@ class PictureRequest:
         return int(self.size.partition("x")[2]) if "x" in self.size else None
 
     def but(self, **changes: Any) -> Self:
-        """The same request with some values changed, validated again."""
+        """A copy with some values changed, validated again."""
         return replace(self, **changes)
 
     def values(self) -> dict[str, Any]:

@@ -7,10 +7,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
 from imagegen.config import form as config
+from imagegen.engines import DEMO, ENGINES, GUESSED, UNNAMED
+from imagegen.engines.base import Engine
 from imagegen.models import ImageEngine, ImageSettings
 from providers.errors import BadRequest
 
 DEMO_NAME = "Demo"
+PURPOSES = (("GENERATION", "IMAGES"), ("EDIT", "IMAGES_EDIT"))  # as variables name them, and the prefix of their values
 
 
 def fill_from_environment() -> None:
@@ -37,7 +40,7 @@ def fill_from_environment() -> None:
 def add_demo() -> None:
     """The demo engine, which is the default until another one is."""
     row, _new = ImageEngine.objects.get_or_create(
-        name=DEMO_NAME, defaults={"kind": "placeholder", "demo": True, "position": 1000, "size": "768x768"}
+        name=DEMO_NAME, defaults={"kind": DEMO, "demo": True, "position": 1000, "size": "768x768"}
     )
     switches = ImageSettings.load()
     switches.enabled = switches.edit_enabled = True
@@ -62,31 +65,32 @@ def _form() -> dict[str, Any]:
     form: dict[str, Any] = dict(settings.IMAGE_CONFIG)
     if not form:
         return {}
-    for purpose, own in (("GENERATION", "IMAGES_OPENAI_"), ("EDIT", "IMAGES_EDIT_OPENAI_")):
-        if f"IMAGE_{purpose}_ENGINE" not in form and _means_openai(form, purpose, own):
-            form[f"IMAGE_{purpose}_ENGINE"] = "openai"
-    for purpose, prefix in (("GENERATION", "IMAGES"), ("EDIT", "IMAGES_EDIT")):
-        kind = form.get(f"IMAGE_{purpose}_ENGINE")
-        if kind == "openai":
-            form.setdefault(f"{prefix}_OPENAI_API_BASE_URL", _openai_url())
-            form.setdefault(f"{prefix}_OPENAI_API_KEY", _connection_key(form[f"{prefix}_OPENAI_API_BASE_URL"]))
-        elif kind == "gemini":
-            form.setdefault(f"{prefix}_GEMINI_API_BASE_URL", settings.GEMINI_API_BASE_URL)
-            form.setdefault(f"{prefix}_GEMINI_API_KEY", settings.GEMINI_API_KEY)
+    for purpose, prefix in PURPOSES:
+        if f"IMAGE_{purpose}_ENGINE" not in form and _means(GUESSED, form, purpose, prefix):
+            form[f"IMAGE_{purpose}_ENGINE"] = GUESSED.name
+    for purpose, prefix in PURPOSES:
+        engine = ENGINES.get(form.get(f"IMAGE_{purpose}_ENGINE", ""))
+        if engine is not None and engine.variables:
+            url_name, key_name = (f"{prefix}_{name}" for name in _names(engine))
+            form.setdefault(url_name, _url_of(engine))
+            form.setdefault(key_name, _key_of(engine, form[url_name]))
     if "IMAGE_GENERATION_ENGINE" in form:
-        form["IMAGE_GENERATION_ENGINE"] = form["IMAGE_GENERATION_ENGINE"] or "automatic1111"
+        form["IMAGE_GENERATION_ENGINE"] = form["IMAGE_GENERATION_ENGINE"] or UNNAMED
     return form
 
 
 def _set_form() -> dict[str, Any]:
-    """What of it variables set: no default and no guess, so that a later start undoes no edit of anything else."""
+    """The keys of the form that environment variables set, without defaults and guesses.
+
+    A later start writes no others, so that it undoes no edit of them.
+    """
     chosen = {name: value for name, value in settings.IMAGE_CONFIG.items() if value not in ("", None)}
     fallbacks = _form()
-    for name in ("OPENAI_API_BASE_URL", "OPENAI_API_KEY", "GEMINI_API_BASE_URL", "GEMINI_API_KEY"):
-        for prefix, engine in (("IMAGES", "IMAGE_GENERATION_ENGINE"), ("IMAGES_EDIT", "IMAGE_EDIT_ENGINE")):
+    for name in (name for engine in ENGINES.values() if engine.variables for name in _names(engine)):
+        is_set = getattr(settings, name) or (name.endswith("_KEY") and getattr(settings, f"{name}S", ()))
+        for purpose, prefix in PURPOSES:
             value = fallbacks.get(f"{prefix}_{name}")
-            is_set = getattr(settings, name, "") or (name == "OPENAI_API_KEY" and settings.OPENAI_API_KEYS)
-            if engine in chosen and value and is_set:
+            if f"IMAGE_{purpose}_ENGINE" in chosen and value and is_set:
                 chosen.setdefault(f"{prefix}_{name}", value)
     return chosen
 
@@ -98,20 +102,28 @@ def variables_of(row: ImageSettings | ImageEngine) -> dict[str, str]:
     return config.columns_of(row, _set_form())
 
 
-def _means_openai(form: dict[str, Any], purpose: str, own: str) -> bool:
-    """Whether an engine that is not named is OpenAI's: when one of its values is given, or a key for it."""
+def _means(engine: Engine, form: dict[str, Any], purpose: str, prefix: str) -> bool:
+    """Whether a form that names no engine means this one: when one of its values is given, or a key for it."""
+    own = f"{prefix}_{engine.variables}_"
     if f"IMAGE_{purpose}_MODEL" in form or any(name.startswith(own) for name in form):
         return True
-    return form.get(f"ENABLE_IMAGE_{purpose}") is True and bool(_connection_key(_openai_url()))
+    return form.get(f"ENABLE_IMAGE_{purpose}") is True and bool(_key_of(engine, _url_of(engine)))
 
 
-def _openai_url() -> str:
-    return settings.OPENAI_API_BASE_URL or "https://api.openai.com/v1"
+def _names(engine: Engine) -> tuple[str, str]:
+    """The variables of its address and its key."""
+    return f"{engine.variables}_API_BASE_URL", f"{engine.variables}_API_KEY"
 
 
-def _connection_key(url: str) -> str:
-    """The key of the OpenAI connection at this address."""
-    urls = settings.OPENAI_API_BASE_URLS or [settings.OPENAI_API_BASE_URL]
-    keys = settings.OPENAI_API_KEYS or [settings.OPENAI_API_KEY]
-    pairs = {base.rstrip("/"): key for base, key in zip(urls, keys, strict=False)}
-    return pairs.get(url.rstrip("/"), settings.OPENAI_API_KEY)
+def _url_of(engine: Engine) -> str:
+    return getattr(settings, _names(engine)[0]) or engine.default_url
+
+
+def _key_of(engine: Engine, url: str) -> str:
+    """The key of the connection at this address; some engines' variables list several."""
+    url_name, key_name = _names(engine)
+    default: str = getattr(settings, key_name)
+    urls = getattr(settings, f"{url_name}S", None) or [getattr(settings, url_name)]
+    keys = getattr(settings, f"{key_name}S", None) or [default]
+    pairs: dict[str, str] = {base.rstrip("/"): key for base, key in zip(urls, keys, strict=False)}
+    return pairs.get(url.rstrip("/"), default)

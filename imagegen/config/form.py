@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 
 import orjson
 from django.db import models, transaction
-from django.utils.translation import gettext as _
 
 from imagegen import rows, workflow
-from imagegen.engines import ENGINES
+from imagegen.engines import ENGINES, UNNAMED
 from imagegen.models import ImageEngine, ImageSettings
 from imagegen.picture_request import normal_size
 from providers.config import checks
@@ -26,6 +25,7 @@ from providers.facts import Caller
 from providers.fields import is_mask, secret_behind
 from providers.models import GatewaySettings
 from providers.secrets.rows import dropped_words
+from providers.sentences import sentence as _
 
 Purpose = ImageEngine.Purpose
 SWITCHES = {
@@ -148,6 +148,7 @@ KEYS: dict[str, Key] = {
 }
 OWN_EDIT_KEYS = {key.kind for key in KEYS.values() if key.purpose == EDIT}  # other kinds edit where they draw
 ENGINES_IN_USE = {"IMAGE_GENERATION_ENGINE": ("engine", GENERATE), "IMAGE_EDIT_ENGINE": ("edit_engine", EDIT)}
+UNNAMED_ADDRESS = next(name for name, key in KEYS.items() if (key.kind, key.column) == (UNNAMED, "url"))
 NOTICES = "notices"  # of `update`, a member beside the form's keys
 JSON_AS_TEXT = {"COMFYUI_WORKFLOW", "IMAGES_EDIT_COMFYUI_WORKFLOW"}  # the form's clients expect these as JSON text
 
@@ -199,11 +200,10 @@ def update(form: Mapping[str, Any]) -> dict[str, Any]:
         for name, kind in chosen.items():
             column, purpose = ENGINES_IN_USE[name]
             used = getattr(switches, column)
-            address_key = "AUTOMATIC1111_BASE_URL"
             if (
                 used is None
                 and not given[name]
-                and _Shown.of(address_key, engine_rows).says(address_key, values.get(address_key, ""))
+                and _Shown.of(UNNAMED_ADDRESS, engine_rows).says(UNNAMED_ADDRESS, values.get(UNNAMED_ADDRESS, ""))
             ):
                 continue  # none, as before: an empty name means this kind only with an address that is new
             if getattr(used, "kind", "") != kind:
@@ -304,7 +304,7 @@ def _switch(name: str, value: Any) -> Any:
 def _kind(name: str, value: Any) -> str:
     kind = checks.text(name, value)
     if kind == "" and name == "IMAGE_GENERATION_ENGINE":
-        return "automatic1111"  # what an empty name has always meant
+        return UNNAMED
     return checks.choice(name, kind, ENGINES) if kind else ""
 
 

@@ -13,6 +13,7 @@ from imagegen.models import ImageSettings
 from providers import json_bodies
 from providers.authentication import caller_of
 from providers.errors import BadRequest, NotFound
+from providers.sentences import sentence as _
 
 
 class MayConfigure(BasePermission):
@@ -52,12 +53,12 @@ class VerifySaved(ConfigView):
         """Test the default engine with its saved values."""
         row = ImageSettings.load().engine or next(iter(access.engines_for(caller_of(request), editing=False)), None)
         if row is None:
-            raise NotFound("No picture engine is set up yet.", code="engine_not_found")
+            raise NotFound(_("No picture engine is set up for this yet."), code="engine_not_found")
         return Response(form.check(row, by=caller_of(request)))
 
 
 def _object(request: Request) -> dict[str, object]:
     if not isinstance(request.data, dict):
-        raise BadRequest("The body must be a JSON object.")
+        raise BadRequest(_("The body must be a JSON object."))
     json_bodies.check_texts(request.data)
     return dict(request.data)

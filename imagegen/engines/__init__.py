@@ -10,6 +10,6 @@
 Send what the provider's API can express and let the provider refuse it: its rules change, ours need not follow.
 """
 
-from imagegen.engines.table import ENGINES
+from imagegen.engines.table import DEMO, ENGINES, GUESSED, UNNAMED
 
-__all__ = ["ENGINES"]
+__all__ = ["DEMO", "ENGINES", "GUESSED", "UNNAMED"]

@@ -173,6 +173,11 @@ class Engine:
     help: ClassVar[Any] = ""
     fields: ClassVar[tuple[EngineField, ...]] = ()
     demo: ClassVar[bool] = False  # its pictures are samples, and are marked as such everywhere
+    labels_pictures: ClassVar[bool] = False  # the mark stands on the picture itself
+    # Of the flat form and the environment; see docs/upstreams/compatibility.md, “Image settings”.
+    variables: ClassVar[str] = ""  # `OPENAI`: address and key fall back on OPENAI_API_BASE_URL and OPENAI_API_KEY
+    is_guessed: ClassVar[bool] = False  # meant where values of `variables` are given and no engine is named
+    is_unnamed: ClassVar[bool] = False  # meant by an empty name
     resumable: ClassVar[bool] = False  # `resume` works after a restart
     exclusive: ClassVar[bool] = False  # the upstream draws one picture at a time, for everybody: run one job per URL
 
@@ -371,7 +376,7 @@ def _picture_type(content: bytes) -> str:
 
 
 def _complete(events: Iterator[Event], request: PictureRequest) -> Iterator[Event]:
-    """The same events, with the pictures' types; fewer pictures than requested give a Notice, none an error.
+    """These events, with the pictures' types; fewer pictures than requested give a Notice, none an error.
 
     More than requested are all passed on: they are paid for.
     """

@@ -83,6 +83,9 @@ class OpenAI(Engine):
         ),
     )
 
+    variables = "OPENAI"
+    is_guessed = True
+
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
         return Capabilities(edit=True, mask=True, max_inputs=16)
 

@@ -35,7 +35,7 @@ class Placeholder(Engine):
         replace(engine_fields.STEPS, default=STEPS),
         EngineField("step_seconds", gettext_lazy("Seconds per step"), kind="number", default=STEP_SECONDS, option=True),
     )
-    demo = True
+    demo = labels_pictures = True
 
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
         return Capabilities(

@@ -10,4 +10,7 @@ from imagegen.engines.placeholder import Placeholder
 
 _ALL = (OpenAI(), Gemini(), ChatReply(), Automatic1111(), ComfyUI(), Placeholder())
 
+DEMO = next(engine.name for engine in _ALL if engine.demo)
+GUESSED = next(engine for engine in _ALL if engine.is_guessed)
+UNNAMED = next(engine.name for engine in _ALL if engine.is_unnamed)
 ENGINES: dict[str, Engine] = {engine.name: engine for engine in _ALL}

@@ -34,7 +34,7 @@ def engine_choice(row: ImageEngine, *, editing: bool, model: str = "") -> dict[s
     return {
         "id": row.pk,
         "name": row.name,
-        "demo": row.demo or engine.demo,
+        "demo": row.is_demo,
         "draws": can.generate and row.purpose != ImageEngine.Purpose.EDIT,
         "inputs": can.max_inputs if edits else 0,
         "mask": edits and can.mask,

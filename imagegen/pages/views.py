@@ -16,6 +16,7 @@ from imagegen.pages import choices, queries
 from imagegen.pages.queries import Filters
 from providers.authentication import caller_of
 from providers.errors import Forbidden, NotFound
+from providers.sentences import sentence as _
 
 
 @page
@@ -28,7 +29,7 @@ def picture(request: HttpRequest, file_id: UUID) -> HttpResponseBase:
     """One picture and how it was made: as a part of the page (`?in=chat`: of a chat), or the page with it open."""
     row = chat_access.own_file_for(request.user, file_id)
     if not row.is_picture:
-        raise NotFound("This file is not a picture.")
+        raise NotFound(_("This file is not a picture."))
     if "X-Part" in request.headers:
         in_chat = request.GET.get("in") == "chat"
         return render(request, "images/_picture.html", {**_opened(request, row), "in_chat": in_chat})

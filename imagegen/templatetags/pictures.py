@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from chat.models import File
 from chat.templatetags.ui import advice_on, frame_texts
 from imagegen import access
+from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.pages import choices
 from providers import kept_errors
@@ -47,6 +48,13 @@ def further_pictures(cursor: str, filters: str) -> str:
 def shape(row: File) -> int:
     """Width divided by height, in eighths, for the class that reserves the picture's space."""
     return _eighths(row.width or 1, row.height or 1)
+
+
+@register.filter
+def wants_demo_badge(row: File) -> bool:
+    """Whether a picture is a sample and does not say so itself."""
+    engine = ENGINES.get(str(row.provenance.get("kind")))
+    return bool(row.provenance.get("demo")) and not (engine and engine.labels_pictures)
 
 
 @register.filter

@@ -68,6 +68,7 @@ class Automatic1111(Engine):
         ),
     )
     exclusive = True
+    is_unnamed = True
     poll_seconds: ClassVar[float] = 1.0
 
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
