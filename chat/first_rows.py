@@ -1,5 +1,7 @@
-"""The row of chat settings, filled from the environment at the first start; afterwards the row counts, unless
-`ENABLE_PERSISTENT_CONFIG` is off. Names and meaning of the variables are Open WebUI's.
+"""The first row of the chat settings, filled from environment variables.
+
+At later starts the row is left as it is, unless `ENABLE_PERSISTENT_CONFIG` is off. Names and meaning of the variables
+are Open WebUI's.
 """
 
 from typing import Any

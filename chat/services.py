@@ -83,7 +83,7 @@ def stop_reply(message: Message) -> None:
 
 
 def stop_task(user: Person, message_id: object) -> None:
-    """The same by the message's id, in a stored chat or a temporary one. Raises NotFound when it is not theirs."""
+    """Stop a reply by its message's id, in a stored chat or a temporary one. Raises NotFound when it is not theirs."""
     if not runs.stop_own(user.pk, access.as_uuid(message_id)):
         stop_reply(access.message_for(user, message_id))
 

@@ -42,7 +42,9 @@ async def current() -> Switches:
 
 
 def current_blocking() -> Switches:
-    """The same for synchronous code. Inside a transaction the row is read, with uncommitted changes, and not cached."""
+    """The switches now, for synchronous code. In a transaction the row is read, with uncommitted changes, and not
+    cached.
+    """
     return runtime.state(SwitchesMemory).value_blocking(None, _read)
 
 

@@ -14,7 +14,6 @@ import orjson
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +28,7 @@ from providers.authentication import caller_of
 from providers.errors import BadRequest
 from providers.relay.views import RELAYED, LoopView, body_of
 from providers.responses import event_streams
+from providers.sentences import sentence as _
 
 # Members of the body that are ours, with their forms.
 OURS: dict[str, type] = {"chat_id": str, "id": str, "session_id": str, "features": dict, "files": list, "params": dict}

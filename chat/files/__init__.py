@@ -1,12 +1,13 @@
-"""Files of people: uploads, attachments, pictures that were made.
+"""The files of people: uploads, attachments, generated pictures.
 
-rows.py       the verbs: accept, attach, copy, delete, clean up
-stores.py     bytes into and out of the store, whichever it is
-derived.py    what is made from a file and stored beside it: text, thumbnails, the picture as models take it
+rows.py       accept, attach, copy, delete and clean up files
+stores.py     read and write bytes in the configured store
+derived.py    what is made from a file and stored beside it: its text, its thumbnails, its picture for models
 documents.py  the text of documents
-kinds.py      content types by the first bytes, names, what a browser may show
+kinds.py      content types by the first bytes, file names, which types a browser may show
 pictures.py   type, size and scaling of pictures
-views.py      the routes
+links.py      signed links to one file
+views.py      the API
 """
 
 from chat.files.derived import document, picture_for_model, thumbnail

@@ -1,5 +1,7 @@
-"""Replies of temporary chats, which have no row. The process that runs such a reply knows it until shortly after its
-end, so that a tab that was away learns how it ended. Whose it is stands in the shared cache, for other processes.
+"""Replies of temporary chats, which have no row.
+
+The process that runs such a reply keeps it for `LINGER` seconds after its end: a tab that connects again can ask how it
+ended. The shared cache holds whose reply it is, for other processes.
 """
 
 import time
@@ -17,7 +19,7 @@ RENEWED = 30.0  # seconds
 
 
 class TemporaryStore:
-    """The store of such a reply: it keeps the owner alone. The request has all messages already."""
+    """The store of a temporary chat's reply: stores who owns it, and no text. The request brings all messages."""
 
     linger = LINGER
 
@@ -39,7 +41,7 @@ class TemporaryStore:
         self._renew()
 
     async def after_end(self, caller: Caller) -> None:
-        """Nothing: there is no chat to be named."""
+        """Does nothing: there is no stored chat that could get a title."""
 
     def _renew(self) -> None:
         cache.set(_key(self.id), self._owner_id, OWNER_SECONDS)

@@ -9,7 +9,6 @@ import uuid
 
 from django.db import transaction
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 from chat import access, files, services, switches, tree
 from chat.access import Person
@@ -17,6 +16,7 @@ from chat.models import Chat, File, Message, Share
 from chat.pages import queries
 from chat.pages.queries import SharedEntry
 from providers.errors import BadRequest, Forbidden
+from providers.sentences import sentence as _
 
 COPIED_COLUMNS = ("role", "content", "model", "status", "created")  # of a message that a reader continues from
 

@@ -5,12 +5,11 @@ import logging
 import uuid
 from typing import Any, NamedTuple
 
-from django.utils.translation import gettext_lazy as _
-
 from chat.answers.reasoning import without_thinking
 from providers import catalogue, relay
 from providers.errors import GatewayError, NotFound, UpstreamTimeout
 from providers.facts import Caller, Route, Snapshot
+from providers.sentences import sentence as _
 
 MAX_BYTES = 2**16  # of an answer: a title, three suggestions or a prompt, with the reasoning before it
 TASK_SECONDS = 60.0  # nobody waits for a title, but no call may run for ever
@@ -33,7 +32,7 @@ async def ask(caller: Caller, model: str, messages: list[dict[str, Any]], **para
 
 
 async def ask_in_json(caller: Caller, model: str, messages: list[dict[str, Any]]) -> str:
-    """The same for a prompt that asks for JSON, which `chat.answers.json_in_text` finds in the text."""
+    """`ask` with a prompt that asks for JSON, which `chat.answers.json_in_text` finds in the text."""
     return text_of(await complete_as_json(caller, model, messages))
 
 
@@ -53,7 +52,7 @@ async def complete(caller: Caller, model: str, messages: list[dict[str, Any]], *
 
 
 async def complete_as_json(caller: Caller, model: str, messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """The same in JSON mode, where the provider has one."""
+    """`complete` in JSON mode, where the provider has one."""
     try:
         return await complete(caller, model, messages, response_format={"type": "json_object"})
     except GatewayError as error:

@@ -13,7 +13,6 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from chat import access, choice, file_addresses, files, history, runs, services, switches, tasks
 from chat.access import Person
@@ -22,6 +21,7 @@ from chat.pipeline import CompletionRequest, attachments
 from chat.runs.temporary import TemporaryStore
 from providers.errors import BadRequest, Conflict, Forbidden
 from providers.facts import Caller
+from providers.sentences import sentence as _
 
 PREFIX = "local:"
 _ID = re.compile(r"local:[\w.:-]{1,100}", re.ASCII)  # also sent in headers

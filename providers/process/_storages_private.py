@@ -15,6 +15,6 @@ def object_key(storage: Any, name: str) -> str:
 
 
 def blob_name(storage: Any, name: str) -> str:
-    """The same for Azure Blob Storage."""
+    """Azure Blob Storage: the name below the configured location."""
     key: str = storage._get_valid_path(name)
     return key
