@@ -230,7 +230,9 @@ def test_an_answer_that_is_cut_off_keeps_its_text(talker, upstream):
 
 def test_an_answer_at_the_limit_of_its_length_is_whole_with_a_notice(talker, upstream):
     upstream.answer("one two", finish="length")
+    talker.session.headers["Accept-Language"] = "zh-hans"
     chat_id, message_id = ids(talker.start())
+    talker.session.headers["Accept-Language"] = "en"  # who reads it later
 
     saved = talker.until_over(chat_id, message_id)
 
