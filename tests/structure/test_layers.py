@@ -4,16 +4,13 @@ import ast
 import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.fixtures.process import ROOT
+from tests.structure.sources import SOURCES, name_of, tree_of
 
-ROOMS = ("webui", "imagegen", "chat", "providers")
-FOLDERS = (*ROOMS, "templates", "static", "tests", "benchmarks", "deploy", "docs")
-SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "migrations" not in path.parts]
 # Needed by a few installations or a few requests; each costs time and memory in every process that imports it.
 HEAVY = ("azure.identity", "msal", "boto3", "google.cloud", "azure.storage", "PIL", "playwright", "openai")
 
@@ -21,7 +18,7 @@ HEAVY = ("azure.identity", "msal", "boto3", "google.cloud", "azure.storage", "PI
 def imports_of(path: Path) -> set[str]:
     """The top-level names of the packages a file imports, anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -41,8 +38,7 @@ def test_only_the_door_knows_the_http_libraries():
 
 
 def _is_door(path: Path) -> bool:
-    relative = path.relative_to(ROOT).as_posix()
-    return relative == "providers/http.py" or relative.startswith("providers/http/")
+    return name_of(path).startswith("providers/http/")
 
 
 def test_the_rooms_do_not_know_the_tests():
@@ -50,38 +46,9 @@ def test_the_rooms_do_not_know_the_tests():
 
 
 def test_only_the_settings_read_the_environment():
-    reading = {
-        path.relative_to(ROOT).as_posix() for path in SOURCES if re.search(r"os\.environ\b|getenv", path.read_text())
-    }
+    reading = {name_of(path) for path in SOURCES if re.search(r"os\.environ\b|getenv", path.read_text())}
     # asgi.py names the settings module, and a test's own settings are named the same way
     assert reading <= {"webui/env.py", "webui/asgi.py"}
-
-
-def written_here(*suffixes: str) -> list[Path]:
-    """Every file of ours with one of these suffixes, as paths from the root."""
-    paths = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")) if path.suffix in suffixes]
-    paths += [path for path in ROOT.iterdir() if path.suffix in suffixes]
-    return [path.relative_to(ROOT) for path in paths if not {"vendor", "node_modules"} & set(path.parts)]
-
-
-def test_no_file_is_longer_than_six_hundred_lines():
-    paths = written_here(".py", ".js", ".css", ".html")
-    assert [str(path) for path in paths if (ROOT / path).read_text().count("\n") > 600] == []
-
-
-def test_no_folder_shows_more_than_twenty_modules():
-    modules = Counter(str(path.parent) for path in written_here(".py"))
-    assert [(folder, count) for folder, count in modules.items() if count > 20] == []
-
-
-def test_no_line_of_a_template_is_longer_than_120_characters():
-    lines = [(path, line) for path in written_here(".html", ".txt") for line in (ROOT / path).read_text().splitlines()]
-    assert [(str(path), line) for path, line in lines if path.parts[0] == "templates" and len(line) > 120] == []
-
-
-def test_no_file_is_named_after_nothing():
-    vague = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers"}
-    assert [path for path in SOURCES if path.stem in vague] == []
 
 
 def test_importing_the_site_imports_nothing_heavy():

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.process import ROOT
-from tests.structure.test_layers import ROOMS, SOURCES
+from tests.structure.sources import ROOMS, SOURCES
 
 # Names with an underscore that may stand anywhere, and why.
 ALLOWED = {

@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 from tests.fixtures.process import ROOT
-from tests.structure.test_layers import SOURCES
+from tests.structure.sources import SOURCES, tree_of
 
 CONTAINERS = {"list", "dict", "set", "deque", "defaultdict", "OrderedDict", "Counter", "bytearray"}
 CONTAINERS |= {"WeakKeyDictionary", "WeakValueDictionary", "WeakSet"}
@@ -67,7 +67,7 @@ def is_frozen(node: ast.ClassDef) -> bool:
     return frozen or bool(bases & {"NamedTuple", "Enum", "StrEnum", "TextChoices", "Exception", "Protocol"})
 
 
-TREES = {path: ast.parse(path.read_text()) for path in SOURCES}
+TREES = {path: tree_of(path) for path in SOURCES}
 OWN_CLASSES = {
     node.name
     for tree in TREES.values()

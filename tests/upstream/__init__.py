@@ -34,19 +34,13 @@ Paths: `/v1/…` under any prefix (OpenRouter's list at `/api/v1/models`), Azure
 
 **To add a protocol**: write `tests/upstream/<name>.py` with a subclass of `core.Protocol` (its docstring is the
 guide: a list of routes, one method per route that returns a `Reply`, state as attributes) and add it to
-`PROTOCOLS`. It is then reachable as `upstream.<name>`; scripts, gates, cuts and the history work for its paths
-without further doing. Keep the builders of its answers (what a test queues) as plain functions in the same file,
-like `openai.chat`. The first protocol that knows a path answers it, so the special ones stand before `openai`.
+`PROTOCOLS` in `protocols.py`. It is then reachable as `upstream.<name>`; scripts, gates, cuts and the history work for
+its paths without further doing. Keep the builders of its answers (what a test queues) as plain functions in the same
+file, like `openai.chat`. The first protocol that knows a path answers it, so the special ones stand before `openai`.
 """
 
-from collections.abc import Callable
-
-from tests.upstream.automatic1111 import Automatic1111
-from tests.upstream.comfyui import ComfyUI
 from tests.upstream.core import Part, Protocol, Received, Upstream, full_listener, silent_listener, unused_port
-from tests.upstream.gemini import Gemini
-from tests.upstream.openai import OpenAI
-from tests.upstream.openid import OpenId
+from tests.upstream.protocols import PROTOCOLS
 from tests.upstream.replies import (
     DROP,
     END,
@@ -69,16 +63,6 @@ from tests.upstream.replies import (
     reset,
     sse,
 )
-from tests.upstream.search import Search
-
-PROTOCOLS: dict[str, Callable[[Upstream], Protocol]] = {
-    "automatic1111": Automatic1111,
-    "gemini": Gemini,
-    "comfyui": ComfyUI,
-    "search": Search,
-    "openid": OpenId,
-    "openai": OpenAI,
-}
 
 __all__ = [
     "DROP",

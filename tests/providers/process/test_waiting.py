@@ -9,7 +9,8 @@ import pytest
 from django.db import connection, transaction
 
 from providers.process import waiting
-from tests.structure.test_layers import ROOT, SOURCES
+from tests.fixtures.process import ROOT
+from tests.structure.sources import SOURCES
 
 OWNER = "providers/process/waiting.py"
 # Blocking waits that are no method of the owner's; a name with a dot is a function of a module.

@@ -1,0 +1,20 @@
+"""The table of protocols that the scripted server speaks. The first that knows a path answers it."""
+
+from collections.abc import Callable
+
+from tests.upstream.automatic1111 import Automatic1111
+from tests.upstream.comfyui import ComfyUI
+from tests.upstream.core import Protocol, Upstream
+from tests.upstream.gemini import Gemini
+from tests.upstream.openai import OpenAI
+from tests.upstream.openid import OpenId
+from tests.upstream.search import Search
+
+PROTOCOLS: dict[str, Callable[[Upstream], Protocol]] = {
+    "automatic1111": Automatic1111,
+    "gemini": Gemini,
+    "comfyui": ComfyUI,
+    "search": Search,
+    "openid": OpenId,
+    "openai": OpenAI,
+}
