@@ -13,9 +13,10 @@ from PIL import Image
 from chat.models import File
 from imagegen import config, workflow
 from imagegen.config import first_rows
+from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from tests.upstream import Gate, Reply
-from tests.upstream.openai import error
+from tests.upstream.openai import chat, error
 from tests.upstream.openai.images import drawn, streamed
 from tests.upstream.pictures import png
 
@@ -37,14 +38,17 @@ def call(site, api_key):
     return send
 
 
-@pytest.fixture(params=["openai", "gemini", "automatic1111", "comfyui", "placeholder"])
+@pytest.fixture(params=ENGINES)
 def any_engine(request, make_engine, upstream):
     """An engine of each kind, set up at the scripted upstream."""
     upstream.always(drawn(RED), path="/images/generations")
     upstream.always(drawn(BLUE), path="/images/edits")
+    image = f"data:image/png;base64,{base64.b64encode(RED).decode()}"
+    upstream.always(chat("", images=[image]), path="/chat/completions")
     kinds = {
         "openai": {"url": upstream.url, "options": {"partial_images": 0}},
         "gemini": {"url": f"{upstream.origin}/v1beta", "model": "gemini-3-flash-image", "options": {}},
+        "chatreply": {"url": upstream.url, "model": "drawing", "options": {}},
         "automatic1111": {"url": upstream.origin, "model": "", "secret": "", "options": {"sole_user": "yes"}},
         "comfyui": {"url": upstream.origin, "model": "dream.safetensors", "options": {}},
         "placeholder": {"url": "", "model": "", "options": {}},

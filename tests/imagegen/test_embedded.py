@@ -40,7 +40,7 @@ def test_long_base64_comes_out_as_bytes_wherever_it_stands():
     ],
 )
 @pytest.mark.parametrize("escaped", [False, True])
-def test_every_way_of_writing_base64(text, escaped):
+def test_ways_of_writing_base64(text, escaped):
     body = json.dumps({"x": text})
     body = body.replace("/", "\\/") if escaped else body
 

@@ -169,7 +169,7 @@ def test_a_thumbnail_keeps_transparency_and_stands_upright():
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "CMYK"])
-def test_every_mode_can_be_made_small(mode):
+def test_a_picture_of_this_mode_can_be_made_small(mode):
     out = io.BytesIO()
     Image.new(mode, (64, 64)).save(out, "TIFF" if mode == "CMYK" else "PNG")
 

@@ -4,6 +4,7 @@ import pytest
 
 from imagegen import rows
 from tests.chat.talk import Talker
+from tests.imagegen.engines.test_quoted_secrets import KINDS
 from tests.people import make_connection, make_key, set_chat
 from tests.upstream import openai
 from tests.upstream.openai.images import drawn
@@ -12,13 +13,6 @@ from tests.upstream.pictures import png
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CUSTOM = {"X-Person": "{{USER_ID}} of {{USER_GROUPS}}", "X-Model": "{{MODEL_ID}}", "User-Agent": "pictures"}
-KINDS = {
-    "openai": {"url": "{v1}", "model": "gpt-image-2"},
-    "gemini": {"url": "{origin}/v1beta", "model": "gemini-3-flash-image"},
-    "automatic1111": {"url": "{origin}", "model": ""},
-    "comfyui": {"url": "{origin}", "model": "dream.safetensors"},
-    "chatreply": {"url": "{v1}", "model": "drawing"},
-}
 
 
 @pytest.fixture(params=[*KINDS, "connection"])

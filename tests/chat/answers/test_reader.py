@@ -298,7 +298,7 @@ BAD_ENDS = [
 
 
 @pytest.mark.parametrize("word", BAD_ENDS)
-async def test_every_other_end_is_a_failure_that_keeps_the_text_and_the_word(word):
+async def test_another_end_is_a_failure_that_keeps_the_text_and_the_word(word):
     for chunks in (
         [frame({"content": "Bl"}), frame(finish=word), DONE],
         [json.dumps({"choices": [{"message": {"content": "Bl"}, "finish_reason": word}]})],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.answers.reasoning import ThinkSplitter, without_thinking
+from chat.answers.reasoning import OPEN_TAGS, ThinkSplitter, without_thinking
 
 
 def split(*pieces):
@@ -25,7 +25,7 @@ def test_thinking_in_front_is_told_apart_and_the_blank_lines_behind_it_go():
     assert split("<think>\nwhy\n</think>\n\nBlue.") == ("Blue.", "\nwhy\n")
 
 
-@pytest.mark.parametrize("tag", ["think", "thinking", "thought", "reasoning"])
+@pytest.mark.parametrize("tag", [tag.strip("<>") for tag in OPEN_TAGS])
 def test_each_known_tag_is_understood(tag):
     assert split(f"<{tag}>a</{tag}>b") == ("b", "a")
 
@@ -69,7 +69,7 @@ def test_the_answer_alone():
     assert without_thinking("{}") == "{}"
 
 
-@pytest.mark.parametrize("tag", ["think", "thinking", "thought", "reasoning"])
+@pytest.mark.parametrize("tag", [tag.strip("<>") for tag in OPEN_TAGS])
 def test_a_tag_that_only_closes_ends_reasoning_from_the_start(tag):
     assert without_thinking(f"Okay, first.</{tag}>\n\nThe answer") == "The answer"
 

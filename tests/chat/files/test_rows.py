@@ -208,7 +208,7 @@ IMG = [  # what browsers send for an `<img>`, and what programs send for a pictu
 
 
 @pytest.mark.parametrize("accept", IMG)
-def test_every_img_gets_the_picture_by_the_same_rules(db, alice, bob, accept):
+def test_an_img_gets_the_picture_whatever_it_accepts(db, alice, bob, accept):
     row = files.accept(alice, png())
     address = f"/api/v1/files/{row.pk}"
     answer = client_of(alice).get(address, headers={"accept": accept})

@@ -94,7 +94,7 @@ LINES = [{"role": "user", "content": f"line {number}"} for number in range(1, 9)
         ("{{ UNKNOWN }} {{MESSAGES:MIDDLE:2}} {single} {{", "{{ UNKNOWN }} {{MESSAGES:MIDDLE:2}} {single} {{"),
     ],
 )
-def test_each_place_is_filled_and_what_is_no_place_stays(template, expected):
+def test_a_placeholder_is_filled_and_other_text_stays(template, expected):
     assert fill(template, LINES, "wish", user_name="Alice") == expected
 
 

@@ -31,7 +31,7 @@ def form(**values):
 
 
 @pytest.mark.parametrize("path", [ENGINES, f"{ENGINES}add/", "/admin/imagegen/imagejob/", "/admin/chat/file/"])
-def test_every_list_and_form_answers(browser_of, engine_row, path):
+def test_lists_and_forms_answer_with_an_engine(browser_of, engine_row, path):
     assert browser_of.get(path).status_code == 200
 
 

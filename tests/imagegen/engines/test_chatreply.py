@@ -124,7 +124,7 @@ def test_pictures_of_a_reply_whole_or_streamed(engine, config, upstream, ignore_
         {"content": url_of(png(64, 64))},
     ],
 )
-def test_every_place_in_which_servers_put_a_picture(engine, config, upstream, message):
+def test_a_picture_is_read_where_this_server_puts_it(engine, config, upstream, message):
     upstream.answer("", message=message, ignore_stream=True)
 
     [one] = draw(engine, config()).pictures

@@ -8,6 +8,8 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from chat.models import Chat, File
+from imagegen import capabilities
+from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from imagegen.pages import choices, queries
 from imagegen.pages.queries import Filters
@@ -122,8 +124,9 @@ def test_only_what_an_engine_can_express_is_offered(alice, demo, make_engine):
 
 
 def test_every_offered_size_can_be_drawn(make_engine):
-    for kind, model in (("openai", "gpt-image-2"), ("gemini", "gemini-3.1-flash-image"), ("placeholder", "")):
-        row = make_engine(name=kind, kind=kind, model=model, url="http://127.0.0.1:9")
+    models = [(kind, model) for kind in ENGINES for model in capabilities.fallback_models(kind) or ("",)]
+    for kind, model in models:
+        row = make_engine(name=f"{kind} {model}", kind=kind, model=model, url="http://127.0.0.1:9")
         offered = choices.engine_choice(row, editing=True)
         from imagegen import rows
 

@@ -35,7 +35,7 @@ FORMS = {
 
 @pytest.mark.parametrize("text", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("error", [True, False])
-def test_a_key_is_replaced_in_every_form_that_servers_quote_it_in(text, error):
+def test_a_key_is_replaced_in_the_forms_that_servers_quote_it_in(text, error):
     body = f'{{"message": "no such key: {text}."}}'.encode()
     cleaned = secrets_of([KEY]).clean(body, error=error)
     assert text.removeprefix("Bearer ").encode() not in cleaned

@@ -167,7 +167,7 @@ def test_a_session_is_recorded_without_a_key(site, connection, alice):
         ("/v1/responses", {"input": "hi", "stream": True}, "responses", True),
     ],
 )
-def test_tokens_of_every_shape_are_counted(site, connection, api_key, path, more, kind, tokens):
+def test_tokens_are_counted_in_the_shapes_of_providers(site, connection, api_key, path, more, kind, tokens):
     assert ask(site, site.url, api_key, path, **more).status_code == 200
     [one] = records()
     assert one.kind == kind

@@ -127,13 +127,13 @@ def root(client, admin):
 
 @meant
 @pytest.mark.parametrize("way", WAYS)
-def test_every_form_stores_the_key_that_is_meant(root, way, pasted):
+def test_a_form_stores_the_key_that_is_meant(root, way, pasted):
     assert way(root, pasted) == KEY
 
 
 @pytest.mark.parametrize("pasted", [SHORTENED[0], SHORTENED[1], NO_KEYS[0]])
 @pytest.mark.parametrize("way", WAYS)
-def test_every_form_refuses_a_part_of_a_key_and_says_so(root, way, pasted):
+def test_a_form_refuses_a_part_of_a_key_and_says_so(root, way, pasted):
     try:
         told = str(way(root, pasted))
     except BadRequest as error:

@@ -1,11 +1,7 @@
-"""The table of kinds: what every row promises, how each kind differs, and that nobody else compares their names."""
+"""The table of kinds: what every row promises, and how each kind differs."""
 
-import ast
-import re
-from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from importlib import import_module
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,14 +9,11 @@ import pytest
 from django.db import connection as database
 from django.db.migrations.executor import MigrationExecutor
 
-from imagegen.engines import ENGINES
-from providers import auth
 from providers.addresses import validate_base_url
 from providers.errors import ConfigurationError
 from providers.models import Connection
 from providers.upstream import kinds
 from providers.upstream.headers import headers_for_blocking
-from tests.fixtures.process import ROOT
 from tests.providers.facts import ALICE, connection_to
 
 AZURE = "https://res.openai.azure.com"
@@ -161,7 +154,7 @@ def test_azures_newer_surface_needs_no_version() -> None:
         ),
     ],
 )
-def test_each_kind_is_asked_where_its_list_is(kind: str, base_url: str, more: Any, urls: list[str]) -> None:
+def test_a_kind_is_asked_where_its_list_is(kind: str, base_url: str, more: Any, urls: list[str]) -> None:
     server = connection_to(base_url, kind=kind, **more)
     assert kinds.of(server).list_urls(server) == kinds.probe_urls(server) == urls
 
@@ -191,56 +184,6 @@ def test_this_site_is_named_to_openrouter_at_its_own_address_alone(settings: Any
     assert told["X-Title"] == "N%C3%A4me"
     where = connection_to(kinds.OPENROUTER.example, site_url="https://chat.example.com")
     assert headers_for_blocking(where)["HTTP-Referer"] == "https://chat.example.com"
-
-
-# --- nobody else compares ---------------------------------------------------------------------------------------------
-
-OUTSIDE = [
-    path
-    for app in ("providers", "chat", "imagegen", "webui")
-    for path in sorted((ROOT / app).rglob("*.py"))
-    if "migrations" not in path.parts and path != ROOT / "providers/upstream/kinds.py"
-]
-IN_A_TEXT = re.compile(r"(?:kind|auth_type)\s*[!=]==?\s*['\"]")  # a condition for a script or a template
-
-
-def constants_in(*nodes: ast.AST) -> set[str]:
-    return {
-        one.value
-        for node in nodes
-        for one in ast.walk(node)
-        if isinstance(one, ast.Constant) and type(one.value) is str
-    }
-
-
-def decisions(path: Path) -> Iterator[tuple[ast.AST, set[str]]]:
-    """Every place that compares with texts, or looks something up by one, and these texts."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        match node:
-            case ast.Compare():
-                yield node, constants_in(node)
-            case ast.MatchValue():
-                yield node, constants_in(node)
-            case ast.Subscript():
-                yield node, constants_in(node.slice)
-            case ast.Call(func=ast.Attribute(attr="get" | "startswith" | "endswith")):
-                yield node, constants_in(*node.args)
-
-
-def compared_in(path: Path) -> list[str]:
-    names = set(kinds.KINDS) | {host for kind in kinds.KINDS.values() for host in kind.hosts}
-    if path.is_relative_to(ROOT / "imagegen"):  # picture engines are another table, with options of their own
-        names -= set(ENGINES) | {field.name for engine in ENGINES.values() for field in engine.fields}
-    found = []
-    for node, texts in decisions(path):
-        about_auth = "auth_type" in ast.unparse(node)
-        if texts & names or (about_auth and texts & set(auth.AUTH_TYPES)):
-            found.append(ast.unparse(node))
-    return found + [text for text in constants_in(ast.parse(path.read_text())) if IN_A_TEXT.search(text)]
-
-
-def test_nobody_else_compares_the_name_of_a_kind_or_an_auth_type() -> None:
-    assert {path.relative_to(ROOT).as_posix(): found for path in OUTSIDE if (found := compared_in(path))} == {}
 
 
 # --- rows from before -------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def facts(base_url="http://up.example/v1", **fields):
         {"data": [{"id": "a"}, {"id": "b"}, {"id": "a"}, {"no": "id"}, None, 7, {"id": ""}, {"id": "x" * 300}]},
     ],
 )
-def test_every_shape_of_list_is_read_once_per_id(answer):
+def test_a_list_of_this_shape_is_read_once_per_id(answer):
     assert read(answer) == ["a", "b"]
 
 

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from django.conf import settings
 from django.contrib.admin import site as staff_site
 from django.contrib.auth.models import Permission
 from django.urls import NoReverseMatch, reverse
@@ -13,7 +14,7 @@ from tests import people
 from tests.webui.admin import site_rows
 
 pytestmark = pytest.mark.django_db
-LANGUAGES = ("en", "zh-hans")
+LANGUAGES = tuple(dict(settings.LANGUAGES))
 # What is left of a text whose values were not put in, of a value that is no text, and of a row without a name.
 LEFTOVERS = re.compile(r"%\(|%[sd]\b|(?<!\{)\{\w*\}(?!\})|\(['\"]\w+['\"],|\[['\"]|\[\]|object \(|<\w+\.\w+|\bNone\b")
 SAID = ("title", "placeholder", "alt", "aria-label", "value")  # attributes that people read

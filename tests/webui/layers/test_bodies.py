@@ -1,4 +1,4 @@
-"""Requests with packed bodies, or bodies in chunks: read on every route as plain ones are, within the same limit."""
+"""Requests with packed bodies, or bodies in chunks: read as plain ones are, in the lane and in views alike."""
 
 import gzip
 import http.client
@@ -12,7 +12,7 @@ import pytest
 from tests.upstream.packed import PACKINGS
 
 CHAT = {"model": "m1", "messages": [{"role": "user", "content": "hello " * 50}]}
-# Routes that read JSON, each with a body and the status of success.
+# Routes that read JSON in different ways, each with a body and the status of success.
 ROUTES = {
     "/v1/chat/completions": (CHAT, 200),
     "/openai/chat/completions": (CHAT, 200),
@@ -61,7 +61,7 @@ entrances = pytest.mark.parametrize("views", [False, True], ids=["site", "views"
 @entrances
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("name", ["gzip", "br", "zstd", "deflate"])
-def test_every_route_reads_a_packed_body(site, key, path, name, views):
+def test_a_route_reads_a_packed_body(site, key, path, name, views):
     body, success = ROUTES[path]
     encoding, pack = PACKINGS[name]
     data = json.dumps(body).encode()
@@ -83,7 +83,7 @@ def test_the_provider_gets_the_plain_body(site, upstream, key, name, views):
 
 @entrances
 @pytest.mark.parametrize("path", ROUTES)
-def test_every_route_reads_a_body_in_chunks(site, key, path, views):
+def test_a_route_reads_a_body_in_chunks(site, key, path, views):
     body, success = ROUTES[path]
     data = json.dumps(body).encode()
     pieces = [data[at : at + 40] for at in range(0, len(data), 40)]

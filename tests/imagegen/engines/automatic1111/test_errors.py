@@ -70,7 +70,7 @@ FASTAPI = {
         (in_json({"detail": "slow down"}, 429, {"Retry-After": "7"}), "rate_limit_exceeded", "slow down", True),
     ],
 )  # fmt: skip
-def test_every_refusal_arrives_as_code_words_and_whether_to_try_again(config, upstream, answer, code, words, retryable):
+def test_a_refusal_arrives_as_code_words_and_whether_to_try_again(config, upstream, answer, code, words, retryable):
     upstream.script(answer, path="/txt2img")
     with pytest.raises(ProviderError) as caught:
         drawn(config)

@@ -99,7 +99,7 @@ def test_errors_keep_code_words_and_waiting_time(config, upstream, reply, status
         in_json({"error": FILTERED}, 400),
     ],
 )
-def test_a_refused_content_is_recognised_in_every_spelling(config, upstream, reply):
+def test_a_refused_content_is_recognised_by_its_known_spellings(config, upstream, reply):
     raised = refusal(config, reply, upstream)
 
     assert isinstance(raised, ContentRefused)
@@ -163,7 +163,7 @@ def test_a_broken_connection_is_a_network_error(config, upstream, reply):
         ),
     ],
 )
-def test_an_unknown_parameter_is_recognised_in_every_spelling(upstream, reply, dropped):
+def test_an_unknown_parameter_is_recognised_by_its_known_spellings(upstream, reply, dropped):
     config = EngineConfig(url=upstream.url, model="local", size="16x16")
     upstream.script(reply)
     upstream.openai.models = []

@@ -1,0 +1,79 @@
+"""A test that is named "every" takes its list from the code, so that a new member cannot be forgotten."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fixtures.process import ROOT
+from tests.structure.sources import name_of, tree_of, written_here
+
+# Lists that are written by hand, because a test beside them compares them with the code: file → that test, or why.
+COMPARED = {
+    "tests/providers/secrets/test_rows.py": "test_every_model_with_an_encrypted_column_and_an_address_keeps_the_rule",
+    "tests/imagegen/test_every_entrance.py": "test_every_button_of_the_admin_has_its_case_here",
+}
+# Tests of which every case is in the name, and of which the code has no list.
+WHOLE = {
+    "test_the_lock_holds_every_dependency_with_its_hash": "the dependencies come from pyproject.toml, for both files",
+    "test_every_text_can_be_read_on_every_surface_it_stands_on": "two themes; the texts come from the style sheets",
+}
+LITERALS = ast.List | ast.Tuple | ast.Set | ast.Dict
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, constants: dict[str, ast.expr]) -> Iterator[ast.expr]:
+    """The lists of `parametrize` above a test, those that names of the module stand for among them."""
+    for decorator in function.decorator_list:
+        decorator = constants.get(ast.unparse(decorator), decorator)
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func).endswith("parametrize"):
+            values = decorator.args[1]
+            yield constants.get(ast.unparse(values).removesuffix(".values()").removesuffix(".items()"), values)
+
+
+def is_written_by_hand(values: ast.expr) -> bool:
+    """Whether it is a list of more than a switch, without a member from elsewhere."""
+    if not isinstance(values, LITERALS):
+        return False
+    members = values.keys if isinstance(values, ast.Dict) else values.elts
+    if any(member is None or isinstance(member, ast.Starred) for member in members):
+        return False
+    return not all(isinstance(member, ast.Constant) and isinstance(member.value, bool) for member in members)
+
+
+def named_every(tree: ast.Module) -> list[str]:
+    """The tests named "every" whose list is written by hand."""
+    constants = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    return [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "_every_" in node.name
+        if any(is_written_by_hand(values) for values in parameters(node, constants))
+    ]
+
+
+def test_lists_of_every_come_from_the_code():
+    paths = [ROOT / path for path in written_here(".py") if path.name.startswith("test_")]
+    found = {name_of(path): set(named_every(tree_of(path))) - set(WHOLE) for path in paths}
+    assert {path: names for path, names in found.items() if names and path not in COMPARED} == {}
+
+
+def test_the_tests_that_compare_lists_with_the_code_are_there():
+    for path, name in COMPARED.items():
+        assert name in {node.name for node in ast.walk(tree_of(ROOT / path)) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("values", ["['openai', 'azure']", "{'/v1/a': 1}", "WAYS", "WAYS.values()"])
+def test_a_list_by_hand_fails(values):
+    text = f"WAYS = {{'form': 1}}\n@pytest.mark.parametrize('way', {values})\ndef test_every_way_works(way): pass"
+    assert named_every(ast.parse(text))
+
+
+@pytest.mark.parametrize("values", ["KINDS", "KINDS.values()", "[*KINDS, 'none']", "[False, True]"])
+def test_a_list_from_the_code_passes(values):
+    assert (
+        named_every(ast.parse(f"@pytest.mark.parametrize('way', {values})\ndef test_every_way_works(way): pass")) == []
+    )
