@@ -45,7 +45,8 @@ class Piece:
     """What one frame adds. `images` are data or http URLs of pictures; `notice` is a message of ours to the person.
 
     `inline` is a picture in the middle of the text. `calls` is the whole message in which the model calls tools; it
-    comes last. With `was_reasoning` all content before this piece was reasoning.
+    comes last. With `was_reasoning` all content before this piece was reasoning. With `is_cut` the answer ended at its
+    limit.
     """
 
     content: str = ""
@@ -56,6 +57,7 @@ class Piece:
     inline: Inline | None = None
     calls: dict[str, Any] | None = None
     was_reasoning: bool = False
+    is_cut: bool = False
 
 
 async def read(
@@ -304,7 +306,7 @@ class AnswerReader:
         elif not self.has_content and not self.may_be_silent:
             raise self._no_content()
         if self.finish_reason == "length":
-            yield Piece(notice=_("The answer was cut off at the maximum length."))
+            yield Piece(notice=_("The answer was cut off at the maximum length."), is_cut=True)
 
     def _no_content(self) -> ProviderError:
         if names := [call.name for call in self._calls.calls]:

@@ -24,6 +24,7 @@ class Draft:
         self.status: str = Status.PENDING
         self.files: list[FileData] = []
         self.status_history: list[StatusData] = []
+        self.follow_ups: list[str] = []
         self.error: dict[str, Any] | None = None
         self.usage: dict[str, Any] | None = None
         self.connection = ""
@@ -145,6 +146,7 @@ class Draft:
             "reasoning": self.reasoning,
             "files": list(self.files),
             "status_history": self._steps(),
+            "follow_ups": list(self.follow_ups),
             "status": self.status,
             "error": self.error,
             "usage": self.usage,

@@ -166,6 +166,8 @@ class RunningReply:
                         self.draft.usage = rounds.count(piece.usage)
                     if piece.notice:
                         await turn.emit("status", {"description": piece.notice, "done": True})
+                    if piece.is_cut:
+                        self.draft.follow_ups = [str(_("Go on where you stopped."))]
                     if piece.images:
                         await pipeline.receive_pictures(turn, piece.images)
                     if piece.inline and (file := await pipeline.keep_picture(turn, piece.inline.url)):
@@ -210,6 +212,8 @@ class RunningReply:
                 "usage": draft.usage,
             }
             self.is_told = await self._send("chat:completion", done)
+            if draft.follow_ups:
+                await self._send("chat:message:follow_ups", {"follow_ups": draft.follow_ups})
 
     def _elapsed_ms(self) -> int:
         return round((time.monotonic() - self._began) * 1000)

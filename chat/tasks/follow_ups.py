@@ -112,9 +112,15 @@ async def _ask(caller: Caller, talk: Talk) -> list[str]:
 
 
 def _read(message_id: uuid.UUID) -> Talk | None:
-    """The conversation, when this is a finished answer and the last message of its chat."""
+    """The conversation, when this is a finished answer without follow-ups and the last message of its chat."""
     answer = Message.objects.select_related("chat").filter(pk=message_id, status=Message.Status.DONE).first()
-    if answer is None or not answer.content.strip() or answer.chat.leaf_id != answer.pk or answer.chat.deleted_at:
+    if (
+        answer is None
+        or answer.follow_ups
+        or not answer.content.strip()
+        or answer.chat.leaf_id != answer.pk
+        or answer.chat.deleted_at
+    ):
         return None
     branch = (*history.branch_above(answer), answer)
     messages = [{"role": str(row.role), "content": row.content} for row in branch if row.content.strip()]

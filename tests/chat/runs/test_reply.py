@@ -228,7 +228,7 @@ def test_an_answer_that_is_cut_off_keeps_its_text(talker, upstream):
     assert (saved["error"]["code"], saved["error"]["retryable"]) == ("cut_off", True)
 
 
-def test_an_answer_at_the_limit_of_its_length_is_whole_with_a_notice(talker, upstream):
+def test_an_answer_at_the_limit_of_its_length_is_told_and_can_go_on(talker, upstream):
     upstream.answer("one two", finish="length")
     talker.session.headers["Accept-Language"] = "zh-hans"
     chat_id, message_id = ids(talker.start())
@@ -238,6 +238,7 @@ def test_an_answer_at_the_limit_of_its_length_is_whole_with_a_notice(talker, ups
 
     assert (saved["status"], saved["content"]) == ("done", "one two")
     assert saved["status_history"] == [{"description": "The answer was cut off at the maximum length.", "done": True}]
+    assert saved["follow_ups"] == ["Go on where you stopped."]
 
 
 def test_an_error_in_mid_stream_keeps_text_and_words(talker, upstream):
