@@ -10,7 +10,7 @@ from tests.fixtures.process import ROOT
 
 # Read under another name or only as a file's name; they stand in no settings line of their own.
 READERS = {"text", "flag", "whole", "seconds", "items", "json", "database", "is_set"}
-READERS |= {"email", "checked", "one_of", "origin", "time_zone"}
+READERS |= {"days", "hours", "span", "email", "checked", "one_of", "origin", "time_zone"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 

@@ -24,6 +24,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 TRUE = {"true", "1", "yes", "on"}
 FALSE = {"false", "0", "no", "off", ""}
 ENGINES = {"django.db.backends.sqlite3", "django.db.backends.postgresql"}
+MOST_DAYS = 36_500  # a hundred years
+MOST_SECONDS = 1e7
+HIGHEST_PORT = 65_535
 
 
 class Env:
@@ -74,17 +77,45 @@ class Env:
 
         return self._read(name, default, convert, "true or false")
 
-    def whole(self, name: str, default: int) -> int:
-        return self._read(name, default, lambda raw: int(raw) if raw else default, "a whole number")
+    def whole(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+        """A whole number from `least` to `most`; an empty value means the default."""
+
+        def convert(raw: str) -> int:
+            number = int(raw) if raw else default
+            if number < least or (most is not None and number > most):
+                raise ValueError(raw)
+            return number
+
+        bounds = f"of at least {least}" if most is None else f"from {least} to {most}"
+        return self._read(name, default, convert, f"a whole number {bounds}")
+
+    def days(self, name: str, default: int) -> int:
+        """A number of days that can be subtracted from a date."""
+        return self.whole(name, default, most=MOST_DAYS)
+
+    def hours(self, name: str, default: int) -> int:
+        """A number of hours that can be added to a date."""
+        return self.whole(name, default, most=MOST_DAYS * 24)
+
+    def span(self, name: str, default: float, *, least: float = 0.0) -> float:
+        """A number of seconds of at least `least`; an empty value means the default."""
+
+        def convert(raw: str) -> float:
+            number = float(raw or default)
+            if not least <= number < MOST_SECONDS:
+                raise ValueError(raw)
+            return number
+
+        return self._read(name, default, convert, f"a number of seconds of at least {least:g}")
 
     def seconds(self, name: str, default: float | None) -> float | None:
-        """A number of seconds; an empty value means no limit (None)."""
+        """A number of seconds above 0, after which something ends; an empty value means that it never does (None)."""
 
         def convert(raw: str) -> float | None:
             if raw == "":
                 return None
             number = float(raw)
-            if not 0 < number < 1e7:
+            if not 0 < number < MOST_SECONDS:
                 raise ValueError(raw)
             return number
 
@@ -176,7 +207,7 @@ class Env:
             "USER": self.text("DATABASE_USER", "webui"),
             "PASSWORD": self.secret("DATABASE_PASSWORD"),
             "HOST": host,
-            "PORT": str(self.whole("DATABASE_PORT", 5432)),
+            "PORT": str(self.whole("DATABASE_PORT", 5432, least=1, most=HIGHEST_PORT)),
         }
 
     def redis(self, name: str) -> str:
@@ -185,7 +216,7 @@ class Env:
         """
         url, host = self._raw(name), self.text("REDIS_HOST")
         user, password = self.text("REDIS_USER"), self.secret("REDIS_PASSWORD")
-        port, number = self.whole("REDIS_PORT", 6379), self.whole("REDIS_DB", 0)
+        port, number = self.whole("REDIS_PORT", 6379, least=1, most=HIGHEST_PORT), self.whole("REDIS_DB", 0)
         if not url and host:
             login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
             return f"redis://{login}{host}:{port}/{number}"
@@ -261,8 +292,9 @@ def stored_secret(path: Path, make: Callable[[], str]) -> str:
 
 
 def private_file(path: Path) -> None:
-    """Let only this account read a file, which is made where it does not exist. What cannot be done is left: whoever
-    opens the file says so.
+    """Create the file if it is missing, and take the rights of other accounts away from it.
+
+    Raises nothing: where this fails, opening the file fails too, and that error says what is wrong.
     """
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

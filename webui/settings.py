@@ -339,14 +339,14 @@ SPEECH_CACHE_BYTES = env.whole("SPEECH_CACHE_BYTES", 500 * 1024 * 1024)  # 0 sto
 GATEWAY_LANE = env.flag("GATEWAY_LANE", True)  # false sends API keys through the Django views too
 CONFIG_CHECK_SECONDS = 0.5  # how long a process uses its snapshot before it reads the version
 
-STOP_GRACE_SECONDS = env.seconds("STOP_GRACE_SECONDS", 5.0) or 0.0  # how long a stop waits for answers
+STOP_GRACE_SECONDS = env.span("STOP_GRACE_SECONDS", 5.0)  # how long a stop waits for answers
 
 # --- Housekeeping: days after which rows go; 0 keeps them (see webui/housekeeping.py) ---------------------------------
 
-HOUSEKEEPING_HOURS = env.whole("HOUSEKEEPING_HOURS", 24)  # between two runs of a serving site; 0: by hand only
-USAGE_DAYS = env.whole("USAGE_DAYS", 400)  # records of calls: more than a year, so that years can be compared
-JOB_DAYS = env.whole("JOB_DAYS", 90)  # picture jobs that have ended; their pictures stay
-HISTORY_DAYS = env.whole("HISTORY_DAYS", 730)  # who changed what; the newest version of each row stays
+HOUSEKEEPING_HOURS = env.hours("HOUSEKEEPING_HOURS", 24)  # between two runs of a serving site; 0: by hand only
+USAGE_DAYS = env.days("USAGE_DAYS", 400)  # records of calls: more than a year, so that years can be compared
+JOB_DAYS = env.days("JOB_DAYS", 90)  # picture jobs that have ended; their pictures stay
+HISTORY_DAYS = env.days("HISTORY_DAYS", 730)  # who changed what; the newest version of each row stays
 
 # --- Chat -------------------------------------------------------------------------------------------------------------
 
@@ -378,9 +378,9 @@ FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files tog
 PICTURE_MAX_PIXELS = env.whole("PICTURE_MAX_PIXELS", 50_000_000)  # of one picture, width times height
 # Pictures and PDFs are decoded in processes of their own: how many at once, and what one file may take.
 DECODING_WORKERS = env.whole("DECODING_WORKERS", 2)
-DECODING_SECONDS = env.seconds("DECODING_SECONDS", 10.0) or 10.0
+DECODING_SECONDS = env.span("DECODING_SECONDS", 10.0, least=0.1)
 DECODING_MEMORY_BYTES = env.whole("DECODING_MEMORY_BYTES", 512 * 1024 * 1024)
-TEMPORARY_FILE_HOURS = env.whole("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
+TEMPORARY_FILE_HOURS = env.hours("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
 # What the empty page offers, and what it asks of administrators (see chat/pages/welcome.py).
 STARTERS = [
     f"chat.pages.welcome.{name}" for name in ("recent_work", "feature_starters", "document_starters", "text_starters")

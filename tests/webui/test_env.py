@@ -100,6 +100,14 @@ def test_an_empty_flag_is_off(env):
         (lambda env: env.flag("WRONG_ONE", False), "perhaps"),
         (lambda env: env.whole("WRONG_ONE", 1), "many"),
         (lambda env: env.whole("WRONG_ONE", 1), "1.5"),
+        (lambda env: env.whole("WRONG_ONE", 1), "-1"),
+        (lambda env: env.whole("WRONG_ONE", 1, least=1), "0"),
+        (lambda env: env.days("WRONG_ONE", 1), "-1"),
+        (lambda env: env.days("WRONG_ONE", 1), "4000000"),
+        (lambda env: env.hours("WRONG_ONE", 1), "90000000"),
+        (lambda env: env.span("WRONG_ONE", 1.0), "-1"),
+        (lambda env: env.span("WRONG_ONE", 1.0), "nan"),
+        (lambda env: env.span("WRONG_ONE", 1.0, least=0.1), "0"),
         (lambda env: env.seconds("WRONG_ONE", 1.0), "soon"),
         (lambda env: env.seconds("WRONG_ONE", 1.0), "-1"),
         (lambda env: env.seconds("WRONG_ONE", 1.0), "0"),
@@ -136,8 +144,10 @@ def test_an_empty_number_of_seconds_is_no_limit(env):
     assert env(SOME_TIMEOUT="").seconds("SOME_TIMEOUT", 10.0) is None
 
 
-def test_an_empty_whole_number_is_the_default(env):
+def test_an_empty_number_is_the_default(env):
     assert env(SOME_NUMBER="").whole("SOME_NUMBER", 7) == 7
+    assert env(SOME_NUMBER="").span("SOME_NUMBER", 7.5) == 7.5
+    assert env(SOME_NUMBER="0").span("SOME_NUMBER", 7.5) == 0.0
 
 
 def test_a_list_is_split_and_an_empty_one_is_empty(env):

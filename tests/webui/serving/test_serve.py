@@ -45,9 +45,9 @@ def test_a_server_that_is_not_installed_is_named_with_its_remedy(monkeypatch):
 
 
 def test_a_wrong_variable_stops_the_start_and_names_itself(server_process):
-    done = server_process(env={"MODELS_CACHE_TTL": "soon"}).manage("serve", check=False)
+    done = server_process(env={"USAGE_DAYS": "-1"}).manage("serve", check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("Configuration: MODELS_CACHE_TTL must be")
+    assert done.stderr.startswith("Configuration: USAGE_DAYS must be")
     assert len(done.stderr.strip().splitlines()) == 1
 
 
