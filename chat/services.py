@@ -15,6 +15,7 @@ from chat import access, choice, events, runs, tree
 from chat.access import Person
 from chat.models import Chat, Message
 from providers.facts import Caller
+from providers.process import deletion
 
 TRASH_DAYS = 30  # how long a deletion can be undone
 
@@ -73,8 +74,7 @@ def purge_chats(chats: QuerySet[Chat] | None = None, *, before: datetime | None 
     """Remove for good what was deleted before a time (default: `TRASH_DAYS` ago); returns how many chats that were."""
     chats = Chat.objects.all() if chats is None else chats
     before = before or timezone.now() - timedelta(days=TRASH_DAYS)
-    _rows, by_model = chats.filter(deleted_at__lt=before).delete()
-    return by_model.get(Chat._meta.label, 0)
+    return deletion.in_batches(chats.filter(deleted_at__lt=before))
 
 
 def stop_reply(message: Message) -> None:

@@ -4,11 +4,14 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat import services
 from chat.models import Chat, Message
+from providers.process import deletion
 from tests.chat.talk import Talker
 from tests.queries import assert_queries_do_not_grow
 
@@ -179,6 +182,20 @@ def test_what_was_deleted_long_ago_is_removed_for_good(make_chat, capsys):
 
     assert capsys.readouterr().out == "1 chats removed.\n"
     assert set(Chat.objects.all()) == {new, kept}
+    with pytest.raises(CommandError, match="--days"):
+        call_command("purge_chats", "--days=-1")
+    assert set(Chat.objects.all()) == {new, kept}
+
+
+def test_many_deleted_chats_are_removed_in_batches(make_chat, monkeypatch):
+    monkeypatch.setattr(deletion, "BATCH", 2)
+    for _chat in range(5):
+        make_chat("old", "said", "answered")
+    Chat.objects.update(deleted_at=timezone.now() - timedelta(days=31))
+    with CaptureQueriesContext(connection) as queries:
+        assert services.purge_chats() == 5
+    removing = [query["sql"] for query in queries if query["sql"].startswith('DELETE FROM "chat_chat"')]
+    assert len(removing) == 3
 
 
 def test_a_later_deletion_removes_old_ones_too(make_chat):

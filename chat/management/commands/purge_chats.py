@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from chat import services
@@ -17,5 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=services.TRASH_DAYS, help="default: %(default)s")
 
     def handle(self, *args: Any, days: int, **options: Any) -> None:
+        if days < 0:
+            raise CommandError("--days must be 0 or more.")
         count = services.purge_chats(before=timezone.now() - timedelta(days=days))
         self.stdout.write(f"{count} chats removed.")
