@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.fixtures.process import ROOT
+from webui.layers.shutdown import LONGEST_SECONDS
 
 PASSWORD = "p@ss/w#or\"d %41:'\\ $x ä"
 GIVEN = {"SECRET_KEY": "s" * 50, "FIELD_ENCRYPTION_KEYS": "", "DATABASE_PASSWORD": PASSWORD, "STORE_PASSWORD": PASSWORD}
@@ -43,12 +44,14 @@ def python(*words: str, env: dict[str, str]) -> str:
     ).stdout
 
 
-def test_the_site_of_the_compose_file_reads_any_password(compose, tmp_path):
+def test_the_compose_files_site_reads_any_password_and_has_time_to_stop(compose, tmp_path):
     env = {name: str(value) for name, value in filled(compose["services"]["web1"]["environment"]).items()}
     env |= {"DATA_DIR": str(tmp_path), "STORAGE_PROVIDER": "local", "DJANGO_SETTINGS_MODULE": "webui.settings"}
     words = "import json; from django.conf import settings as s; d = s.DATABASES['default']; "
-    words += "print(json.dumps([d['HOST'], d['USER'], d['NAME'], d['PASSWORD'], s.REDIS_URL, s.TRUSTED_PROXY_COUNT]))"
-    read = json.loads(python("-c", words, env=env))
+    words += "print(json.dumps([d['HOST'], d['USER'], d['NAME'], d['PASSWORD'], s.REDIS_URL, s.TRUSTED_PROXY_COUNT, "
+    words += "s.STOP_GRACE_SECONDS]))"
+    *read, grace = json.loads(python("-c", words, env=env))
+    assert float(compose["services"]["web1"]["stop_grace_period"].removesuffix("s")) > grace + LONGEST_SECONDS
     assert read == ["database", "webui", "webui", PASSWORD, "redis://redis:6379/0", 1]
     assert filled(compose["services"]["database"]["environment"])["POSTGRES_PASSWORD"] == PASSWORD
 
