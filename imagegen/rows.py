@@ -10,7 +10,7 @@ from imagegen.engines import ENGINES
 from imagegen.engines.base import Engine, EngineConfig
 from imagegen.models import ImageEngine
 from imagegen.picture_request import AUTO
-from providers import catalogue
+from providers import addresses, catalogue
 from providers.errors import BadRequest, ConfigurationError
 from providers.http import Limits, Tls
 from providers.secrets.pasted import cleaned
@@ -69,7 +69,7 @@ def config_of(row: ImageEngine, **purpose: Unpack[CallPurpose]) -> EngineConfig:
         "dropped": frozenset(row.dropped),
         "options": row.options,
         "headers": headers.filled(row.headers, **purpose),
-        "user_headers": headers.user_headers(**purpose),
+        "user_headers": headers.user_headers(addresses.site_name, **purpose),
         "secret_headers": _secret_names(row.headers),
         "limits": limits,
         "tls": Tls(verify=row.verify_tls and settings.UPSTREAM_VERIFY_TLS, ca_file=row.ca_file),

@@ -1,7 +1,7 @@
-"""Addresses: the check of base URLs, and where this site is in browsers.
+"""Addresses: the check of base URLs, and where this site is in browsers and what it is called.
 
-Container names (`http://ollama:11434/v1`) are allowed as domains are. The module that knows where the site is stands
-above this app: `settings.SITE_ADDRESS` names it.
+Container names (`http://ollama:11434/v1`) are allowed as domains are. The modules that know where the site is and its
+name stand above this app: `settings.SITE_ADDRESS` and `settings.SITE_LOOK` name them.
 """
 
 import base64
@@ -59,6 +59,11 @@ def site_origin_for(request: HttpRequest) -> str:
 def known_site_origin() -> str:
     """SITE_URL, or the address that an administrator used last; empty where there is neither. One query at most."""
     return str(_site_address().known())
+
+
+def site_name() -> str:
+    """The name that the administrator gave the site, else SITE_NAME, else the product's. One query."""
+    return str(import_module(settings.SITE_LOOK).stored_name())
 
 
 def _site_address() -> Any:

@@ -69,6 +69,7 @@ class ConnectionFacts:
     model_ids: tuple[str, ...]
     shared_access: str = "strictest"  # of models that others offer too, see `Route.sources_for`
     site_url: str = ""  # of this site, for servers that are told; see `kinds.ConnectionKind.attribution`
+    site_name: str = field(default="", compare=False)  # of this site, for these servers and for signed user headers
     index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
 
     def allows(self, caller: Caller) -> bool:

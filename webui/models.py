@@ -82,7 +82,9 @@ class User(AbstractUser):
 class SiteSettings(models.Model):
     """One row (pk 1): what the site is called and how it looks. What is empty is as the site comes."""
 
-    name = models.CharField(_("name of the site"), max_length=60, blank=True)
+    LONGEST_NAME = 60
+
+    name = models.CharField(_("name of the site"), max_length=LONGEST_NAME, blank=True)
     accent = models.CharField(
         _("accent"), max_length=7, blank=True, validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$", _("Write #rrggbb."))]
     )

@@ -25,12 +25,14 @@ env.checked(
 FIELD_ENCRYPTION_KEYS = env.items("FIELD_ENCRYPTION_KEYS") or [
     stored_secret(DATA_DIR / "field_encryption_key", lambda: Fernet.generate_key().decode())
 ]
-# First values of the row that the administrator edits.
-SITE_NAME = env.text("SITE_NAME", "WebUI")
+# First values of the row that the administrator edits; empty: not set, so that no start writes it.
+SITE_NAME = env.text("SITE_NAME")
 SITE_ACCENT = env.checked("SITE_ACCENT", "", colours.check, "a colour such as #0b6471")
 SITE_LOGO = env.text("SITE_LOGO")
 SITE_URL = env.origin("SITE_URL")
-SITE_ADDRESS = "webui.address"  # the module that knows where links begin, for the apps below
+# The modules that know where links begin and what the site is called, for the apps below.
+SITE_ADDRESS = "webui.address"
+SITE_LOOK = "webui.branding.current"
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 if SITE_URL:  # the site's own address is always allowed
@@ -295,7 +297,6 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
-    "TITLE": SITE_NAME,
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -304,6 +305,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "webui.schema.hooks.anything_may_be_null",
+        "webui.schema.hooks.titled",
     ],
 }
 

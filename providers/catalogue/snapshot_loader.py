@@ -58,6 +58,7 @@ def facts_of(
     group_ids: Iterable[int] = (),
     index: int = 0,
     site_url: Callable[[], str] = addresses.known_site_origin,
+    site_name: Callable[[], str] = addresses.site_name,
 ) -> ConnectionFacts:
     """The facts of a connection's row, which need not be saved."""
     owner = kinds.at(row.base_url)
@@ -79,8 +80,15 @@ def facts_of(
         "model_ids": tuple(row.model_ids),
         "index": index,
         "site_url": site_url() if owner is not None and owner.attribution else "",
+        "site_name": site_name() if _is_told_name(owner) else "",
     }
     return ConnectionFacts(**_columns(ConnectionFacts, row, **computed))
+
+
+def _is_told_name(owner: kinds.ConnectionKind | None) -> bool:
+    """Whether calls to this server name this site: in their attribution, or as who signs the user headers."""
+    signs = settings.ENABLE_FORWARD_USER_INFO_HEADERS and settings.FORWARD_USER_INFO_HEADER_JWT_SECRET
+    return bool(signs or (owner is not None and owner.attribution))
 
 
 def _cookies(row: Connection) -> str:
@@ -94,9 +102,9 @@ def _load_connections() -> dict[int, ConnectionFacts]:
     groups = _pairs(Connection.groups.through.objects, "connection_id", "group_id")
     # The demo last: the flat configuration has no index for it.
     rows = enumerate(Connection.objects.order_by("demo", "position", "pk"))
-    site_url = cache(addresses.known_site_origin)
+    site_url, site_name = cache(addresses.known_site_origin), cache(addresses.site_name)
     return {
-        row.pk: facts_of(row, group_ids=groups[row.pk], index=index, site_url=site_url)
+        row.pk: facts_of(row, group_ids=groups[row.pk], index=index, site_url=site_url, site_name=site_name)
         for index, row in rows
         if row.enabled
     }

@@ -5,7 +5,7 @@ Model lists, checks, chats and speech all use `headers_for`, so they cannot diff
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypedDict, Unpack
 from urllib.parse import quote
@@ -61,7 +61,7 @@ def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purp
     headers = {"Content-Type": "application/json", "Accept": purpose.get("accept", "application/json"), **auth_headers}
     if (owner := kinds.at(connection.base_url)) is not None and owner.attribution:
         headers.update(_attribution(owner, connection))
-    headers.update(user_headers(**purpose))
+    headers.update(user_headers(lambda: connection.site_name, **purpose))
     if cookies and connection.forward_cookies != "none":
         headers["Cookie"] = cookie_header(allowed_cookies(cookies, connection.forward_cookies))
     if connection.headers:
@@ -144,13 +144,14 @@ def cookie_header(cookies: Mapping[str, str]) -> str:
 
 def _attribution(kind: kinds.ConnectionKind, connection: ConnectionFacts) -> dict[str, str]:
     """The headers that name this site to the provider; what nobody knows is left out."""
-    site = {"url": settings.SITE_URL or connection.site_url, "name": settings.SITE_NAME}
+    site = {"url": settings.SITE_URL or connection.site_url, "name": connection.site_name}
     return {name: plain(site[fact]) for name, fact in kind.attribution if site[fact]}
 
 
-def user_headers(**purpose: Unpack[CallPurpose]) -> dict[str, str]:
+def user_headers(site_name: Callable[[], str], **purpose: Unpack[CallPurpose]) -> dict[str, str]:
     """The headers about the caller, or one signed token with the same content, where the site sends them.
 
+    `site_name` is called where the token needs it.
     docs/upstreams/compatibility.md, “User headers”.
     """
     caller = purpose.get("caller")
@@ -158,7 +159,7 @@ def user_headers(**purpose: Unpack[CallPurpose]) -> dict[str, str]:
         return {}
     prefix = settings.FORWARD_USER_INFO_HEADER_PREFIX
     if settings.FORWARD_USER_INFO_HEADER_JWT_SECRET:
-        headers = {f"{prefix}User-Jwt": _signed(caller)}
+        headers = {f"{prefix}User-Jwt": _signed(caller, settings.SITE_URL or site_name())}
     else:
         headers = {
             f"{prefix}User-Name": quote(caller.name, safe=" "),
@@ -172,14 +173,14 @@ def user_headers(**purpose: Unpack[CallPurpose]) -> dict[str, str]:
     return headers
 
 
-def _signed(caller: Caller) -> str:
+def _signed(caller: Caller, issuer: str) -> str:
     now = int(time.time())
     claims = {
         "sub": str(caller.user_id),
         "email": caller.email,
         "name": caller.name,
         "role": caller.role,
-        "iss": settings.SITE_URL or settings.SITE_NAME,
+        "iss": issuer,
         "iat": now,
         "exp": now + JWT_SECONDS,
     }

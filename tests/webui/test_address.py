@@ -14,7 +14,7 @@ from providers.errors import ConfigurationError
 from providers.models import Connection
 from tests.people import PASSWORD
 from webui import address
-from webui.models import SiteAddress, User
+from webui.models import SiteAddress, SiteSettings, User
 
 pytestmark = pytest.mark.django_db
 EVIL = "evil.example"
@@ -168,4 +168,8 @@ def test_an_administrators_address_is_told_to_providers_at_once(admin, settings)
     assert before < after == snapshot_loader.load_version()
     row = Connection(name="c", kind="openrouter", base_url="https://openrouter.ai/api/v1")
     assert snapshot_loader.facts_of(row).site_url == "http://chat.example.com"
-    assert snapshot_loader.facts_of(Connection(name="c", base_url="https://api.openai.com/v1")).site_url == ""
+    assert snapshot_loader.facts_of(row).site_name == "WebUI"
+    SiteSettings.objects.create(pk=1, name="Harbour")
+    assert snapshot_loader.facts_of(row).site_name == "Harbour"
+    other = snapshot_loader.facts_of(Connection(name="c", base_url="https://api.openai.com/v1"))
+    assert (other.site_url, other.site_name) == ("", "")

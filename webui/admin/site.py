@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldAdminColorInputWidget, UnfoldAdminFileFieldWidg
 
 from providers.admin.singleton import SingletonAdmin
 from providers.errors import GatewayError
-from webui.branding import colours, current, logos
+from webui.branding import colours, current, first_rows, logos
 from webui.models import SiteSettings
 
 
@@ -44,9 +44,10 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         self.initial["accent"] = self.initial.get("accent") or colours.DEFAULT_ACCENT
 
     def clean_accent(self) -> str:
-        """Empty for the accent that the site comes with."""
-        accent = str(self.cleaned_data["accent"]).lower()
-        return "" if accent == colours.DEFAULT_ACCENT else accent
+        return colours.normal(str(self.cleaned_data["accent"]))
+
+    def column_of(self, field: str) -> str:
+        return "logo" if field in ("new_logo", "remove_logo") else field
 
     def clean_new_logo(self) -> Any:
         if isinstance(self.logo, GatewayError):
@@ -66,6 +67,9 @@ class SiteSettingsAdmin(SingletonAdmin):
     form = SiteSettingsForm
     warn_unsaved_form = True
     change_form_after_template = "admin/webui/sitesettings/below_form.html"
+
+    def variables_of(self, row: SiteSettings) -> dict[str, str]:
+        return first_rows.variables_of(row)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         removal = ["remove_logo"] if obj is not None and obj.logo else []
@@ -99,7 +103,7 @@ class SiteSettingsAdmin(SingletonAdmin):
             accent = site.accent or colours.DEFAULT_ACCENT
         themes = zip(("light", "dark"), colours.by_theme(accent), strict=True)
         context = {
-            "name": request.GET.get("name", "").strip()[:60] or site.name,
+            "name": request.GET.get("name", "").strip()[: SiteSettings.LONGEST_NAME] or site.name,
             "themes": [(theme, tokens.items()) for theme, tokens in themes],
             "SITE": site,
         }

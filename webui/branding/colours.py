@@ -111,6 +111,12 @@ def check(text: str) -> None:
         raise ValueError(text)
 
 
+def normal(text: str) -> str:
+    """An accent as it is stored: in lower case, and empty for the accent that the site comes with."""
+    accent = text.lower()
+    return "" if accent == DEFAULT_ACCENT else accent
+
+
 def parsed(text: str) -> Rgb:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 

@@ -4,26 +4,25 @@ import hashlib
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.urls import reverse
 
 from providers import runtime
 from providers.catalogue.versioned import Versioned
+from providers.errors import Unavailable
 from webui.models import SiteSettings
+
+DEFAULT_NAME = "WebUI"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is empty is as the site comes."""
+    """An accent or a logo that is empty is the one the site comes with."""
 
     name: str
     accent: str = ""
     logo: bytes = b""
-
-    @property
-    def version(self) -> str:
-        """Changes with the accent and the logo, so that browsers may keep both for ever."""
-        return hashlib.sha256(self.accent.encode() + self.logo).hexdigest()[:12]
+    version: str = ""  # changes with the accent and the logo, so that browsers may keep both for ever
 
     @property
     def style_url(self) -> str:
@@ -43,15 +42,26 @@ class LookMemory(Versioned[None, Look]):
 
 
 def site() -> Look:
-    """The site as it is; as the environment has it while the database is away."""
+    """The site as the row says; while the database does not answer, with the environment's name and no more."""
     try:
         return runtime.state(LookMemory).value_blocking(None, _read)
-    except DatabaseError:
-        return Look(settings.SITE_NAME)
+    except (DatabaseError, InterfaceError, Unavailable):
+        return Look(_name_of_environment())
+
+
+def stored_name() -> str:
+    """The site's name, read from the row; one query. For the snapshot, which `site` itself waits for."""
+    return SiteSettings.objects.filter(pk=1).values_list("name", flat=True).first() or _name_of_environment()
 
 
 def _read() -> Look:
     row = SiteSettings.objects.filter(pk=1).first()
     if row is None:
-        return Look(settings.SITE_NAME)
-    return Look(row.name or settings.SITE_NAME, row.accent, bytes(row.logo))
+        return Look(_name_of_environment())
+    logo = bytes(row.logo)
+    version = hashlib.sha256(row.accent.encode() + logo).hexdigest()[:12]
+    return Look(row.name or _name_of_environment(), row.accent, logo, version)
+
+
+def _name_of_environment() -> str:
+    return settings.SITE_NAME or DEFAULT_NAME

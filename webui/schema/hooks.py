@@ -10,6 +10,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from providers.relay.operations import DEPLOYMENTS
+from webui.branding import current
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
@@ -50,6 +51,12 @@ def anything_may_be_null(result: Any, generator: Any, request: Any, public: Any)
         for member in component.get("properties", {}).values():
             if member.get("oneOf") == [{}, {"type": "null"}]:
                 del member["oneOf"]
+    return result
+
+
+def titled(result: Any, generator: Any, request: Any, public: Any) -> Any:
+    """Name the API after the site. A hook."""
+    result["info"]["title"] = current.site().name
     return result
 
 

@@ -8,6 +8,7 @@ from django.core.management.base import OutputWrapper
 
 from webui import address
 from webui.accounts import links, setup
+from webui.branding import current
 
 
 def site_address(sock: socket.socket) -> str:
@@ -22,7 +23,7 @@ def print_banner(out: TextIO | OutputWrapper, sock: socket.socket, server: str, 
     served = site_address(sock)
     links.remember_served(served)
     processes = f", {workers} processes" if workers > 1 else ""
-    out.write(f"\n{settings.SITE_NAME} answers at {served} ({server}{processes}). Ctrl-C stops it.\n")
+    out.write(f"\n{current.site().name} answers at {served} ({server}{processes}). Ctrl-C stops it.\n")
     if address.is_uncertain():
         out.write("SITE_URL is not set, and the site answers to more than one name. Set it: links in mails\n")
         out.write("begin with the address that an administrator used last.\n")

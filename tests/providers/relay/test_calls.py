@@ -19,6 +19,7 @@ from providers.upstream.sse import frames
 from tests import people
 from tests.upstream import DROP, Gate, Reply, Upstream, in_html, in_json, in_text, oddities, reset, unused_port
 from tests.upstream import openai as oai
+from webui.models import SiteSettings
 
 MESSAGES = [{"role": "user", "content": "Why is the sky blue?"}]
 
@@ -157,6 +158,7 @@ def test_one_signed_token_stands_for_the_user_headers(post, connection, upstream
     settings.ENABLE_FORWARD_USER_INFO_HEADERS = True
     settings.FORWARD_USER_INFO_HEADER_PREFIX = "X-Site-"
     settings.FORWARD_USER_INFO_HEADER_JWT_SECRET = "a secret of thirty-two characters"
+    SiteSettings.objects.create(pk=1, name="Harbour")
     assert post().status_code == 200
     assert "X-Site-User-Email" not in upstream.last.headers
     claims = jwt.decode(
@@ -164,6 +166,7 @@ def test_one_signed_token_stands_for_the_user_headers(post, connection, upstream
     )
     assert (claims["sub"], claims["email"], claims["role"]) == (str(alice.pk), "alice@example.com", "user")
     assert claims["exp"] - claims["iat"] == 300
+    assert claims["iss"] == "Harbour"
 
 
 @pytest.mark.parametrize(("rule", "sent"), [("none", set()), ("others", {"theme"}), ("all", {"theme"})])

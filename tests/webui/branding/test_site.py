@@ -4,12 +4,15 @@ import io
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from PIL import Image
 
 from providers.errors import BadRequest, TooLarge
+from providers.process import outages
 from webui.branding import current, first_rows, logos
 from webui.models import SiteSettings
+from webui.serving import banner, listening_socket
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
@@ -152,6 +155,48 @@ def test_the_environment_gives_the_first_values_and_the_row_wins_later(db, setti
     settings.ENABLE_PERSISTENT_CONFIG = False
     first_rows.fill_from_environment()
     assert SiteSettings.load().name == "Second"
+
+
+def test_a_variable_that_is_not_set_leaves_its_column_as_it_is(save, client, settings):
+    settings.ENABLE_PERSISTENT_CONFIG, settings.SITE_ACCENT = False, "#AA0000"
+    assert save(new_logo=io.BytesIO(picture())).status_code == 302
+    first_rows.fill_from_environment()
+    row = SiteSettings.load()
+    assert (row.name, row.accent, bool(row.logo)) == ("Harbour", "#aa0000", True)
+
+
+def test_the_form_says_which_variables_write_its_fields_at_every_start(admin, settings):
+    row = SiteSettings.load()
+    address = f"/admin/webui/sitesettings/{row.pk}/change/"
+    settings.SITE_NAME, settings.SITE_LOGO = "Harbour", "/logo.png"
+    assert first_rows.variables_of(row) == {}
+    settings.ENABLE_PERSISTENT_CONFIG = False
+    assert first_rows.variables_of(row) == {"name": "SITE_NAME", "logo": "SITE_LOGO"}
+    page = client_of(admin).get(address).content.decode()
+    assert page.count("at every start it is what SITE_NAME says") == 1
+    assert "at every start it is what SITE_LOGO says" in page
+
+
+@pytest.mark.parametrize("error", [OperationalError(), InterfaceError(), outages.database_away()])
+def test_while_the_database_is_away_the_site_is_as_the_environment_says(db, settings, monkeypatch, error):
+    def read():
+        raise error
+
+    monkeypatch.setattr(current, "_read", read)
+    assert current.site() == current.Look("WebUI")
+    settings.SITE_NAME = "Harbour"
+    assert current.site() == current.Look("Harbour")
+
+
+def test_the_console_and_the_api_say_the_name_of_the_row(alice, settings, tmp_path):
+    SiteSettings.objects.create(pk=1, name="Harbour")
+    settings.DATA_DIR = tmp_path
+    out = io.StringIO()
+    sock = listening_socket.listen("127.0.0.1", 0)
+    banner.print_banner(out, sock, "daphne", 1)
+    sock.close()
+    assert "Harbour answers at" in out.getvalue()
+    assert client_of(alice).get("/api/schema").json()["info"]["title"] == "Harbour"
 
 
 @pytest.mark.parametrize("name", ["missing.png", "logo.svg"])
