@@ -2,7 +2,8 @@
 
 An ASGI application around another. It answers the operations of the gateway and hands everything else to the inner one.
 It has no rule of its own: `callers`, `relay` and `error_responses` decide, as they do for the views. It checks in the
-order of the views: first the caller, then the size of the body, then its content.
+order of the views: first the caller, then the size of the body, then its content. (A body that states a size over the
+limit never comes to the views.)
 """
 
 import asyncio
@@ -131,11 +132,16 @@ def _key(headers: Mapping[bytes, bytes]) -> str | None:
     return presented_key(authorization.decode("latin-1"), api_key.decode("latin-1"))
 
 
+def declared_size(headers: Mapping[bytes, bytes]) -> int:
+    """The size of the body as the request states it; 0 where it states none."""
+    size = headers.get(b"content-length", b"")
+    return int(size[:19]) if size.isdigit() else 0  # Python refuses to read numbers of thousands of digits
+
+
 async def _body(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
     """The whole body. Raises TooLarge as soon as its declared or received size exceeds the limit."""
     limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
+    if declared_size(headers) > limit:
         raise error_responses.too_large()
     pieces: list[bytes] = []
     size = 0

@@ -1,7 +1,8 @@
-"""Bodies of requests for Django: unpacked, and with a length.
+"""Bodies of requests for Django: of a length that is allowed and known, and unpacked.
 
-Django REST framework and Django's forms take a request without `Content-Length` for one without a body, so a body that
-comes in chunks, or packed, is read first.
+A body whose `Content-Length` is over the bound is refused before it is read. Django REST framework and Django's forms
+take a request without `Content-Length` for one without a body, so a body that comes in chunks, or packed, is read
+first.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
@@ -37,7 +38,10 @@ def longest(content_type: bytes, *, is_packed: bool = False) -> int:
 
 
 class WholeBodies:
-    """Hands a request with a packed or chunked body to `inner` with the plain body and its length."""
+    """Hands a request with a packed or chunked body to `inner` with the plain body and its length.
+
+    Answers 413 to a body that is too large.
+    """
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -45,7 +49,10 @@ class WholeBodies:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"]) if scope["type"] == "http" else {}
         if b"content-encoding" not in headers and b"transfer-encoding" not in headers:
-            await self.inner(scope, receive, send)
+            if lane.declared_size(headers) > longest(headers.get(b"content-type", b"")):
+                await lane.send_error(error_responses.too_large(), scope["path"], send)
+            else:
+                await self.inner(scope, receive, send)
             return
         with SpooledTemporaryFile(IN_MEMORY) as body:
             try:
@@ -65,23 +72,34 @@ async def _read(receive: Receive, headers: Mapping[bytes, bytes], body: IO[bytes
     """Read the body into a file, plain; its size, None where the client left. Raises GatewayError."""
     codings = packed_requests.codings_of(headers.get(b"content-encoding", b"").decode("latin-1"))
     limit = longest(headers.get(b"content-type", b""), is_packed=bool(codings))
-    with SpooledTemporaryFile(IN_MEMORY) as received:
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            received.write(message.get("body", b""))
-            if received.tell() > limit:
-                raise error_responses.too_large()
-            more = message.get("more_body", False)
-        received.seek(0)
-        return await waiting.in_own_thread(_copy, received, body, codings, limit)
+    if lane.declared_size(headers) > limit:
+        raise error_responses.too_large()
+    if not codings:
+        return await _receive_all(receive, body, limit)
+    with SpooledTemporaryFile(IN_MEMORY) as packed:
+        if await _receive_all(receive, packed, limit) is None:
+            return None
+        packed.seek(0)
+        return await waiting.in_own_thread(_unpack, packed, body, codings, limit)
 
 
-def _copy(source: IO[bytes], target: IO[bytes], codings: tuple[str, ...], limit: int) -> int:
+async def _receive_all(receive: Receive, target: IO[bytes], limit: int) -> int | None:
+    """Write the body as it comes; its size, None where the client left. Raises TooLarge."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        target.write(message.get("body", b""))
+        if target.tell() > limit:
+            raise error_responses.too_large()
+        more = message.get("more_body", False)
+    return target.tell()
+
+
+def _unpack(source: IO[bytes], target: IO[bytes], codings: tuple[str, ...], limit: int) -> int:
     pieces: Iterator[bytes] = iter(lambda: source.read(PIECE), b"")
-    for piece in packed_requests.plain_pieces(pieces, codings, limit) if codings else pieces:
+    for piece in packed_requests.plain_pieces(pieces, codings, limit):
         target.write(piece)
     return target.tell()
 

@@ -8,7 +8,6 @@ every new thread may open another arena of memory. Here requests borrow threads,
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from os import SEEK_END
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
@@ -72,14 +71,6 @@ class SiteHandler(ASGIHandler):
         with runtime.state(RequestThreads).borrowed() as thread, disconnects.watched():
             async with ThreadSensitiveContext(executor=thread):
                 await self.handle(scope, receive, send)
-
-    def create_request(self, scope: Any, body_file: Any) -> Any:
-        """A body that came in chunks, without a length, has one now: parsers take a request without one for empty."""
-        request, error_response = super().create_request(scope, body_file)
-        if request is not None and "CONTENT_LENGTH" not in request.META:
-            request.META["CONTENT_LENGTH"] = str(body_file.seek(0, SEEK_END))
-            body_file.seek(0)
-        return request, error_response
 
     async def listen_for_disconnect(self, receive: Any) -> None:
         """Cancelling reaches what is asynchronous; work in a thread asks `client_has_left`."""

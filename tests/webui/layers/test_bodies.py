@@ -4,6 +4,7 @@ import gzip
 import http.client
 import io
 import json
+import socket
 import zlib
 from urllib.parse import urlsplit
 
@@ -97,6 +98,16 @@ def test_a_body_that_is_huge_once_unpacked_is_too_large(site, key, path, views, 
     body = json.dumps({**ROUTES[path][0], "more": "x" * 20 * 2**20}).encode()
     for encoding, data in (("gzip", gzip.compress(body)), ("deflate", zlib.compress(body))):
         assert status_of(site, path, data, {"Content-Encoding": encoding}, key=key, views=views)[0] == 413
+
+
+@entrances
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/v1/chats/", "/api/v1/files/", "/accounts/login/"])
+def test_a_declared_length_that_is_too_large_is_refused_at_once(site, key, path, views):
+    address = urlsplit(site.views_url if views else site.url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        head = f"POST {path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {key}\r\n"
+        connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 9000000000\r\n\r\n".encode())
+        assert connection.recv(12) == b"HTTP/1.1 413"
 
 
 @entrances
