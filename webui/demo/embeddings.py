@@ -12,6 +12,7 @@ from webui.demo.request_bodies import Refused, filled
 
 SIZE, LARGEST = 256, 4096  # numbers of a vector
 MOST_INPUTS = 2048  # as at OpenAI
+MOST_NUMBERS = 2**20  # of all vectors of an answer
 
 
 def embed(payload: dict[str, Any]) -> dict[str, Any]:
@@ -24,6 +25,8 @@ def embed(payload: dict[str, Any]) -> dict[str, Any]:
     size = payload.get("dimensions", SIZE)
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
         raise Refused(400, f"“dimensions” must be between 1 and {LARGEST}.", "invalid_value", "dimensions")
+    if len(inputs) * size > MOST_NUMBERS:
+        raise Refused(400, f"At most {MOST_NUMBERS} numbers in all: send fewer texts.", "invalid_value", "input")
     packed = payload.get("encoding_format") == "base64"
     words = [_words(value) for value in inputs]
     data = [

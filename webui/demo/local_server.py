@@ -1,7 +1,6 @@
-"""The demo: a server whose model sends prepared answers, so that a chat works before any key is entered.
+"""The start of the demo's server, which speaks OpenAI's protocol over a socket on this machine.
 
-It speaks OpenAI's protocol over a socket on this machine. The first call to `http://demo.localhost/v1` starts it. Every
-answer says that it is a demo. `providers.config.first_rows` makes its connection.
+The first call to `http://demo.localhost/v1` starts it. `providers.config.first_rows` makes its connection.
 """
 
 from providers import http

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from providers.http import LocalServer
@@ -18,17 +19,29 @@ PIECE_SECONDS = 0.03  # slow enough to be seen arriving, quick enough not to bor
 READY_SECONDS = 10
 STOP_SECONDS = 1
 MAX_HEADER, MAX_BODY = 64 * 1024, 64 * 1024 * 1024
+JSON = "application/json"
 LISTED = {"id": MODEL, "object": "model", "created": 1735689600, "owned_by": "demo", "name": "Demo"}
 GETS: dict[str, dict[str, Any]] = {
     "/v1/models": {"object": "list", "data": [LISTED]},
     f"/v1/models/{MODEL}": LISTED,
 }
 Answer = dict[str, Any] | tuple[str, bytes] | Iterator[bytes]  # JSON; content type and bytes; events
-POSTS: dict[str, Callable[[dict[str, Any]], Answer]] = {
-    "/v1/chat/completions": completions.complete,
-    "/v1/responses": responses.respond,
-    "/v1/embeddings": embeddings.embed,
-    "/v1/audio/speech": speech.speak,
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOperation:
+    """One operation. `in_thread`: its answer may take so long that other requests would wait for it."""
+
+    answer: Callable[[dict[str, Any]], Answer]
+    max_body: int = MAX_BODY
+    in_thread: bool = False
+
+
+POSTS = {
+    "/v1/chat/completions": DemoOperation(completions.complete),
+    "/v1/responses": DemoOperation(responses.respond),
+    "/v1/embeddings": DemoOperation(embeddings.embed, max_body=2**19, in_thread=True),
+    "/v1/audio/speech": DemoOperation(speech.speak),
 }
 logger = logging.getLogger(__name__)
 
@@ -77,13 +90,13 @@ async def _one_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
     headers = {
         name.strip().lower(): value.strip() for name, _colon, value in (line.partition(":") for line in head[1:])
     }
-    length = int(headers.get("content-length") or 0)
+    length, path = int(headers.get("content-length") or 0), path.partition("?")[0].removesuffix("/")
     if length > MAX_BODY or "transfer-encoding" in headers:
-        await _send_json(writer, 413, Refused(413, "The request is too large.", "request_too_large").body)
+        await _send_json(writer, 413, _too_large().body)
         return False
     body = await reader.readexactly(length)
     try:
-        await _route(writer, method, path.partition("?")[0].removesuffix("/"), body)
+        await _route(writer, method, path, body)
     except Refused as refusal:
         await _send_json(writer, refusal.status, refusal.body)
     return headers.get("connection", "").lower() != "close"
@@ -96,20 +109,36 @@ async def _route(writer: asyncio.StreamWriter, method: str, path: str, body: byt
     if method != "POST" or path not in POSTS:
         words = "The demo does not do this. Connect a provider, for example OpenAI or Ollama, and call its models."
         raise Refused(404, words, "not_found")
-    answer = POSTS[path](payload_in(body))
-    if isinstance(answer, dict):
-        await _send_json(writer, 200, answer)
-    elif isinstance(answer, tuple):
-        content_type, content = answer
-        writer.write(_head(200, content_type, f"Content-Length: {len(content)}") + content)
-        await writer.drain()
+    operation = POSTS[path]
+    if len(body) > operation.max_body:
+        raise _too_large()
+    answer = await asyncio.to_thread(_answer, operation, body) if operation.in_thread else _answer(operation, body)
+    if isinstance(answer, tuple):
+        await _send(writer, 200, *answer)
     else:
         await _send_stream(writer, answer)
 
 
+def _answer(operation: DemoOperation, body: bytes) -> tuple[str, bytes] | Iterator[bytes]:
+    """Content type and bytes, or the frames of a stream. Raises Refused."""
+    answer = operation.answer(payload_in(body))
+    return (JSON, _encoded(answer)) if isinstance(answer, dict) else answer
+
+
+def _encoded(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def _too_large() -> Refused:
+    return Refused(413, "The request is too large.", "request_too_large")
+
+
 async def _send_json(writer: asyncio.StreamWriter, status: int, value: dict[str, Any]) -> None:
-    body = json.dumps(value, ensure_ascii=False).encode()
-    writer.write(_head(status, "application/json", f"Content-Length: {len(body)}") + body)
+    await _send(writer, status, JSON, _encoded(value))
+
+
+async def _send(writer: asyncio.StreamWriter, status: int, content_type: str, content: bytes) -> None:
+    writer.write(_head(status, content_type, f"Content-Length: {len(content)}") + content)
     await writer.drain()
 
 

@@ -1,6 +1,9 @@
 """The demo upstream: OpenAI's protocol, visibly streaming, plainly a demo."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from time import monotonic
 
@@ -11,7 +14,7 @@ from django.conf import settings
 from imagegen.conversation import handler
 from imagegen.models import ImageJob
 from providers import http
-from webui.demo import answers, server
+from webui.demo import answers, embeddings, server
 
 URL = "http://demo.localhost/v1"
 
@@ -129,6 +132,41 @@ def test_parts_of_a_message_are_read_and_oddities_do_no_harm():
 def test_a_wrong_request_is_refused_in_openais_shape(client, body, error):
     with pytest.raises(error):
         client.post("/chat/completions", body=body, cast_to=dict)
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ({"input": "x" * 2**19}, 413),
+        ({"input": ["x"] * 2048, "dimensions": 4096}, 400),
+        ({"input": ["x"] * 2048}, 2048),
+    ],
+    ids=["a large body", "large vectors", "as many as OpenAI takes"],
+)
+def test_embeddings_have_bounds(client, given, seen):
+    try:
+        answer = len(client.embeddings.create(model="demo", **given).data)
+    except openai.APIStatusError as error:
+        answer = error.status_code
+    assert answer == seen
+
+
+def test_embeddings_that_take_long_keep_nobody_waiting(client, monkeypatch):
+    started, may_end = threading.Event(), threading.Event()
+
+    def slow(payload):
+        started.set()
+        may_end.wait(20)
+        return embeddings.embed(payload)
+
+    row = replace(server.POSTS["/v1/embeddings"], answer=slow)
+    monkeypatch.setitem(server.POSTS, "/v1/embeddings", row)
+    with ThreadPoolExecutor(1) as callers:
+        answer = callers.submit(client.embeddings.create, model="demo", input="hello")
+        started.wait(20)
+        assert list(client.models.list())
+        may_end.set()
+        assert answer.result(20).data
 
 
 def test_what_it_cannot_do_it_says(client):
