@@ -21,6 +21,7 @@ WORKERS = {
     "local",
 }
 WORKERS |= {"ThreadPoolExecutor", "ProcessPoolExecutor", "Queue", "SimpleQueue", "new_event_loop"}
+WORKERS |= {"CollectorRegistry", "Gauge", "Histogram", "Summary"}
 CACHES = {"lru_cache", "cache"}
 CHANGES = {"append", "appendleft", "add", "update", "setdefault", "pop", "popitem", "remove", "discard", "clear"}
 CHANGES |= {"extend", "insert", "sort", "reverse"}

@@ -1,7 +1,7 @@
-"""What /metrics tells: requests and their durations from every process, and how the site stands from the database.
+"""The content of /metrics: requests and their durations in all processes, and the state of the site from the database.
 
-With several processes the counters lie in files of `PROMETHEUS_MULTIPROC_DIR`, which `serve --workers` sets before
-this is imported; each scrape adds them up.
+With several processes the counters are stored in files of `PROMETHEUS_MULTIPROC_DIR`, which `serve --workers` sets
+before this module is imported; each scrape adds them up.
 """
 
 import time
@@ -15,15 +15,11 @@ from prometheus_client.values import ValueClass
 
 from chat.models import Message
 from imagegen.models import ImageJob
+from providers import runtime
 from providers.models import Connection
 from providers.relay.operations import OPERATIONS, PREFIXES
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-own = CollectorRegistry()
-REQUESTS = Counter("webui_requests", "HTTP requests answered", ["area", "method", "status"], registry=own)
-SECONDS = Histogram(
-    "webui_request_seconds", "From the request to the last byte of its answer", ["area"], buckets=BUCKETS, registry=own
-)
 OPEN_STATES = ("pending", "streaming")
 
 # A fixed set of areas, because callers choose paths, and every label value stays in memory.
@@ -53,16 +49,44 @@ def area_of(path: str) -> str:
     return "pages"
 
 
+class RequestMetrics:
+    """The requests of this process and their durations."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "webui_requests", "HTTP requests answered", ["area", "method", "status"], registry=self.registry
+        )
+        self._seconds = Histogram(
+            "webui_request_seconds",
+            "From the request to the last byte of its answer",
+            ["area"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        # By labels, because the library's own look-up takes a lock and makes texts.
+        self._counters: dict[tuple[str, str, int], Any] = {}
+        self._durations: dict[str, Any] = {}
+
+    def count(self, area: str, method: str, status: int, seconds: float) -> None:
+        key = (area, method if method in METHODS else "OTHER", status)
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = self._requests.labels(area, key[1], str(status))
+            self._durations[area] = self._seconds.labels(area)
+        counter.inc()
+        self._durations[area].observe(seconds)
+
+
 class Measured:
     """An ASGI layer that counts every request and its duration, up to the last byte."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
-        self._counters: dict[tuple[str, str, int], Any] = {}
-        self._durations: dict[str, Any] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         status, ended = 0, 0.0
+        count = runtime.state(RequestMetrics).count
         started = time.perf_counter()
 
         async def note(message: Any) -> None:
@@ -72,22 +96,13 @@ class Measured:
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 ended = time.perf_counter()
-                self._count(area_of(scope["path"]), scope["method"], status, ended - started)
+                count(area_of(scope["path"]), scope["method"], status, ended - started)
 
         try:
             await self.inner(scope, receive, note)
         finally:
             if not ended:  # broken off
-                self._count(area_of(scope["path"]), scope["method"], status, time.perf_counter() - started)
-
-    def _count(self, area: str, method: str, status: int, seconds: float) -> None:
-        key = (area, method if method in METHODS else "OTHER", status)
-        counter = self._counters.get(key)
-        if counter is None:
-            counter = self._counters[key] = REQUESTS.labels(area, key[1], str(status))
-            self._durations[area] = SECONDS.labels(area)
-        counter.inc()
-        self._durations[area].observe(seconds)
+                count(area_of(scope["path"]), scope["method"], status, time.perf_counter() - started)
 
 
 class RowGauges:
@@ -119,7 +134,7 @@ def page() -> bytes:
         counters = CollectorRegistry()
         multiprocess.MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
     else:
-        counters = own
+        counters = runtime.state(RequestMetrics).registry
     rows = CollectorRegistry(auto_describe=False)
     rows.register(RowGauges())  # type: ignore[arg-type]
     return generate_latest(counters) + generate_latest(rows)
