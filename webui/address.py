@@ -53,8 +53,10 @@ def origin_for(request: HttpRequest) -> str:
 
 
 def origin_for_asker(request: HttpRequest) -> str:
-    """The same for a link that goes back to whoever asks: while nobody knows better, a Host header counts that names
-    this machine, or a host that ALLOWED_HOSTS names itself and not by a pattern.
+    """The beginning of a link that only the sender of the request gets.
+
+    While the site's address is unknown, the request's Host header counts if it names this machine or a host that
+    ALLOWED_HOSTS lists without a pattern. Raises ConfigurationError otherwise.
     """
     host = urlsplit(_origin_of(request)).hostname or ""
     if not known() and (is_local(host) or host in settings.ALLOWED_HOSTS):
@@ -63,7 +65,10 @@ def origin_for_asker(request: HttpRequest) -> str:
 
 
 def known() -> str:
-    """The same where nobody asks for a link; empty while nobody knows."""
+    """The beginning of links where there is no request: SITE_URL, else the address that an administrator used last.
+
+    Empty while there is neither.
+    """
     return settings.SITE_URL or used_by_administrator()
 
 

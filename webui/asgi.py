@@ -1,7 +1,10 @@
-"""The onion: static files, the gateway lane, whole bodies, then Django; the socket behind origin check and session.
+"""The site as an ASGI application, in layers.
 
-`application` is the whole; `django_application` is the same without the lane, so that tests
-can send one call both ways.
+A request passes, from the outside in: metrics (`Measured`), the list of running requests (`Stoppable`), the lane
+(`Gateway`), static files, the check of bodies (`WholeBodies`), Django. A WebSocket passes the check of its origin and
+the session.
+
+`application` is what servers run. `django_application` leaves the lane out, for tests that send a call both ways.
 """
 
 import asyncio
@@ -43,7 +46,7 @@ API_PATHS = tuple(f"{prefix.strip('/')}/" for prefix in PREFIXES)
 
 
 def _plain(scope: Any) -> Any:
-    """A call of the gateway whose path has a slash too many at its start or end, without it: clients join paths so."""
+    """The scope, without a needless slash at the ends of a path of the gateway: clients that join paths add one."""
     path = scope["path"]
     if path[-1:] != "/" and not path.startswith("//"):
         return scope

@@ -51,15 +51,16 @@ class OncePerMinute(logging.Filter):
 
 
 def outage_of(record: logging.LogRecord) -> Unavailable | None:
-    """The outage that a line tells of with an exception: where that was raised says nothing."""
+    """The outage behind the exception of this line; None for other lines."""
     error = record.exc_info[1] if record.exc_info else None
     return outages.of(error) if error is not None else None
 
 
 def fault_of(record: logging.LogRecord) -> GatewayError | None:
-    """The error of ours that a line tells of, which says in words what happened: a provider that broke off, mostly.
+    """Our own error behind this line, if a provider, the network or the caller is to blame: it needs no traceback.
 
-    A server that has to break an answer off is told so by an exception. daphne writes its traceback into the text.
+    Mostly a provider broke off in the middle of an answer. The relay then raises the error, so that the server breaks
+    its own answer off too, and the server logs it: uvicorn as an exception, daphne with the traceback in the message.
     """
     errors: list[object] = [record.exc_info[1] if record.exc_info else None]
     if isinstance(record.args, tuple) and "\n" in str(record.msg):

@@ -21,17 +21,17 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`address` is the name of its page's URL, `switch` one of `chat.switches` that has to be on."""
+    """`url_name` is the name of its page's URL, `switch` one of `chat.switches` that has to be on."""
 
     name: str
-    address: str
+    url_name: str
     label: Any
     icon: str
     settings: tuple[Setting, ...]
     switch: str = ""
 
     def url(self) -> str:
-        return reverse(self.address)
+        return reverse(self.url_name)
 
 
 SECTIONS = (

@@ -1,7 +1,8 @@
-"""What the proxies in front of this site say of a request: `X-Forwarded-For` and `X-Forwarded-Proto`.
+"""The headers that proxies in front of this site set: `X-Forwarded-For` and `X-Forwarded-Proto`.
 
-Each of the `TRUSTED_PROXY_COUNT` proxies appends to them or passes them on; what stands further left a visitor may have
-written. The entry that many from the right is what the outermost of them saw; it alone is left.
+Each header is a list. A proxy appends one entry at its end, or passes the header on. So the last `TRUSTED_PROXY_COUNT`
+entries come from our proxies, and the first of these says what the outermost proxy saw. Only that entry is kept:
+the visitor may have written everything before it.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ HEADERS = (b"x-forwarded-for", b"x-forwarded-proto")
 
 
 def as_seen_outside(scope: Any) -> Any:
-    """An ASGI scope whose forwarded headers have one entry each. The same object where there is nothing to choose."""
+    """A copy of the ASGI scope in which each of these headers has one entry; the scope itself where there is none."""
     count = settings.TRUSTED_PROXY_COUNT
     if not count or not any(name in HEADERS for name, _value in scope["headers"]):
         return scope

@@ -1,7 +1,9 @@
-"""The origin of a socket: browsers open one to any site with that site's cookies, and say from which page.
+"""The check of a WebSocket's origin.
 
-Only the page's own origin may, scheme, host and port as browsers see them (behind a proxy: as the forwarded headers
-say), and those in CSRF_TRUSTED_ORIGINS, whatever ALLOWED_HOSTS says. No origin, and `null`, is none of them.
+Any page on the web can open a WebSocket to this site, and the browser then sends this site's cookies with it. It also
+sends the page's address as `Origin` (scheme, host and port). A socket is accepted if that is this site's own origin as
+browsers see it (behind a proxy: by the forwarded headers), or one of CSRF_TRUSTED_ORIGINS. A request without `Origin`,
+or with `null`, is refused.
 """
 
 import io
@@ -22,7 +24,7 @@ Origin = tuple[str, str, int]  # scheme, host, port
 
 
 class OwnOrigin:
-    """Around the sockets: answers 403 to every other origin."""
+    """ASGI layer around the sockets: answers 403 to every other origin."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner

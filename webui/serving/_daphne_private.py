@@ -1,13 +1,15 @@
-"""What daphne does not do by itself, done through parts of its requests and its server that it does not document.
+"""What daphne lacks, added through undocumented parts of its requests and its server.
 
-Of its sockets: close them with any code of the standard. Four things of its HTTP: wait for slow readers, break off an
-answer that failed, leave a request's body in its file until the application reads it, and stop keeping one that is too
-large. And one of its server: a stop that lets answers end. `tests/structure/test_private_names.py` fails when an
-upgrade moves one of these names.
+- A socket is closed with any code of the standard (`SiteSocket`).
+- An answer waits for a client that reads slowly (`Tap`). Otherwise all that a provider sends gathers in our memory.
+- An answer that fails after its status line is broken off (`handle_exception`). Otherwise daphne's periodic work stops
+  and the client waits for ever.
+- A request's body stays in its file until the application reads it (`Inbox`). Otherwise a body of 70 MB takes 200 MB
+  for good, and a gigabyte as a form.
+- No more of a body is kept than is allowed (`handleContentChunk`). Otherwise anybody could fill the disk.
+- A stop lets answers end (`DaphneServer`).
 
-Without the first, everything a provider sends ahead of a slow client gathers in our memory. Without the second, an
-application that fails after its status line stops daphne's housekeeping and leaves the client waiting for ever. Without
-the third, a body of 70 MB cost 200 MB for good, as a form a gigabyte. Without the last, anybody could fill the disk.
+`tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """
 
 import asyncio
@@ -53,7 +55,7 @@ class Inbox(asyncio.Queue[dict[str, Any]]):
 
 @implementer(IPushProducer)
 class Tap:
-    """Closed by the connection while it takes no more."""
+    """The connection closes it while its client takes no more bytes, and opens it again."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -83,7 +85,7 @@ class SiteRequest(WebRequest):  # type: ignore[misc]
         return Inbox(content)
 
     def handleContentChunk(self, data: bytes) -> None:
-        """One byte more than is allowed is kept: the application says that it is too much, to whom it may concern."""
+        """Keep at most one byte more than is allowed, by which the application sees that the body is too large."""
         kind = self.requestHeaders.getRawHeaders(b"content-type") or [b""]
         room = bodies.longest(kind[0]) + 1 - self.content.tell()
         if room > 0:

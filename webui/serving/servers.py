@@ -1,4 +1,4 @@
-"""How the site is served: one listening socket, one server in this process, or several processes that share the socket.
+"""The servers by name, and the start of one.
 
 A server is a module with `run(application, sock)`, which returns once a SIGTERM or SIGINT has been obeyed. It is
 imported only where it runs, after any fork: event loops do not survive one. To add one: write the module, add a line to
