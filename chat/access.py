@@ -35,9 +35,15 @@ def deleted_chat_for(user: Person, chat_id: object) -> Chat:
     return _chat(user, chat_id, deleted=True)
 
 
-def message_for(user: Person, message_id: object, *, chat_id: object = None) -> Message:
-    """The person's message with its chat loaded, in this chat when one is given. Raises NotFound."""
-    messages = Message.objects.select_related("chat__user").filter(chat__user_id=user.pk, chat__deleted_at=None)
+def message_for(
+    user: Person, message_id: object, *, chat_id: object = None, among: QuerySet[Message] | None = None
+) -> Message:
+    """The person's message with its chat loaded, in this chat when one is given. Raises NotFound.
+
+    `among`: a query that says how much of it is read.
+    """
+    messages = Message.objects.all() if among is None else among
+    messages = messages.select_related("chat__user").filter(chat__user_id=user.pk, chat__deleted_at=None)
     if chat_id is not None:
         messages = messages.filter(chat_id=as_uuid(chat_id))
     message = messages.filter(pk=as_uuid(message_id)).first()

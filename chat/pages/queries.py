@@ -123,11 +123,16 @@ def thread(chat: Chat, *, before: UUID | None = None) -> Thread:
     return Thread(_entries(outline, shown), earlier=shown[0].pk if len(branch) > len(shown) else None)
 
 
-def entry(message: Message, *, whole: bool = False) -> ThreadEntry:
-    """One message with its alternatives; with its texts in full length if `whole`. One query."""
+def beginnings() -> QuerySet[Message]:
+    """Messages of which the beginnings of their texts are read alone, for `entry`."""
+    return _with_beginnings(Message.objects.all(), _both_beginnings())
+
+
+def entry(message: Message, *, whole: bool) -> ThreadEntry:
+    """One message with its alternatives, in full length if `whole`, else one of `beginnings`. One query."""
     siblings = message.chat.messages.filter(parent_id=message.parent_id, role=message.role).order_by("created", "pk")
     name = _model_names().get(message.model, message.model)
-    is_cut = not whole and _cut(message, message.content, message.reasoning)
+    is_cut = not whole and _cut(message, *_beginnings(message, _both_beginnings()))
     return ThreadEntry(message, tuple(siblings.values_list("pk", flat=True)), name, is_cut)
 
 
@@ -141,8 +146,7 @@ def _entries(outline: Iterable[Message], shown: list[Message]) -> list[ThreadEnt
     alternatives: dict[tuple[UUID | None, str], list[UUID]] = {}
     for message in outline:
         alternatives.setdefault((message.parent_id, message.role), []).append(message.pk)
-    beginnings = {name: Left(name, SHOWN + 1) for name in ("content", "reasoning")}
-    rows = _cut_rows(Message.objects.all(), [message.pk for message in shown], beginnings)
+    rows = _cut_rows(Message.objects.all(), [message.pk for message in shown], _both_beginnings())
     present = [rows[message.pk] for message in shown if message.pk in rows]
     names = _model_names()
     return [
@@ -151,12 +155,20 @@ def _entries(outline: Iterable[Message], shown: list[Message]) -> list[ThreadEnt
     ]
 
 
+def _both_beginnings() -> dict[str, Left]:
+    return {name: Left(name, SHOWN + 1) for name in ("content", "reasoning")}
+
+
 def _cut_rows(
-    messages: QuerySet[Message], keys: list[UUID], beginnings: dict[str, Left]
+    messages: QuerySet[Message], keys: list[UUID], parts: dict[str, Left]
 ) -> dict[UUID, tuple[Message, bool]]:
     """The messages by id, with the beginnings of their texts, and whether these are longer. One query."""
-    query = messages.defer(*beginnings).annotate(**{f"{name}_beginning": part for name, part in beginnings.items()})
-    return {key: (row, _cut(row, *_beginnings(row, beginnings))) for key, row in query.in_bulk(keys).items()}
+    rows = _with_beginnings(messages, parts).in_bulk(keys)
+    return {key: (row, _cut(row, *_beginnings(row, parts))) for key, row in rows.items()}
+
+
+def _with_beginnings(messages: QuerySet[Message], parts: dict[str, Left]) -> QuerySet[Message]:
+    return messages.defer(*parts).annotate(**{f"{name}_beginning": part for name, part in parts.items()})
 
 
 def _beginnings(row: Message, names: Iterable[str]) -> list[str]:

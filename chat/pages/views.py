@@ -76,8 +76,9 @@ def thread_part(request: HttpRequest, chat_id: UUID) -> HttpResponseBase:
 @page
 def message_part(request: HttpRequest, chat_id: UUID, message_id: UUID) -> HttpResponseBase:
     """A message; with `?whole=1` all of it, however long it is."""
-    message = access.message_for(request.user, message_id, chat_id=chat_id)
     whole = "whole" in request.GET
+    among = None if whole else queries.beginnings()
+    message = access.message_for(request.user, message_id, chat_id=chat_id, among=among)
     context = {"chat": message.chat, "entry": queries.entry(message, whole=whole), "unfolded": whole}
     return render(request, "chat/messages/_message.html", context)
 

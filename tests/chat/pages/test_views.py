@@ -6,12 +6,12 @@ import uuid
 from unittest import mock
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from chat import markdown
+from chat import access, markdown
 from chat.models import Chat, ChatSettings, Message, Share
 from chat.pages import queries, welcome
 from tests.queries import assert_queries_do_not_grow
@@ -105,7 +105,10 @@ def test_starters_begin_with_recent_work_and_what_is_switched_on(client_of, alic
     ChatSettings.objects.update_or_create(
         pk=1, defaults={"web_search": True, "web_search_url": "https://search.example.com"}
     )
-    html = client_of(alice).get("/").content.decode()
+    page = client_of(alice)
+    with CaptureQueriesContext(connections["default"]) as captured:
+        html = page.get("/").content.decode()
+    assert len([query for query in captured if re.search(r'FROM "chat_chat".*LIMIT 1$', query["sql"])]) == 1
     section = html[html.index('class="starters"') :]
     assert section.index("Go on where you stopped") < section.index("Search the web") < section.index("document")
     assert 'data-start-feature="web_search"' in section
@@ -199,7 +202,7 @@ def test_versions_can_be_paged_through(client_of, alice):
     second = Message.objects.create(chat=chat, parent=question, role="assistant", content="Second")
     chat.leaf = second
     chat.save()
-    entry = queries.entry(second)
+    entry = queries.entry(second, whole=True)
     assert (entry.number, len(entry.branches), entry.next) == (2, 2, None)
     html = client_of(alice).get(f"/c/{chat.pk}/messages/{second.pk}", headers=PART).content.decode()
     assert "2/2" in html
@@ -428,6 +431,7 @@ def test_only_the_beginnings_of_long_texts_are_read_from_the_database(alice, lon
     assert max(len(row.content) for row in rows) == max(len(row.reasoning) for row in rows) == queries.SHOWN
     with CaptureQueriesContext(connection) as captured:
         list(queries.thread(long_chat).entries)
+        assert access.message_for(alice, rows[0].pk, among=queries.beginnings()).content_beginning
     assert not any(re.search(r'[ ,]"chat_message"."(content|reasoning)"', query["sql"]) for query in captured)
 
 

@@ -22,6 +22,11 @@ def test_an_engine_is_named_as_its_module(engine):
     assert str(engine.label)
 
 
+@pytest.mark.parametrize("mark", ["demo", "is_guessed", "is_unnamed"])
+def test_one_engine_is_the_demo_one_is_guessed_and_one_goes_unnamed(mark):
+    assert [getattr(engine, mark) for engine in ENGINES.values()].count(True) == 1
+
+
 @engines
 def test_declared_fields_are_members_or_options(engine):
     for one in engine.fields:

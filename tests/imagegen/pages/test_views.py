@@ -13,6 +13,7 @@ from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from imagegen.pages import choices, queries
 from imagegen.pages.queries import Filters
+from imagegen.templatetags.pictures import wants_demo_badge
 from tests.queries import assert_queries_do_not_grow
 
 pytestmark = pytest.mark.django_db
@@ -289,6 +290,13 @@ def test_queries_do_not_grow_with_pictures_and_jobs(client_of, alice, demo):
             make_job(alice, demo, state="failed", ended=timezone.now(), error={"message": "No."})
 
     assert_queries_do_not_grow(visit, grow)
+
+
+@pytest.mark.parametrize(
+    ("kind", "demo", "marked"), [("placeholder", True, False), ("openai", True, True), ("openai", False, False)]
+)
+def test_a_sample_is_marked_unless_it_says_so_itself(alice, kind, demo, marked):
+    assert wants_demo_badge(make_picture(alice, made={"kind": kind, "demo": demo})) is marked
 
 
 def test_the_conversation_has_a_brush_only_where_an_engine_takes_masks(client_of, alice, make_engine):
