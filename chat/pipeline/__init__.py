@@ -19,8 +19,9 @@ A toggle may ask more with `options`: what is chosen arrives as `turn.features["
 
 A handler works on a `Turn` and on nothing else, so it serves replies in the browser and `POST /api/chat/completions`
 alike. A handler with a toggle runs only when the request switches it on and the person may use it. Attached files are
-`files` of their messages until all handlers have run, so that `content` is what the person wrote. An exception in a
-handler never ends the conversation: it becomes a status line, and the model is called all the same.
+`files` of their messages until all handlers have run, so that `content` is what the person wrote. What handlers before
+it made, such as a drawn picture, is in `turn.metadata["files"]`. An exception in a handler never ends the conversation:
+it becomes a status line, and the model is called all the same.
 """
 
 from chat.pipeline.base import Choice, Handler, Option, Starter, Toggle

@@ -75,6 +75,14 @@ class Turn:
         messages: list[dict[str, Any]] = self.payload["messages"]
         return messages
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the request is about, for handlers and tools: its ids, and the files of the question and of the answer
+        so far.
+        """
+        ids = {"chat_id": self.chat_id, "message_id": self.message_id, "session_id": self.session_id}
+        return {**ids, "files": [*self.files, *self.answer_files]}
+
     def wants(self, feature: str) -> bool:
         """Whether the request switched a feature on."""
         return bool(self.features.get(feature))

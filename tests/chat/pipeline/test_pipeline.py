@@ -1,5 +1,7 @@
 """The pipeline: handlers from anywhere work on a turn, in the browser's replies and in programs' requests alike."""
 
+from dataclasses import replace
+
 import pytest
 
 from chat import pipeline
@@ -225,6 +227,13 @@ class TestATurn:
         await turn.add_files([{"id": "2"}, {"id": "3"}])
 
         assert [file["id"] for file in turn.sink.events[-1][1]["files"]] == ["2", "3", "1"]
+
+    async def test_files_of_the_answer_stand_in_the_requests_metadata(self, turn):
+        turn = Turn(replace(turn.request, files=[{"id": "0"}], chat_id="c", message_id="m"), Kept())
+        await turn.add_files([{"id": "1"}])
+
+        ids = {"chat_id": "c", "message_id": "m", "session_id": ""}
+        assert turn.metadata == {**ids, "files": [{"id": "0"}, {"id": "1"}]}
 
     @pytest.mark.parametrize(("bound", "most"), [("MAX_PICTURES", 20), ("MAX_SIZE", 4 * len(PICTURE))])
     async def test_pictures_that_an_answer_has_no_room_for_are_left_out(self, turn, use, monkeypatch, bound, most):

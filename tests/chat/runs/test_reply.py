@@ -238,7 +238,7 @@ def test_an_answer_at_the_limit_of_its_length_is_told_and_can_go_on(talker, upst
 
     assert (saved["status"], saved["content"]) == ("done", "one two")
     assert saved["status_history"] == [{"description": "The answer was cut off at the maximum length.", "done": True}]
-    assert saved["follow_ups"] == ["Go on where you stopped."]
+    assert saved["follow_ups"] == ["从停下的地方继续。"]  # words to send, in the language that was asked in
 
 
 def test_an_error_in_mid_stream_keeps_text_and_words(talker, upstream):
