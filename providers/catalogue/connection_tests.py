@@ -4,19 +4,24 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from django.utils.translation import gettext as _
+from django.conf import settings
 
 from providers import http
 from providers.catalogue.discovery import ListCall, list_options
 from providers.errors import ConfigurationError, GatewayError, ProviderError
 from providers.facts import Caller, ConnectionFacts
+from providers.http import failures
+from providers.http.policy import soonest
+from providers.sentences import sentence as _
 from providers.upstream import kinds, model_lists
 from providers.upstream.error_bodies import error_of
 from providers.upstream.headers import headers_for_blocking
 from providers.upstream.model_lists import ListReader
 
 NO_LIST = (404, 405)
+TEST_SECONDS = 30.0  # for all calls of a test together, unless a list alone may take longer
 DEPLOYMENTS_ASKED = 10
 NAMES_SHOWN = 5
 
@@ -27,6 +32,29 @@ class Finding:
 
     models: int | None  # how many it lists; None without a list
     doubt: str = ""
+
+
+class _Calls:
+    """The calls of one test of a connection. Raises GatewayError where the credential cannot be had."""
+
+    def __init__(self, facts: ConnectionFacts, by: Caller | None) -> None:
+        self.started = time.monotonic()
+        self._options = list_options(facts, headers_for_blocking(facts, caller=by))
+
+    def ask(
+        self, method: str, url: str, *, list_started: float | None = None, json: Any = None
+    ) -> http.BlockingResponse:
+        """The response of the server. Raises GatewayError, and UpstreamTimeout once the time of the test is over.
+
+        `list_started`: when the list began that this is a page of; its pages together have the time for a list.
+        """
+        left = max(TEST_SECONDS, settings.MODEL_LIST_TIMEOUT or 0) - (time.monotonic() - self.started)
+        if left <= 0:
+            raise failures.timeout_error()
+        limits = self._options["limits"]
+        limits = limits if list_started is None else limits.after(list_started)
+        options: ListCall = {**self._options, "limits": replace(limits, total=soonest(limits.total, left))}
+        return http.request(method, url, **options, json=json)
 
 
 def examine(facts: ConnectionFacts, *, by: Caller | None = None) -> Finding:
@@ -41,50 +69,50 @@ def examine(facts: ConnectionFacts, *, by: Caller | None = None) -> Finding:
             % {"path": f"/{operation}", "url": kinds.without_operation(facts.base_url)},
             code="address_of_operation",
         )
+    calls = _Calls(facts, by)
     try:
-        listed = _listed(facts, by=by)
+        listed = _listed(calls, facts)
     except GatewayError as error:
-        if error.status not in (401, 403) and (better := _better_address(facts, error, by=by)):
-            raise _other_address(better, error.provider) from error
+        if error.status not in (401, 403) and (better := _better_address(calls, facts, error)):
+            text = _(
+                "There is no list of models at this address, but there is one at %(url)s. Enter that as the base URL."
+            )
+            raise ConfigurationError(text % {"url": better}, code="other_address", provider=error.provider) from error
         raise
-    if listed is None and (better := _better_address(facts, None, by=by)):
-        raise _other_address(better)
+    doubt = _doubt_of_address(calls, facts) if listed is None else ""
     if kinds.of(facts).has_deployments:
-        return Finding(None if facts.model_ids else len(listed or ()), _doubt_of_deployments(facts, by=by))
+        return Finding(None if facts.model_ids else len(listed or ()), _doubt_of_deployments(calls, facts) or doubt)
     if listed is None:
-        return Finding(
-            None,
-            _("It has no list of models, so the key and the model ids were not checked. Send a message to try them."),
+        unknown = _(
+            "It has no list of models, so the key and the model ids were not checked. Send a message to try them."
         )
+        return Finding(None, doubt or unknown)
     if not listed:
-        doubt = _("But it lists no model. Load one there, or enter the ids under “Model ids”.")
-        return Finding(0, doubt)
+        return Finding(0, _("But it lists no model. Load one there, or enter the ids under “Model ids”."))
     return Finding(len(listed), _doubt_of_ids(facts, {model.upstream_id for model in listed}))
 
 
 def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingResponse:
     """The response of a server to a check: the refusal of the key, where the list does not check it, else the list."""
-    options = list_options(facts, headers_for_blocking(facts, caller=by))
-    if refusal := _refusal(facts, options):
+    calls = _Calls(facts, by)
+    if refusal := _refusal(calls, facts):
         return refusal
     pages = ListReader(kinds.probe_urls(facts))
-    answer = http.request("GET", str(pages.url), **options)
+    answer = calls.ask("GET", str(pages.url))
     while pages.leads_on(answer.status, answer.headers):
-        answer = http.request("GET", str(pages.url), **options)
+        answer = calls.ask("GET", str(pages.url))
     return answer
 
 
-def _listed(facts: ConnectionFacts, *, by: Caller | None) -> list[model_lists.ListedModel] | None:
+def _listed(calls: _Calls, facts: ConnectionFacts) -> list[model_lists.ListedModel] | None:
     """All that a server lists; None where it has no list and an administrator entered the ids. Raises GatewayError."""
-    options = list_options(facts, headers_for_blocking(facts, caller=by))
-    if refusal := _refusal(facts, options):
+    if refusal := _refusal(calls, facts):
         raise error_of(refusal.status, refusal.content, refusal.headers)
     pages = ListReader(kinds.probe_urls(facts))
-    started, limits = time.monotonic(), options["limits"]
+    started = time.monotonic()
     try:
         while pages.url is not None:
-            options["limits"] = limits.after(started)  # the pages together are the list
-            answer = http.request("GET", pages.url, **options)
+            answer = calls.ask("GET", pages.url, list_started=started)
             pages.take(answer.status, answer.content, answer.headers)
     except ProviderError as error:
         if facts.model_ids and error.status in NO_LIST:
@@ -93,26 +121,23 @@ def _listed(facts: ConnectionFacts, *, by: Caller | None) -> list[model_lists.Li
     return pages.models()
 
 
-def _refusal(facts: ConnectionFacts, options: ListCall) -> http.BlockingResponse | None:
+def _refusal(calls: _Calls, facts: ConnectionFacts) -> http.BlockingResponse | None:
     """The refusal of the key, where the list of models does not check it."""
     proof_url = kinds.proof_url(facts)
-    proof = http.request("GET", proof_url, **options) if proof_url is not None else None
+    proof = calls.ask("GET", proof_url) if proof_url is not None else None
     return proof if proof is not None and proof.status in (401, 403) else None
 
 
 # --- the address ------------------------------------------------------------------------------------------------------
 
 
-def _better_address(facts: ConnectionFacts, error: GatewayError | None, *, by: Caller | None) -> str:
+def _better_address(calls: _Calls, facts: ConnectionFacts, error: GatewayError | None) -> str:
     """An address at the same server that has a list of models; empty where none is found."""
     if error is not None and error.blame != "provider":
         return ""
     for address in kinds.other_addresses(facts.base_url):
-        other = replace(facts, base_url=address)
         try:
-            answer = http.request(
-                "GET", f"{address}/models", **list_options(other, headers_for_blocking(other, caller=by))
-            )
+            answer = calls.ask("GET", f"{address}/models")
             # A refused key shows the place as well, where the address that was entered refuses none.
             if answer.status in (401, 403) or model_lists.read_list(answer.status, answer.content, answer.headers):
                 return address
@@ -121,13 +146,14 @@ def _better_address(facts: ConnectionFacts, error: GatewayError | None, *, by: C
     return ""
 
 
-def _other_address(address: str, provider: str = "") -> ConfigurationError:
-    return ConfigurationError(
-        _("There is no list of models at this address, but there is one at %(url)s. Enter that as the base URL.")
-        % {"url": address},
-        code="other_address",
-        provider=provider,
+def _doubt_of_address(calls: _Calls, facts: ConnectionFacts) -> str:
+    """Why an address without a list may not be the one that is meant, though it may answer chats all the same."""
+    better = _better_address(calls, facts, None)
+    doubt = _(
+        "There is no list of models at this address, but there is one at %(url)s. Send a message; if it fails, enter"
+        " that as the base URL."
     )
+    return doubt % {"url": better} if better else ""
 
 
 # --- the model ids ----------------------------------------------------------------------------------------------------
@@ -151,13 +177,13 @@ def _doubt_of_ids(facts: ConnectionFacts, listed: set[str]) -> str:
     )
 
 
-def _doubt_of_deployments(facts: ConnectionFacts, *, by: Caller | None) -> str:
+def _doubt_of_deployments(calls: _Calls, facts: ConnectionFacts) -> str:
     """Why the entered deployments may not work. Raises ConfigurationError where none is there."""
     if not facts.model_ids:
         kinds.of(facts).list_urls(facts)  # raises where nothing at all can be listed
         return _("But what it lists are models of the region. Enter the names of your deployments under “Model ids”.")
     asked = facts.model_ids[:DEPLOYMENTS_ASKED]
-    missing = [name for name in asked if not _is_deployed(facts, name, by=by)]
+    missing = [name for name in asked if not _is_deployed(calls, facts, name)]
     if not missing:
         return ""
     message = _(
@@ -169,13 +195,12 @@ def _doubt_of_deployments(facts: ConnectionFacts, *, by: Caller | None) -> str:
     return message
 
 
-def _is_deployed(facts: ConnectionFacts, name: str, *, by: Caller | None) -> bool:
+def _is_deployed(calls: _Calls, facts: ConnectionFacts, name: str) -> bool:
     """Whether Azure knows this deployment. It is asked for a chat without messages, which it refuses: that costs
     nothing. docs/upstreams/azure-openai.md, “Errors”."""
     url = kinds.of(facts).endpoint(facts, "chat/completions", name, True)
-    body = {"model": name, "messages": []}
     try:
-        answer = http.request("POST", url, json=body, **list_options(facts, headers_for_blocking(facts, caller=by)))
+        answer = calls.ask("POST", url, json={"model": name, "messages": []})
     except GatewayError:
         return True  # not known
     return answer.status != 404 or re.search(rb"deployment", answer.content, re.IGNORECASE) is None
