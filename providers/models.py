@@ -256,6 +256,11 @@ class ModelSource(models.Model):
         verbose_name = _("source")
         verbose_name_plural = _("sources")
 
+    @classmethod
+    def offered(cls) -> "models.QuerySet[ModelSource]":
+        """Those that a call may go to: their server lists them, and their connection is enabled."""
+        return cls.objects.filter(listed=True, connection__enabled=True)
+
     def __str__(self) -> str:
         return f"{self.connection}: {self.upstream_id}"
 

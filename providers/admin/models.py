@@ -43,7 +43,7 @@ class OriginFilter(ConditionFilter):
     parameter_name = "origin"
 
     def conditions(self) -> dict[str, tuple[Any, Q]]:
-        preset, offered = Q(base__isnull=False), Q(pk__in=ModelSource.objects.filter(listed=True).values("model"))
+        preset, offered = Q(base__isnull=False), Q(pk__in=ModelSource.offered().values("model"))
         return {
             "offered": (_("offered now"), ~preset & offered),
             "preset": (_("preset"), preset),

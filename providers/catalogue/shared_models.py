@@ -14,10 +14,11 @@ SHARING_COLUMNS = discovery.LISTED_COLUMNS | discovery.SETTLED_COLUMNS | {"acces
 
 
 def shared_models(connection_id: int) -> dict[str, list[str]]:
-    """The names of the other enabled connections by public id, for ids that this one offers and others do too."""
-    own = ModelSource.objects.filter(connection_id=connection_id, listed=True).values("model")
+    """The models that this connection and others offer: public id → names of the others."""
+    own = ModelSource.offered().filter(connection_id=connection_id).values("model")
     others = (
-        ModelSource.objects.filter(model__in=own, listed=True, connection__enabled=True)
+        ModelSource.offered()
+        .filter(model__in=own)
         .exclude(connection_id=connection_id)
         .order_by("model__public_id", "connection__position", "connection_id")
         .values_list("model__public_id", "connection__name")

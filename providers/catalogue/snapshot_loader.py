@@ -210,7 +210,7 @@ def _inherited(preset: Route, base: Route) -> Route:
 def _load_sources(connections: dict[int, ConnectionFacts]) -> defaultdict[int, list[Source]]:
     sources: defaultdict[int, list[Source]] = defaultdict(list)
     rows = (
-        ModelSource.objects.filter(listed=True, connection__enabled=True)
+        ModelSource.offered()
         .order_by("connection__position", "connection_id", "pk")
         .values_list("model_id", "connection_id", "upstream_id", "raw")
     )

@@ -382,6 +382,7 @@ def test_shared_models_are_told_when_saving_and_on_the_page(transactional_db, sa
     assert not any("offered by other" in line for line in said(save(second, prefix_id="two")))
     assert "offered by other" not in root.get(f"{LIST}{second.pk}/change/").content.decode()
     assert any(words in line for line in said(save(second, prefix_id="")))
+    assert "offered by other" not in "".join(said(save(second, enabled=False)))
 
 
 def test_the_choice_of_the_rule_is_saved_and_is_in_the_history(save, connection):
