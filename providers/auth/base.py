@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
-
 from providers.errors import NoCredential
+from providers.sentences import sentence as _
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 
 from providers.errors import BadRequest
 from providers.fields import is_mask
 from providers.secrets.pasted import checked
+from providers.sentences import sentence as _
 
 
 def wrong(name: str, sentence: str) -> BadRequest:

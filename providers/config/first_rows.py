@@ -89,8 +89,9 @@ def variables_of(row: Connection | GatewaySettings) -> dict[str, str]:
         return {}
     if isinstance(row, GatewaySettings):
         return {name: SETTINGS[name] for name in settings_of_environment()}
-    entry = next((one for one in environment_entries() if config.is_at(one, row)), None)
-    if entry is None or row.demo:
+    entries = [] if row.demo else environment_entries()
+    entry = next((entry for entry, match in config.at_addresses(entries, [row]) if match is not None), None)
+    if entry is None:
         return {}
     several = bool(settings.OPENAI_API_BASE_URLS)
     address = "OPENAI_API_BASE_URLS" if several else "OPENAI_API_BASE_URL"

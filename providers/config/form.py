@@ -7,14 +7,13 @@ headers go out as masks; a mask that comes back keeps what is stored, but not fo
 and `notices` say so. The demo connection is never listed here. Saving is all or nothing.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 
 from providers import auth, versioning
 from providers.addresses import validate_base_url
@@ -25,6 +24,7 @@ from providers.errors import BadRequest
 from providers.fields import is_mask, secret_behind
 from providers.models import Connection, GatewaySettings
 from providers.secrets.rows import dropped_words
+from providers.sentences import sentence as _
 from providers.signals import dependents
 from providers.upstream import kinds
 from providers.upstream.header_templates import check_headers, masked, unmasked
@@ -199,7 +199,7 @@ def unsaved(url: str, key: str, config: Any) -> Connection:
     Raises BadRequest, also for a mask of another secret.
     """
     entry = entry_of(0, url, key, config)
-    same_address = [row for row in connection_rows() if kinds.clean_base_url(row.kind, row.base_url) == entry.url]
+    same_address = [row for row in connection_rows() if _is_at(entry, row)]
     values = dict(entry.values)
     if entry.has_mask and not (key := secret_behind(entry.key, same_address)):
         raise BadRequest(_("No key that is stored for this address has this mask. Enter the key itself."), param="key")
@@ -238,11 +238,8 @@ def write_given(entries: Sequence[Entry]) -> None:
     """Write what the entries name, and nothing else, to the connections at their addresses; make those that are not
     there, last. Other connections, and other columns, stay as they are. For use inside `versioning.exclusive()`.
     """
-    rows = list(connection_rows())
-    for entry in entries:
-        row = next((row for row in rows if is_at(entry, row)), None)
+    for entry, row in at_addresses(entries, list(connection_rows())):
         if row is not None:
-            rows.remove(row)
             values = {name: value for name, value in entry.values.items() if name in entry.given}
             _fill_given(row, entry, values)
             continue
@@ -251,8 +248,17 @@ def write_given(entries: Sequence[Entry]) -> None:
         _fill(Connection(name=name_of(entry.url, used)), entry, 0 if last is None else last.position + 1)
 
 
-def is_at(entry: Entry, row: Connection) -> bool:
-    """Whether an entry is about this row: both have the same address."""
+def at_addresses(entries: Sequence[Entry], rows: Iterable[Connection]) -> Iterator[tuple[Entry, Connection | None]]:
+    """Each entry with the first row at its address that no entry before it has; None where there is none."""
+    free = list(rows)
+    for entry in entries:
+        row = next((row for row in free if _is_at(entry, row)), None)
+        if row is not None:
+            free.remove(row)
+        yield entry, row
+
+
+def _is_at(entry: Entry, row: Connection) -> bool:
     return kinds.clean_base_url(row.kind, row.base_url) in (entry.url, kinds.clean_base_url(row.kind, entry.url))
 
 
@@ -282,16 +288,13 @@ def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Co
                 matched[entry.index] = free.pop(index)
                 return
 
-    def same_url(entry: Entry, row: Connection) -> bool:
-        return kinds.clean_base_url(row.kind, row.base_url) == entry.url
-
     def same_key(entry: Entry, row: Connection) -> bool:
         return entry.key == (row.secret_hint if entry.has_mask else row.secret)
 
     for fits in (
-        lambda entry, row: same_url(entry, row) and same_key(entry, row),
+        lambda entry, row: _is_at(entry, row) and same_key(entry, row),
         lambda entry, row: entry.has_mask and same_key(entry, row),
-        lambda entry, row: not entry.has_mask and same_url(entry, row),
+        lambda entry, row: not entry.has_mask and _is_at(entry, row),
         lambda entry, row: not entry.has_mask and len(entries) == len(rows) and row is free.get(entry.index),
     ):
         for entry in entries:

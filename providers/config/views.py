@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 from django.http import HttpResponse
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -21,6 +20,7 @@ from providers.facts import Caller
 from providers.models import Connection
 from providers.relay.serializers import ModelListSerializer, OpenAIErrorSerializer, model_list
 from providers.relay.views import OpenAIView
+from providers.sentences import sentence as _
 
 LIST_SECONDS = 5.0  # how long saving waits for model lists; slower servers follow in the background
 

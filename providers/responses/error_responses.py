@@ -22,7 +22,6 @@ from django.core.exceptions import (
 )
 from django.http import Http404, HttpResponse
 from django.utils import translation
-from django.utils.translation import gettext as _
 from rest_framework import exceptions as drf
 
 from providers import json_bodies
@@ -37,6 +36,7 @@ from providers.errors import (
     Unauthenticated,
 )
 from providers.process import outages
+from providers.sentences import sentence as _
 
 OPENAI_PATHS = ("/v1/", "/openai/", "/api/chat/completions/")
 CHALLENGE = 'Bearer realm="api"'

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
-
 from providers.errors import BadRequest, GatewayError
 from providers.http import decoding
 from providers.responses import error_responses
+from providers.sentences import sentence as _
 
 ACCEPTED = ", ".join(decoding.CODINGS)
 

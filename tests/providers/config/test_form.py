@@ -64,6 +64,12 @@ def test_a_mask_that_comes_back_keeps_the_key():
     assert (rows()[0].secret, rows()[0].prefix_id) == (KEY, "p")
 
 
+def test_an_address_in_another_spelling_is_the_same_row():
+    row = Connection.objects.create(name="Llama", kind="ollama", base_url="http://ollama:11434/v1", secret=KEY)
+    config.save(form("http://a.example/v1", "http://ollama:11434", keys=["", "sk-new-0123456789"]))
+    assert [(found.pk == row.pk, found.base_url) for found in rows()][1] == (True, "http://ollama:11434/v1")
+
+
 def test_an_empty_key_removes_the_key():
     config.save(form("https://a.example/v1", keys=[KEY]))
     config.save(form("https://a.example/v1", keys=[""]))
