@@ -20,7 +20,6 @@ from providers.errors import Unavailable
 from providers.process import outages, storage_providers, waiting
 
 logger = logging.getLogger(__name__)
-TROUBLE_SECONDS = 60.0  # how long a failed write is reported, unless a later one succeeds
 PROBE_SECONDS = 30.0  # between probes of the store
 STORAGE_FULL_STATUS = 507  # as compatible servers answer, https://www.rfc-editor.org/rfc/rfc4918#section-11.5
 
@@ -30,12 +29,21 @@ class StoreHealth:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.trouble: Unavailable | None = None
-        self.failed_at = 0.0
+        self.trouble: Unavailable | None = None  # of the last write
         self.probed_at = float("-inf")
+        self.is_probed = False  # right now
 
-    def note(self, trouble: Unavailable | None) -> None:
-        self.trouble, self.failed_at = trouble, time.monotonic()
+    def begin_probe(self) -> bool:
+        """Whether the caller has to probe the store, and to call `end_probe` afterwards: one caller at a time does."""
+        with self.lock:
+            is_due = self.trouble is not None or time.monotonic() - self.probed_at > PROBE_SECONDS
+            if self.is_probed or not is_due:
+                return False
+            self.is_probed, self.probed_at = True, time.monotonic()
+            return True
+
+    def end_probe(self) -> None:
+        self.is_probed = False
 
 
 def save(name: str, file: Any) -> str:
@@ -49,10 +57,10 @@ def save(name: str, file: Any) -> str:
         with guarded():
             stored: str = storages["default"].save(name, file)
     except Unavailable as trouble:
-        health.note(trouble)
+        health.trouble = trouble
         delete_if_possible(name)
         raise
-    health.note(None)
+    health.trouble = None
     return stored
 
 
@@ -72,14 +80,17 @@ def delete_if_possible(name: str) -> None:
 
 
 def check() -> Unavailable | None:
-    """What is wrong with the store; None when it works. Stores and deletes a small file every `PROBE_SECONDS`."""
+    """What is wrong with the store; None when it works.
+
+    Stores and deletes a small file: every `PROBE_SECONDS`, and at each check while something is wrong. A check during
+    the probe of another returns what is known.
+    """
     health = runtime.state(StoreHealth)
-    with health.lock:
-        if time.monotonic() - health.probed_at > PROBE_SECONDS or health.trouble is not None:
-            health.probed_at = time.monotonic()
+    if health.begin_probe():
+        try:
             _probe()
-    if health.trouble is not None and time.monotonic() - health.failed_at > TROUBLE_SECONDS:
-        health.note(None)
+        finally:
+            health.end_probe()
     return health.trouble
 
 
