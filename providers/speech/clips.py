@@ -187,7 +187,7 @@ def _remembered(caller: Caller, payload: Mapping[str, Any], key: str) -> "Rememb
     name = f"speech-idempotency:{caller.user_id}:{hashlib.sha256(key.encode()).hexdigest()}"
     if not cache.add(name, digest, IDEMPOTENCY_SECONDS) and cache.get(name, digest) != digest:
         raise Conflict(_("This Idempotency-Key was used for another request."), code="idempotency_key_reused")
-    return Remembered(name, cache.get(f"{name}:refusal"))
+    return Remembered(name, digest, cache.get(f"{name}:refusal:{digest}"))
 
 
 @dataclass(slots=True)
@@ -197,14 +197,15 @@ class Remembered:
     A failure that is worth another try is not remembered. Audio is: it is in the store.
     """
 
-    name: str
+    name: str  # in the cache, of the idempotency key
+    digest: str  # of the request
     refusal: "_Refusal | None" = None
 
     async def take(self, refusal: "_Refusal") -> None:
         if error_bodies.is_worth_a_retry(refusal.status):
             await self.forget()
         elif len(refusal.body) <= MAX_REMEMBERED:
-            await waiting.in_own_thread(cache.set, f"{self.name}:refusal", refusal, IDEMPOTENCY_SECONDS)
+            await waiting.in_own_thread(cache.set, f"{self.name}:refusal:{self.digest}", refusal, IDEMPOTENCY_SECONDS)
 
     async def forget(self) -> None:
         await waiting.in_own_thread(cache.delete, self.name)

@@ -1,11 +1,13 @@
 """Text to speech: routed, cached as a whole, fetched once."""
 
 import asyncio
+import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from django.core.cache import cache
 from django.db import connections
 
 from providers import callers, relay
@@ -186,6 +188,13 @@ def test_a_refusal_is_remembered_under_its_idempotency_key(say, connection, upst
     assert first.status_code == 400
     assert len(upstream.asked(SPEECH)) == 1
     assert say().status_code == 200  # without the key it is asked again
+
+
+def test_a_refusal_that_outlives_its_idempotency_key_is_for_the_same_words(say, connection, upstream, alice):
+    upstream.script(error(400, "no such voice", code="invalid_value"), path=SPEECH)
+    assert say(**{"Idempotency-Key": "k"}).status_code == 400
+    assert cache.delete(f"speech-idempotency:{alice.pk}:{hashlib.sha256(b'k').hexdigest()}")
+    assert say({"input": "Good night."}, **{"Idempotency-Key": "k"}).status_code == 200
 
 
 def test_an_idempotency_key_cannot_stand_for_other_words(say, connection):
