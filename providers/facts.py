@@ -67,9 +67,9 @@ class ConnectionFacts:
     group_ids: frozenset[int]
     demo: bool
     model_ids: tuple[str, ...]
-    shared_access: str = "strictest"  # of models that others offer too, see `Route.sources_for`
-    site_url: str = ""  # of this site, for servers that are told; see `kinds.ConnectionKind.attribution`
-    site_name: str = field(default="", compare=False)  # of this site, for these servers and for signed user headers
+    shared_access: str = "strictest"  # whose rules count for models that others offer too: see `Route.sources_for`
+    site_url: str = ""  # the address of this site, for providers that are told it (`ConnectionKind.attribution`)
+    site_name: str = field(default="", compare=False)  # its name, for these providers and for signed user headers
     index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
 
     def allows(self, caller: Caller) -> bool:
@@ -126,8 +126,8 @@ class Route:
     def sources_for(self, caller: Caller) -> tuple[Source, ...]:
         """The sources that this caller may use, in order of position; none without access to the model.
 
-        A model that inherits is as open as the strictest of its connections: a new one opens it to nobody. Connections
-        whose row says so (`shared_access`) answer for themselves alone.
+        A model with the access `inherit` is for callers whom all of its connections let in, so that a further
+        connection opens it to nobody. A connection with the `shared_access` `own` is judged by its own rule alone.
         """
         if self.access == "public" or caller.user_id == self.owner_id or is_trusted(caller):
             return self.sources

@@ -180,9 +180,7 @@ class _Accounts:
                 raise Unauthenticated(_("This API key was revoked."))
             if key.expires_at is not None and key.expires_at <= timezone.now():
                 raise Unauthenticated(_("This API key has expired."))
-            scopes = (
-                scopes if caller.proof else frozenset(key.scopes)
-            )  # the scopes of a token are narrower than its key's
+            scopes = scopes if caller.proof else frozenset(key.scopes)  # those of a token are narrower than its key's
         return replace(caller, role=user.role, group_ids=frozenset(self.groups[user.pk]), scopes=scopes)
 
 

@@ -41,9 +41,7 @@ class GuardedAdmin:
         if row is not None:
             form = context["adminform"].form
             present = getattr(form, "present", None)
-            if (
-                present is None and form.is_bound
-            ):  # invalid for another reason: the digests stay those of the first time
+            if present is None and form.is_bound:  # invalid for another reason: the digests of the first time stay
                 context["opened_with"] = request.POST.get(FIELD, "")
             else:
                 context["opened_with"] = signing.dumps(_digests(present or as_sent(form)), salt=SALT)

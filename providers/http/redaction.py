@@ -59,9 +59,8 @@ class Secrets:
         self.always = _forms(always)
         self.in_errors = _forms([*always, *in_errors])
         self.longest = max(map(len, self.in_errors), default=0)
-        self.ends = frozenset(
-            byte for secret in self.in_errors for byte in secret[:-1]
-        )  # the last byte of a piece that may cut a secret in two
+        # A piece that cuts a secret in two ends with one of these bytes.
+        self.ends = frozenset(byte for secret in self.in_errors for byte in secret[:-1])
 
     def __bool__(self) -> bool:
         return bool(self.in_errors)

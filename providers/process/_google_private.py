@@ -9,9 +9,7 @@ from providers.process import outages, storage_providers
 
 
 class BoundedAdapter:
-    """The session's own adapter; what is not answered in time, or with an error of the store, is told at once and not
-    tried again.
-    """
+    """Sends with the session's own adapter, once. Raises Unavailable for a timeout and for an error of the store."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner

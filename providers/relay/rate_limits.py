@@ -1,7 +1,8 @@
 """Rate limits: requests and tokens per minute and per day, for everybody, a person, a group together, or one key.
 
-Of the rows for a key, a person and each person the most specific one with a number for it counts, so a person's own
-limit may be wider than everybody's. What a group may use together counts besides.
+Several rows may concern a caller: for their API key, for them, and for everybody. Of those that have a number, such as
+requests per minute, the first in this order counts, so a person's own limit may be wider than everybody's. The limits
+of their groups, which a group uses up together, count in addition.
 
 Windows are fixed: a minute and a day of UTC. Requests are counted when they arrive. Tokens are counted when a response
 has reported them, so the last response of a window may exceed the limit, and the next request is refused. With Redis

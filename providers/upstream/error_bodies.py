@@ -61,16 +61,8 @@ _UNKNOWN_WORDS = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TEXT_KEYS = (
-    "error",
-    "message",
-    "detail",
-    "errors",
-    "msg",
-    "title",
-    "base_resp",
-    "status_msg",
-)  # members that may hold a sentence, in any shape
+# Members that may hold a sentence, in any shape.
+_TEXT_KEYS = ("error", "message", "detail", "errors", "msg", "title", "base_resp", "status_msg")
 
 
 @dataclass(frozen=True, slots=True)

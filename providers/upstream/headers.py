@@ -144,7 +144,7 @@ def cookie_header(cookies: Mapping[str, str]) -> str:
 
 def _attribution(kind: kinds.ConnectionKind, connection: ConnectionFacts) -> dict[str, str]:
     """The headers that name this site to the provider; what nobody knows is left out."""
-    site = {"url": settings.SITE_URL or connection.site_url, "name": connection.site_name}
+    site = {"url": connection.site_url, "name": connection.site_name}
     return {name: plain(site[fact]) for name, fact in kind.attribution if site[fact]}
 
 
