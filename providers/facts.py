@@ -157,7 +157,7 @@ class GatewayFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class LimitFacts:
+class RateLimitFacts:
     """One row of `RateLimit`. `numbers` maps its columns (`providers.relay.rate_limits.RULES`) to how much is
     allowed; None means no limit."""
 
@@ -175,7 +175,7 @@ class Snapshot:
     routes: Mapping[str, Route]
     connections: Mapping[int, ConnectionFacts]
     gateway: GatewayFacts
-    limits: tuple[LimitFacts, ...] = ()
+    rate_limits: tuple[RateLimitFacts, ...] = ()
     speaking: tuple[Route, ...] = ()  # those of `routes` that are speech models by their names
 
     def route_for(self, caller: Caller, public_id: str) -> Route:

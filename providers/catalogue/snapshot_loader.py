@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import models
 
 from providers import addresses, auth
-from providers.facts import ConnectionFacts, GatewayFacts, LimitFacts, Route, Snapshot, Source
+from providers.facts import ConnectionFacts, GatewayFacts, RateLimitFacts, Route, Snapshot, Source
 from providers.http import Limits, Tls
 from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, RateLimit
 from providers.secrets.pasted import cleaned
@@ -35,14 +35,15 @@ def load_snapshot(version: int) -> Snapshot:
         routes=routes,
         connections=connections,
         gateway=_load_gateway(),
-        limits=_load_limits(),
+        rate_limits=_load_rate_limits(),
         speaking=tuple(route for name, route in sorted(routes.items()) if model_lists.is_for_speech(name)),
     )
 
 
-def _load_limits() -> tuple[LimitFacts, ...]:
+def _load_rate_limits() -> tuple[RateLimitFacts, ...]:
+    names = RateLimit.numbers()
     return tuple(
-        LimitFacts(**_columns(LimitFacts, row, numbers={name: getattr(row, name) for name in RateLimit.numbers()}))
+        RateLimitFacts(**_columns(RateLimitFacts, row, numbers={name: getattr(row, name) for name in names}))
         for row in RateLimit.objects.filter(enabled=True)
     )
 

@@ -44,7 +44,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
         remembered = await operation.cache.check(request.caller, request.payload, request.idempotency_key)
     snapshot = await catalogue.snapshot()
     route = operation.route(snapshot, request.caller, request.payload["model"])
-    admission = await rate_limits.admit(request.caller, snapshot.limits) if snapshot.limits else None
+    admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
     sources = routing.in_order(route.sources)
     if operation.cache is not None:
         fetch = partial(_fetch, request, operation, route, admission, unpacked=True)

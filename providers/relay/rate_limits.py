@@ -22,7 +22,7 @@ from django.conf import settings
 
 from providers import catalogue, runtime
 from providers.errors import RateLimited
-from providers.facts import Caller, LimitFacts
+from providers.facts import Caller, RateLimitFacts
 from providers.process import waiting
 from providers.sentences import sentence as _
 
@@ -84,7 +84,7 @@ class Admission:
     buckets: tuple[Bucket, ...]
 
 
-def buckets_for(caller: Caller, limits: Iterable[LimitFacts]) -> list[Bucket]:
+def buckets_for(caller: Caller, limits: Iterable[RateLimitFacts]) -> list[Bucket]:
     """The counters that a caller's request counts in."""
     rows = [(row, name) for row in limits if (name := _counter_of(row, caller))]
     buckets = []
@@ -98,7 +98,7 @@ def buckets_for(caller: Caller, limits: Iterable[LimitFacts]) -> list[Bucket]:
     return buckets
 
 
-def _counter_of(row: LimitFacts, caller: Caller) -> str:
+def _counter_of(row: RateLimitFacts, caller: Caller) -> str:
     """The name of the counter that a caller's request counts in for this row; empty where it does not concern them."""
     match row.target:
         case "everyone":
@@ -112,7 +112,7 @@ def _counter_of(row: LimitFacts, caller: Caller) -> str:
     return ""
 
 
-async def admit(caller: Caller, limits: Iterable[LimitFacts]) -> Admission | None:
+async def admit(caller: Caller, limits: Iterable[RateLimitFacts]) -> Admission | None:
     """Count a request. None where no limit applies to the caller. Raises RateLimited with `Retry-After` and headers."""
     buckets = buckets_for(caller, limits)
     if not buckets:
@@ -124,7 +124,7 @@ async def admit(caller: Caller, limits: Iterable[LimitFacts]) -> Admission | Non
 
 def admit_blocking(caller: Caller) -> Admission | None:
     """`admit` for code in a thread, with the limits of the configuration."""
-    buckets = buckets_for(caller, catalogue.snapshot_blocking().limits)
+    buckets = buckets_for(caller, catalogue.snapshot_blocking().rate_limits)
     if not buckets:
         return None
     now = time.time()
@@ -146,7 +146,7 @@ def _admission(buckets: list[Bucket], counts: list[int] | None, now: float) -> A
     return Admission(headers, tuple(buckets))
 
 
-def check_not_spent(caller: Caller, limits: Iterable[LimitFacts]) -> None:
+def check_not_spent(caller: Caller, limits: Iterable[RateLimitFacts]) -> None:
     """Raises RateLimited where a limit leaves this caller nothing at all: what runs already has to end too."""
     for bucket in buckets_for(caller, limits):
         if bucket.limit == 0:

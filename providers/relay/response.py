@@ -332,7 +332,7 @@ def _check_access(scope: str, public_id: str, connection_id: int, snapshot: Snap
         allowed = {source.connection.id for source in route.sources_for(caller)}
         if connection_id in offered - allowed:
             raise Forbidden(_("You may no longer use the model “%(id)s”.") % {"id": public_id}, code="access_ended")
-    rate_limits.check_not_spent(caller, snapshot.limits)
+    rate_limits.check_not_spent(caller, snapshot.rate_limits)
 
 
 def _passed(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:

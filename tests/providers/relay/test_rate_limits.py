@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.facts import Caller, LimitFacts
+from providers.facts import Caller, RateLimitFacts
 from providers.models import ClientKey, RateLimit
 from providers.relay import rate_limits
 from tests import people
@@ -119,7 +119,7 @@ def test_a_persons_own_limit_replaces_the_one_of_each_person(ask, api_key, alice
 
 
 def facts(number, target, target_id=None, **numbers):
-    return LimitFacts(number, target, target_id, limits(**numbers))
+    return RateLimitFacts(number, target, target_id, limits(**numbers))
 
 
 CALLER = Caller(7, "a@example.com", "A", "user", group_ids=frozenset({3}), key_id=5)
@@ -180,7 +180,7 @@ def test_a_browsers_reply_counts_too(site, alice, connection):
 async def test_processes_that_share_a_redis_count_together(settings, redis_url):
     settings.REDIS_URL, settings.REDIS_PREFIX = redis_url, "limits-test"
     caller = Caller(7, "a@example.com", "A", "user")
-    rules = [LimitFacts(1, "everyone", None, limits(requests_minute=3, tokens_minute=100))]
+    rules = [RateLimitFacts(1, "everyone", None, limits(requests_minute=3, tokens_minute=100))]
     one, two = rate_limits.RedisCounters(), rate_limits.RedisCounters()
     buckets = rate_limits.buckets_for(caller, rules)
     counts = [await shared.count(buckets, 1_000_000.0) for shared in (one, two, one)]
@@ -197,7 +197,7 @@ async def test_processes_that_share_a_redis_count_together(settings, redis_url):
 async def test_a_redis_that_is_away_costs_nobody_a_request(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     caller = Caller(7, "a@example.com", "A", "user")
-    admitted = await rate_limits.admit(caller, [LimitFacts(1, "everyone", None, limits(requests_minute=3))])
+    admitted = await rate_limits.admit(caller, [RateLimitFacts(1, "everyone", None, limits(requests_minute=3))])
     assert admitted is not None
     assert dict(admitted.headers)["x-ratelimit-remaining-requests"] == "2"
 
