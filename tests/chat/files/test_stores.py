@@ -9,7 +9,7 @@ from django.core.files.storage import storages
 
 from chat import files
 from chat.files import stores
-from providers.process.storage_providers import storage_options
+from providers.process.storage_providers import PROVIDERS, storage_options
 from tests.fixtures.stores import AZURITE_KEY, Environment
 
 CONTENT = os.urandom(5 * 2**20 + 17)
@@ -60,12 +60,19 @@ def local(request, tmp_path):
     return {}
 
 
-@pytest.fixture(params=[local, s3, gcs, azure], ids=lambda make: make.__name__)
+STORES = [local, s3, gcs, azure]
+
+
+@pytest.fixture(params=STORES, ids=lambda make: make.__name__)
 def store(request, settings, tmp_path):
     """The file store of one provider, empty, as the environment would set it."""
     environment = Environment(STORAGE_PROVIDER=request.param.__name__, **request.param(request, tmp_path))
     settings.STORAGES = {**settings.STORAGES, "default": storage_options(environment, tmp_path)}
     return request.param.__name__
+
+
+def test_every_storage_provider_is_tried_here():
+    assert [make.__name__ for make in STORES] == list(PROVIDERS)
 
 
 def test_what_is_written_is_read_back_whole_and_in_pieces(store):
