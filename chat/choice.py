@@ -1,4 +1,4 @@
-"""Which model answers when none is named: the chat's, the person's last one, the site's default, a sensible one."""
+"""The choice of a model where none is named: the chat's, the person's last one, the default of the site, another."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The addresses of files on this site: made and recognized here alone.
+"""The addresses of files on this site: only this module makes and recognises them.
 
 A file's content has the address `/api/v1/files/{id}/content`; `chat/files/urls.py` serves it. Shorter and longer forms
 of it occur as well: without `/content`, with a query (`?w=256`), with a scheme and a host in front.

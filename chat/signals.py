@@ -1,4 +1,4 @@
-"""Signals of other apps that concern open sockets."""
+"""Receivers of other apps' signals: what changes for open sockets."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who may draw, with which engine, and whose a job is: one answer for the pages, the API, chats and the admin."""
+"""Access to engines and jobs: who may draw with which engine, and whose a job is. All entrances ask here."""
 
 import uuid
 from collections.abc import Sequence

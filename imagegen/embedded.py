@@ -1,4 +1,4 @@
-"""JSON with pictures in it: base64 texts become bytes, decoded directly from the body.
+"""JSON with embedded pictures: base64 texts become bytes, decoded directly from the body.
 
 An ordinary parser holds the body, its copy, the text and the bytes at once: five times the picture. Here the long texts
 are cut out before the rest is parsed, so that only the body and the bytes are held.

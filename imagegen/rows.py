@@ -1,4 +1,4 @@
-"""The engine and its configuration behind a row."""
+"""An engine's row as the engine of its kind and a configuration for it."""
 
 from collections.abc import Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""The caller behind an API key or a signed-in user. Keys that were seen are answered from memory until rows change."""
+"""The caller behind an API key or a signed-in user. Known keys are kept in memory until a row changes."""
 
 import threading
 import time

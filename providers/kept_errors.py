@@ -1,4 +1,4 @@
-"""Errors that are kept with a message, a picture or a server: stored as a code and facts, worded for each reader.
+"""Errors that are stored with a message, a picture or a server: as a code and facts, worded for each reader.
 
 Administrators read the cause. Other people have no keys, no bills and no addresses to look after: they read that the
 model cannot be used now, and what they can do.

@@ -1,8 +1,8 @@
-"""Texts for people that can be kept and said again in another reader's language.
+"""Translatable texts that are stored with their source, and shown in the language of whoever reads them.
 
-A module that raises errors imports these as `_` and `ngettext`. What they return is text in the present language, and
-knows what it was made of: its English source and its values. `parts_of` gives that as JSON, and `remade`
-makes the text of it in the language of whoever reads it then.
+A module that raises errors imports these as `_` and `ngettext`. What they return is a text in the active language
+that knows its English source and its values. `parts_of` gives these as JSON; `remade` makes the text from them, in the
+language that is active then.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What has to be cleared away now and then: `manage.py housekeeping`, and once a day in a site that serves.
+"""The daily removal of what is over: `manage.py housekeeping`, and by itself in a site that serves.
 
 What people deleted, files whose time is over, sessions, and rows about the past that nobody asks for any more.
 """

@@ -1,4 +1,4 @@
-"""A log filter: a lasting problem is one line a minute, however many requests meet it."""
+"""A log filter: a problem that lasts is logged once a minute, however many requests meet it."""
 
 import logging
 import re

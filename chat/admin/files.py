@@ -1,4 +1,4 @@
-"""Files: whose, which type, how large. Administrators may look at them and delete them."""
+"""The list of files: owner, type, size. Administrators may look at files and delete them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reading answers of models.
+"""The parsers of what models answer: text, reasoning, pictures and tool calls.
 
 reader.py        streams and whole bodies, as pieces
 calls.py         the tool calls in them

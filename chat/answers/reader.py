@@ -1,4 +1,4 @@
-"""A provider's chat answer as pieces, from a stream or from one JSON body.
+"""A provider's chat completion as pieces of an answer, from a stream or from one JSON body.
 
 Raises ProviderError for what is no answer: an error frame (object or text), a stream without any line, an end without
 `finish_reason` (cut off), an answer that only calls tools which were not offered, an empty answer. The pieces before it

@@ -1,4 +1,4 @@
-"""Which Unicode encoding bytes are in, from their beginning: by a byte order mark, or by what UTF-16 looks like."""
+"""The detection of Unicode encodings from the first bytes: by a byte order mark, or by the pattern of UTF-16."""
 
 import codecs
 import re

@@ -1,4 +1,4 @@
-"""Kinds of pictures, told by their first bytes, and their bounds. Imports nothing: workers read it too."""
+"""Kinds of pictures, recognised by their first bytes, and their bounds. Imports nothing: workers read it too."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The workers of this process: at most a few, started by the first task, ended when nobody needed them for a while.
+"""The pool of worker processes: started by the first task, ended when no task came for a while.
 
 Each task has a budget of processor time and of memory. A worker that exceeds it is killed, and the next task gets
 another one. Whoever finds all of them busy waits for a while, without a database connection.

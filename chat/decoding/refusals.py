@@ -1,4 +1,4 @@
-"""Why a task could not be done, as a worker tells it. Imports nothing: workers read it too."""
+"""The reasons for which a worker does not do a task. Imports nothing: workers read it too."""
 
 UNREADABLE = "unreadable"  # damaged, or not what it says it is
 TOO_LARGE = "too_large"  # it needs more time or memory than one file may take

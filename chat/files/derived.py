@@ -1,4 +1,4 @@
-"""What is made from a file once and stored beside it: its text, the picture as models take it, thumbnails."""
+"""Derived files: the text, the thumbnails, and the picture as models take it, made once and stored beside a file."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""The text of documents, for models: plain text of any encoding, and PDFs.
+"""The text of documents for models: plain text of any encoding, and PDFs.
 
 Unicode is decoded here; everything else by a worker of `chat.decoding`. Reading raises nothing for an unreadable file:
 `problem` says what is wrong.

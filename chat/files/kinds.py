@@ -1,4 +1,4 @@
-"""What a file is: its content type by its bytes, the name that it gets, and whether a browser may show it."""
+"""The kind of a file: its content type by its bytes, the name that it gets, and whether a browser may show it."""
 
 import mimetypes
 from pathlib import PurePath

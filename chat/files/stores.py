@@ -1,4 +1,4 @@
-"""Bytes into and out of the file store, a piece at a time, whichever store it is; none are copied to a local disk.
+"""Bytes of files, written and read in pieces, in whichever store; none are copied to a local disk.
 
 How a store reads a range and lists its objects says the table of storage providers.
 """

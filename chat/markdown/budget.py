@@ -1,4 +1,4 @@
-"""How much one rendering may cost.
+"""The budget of one rendering: how many steps of the parser and how many seconds a text may cost.
 
 Cost is counted in steps of the parser, so that the same text is treated alike on a fast and on a busy machine. Seconds
 of the thread's processor time are the second limit, for work whose steps are long.

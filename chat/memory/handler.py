@@ -1,4 +1,4 @@
-"""The handler: facts that are near to the person's last message go to the model."""
+"""The handler that adds facts near to the person's last message to the model's context."""
 
 from chat import history, switches, temporary
 from chat.loop import in_thread

@@ -1,4 +1,4 @@
-"""Which facts are near to a question: those that share words with it, where rare words count more. No model is used.
+"""The search for facts that fit a question: by shared words, of which rare ones count more, without a model.
 
 Words are compared without case and plural. Chinese, Japanese and Korean are written without spaces, so each pair of
 neighbouring characters counts as a word.

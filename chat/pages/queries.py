@@ -1,4 +1,4 @@
-"""What the pages show, each in a number of queries that does not grow with the rows."""
+"""The queries of the pages; their number does not grow with the rows."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What a handler is. The guide is the package's docstring."""
+"""The base of handlers. How to write one says the package's docstring."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a completion is asked for with: one object, built where a request comes in and passed down to the pipeline.
+"""The request for a completion: one object, built where a request comes in and passed down to the pipeline.
 
 A message takes six forms between its POST and the end of the stream. Each step names what makes the next form:
 

@@ -1,4 +1,4 @@
-"""One answer so far: its text grows in pieces, and `seq` counts the events that were sent of it."""
+"""The draft of an answer: its text grows in pieces, and `seq` counts the events that were sent of it."""
 
 from collections.abc import Sequence
 from io import StringIO

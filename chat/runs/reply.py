@@ -1,4 +1,4 @@
-"""The life of one reply: its messages are read, the pipeline runs, the model answers, what comes is sent and saved."""
+"""The life of one reply: it reads the messages, runs the pipeline, and sends and saves what the model answers."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The route of the socket."""
+"""The route of the WebSocket."""
 
 from django.urls import path
 

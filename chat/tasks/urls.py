@@ -1,4 +1,4 @@
-"""The jobs of the task model as routes."""
+"""The routes of the tasks of the task model."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""What a tool is. The guide is the package's docstring."""
+"""The base of tools. How to write one says the package's docstring."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Picture jobs in the admin: whose, with which engine, how far; with buttons to cancel and retry."""
+"""The list of picture jobs: owner, engine, progress; with buttons to cancel and retry."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Pictures inside the conversation: one entry of `settings.CHAT_PIPELINE`.
+"""The handler that draws in a chat: one entry of `settings.CHAT_PIPELINE`.
 
 With the feature switched on, a picture is drawn from the person's last text, or the pictures of the conversation are
 edited, before the model answers; the model is told the result. An error here does not end the conversation.

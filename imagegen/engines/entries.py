@@ -1,4 +1,4 @@
-"""The pictures in an answer of OpenAI's shape, in all the forms that compatible servers give it.
+"""The pictures in a response of OpenAI's shape, in all the forms that compatible servers give it.
 
 OpenAI answers `{"data": [{"b64_json"}]}`. Seen besides: the list under another name or nested, one object instead of a
 list, texts instead of objects, other names of the members, and nothing but the reason why there is none.

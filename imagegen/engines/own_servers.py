@@ -1,4 +1,4 @@
-"""What servers that people run themselves (AUTOMATIC1111, ComfyUI) and the proxies in front of them answer alike."""
+"""What self-hosted servers (AUTOMATIC1111, ComfyUI) and the proxies in front of them have in common."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which process owns which job: conditional writes, so that two processes never run the same job."""
+"""Claims: which process owns which job. Conditional writes, so that two processes never run the same job."""
 
 from collections.abc import Iterable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What came of a job, shown in its chat when the reply that had asked for it is gone.
+"""The results of a job whose reply is gone: they are shown in its chat.
 
 Mostly the reply's own process waits for its job and shows the pictures. Where that process has died or was stopped, the
 end of the job shows them, in whatever process it comes.

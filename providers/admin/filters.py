@@ -1,4 +1,4 @@
-"""A list filter whose choices are conditions, and Unfold's expression for conditional fields."""
+"""List filters made of named conditions, and the condition under which a form shows a field."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""API keys: made here or by their owners, shown once, revoked with one click."""
+"""The list of API keys. A key is made here or by its owner, shown once, and revoked with one click."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rights in the administration: nobody grants what they do not hold, or becomes somebody who holds more."""
+"""Who may edit whom: nobody grants rights that they lack, or becomes a person who has more."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Usage records, read only."""
+"""The list of usage records, read only."""
 
 from typing import Any
 

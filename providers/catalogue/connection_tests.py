@@ -1,4 +1,4 @@
-"""Whether a connection works: what *Test connection* finds out. Nothing is stored, and nothing is asked that costs."""
+"""The test behind *Test connection*: it stores nothing, and calls nothing that a provider charges for."""
 
 import re
 import time

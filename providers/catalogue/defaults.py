@@ -1,4 +1,4 @@
-"""The model of new chats: which one where nobody chose, and whether people may use the one that was chosen."""
+"""The default model: which one a new chat gets, and whether people may use the one that an administrator chose."""
 
 import re
 from collections import defaultdict

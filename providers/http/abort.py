@@ -1,4 +1,4 @@
-"""A handle that ends blocking calls from another thread, by shutting their sockets: only that wakes `recv`."""
+"""A handle that ends blocking calls from another thread. It shuts their sockets: only that wakes `recv`."""
 
 import contextlib
 import socket

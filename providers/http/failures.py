@@ -1,4 +1,4 @@
-"""Our errors for what the HTTP libraries raise. They name no host, because it may be private, but a redirect's."""
+"""Exceptions of the HTTP libraries as our errors. Of hosts, which may be private, only that of a redirect is named."""
 
 import socket
 import ssl

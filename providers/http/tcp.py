@@ -1,4 +1,4 @@
-"""Connections to a host: each of its addresses within one limit, vetted where only the public internet is allowed."""
+"""TCP connections: the addresses of a host are tried in turn within one limit, where needed only public ones."""
 
 import socket
 import time

@@ -1,4 +1,4 @@
-"""The undocumented part of asgiref that we use: the event loop that a thread works for.
+"""Private names of asgiref: the event loop that a thread works for.
 
 `tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """

@@ -1,4 +1,4 @@
-"""The undocumented part of Django's transactions that we use: the `atomic` blocks that a connection is in.
+"""Private names of Django's transactions: the `atomic` blocks that a connection is in.
 
 `tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """

@@ -1,4 +1,4 @@
-"""What we take from django-storages that it does not document: the key under which a name is stored.
+"""Private names of django-storages: the key under which a store has a file.
 
 `tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """

@@ -1,4 +1,4 @@
-"""Whether the client of the current request has left. Work in threads asks, because nothing can interrupt it."""
+"""Whether the client of the current request has left. Work in threads has to ask: nothing can interrupt it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Whether this process is stopping. Calls that it ends then count neither as failures of providers nor as cancelled."""
+"""Whether a shutdown cuts off what still runs. Such calls count neither as failures of providers nor as cancelled."""
 
 from providers import runtime
 

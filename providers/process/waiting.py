@@ -1,6 +1,6 @@
-"""Waiting: a thread that waits for anything but the database must not hold what others need.
+"""Waits of threads: a thread that waits for anything but the database gives its database connection back first.
 
-Before the wait it gives its database connection back. It must not be in a transaction, nor be a thread of a small pool.
+Such a thread must not be in a transaction, nor belong to a small pool.
 `providers.http`, the file store and the cache call `give_back` themselves. Other code waits through the functions
 below, or calls `give_back` right before each wait. Coroutines need not: they hold no connection.
 

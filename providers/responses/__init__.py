@@ -1,1 +1,1 @@
-"""What this site answers to programs: server-sent events, and errors in the shape that each client expects."""
+"""What this site sends to programs: server-sent events, and errors in the shape that each client expects."""

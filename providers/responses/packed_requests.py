@@ -1,4 +1,4 @@
-"""Bodies of requests that come packed (`Content-Encoding`): unpacked within the limit of plain ones, or refused."""
+"""Request bodies with a `Content-Encoding`: decoded within the size limit of plain bodies, or refused."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

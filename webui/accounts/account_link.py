@@ -1,4 +1,4 @@
-"""Links a sign-in through a provider to the account that has the same address, once its password was entered.
+"""The link between a sign-in through a provider and an account with the same address, after its password was entered.
 
 Until then the sign-in is kept in the browser's session, for `WAIT_SECONDS`.
 """

@@ -1,4 +1,4 @@
-"""Removes what a person has in conversations: chats, files, memories, shared links."""
+"""The erasure of what a person has in chats: the chats, files, memories, shared links."""
 
 from chat import files, services
 from chat.memory import services as memory

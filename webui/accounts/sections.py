@@ -1,4 +1,4 @@
-"""The sections of the settings, and what one can look for in them."""
+"""The sections of the settings pages, and the words by which their search finds them."""
 
 from dataclasses import dataclass
 from typing import Any

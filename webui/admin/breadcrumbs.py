@@ -1,4 +1,4 @@
-"""The way to a page of the administration, in the words of its sidebar."""
+"""The breadcrumbs of the administration, in the words of its sidebar."""
 
 from typing import Any
 

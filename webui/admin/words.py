@@ -1,4 +1,4 @@
-"""Texts of the libraries behind the administration that have no Chinese translation of their own: ours is used."""
+"""Chinese translations of texts of the administration's libraries that have none of their own."""
 
 from django.utils.translation import gettext_noop as _
 

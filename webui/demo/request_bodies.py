@@ -1,4 +1,4 @@
-"""The requests that the demo takes, as far as it reads them, and how it refuses the others."""
+"""The request bodies that the demo understands, and its refusal of others."""
 
 from collections.abc import Mapping
 from typing import Any

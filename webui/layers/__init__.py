@@ -1,1 +1,1 @@
-"""What a request passes on its way in: static files, Django on the loop, middleware; and what a stop closes."""
+"""The layers of the ASGI application: static files, Django on the event loop, middleware; and its shutdown."""

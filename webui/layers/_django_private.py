@@ -1,4 +1,4 @@
-"""What we take from Django's static files that it does not document.
+"""Private names of Django's static files.
 
 `tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """

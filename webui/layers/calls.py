@@ -1,4 +1,4 @@
-"""The requests that are being answered, so that a stop can wait for them, and end in words what it cannot wait for."""
+"""The requests that run now: a shutdown waits for them, and answers those that take too long with an error."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Django's ASGI handler with threads that are kept.
+"""Django's ASGI handler, with a pool of threads that are used again.
 
 Every request has a thread of its own for whatever is not asynchronous, at least for its end (connections are closed
 there). Django makes that thread anew each time, which cost more than the work in it (measured: 0.6 ms a request), and

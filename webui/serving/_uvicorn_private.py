@@ -1,4 +1,4 @@
-"""What we take from uvicorn that it does not document: the moment at which it begins to stop.
+"""Private names of uvicorn: the moment at which it begins to stop.
 
 `tests/structure/test_private_names.py` fails when an upgrade moves one of these names.
 """

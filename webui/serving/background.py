@@ -1,4 +1,4 @@
-"""What a serving process does besides answering."""
+"""The background work of a serving process: picture jobs, and the daily housekeeping."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What the console says when the site is up."""
+"""The lines that the console shows when the site is up."""
 
 import socket
 from typing import TextIO

@@ -1,4 +1,4 @@
-"""Open files and sockets: each call to a provider takes two, and the usual limit of 1,024 is soft."""
+"""The limit of open files and sockets: it is raised, because each call to a provider takes two."""
 
 import logging
 import resource

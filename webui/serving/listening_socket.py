@@ -1,4 +1,4 @@
-"""The listening socket, made before anything slow, so that a busy port is said at once."""
+"""The listening socket, opened before anything slow, so that a port that is in use is reported at once."""
 
 import errno
 import socket
