@@ -1,14 +1,17 @@
 """Calls for pictures carry what calls of chats carry: the caller's headers, custom ones, the site's TLS switch."""
 
 import pytest
+from allauth.socialaccount.models import SocialAccount, SocialToken
 
 from imagegen import rows
+from providers import sign_ins
 from tests.chat.talk import Talker
 from tests.imagegen.engines.test_quoted_secrets import KINDS
 from tests.people import make_connection, make_key, set_chat
 from tests.upstream import openai
 from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
+from webui.accounts.sessions import SessionStore
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,6 +71,20 @@ def test_a_token_of_the_caller_goes_where_the_connection_wants_one(site, upstrea
     upstream.always(drawn(png(64, 64)), path="/images/generations")
     assert draw(site, alice).ok
     assert upstream.last.key.startswith("st-")
+
+
+def test_a_picture_is_drawn_with_the_single_sign_on_of_its_session(site, upstream, make_engine, alice):
+    make_engine(kind="openai", connection=make_connection(upstream.url, auth_type="system_oauth"), secret="")
+    upstream.always(drawn(png(64, 64)), path="/images/generations")
+    account = SocialAccount.objects.create(user=alice, provider="oidc", uid="u1")
+    browser = Talker(site, alice).session
+    session = SessionStore(browser.cookies["sessionid"])
+    sign_ins.keep(session, account, SocialToken(token="token-1"))
+    session.save()
+
+    assert browser.post(f"{site.url}/api/v1/images/generations", json={"prompt": "a kite"}, timeout=30).ok
+    assert upstream.last.key == "token-1"
+    assert draw(site, alice).json()["code"] == "oauth_not_configured"  # a key belongs to no session
 
 
 @pytest.mark.parametrize(
