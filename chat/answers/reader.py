@@ -341,7 +341,7 @@ def _bounded(usage: dict[str, Any]) -> dict[str, Any]:
 
 def _parsed(text: str) -> Any:
     try:
-        return json_bodies.parse_answer(text, keep_surrogates=True)
+        return json_bodies.parse_response(text, keep_surrogates=True)
     except ValueError as error:
         raise _not_an_answer(text) from error
 

@@ -311,7 +311,7 @@ def _packed(data: bytes, event: str = "") -> bytes:
 
 def _parsed(text: str | bytes) -> Any:
     try:
-        return json_bodies.parse_answer(text)
+        return json_bodies.parse_response(text)
     except ValueError:
         return None
 

@@ -34,14 +34,14 @@ FORMATS = {  # what Pillow may open: few decoders, small surface
 # What Pillow raises for broken files, besides its own errors: its decoders do not check all that they read.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
 
-Answer = tuple[dict[str, Any], bytes]
+TaskResult = tuple[dict[str, Any], bytes]
 
 
-def measure(content: bytes, *, pixels: int) -> Answer:
+def measure(content: bytes, *, pixels: int) -> TaskResult:
     return _size(_opened(content, pixels)), b""
 
 
-def thumbnail(content: bytes, *, pixels: int, width: int) -> Answer:
+def thumbnail(content: bytes, *, pixels: int, width: int) -> TaskResult:
     """A WebP at most `width` pixels wide, upright, without metadata; never larger than the original."""
     image = _opened(content, pixels)
     try:
@@ -50,7 +50,7 @@ def thumbnail(content: bytes, *, pixels: int, width: int) -> Answer:
         raise NotDecoded(UNREADABLE) from error
 
 
-def for_model(content: bytes, *, pixels: int) -> Answer:
+def for_model(content: bytes, *, pixels: int) -> TaskResult:
     """The picture as models take it: PNG, JPEG, WebP or GIF, one frame, upright, not too large.
 
     `same`: it is all that already and has no EXIF data; cameras write the location there.
@@ -73,7 +73,7 @@ def for_model(content: bytes, *, pixels: int) -> Answer:
         raise NotDecoded(UNREADABLE) from error
 
 
-def accept(content: bytes, *, pixels: int, types: list[str]) -> Answer:
+def accept(content: bytes, *, pixels: int, types: list[str]) -> TaskResult:
     """The picture upright, in one of these types, else as PNG; `same`: it is that already. It is decoded in any case,
     so that a broken file fails here.
     """
@@ -90,7 +90,7 @@ def accept(content: bytes, *, pixels: int, types: list[str]) -> Answer:
         raise NotDecoded(UNREADABLE) from error
 
 
-def convert(content: bytes, *, pixels: int, content_type: str) -> Answer:
+def convert(content: bytes, *, pixels: int, content_type: str) -> TaskResult:
     """The picture, or the first frame of an animation, in another type."""
     image = _opened(content, pixels)
     try:
@@ -99,7 +99,7 @@ def convert(content: bytes, *, pixels: int, content_type: str) -> Answer:
         raise NotDecoded(UNREADABLE) from error
 
 
-def pixels(content: bytes, *, pixels: int, side: int) -> Answer:
+def pixels(content: bytes, *, pixels: int, side: int) -> TaskResult:
     """The pixels as RGB, three bytes each, scaled down where a side is longer than `side`."""
     image = _opened(content, pixels)
     try:
@@ -113,7 +113,7 @@ def pixels(content: bytes, *, pixels: int, side: int) -> Answer:
 # --- masks: in ours transparent pixels change, in AUTOMATIC1111's white ones do ---------------------------------------
 
 
-def mask(content: bytes, *, pixels: int) -> Answer:
+def mask(content: bytes, *, pixels: int) -> TaskResult:
     """A mask as PNG with alpha; `same`: it is one already. `marks`: whether any pixel is not opaque."""
     image = _opened(content, pixels)
     try:
@@ -126,14 +126,14 @@ def mask(content: bytes, *, pixels: int) -> Answer:
         raise NotDecoded(UNREADABLE) from error
 
 
-def mask_white(content: bytes, *, pixels: int) -> Answer:
+def mask_white(content: bytes, *, pixels: int) -> TaskResult:
     """A greyscale PNG of the mask, white for pixels that change: its transparency inverted."""
     image = _opened(content, pixels)
     alpha = _alpha(image) or Image.new("L", image.size, 255)
     return {}, _encoded(ImageChops.invert(alpha), "image/png")
 
 
-def mask_white_and_clear(content: bytes, *, pixels: int) -> Answer:
+def mask_white_and_clear(content: bytes, *, pixels: int) -> TaskResult:
     """A PNG that marks pixels by transparency and by colour, for nodes that read one or the other."""
     image = _opened(content, pixels)
     alpha = _alpha(image) or Image.new("L", image.size, 255)

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class TaskResult:
     values: dict[str, Any]
     content: bytes
 
@@ -90,7 +90,7 @@ class Decoders:
         self.watcher: threading.Thread | None = None
         self.is_closed = False
 
-    def run(self, request: dict[str, Any], contents: tuple[Content, ...], patience: float) -> Answer:
+    def run(self, request: dict[str, Any], contents: tuple[Content, ...], patience: float) -> TaskResult:
         with ExitStack() as turn:
             try:
                 if request["task"] in SLOW:
@@ -100,7 +100,7 @@ class Decoders:
                 raise busy() from None
             return self._run(request, [content if isinstance(content, bytes) else content() for content in contents])
 
-    def _run(self, request: dict[str, Any], contents: list[bytes]) -> Answer:
+    def _run(self, request: dict[str, Any], contents: list[bytes]) -> TaskResult:
         worker, is_new = self._take()
         try:
             values, answers = worker.ask(request, contents)
@@ -127,7 +127,7 @@ class Decoders:
             logger.error("“%s” failed in a worker:\n%s", request["task"], values.get("trace"))
         if error:
             raise NotDecoded(UNREADABLE if error == FAULT else error)
-        return Answer(values.get("values") or {}, answers[0] if answers else b"")
+        return TaskResult(values.get("values") or {}, answers[0] if answers else b"")
 
     def _take(self) -> tuple[Decoder, bool]:
         """A worker with a deadline for one task, and whether it was just started."""
@@ -193,7 +193,7 @@ class Decoders:
             watcher.join()
 
 
-def run(task: str, *contents: Content, patience: float = PATIENCE, **options: Any) -> Answer:
+def run(task: str, *contents: Content, patience: float = PATIENCE, **options: Any) -> TaskResult:
     """What a task makes of contents. Blocking: for threads.
 
     Raises NotDecoded with the reason, Unavailable when no worker becomes free in time or none can run, and what a

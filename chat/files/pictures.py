@@ -11,7 +11,7 @@ from django.conf import settings
 
 from chat.decoding import pool, refusals
 from chat.decoding.formats import EXTENSIONS, MAX_SIDE, sniff
-from chat.decoding.pool import Answer, Content
+from chat.decoding.pool import Content, TaskResult
 from chat.decoding.refusals import NotDecoded
 from providers.errors import BadRequest, CallerError, TooLarge
 from providers.sentences import sentence as _
@@ -60,7 +60,7 @@ def for_model(content: Content) -> bytes | None:
     return None if answer.values.get("same") else answer.content
 
 
-def decoded(task: str, content: Content, *, patience: float = pool.PATIENCE, **options: Any) -> Answer:
+def decoded(task: str, content: Content, *, patience: float = pool.PATIENCE, **options: Any) -> TaskResult:
     """What a worker's task for pictures makes of one. Raises BadRequest, TooLarge, Unavailable."""
     try:
         return pool.run(task, content, patience=patience, pixels=settings.PICTURE_MAX_PIXELS, **options)

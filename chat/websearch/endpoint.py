@@ -69,7 +69,7 @@ def address_for(url: str, query: str) -> str:
 def results_in(body: bytes) -> list[Result]:
     """All usable results, each address once. Raises ProviderError where there is no list of results."""
     try:
-        rows = _rows_in(json_bodies.parse_answer(body))
+        rows = _rows_in(json_bodies.parse_response(body))
     except ValueError as error:
         raise ProviderError(
             _("The search did not answer in JSON."), code="search_not_json", provider=error_bodies.provider_words(body)

@@ -92,7 +92,7 @@ def examine(facts: ConnectionFacts, *, by: Caller | None = None) -> Finding:
     return Finding(len(listed), _doubt_of_ids(facts, {model.upstream_id for model in listed}))
 
 
-def probe_answer(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingResponse:
+def probe_response(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingResponse:
     """The response of a server to a check: the refusal of the key, where the list does not check it, else the list."""
     calls = _Calls(facts, by)
     if refusal := _refusal(calls, facts):

@@ -106,7 +106,7 @@ class VerifyConnection(AdminView):
     def post(self, request: Request) -> HttpResponse:
         """Ask a provider for its models without saving anything. The response is the provider's own."""
         row = _unsaved(_object(request))
-        answer = connection_tests.probe_answer(snapshot_loader.facts_of(row), by=caller_of(request))
+        answer = connection_tests.probe_response(snapshot_loader.facts_of(row), by=caller_of(request))
         if answer.status < 400:
             return _json(answer.json())
         return _passed_on(answer)

@@ -154,7 +154,7 @@ class BlockingResponse:
     def json(self) -> Any:
         """The body as JSON. Raises ProviderError (`invalid_answer`) for anything else."""
         try:
-            return json_bodies.parse_answer(self.content)
+            return json_bodies.parse_response(self.content)
         except ValueError as error:
             raise ProviderError(
                 _("The provider's answer is not JSON."),

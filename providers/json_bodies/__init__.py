@@ -1,4 +1,4 @@
-"""JSON from outside: bodies of requests, answers of providers, and serializer fields for free text."""
+"""JSON from outside: bodies of requests, responses of providers, and serializer fields for free text."""
 
 from providers.json_bodies.body import (
     BYTE_ORDER_MARK,
@@ -9,8 +9,8 @@ from providers.json_bodies.body import (
     clean,
     dumps,
     parse_and_keep,
-    parse_answer,
     parse_request,
+    parse_response,
     whole_characters,
 )
 from providers.json_bodies.fields import ObjectField, TextField, storable
@@ -26,8 +26,8 @@ __all__ = [
     "clean",
     "dumps",
     "parse_and_keep",
-    "parse_answer",
     "parse_request",
+    "parse_response",
     "storable",
     "whole_characters",
 ]

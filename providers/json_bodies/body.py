@@ -1,7 +1,7 @@
-"""Reads and writes JSON from outside: strictly for requests, leniently for answers of providers.
+"""Reads and writes JSON from outside: strictly for requests, leniently for responses of providers.
 
 `parse_request` reads the bytes of a request, `SiteJSONParser` those of views of Django REST framework, and
-`parse_answer` the answers of providers. All bound the depth, because code that walks through the values recurses.
+`parse_response` the responses of providers. All bound the depth, because code that walks through the values recurses.
 """
 
 import json
@@ -122,11 +122,11 @@ def _too_deep() -> BadRequest:
     )
 
 
-# --- answers ----------------------------------------------------------------------------------------------------------
+# --- responses --------------------------------------------------------------------------------------------------------
 
 
-def parse_answer(body: bytes | bytearray | memoryview | str, *, keep_surrogates: bool = False) -> Any:
-    """The value of a provider's answer, also where it is not quite JSON. Raises ValueError for unreadable ones.
+def parse_response(body: bytes | bytearray | memoryview | str, *, keep_surrogates: bool = False) -> Any:
+    """The value of a provider's response, also where it is not quite JSON. Raises ValueError for unreadable ones.
 
     A byte order mark is ignored. Halves of surrogate pairs become U+FFFD, and unusable numbers (NaN, Infinity, 1e400,
     integers beyond 64 bits) become None. `keep_surrogates` keeps the halves, because the next frame of a stream may

@@ -83,7 +83,7 @@ async def complete(request: RelayRequest, *, max_bytes: int) -> dict[str, Any]:
             raise await response.error()
         body = await response.read(max_bytes)
     try:
-        value = await waiting.off_loop(len(body), json_bodies.parse_answer, body)
+        value = await waiting.off_loop(len(body), json_bodies.parse_response, body)
     except ValueError:
         value = None
     if not isinstance(value, dict):

@@ -82,7 +82,7 @@ class ErrorBody:
 def read(body: bytes) -> ErrorBody:
     """An error body of any shape; never raises."""
     try:
-        value = json_bodies.parse_answer(body) if len(body) <= MAX_JSON else None
+        value = json_bodies.parse_response(body) if len(body) <= MAX_JSON else None
     except ValueError:
         value = None
     if value is None:

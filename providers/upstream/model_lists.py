@@ -65,7 +65,7 @@ def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[List
     if status >= 400:
         raise error_of(status, body, headers)
     try:
-        answer = json_bodies.parse_answer(body)
+        answer = json_bodies.parse_response(body)
     except ValueError as error:
         raise _no_list(status, body) from error
     items = answer
@@ -142,7 +142,7 @@ def _is_same_host(asked: str, target: str) -> bool:
 
 def _next_page(asked: str, body: bytes) -> str | None:
     """The URL of the page after this one: `next_page` (a URL, a path or a token), or `has_more` with `last_id`."""
-    answer = json_bodies.parse_answer(body)
+    answer = json_bodies.parse_response(body)
     if not isinstance(answer, dict):
         return None
     token, last = answer.get("next_page"), answer.get("last_id")

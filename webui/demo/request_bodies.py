@@ -18,7 +18,7 @@ class Refused(Exception):
 def payload_in(body: bytes) -> dict[str, Any]:
     """The JSON object in a request's body. Raises Refused."""
     try:
-        payload = json_bodies.parse_answer(body)
+        payload = json_bodies.parse_response(body)
     except ValueError as error:
         raise Refused(400, "The body is not JSON.", "invalid_json") from error
     if not isinstance(payload, dict):

@@ -217,14 +217,14 @@ def test_the_search_for_json_tries_a_bounded_number_of_places(monkeypatch):
 )
 async def test_what_is_large_is_parsed_in_a_thread(monkeypatch, chunk, off_loop):
     threads = []
-    parse = json_bodies.parse_answer
+    parse = json_bodies.parse_response
 
     def noted(body, **options):
         if len(body) > 500:
             threads.append(threading.current_thread())
         return parse(body, **options)
 
-    monkeypatch.setattr(json_bodies, "parse_answer", noted)
+    monkeypatch.setattr(json_bodies, "parse_response", noted)
     pieces, error = await collect(Source(chunk, *(() if chunk[:1] == b"{" else (END,))))
     assert error is None
     assert len(threads) == 1

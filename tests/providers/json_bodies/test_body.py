@@ -84,13 +84,13 @@ def test_what_json_cannot_say_is_not_written(value):
     ],
 )
 def test_an_answer_is_read_leniently(body, value):
-    assert json_bodies.parse_answer(body) == value
+    assert json_bodies.parse_response(body) == value
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{", b'{"a": 1}{', nested(129), nested(1025), nested(100_000, "{}")])
 def test_an_answer_that_nobody_can_read_raises_value_error(body):
     with pytest.raises(ValueError, match=r"nested|Expecting|Extra"):
-        json_bodies.parse_answer(body)
+        json_bodies.parse_response(body)
 
 
 @pytest.mark.parametrize("text", ["a\x00", "\ud83d", "\ude00\ud83d"])
