@@ -80,10 +80,10 @@ def test_daphne_serves_a_fresh_installation(daphne_site, upstream):
     assert daphne_site.stop() == 0
 
 
-def test_an_empty_postgresql_database_is_there(postgres_url):
+def test_an_empty_postgresql_database_is_there(empty_postgres_url):
     import psycopg
 
-    with psycopg.connect(postgres_url) as connection:
+    with psycopg.connect(empty_postgres_url) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 
 

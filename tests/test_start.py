@@ -32,14 +32,14 @@ def test_two_bootstraps_at_once_make_one_installation(server_process):
     assert rows(first) == (1, 1)
 
 
-def test_two_machines_that_bootstrap_one_postgresql_agree(server_process, postgres_url):
+def test_two_machines_that_bootstrap_one_postgresql_agree(server_process, empty_postgres_url):
     import psycopg
 
-    env = {**ADMIN, "DATABASE_URL": postgres_url, "WEBUI_DEMO": "false", "SECRET_KEY": "one for both"}
+    env = {**ADMIN, "DATABASE_URL": empty_postgres_url, "WEBUI_DEMO": "false", "SECRET_KEY": "one for both"}
     env |= {"OPENAI_API_BASE_URLS": "http://127.0.0.1:9/v1", "OPENAI_API_KEYS": "k"}
     first, second = server_process(env=env), server_process(env=env)
     bootstrap_at_once([first, second])
-    with psycopg.connect(postgres_url) as database:
+    with psycopg.connect(empty_postgres_url) as database:
         assert database.execute(COUNTS).fetchone() == (1, 1)
 
 

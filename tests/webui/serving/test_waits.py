@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 import requests
@@ -127,36 +126,10 @@ def signed_in(url):
     return session
 
 
-@pytest.fixture(scope="session")
-def migrated_postgres(_postgres_server, tmp_path_factory):
-    """The name of a PostgreSQL database with all tables and no row, to make others from."""
-    import psycopg
-
-    from tests.fixtures.process import ServerProcess
-
-    name = f"webui_migrated_{time.time_ns()}"
-    with psycopg.connect(_postgres_server, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
-        url = urlunsplit(urlsplit(_postgres_server)._replace(path=f"/{name}"))
-        ServerProcess(tmp_path_factory.mktemp("migrating"), env={"DATABASE_URL": url}).manage("migrate", "-v", "0")
-        yield name
-        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
 @pytest.fixture
-def database_url(request, _postgres_server):
+def database_url(request):
     """DATABASE_URL with all tables: of PostgreSQL, or empty for the SQLite file of the installation."""
-    if request.param == "sqlite":
-        yield ""
-        return
-    import psycopg
-
-    template = request.getfixturevalue("migrated_postgres")
-    name = f"webui_waits_{time.time_ns()}"
-    with psycopg.connect(_postgres_server, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        yield urlunsplit(urlsplit(_postgres_server)._replace(path=f"/{name}"))
-        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    return "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
 
 
 @pytest.mark.parametrize(
