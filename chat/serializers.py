@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from chat import events
 from chat.models import Chat, Message
-from providers import kept_errors
+from providers import stored_errors
 from providers.json_bodies import ObjectField, TextField
 from providers.relay.serializers import ChatRequestSerializer
 
@@ -51,7 +51,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 
     @extend_schema_field({"type": "object", "nullable": True, "additionalProperties": True})
     def get_error(self, message: Message) -> dict[str, Any] | None:
-        return kept_errors.for_owner(message.error, lambda: message.chat.user)
+        return stored_errors.for_owner(message.error, lambda: message.chat.user)
 
     class Meta:
         model = Message

@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 from django.utils import translation
 from django.utils.functional import Promise
 
-from providers import kept_errors, sentences
+from providers import sentences, stored_errors
 
 
 class GatewayError(Exception):
@@ -100,16 +100,16 @@ class GatewayError(Exception):
     @property
     def is_fault(self) -> bool:
         """Whether an administrator has to do something about it, and whoever asked cannot."""
-        return kept_errors.is_fault(self.message_body())
+        return stored_errors.is_fault(self.message_body())
 
     def for_reader(self, *, for_admin: bool) -> dict[str, Any]:
         """`detail_body` for somebody who looks after keys and bills, or for somebody who does not."""
-        shown = kept_errors.worded(self.message_body(), for_admin=for_admin) or {}
+        shown = stored_errors.worded(self.message_body(), for_admin=for_admin) or {}
         body: dict[str, Any] = {"detail": shown["message"], "code": self.code}
         return {**body, "provider": shown["provider"]} if shown["provider"] else body
 
     def message_body(self) -> dict[str, Any]:
-        """The error as it is kept: code, facts, and a text that is made anew for each reader (`kept_errors`).
+        """The error as it is kept: code, facts, and a text that is made anew for each reader (`stored_errors`).
 
         `message` is the text in English, for whoever reads rows.
         """

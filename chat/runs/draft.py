@@ -10,7 +10,7 @@ from chat import events
 from chat.answers.reader import LONGEST_PIECE
 from chat.events import CompletionData, FileData, SnapshotData, StatusData
 from chat.models import Message
-from providers import kept_errors
+from providers import stored_errors
 
 Status = Message.Status
 
@@ -134,7 +134,7 @@ class Draft:
             "files": self.files,
             "status": self.status,
             "status_history": events.worded_steps(self._steps()),
-            "error": kept_errors.worded(self.error, for_admin=self.for_admin),
+            "error": stored_errors.worded(self.error, for_admin=self.for_admin),
             "usage": self.usage,
             "done": self.is_over,
         }
@@ -182,7 +182,7 @@ def snapshot_of(message: Message) -> SnapshotData:
         "files": message.files,
         "status": message.status,
         "status_history": events.worded_steps(message.status_history),
-        "error": kept_errors.for_owner(message.error, lambda: message.chat.user),
+        "error": stored_errors.for_owner(message.error, lambda: message.chat.user),
         "usage": message.usage,
         "done": not message.is_running,
     }

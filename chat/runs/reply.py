@@ -16,7 +16,7 @@ from chat.models import Message
 from chat.pipeline import CompletionRequest, Turn
 from chat.runs.draft import Draft
 from chat.runs.store import ReplyStore
-from providers import kept_errors, relay
+from providers import relay, stored_errors
 from providers.errors import GatewayError, ProviderError
 from providers.permits import Standing
 from providers.process import outages
@@ -199,7 +199,7 @@ class RunningReply:
             await self._send_unsent()
             draft.status, draft.error, draft.duration_ms = status, error, self._elapsed_ms()
             await self._save_at_the_end()  # before `done`: a client may read the row as soon as it gets that
-            shown = kept_errors.worded(error, for_admin=draft.for_admin)
+            shown = stored_errors.worded(error, for_admin=draft.for_admin)
             if shown:
                 await self._send("chat:message:error", {"error": {"content": shown["provider"] or shown["message"]}})
             if self._stopped:

@@ -21,7 +21,7 @@ from chat.events import step_text
 from chat.models import Chat, Message
 from chat.pages.queries import ThreadEntry
 from chat.websearch import endpoint
-from providers import kept_errors
+from providers import stored_errors
 from providers.facts import Route
 from providers.models import Connection
 
@@ -284,7 +284,7 @@ def made_by(provenance: dict[str, Any] | None) -> list[str]:
 @register.simple_tag
 def read_by(error: dict[str, Any] | None, user: Any) -> dict[str, Any] | None:
     """A kept error in the words for this reader, in the language of the page."""
-    return kept_errors.worded(error, for_admin=user.is_superuser)
+    return stored_errors.worded(error, for_admin=user.is_superuser)
 
 
 @register.simple_tag(takes_context=True)

@@ -11,7 +11,7 @@ from typing import Any
 from chat.answers import calls
 from chat.pipeline import Turn
 from chat.tools.base import Tool
-from providers import kept_errors, runtime
+from providers import runtime, stored_errors
 from providers.catalogue.versioned import Versioned
 from providers.errors import GatewayError
 from providers.facts import Route
@@ -108,7 +108,7 @@ class Rounds:
             await self._tell(
                 tool.failed_label or tool.label,
                 error=True,
-                detail=kept_errors.in_full(error.message_body(), for_admin=self.turn.request.caller.is_admin),
+                detail=stored_errors.in_full(error.message_body(), for_admin=self.turn.request.caller.is_admin),
             )
             return f"That failed. The reason was: {error.reason}"
         except Exception:  # a tool may come from anywhere; the conversation goes on without it

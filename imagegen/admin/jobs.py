@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 
 from imagegen import services
 from imagegen.models import ImageJob
-from providers import kept_errors
+from providers import stored_errors
 from providers.admin.base import AdminPages, Label
 from providers.callers import caller_for_user
 from providers.errors import GatewayError
@@ -64,7 +64,7 @@ class ImageJobAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     def failure(self, job: ImageJob) -> str:
         if not job.error:
             return "–"
-        return kept_errors.cause(job.error, "")
+        return stored_errors.cause(job.error, "")
 
     @display(description=gettext_lazy("Pictures"))
     def pictures(self, job: ImageJob) -> str:

@@ -21,7 +21,7 @@ from imagegen import access, inputs, jobs, rows
 from imagegen.conversation import prompt, turn_jobs
 from imagegen.models import ImageJob, ImageSettings
 from imagegen.services import JobRequest
-from providers import http, kept_errors
+from providers import http, stored_errors
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Forbidden, GatewayError
 from providers.facts import Caller
@@ -105,7 +105,7 @@ class ImageHandler(Handler):
                 "description": _("An error occurred while generating an image"),
                 "done": True,
                 "error": True,
-                "detail": kept_errors.in_full(error.message_body(), for_admin=turn.request.caller.is_admin),
+                "detail": stored_errors.in_full(error.message_body(), for_admin=turn.request.caller.is_admin),
             },
         )
         what = "edit the picture" if editing else "make a picture"

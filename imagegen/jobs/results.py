@@ -13,7 +13,7 @@ from chat import runs
 from chat.files import file_json
 from chat.models import File, Message
 from imagegen.models import ImageJob
-from providers import kept_errors
+from providers import stored_errors
 from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def show(job: ImageJob) -> None:
         step: dict[str, Any] = {"description": _("Image created"), "done": True, "prompt": job.prompt}
     else:
         files = []
-        detail = kept_errors.in_full(job.error or {}, for_admin=job.user.is_superuser)
+        detail = stored_errors.in_full(job.error or {}, for_admin=job.user.is_superuser)
         description = _("An error occurred while generating an image")
         step = {"description": description, "done": True, "error": True, "detail": detail}
     runs.add_result(message_id, files=files, step=step)

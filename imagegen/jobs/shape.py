@@ -6,7 +6,7 @@ from chat.file_addresses import content_address
 from chat.files import file_json
 from imagegen.jobs import claims
 from imagegen.models import ImageEngine, ImageJob
-from providers import kept_errors
+from providers import stored_errors
 
 
 def job_json(job: ImageJob) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def job_json(job: ImageJob) -> dict[str, Any]:
         "progress": job.progress,
         "queue": claims.queue_position(job) if waiting else None,
         "files": [file_json(row) for row in job.files.all()] if job.state == ImageJob.State.SUCCEEDED else [],
-        "error": kept_errors.for_owner(job.error, lambda: job.user),
+        "error": stored_errors.for_owner(job.error, lambda: job.user),
         "attempts": job.attempts,
         "chat_id": str(job.chat_id) if job.chat_id else None,
         "message_id": str(job.message_id) if job.message_id else None,

@@ -18,7 +18,7 @@ from imagegen import access
 from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageJob
 from imagegen.pages import choices
-from providers import kept_errors
+from providers import stored_errors
 from providers.authentication import caller_of
 
 register = template.Library()
@@ -111,7 +111,7 @@ def engine_address(engine: ImageEngine | None) -> str:
 @register.simple_tag
 def job_advice(job: ImageJob, user: Any) -> str:
     """What the person can do about a failed job."""
-    error = kept_errors.worded(job.error, for_admin=user.is_superuser) or {}
+    error = stored_errors.worded(job.error, for_admin=user.is_superuser) or {}
     if error.get("code") == "content_refused":
         return _("The engine's safety rules refused it. Describe the picture differently.")
     return advice_on(

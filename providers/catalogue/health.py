@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from providers import kept_errors, runtime
+from providers import runtime, stored_errors
 from providers.errors import GatewayError, NoCredential
 from providers.models import Connection
 from providers.process import background
@@ -171,7 +171,7 @@ def fault_columns(error: BaseException) -> dict[str, Any]:
 
 def cause(row: Any) -> str:
     """Why a server fails, in the language of whoever reads it; empty while it works."""
-    return kept_errors.cause(row.last_fault, row.last_error) if row.last_error else ""
+    return stored_errors.cause(row.last_fault, row.last_error) if row.last_error else ""
 
 
 def refused(connection_id: int, error: BaseException) -> None:

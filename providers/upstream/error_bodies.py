@@ -18,9 +18,9 @@ from django.utils.functional import Promise
 
 from providers import json_bodies
 from providers.errors import ContentRefused, CredentialRefused, ProviderError
-from providers.kept_errors import NO_CREDIT_CODES
 from providers.sentences import Sentence
 from providers.sentences import sentence as _
+from providers.stored_errors import NO_CREDIT_CODES
 from providers.upstream import words
 
 MAX_JSON = 2**16  # bytes; a longer error is read as plain text

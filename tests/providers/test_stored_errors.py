@@ -3,7 +3,7 @@
 import pytest
 from django.utils import translation
 
-from providers import kept_errors
+from providers import stored_errors
 from providers.errors import ConfigurationError, ContentRefused, GatewayError, NoCredential, RateLimited
 from providers.http import failures
 from providers.sentences import sentence as _
@@ -24,9 +24,9 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_who_has_no_key_reads_nothing_of_keys_and_bills(name):
     kept = FAULTS[name].message_body()
-    shown = kept_errors.worded(kept, for_admin=False)
+    shown = stored_errors.worded(kept, for_admin=False)
     assert (shown["message"], shown["provider"], shown["retryable"]) == (CANNOT, "", False)
-    cause = kept_errors.worded(kept, for_admin=True)
+    cause = stored_errors.worded(kept, for_admin=True)
     assert cause["message"] == FAULTS[name].message
     assert cause["provider"] == FAULTS[name].provider
     assert "text" not in shown.keys() | cause.keys()
@@ -41,8 +41,8 @@ def test_an_api_tells_each_reader_the_same(name):
 @pytest.mark.parametrize("reason", [failures.UNREACHABLE, failures.UNKNOWN_HOST, failures.UNTRUSTED, failures.NO_TLS])
 def test_who_has_no_addresses_reads_nothing_of_them(reason):
     kept = failures.network_error(reason).message_body()
-    assert "address" not in kept_errors.worded(kept, for_admin=False)["message"]
-    assert kept_errors.worded(kept, for_admin=True)["message"] == str(reason)
+    assert "address" not in stored_errors.worded(kept, for_admin=False)["message"]
+    assert stored_errors.worded(kept, for_admin=True)["message"] == str(reason)
 
 
 THEIRS = {
@@ -62,7 +62,7 @@ THEIRS = {
 @pytest.mark.parametrize("name", THEIRS)
 def test_what_is_theirs_to_know_stays(name):
     error = THEIRS[name]
-    shown = kept_errors.worded(error.message_body(), for_admin=False)
+    shown = stored_errors.worded(error.message_body(), for_admin=False)
     assert (shown["message"], shown["provider"]) == (error.message, error.provider)
 
 
@@ -73,13 +73,13 @@ def test_an_error_is_worded_when_it_is_read(made_in):
     assert kept["message"] == "The provider does not accept the key (401)."
     for for_admin in (True, False):
         with translation.override("zh-hans"):
-            assert "\u4e00" <= kept_errors.worded(kept, for_admin=for_admin)["message"][0] <= "\u9fff"
+            assert "\u4e00" <= stored_errors.worded(kept, for_admin=for_admin)["message"][0] <= "\u9fff"
         with translation.override("en"):
-            assert kept_errors.worded(kept, for_admin=for_admin)["message"].isascii()
+            assert stored_errors.worded(kept, for_admin=for_admin)["message"].isascii()
 
 
 def test_what_an_earlier_version_kept_shows_its_text():
     old = {"message": "旧的句子", "code": "x", "provider": "", "blame": "provider", "status": 500}
-    assert kept_errors.worded(old, for_admin=True)["message"] == "旧的句子"
-    assert kept_errors.cause(None, "旧的句子") == "旧的句子"
-    assert kept_errors.worded(None, for_admin=True) is None
+    assert stored_errors.worded(old, for_admin=True)["message"] == "旧的句子"
+    assert stored_errors.cause(None, "旧的句子") == "旧的句子"
+    assert stored_errors.worded(None, for_admin=True) is None
