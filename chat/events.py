@@ -237,8 +237,8 @@ def stored_step(line: Mapping[str, Any]) -> Any:
     parts = line.get("texts") or {}
     sources = {name: made["source"] for name, made in parts.items() if made.keys() == {"source"}}
     others = {name: made for name, made in parts.items() if name not in sources}
-    kept = {name: value for name, value in line.items() if name not in ("preview", "texts")}
-    return kept | sources | ({"texts": others} if others else {})
+    stored = {name: value for name, value in line.items() if name not in ("preview", "texts")}
+    return stored | sources | ({"texts": others} if others else {})
 
 
 def worded_steps(lines: Sequence[Any]) -> list[Any]:

@@ -82,7 +82,7 @@ class Decoders:
     """The workers, and the thread that ends those whose time is over."""
 
     def __init__(self) -> None:
-        self.places = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS))
+        self.slots = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS))
         self.slow_places = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS - 1))  # one is for the others
         self.changed = threading.Condition()
         self.workers: set[Decoder] = set()
@@ -95,7 +95,7 @@ class Decoders:
             try:
                 if request["task"] in SLOW:
                     turn.enter_context(waiting.in_turn(self.slow_places, patience))
-                turn.enter_context(waiting.in_turn(self.places, patience))
+                turn.enter_context(waiting.in_turn(self.slots, patience))
             except TimeoutError:
                 raise busy() from None
             return self._run(request, [content if isinstance(content, bytes) else content() for content in contents])

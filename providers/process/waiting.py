@@ -112,15 +112,15 @@ def for_thread(thread: threading.Thread, seconds: float | None = None) -> None:
 
 
 @contextmanager
-def in_turn(places: threading.Semaphore, seconds: float) -> Iterator[None]:
-    """Take one of a limited number of places, and free it after the block. Raises TimeoutError when none is free."""
+def in_turn(slots: threading.Semaphore, seconds: float) -> Iterator[None]:
+    """Take one of a limited number of slots, and free it after the block. Raises TimeoutError when none is free."""
     give_back()
-    if not places.acquire(timeout=seconds):
+    if not slots.acquire(timeout=seconds):
         raise TimeoutError
     try:
         yield
     finally:
-        places.release()
+        slots.release()
 
 
 def on_loop(work: Callable[P, Awaitable[T]]) -> Callable[P, T]:

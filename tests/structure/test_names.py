@@ -34,6 +34,47 @@ def test_every_class_name_is_unique_over_the_four_apps():
     assert {name: paths for name, paths in files.items() if len(paths) > 1} == {}
 
 
+# --- fillers ---
+
+FILLERS = {"found", "one", "said", "told", "kept", "place", "places", "thing", "things", "stuff"}
+IN_SCRIPTS = re.compile(
+    rf"\b(?:const|let|function)\s+({'|'.join(sorted(FILLERS))})\b|\b({'|'.join(sorted(FILLERS))})\b\s*=>"
+)
+
+
+def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Every name that a module gives to something, with its line."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+                yield name, node.lineno
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name, node.lineno
+
+
+def fillers(text: str) -> list[str]:
+    names = bound_names(ast.parse(text))
+    return [f"{name} (line {line})" for name, line in names if name.strip("_").lower() in FILLERS]
+
+
+def test_no_name_in_the_code_says_only_that_something_is_there():
+    named = {str(path.relative_to(ROOT)): fillers(path.read_text(encoding="utf-8")) for path in modules()}
+    for script in sorted((ROOT / "static" / "js").rglob("*.js")):
+        named[str(script.relative_to(ROOT))] = [
+            first or second for first, second in IN_SCRIPTS.findall(script.read_text())
+        ]
+    assert {name: places for name, places in named.items() if places} == {}
+
+
+@pytest.mark.parametrize(
+    "body", ["found = 1", "def _kept(): ...", "lambda one: one", "self.told = 2", "class Place: ..."]
+)
+def test_a_filler_as_a_name_fails(body):
+    assert len(fillers(body)) == 1
+    assert IN_SCRIPTS.search("const found = 1;")
+    assert IN_SCRIPTS.search("list.map(one => one.id)")
+
+
 # --- imports ----------------------------------------------------------------------------------------------------------
 
 FOR_TOOLS = re.compile(r"noqa(?:: [A-Z0-9, ]+(?=\s|$))?|type: ignore(?:\[[\w, -]+\])?")

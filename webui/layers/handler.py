@@ -22,7 +22,7 @@ IDLE_THREADS = 32  # threads that wait for the next request; more are made where
 
 
 class RequestThread(ThreadPoolExecutor):
-    """One thread, which leaves no place in the database's pool taken while its request waits for something else: for
+    """One thread, which leaves no slot in the database's pool taken while its request waits for something else: for
     the client that takes the answer, for a provider.
     """
 

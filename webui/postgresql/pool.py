@@ -1,7 +1,7 @@
 """The pool of PostgreSQL connections of this process, at most `DATABASE_POOL_SIZE`.
 
 When all are in use, threads queue for a bounded time. The site's own work (usage, health, jobs, running replies) comes
-before requests and has some places of its own, so that many requests cannot block it. While the server does not answer,
+before requests and has some slots of its own, so that many requests cannot block it. While the server does not answer,
 calls fail at once; once a second, one call tries to connect.
 
 Why not psycopg's pool: while the server is away, its callers wait until their timeout. For each dead connection that
@@ -62,11 +62,11 @@ class Loan:
 class Waiter:
     own_work: bool
     called: threading.Event = field(default_factory=threading.Event)
-    has_place: bool = False
+    has_slot: bool = False
 
 
-class Places:
-    """The places of the pool, one for each connection. Own work gets a free place before requests do."""
+class Slots:
+    """The slots of the pool, one for each connection. Own work gets a free slot before requests do."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -76,7 +76,7 @@ class Places:
         self.lock = threading.Lock()
 
     def enter(self, *, own_work: bool) -> None:
-        """Take a place, waiting for one. Raises DatabaseBusy."""
+        """Take a slot, waiting for one. Raises DatabaseBusy."""
         with self.lock:
             line = self.lines[own_work]
             if not line and self._is_free(own_work):
@@ -88,12 +88,12 @@ class Places:
             line.append(waiter)
         waiter.called.wait(OWN_PATIENCE if own_work else REQUEST_PATIENCE)
         with self.lock:
-            if not waiter.has_place:
+            if not waiter.has_slot:
                 line.remove(waiter)
                 raise DatabaseBusy("No connection to the database became free in time")
 
     def leave(self, *, own_work: bool) -> None:
-        """Free the place, and give free places to the next in the queues."""
+        """Free the slot, and give free slots to the next in the queues."""
         with self.lock:
             self.taken -= 1
             self.taken_by_requests -= not own_work
@@ -102,7 +102,7 @@ class Places:
                 while line and self._is_free(first):
                     waiter = line.popleft()
                     self._take(first)
-                    waiter.has_place = True
+                    waiter.has_slot = True
                     waiter.called.set()
 
     def _is_free(self, own_work: bool) -> bool:
@@ -117,7 +117,7 @@ class Pool:
     """The connections: those in use, and unused ones for the next threads."""
 
     def __init__(self) -> None:
-        self.places = Places(max(1, settings.DATABASE_POOL_SIZE))
+        self.slots = Slots(max(1, settings.DATABASE_POOL_SIZE))
         self.idle: list[IdleConnection] = []  # last in, first out
         self.loans: dict[int, Loan] = {}  # by the connection's id()
         self.lock = threading.Lock()
@@ -128,11 +128,11 @@ class Pool:
         """Take a working connection. Raises DatabaseBusy, DatabaseAway."""
         own_work = waiting.is_own_work()
         self._refuse_while_away()
-        self.places.enter(own_work=own_work)
+        self.slots.enter(own_work=own_work)
         try:
             connection, opened = self._connection(database, connect)
         except BaseException:
-            self.places.leave(own_work=own_work)
+            self.slots.leave(own_work=own_work)
             raise
         with self.lock:
             self.loans[id(connection)] = Loan(connection, database, opened, own_work)
@@ -152,7 +152,7 @@ class Pool:
                 self.idle.append(IdleConnection(connection, loan.database, loan.opened, now))
         else:
             connection.close()
-        self.places.leave(own_work=loan.own_work)
+        self.slots.leave(own_work=loan.own_work)
         self._close_idle(now)
 
     def close(self) -> None:

@@ -123,8 +123,8 @@ async function exchange(asked, request) {
   try {
     const question = asked[asked.length - 1];
     const ours = { chat_id: chatId, id: answer.id, session_id: chatId?.replace("local:", ""), files: question.files };
-    const said = messages.filter(({ content, files }) => content.trim() || files.length).map(asSent(question));
-    await post("/api/chat/completions", { ...request, ...ours, messages: said });
+    const sent = messages.filter(({ content, files }) => content.trim() || files.length).map(asSent(question));
+    await post("/api/chat/completions", { ...request, ...ours, messages: sent });
   } catch (error) {
     reply.failed();
     messages = before;

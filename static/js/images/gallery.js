@@ -4,7 +4,7 @@ import { all, byId, child, closest, find, fragment } from "../common/dom.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 
-const PLACES = 8; // that stand for pictures on their way
+const SKELETONS = 8; // that stand for pictures on their way
 const list = byId("gallery");
 const filters = byId("filters", HTMLFormElement);
 const tabs = new BroadcastChannel("pictures"); // what one tab deletes is gone in the others; no id: something came back
@@ -96,13 +96,13 @@ async function more() {
   if (!end || loading) return;
   loading = true;
   const mine = round;
-  const places = Array.from({ length: PLACES }, () =>
+  const skeletons = Array.from({ length: SKELETONS }, () =>
     Object.assign(document.createElement("li"), { className: "tile-place" }),
   );
-  for (const place of places) place.setAttribute("aria-hidden", "true");
-  end.before(...places);
+  for (const skeleton of skeletons) skeleton.setAttribute("aria-hidden", "true");
+  end.before(...skeletons);
   const fresh = await load(child(end, "a").dataset.part);
-  for (const place of places) place.remove();
+  for (const skeleton of skeletons) skeleton.remove();
   loading = false;
   if (!fresh) return toast(t("noAnswer"));
   if (mine !== round || !end.isConnected) return;

@@ -25,20 +25,20 @@ const ended = new Set(); // a list that was on its way does not bring these back
  * @param {string} name
  * @returns {string[]} ids of jobs
  */
-const kept = (name) => JSON.parse(localStorage.getItem(name) ?? "[]");
+const storedIds = (name) => JSON.parse(localStorage.getItem(name) ?? "[]");
 /**
  * @param {string} name
  * @param {string[]} ids
  */
 const keep = (name, ids) =>
-  localStorage.setItem(name, JSON.stringify([...new Set([...kept(name), ...ids])].slice(-50)));
+  localStorage.setItem(name, JSON.stringify([...new Set([...storedIds(name), ...ids])].slice(-50)));
 /** @type {string[]} */
 let hidden = []; // failures that are not shown
 const focusPrompt = () => document.getElementById("prompt")?.focus();
 let lastHeard = Date.now();
 
 export function start() {
-  hidden = [...kept(DISMISSED), ...(isSameVisit() ? [] : kept(SEEN))];
+  hidden = [...storedIds(DISMISSED), ...(isSameVisit() ? [] : storedIds(SEEN))];
   addEventListener("pagehide", () => keep(SEEN, all(".job-failed", list).map(idOf)));
   refresh();
   on("image:job", (_event, data) => moved(data));

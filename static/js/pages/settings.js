@@ -2,8 +2,8 @@
 import { all, byId, find, isComposing } from "../common/dom.js";
 
 const field = byId("settings-search", HTMLInputElement);
-const found = byId("settings-found");
-const entries = () => all("li", found);
+const results = byId("settings-found");
+const entries = () => all("li", results);
 
 function show() {
   const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -11,7 +11,7 @@ function show() {
     const text = (entry.dataset.words ?? "").toLowerCase();
     entry.hidden = !words.every((word) => text.includes(word));
   }
-  found.hidden = !words.length;
+  results.hidden = !words.length;
 }
 
 field.addEventListener("input", show);
@@ -20,12 +20,12 @@ field.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && field.value) {
     field.value = "";
     show();
-  } else if (event.key === "ArrowDown") find("li:not([hidden]) a", found)?.focus();
+  } else if (event.key === "ArrowDown") find("li:not([hidden]) a", results)?.focus();
   else return;
   event.preventDefault();
 });
-found.addEventListener("keydown", (event) => {
-  const links = all("li:not([hidden]) a", found);
+results.addEventListener("keydown", (event) => {
+  const links = all("li:not([hidden]) a", results);
   const index = links.findIndex((link) => link.matches(":focus"));
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step || index < 0) return;
@@ -34,5 +34,5 @@ found.addEventListener("keydown", (event) => {
 });
 field.form?.addEventListener("submit", (event) => {
   event.preventDefault();
-  find("li:not([hidden]) a", found)?.click();
+  find("li:not([hidden]) a", results)?.click();
 });

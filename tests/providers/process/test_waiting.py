@@ -131,9 +131,9 @@ from providers.process import waiting
 from webui.postgresql.pool import Pool
 connection.ensure_connection()
 pool = runtime.state(Pool)
-before = pool.places.taken
+before = pool.slots.taken
 waiting.give_back()
-print(before, pool.places.taken, len(pool.idle))
+print(before, pool.slots.taken, len(pool.idle))
 """
     done = server_process(env={"DATABASE_URL": postgres_url}).manage("shell", "--verbosity", "0", "-c", words)
     assert done.stdout.split() == ["1", "0", "1"]

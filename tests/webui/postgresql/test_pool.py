@@ -64,7 +64,7 @@ def test_more_threads_than_places_take_turns(pool, connect):
 
     assert in_threads(24, work) == ["done"] * 24
     assert most == 2  # the third place is for the site's own work
-    assert (pool.places.taken, pool.loans) == (0, {})
+    assert (pool.slots.taken, pool.loans) == (0, {})
 
 
 def test_a_used_up_pool_refuses_in_time_and_comes_back_by_itself(pool, connect, monkeypatch):
@@ -75,7 +75,7 @@ def test_a_used_up_pool_refuses_in_time_and_comes_back_by_itself(pool, connect, 
     pool.bring_back(held.pop())
     pool.bring_back(pool.take(DATABASE, connect))
     pool.bring_back(held.pop())
-    assert pool.places.taken == 0
+    assert pool.slots.taken == 0
 
 
 def test_the_line_is_bounded(pool, connect, monkeypatch):
@@ -146,7 +146,7 @@ def test_while_the_server_is_away_everybody_is_told_at_once(pool, connect, caplo
     pool.next_try = float("-inf")
     pool.bring_back(pool.take(DATABASE, connect))
     pool.bring_back(pool.take(DATABASE, connect))
-    assert (pool.away, pool.places.taken) == (False, 0)
+    assert (pool.away, pool.slots.taken) == (False, 0)
 
 
 def test_a_server_without_room_is_no_server_that_is_away(pool, connect, monkeypatch):

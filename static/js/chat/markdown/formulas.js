@@ -74,8 +74,8 @@ function inlineMarks(text) {
     runs[run.length].push(index);
   }
   const mark = /\\[\s\S]|\x60+|\$\$?/g;
-  for (let found = mark.exec(text); found; found = mark.exec(text)) {
-    const { 0: token, index } = found;
+  for (let match = mark.exec(text); match; match = mark.exec(text)) {
+    const { 0: token, index } = match;
     if (token[0] === "\x60") {
       const ends = runs[token.length] ?? [];
       const end = ends[atOrAfter(ends, mark.lastIndex)];
