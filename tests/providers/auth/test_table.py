@@ -101,7 +101,7 @@ def test_it_has_a_file_and_a_test_file_of_its_own_or_of_the_type_it_renames(auth
 def test_the_leaves_import_their_base_the_door_and_the_errors_alone():
     allowed = {f"providers.{name}" for name in ("auth.base", "errors", "http", "process", "runtime", "sentences")}
     for path in Path(auth.__file__).parent.glob("*.py"):
-        if path.name == "__init__.py":
+        if path.name in ("__init__.py", "table.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             names = []
