@@ -2,6 +2,6 @@
 
 from imagegen.admin.engines import ImageEngineAdmin
 from imagegen.admin.jobs import ImageJobAdmin
-from imagegen.admin.switches import ImageSettingsAdmin
+from imagegen.admin.settings import ImageSettingsAdmin
 
 __all__ = ["ImageEngineAdmin", "ImageJobAdmin", "ImageSettingsAdmin"]

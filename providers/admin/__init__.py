@@ -1,10 +1,10 @@
 """The administration of the gateway, one file per list."""
 
 from providers.admin.connections import ConnectionAdmin
-from providers.admin.gateway_settings import GatewaySettingsAdmin
 from providers.admin.keys import ClientKeyAdmin
 from providers.admin.models import ChatModelAdmin
 from providers.admin.rate_limits import RateLimitAdmin
+from providers.admin.settings import GatewaySettingsAdmin
 from providers.admin.usage import UsageRecordAdmin
 
 __all__ = [

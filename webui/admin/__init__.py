@@ -1,7 +1,7 @@
 """People, the dashboard and the look of the administration."""
 
 from webui.admin.people import GroupAdmin, UserAdmin
-from webui.admin.site import SiteSettingsAdmin
+from webui.admin.settings import SiteSettingsAdmin
 
 __all__ = [
     "GroupAdmin",
