@@ -50,7 +50,7 @@ def memories(request: HttpRequest) -> HttpResponse:
         "form": form,
         "facts": services.facts_of(user.pk),
         "used": services.is_used(user.pk),
-        "told": services.FACTS_PER_MESSAGE,
+        "count": services.FACTS_PER_MESSAGE,
         "longest": services.MAX_CHARACTERS,
         "forgotten": request.session.pop(FORGOTTEN, ""),
     }

@@ -37,8 +37,17 @@ def test_every_class_name_is_unique_over_the_four_apps():
 # --- fillers ---
 
 FILLERS = {"found", "one", "said", "told", "kept", "place", "places", "thing", "things", "stuff"}
+_ANY = "|".join(sorted(FILLERS))
+# Declarations, destructured ones too; the parameters of functions and of arrow functions.
 IN_SCRIPTS = re.compile(
-    rf"\b(?:const|let|function)\s+({'|'.join(sorted(FILLERS))})\b|\b({'|'.join(sorted(FILLERS))})\b\s*=>"
+    rf"\b(?:const|let|var)\s+(?:[\[{{][^=;]*?(?<![.\w]))?({_ANY})\b(?!\s*:)"
+    rf"|\bfunction\s+({_ANY})\b"
+    rf"|\bfunction\b[^()]*\([^()]*?(?<![.\w])({_ANY})\b(?=[^()]*\)\s*\{{)"
+    rf"|\((?:[^()]*[\s,\[{{])?({_ANY})\b(?!\s*:)(?=[^()]*\)\s*=>)"
+    rf"|(?<![.\w])({_ANY})\s*=>"
+)
+IN_TEMPLATES = re.compile(
+    rf"\{{\{{\s*({_ANY})\b|\{{%\s*for\s+(?:\w+,\s*)?({_ANY})\b|\{{%[^%]*\b(?:as\s+|with\s+(?:[^%]*\s)?)({_ANY})(?:=|\s*%\}})"
 )
 
 
@@ -59,10 +68,10 @@ def fillers(text: str) -> list[str]:
 
 def test_no_name_in_the_code_says_only_that_something_is_there():
     named = {str(path.relative_to(ROOT)): fillers(path.read_text(encoding="utf-8")) for path in modules()}
-    for script in sorted((ROOT / "static" / "js").rglob("*.js")):
-        named[str(script.relative_to(ROOT))] = [
-            first or second for first, second in IN_SCRIPTS.findall(script.read_text())
-        ]
+    for folder, suffix, pattern in (("static/js", "js", IN_SCRIPTS), ("templates", "html", IN_TEMPLATES)):
+        for path in sorted((ROOT / folder).rglob(f"*.{suffix}")):
+            matches = pattern.finditer(path.read_text(encoding="utf-8"))
+            named[str(path.relative_to(ROOT))] = [match[0] for match in matches]
     assert {name: places for name, places in named.items() if places} == {}
 
 
@@ -71,8 +80,34 @@ def test_no_name_in_the_code_says_only_that_something_is_there():
 )
 def test_a_filler_as_a_name_fails(body):
     assert len(fillers(body)) == 1
-    assert IN_SCRIPTS.search("const found = 1;")
-    assert IN_SCRIPTS.search("list.map(one => one.id)")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "const found = 1;",
+        "const { id, kept } = row;",
+        "list.map(one => one.id)",
+        "list.sort((one, other) => 0)",
+        "list.sort(([one], [other]) => 0)",
+        "list.map(({ told }) => 0)",
+        "function draw(place) {}",
+    ],
+)
+def test_a_filler_as_a_name_in_a_script_fails(text):
+    assert IN_SCRIPTS.search(text)
+
+
+@pytest.mark.parametrize("text", ["call(one.id, () => 0)", "for (const row of kept) {}", "({ kept: row }) => row"])
+def test_a_filler_that_names_nothing_new_passes(text):
+    assert not IN_SCRIPTS.search(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ told }}", "{% for one in rows %}", '{% url "x" as place %}', "{% include 'a.html' with kept=1 %}"]
+)
+def test_a_filler_as_a_variable_of_a_template_fails(text):
+    assert IN_TEMPLATES.search(text)
 
 
 # --- imports ----------------------------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ async function exchange(asked, request) {
   const answer = messageOf("assistant", { content: "", status: "pending", model: request.model, request });
   const reply = replies.expect(answer.id, chatId);
   /** @type {PromiseWithResolvers<void>} */
-  const { promise: placed, resolve: place } = Promise.withResolvers();
+  const { promise: placed, resolve: markPlaced } = Promise.withResolvers();
   answer.placed = placed; // its end may be heard of sooner
   messages = [...asked, answer];
   try {
@@ -133,7 +133,7 @@ async function exchange(asked, request) {
   reply.begun();
   if (isHere()) document.getElementById("welcome")?.remove();
   await draw(messages.filter(({ id }) => !document.getElementById(`m-${id}`)));
-  place();
+  markPlaced();
   scroll.toEnd();
 }
 

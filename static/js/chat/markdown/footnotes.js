@@ -105,7 +105,7 @@ function moveToTheEnd(state) {
     Object.assign(new state.Token(type, "", nesting), more);
   const number = (/** @type {string} */ label) => notes.numbers.get(label) ?? 0;
   const listed = [...contents]
-    .sort(([one], [other]) => number(one) - number(other))
+    .sort(([label], [otherLabel]) => number(label) - number(otherLabel))
     .flatMap(([label, tokens]) => {
       const backs = Array.from({ length: notes.times.get(label) ?? 0 }, (_, index) =>
         make("footnote_back", 0, { level: 2, meta: { number: number(label), time: index + 1 } }),
