@@ -18,7 +18,7 @@ class Addresses(LinkifyIt):
     """Finds addresses that begin with a scheme. They end at the punctuation of a Chinese sentence too."""
 
     def __init__(self) -> None:
-        # Without these options `main.py` would be an address.
+        # Without these options a file name would be an address: many extensions (`.py`, `.md`) are top-level domains.
         super().__init__(options={"fuzzy_link": False, "fuzzy_email": False, "fuzzy_ip": False})
 
     def match(self, text: str) -> Any:
@@ -41,7 +41,7 @@ def set_up(engine: MarkdownIt) -> None:
 
 
 def _is_valid(url: str) -> bool:
-    """An address of a reference stands in the text once, and in the HTML as often as it is referred to."""
+    """Bound the length of addresses: the HTML repeats the address of a reference at each of its uses."""
     return (len(url) <= LONGEST or url.startswith("data:image/")) and validateLink(url)
 
 

@@ -1,4 +1,4 @@
-"""Tokens that django-allauth kept as plain text are encrypted, as new ones are (see `providers.tokens`)."""
+"""Tokens that django-allauth kept as plain text are encrypted, as `providers.sign_ins` encrypts new ones."""
 
 from cryptography.fernet import InvalidToken
 from django.db import migrations

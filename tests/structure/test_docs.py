@@ -26,6 +26,8 @@ CITED = re.compile(r"(?<![\w./-])(docs/[\w./-]*\w\.\w+)`?((?:(?:,| and) “[^”
 APP_FILE = re.compile(
     r"(?<![\w./<>{}*-])((?:benchmarks|chat|deploy|imagegen|providers|static|templates|tests|webui)/[\w./-]*\w\.[a-z]+)\b"
 )
+PYTHON_FILE = re.compile(r"(?<![\w./<>{}*~-])\w+\.py\b(?!/)")  # a bare name, of a file in any folder
+MODULE = re.compile(r"`((?:chat|imagegen|providers|tests|webui)(?:\.(?!json\b|md\b)[A-Za-z_]\w*)+)[^`]*`")
 # Sources that nobody has: numbers of rules, and the folder in which they once stood.
 UNKNOWN_SOURCE = re.compile(r"(?<![\w-])(?<!noqa: )[BPRV]\d{1,3}(?![\w%])|\bcontracts?/")
 COMMENT = {
@@ -116,9 +118,37 @@ def comments(path: Path) -> str:
     )
 
 
+@cache
+def python_files() -> frozenset[str]:
+    """The names of our Python files, without their folders."""
+    return frozenset(path.name for path in code_files() if path.suffix == ".py")
+
+
+@cache
+def is_here(dotted: str) -> bool:
+    """Whether a dotted name is a module of ours, or a name that a module of ours mentions."""
+    path = ROOT
+    names = dotted.split(".")
+    while names and (path / names[0]).is_dir():
+        path /= names.pop(0)
+    if names and (path / f"{names[0]}.py").is_file():
+        path /= f"{names.pop(0)}.py"
+    elif names:
+        path /= "__init__.py"
+    text = path.read_text(encoding="utf-8") if names and path.is_file() else ""
+    return all(re.search(rf"\b{name}\b", text) for name in names)
+
+
 def unknown_sources(text: str) -> list[str]:
-    """What comments cite that is not there: numbers of rules that nobody has, and files of ours."""
-    return UNKNOWN_SOURCE.findall(text) + [path for path in APP_FILE.findall(text) if not (ROOT / path).exists()]
+    """What comments cite that is not there: numbers of rules that nobody has, files and modules of ours."""
+    files = [path for path in APP_FILE.findall(text) if not (ROOT / path).exists()]
+    names = [name for name in PYTHON_FILE.findall(text) if name not in python_files()]
+    return [
+        *UNKNOWN_SOURCE.findall(text),
+        *files,
+        *names,
+        *(name for name in MODULE.findall(text) if not is_here(name)),
+    ]
 
 
 def prose(text: str) -> Iterator[str]:
@@ -148,7 +178,16 @@ def test_comments_cite_only_what_a_reader_can_open():
 
 @pytest.mark.parametrize(
     "text",
-    ["as it always was (R53)", "R65–R78", "see V14: both", f"{'contract'}s/openai.md", "`providers/no_such_file.py`"],
+    [
+        "as it always was (R53)",
+        "R65–R78",
+        "see V14: both",
+        f"{'contract'}s/openai.md",
+        "`providers/no_such_file.py`",
+        "Errors: no_such_file.py.",
+        "see `providers.no_such_module`",
+        "see `providers.http.no_such_name`",
+    ],
 )
 def test_a_comment_that_cites_what_nobody_has_fails(text):
     assert unknown_sources(text)
@@ -156,7 +195,14 @@ def test_a_comment_that_cites_what_nobody_has_fails(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["RFC 9110", "UTF-8", "`providers/<name>.py`", "`providers/fields.py`", "https://x.org/chat/no.html"],
+    [
+        "RFC 9110",
+        "UTF-8",
+        "`providers/<name>.py`",
+        "`providers/fields.py`, fields.py",
+        "https://x.org/chat/no.html",
+        "`chat.models`",
+    ],
 )
 def test_a_comment_that_cites_what_is_there_passes(text):
     assert unknown_sources(text) == []

@@ -45,7 +45,7 @@ def test_no_file_is_named_after_nothing():
 
 
 def first_word(path: Path) -> str:
-    """What a file's name begins with: `test_openai_errors.py` → test openai; "" for a library's private names."""
+    """What a file's name begins with: `test_<noun>_<rest>.py` → test noun; "" for a library's private names."""
     stem = path.stem.replace("-", "_")
     if stem.startswith("test_"):
         return "test " + stem.split("_")[1]

@@ -1,4 +1,4 @@
-"""OpenAI's image API as engine: what is sent, what is read, what is refused. Errors: test_openai_errors.py."""
+"""The OpenAI image engine: requests, responses and refusals. `test_errors.py` beside it tests the errors."""
 
 import threading
 
