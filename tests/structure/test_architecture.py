@@ -54,8 +54,10 @@ def test_a_figure_with_an_arrow_turned_round_is_another_one():
 def test_the_glossary_has_each_word_once_and_no_more_than_can_be_learnt():
     glossary = ARCHITECTURE.read_text(encoding="utf-8").split("## Glossary")[1]
     words = re.findall(r"(?m)^\| (?!word\b|-)([^|]+?) \|", glossary)
-    assert len(set(words)) == len(words) <= MOST_NOUNS
-    assert "connection" in words
+    explained = {word.lower() for word in re.findall(r"\*\*([^*]+)\*\*", glossary)}
+    assert len(set(words)) == len(words)
+    assert len(explained | set(words)) <= MOST_NOUNS
+    assert {"connection", "rate limit"} <= explained | set(words)
 
 
 @cache
