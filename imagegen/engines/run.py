@@ -55,7 +55,7 @@ class Run:
         if self.cancelled():
             raise Cancelled
         if self.deadline is not None and time.monotonic() > self.deadline:
-            raise UpstreamTimeout(_("The picture took longer than it may."))
+            raise UpstreamTimeout(_("The picture took too long. Try again, or ask for a smaller one."))
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not past a cancel or the deadline; then `check`."""

@@ -113,8 +113,8 @@ class ConnectionForm(ServerForm):
                 "Applies to all its models that have no rule of their own. Administrators may use everything."
             ),
             "shared_access": gettext_lazy(
-                "When several connections offer the same model, people need access to each of them. “Only the rule "
-                "above” leaves the others out of it: this connection answers whoever it lets in."
+                "When several connections offer the same model, people need access to each of them. With “Only the "
+                "rule above”, this connection ignores the others and answers everyone whom its own rule allows."
             ),
             "forward_cookies": gettext_lazy(
                 "Send cookies only to a service of your own that reads them. This site's own cookies are never sent."

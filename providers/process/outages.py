@@ -117,7 +117,7 @@ database_busy = _outage(
 )
 redis_away = _outage(_("A part of this site does not answer. Try again in a moment."), "redis_unavailable")
 storage_full = _outage(
-    _("This site has no room left to store anything. Its administrator has to make room; then try again."),
+    _("This site is out of disk space. Ask your administrator to free some, then try again."),
     "storage_full",
     retry_after=None,
     status=507,

@@ -26,5 +26,7 @@ def checked(content: bytes) -> bytes:
     small = pictures.thumbnail(content, WIDTH)
     facts = pictures.measure(small)
     if max(facts.width, facts.height) > LONGEST * min(facts.width, facts.height):
-        raise BadRequest(_("This logo is too long for its breadth: at most four times."), code="invalid_logo")
+        raise BadRequest(
+            _("This logo is too wide or too tall: one side may be at most four times the other."), code="invalid_logo"
+        )
     return bytes(pictures.decoded("convert", small, content_type="image/png").content)
