@@ -92,7 +92,7 @@ def session_token(user: Any) -> str:
 
 
 def _token(user_id: int, proof: str, key_id: int | None = None, *, sign_in: int | None = None) -> str:
-    """A token that ends with the API key too that it stands for, if it stands for one."""
+    """A signed token for this user. With `key_id` it also ends when that API key ends."""
     until = int(time.time()) + TOKEN_SECONDS
     value = {"user": user_id, "proof": proof, "until": until, "key": key_id, "sign_in": sign_in}
     return TOKEN_PREFIX + signing.dumps(value, salt=TOKEN_SALT)

@@ -44,7 +44,7 @@ def run(*, now: datetime | None = None) -> tuple[dict[str, int], list[str]]:
 
 
 def is_due(*, now: datetime | None = None) -> bool:
-    """Whether it is time, and nobody else does it: True is answered once, to one process of all machines."""
+    """Whether housekeeping is due. Claims the run as well: of all processes on all machines, one gets True."""
     now = now or timezone.now()
     if not settings.HOUSEKEEPING_HOURS:
         return False
@@ -114,7 +114,7 @@ TASKS: dict[str, Callable[[datetime], int]] = {
 
 
 class Housekeeper:
-    """A thread that does it when it is due, as long as the process serves."""
+    """A thread that runs the tasks whenever they are due, as long as the process serves."""
 
     def __init__(self) -> None:
         self.ending = threading.Event()

@@ -80,7 +80,7 @@ class User(AbstractUser):
 
 
 class SiteSettings(models.Model):
-    """One row (pk 1): what the site is called and how it looks. What is empty is as the site comes."""
+    """The name and look of the site, in one row (pk 1). An empty column means the default."""
 
     LONGEST_NAME = 60
 

@@ -253,7 +253,7 @@ class MergedStream:
         return None if calls and not has_more else data
 
     def calls(self) -> dict[str, Any] | None:
-        """The message of a round that ended with calls, else None; the next frames belong to the next round."""
+        """End a round. Returns the model's message if it called tools, else None. Later frames are a new round's."""
         if self._failed or not self._rounds.offers or not self._reader.end():
             return None
         text = "".join(self._texts).strip()
@@ -263,7 +263,7 @@ class MergedStream:
         return message
 
     def end(self) -> Iterator[bytes]:
-        """What is left after the last round: its end, if it called tools that are not run."""
+        """The last frames: those held back because the model called tools that are not run, then [DONE]."""
         for data in self._held:
             for choice in data["choices"]:
                 choice["finish_reason"] = _without_calls(choice.get("finish_reason"))

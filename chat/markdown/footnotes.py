@@ -41,7 +41,7 @@ def set_up(engine: MarkdownIt) -> None:
 
 
 def _define(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    # In lists and quotations there are none; but one that begins left of them ends them.
+    # A list or a quotation cannot hold a definition. A definition that is indented less than the list ends the list.
     if state.is_code_block(start) or (state.level > 0 and not (silent and state.sCount[start] < state.blkIndent)):
         return False
     begin = state.bMarks[start] + state.tShift[start]

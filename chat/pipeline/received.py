@@ -22,7 +22,10 @@ class Received:
         return max(0, MAX_SIZE - self.size)
 
     def takes(self, url: str) -> bool:
-        """Count a picture; False for one that has no room. Of an address, whoever fetches it adds what came."""
+        """Count a picture and the length of its URL; False if there is no room for it.
+
+        Code that fetches the picture from the URL adds its bytes to `size` itself.
+        """
         if self.pictures >= MAX_PICTURES or len(url) > self.room:
             return False
         self.pictures += 1

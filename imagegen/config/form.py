@@ -359,7 +359,7 @@ class _Rows:
         return row
 
     def twins(self, key: Key, row: ImageEngine) -> list[ImageEngine]:
-        """Rows that edit on the server where this one draws: for this kind the form has no keys for editing."""
+        """The engines for editing that share this column with `row`, if the form has no keys of their own for them."""
         if not key.kind or key.kind in OWN_EDIT_KEYS:
             return []
         editing = (other for other in self.rows if other.kind == key.kind and other.purpose == EDIT)

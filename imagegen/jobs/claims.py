@@ -81,10 +81,10 @@ def unwanted(job_ids: Iterable[Any]) -> set[Any]:
 
 
 def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
-    """Take over the open jobs of nobody and of processes that have died, but none of `held`.
+    """Claim the open jobs that no process owns or whose process has died, except those in `held`.
 
-    They are returned with the `state` in which they were. `stale` false: old heartbeats say nothing, because no process
-    could write one.
+    Returns them with their `state` unchanged. With `stale` false, an old heartbeat does not count as a sign of death:
+    no process could write one meanwhile.
     """
     limit = timezone.now() - STALE
     open_jobs = ImageJob.objects.open()

@@ -41,7 +41,7 @@ class _Helper(HistoricalRecordContextHelper):  # type: ignore[misc]
 
 
 class _OldVersionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The form of an old version: its relations are those of then, as far as their other ends are still there."""
+    """The form of an old version. Many-to-many fields show that version's relations, without rows deleted since."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -7,10 +7,10 @@ from django.db.models import Q
 
 
 def may_speak_for(actor: Any, person: Any) -> bool:
-    """Whether `actor` may do what lets somebody in as this person: a password, a link, a key, another address.
+    """Whether `actor` may set what signs somebody in as this person: password, link, API key, email address.
 
-    Never for administrators and those who help them, unless the actor is one; nor for whoever holds more rights, also
-    while their account is switched off.
+    Only an administrator may do so for administrators and staff. Nobody may for a person with more rights than their
+    own, even while that person's account is switched off.
     """
     if actor.is_superuser or person == actor:
         return True

@@ -23,8 +23,8 @@ SPECIAL = re.compile(
 
 
 def sensible_order(routes: Iterable[Route]) -> list[Route]:
-    """Models as somebody would choose among them who does not know them: real ones before the demo, those for ordinary
-    chats before others, by the position of their connection, then by name.
+    """Sort models by how well they serve as a default: real models before the demo's, models for ordinary chats before
+    others, then by the position of their connection, then by name.
     """
     return sorted(routes, key=_rank)
 

@@ -307,7 +307,7 @@ def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Co
 
 
 def _positions(entries: Sequence[Entry], matched: Mapping[int, Connection]) -> list[int]:
-    """By index of the form. Positions that give its order already stay, and what is new stands behind them."""
+    """The position of each entry of the form. Stored positions stay if their order fits; new entries come last."""
     stored = [matched[entry.index] for entry in entries if entry.index in matched]
     are_first = all(entry.index in matched for entry in entries[: len(stored)])
     if not are_first or stored != sorted(stored, key=lambda row: (row.position, row.pk)):

@@ -9,7 +9,7 @@ longer. Only time that the reader waits for bytes counts.
 from providers.http.policy import Limits, soonest
 
 STEP = 1024  # bytes
-# Bodies that have an end, and that nobody listens to while they come.
+# Content types of bodies that are used only once they are complete.
 WHOLE = ("application/json", "application/problem+json", "text/html", "image/")
 
 

@@ -128,7 +128,7 @@ def _parsed(url: str) -> URL:
 
 @lru_cache(maxsize=64)
 def _timeout(limits: Limits) -> aiohttp.ClientTimeout:
-    """aiohttp's timeout for connecting. Its others are none of ours: they count the pauses between bytes."""
+    """aiohttp's timeout for connecting only. `Pace` bounds the body: aiohttp's read timeout restarts at each byte."""
     return aiohttp.ClientTimeout(total=None, connect=soonest(limits.connect, limits.total), sock_read=None)
 
 

@@ -4,7 +4,7 @@ from providers import runtime
 
 
 class Stop:
-    """The state of the stop."""
+    """Whether this process is past its time to finish."""
 
     def __init__(self) -> None:
         self.breaks_off = False  # the time to finish is over: running calls are ended

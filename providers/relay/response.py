@@ -66,7 +66,7 @@ class RelayResponse(http.PiecewiseBody):
         return self.error_with(await self.beginning())
 
     def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
-        """The same for a body that is read already, and that may stand in a response which says that all is well."""
+        """The error in a body that was read already. `status` replaces the response's own, which may be a 200."""
         return error_of(status or self.status, body, dict(self.headers))
 
     @property

@@ -136,7 +136,7 @@ class _Call:
         return is_stream and (not self.tail or self.tail.endswith(ENDS_OF_FRAMES))
 
     def end(self) -> None:
-        """Tell the application that it is over."""
+        """End the request: report a disconnect to the application, or cancel its task while the body is arriving."""
         self.is_ended = True
         if not self.body_is_here:
             self.task.cancel()
@@ -144,7 +144,10 @@ class _Call:
             self._ending.set_result(None)
 
     async def say(self, error: Unavailable) -> None:
-        """What the client still gets; a body that was cut off in any other way is broken off by the server."""
+        """Send the error: as a whole response before the first byte, as a last frame in an event stream.
+
+        Any other body that has begun gets nothing; the server then closes its connection.
+        """
         if self.is_said or self.is_complete:
             return
         self.is_said = True

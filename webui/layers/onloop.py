@@ -46,7 +46,7 @@ class OnLoop:
 
 
 class Security(OnLoop, SecurityMiddleware):
-    """Nothing to wait for."""
+    """Never blocks."""
 
 
 class Compression(OnLoop, GZipMiddleware):
@@ -68,11 +68,11 @@ class Session(OnLoop, SessionMiddleware):
 
 
 class Locale(OnLoop, LocaleMiddleware):
-    """Nothing to wait for."""
+    """Never blocks."""
 
 
 class Common(OnLoop, CommonMiddleware):
-    """Nothing to wait for."""
+    """Never blocks."""
 
 
 class Csrf(OnLoop, CsrfViewMiddleware):
@@ -82,7 +82,7 @@ class Csrf(OnLoop, CsrfViewMiddleware):
             self.process_view = self._judge  # type: ignore[assignment]
 
     async def _judge(self, request: HttpRequest, callback: Any, args: Any, kwargs: Any) -> Any:
-        """The token may stand in a form of any size, and a refusal is a page."""
+        """Check in a thread what may block: reading a large form for its token, rendering the page of a refusal."""
         judge = super().process_view
         if request.method in SAFE_METHODS or getattr(callback, "csrf_exempt", False):
             return judge(request, callback, args, kwargs)
@@ -90,7 +90,7 @@ class Csrf(OnLoop, CsrfViewMiddleware):
 
 
 class Authentication(OnLoop, AuthenticationMiddleware):
-    """Nothing to wait for: the user is looked up where somebody asks."""
+    """Never blocks: `request.user` makes its query when it is first read."""
 
 
 class Messages(OnLoop, MessageMiddleware):

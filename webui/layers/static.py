@@ -163,7 +163,7 @@ class StaticFiles(ServeStaticBase):  # type: ignore[misc]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith(settings.STATIC_URL):
-            # In nobody's thread: uvicorn may begin a request in the context of the one before, which has ended.
+            # Not thread-sensitive: uvicorn may start a request in the context of an earlier one, whose thread is gone.
             if not self._loaded:
                 await sync_to_async(self._load, thread_sensitive=False)()
             if self.autorefresh:

@@ -76,7 +76,7 @@ class SiteRequest(WebRequest):  # type: ignore[misc]
     tap: Tap | None = None  # answers in one piece need none
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Django reads forms. Twisted would do it before, in memory."""
+        """Switch Twisted's form parser off: it reads a form into memory, and Django parses the form anyway."""
         super().__init__(*args, **{**kwargs, "parsePOSTFormSubmission": False})
 
     def take_body(self) -> Inbox:

@@ -1,4 +1,4 @@
-"""The task model's jobs as routes, and what it is told: templates whose places nobody's words can name."""
+"""The API of the task model, and its prompt templates: text from a chat is never read as a placeholder."""
 
 import pytest
 from django.utils import timezone
