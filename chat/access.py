@@ -10,7 +10,7 @@ from channels.auth import get_user
 from django.conf import settings
 from django.db.models import QuerySet
 
-from chat import switches, tree
+from chat import chat_settings, tree
 from chat.models import Chat, File, Message, Share
 from providers.errors import NotFound
 from providers.sentences import sentence as _
@@ -110,7 +110,7 @@ def readable(share: Share) -> list[Message]:
 
 
 def _open_shares() -> QuerySet[Share]:
-    if not switches.current_blocking().sharing:
+    if not chat_settings.current_blocking().sharing:
         return Share.objects.none()
     return Share.objects.filter(chat__deleted_at=None, chat__user__is_active=True).select_related("chat__user")
 

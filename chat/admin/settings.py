@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
-from chat import first_rows, switches
+from chat import chat_settings, first_rows
 from chat.admin.forms import ChatSettingsForm
 from chat.models import ChatSettings
 from chat.websearch import endpoint
@@ -64,7 +64,7 @@ class ChatSettingsAdmin(SingletonAdmin):
         }
         if request.method == "POST" and query:
             try:
-                context["results"] = waiting.on_loop(endpoint.search)(query, switches.current_blocking())
+                context["results"] = waiting.on_loop(endpoint.search)(query, chat_settings.current_blocking())
             except GatewayError as error:
                 context["failure"] = error
         return TemplateResponse(request, "admin/chat/chatsettings/search.html", context)

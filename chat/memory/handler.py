@@ -1,6 +1,6 @@
 """The handler that adds facts near to the person's last message to the model's context."""
 
-from chat import history, switches, temporary
+from chat import chat_settings, history, temporary
 from chat.loop import in_thread
 from chat.memory import services
 from chat.pipeline.base import Handler
@@ -18,7 +18,11 @@ class MemoryHandler(Handler):
 
     async def handle(self, turn: Turn) -> None:
         chosen = turn.features.get(self.name, False if temporary.is_temporary(turn.chat_id) else None)
-        if (chosen is not None and not chosen) or not turn.caller.may("chats") or not (await switches.current()).memory:
+        if (
+            (chosen is not None and not chosen)
+            or not turn.caller.may("chats")
+            or not (await chat_settings.current()).memory
+        ):
             return
         question = history.last_question(turn.messages)
         facts = await in_thread(services.recall, turn.caller.user_id, question, only_if_used=chosen is None)

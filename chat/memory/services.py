@@ -2,7 +2,7 @@
 
 from django.db.models import QuerySet
 
-from chat import services, switches
+from chat import chat_settings, services
 from chat.memory import nearness
 from chat.models import Memory
 from providers.errors import BadRequest, Conflict, Forbidden, NotFound
@@ -70,7 +70,7 @@ def recall(user_id: int, question: str, *, only_if_used: bool = True) -> list[st
 
 
 def _check_allowed() -> None:
-    if not switches.current_blocking().memory:
+    if not chat_settings.current_blocking().memory:
         raise Forbidden(_("Memories are switched off here."), code="memories_disabled")
 
 

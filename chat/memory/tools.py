@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy
 
-from chat import switches, temporary
+from chat import chat_settings, temporary
 from chat.loop import in_thread
 from chat.memory import services
 from chat.pipeline import Turn
@@ -37,7 +37,7 @@ class Remember(Tool):
 
     def may_use(self, caller: Caller) -> bool:
         """Whether memories are allowed and the person lets models know theirs."""
-        return caller.may("chats") and switches.current_blocking().memory and services.is_used(caller.user_id)
+        return caller.may("chats") and chat_settings.current_blocking().memory and services.is_used(caller.user_id)
 
     async def run(self, turn: Turn, arguments: Mapping[str, Any]) -> str:
         if temporary.is_temporary(turn.chat_id):

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from chat import switches
+from chat import chat_settings
 from chat.memory import services
 from chat.services import set_preferences
 from providers.errors import CallerError, NotFound
@@ -34,7 +34,7 @@ class FactForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def memories(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
-    if not switches.current_blocking().memory:
+    if not chat_settings.current_blocking().memory:
         raise Http404
     form = FactForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

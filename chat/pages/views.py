@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_POST, require_safe
 
-from chat import access, choice, markdown, pipeline, serializers, services, switches
+from chat import access, chat_settings, choice, markdown, pipeline, serializers, services
 from chat.models import Chat
 from chat.pages import queries, welcome
 from chat.temporary import new_chat_id
@@ -103,7 +103,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
     allowed = {route.public_id: route for route in snapshot.routes_for(caller)}
     model = allowed.get(chat.model if chat else "") or allowed.get(choice.default_model(caller))
     toggles = pipeline.toggles_for(caller)
-    may_be_temporary = chat is None and switches.current_blocking().temporary_chats
+    may_be_temporary = chat is None and chat_settings.current_blocking().temporary_chats
     context: dict[str, Any] = {
         "chat": chat,
         "may_be_temporary": may_be_temporary,

@@ -16,7 +16,7 @@ from typing import Any
 import pybase64
 from django.contrib.auth import get_user_model
 
-from chat import access, file_addresses, files, switches
+from chat import access, chat_settings, file_addresses, files
 from chat.decoding import formats
 from chat.files import documents, pictures
 from chat.history import text_of
@@ -112,7 +112,7 @@ async def attach(turn: Turn) -> None:
     packing = Packing(
         user_id=turn.caller.user_id,
         vision=await _vision(turn),
-        characters=(await switches.current()).attachment_budget,
+        characters=(await chat_settings.current()).attachment_budget,
     )
     turn.payload["messages"] = await waiting.in_own_thread(packing.pack, turn.messages)
     # When a handler has used the pictures, it does not matter that the model cannot see them.

@@ -10,7 +10,7 @@ import uuid
 from django.db import transaction
 from django.urls import reverse
 
-from chat import access, files, services, switches, tree
+from chat import access, chat_settings, files, services, tree
 from chat.access import Person
 from chat.models import Chat, File, Message, Share
 from chat.pages import queries
@@ -26,7 +26,7 @@ def share_chat(chat: Chat) -> tuple[Share, bool]:
 
     Raises Forbidden (`sharing_off`), BadRequest (`nothing_to_share`).
     """
-    if not switches.current_blocking().sharing:
+    if not chat_settings.current_blocking().sharing:
         raise Forbidden(_("Sharing is switched off on this site."), code="sharing_off")
     leaf_id = last_finished(chat)
     if leaf_id is None:

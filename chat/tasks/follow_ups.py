@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from chat import events, history, switches
+from chat import chat_settings, events, history
 from chat.answers import json_in_text
 from chat.loop import in_thread
 from chat.models import Message
@@ -46,7 +46,7 @@ async def suggest_follow_ups(message_id: uuid.UUID, caller: Caller) -> None:
 
     Never raises GatewayError.
     """
-    talk = await in_thread(_read, message_id) if (await switches.current()).follow_ups else None
+    talk = await in_thread(_read, message_id) if (await chat_settings.current()).follow_ups else None
     task = asyncio.current_task()
     if talk is None or task is None:
         return

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from chat import events, switches
+from chat import chat_settings, events
 from chat.loop import in_thread
 from chat.models import Chat, Message
 from chat.tasks.ask import Talk, ask
@@ -56,7 +56,7 @@ async def name_chat(chat_id: uuid.UUID, caller: Caller) -> None:
     chat = await in_thread(_unnamed, chat_id)
     if chat is None:
         return
-    title = await _written(chat, caller) if (await switches.current()).titles else ""
+    title = await _written(chat, caller) if (await chat_settings.current()).titles else ""
     question, answer = (message["content"] for message in chat.messages)
     heading = HEADING.match(answer)
     if heading and (not title or repeats(title, question)):

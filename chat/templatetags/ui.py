@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from chat import markdown, switches
+from chat import chat_settings, markdown
 from chat.events import step_text
 from chat.models import Chat, Message
 from chat.pages.queries import ThreadEntry
@@ -336,8 +336,8 @@ def advice_on(
 
 @register.simple_tag
 def offers(what: str) -> bool:
-    """Whether the administrator switched this on: a name of `chat.switches.Switches`."""
-    return bool(getattr(switches.current_blocking(), what))
+    """Whether the administrator switched this on: a name of `chat.chat_settings.Switches`."""
+    return bool(getattr(chat_settings.current_blocking(), what))
 
 
 @register.simple_tag

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from chat import access, choice, file_addresses, files, history, runs, services, switches, tasks
+from chat import access, chat_settings, choice, file_addresses, files, history, runs, services, tasks
 from chat.access import Person
 from chat.models import Chat, File, Message
 from chat.pipeline import CompletionRequest, attachments
@@ -45,7 +45,7 @@ def answer(message_id: uuid.UUID, request: CompletionRequest) -> uuid.UUID:
 
     Raises Forbidden (switched off), BadRequest (the chat's id), NotFound (model), Conflict (`id_taken`).
     """
-    if not switches.current_blocking().temporary_chats:
+    if not chat_settings.current_blocking().temporary_chats:
         raise Forbidden(_("Temporary chats are switched off on this site."), code="temporary_chats_off")
     if not _ID.fullmatch(request.chat_id):
         raise BadRequest(_("The id of this temporary chat is invalid."), code="invalid_id", param="chat_id")

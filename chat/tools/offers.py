@@ -5,7 +5,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from chat import switches
+from chat import chat_settings
 from chat.loop import in_thread
 from chat.pipeline import Turn
 from chat.tools import rounds
@@ -41,7 +41,7 @@ async def begin(turn: Turn) -> Rounds:
         return Rounds(turn)  # the call itself raises what is wrong
     if any(name in route.params for name in OWN):
         return Rounds(turn)  # a preset may bring its own as well
-    if not route.tools or rounds.has_refused(route, snapshot.version) or not (await switches.current()).tools:
+    if not route.tools or rounds.has_refused(route, snapshot.version) or not (await chat_settings.current()).tools:
         return Rounds(turn)
     usable = await in_thread(_usable, fitting, turn.caller)
     return Rounds(turn, usable, version=snapshot.version)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import nh3
 
-from chat.switches import Switches
+from chat.chat_settings import Switches
 from providers import http, json_bodies
 from providers.errors import ConfigurationError, ProviderError
 from providers.process import waiting

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from chat import switches
+from chat import chat_settings
 from chat.pipeline.base import Handler, Starter, Toggle
 from chat.pipeline.turn import Turn
 from chat.websearch import endpoint
@@ -35,7 +35,7 @@ class WebSearchHandler(Handler):
 
     def may_use(self, caller: Caller) -> bool:
         """Whether web search is switched on and has an address."""
-        current = switches.current_blocking()
+        current = chat_settings.current_blocking()
         return current.web_search and bool(current.web_search_url)
 
     async def handle(self, turn: Turn) -> None:
@@ -46,7 +46,7 @@ class WebSearchHandler(Handler):
             return
         await turn.emit("status", {"description": _("Searching the web: %s") % query, "done": False})
         try:
-            results = await endpoint.search(query, await switches.current())
+            results = await endpoint.search(query, await chat_settings.current())
         except GatewayError as error:
             await self._report(turn, error)
             return

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from chat import switches
+from chat import chat_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`url_name` is the name of its page's URL, `switch` one of `chat.switches` that has to be on."""
+    """`url_name` is the name of its page's URL, `switch` one of `chat.chat_settings` that has to be on."""
 
     name: str
     url_name: str
@@ -88,7 +88,7 @@ SECTIONS = (
 
 def shown() -> list[Section]:
     """The sections that the site offers."""
-    offered = switches.current_blocking()
+    offered = chat_settings.current_blocking()
     return [section for section in SECTIONS if not section.switch or getattr(offered, section.switch)]
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from chat import first_rows, switches
+from chat import chat_settings, first_rows
 from chat.models import Chat, ChatSettings, Memory, Message, Share
 from tests.queries import assert_queries_do_not_grow
 from tests.upstream import search
@@ -42,10 +42,10 @@ def test_it_stands_under_conversations_with_shares_and_memories(desk):
 
 def test_what_is_saved_holds_at_once(desk):
     ChatSettings.load()
-    assert not switches.current_blocking().memory
+    assert not chat_settings.current_blocking().memory
     answer = desk.post(PAGE, form(memory="on"))
     assert answer.status_code == 302, answer.context["adminform"].errors
-    found = switches.current_blocking()
+    found = chat_settings.current_blocking()
     assert (found.memory, found.sharing, found.titles) == (True, False, True)
 
 

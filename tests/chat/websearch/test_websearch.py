@@ -5,8 +5,8 @@ import re
 import orjson
 import pytest
 
+from chat.chat_settings import Switches
 from chat.models import ChatSettings
-from chat.switches import Switches
 from chat.websearch import endpoint
 from providers.errors import GatewayError
 from tests import people

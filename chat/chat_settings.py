@@ -1,4 +1,4 @@
-"""The chat settings as a frozen value: `await switches.current()`; in a thread `switches.current_blocking()`.
+"""The chat settings as a frozen value: `await chat_settings.current()`; in a thread `chat_settings.current_blocking()`.
 
 They are `ChatSettings` without a query: cached for one version of the configuration, so an edit reaches every process
 within a second. While the database is away, the last known value counts. Code that changes settings uses the row:
