@@ -97,9 +97,9 @@ def measure(url: str, size: int, folder: Path) -> None:
     ImageEngine.objects.create(
         name="Bench", kind="openai", url=url, model="gpt-image-2", concurrency=AT_ONCE, options={"partial_images": 0}
     )
-    switches = ImageSettings.load()
-    switches.enabled, switches.per_user = True, AT_ONCE
-    switches.save()
+    image_settings = ImageSettings.load()
+    image_settings.enabled, image_settings.per_user = True, AT_ONCE
+    image_settings.save()
 
     def bare() -> None:
         assert len(requests.post(f"{url}/images/generations", json={"prompt": "x"}, timeout=60).content) > size

@@ -14,7 +14,7 @@ from providers.fields import UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
-class Switches:
+class ChatSettingsFacts:
     """The columns of `ChatSettings`."""
 
     titles: bool
@@ -30,27 +30,27 @@ class Switches:
     attachment_budget: int
 
 
-class SwitchesMemory(Versioned[None, Switches]):
+class ChatSettingsMemory(Versioned[None, ChatSettingsFacts]):
     """The one row."""
 
     keeps = True
 
 
-async def current() -> Switches:
-    """The switches now; no thread hop while the configuration has not changed."""
-    return await runtime.state(SwitchesMemory).value(None, _read)
+async def current() -> ChatSettingsFacts:
+    """The settings now; no thread hop while the configuration has not changed."""
+    return await runtime.state(ChatSettingsMemory).value(None, _read)
 
 
-def current_blocking() -> Switches:
-    """The switches now, for synchronous code. In a transaction the row is read, with uncommitted changes, and not
+def current_blocking() -> ChatSettingsFacts:
+    """The settings now, for synchronous code. In a transaction the row is read, with uncommitted changes, and not
     cached.
     """
-    return runtime.state(SwitchesMemory).value_blocking(None, _read)
+    return runtime.state(ChatSettingsMemory).value_blocking(None, _read)
 
 
-def _read() -> Switches:
+def _read() -> ChatSettingsFacts:
     row = ChatSettings.objects.filter(pk=1).first() or ChatSettings()
-    values = {name: getattr(row, name) for name in Switches.__slots__}
+    values = {name: getattr(row, name) for name in ChatSettingsFacts.__slots__}
     if values["web_search_key"] == UNREADABLE:
         values["web_search_key"] = ""
-    return Switches(**values)
+    return ChatSettingsFacts(**values)

@@ -18,11 +18,9 @@ class MemoryHandler(Handler):
 
     async def handle(self, turn: Turn) -> None:
         chosen = turn.features.get(self.name, False if temporary.is_temporary(turn.chat_id) else None)
-        if (
-            (chosen is not None and not chosen)
-            or not turn.caller.may("chats")
-            or not (await chat_settings.current()).memory
-        ):
+        if (chosen is not None and not chosen) or not turn.caller.may("chats"):
+            return
+        if not (await chat_settings.current()).memory:
             return
         question = history.last_question(turn.messages)
         facts = await in_thread(services.recall, turn.caller.user_id, question, only_if_used=chosen is None)

@@ -336,7 +336,7 @@ def advice_on(
 
 @register.simple_tag
 def offers(what: str) -> bool:
-    """Whether the administrator switched this on: a name of `chat.chat_settings.Switches`."""
+    """Whether the administrator switched this on: a name of `chat.chat_settings.ChatSettingsFacts`."""
     return bool(getattr(chat_settings.current_blocking(), what))
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import nh3
 
-from chat.chat_settings import Switches
+from chat.chat_settings import ChatSettingsFacts
 from providers import http, json_bodies
 from providers.errors import ConfigurationError, ProviderError
 from providers.process import waiting
@@ -35,21 +35,21 @@ class Result:
     excerpt: str
 
 
-async def search(query: str, switches: Switches) -> list[Result]:
+async def search(query: str, settings: ChatSettingsFacts) -> list[Result]:
     """The first results, perhaps none. Raises GatewayError, with the server's own message where there is one."""
-    if not switches.web_search_url:
+    if not settings.web_search_url:
         raise ConfigurationError(_("No address is set for the web search."), code="no_search")
     headers = {"Accept": "application/json"}
-    if switches.web_search_key:
-        headers["Authorization"] = f"Bearer {switches.web_search_key}"
-    url = address_for(switches.web_search_url, query[:MAX_QUERY])
-    secrets = http.secrets_of([switches.web_search_key], (), switches.web_search_url)
+    if settings.web_search_key:
+        headers["Authorization"] = f"Bearer {settings.web_search_key}"
+    url = address_for(settings.web_search_url, query[:MAX_QUERY])
+    secrets = http.secrets_of([settings.web_search_key], (), settings.web_search_url)
     options: dict[str, Any] = {"limits": LIMITS, "secrets": secrets, "unpacked": True, "redirects": True}
     async with http.stream("GET", url, headers=headers, **options) as answer:
         body = await answer.read(MAX_BYTES)
     if answer.status >= 300:
-        raise _refusal(answer, body, keyed=bool(switches.web_search_key))
-    return (await waiting.off_loop(len(body), results_in, body))[: switches.web_search_results]
+        raise _refusal(answer, body, keyed=bool(settings.web_search_key))
+    return (await waiting.off_loop(len(body), results_in, body))[: settings.web_search_results]
 
 
 def address_for(url: str, query: str) -> str:

@@ -42,19 +42,19 @@ def add_demo() -> None:
     row, _new = ImageEngine.objects.get_or_create(
         name=DEMO_NAME, defaults={"kind": DEMO, "demo": True, "position": 1000, "size": "768x768"}
     )
-    switches = ImageSettings.load()
-    switches.enabled = switches.edit_enabled = True
-    switches.engine = switches.engine or row
-    switches.edit_engine = switches.edit_engine or row
-    switches.save()
+    image_settings = ImageSettings.load()
+    image_settings.enabled = image_settings.edit_enabled = True
+    image_settings.engine = image_settings.engine or row
+    image_settings.edit_engine = image_settings.edit_engine or row
+    image_settings.save()
 
 
 def remove_demo() -> None:
     """Remove the demo engine; pictures are switched off when no other engine is left."""
     if ImageEngine.objects.filter(demo=True).delete()[0] and not ImageEngine.objects.exists():
-        switches = ImageSettings.load()
-        switches.enabled = switches.edit_enabled = False
-        switches.save()
+        image_settings = ImageSettings.load()
+        image_settings.enabled = image_settings.edit_enabled = False
+        image_settings.save()
 
 
 def _form() -> dict[str, Any]:

@@ -28,7 +28,7 @@ from providers.secrets.rows import dropped_words
 from providers.sentences import sentence as _
 
 Purpose = ImageEngine.Purpose
-SWITCHES = {
+IMAGE_SETTINGS = {
     "ENABLE_IMAGE_GENERATION": "enabled",
     "ENABLE_IMAGE_PROMPT_GENERATION": "prompt_generation",
     "ENABLE_IMAGE_EDIT": "edit_enabled",
@@ -155,13 +155,13 @@ JSON_AS_TEXT = {"COMFYUI_WORKFLOW", "IMAGES_EDIT_COMFYUI_WORKFLOW"}  # the form'
 
 def read() -> dict[str, Any]:
     """The form with the stored values; secrets as `••••abcd`."""
-    switches, tasks = ImageSettings.load(), GatewaySettings.load()
-    form: dict[str, Any] = {name: getattr(switches, column) for name, column in SWITCHES.items()}
+    image_settings, tasks = ImageSettings.load(), GatewaySettings.load()
+    form: dict[str, Any] = {name: getattr(image_settings, column) for name, column in IMAGE_SETTINGS.items()}
     form |= {name: getattr(tasks, column) for name, column in TASKS.items()}
     for name, (column, _purpose) in ENGINES_IN_USE.items():
-        row = getattr(switches, column)
+        row = getattr(image_settings, column)
         form[name] = row.kind if row else ""
-    engine_rows = _Rows(switches)
+    engine_rows = _Rows(image_settings)
     for name, key in KEYS.items():
         row = engine_rows.get(key.kind, key.purpose)
         form[name] = _shown(name, key, row)
@@ -186,20 +186,20 @@ def update(form: Mapping[str, Any]) -> dict[str, Any]:
     dropped, and `notices` beside the returned form say so. Raises BadRequest, naming the key.
     """
     given = {ALIASES.get(name, name): value for name, value in form.items() if name != NOTICES}
-    known = {*SWITCHES, *TASKS, *ENGINES_IN_USE, *KEYS}
+    known = {*IMAGE_SETTINGS, *TASKS, *ENGINES_IN_USE, *KEYS}
     if unknown := sorted(set(given) - known):
         raise BadRequest(_("There is no setting %s.") % unknown[0], param=unknown[0])
     values = {name: KEYS[name].read(name, value) for name, value in given.items() if name in KEYS}
-    flags = {name: _switch(name, given[name]) for name in SWITCHES if name in given}
+    flags = {name: _image_setting(name, given[name]) for name in IMAGE_SETTINGS if name in given}
     chosen = {name: _kind(name, given[name]) for name in ENGINES_IN_USE if name in given}
     task_models = {name: checks.text(name, given[name]) for name in TASKS if name in given}
     with transaction.atomic():
-        switches = ImageSettings.load()
-        changes = {SWITCHES[name]: value for name, value in flags.items()}
-        engine_rows = _Rows(switches)
+        image_settings = ImageSettings.load()
+        changes = {IMAGE_SETTINGS[name]: value for name, value in flags.items()}
+        engine_rows = _Rows(image_settings)
         for name, kind in chosen.items():
             column, purpose = ENGINES_IN_USE[name]
-            used = getattr(switches, column)
+            used = getattr(image_settings, column)
             if (
                 used is None
                 and not given[name]
@@ -208,7 +208,7 @@ def update(form: Mapping[str, Any]) -> dict[str, Any]:
                 continue  # none, as before: an empty name means this kind only with an address that is new
             if getattr(used, "kind", "") != kind:
                 changes[column] = engine_rows.make(kind, purpose) if kind else None
-        _save_changes(switches, changes)
+        _save_changes(image_settings, changes)
         notices = _save_rows(engine_rows, values)
         if task_models:
             _save_changes(GatewaySettings.load(), {TASKS[name]: value for name, value in task_models.items()})
@@ -295,8 +295,8 @@ class _Shown:
         return bool(value == self.value or value == KEYS[name].read(name, self.value))
 
 
-def _switch(name: str, value: Any) -> Any:
-    if SWITCHES[name] == "prompt_template":
+def _image_setting(name: str, value: Any) -> Any:
+    if IMAGE_SETTINGS[name] == "prompt_template":
         return checks.text(name, value)
     return checks.flag(name, value)
 
@@ -311,13 +311,13 @@ def _kind(name: str, value: Any) -> str:
 class _Rows:
     """The rows behind the form."""
 
-    def __init__(self, switches: ImageSettings) -> None:
-        self.switches = switches
+    def __init__(self, image_settings: ImageSettings) -> None:
+        self.image_settings = image_settings
         self.rows = list(ImageEngine.objects.all())
 
     def get(self, kind: str, purpose: str, *, exact: bool = False) -> ImageEngine | None:
         """The row for this kind and purpose. For edits, a row that draws and edits counts too, unless `exact`."""
-        default = self.switches.edit_engine if purpose == EDIT else self.switches.engine
+        default = self.image_settings.edit_engine if purpose == EDIT else self.image_settings.engine
         if default is not None and kind in ("", default.kind) and (purpose == GENERATE or self._edits(default, exact)):
             return next((row for row in self.rows if row.pk == default.pk), default)
         if not kind:
@@ -330,14 +330,14 @@ class _Rows:
 
     def target(self, key: Key) -> tuple[str, str]:
         """Kind and purpose of the row that a key writes."""
-        default = self.switches.edit_engine if key.purpose == EDIT else self.switches.engine
+        default = self.image_settings.edit_engine if key.purpose == EDIT else self.image_settings.engine
         return (key.kind or (default.kind if default else ""), key.purpose)
 
     def use_for_edits(self, row: ImageEngine) -> None:
         """Make this row the default for edits if another one of its kind is: the form writes to the default."""
-        used = self.switches.edit_engine
+        used = self.image_settings.edit_engine
         if used is not None and used.pk != row.pk and used.kind == row.kind:
-            _save_changes(self.switches, {"edit_engine": row})
+            _save_changes(self.image_settings, {"edit_engine": row})
 
     def make(self, kind: str, purpose: str) -> ImageEngine:
         """The row for writing, made when there is none."""
@@ -374,7 +374,7 @@ def columns_of(row: ImageSettings | ImageEngine, names: Collection[str]) -> dict
     """The columns of a row that these keys of the form are about, with the key of each."""
     if isinstance(row, ImageSettings):
         engines = {name: column for name, (column, _purpose) in ENGINES_IN_USE.items()}
-        return {column: name for name, column in (SWITCHES | engines).items() if name in names}
+        return {column: name for name, column in (IMAGE_SETTINGS | engines).items() if name in names}
     engine_rows = _Rows(ImageSettings.load())
     known = {name: KEYS[ALIASES.get(name, name)] for name in names if ALIASES.get(name, name) in KEYS}
     return {key.column: name for name, key in known.items() if engine_rows.get(key.kind, key.purpose) == row}

@@ -14,9 +14,9 @@ NOTE = "This chat is not saved"
 
 @pytest.fixture
 def drawing(db):
-    switches = ImageSettings.load()
-    switches.enabled, switches.prompt_generation = True, False
-    switches.save()
+    image_settings = ImageSettings.load()
+    image_settings.enabled, image_settings.prompt_generation = True, False
+    image_settings.save()
     ImageEngine.objects.create(name="Placeholder", kind="placeholder")
 
 

@@ -18,9 +18,9 @@ def make_engine(db, store):
     """Makes an engine row; drawing and editing are switched on."""
     from imagegen.models import ImageEngine, ImageSettings
 
-    switches = ImageSettings.load()
-    switches.enabled = switches.edit_enabled = True
-    switches.save()
+    image_settings = ImageSettings.load()
+    image_settings.enabled = image_settings.edit_enabled = True
+    image_settings.save()
 
     def make(**members):
         values = {"name": "Studio", "kind": "openai", "secret": "sk-ours", "model": "gpt-image-2"}

@@ -355,12 +355,12 @@ class TestTheFirstRows:
         }
         settings.OPENAI_API_BASE_URL = settings.OPENAI_API_KEY = ""
         first_rows.fill_from_environment()
-        row, switches = ImageEngine.objects.get(), ImageSettings.load()
+        row, image_settings = ImageEngine.objects.get(), ImageSettings.load()
         row.url, row.model, row.params, row.size = "https://own.invalid/v1", "mine", {"quality": "high"}, "512x512"
         row.enter("secret", "sk-mine")
         row.save()
-        switches.enabled, switches.prompt_template, switches.edit_enabled = False, "mine", True
-        switches.save()
+        image_settings.enabled, image_settings.prompt_template, image_settings.edit_enabled = False, "mine", True
+        image_settings.save()
 
         settings.ENABLE_PERSISTENT_CONFIG = False
         first_rows.fill_from_environment()
@@ -373,10 +373,14 @@ class TestTheFirstRows:
             {"quality": "high"},
         )
         assert row.size == "1024x1024"
-        switches = ImageSettings.load()
-        assert (switches.enabled, switches.prompt_template, switches.edit_enabled) == (True, "mine", True)
+        image_settings = ImageSettings.load()
+        assert (image_settings.enabled, image_settings.prompt_template, image_settings.edit_enabled) == (
+            True,
+            "mine",
+            True,
+        )
         assert first_rows.variables_of(row) == {"size": "IMAGE_SIZE"}
-        assert first_rows.variables_of(switches) == {
+        assert first_rows.variables_of(image_settings) == {
             "enabled": "ENABLE_IMAGE_GENERATION",
             "engine": "IMAGE_GENERATION_ENGINE",
         }
@@ -404,8 +408,8 @@ class TestTheFirstRows:
         settings.IMAGE_CONFIG = {"IMAGE_GENERATION_ENGINE": "openai", "IMAGE_EDIT_ENGINE": "openai"}
         settings.OPENAI_API_BASE_URL, settings.OPENAI_API_KEY = "http://one.example/v1", "sk-of-connection"
         first_rows.fill_from_environment()
-        switches = ImageSettings.load()
-        for row in (switches.engine, switches.edit_engine):
+        image_settings = ImageSettings.load()
+        for row in (image_settings.engine, image_settings.edit_engine):
             assert (row.url, row.secret) == ("http://one.example/v1", "sk-of-connection")
 
     def test_automatic1111_edits_where_it_draws(self, db, settings, store):

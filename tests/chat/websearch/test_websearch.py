@@ -5,7 +5,7 @@ import re
 import orjson
 import pytest
 
-from chat.chat_settings import Switches
+from chat.chat_settings import ChatSettingsFacts
 from chat.models import ChatSettings
 from chat.websearch import endpoint
 from providers.errors import GatewayError
@@ -143,14 +143,14 @@ def test_the_thread_lists_the_sources_as_links_that_cannot_act(talker, upstream,
 # --- the server that is asked -----------------------------------------------------------------------------------------
 
 
-def switches_for(url, **values):
+def chat_settings_for(url, **values):
     given = {"web_search_url": url, "web_search_key": "", "web_search_results": 5, **values}
-    rest = dict.fromkeys((*Switches.__slots__,), False)
-    return Switches(**{**rest, **given})
+    rest = dict.fromkeys((*ChatSettingsFacts.__slots__,), False)
+    return ChatSettingsFacts(**{**rest, **given})
 
 
 async def find(url, query="red kites", **values):
-    return await endpoint.search(query, switches_for(url, **values))
+    return await endpoint.search(query, chat_settings_for(url, **values))
 
 
 @pytest.mark.parametrize(

@@ -245,12 +245,12 @@ def test_a_change_of_the_gate_is_seen_by_the_next_answer(talker, upstream, engin
     from django.contrib.auth.models import Group
 
     painters = Group.objects.create(name="painters")
-    switches = ImageSettings.load()
+    image_settings = ImageSettings.load()
     seen = []
     for change in (
         lambda: None,
-        lambda: ImageSettings(**{**vars_of(switches), "edit_enabled": False}).save(),
-        lambda: switches.groups.add(painters),
+        lambda: ImageSettings(**{**vars_of(image_settings), "edit_enabled": False}).save(),
+        lambda: image_settings.groups.add(painters),
         lambda: talker.user.groups.add(painters),
         lambda: type(engine_row).objects.get().delete(),
     ):

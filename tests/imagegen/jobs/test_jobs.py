@@ -218,8 +218,8 @@ def test_an_edit_sends_the_named_pictures_and_remembers_them(alice, engine_row, 
 def test_nothing_is_drawn_while_the_switch_is_off_or_for_people_outside_the_groups(alice, admin, engine_row, upstream):
     from django.contrib.auth.models import Group
 
-    switches = ImageSettings.load()
-    switches.groups.add(Group.objects.create(name="painters"))
+    image_settings = ImageSettings.load()
+    image_settings.groups.add(Group.objects.create(name="painters"))
     with pytest.raises(Forbidden) as refused:
         ask(alice)
     assert refused.value.code == "images_not_permitted"

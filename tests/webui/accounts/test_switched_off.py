@@ -238,9 +238,9 @@ def engine(members, upstream):
     row.access = Access.GROUPS
     row.save()
     row.groups.add(members)
-    switches = ImageSettings.load()
-    switches.enabled = True
-    switches.save()
+    image_settings = ImageSettings.load()
+    image_settings.enabled = True
+    image_settings.save()
     return row
 
 
