@@ -52,9 +52,9 @@ class Decoder:
     def __init__(self) -> None:
         self.deadline = time.monotonic() + IDLE_SECONDS
         self.is_late = False
-        limits = (str(settings.DECODING_SECONDS), str(settings.DECODING_MEMORY_BYTES))
+        arguments = (str(settings.DECODING_SECONDS), str(settings.DECODING_MEMORY_BYTES))
         self.process = subprocess.Popen(  # noqa: S603 (nothing of it is from outside)
-            [sys.executable, "-B", "-m", "chat.decoding.worker", *limits],
+            [sys.executable, "-B", "-m", "chat.decoding.worker", *arguments],
             env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "LANG": "C.UTF-8", **SMALL},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

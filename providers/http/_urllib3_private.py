@@ -42,15 +42,15 @@ _deadlines: ContextVar[Deadlines] = ContextVar("deadlines")
 class _TimedReads(io.RawIOBase):
     """The bytes of a socket, read within the time that is left. A socket's own timeout would begin anew each time."""
 
-    def __init__(self, sock: Any, limits: Deadlines) -> None:
-        self._sock, self._limits = sock, limits
+    def __init__(self, sock: Any, deadlines: Deadlines) -> None:
+        self._sock, self._deadlines = sock, deadlines
         self._raw = sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(tcp.seconds_until(self._limits.over))
+        self._sock.settimeout(tcp.seconds_until(self._deadlines.over))
         count: int | None = self._raw.readinto(buffer)
         return count
 
@@ -62,11 +62,11 @@ class _TimedReads(io.RawIOBase):
 class _TimedSocket:
     """A socket as the standard library's response takes it."""
 
-    def __init__(self, sock: Any, limits: Deadlines) -> None:
-        self._sock, self._limits = sock, limits
+    def __init__(self, sock: Any, deadlines: Deadlines) -> None:
+        self._sock, self._deadlines = sock, deadlines
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_TimedReads(self._sock, self._limits))
+        return io.BufferedReader(_TimedReads(self._sock, self._deadlines))
 
 
 class _TimedResponse(http.client.HTTPResponse):

@@ -84,12 +84,12 @@ class Admission:
     buckets: tuple[Bucket, ...]
 
 
-def buckets_for(caller: Caller, limits: Iterable[RateLimitFacts]) -> list[Bucket]:
+def buckets_for(caller: Caller, rows: Iterable[RateLimitFacts]) -> list[Bucket]:
     """The counters that a caller's request counts in."""
-    rows = [(row, name) for row in limits if (name := _counter_of(row, caller))]
+    concerning = [(row, name) for row in rows if (name := _counter_of(row, caller))]
     buckets = []
     for rule in RULES:
-        having = [(row, name, limit) for row, name in rows if (limit := row.numbers[rule.name]) is not None]
+        having = [(row, name, limit) for row, name in concerning if (limit := row.numbers[rule.name]) is not None]
         targets = {row.target for row, _name, _limit in having}
         replaced = set(SPECIFIC) - {next((target for target in SPECIFIC if target in targets), "")}
         buckets += [
@@ -112,9 +112,9 @@ def _counter_of(row: RateLimitFacts, caller: Caller) -> str:
     return ""
 
 
-async def admit(caller: Caller, limits: Iterable[RateLimitFacts]) -> Admission | None:
+async def admit(caller: Caller, rows: Iterable[RateLimitFacts]) -> Admission | None:
     """Count a request. None where no limit applies to the caller. Raises RateLimited with `Retry-After` and headers."""
-    buckets = buckets_for(caller, limits)
+    buckets = buckets_for(caller, rows)
     if not buckets:
         return None
     now = time.time()
@@ -123,7 +123,7 @@ async def admit(caller: Caller, limits: Iterable[RateLimitFacts]) -> Admission |
 
 
 def admit_blocking(caller: Caller) -> Admission | None:
-    """`admit` for code in a thread, with the limits of the configuration."""
+    """`admit` for code in a thread, with the rows of the configuration."""
     buckets = buckets_for(caller, catalogue.snapshot_blocking().rate_limits)
     if not buckets:
         return None
@@ -146,9 +146,9 @@ def _admission(buckets: list[Bucket], counts: list[int] | None, now: float) -> A
     return Admission(headers, tuple(buckets))
 
 
-def check_not_spent(caller: Caller, limits: Iterable[RateLimitFacts]) -> None:
+def check_not_spent(caller: Caller, rows: Iterable[RateLimitFacts]) -> None:
     """Raises RateLimited where a limit leaves this caller nothing at all: what runs already has to end too."""
-    for bucket in buckets_for(caller, limits):
+    for bucket in buckets_for(caller, rows):
         if bucket.limit == 0:
             raise RateLimited(_sentence(bucket), code="rate_limit_exceeded", retry_after=bucket.resets_in(time.time()))
 
@@ -321,5 +321,5 @@ class RedisCounters:
         return self.clients[loop]
 
     def _pause(self, error: BaseException) -> None:
-        logger.warning("Rate limits are counted per process for now: %s", error.__class__.__name__)
+        logger.warning("Each process counts requests and tokens by itself for now: %s", error.__class__.__name__)
         self.paused_until = time.monotonic() + REDIS_PAUSE

@@ -101,10 +101,10 @@ def check(payload: Mapping[str, Any]) -> None:
 
 def sources_for(sources: Sequence[Source], payload: Mapping[str, Any]) -> list[Source]:
     """Those that take a text of this length at once, in order. Raises BadRequest where none does."""
-    limits = [(source, kinds.of(source.connection).speech_characters(source.connection)) for source in sources]
-    fitting = [source for source, limit in limits if limit is None or len(payload["input"]) <= limit]
+    lengths = [(source, kinds.of(source.connection).speech_characters(source.connection)) for source in sources]
+    fitting = [source for source, most in lengths if most is None or len(payload["input"]) <= most]
     if not fitting:
-        most = max(limit for _source, limit in limits if limit is not None)
+        most = max(length for _source, length in lengths if length is not None)
         message = _("At most %(count)d characters can be spoken at once.") % {"count": most}
         raise BadRequest(message, code="string_above_max_length", param="input")
     return fitting
