@@ -25,29 +25,21 @@ COLUMNS = {
 
 
 def fill_from_environment() -> None:
-    """Fill the row at the first start, or at every start without `ENABLE_PERSISTENT_CONFIG`. Safe to repeat.
-
-    Raises ImproperlyConfigured naming the variable.
-    """
-    with versioning.exclusive():
-        row = ChatSettings.objects.filter(pk=1).first()
-        if row is not None and settings.ENABLE_PERSISTENT_CONFIG:
-            return
-        row = row or ChatSettings(pk=1)
-        changed = row._state.adding
-        for name, value in settings.CHAT_CONFIG.items():
-            _check(row, name, value)
-            changed = changed or getattr(row, COLUMNS[name]) != value
-            setattr(row, COLUMNS[name], value)
-        if changed:
-            row.save()
+    """See `SettingsRow.fill_from_environment`. Raises ImproperlyConfigured naming the variable."""
+    ChatSettings.fill_from_environment(_values)
 
 
 def variables_of(row: ChatSettings) -> dict[str, str]:
     """The columns of the row that the environment writes at every start, with the variable of each."""
-    if settings.ENABLE_PERSISTENT_CONFIG:
-        return {}
-    return {COLUMNS[name]: name for name in settings.CHAT_CONFIG}
+    return versioning.columns_from_environment({COLUMNS[name]: name for name in settings.CHAT_CONFIG})
+
+
+def _values() -> dict[str, Any]:
+    """The columns that variables set."""
+    row = ChatSettings()
+    for name, value in settings.CHAT_CONFIG.items():
+        _check(row, name, value)
+    return {COLUMNS[name]: value for name, value in settings.CHAT_CONFIG.items()}
 
 
 def _check(row: ChatSettings, name: str, value: object) -> None:

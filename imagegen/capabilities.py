@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from imagegen.picture_request import AUTO, MAX_PIXELS, MAX_PROMPT, MAX_SIDE, PictureRequest
+from imagegen.picture_request import AUTO, MAX_PIXELS, MAX_PROMPT, MAX_SIDE, PictureRequest, sides
 from providers.errors import BadRequest
 from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
@@ -67,7 +67,7 @@ class Capabilities:
         if self.sizes:
             choices = ", ".join(self.sizes)
             return "" if size in self.sizes else _("This model draws these sizes: %(sizes)s.") % {"sizes": choices}
-        width, height = _sides(size)
+        width, height = sides(size)
         if self.ratios:
             shapes = ", ".join(self.ratios)
             return "" if self.ratio(size) else _("This model draws these shapes: %(shapes)s.") % {"shapes": shapes}
@@ -84,7 +84,7 @@ class Capabilities:
 
     def ratio(self, size: str) -> str:
         """The declared `W:H` that this `WxH` has, within 3 % (1344x768 counts as 16:9); empty for none."""
-        width, height = _sides(size)
+        width, height = sides(size)
 
         def distance(ratio: str) -> float:
             across, down = (int(part) for part in ratio.split(":"))
@@ -95,7 +95,7 @@ class Capabilities:
 
     def tier(self, size: str) -> str:
         """The smallest declared tier that is not smaller than this `WxH`, else the largest; empty without tiers."""
-        side = math.sqrt(math.prod(_sides(size)))
+        side = math.sqrt(math.prod(sides(size)))
         large_enough = [tier for tier in self.tiers if TIERS[tier] * 1.1 >= side]
         return (large_enough or list(self.tiers[-1:]) or [""])[0]
 
@@ -194,11 +194,6 @@ def _table() -> dict[str, dict[str, Any]]:
 
 def _texts(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []
-
-
-def _sides(size: str) -> tuple[int, int]:
-    width, _x, height = size.partition("x")
-    return int(width), int(height)
 
 
 def _frozen(value: Any) -> Any:

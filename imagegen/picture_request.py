@@ -81,11 +81,11 @@ class PictureRequest:
     @property
     def width(self) -> int | None:
         """In pixels; None when the size is `auto` or empty."""
-        return int(self.size.partition("x")[0]) if "x" in self.size else None
+        return sides(self.size)[0] if "x" in self.size else None
 
     @property
     def height(self) -> int | None:
-        return int(self.size.partition("x")[2]) if "x" in self.size else None
+        return sides(self.size)[1] if "x" in self.size else None
 
     def but(self, **changes: Any) -> Self:
         """A copy with some values changed, validated again."""
@@ -150,6 +150,12 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise BadRequest(_("This must be text."), param=name)
     return value
+
+
+def sides(size: str) -> tuple[int, int]:
+    """Width and height of a `WxH`, in pixels."""
+    width, _x, height = size.partition("x")
+    return int(width), int(height)
 
 
 def _whole(values: Mapping[str, Any], name: str) -> int | None:

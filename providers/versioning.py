@@ -6,10 +6,11 @@ with or without Redis. `providers.catalogue` reads it at most every `CONFIG_CHEC
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
+from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F
 from django.utils.text import capfirst
@@ -109,3 +110,35 @@ class SettingsRow(models.Model):
     @classmethod
     def load(cls) -> Self:
         return cls.objects.get_or_create(pk=1)[0]
+
+    @classmethod
+    def fill_from_environment(cls, read: Callable[[], Mapping[str, Any]]) -> None:
+        """Write columns at the first start, or at every start without `ENABLE_PERSISTENT_CONFIG`. Safe to repeat.
+
+        `read` returns the columns that the environment sets. It is called before the transaction, and only where they
+        will be written, so it may wait. What it raises goes on to the caller.
+        """
+        if settings.ENABLE_PERSISTENT_CONFIG and cls.objects.filter(pk=1).exists():
+            return
+        values = read()
+        with exclusive():
+            stored = cls.objects.filter(pk=1).first()
+            if stored is not None and settings.ENABLE_PERSISTENT_CONFIG:  # another process was faster
+                return
+            row = stored or cls()
+            row.pk = 1
+            changed = stored is None
+            for name, value in values.items():
+                changed = changed or _plain(getattr(row, name)) != value
+                setattr(row, name, value)
+            if changed:
+                row.save()
+
+
+def columns_from_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Column → variable, of those that the environment writes at every start: none with `ENABLE_PERSISTENT_CONFIG`."""
+    return {} if settings.ENABLE_PERSISTENT_CONFIG else dict(variables)
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value  # as PostgreSQL gives a binary column

@@ -79,7 +79,7 @@ class User(AbstractUser):
         return "admin" if self.is_superuser else "user"
 
 
-class SiteSettings(models.Model):
+class SiteSettings(versioning.SettingsRow):
     """The name and look of the site, in one row (pk 1). An empty column means the default."""
 
     LONGEST_NAME = 60
@@ -91,18 +91,10 @@ class SiteSettings(models.Model):
     logo = models.BinaryField(_("logo"), default=b"", blank=True)  # a small PNG of ours, see `webui.branding.logos`
 
     history = HistoricalRecords(excluded_fields=["logo"])
-    objects = versioning.ConfigQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("name and look")
         verbose_name_plural = _("name and look")
-
-    def __str__(self) -> str:
-        return str(_("Name and look"))
-
-    @classmethod
-    def load(cls) -> "SiteSettings":
-        return cls.objects.get_or_create(pk=1)[0]
 
 
 class SiteAddress(models.Model):

@@ -19,6 +19,7 @@ from chat import events, history, tasks
 from chat.models import Message
 from chat.pipeline import CompletionRequest, attachments
 from chat.runs.draft import ended_steps
+from providers import json_bodies
 from providers.facts import Caller
 
 STALE_SECONDS = 8  # without a heartbeat for this long, a running row has lost its process
@@ -134,8 +135,4 @@ def add_result(message_id: uuid.UUID, *, files: Sequence[Any], step: dict[str, A
 
 def _storable(value: Any) -> Any:
     """Without NUL characters, which PostgreSQL does not take: a model must not be able to lose its answer by one."""
-    if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, dict):
-        return {key: _storable(member) for key, member in value.items()}
-    return [_storable(item) for item in value] if isinstance(value, list) else value
+    return json_bodies.with_texts(value, lambda text: text.replace("\0", "\N{REPLACEMENT CHARACTER}"))

@@ -1,7 +1,7 @@
 """Tags and filters for templates."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -170,7 +170,12 @@ def htmx_config() -> SafeString:
 
 @register.simple_tag
 def preload_modules() -> SafeString:
-    addresses = ((static(f"js/{name}.js"),) for name in CHAT_MODULES)
+    return module_preloads(CHAT_MODULES)
+
+
+def module_preloads(names: Iterable[str]) -> SafeString:
+    """A link for each script module of a page, so that the browser fetches them all at once."""
+    addresses = ((static(f"js/{name}.js"),) for name in names)
     return format_html_join("\n", '<link rel="modulepreload" href="{}">', addresses)
 
 

@@ -23,3 +23,8 @@ def as_object(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     raise ProviderError(_("The provider's answer has another form than expected."), code="invalid_answer")
+
+
+def number(value: object) -> float | None:
+    """A number of a response; None for anything else, also for true and false, which Python counts as numbers."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from imagegen import rows
 from imagegen.capabilities import TIERS, Capabilities
 from imagegen.models import ImageEngine
-from imagegen.picture_request import MAX_PICTURES
+from imagegen.picture_request import MAX_PICTURES, sides
 from providers.errors import ConfigurationError
 
 SHAPES = ((1, 1), (3, 2), (2, 3), (4, 3), (3, 4), (16, 9), (9, 16))  # offered where any size can be drawn
@@ -56,8 +56,8 @@ def engine_choice(row: ImageEngine, *, editing: bool, model: str = "") -> dict[s
 def size_groups(can: Capabilities, standard: str) -> list[dict[str, Any]]:
     """`[{"name", "usual", "sizes": [{"value", "word", "shape", "width", "height"}]}]`; each group is a resolution."""
     if can.sizes:
-        sides = [_sides(size) for size in can.sizes]
-        return [{"name": "", "usual": True, "sizes": [_choice(*pair) for pair in sides]}]
+        pairs = [sides(size) for size in can.sizes]
+        return [{"name": "", "usual": True, "sizes": [_choice(*pair) for pair in pairs]}]
     if can.ratios:
         shapes = [_ratio(ratio) for ratio in can.ratios]
         tiers = can.tiers or ("",)
@@ -70,7 +70,7 @@ def size_groups(can: Capabilities, standard: str) -> list[dict[str, Any]]:
             }
             for tier in tiers
         ]
-    width, height = _sides(standard) if "x" in standard else (1024, 1024)
+    width, height = sides(standard) if "x" in standard else (1024, 1024)
     pixels = min(max(width * height, can.min_pixels), can.max_pixels)
     grid = GRID if GRID % can.step == 0 else can.step
     offered = [(_scaled(shape, math.sqrt(pixels), grid), shape) for shape in SHAPES]
@@ -99,8 +99,3 @@ def _reduced(width: int, height: int) -> tuple[int, int]:
 def _ratio(text: str) -> tuple[int, int]:
     across, _colon, down = text.partition(":")
     return int(across), int(down)
-
-
-def _sides(size: str) -> tuple[int, int]:
-    width, _x, height = size.partition("x")
-    return int(width), int(height)

@@ -5,15 +5,14 @@ from urllib.parse import urlencode
 
 from django import template
 from django.http import HttpRequest
-from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.html import format_html_join, json_script
+from django.utils.html import json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from chat.models import File
-from chat.templatetags.ui import advice_on, frame_texts
+from chat.templatetags.ui import advice_on, frame_texts, module_preloads
 from imagegen import access
 from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageJob
@@ -34,8 +33,7 @@ RATIO_STEPS = 8  # the style sheet has classes for the shapes 3/8 to 24/8
 
 @register.simple_tag
 def preload_picture_modules() -> SafeString:
-    addresses = ((static(f"js/{name}.js"),) for name in MODULES)
-    return format_html_join("\n", '<link rel="modulepreload" href="{}">', addresses)
+    return module_preloads(MODULES)
 
 
 @register.simple_tag

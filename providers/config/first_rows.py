@@ -39,12 +39,7 @@ def fill_from_environment() -> None:
 
 
 def _fill_settings() -> None:
-    values = settings_of_environment()
-    row, created = GatewaySettings.objects.get_or_create(pk=1, defaults=values)
-    if not created and not settings.ENABLE_PERSISTENT_CONFIG and any(getattr(row, n) != v for n, v in values.items()):
-        for name, value in values.items():
-            setattr(row, name, value)
-        row.save()
+    GatewaySettings.fill_from_environment(settings_of_environment)
 
 
 def settings_of_environment() -> dict[str, Any]:

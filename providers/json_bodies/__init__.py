@@ -12,6 +12,7 @@ from providers.json_bodies.body import (
     parse_request,
     parse_response,
     whole_characters,
+    with_texts,
 )
 from providers.json_bodies.fields import ObjectField, TextField, storable
 
@@ -30,4 +31,5 @@ __all__ = [
     "parse_response",
     "storable",
     "whole_characters",
+    "with_texts",
 ]

@@ -7,7 +7,7 @@
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -177,12 +177,17 @@ def _sized_or_unknown(text: str) -> int | None:
 
 def clean(value: Any) -> Any:
     """The value with U+FFFD for halves of surrogate pairs, which can be neither sent nor stored."""
+    return with_texts(value, whole_characters)
+
+
+def with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """The value with every text in it changed, names of members too."""
     if isinstance(value, str):
-        return whole_characters(value)
+        return change(value)
     if isinstance(value, dict):
-        return {clean(key): clean(member) for key, member in value.items()}
+        return {with_texts(key, change): with_texts(member, change) for key, member in value.items()}
     if isinstance(value, list):
-        return [clean(member) for member in value]
+        return [with_texts(member, change) for member in value]
     return value
 
 

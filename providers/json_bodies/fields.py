@@ -12,13 +12,7 @@ from providers.json_bodies import body
 
 def storable(value: Any) -> Any:
     """The value without NUL, and with U+FFFD for halves of surrogate pairs: PostgreSQL stores neither."""
-    if isinstance(value, str):
-        return body.whole_characters(value).replace("\x00", "")
-    if isinstance(value, dict):
-        return {storable(key): storable(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [storable(member) for member in value]
-    return value
+    return body.with_texts(value, lambda text: body.whole_characters(text).replace("\x00", ""))
 
 
 class TextField(serializers.CharField):

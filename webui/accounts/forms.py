@@ -43,10 +43,7 @@ class SetupForm(forms.Form):
         self.fields["password1"].help_text = password_validators_help_text_html()
 
     def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"].lower()
-        if User.objects.filter(email__iexact=email).exists():
-            raise ValidationError(_("There is an account with this e-mail address already."))
-        return email
+        return services.unused_email(self.cleaned_data["email"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -24,13 +24,24 @@ def create_account(email: str, *, name: str = "", password: str | None = None, a
         validate_email(email)
     except ValidationError as error:
         raise BadRequest(_("“%(email)s” is not an e-mail address.") % {"email": email}, param="email") from error
-    if User.objects.filter(email__iexact=email).exists():
+    if is_taken(email):
         raise Conflict(_("There is an account with the e-mail address %(email)s already.") % {"email": email})
     create = User.objects.create_superuser if admin else User.objects.create_user
     with transaction.atomic():
         user = create(email, password, name=name)
         addresses.vouch_for(user)
     return user
+
+
+def unused_email(email: str) -> str:
+    """The address in lower case, for a form that makes an account. Raises ValidationError where an account has it."""
+    if is_taken(email):
+        raise ValidationError(_("There is an account with this e-mail address already."))
+    return email.lower()
+
+
+def is_taken(email: str) -> bool:
+    return User.objects.filter(email__iexact=email).exists()
 
 
 def claim_password(user: User, password: str) -> None:

@@ -74,10 +74,7 @@ class NewUserForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = WORDS["help_texts"]
 
     def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"].lower()
-        if User.objects.filter(email__iexact=email).exists():
-            raise ValidationError(_("There is an account with this e-mail address already."))
-        return email
+        return services.unused_email(self.cleaned_data["email"])
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]

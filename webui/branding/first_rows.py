@@ -19,33 +19,14 @@ VARIABLES = {"name": "SITE_NAME", "accent": "SITE_ACCENT", "logo": "SITE_LOGO"} 
 
 
 def fill_from_environment() -> None:
-    """Fill the row at the first start, or at every start without `ENABLE_PERSISTENT_CONFIG`. Safe to repeat.
-
-    Raises ImproperlyConfigured naming the variable.
-    """
-    values = _values() if _is_due() else {}  # before the transaction: a logo waits for a worker
-    with versioning.exclusive():
-        row = SiteSettings.objects.filter(pk=1).first()
-        if row is not None and settings.ENABLE_PERSISTENT_CONFIG:
-            return
-        row = row or SiteSettings(pk=1)
-        changed = row._state.adding
-        for name, value in values.items():
-            changed = changed or _plain(getattr(row, name)) != value
-            setattr(row, name, value)
-        if changed:
-            row.save()
+    """See `SettingsRow.fill_from_environment`. Raises ImproperlyConfigured naming the variable."""
+    SiteSettings.fill_from_environment(_values)
 
 
 def variables_of(row: SiteSettings) -> dict[str, str]:
     """The columns of the row that the environment writes at every start, with the variable of each."""
-    if settings.ENABLE_PERSISTENT_CONFIG:
-        return {}
-    return {name: variable for name, variable in VARIABLES.items() if getattr(settings, variable)}
-
-
-def _is_due() -> bool:
-    return not settings.ENABLE_PERSISTENT_CONFIG or not SiteSettings.objects.filter(pk=1).exists()
+    set_ones = {name: variable for name, variable in VARIABLES.items() if getattr(settings, variable)}
+    return versioning.columns_from_environment(set_ones)
 
 
 def _values() -> dict[str, Any]:
@@ -57,10 +38,6 @@ def _values() -> dict[str, Any]:
     if settings.SITE_LOGO:
         values["logo"] = _logo(Path(settings.SITE_LOGO))
     return {name: value for name, value in values.items() if getattr(settings, VARIABLES[name])}
-
-
-def _plain(value: Any) -> Any:
-    return bytes(value) if isinstance(value, memoryview) else value  # as PostgreSQL gives a logo
 
 
 def _logo(path: Path) -> bytes:

@@ -12,6 +12,7 @@ from imagegen import embedded, pictures
 from imagegen.engines import latents, own_servers
 from imagegen.engines.base import EngineConfig, Event, Notice, Picture
 from imagegen.engines.params import merged
+from imagegen.engines.responses import number
 from imagegen.picture_request import PictureRequest
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
@@ -144,10 +145,6 @@ def running_of(response: Any) -> Running:
         fraction=number(response.get("progress")),
         preview=embedded.picture_in(response.get("current_image")),
     )
-
-
-def number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def decoded(response: BlockingResponse) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import orjson
 from imagegen import pictures, workflow
 from imagegen.engines.base import Progress
 from imagegen.engines.comfyui import failures
+from imagegen.engines.responses import number
 
 PREVIEW, PREVIEW_WITH_METADATA = 1, 4  # kinds of binary frames
 SAMPLING_WEIGHT = 20  # a sampler counts as so many other nodes, because it takes nearly all the time
@@ -98,7 +99,7 @@ class PromptState:
         node = data.get("node")
         if node is not None and str(node) in self.graph:
             self._enter(str(node))
-        self._value, self._max = _number(data.get("value")), _number(data.get("max"))
+        self._value, self._max = number(data.get("value")) or 0.0, number(data.get("max")) or 0.0
 
     def _on_progress_state(self, data: dict[str, Any]) -> None:
         nodes = data.get("nodes")
@@ -110,7 +111,7 @@ class PromptState:
                 self._done.add(shown)
             elif facts.get("state") == "running":
                 self._enter(shown)
-                self._value, self._max = _number(facts.get("value")), _number(facts.get("max"))
+                self._value, self._max = number(facts.get("value")) or 0.0, number(facts.get("max")) or 0.0
 
     def _on_executed(self, data: dict[str, Any]) -> None:
         self._done.add(str(data.get("display_node") or data.get("node")))
@@ -183,7 +184,3 @@ class PromptState:
             preview=preview,
             preview_type=preview_type,
         )
-
-
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
