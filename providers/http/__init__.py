@@ -10,7 +10,7 @@ it reads `redirects`; `fetch` follows them. `pace` says what the limits mean.
 from providers.http.abort import Abort
 from providers.http.blocking import BlockingResponse, TimedSession, fetch, request, stream_blocking
 from providers.http.bodies import PiecewiseBody
-from providers.http.decoding import readable, unpacker_for
+from providers.http.content_encoding import readable, unpacker_for
 from providers.http.local import LocalServer, register_local
 from providers.http.policy import Limits, Reach, Tls
 from providers.http.redaction import NO_SECRETS, Secrets, secrets_of

@@ -20,7 +20,7 @@ from providers import json_bodies
 from providers.errors import GatewayError, ProviderError
 from providers.http import _urllib3_private, failures, local
 from providers.http.abort import Abort
-from providers.http.decoding import CannotUnpack, ErrorUnpacker, codings_of, unpacker_for
+from providers.http.content_encoding import CannotUnpack, ErrorUnpacker, codings_of, unpacker_for
 from providers.http.pace import Pace
 from providers.http.policy import Limits, Reach, Tls, origin, soonest, tls_context
 from providers.http.redaction import NO_SECRETS, Secrets

@@ -22,7 +22,7 @@ from providers import runtime
 from providers.errors import GatewayError
 from providers.http import _aiohttp_private, failures, local
 from providers.http.bodies import PiecewiseBody
-from providers.http.decoding import (
+from providers.http.content_encoding import (
     CannotUnpack,
     ErrorUnpacker,
     Unpacker,

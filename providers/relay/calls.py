@@ -16,7 +16,7 @@ from providers import catalogue, json_bodies
 from providers.errors import ConfigurationError, NetworkError, ProviderError
 from providers.facts import Route, Source
 from providers.process import waiting
-from providers.relay import payload, rate_limits, routing
+from providers.relay import payload, rate_limits, source_order
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.request import RelayRequest, admit
 from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse
@@ -45,7 +45,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     snapshot = await catalogue.snapshot()
     route = operation.route(snapshot, request.caller, request.payload["model"])
     admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
-    sources = routing.in_order(route.sources)
+    sources = source_order.in_order(route.sources)
     if operation.cache is not None:
         fetch = partial(_fetch, request, operation, route, admission, unpacked=True)
         clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over, remembered)

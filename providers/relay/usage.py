@@ -17,7 +17,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, connections, transaction
 
 from providers import runtime
-from providers.http.decoding import CannotUnpack, Unpacker
+from providers.http.content_encoding import CannotUnpack, Unpacker
 from providers.models import ClientKey, Connection, UsageRecord
 from providers.process import outages, waiting
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from providers.errors import BadRequest, GatewayError
-from providers.http import decoding
+from providers.http import content_encoding
 from providers.responses import error_responses
 from providers.sentences import sentence as _
 
-ACCEPTED = ", ".join(decoding.CODINGS)
+ACCEPTED = ", ".join(content_encoding.CODINGS)
 
 
 def codings_of(value: str) -> tuple[str, ...]:
@@ -16,12 +16,12 @@ def codings_of(value: str) -> tuple[str, ...]:
 
     One over the other would only help a small body to become huge.
     """
-    codings = decoding.codings_in(value)
+    codings = content_encoding.codings_in(value)
     if len(codings) > 1:
         raise _unsupported(
             _("This site reads bodies with one Content-Encoding, not several. Send %(known)s, or the body as it is.")
         )
-    if not decoding.is_known(codings):
+    if not content_encoding.is_known(codings):
         raise _unsupported(
             _("This site does not read bodies with this Content-Encoding. Send %(known)s, or the body as it is.")
         )
@@ -40,7 +40,7 @@ def _unsupported(message: Any) -> GatewayError:
 
 def plain_pieces(packed: Iterable[bytes], codings: tuple[str, ...], limit: int) -> Iterator[bytes]:
     """The body in pieces. Raises TooLarge beyond `limit`, and BadRequest (`invalid_encoding`) for a broken body."""
-    unpacker = decoding.Unpacker(codings)
+    unpacker = content_encoding.Unpacker(codings)
     size = 0
     try:
         for data in packed:
@@ -51,7 +51,7 @@ def plain_pieces(packed: Iterable[bytes], codings: tuple[str, ...], limit: int) 
                     raise error_responses.too_large()
                 yield piece
         unpacker.end()
-    except decoding.CannotUnpack as error:
+    except content_encoding.CannotUnpack as error:
         raise _broken() from error
 
 

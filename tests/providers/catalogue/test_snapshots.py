@@ -17,7 +17,7 @@ from providers.catalogue import health, snapshot_loader, snapshots
 from providers.errors import Unavailable
 from providers.models import ChatModel, ConfigVersion, Connection, GatewaySettings, ModelSource
 from providers.process import background
-from providers.relay import routing
+from providers.relay import source_order
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -304,11 +304,11 @@ def test_a_call_tries_a_resting_connection_last(caller_of):
     make_model("m", first, second)
     sources = catalogue.snapshot_blocking().route_for(caller_of(role="admin"), "m").sources
     health.failed(first.pk, OSError("no"))
-    assert [source.connection.name for source in routing.in_order(sources)] == ["second", "first"]
+    assert [source.connection.name for source in source_order.in_order(sources)] == ["second", "first"]
 
     health.answered(first.pk, 5)
 
-    assert [source.connection.name for source in routing.in_order(sources)] == ["first", "second"]
+    assert [source.connection.name for source in source_order.in_order(sources)] == ["first", "second"]
     background.drain()
     first.refresh_from_db()
     assert (first.failures, first.last_error, first.next_try) == (0, "", None)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers import runtime
-from providers.http.decoding import PIECE, Unpacker
+from providers.http.content_encoding import PIECE, Unpacker
 from providers.models import ClientKey, UsageRecord
 from providers.relay import usage
 from providers.relay.usage import CallUsage, read_tokens

@@ -12,7 +12,7 @@ from backports import zstd
 from providers import http
 from providers.errors import NetworkError, ProviderError
 from providers.http import Limits, secrets_of
-from providers.http.decoding import CODINGS, FED, CannotUnpack, Unpacker
+from providers.http.content_encoding import CODINGS, FED, CannotUnpack, Unpacker
 from providers.process import waiting
 from tests.upstream import Reply, in_json, in_text, sse
 from tests.upstream.packed import BOMBS, PACKINGS, bomb, packed
