@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from imagegen.picture_request import AUTO, MAX_PIXELS, MAX_PROMPT, MAX_SIDE, PictureRequest, sides
+from imagegen.image_request import AUTO, MAX_PIXELS, MAX_PROMPT, MAX_SIDE, ImageRequest, sides
 from providers.errors import BadRequest
 from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
@@ -99,7 +99,7 @@ class Capabilities:
         large_enough = [tier for tier in self.tiers if TIERS[tier] * 1.1 >= side]
         return (large_enough or list(self.tiers[-1:]) or [""])[0]
 
-    def check(self, request: PictureRequest) -> None:
+    def check(self, request: ImageRequest) -> None:
         """Raise BadRequest, naming the parameter, for what this model cannot do."""
         refusals = (
             ("prompt", request.is_edit or self.generate, _("This model only edits pictures: add one.")),

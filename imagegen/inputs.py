@@ -17,8 +17,8 @@ from chat.file_addresses import named_id
 from chat.files import stores
 from chat.models import File
 from imagegen import pictures
+from imagegen.image_request import MAX_INPUTS, InputPicture
 from imagegen.models import ImageJob
-from imagegen.picture_request import MAX_INPUTS, InputPicture
 from providers import http
 from providers.errors import BadRequest, CallerError, GatewayError
 from providers.sentences import sentence as _

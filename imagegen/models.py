@@ -187,7 +187,7 @@ class ImageJob(models.Model):
     )
     engine = models.ForeignKey(ImageEngine, models.SET_NULL, null=True, related_name="jobs", verbose_name=_("engine"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
-    # `PictureRequest.values()`; `prompt` is a column of its own for lists and search.
+    # `ImageRequest.values()`; `prompt` is a column of its own for lists and search.
     prompt = models.TextField(_("prompt"))
     request = models.JSONField(_("request"), default=dict)
     inputs = models.ManyToManyField("chat.File", blank=True, related_name="+")

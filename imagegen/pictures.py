@@ -5,7 +5,7 @@ import re
 from chat.decoding.formats import MODEL_TYPES
 from chat.files.pictures import EXTENSIONS, Facts, decoded, measure, sniff, thumbnail
 from imagegen import embedded
-from imagegen.picture_request import InputPicture
+from imagegen.image_request import InputPicture
 from providers.errors import BadRequest, TooLarge
 from providers.sentences import sentence as _
 

@@ -8,8 +8,8 @@ from django.conf import settings
 
 from imagegen.engines import ENGINES
 from imagegen.engines.base import Engine, EngineConfig
+from imagegen.image_request import AUTO
 from imagegen.models import ImageEngine
-from imagegen.picture_request import AUTO
 from providers import addresses, catalogue
 from providers.errors import BadRequest, ConfigurationError
 from providers.http import Limits, Tls

@@ -10,7 +10,7 @@ from providers.json_bodies import ObjectField, TextField
 
 
 class ImageRequestSerializer(serializers.Serializer[Any]):
-    """A request for new pictures. `PictureRequest` and the engine check the values."""
+    """A request for new pictures. `ImageRequest` and the engine check the values."""
 
     prompt = TextField(trim_whitespace=False, allow_blank=True)
     model = serializers.CharField(required=False, allow_blank=True, allow_null=True)

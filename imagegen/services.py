@@ -12,9 +12,9 @@ from django.utils import timezone
 from chat import files
 from chat.models import File
 from imagegen import access, inputs, jobs, rows
+from imagegen.image_request import ImageRequest
 from imagegen.jobs import claims
 from imagegen.models import ImageEngine, ImageJob
-from imagegen.picture_request import PictureRequest
 from providers import json_bodies, sentences
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError, Unavailable
@@ -33,7 +33,7 @@ ERRORS = {error.blame: error for error in (CallerError, ProviderError, NetworkEr
 class JobRequest:
     """What a caller asks for, from whichever entrance it came. With `images` it is an edit.
 
-    `values` are the members of `PictureRequest` as they came, `engine` (a name, an id or a kind) and `original_prompt`.
+    `values` are the members of `ImageRequest` as they came, `engine` (a name, an id or a kind) and `original_prompt`.
     `images` and `mask` are what `inputs.files_of` takes: rows, uploads or names. `context` is for the files that come
     of it; they and the job go at its `expires_at`. `tested_engine` is an engine that an administrator tries.
     """
@@ -76,7 +76,7 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
     if engine is None:
         engine = access.engine_for(caller, switches, name=str(request.values.get("engine") or ""), editing=editing)
     pictures = tuple(inputs.picture_of(row) for row in images)
-    drawing = PictureRequest.from_values(
+    drawing = ImageRequest.from_values(
         request.values, images=pictures, mask=inputs.mask_for(mask, pictures) if mask else None
     )
     drawing = rows.engine_of(engine).prepare(rows.config_of(engine), drawing)
@@ -95,7 +95,7 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
 def _write(
     request: JobRequest,
     engine: ImageEngine,
-    drawing: PictureRequest,
+    drawing: ImageRequest,
     images: Sequence[File],
     mask: File | None,
     digest: str,

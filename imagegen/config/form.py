@@ -17,8 +17,8 @@ from django.db import models, transaction
 
 from imagegen import rows, workflow
 from imagegen.engines import ENGINES, UNNAMED
+from imagegen.image_request import normal_size
 from imagegen.models import ImageEngine, ImageSettings
-from imagegen.picture_request import normal_size
 from providers.config import checks
 from providers.errors import BadRequest, GatewayError
 from providers.facts import Caller

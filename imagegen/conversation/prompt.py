@@ -12,7 +12,7 @@ from typing import Any
 from chat import tasks
 from chat.answers import json_in_text
 from chat.tasks.templates import fill
-from imagegen.picture_request import MAX_PROMPT
+from imagegen.image_request import MAX_PROMPT
 from providers import catalogue
 from providers.errors import GatewayError
 from providers.facts import Caller

@@ -16,8 +16,8 @@ from chat.tools import Tool, object_schema
 from imagegen import access, inputs
 from imagegen.conversation import turn_jobs
 from imagegen.conversation.handler import FEATURE
+from imagegen.image_request import MAX_PROMPT
 from imagegen.models import ImageJob
-from imagegen.picture_request import MAX_PROMPT
 from imagegen.services import JobRequest
 from providers import runtime
 from providers.catalogue.versioned import Versioned

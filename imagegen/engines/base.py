@@ -21,7 +21,7 @@ from imagegen import capabilities, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import refusals
 from imagegen.engines.run import Cancelled, Run
-from imagegen.picture_request import MAX_SEED, PictureRequest
+from imagegen.image_request import MAX_SEED, ImageRequest
 from providers import http
 from providers.errors import (
     BadRequest,
@@ -195,7 +195,7 @@ class Engine:
         """The capabilities of a model that the table does not have. No network."""
         return Capabilities()
 
-    def prepare(self, config: EngineConfig, request: PictureRequest) -> PictureRequest:
+    def prepare(self, config: EngineConfig, request: ImageRequest) -> ImageRequest:
         """The request with the configuration's defaults filled in. No network; called before a job is made.
 
         Raises BadRequest for a value that cannot be expressed, ConfigurationError for an engine that is not set up. A
@@ -215,7 +215,7 @@ class Engine:
         """Whether a request may bring this parameter of the model's own in `params`."""
         return True
 
-    def generate(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+    def generate(self, config: EngineConfig, request: ImageRequest, run: Run) -> Iterator[Event]:
         """Draw. A blocking generator for a worker thread that yields at least one Picture or raises.
 
         Raises errors of `providers/errors.py`, or Cancelled. Closing the generator early leaves nothing running here;
@@ -235,7 +235,7 @@ class Engine:
         Does nothing where the upstream stops when the connection is closed: a cancelled Run closes it.
         """
 
-    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+    def draw(self, config: EngineConfig, request: ImageRequest, run: Run) -> Iterator[Event]:
         """The events of a prepared request. Subclasses implement this."""
         raise NotImplementedError
 
@@ -293,7 +293,7 @@ class Engine:
             return http.fetch(url, trusted_origin=own, **options)[0]
 
     def in_calls(
-        self, run: Run, request: PictureRequest, per_call: int, once: Callable[[PictureRequest], Iterator[Event]]
+        self, run: Run, request: ImageRequest, per_call: int, once: Callable[[ImageRequest], Iterator[Event]]
     ) -> Iterator[Event]:
         """Draw `request.n` pictures with calls of at most `per_call`; a requested seed counts up from call to call.
 
@@ -375,7 +375,7 @@ def _picture_type(content: bytes) -> str:
     raise ProviderError(_("The provider sent something that is not a picture."), code="invalid_answer")
 
 
-def _complete(events: Iterator[Event], request: PictureRequest) -> Iterator[Event]:
+def _complete(events: Iterator[Event], request: ImageRequest) -> Iterator[Event]:
     """These events, with the pictures' types; fewer pictures than requested give a Notice, none an error.
 
     More than requested are all passed on: they are paid for.

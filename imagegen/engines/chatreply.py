@@ -19,7 +19,7 @@ from imagegen.engines import dialect, engine_fields, refusals
 from imagegen.engines.base import Engine, EngineConfig, Event, Learned, ModelChoice, Picture, Run, TokenUsage
 from imagegen.engines.gemini import BY_RATIO
 from imagegen.engines.params import merged
-from imagegen.picture_request import AUTO, PictureRequest
+from imagegen.image_request import AUTO, ImageRequest
 from providers import http
 from providers.errors import ContentRefused, ProviderError
 from providers.sentences import sentence as _
@@ -56,10 +56,10 @@ class ChatReply(Engine):
 
     # --- drawing ---
 
-    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+    def draw(self, config: EngineConfig, request: ImageRequest, run: Run) -> Iterator[Event]:
         can = self.capabilities(config, request.model)
 
-        def once(request: PictureRequest) -> Iterator[Event]:
+        def once(request: ImageRequest) -> Iterator[Event]:
             nonlocal config
             for attempt in (1, 2):
                 reply, body = _Reply(request), self._body(config, can, request)
@@ -81,7 +81,7 @@ class ChatReply(Engine):
 
         return self.in_calls(run, request, 1, once)
 
-    def _body(self, config: EngineConfig, can: Capabilities, request: PictureRequest) -> dict[str, Any]:
+    def _body(self, config: EngineConfig, can: Capabilities, request: ImageRequest) -> dict[str, Any]:
         content: list[dict[str, Any]] = [{"type": "text", "text": request.prompt}]
         for picture in request.images:
             fitted = pictures.fitted(picture, can.input_types)
@@ -148,7 +148,7 @@ def _draws(entry: Mapping[str, Any]) -> bool:
 class _Reply:
     """One reply, read from a whole response or from a stream."""
 
-    def __init__(self, request: PictureRequest) -> None:
+    def __init__(self, request: ImageRequest) -> None:
         self.request = request
         self.pictures: list[bytes | str] = []  # or their URLs
         self.text: list[str] = []

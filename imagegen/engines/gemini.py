@@ -29,7 +29,7 @@ from imagegen.engines.base import (
     TokenUsage,
 )
 from imagegen.engines.params import merged
-from imagegen.picture_request import AUTO, InputPicture, PictureRequest
+from imagegen.image_request import AUTO, ImageRequest, InputPicture
 from providers import http
 from providers.errors import BadRequest, ContentRefused, ProviderError
 from providers.sentences import counted as ngettext
@@ -94,7 +94,7 @@ class Gemini(Engine):
     def takes_param(self, config: EngineConfig, name: str) -> bool:
         return name in CONTENT_PARAMS or name in PREDICT_PARAMS
 
-    def prepare(self, config: EngineConfig, request: PictureRequest) -> PictureRequest:
+    def prepare(self, config: EngineConfig, request: ImageRequest) -> ImageRequest:
         request = super().prepare(config, request)
         allowed = PREDICT_PARAMS if self._method(config, request) == PREDICT else CONTENT_PARAMS
         if foreign := [name for name in request.params if name not in allowed]:
@@ -105,16 +105,16 @@ class Gemini(Engine):
 
     # --- drawing ---
 
-    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+    def draw(self, config: EngineConfig, request: ImageRequest, run: Run) -> Iterator[Event]:
         can = self.capabilities(config, request.model)
         method = self._method(config, request)
-        make: Callable[[Capabilities, PictureRequest], dict[str, Any]]
-        read: Callable[[dict[str, Any], PictureRequest], Iterator[Event]]
+        make: Callable[[Capabilities, ImageRequest], dict[str, Any]]
+        read: Callable[[dict[str, Any], ImageRequest], Iterator[Event]]
         make, read = _content_body, partial(_candidates, fetch=partial(self.download, config, run))
         if method == PREDICT:
             make, read = _predict_body, _predictions
 
-        def once(request: PictureRequest) -> Iterator[Event]:
+        def once(request: ImageRequest) -> Iterator[Event]:
             body = merged(make(can, request), config.params)
             url = f"{config.url or DEFAULT_URL}/models/{_in_path(request.model)}:{method}"
             yield from read(self._posted(config, run, url, body), request)
@@ -130,7 +130,7 @@ class Gemini(Engine):
                 raise _as_error(error_bodies.of_value(chunk["error"]))
         return _together(chunks)
 
-    def _method(self, config: EngineConfig, request: PictureRequest) -> str:
+    def _method(self, config: EngineConfig, request: ImageRequest) -> str:
         """`generateContent` for edits and Gemini's own models, `predict` for Imagen and all other names."""
         if request.is_edit:
             return GENERATE
@@ -176,7 +176,7 @@ class Gemini(Engine):
 # --- generateContent --------------------------------------------------------------------------------------------------
 
 
-def _content_body(can: Capabilities, request: PictureRequest) -> dict[str, Any]:
+def _content_body(can: Capabilities, request: ImageRequest) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"text": request.prompt}]
     parts += [_inline(pictures.fitted(picture, can.input_types)) for picture in request.images]
     generation: dict[str, Any] = {"responseModalities": ["TEXT", "IMAGE"]}
@@ -197,7 +197,7 @@ def _inline(picture: InputPicture) -> dict[str, Any]:
     return {"inlineData": {"mimeType": picture.content_type, "data": embedded.encode(picture.content)}}
 
 
-def _shape(can: Capabilities, request: PictureRequest, tier_name: str) -> dict[str, str]:
+def _shape(can: Capabilities, request: ImageRequest, tier_name: str) -> dict[str, str]:
     """The size as aspect ratio and tier; empty for `auto` and for no size."""
     if request.size in ("", AUTO):
         return {}
@@ -215,7 +215,7 @@ def _together(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     return whole
 
 
-def _candidates(response: dict[str, Any], request: PictureRequest, fetch: Fetch) -> Iterator[Event]:
+def _candidates(response: dict[str, Any], request: ImageRequest, fetch: Fetch) -> Iterator[Event]:
     """The pictures of a response, without the drafts of thinking models; the last draft where nothing else came.
 
     Raises why there is none.
@@ -291,7 +291,7 @@ def _missing(response: dict[str, Any], candidates: list[dict[str, Any]], text: s
 # --- predict ----------------------------------------------------------------------------------------------------------
 
 
-def _predict_body(can: Capabilities, request: PictureRequest) -> dict[str, Any]:
+def _predict_body(can: Capabilities, request: ImageRequest) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         "sampleCount": request.n,
         "includeRaiReason": True,
@@ -307,7 +307,7 @@ def _predict_body(can: Capabilities, request: PictureRequest) -> dict[str, Any]:
     return {"instances": [{"prompt": request.prompt}], "parameters": parameters}
 
 
-def _predictions(response: dict[str, Any], request: PictureRequest) -> Iterator[Event]:
+def _predictions(response: dict[str, Any], request: ImageRequest) -> Iterator[Event]:
     """The pictures of a response. A filtered one is an entry without bytes, or no entry at all."""
     drawn, reasons = 0, []
     for entry in _objects(response.get("predictions")):

@@ -33,7 +33,7 @@ from imagegen.engines.base import (
     TokenUsage,
 )
 from imagegen.engines.params import merged
-from imagegen.picture_request import InputPicture, PictureRequest
+from imagegen.image_request import ImageRequest, InputPicture
 from providers import http
 from providers.errors import BadRequest, ProviderError
 from providers.sentences import sentence as _
@@ -92,17 +92,17 @@ class OpenAI(Engine):
     def takes_param(self, config: EngineConfig, name: str) -> bool:
         return name not in OWN and name not in config.dropped
 
-    def prepare(self, config: EngineConfig, request: PictureRequest) -> PictureRequest:
+    def prepare(self, config: EngineConfig, request: ImageRequest) -> ImageRequest:
         if request.size and "size" in config.dropped:
             raise BadRequest(_("The size cannot be chosen for this model."), param="size", code="not_supported")
         return super().prepare(config, request)
 
     # --- drawing ---
 
-    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+    def draw(self, config: EngineConfig, request: ImageRequest, run: Run) -> Iterator[Event]:
         can = self.capabilities(config, request.model)
 
-        def once(request: PictureRequest) -> Iterator[Event]:
+        def once(request: ImageRequest) -> Iterator[Event]:
             nonlocal config
             body = self._body(config, can, request)
             send, needed = self._sender(config, run, can, request), self._needed(config, request)
@@ -113,7 +113,7 @@ class OpenAI(Engine):
 
         return self.in_calls(run, request, can.per_call, once)
 
-    def _body(self, config: EngineConfig, can: Capabilities, request: PictureRequest) -> dict[str, Any]:
+    def _body(self, config: EngineConfig, can: Capabilities, request: ImageRequest) -> dict[str, Any]:
         body: dict[str, Any] = {"model": request.model, "prompt": request.prompt, "n": request.n}
         chosen = {
             "size": request.size,
@@ -134,7 +134,7 @@ class OpenAI(Engine):
             body.pop("partial_images", None)
         return merged(body, config.params)
 
-    def _needed(self, config: EngineConfig, request: PictureRequest) -> set[str]:
+    def _needed(self, config: EngineConfig, request: ImageRequest) -> set[str]:
         """The parameters that the request chose: when the provider refuses one, that is an error, not left out."""
         needed = NEEDED | set(request.params)
         needed |= {name for name in ("negative_prompt", "seed", "steps") if getattr(request, name)}
@@ -144,7 +144,7 @@ class OpenAI(Engine):
             needed.add("size")
         return needed
 
-    def _sender(self, config: EngineConfig, run: Run, can: Capabilities, request: PictureRequest) -> dialect.Sending:
+    def _sender(self, config: EngineConfig, run: Run, can: Capabilities, request: ImageRequest) -> dialect.Sending:
         url, query = self._address(config, request.model, "edits" if request.is_edit else "generations")
         headers = self.headers(config)
 
@@ -160,7 +160,7 @@ class OpenAI(Engine):
         return send
 
     def _multipart(
-        self, config: EngineConfig, can: Capabilities, request: PictureRequest, body: Mapping[str, Any]
+        self, config: EngineConfig, can: Capabilities, request: ImageRequest, body: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The form that the official SDK sends: `image` for one picture, `image[]` for several, fields for the rest."""
         name = "image" if len(request.images) == 1 and not self._is_azure(config) else "image[]"

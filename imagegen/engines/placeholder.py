@@ -14,7 +14,7 @@ from imagegen import pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import engine_fields
 from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, Picture, Progress, Run
-from imagegen.picture_request import MAX_SEED, PictureRequest
+from imagegen.image_request import MAX_SEED, ImageRequest
 from providers.sentences import sentence as _
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Placeholder(Engine):
     def takes_param(self, config: EngineConfig, name: str) -> bool:
         return False
 
-    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+    def draw(self, config: EngineConfig, request: ImageRequest, run: Run) -> Iterator[Event]:
         from imagegen.engines import scenery  # here: it loads Pillow, which few processes need
 
         first = secrets.randbelow(2**32) if request.seed is None else request.seed
@@ -84,7 +84,7 @@ class Placeholder(Engine):
         return _("Draws on this server, without a model.")
 
 
-def _painted(request: PictureRequest, seed: int) -> "Image":
+def _painted(request: ImageRequest, seed: int) -> "Image":
     """The picture before its caption: a landscape, or the input picture changed."""
     from imagegen.engines import scenery  # here: it loads Pillow, which few processes need
 
@@ -102,7 +102,7 @@ def _painted(request: PictureRequest, seed: int) -> "Image":
     return scenery.with_insets(changed, [_decoded(picture.content) for picture in request.images[1:]])
 
 
-def _size(request: PictureRequest) -> tuple[int, int] | None:
+def _size(request: ImageRequest) -> tuple[int, int] | None:
     return (request.width, request.height) if request.width and request.height else None
 
 

@@ -13,11 +13,11 @@ from chat import files
 from chat.models import File
 from imagegen import inputs, rows
 from imagegen.engines.base import Cancelled, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, TokenUsage
+from imagegen.image_request import MAX_SEED, ImageRequest
 from imagegen.jobs import claims, results
 from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageEngine, ImageJob
-from imagegen.picture_request import MAX_SEED, PictureRequest
 from providers import callers
 from providers.catalogue import health
 from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge, Unavailable
@@ -145,7 +145,7 @@ def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
     else:
         drawn = 0
     images, mask = inputs.of_job(job)
-    request = PictureRequest.from_values(job.request, images=images, mask=mask)
+    request = ImageRequest.from_values(job.request, images=images, mask=mask)
     seed = None if request.seed is None else (request.seed + drawn) % (MAX_SEED + 1)
     yield from engine.generate(config, request.but(n=request.n - drawn, seed=seed), run)
 

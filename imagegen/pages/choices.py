@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from imagegen import rows
 from imagegen.capabilities import TIERS, Capabilities
+from imagegen.image_request import MAX_PICTURES, sides
 from imagegen.models import ImageEngine
-from imagegen.picture_request import MAX_PICTURES, sides
 from providers.errors import ConfigurationError
 
 SHAPES = ((1, 1), (3, 2), (2, 3), (4, 3), (3, 4), (16, 9), (9, 16))  # offered where any size can be drawn

@@ -16,8 +16,8 @@ from chat.access import as_uuid
 from chat.decoding.formats import SVG
 from chat.models import File
 from chat.pages import cursors
+from imagegen.image_request import MAX_PICTURES
 from imagegen.models import ImageJob
-from imagegen.picture_request import MAX_PICTURES
 
 PAGE_SIZE = 30  # pictures at first, and at each step downwards; more where one request made the last of them
 NEAR = 8  # pictures of the first page that are on the screen at once: the browser loads them without waiting

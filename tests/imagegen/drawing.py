@@ -8,8 +8,8 @@ from typing import Any
 
 from imagegen import services
 from imagegen.engines.base import Engine, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, TokenUsage
+from imagegen.image_request import ImageRequest, InputPicture
 from imagegen.models import ImageJob
-from imagegen.picture_request import InputPicture, PictureRequest
 from imagegen.pictures import accept
 from providers.callers import caller_for_user
 from tests.upstream import Gate
@@ -49,8 +49,8 @@ class Drawing:
 
 
 def draw(engine: Engine, config: EngineConfig, run: Run | None = None, **wish: Any) -> Drawing:
-    """Draw `wish` (a PictureRequest's members; the prompt is a red kite) to the end."""
-    request = PictureRequest(**{"prompt": "a red kite", **wish})
+    """Draw `wish` (a ImageRequest's members; the prompt is a red kite) to the end."""
+    request = ImageRequest(**{"prompt": "a red kite", **wish})
     return Drawing(list(engine.generate(config, request, run or Run(id="job-1"))))
 
 

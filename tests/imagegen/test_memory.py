@@ -26,7 +26,7 @@ DRAW = textwrap.dedent(
     django.setup()
     from imagegen.engines import ENGINES
     from imagegen.engines.base import EngineConfig, Picture, Run
-    from imagegen.picture_request import PictureRequest
+    from imagegen.image_request import ImageRequest
 
     def peak():  # not `getrusage`: that begins with the parent's
         return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
@@ -34,7 +34,7 @@ DRAW = textwrap.dedent(
     kind, url, model = sys.argv[1:]
     def draw():
         config = EngineConfig(url=url, secret="k", model=model)
-        for event in ENGINES[kind].generate(config, PictureRequest(prompt="a red kite"), Run()):
+        for event in ENGINES[kind].generate(config, ImageRequest(prompt="a red kite"), Run()):
             if isinstance(event, Picture):
                 return len(event.content)
 

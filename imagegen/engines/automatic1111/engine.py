@@ -18,7 +18,7 @@ from imagegen.capabilities import Capabilities
 from imagegen.engines import engine_fields, latents, own_servers
 from imagegen.engines.automatic1111 import wire
 from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, ModelChoice, Notice, Progress, Run
-from imagegen.picture_request import PictureRequest
+from imagegen.image_request import ImageRequest
 from providers import http
 from providers.errors import BadRequest, ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout
 from providers.process import waiting
@@ -79,7 +79,7 @@ class Automatic1111(Engine):
 
     # --- drawing ------------------------------------------------------------------------------------------------------
 
-    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+    def draw(self, config: EngineConfig, request: ImageRequest, run: Run) -> Iterator[Event]:
         checkpoint = self._checkpoint(config, request.model, run)
         body = wire.body_of(config, request, checkpoint)
         drawn = f"{body['width']}x{body['height']}"
@@ -96,7 +96,7 @@ class Automatic1111(Engine):
         yield from wire.pictures_of(response, body, checkpoint)
 
     def _send(
-        self, config: EngineConfig, request: PictureRequest, body: Mapping[str, Any], run: Run
+        self, config: EngineConfig, request: ImageRequest, body: Mapping[str, Any], run: Run
     ) -> Generator[Event, None, dict[str, Any]]:
         """The response to the drawing call, sent again when the connection broke before the server had read it."""
         task = f"task({run.id or 'webui'}-{uuid.uuid4().hex})"
@@ -108,7 +108,7 @@ class Automatic1111(Engine):
         return (yield from self._send_as(f"{task}-again", config, request, body, run))
 
     def _send_as(
-        self, task: str, config: EngineConfig, request: PictureRequest, body: Mapping[str, Any], run: Run
+        self, task: str, config: EngineConfig, request: ImageRequest, body: Mapping[str, Any], run: Run
     ) -> Generator[Event, None, dict[str, Any]]:
         """Make the call in a second thread; meanwhile yield the task's progress."""
         url = f"{config.url}/sdapi/v1/{'img2img' if request.is_edit else 'txt2img'}"

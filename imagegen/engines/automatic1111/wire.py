@@ -13,7 +13,7 @@ from imagegen.engines import latents, own_servers
 from imagegen.engines.base import EngineConfig, Event, Notice, Picture
 from imagegen.engines.params import merged
 from imagegen.engines.responses import number
-from imagegen.picture_request import PictureRequest
+from imagegen.image_request import ImageRequest
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
 from providers.sentences import sentence as _
@@ -53,7 +53,7 @@ REFUSALS: dict[int, own_servers.Refusal] = {
 # --- what is sent -----------------------------------------------------------------------------------------------------
 
 
-def body_of(config: EngineConfig, request: PictureRequest, checkpoint: str) -> dict[str, Any]:
+def body_of(config: EngineConfig, request: ImageRequest, checkpoint: str) -> dict[str, Any]:
     """The call's JSON: ours, then the request's parameters, then the administrator's, which win."""
     first = request.images[0] if request.images else None
     body: dict[str, Any] = {

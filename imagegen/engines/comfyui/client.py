@@ -14,7 +14,7 @@ from imagegen.engines.base import Engine, EngineConfig, Run
 from imagegen.engines.comfyui import failures
 from imagegen.engines.comfyui.results import OutputFile
 from imagegen.engines.params import merged
-from imagegen.picture_request import InputPicture
+from imagegen.image_request import InputPicture
 from imagegen.pictures import EXTENSIONS
 from providers import http
 from providers.errors import GatewayError, NetworkError, ProviderError

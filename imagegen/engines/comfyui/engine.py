@@ -18,7 +18,7 @@ from imagegen.engines.comfyui.event_socket import EventSocket
 from imagegen.engines.comfyui.plan import Plan
 from imagegen.engines.comfyui.prompt_state import PromptState
 from imagegen.engines.comfyui.wait import wait
-from imagegen.picture_request import PictureRequest
+from imagegen.image_request import ImageRequest
 from providers import http
 from providers.errors import ConfigurationError, GatewayError, ProviderError
 from providers.process.waiting import sleep
@@ -81,7 +81,7 @@ class ComfyUI(Engine):
     def takes_param(self, config: EngineConfig, name: str) -> bool:
         return False
 
-    def prepare(self, config: EngineConfig, request: PictureRequest) -> PictureRequest:
+    def prepare(self, config: EngineConfig, request: ImageRequest) -> ImageRequest:
         made = plan.plan_of(config, plan.purpose_of(request))
         plan.check(made, config, request)
         return super().prepare(
@@ -95,7 +95,7 @@ class ComfyUI(Engine):
 
     # --- drawing ------------------------------------------------------------------------------------------------------
 
-    def draw(self, config: EngineConfig, request: PictureRequest, run: Run) -> Iterator[Event]:
+    def draw(self, config: EngineConfig, request: ImageRequest, run: Run) -> Iterator[Event]:
         made = plan.plan_of(config, plan.purpose_of(request))
         client = ServerClient(self, config, run)
         width, height = plan.size_of(made, request)
@@ -106,13 +106,13 @@ class ComfyUI(Engine):
         calls = -(-request.n // per_call)
         begun = iter(range(calls))
 
-        def once(request: PictureRequest) -> Iterator[Event]:
+        def once(request: ImageRequest) -> Iterator[Event]:
             share = (next(begun) / calls, 1 / calls)
             return self._with_room(client, made, plan.filled(made, request, uploads), run, share)
 
         yield from self.in_calls(run, request, per_call, once)
 
-    def _uploads(self, client: ServerClient, made: Plan, request: PictureRequest) -> dict[str, Any]:
+    def _uploads(self, client: ServerClient, made: Plan, request: ImageRequest) -> dict[str, Any]:
         """Upload what the graph needs; returns the names on the server, and the model where the request chose none."""
         types = self.capabilities(client.config, request.model).input_types
         inputs = [pictures.fitted(picture, types) for picture in request.images]  # of a GIF it would load every frame
@@ -261,7 +261,7 @@ class ComfyUI(Engine):
         return workflow.Installed(ServerClient(self, config).object_info())
 
     def dry_run(
-        self, config: EngineConfig, request: PictureRequest
+        self, config: EngineConfig, request: ImageRequest
     ) -> tuple[workflow.Graph, list[workflow.GraphProblem]]:
         """The graph that would be queued for this request, and its problems on this server. Draws nothing."""
         request = self.prepare(config, request)

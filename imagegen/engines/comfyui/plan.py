@@ -9,7 +9,7 @@ from imagegen import workflow
 from imagegen.capabilities import Capabilities
 from imagegen.engines import latents
 from imagegen.engines.base import EngineConfig
-from imagegen.picture_request import PictureRequest
+from imagegen.image_request import ImageRequest
 from providers.errors import BadRequest, ConfigurationError
 from providers.sentences import sentence as _
 
@@ -64,7 +64,7 @@ def output_ids(config: EngineConfig) -> frozenset[str]:
     return frozenset(text for part in parts if (text := str(part).strip()))
 
 
-def purpose_of(request: PictureRequest) -> workflow.Purpose:
+def purpose_of(request: ImageRequest) -> workflow.Purpose:
     return "inpaint" if request.mask else "edit" if request.is_edit else "generate"
 
 
@@ -83,7 +83,7 @@ def capabilities_of(plan: Plan) -> Capabilities:
     )
 
 
-def check(plan: Plan, config: EngineConfig, request: PictureRequest) -> None:
+def check(plan: Plan, config: EngineConfig, request: ImageRequest) -> None:
     """Raise for what the node map lacks and `Capabilities` cannot say: BadRequest, ConfigurationError."""
     if "prompt" not in plan.kinds:
         sentence = _("No node of the workflow takes the prompt: choose one in the node map.")
@@ -102,7 +102,7 @@ def is_sized(plan: Plan) -> bool:
     return {"width", "height"} <= plan.kinds
 
 
-def size_of(plan: Plan, request: PictureRequest) -> tuple[int | None, int | None]:
+def size_of(plan: Plan, request: ImageRequest) -> tuple[int | None, int | None]:
     """Width and height that can be drawn; None: the workflow's own. A built-in edit keeps its picture's size."""
     width, height = request.width, request.height
     if width is None and plan.built_in and request.images:
@@ -110,12 +110,12 @@ def size_of(plan: Plan, request: PictureRequest) -> tuple[int | None, int | None
     return width and latents.nearest(width), height and latents.nearest(height)
 
 
-def seed_of(request: PictureRequest) -> int:
+def seed_of(request: ImageRequest) -> int:
     """The requested seed or a random one: for an equal graph the server would draw nothing and return the old file."""
     return secrets.randbelow(LARGEST_SEED + 1) if request.seed is None else request.seed
 
 
-def filled(plan: Plan, request: PictureRequest, uploads: Mapping[str, Any]) -> workflow.Graph:
+def filled(plan: Plan, request: ImageRequest, uploads: Mapping[str, Any]) -> workflow.Graph:
     """The graph with all values filled in. `uploads` are the names of files on the server: `image` (a list) and
     `mask`; and `model`, where the request chose none.
     """

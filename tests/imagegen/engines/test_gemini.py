@@ -514,9 +514,9 @@ def test_a_model_name_cannot_lead_elsewhere(engine, config, upstream):
 def test_cancelling_between_two_calls_ends_the_run(engine, config, upstream):
     upstream.script(drew(RED), Reply(before=[Gate()]))
     run = Run()
-    from imagegen.picture_request import PictureRequest
+    from imagegen.image_request import ImageRequest
 
-    events = engine.generate(config(), PictureRequest(prompt="a red kite", n=2), run)
+    events = engine.generate(config(), ImageRequest(prompt="a red kite", n=2), run)
     next(event for event in events if type(event).__name__ == "Picture")
     run.cancel()
 

@@ -8,7 +8,7 @@ import pytest
 from imagegen.capabilities import Capabilities
 from imagegen.engines import ENGINES
 from imagegen.engines.base import Cancelled, EngineConfig, Run
-from imagegen.picture_request import PictureRequest
+from imagegen.image_request import ImageRequest
 from providers.errors import ConfigurationError
 
 engines = pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.name)
@@ -48,7 +48,7 @@ def test_a_plain_request_is_prepared_without_network(engine):
     config = EngineConfig(size="512x512", steps=50, workflow={"1": {"class_type": "X", "inputs": {}}})
 
     try:
-        request = engine.prepare(config, PictureRequest(prompt="a red kite"))
+        request = engine.prepare(config, ImageRequest(prompt="a red kite"))
     except ConfigurationError:
         return  # an engine that cannot draw before it is set up says so
 
@@ -61,7 +61,7 @@ def test_a_cancelled_run_draws_nothing(engine):
     run.cancel()
 
     with pytest.raises((Cancelled, ConfigurationError)):
-        list(engine.generate(EngineConfig(url="http://127.0.0.1:9"), PictureRequest(prompt="a red kite"), run))
+        list(engine.generate(EngineConfig(url="http://127.0.0.1:9"), ImageRequest(prompt="a red kite"), run))
 
 
 @engines

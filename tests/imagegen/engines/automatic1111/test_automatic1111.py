@@ -11,7 +11,7 @@ from PIL import Image
 
 from imagegen.engines.automatic1111 import Automatic1111
 from imagegen.engines.base import Cancelled, EngineConfig, Notice, Picture, Progress, Run
-from imagegen.picture_request import InputPicture, PictureRequest
+from imagegen.image_request import ImageRequest, InputPicture
 from providers.errors import BadRequest, ConfigurationError, ProviderError, UpstreamTimeout
 from tests.imagegen.drawing import eventually, too_late_at
 from tests.upstream import Gate, in_json, in_text
@@ -35,15 +35,15 @@ def config(upstream):
     return EngineConfig(url=upstream.origin)
 
 
-def wish(**values: Any) -> PictureRequest:
-    return PictureRequest(**{"prompt": "a boat", "size": "64x64", "steps": 4, **values})
+def wish(**values: Any) -> ImageRequest:
+    return ImageRequest(**{"prompt": "a boat", "size": "64x64", "steps": 4, **values})
 
 
 def picture(width: int = 64, height: int = 64) -> InputPicture:
     return InputPicture(png(width, height), "image/png", width, height)
 
 
-def draw(config: EngineConfig, request: PictureRequest | None = None, run: Run | None = None) -> list[Any]:
+def draw(config: EngineConfig, request: ImageRequest | None = None, run: Run | None = None) -> list[Any]:
     return list(ENGINE.generate(config, request or wish(), run or Run(id="job")))
 
 
@@ -83,7 +83,7 @@ def test_a_prompt_becomes_a_picture_with_its_seed_and_model(config, upstream):
 
 
 def test_what_nobody_chose_gets_sensible_values(config, upstream):
-    draw(config, PictureRequest(prompt="a boat"))
+    draw(config, ImageRequest(prompt="a boat"))
     sent = upstream.asked("/txt2img")[0].json
     assert (sent["steps"], sent["width"], sent["height"], sent["seed"]) == (25, 512, 512, -1)
     assert "negative_prompt" not in sent
@@ -265,7 +265,7 @@ def test_no_picture_is_an_error(upstream):
 # --- progress ---------------------------------------------------------------------------------------------------------
 
 
-def collect(config: EngineConfig, request: PictureRequest, run: Run, gates: dict[int, Gate]) -> list[Any]:
+def collect(config: EngineConfig, request: ImageRequest, run: Run, gates: dict[int, Gate]) -> list[Any]:
     """The events of a run whose gates open one by one, each after an event that was sent while it stood there."""
     waiting = [gates[step] for step in sorted(gates)]
     events: list[Any] = []

@@ -8,7 +8,7 @@ from PIL import Image
 
 from imagegen import workflow
 from imagegen.engines.base import EngineConfig, Run
-from imagegen.picture_request import InputPicture, PictureRequest
+from imagegen.image_request import ImageRequest, InputPicture
 from providers.errors import BadRequest, ConfigurationError, NetworkError, ProviderError
 from tests.imagegen import graphs
 from tests.imagegen.comfy import ENGINE, SMALL, built_in, sent, with_graph
@@ -354,7 +354,7 @@ def test_check_says_the_version_and_whether_the_workflow_fits(config, upstream):
 
 def test_a_dry_run_shows_the_filled_graph_and_the_problems(config, upstream):
     config = with_graph(config, built_in(n3={"model": "hello"}))
-    request = PictureRequest(prompt="a red kite", seed=3)
+    request = ImageRequest(prompt="a red kite", seed=3)
     graph, problems = ENGINE.dry_run(config, request)
     assert (graph["6"]["inputs"]["text"], graph["3"]["inputs"]["seed"]) == ("a red kite", 3)
     assert {one.code for one in problems} == {"text_instead_of_link"}

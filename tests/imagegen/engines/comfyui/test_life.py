@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imagegen.engines.base import Cancelled, EngineConfig, Progress, Run
-from imagegen.picture_request import PictureRequest
+from imagegen.image_request import ImageRequest
 from providers.errors import ProviderError, UpstreamTimeout
 from tests.imagegen.comfy import ENGINE, SMALL, built_in
 from tests.imagegen.drawing import Drawing, draw, eventually, too_late_at
@@ -71,7 +71,7 @@ def test_waiting_behind_others_is_told_as_a_queue(config, comfy, upstream):
         graph = built_in(n5={"width": 64, "height": 64}, n3={"steps": 1})
         comfy.pending.append([0, f"theirs-{_number}", graph, {}, ["9"], None])
     seen: list[int] = []
-    for event in ENGINE.generate(config, PictureRequest(prompt="x", **SMALL), Run()):
+    for event in ENGINE.generate(config, ImageRequest(prompt="x", **SMALL), Run()):
         if getattr(event, "queue", None) is not None:
             seen.append(event.queue)
             comfy.hold.open()
@@ -193,7 +193,7 @@ def test_cancelling_takes_our_pending_prompt_out_of_the_queue_and_leaves_the_oth
 
 def test_closing_the_generator_early_stops_the_prompt_too(config, upstream, comfy):
     (gate,) = gated(comfy, 2)
-    events = ENGINE.generate(config, PictureRequest(prompt="x", **SMALL), Run())
+    events = ENGINE.generate(config, ImageRequest(prompt="x", **SMALL), Run())
     next(one for one in events if isinstance(one, Progress) and one.step == 1)
     gate.wait()
     events.close()
@@ -224,7 +224,7 @@ def test_the_time_limit_counts_from_the_start_and_not_from_the_queue(config, com
     comfy.hold = Gate()
     run = Run(deadline=time.monotonic() + 100)
     deadlines: list[float] = []
-    for event in ENGINE.generate(config, PictureRequest(prompt="x", **SMALL), run):
+    for event in ENGINE.generate(config, ImageRequest(prompt="x", **SMALL), run):
         if getattr(event, "queue", None) is not None:
             deadlines.append(run.deadline)
         if len(deadlines) == 3:

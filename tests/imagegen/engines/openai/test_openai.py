@@ -456,9 +456,9 @@ def test_cancelling_closes_the_connection(engine, config, upstream, streaming):
 def test_closing_the_generator_early_closes_the_connection(engine, config, upstream):
     gate = Gate()
     upstream.script(streamed(RED, HALF, steps=[gate]))
-    from imagegen.picture_request import PictureRequest
+    from imagegen.image_request import ImageRequest
 
-    events = engine.generate(config(), PictureRequest(prompt="a red kite"), Run())
+    events = engine.generate(config(), ImageRequest(prompt="a red kite"), Run())
     next(events)
     events.close()
 

@@ -1,4 +1,4 @@
-"""A request for pictures as an engine gets it, validated: a `PictureRequest` that exists is well formed.
+"""A request for pictures as an engine gets it, validated: a `ImageRequest` that exists is well formed.
 
 Whether an engine can express it is decided by `Engine.prepare`, whether the person may draw by `access`. Input pictures
 are bytes here; names and URLs were resolved before by `inputs`.
@@ -36,7 +36,7 @@ class InputPicture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureRequest:
+class ImageRequest:
     """A request for 1 to 10 pictures. With `images` it is an edit. Raises BadRequest, naming `param`, for wrong values.
 
     `size` is `WxH`, `auto` or empty (the engine's default); `steps` and `seed` are None when they were not chosen.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagegen.picture_request import MAX_SEED, PictureRequest, normal_size
+from imagegen.image_request import MAX_SEED, ImageRequest, normal_size
 from providers.errors import BadRequest
 from tests.imagegen.drawing import picture
 
@@ -39,12 +39,12 @@ def test_a_size_is_read_or_refused(text):
 
 
 def test_width_and_height_are_told_when_they_were_chosen():
-    assert (PictureRequest(prompt="a", size="640x480").width, PictureRequest(prompt="a", size="640x480").height) == (
+    assert (ImageRequest(prompt="a", size="640x480").width, ImageRequest(prompt="a", size="640x480").height) == (
         640,
         480,
     )
-    assert PictureRequest(prompt="a", size="auto").width is None
-    assert PictureRequest(prompt="a").height is None
+    assert ImageRequest(prompt="a", size="auto").width is None
+    assert ImageRequest(prompt="a").height is None
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_width_and_height_are_told_when_they_were_chosen():
 )
 def test_a_request_that_is_not_well_formed_does_not_exist(wish, param):
     with pytest.raises(BadRequest) as caught:
-        PictureRequest(**{"prompt": "a red kite", **wish})
+        ImageRequest(**{"prompt": "a red kite", **wish})
 
     assert caught.value.param == param
 
@@ -92,13 +92,13 @@ def test_json_and_form_values_are_read_alike():
         "params": {"quality": "low"},
     }
 
-    assert PictureRequest.from_values(body) == PictureRequest.from_values(form)
+    assert ImageRequest.from_values(body) == ImageRequest.from_values(form)
 
 
 def test_nothing_chosen_is_nothing_chosen():
     open_ones = {"prompt": "a", "n": None, "steps": 0, "seed": -1, "size": "", "negative_prompt": None, "params": None}
 
-    assert PictureRequest.from_values(open_ones) == PictureRequest(prompt="a")
+    assert ImageRequest.from_values(open_ones) == ImageRequest(prompt="a")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_nothing_chosen_is_nothing_chosen():
 )
 def test_values_of_the_wrong_kind_are_refused_by_name(values, param):
     with pytest.raises(BadRequest) as caught:
-        PictureRequest.from_values(values)
+        ImageRequest.from_values(values)
 
     assert caught.value.param == param
 
@@ -129,17 +129,17 @@ members = st.sampled_from(["prompt", "model", "n", "size", "steps", "seed", "neg
 @given(st.dictionaries(members, json_values | st.lists(json_values, max_size=2)))
 def test_any_values_are_read_or_refused(values):
     with contextlib.suppress(BadRequest):  # and nothing else
-        PictureRequest.from_values(values)
+        ImageRequest.from_values(values)
 
 
 def test_what_a_job_keeps_is_the_whole_request_without_bytes():
-    wish = PictureRequest(prompt="a", n=3, size="512x512", seed=0, images=(picture(),), params={"quality": "low"})
+    wish = ImageRequest(prompt="a", n=3, size="512x512", seed=0, images=(picture(),), params={"quality": "low"})
 
     kept = wish.values()
 
     assert set(kept).isdisjoint({"images", "mask"})
-    assert PictureRequest.from_values(kept, images=wish.images) == wish
+    assert ImageRequest.from_values(kept, images=wish.images) == wish
 
 
 def test_picture_bytes_do_not_show():
-    assert "PNG" not in repr(PictureRequest(prompt="a", images=(picture(),)))
+    assert "PNG" not in repr(ImageRequest(prompt="a", images=(picture(),)))
