@@ -1,4 +1,4 @@
-"""`python -m tests.commits`: do the subjects of the latest commits follow CONTRIBUTING.md?
+"""`python -m tests.commits`: checks that the subjects of the latest commits follow CONTRIBUTING.md.
 
 Looks at the commits since the last release tag (`v1.2.3`), or at the last 20 where there is none; merges do not count.
 Outside a git repository there is nothing to look at, and a shallow clone shows fewer: both are said.

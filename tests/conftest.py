@@ -1,4 +1,4 @@
-"""The suite's fixtures, by file: people and the upstream, the site in this process, servers of their own, Chromium."""
+"""Registration of the suite's fixtures, one file per subject: people, upstream, site, servers, Chromium."""
 
 import os
 

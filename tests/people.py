@@ -1,4 +1,4 @@
-"""Rows that tests begin with: people, their keys, connections and the models these offer."""
+"""Rows for tests: people, keys, connections and their models."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A list that grows must not query more."""
+"""A check that a list's number of queries does not grow with its rows."""
 
 from collections.abc import Callable
 

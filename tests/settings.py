@@ -1,4 +1,4 @@
-"""The site's settings for tests: a data directory of their own, cheap passwords, nothing from this machine's providers.
+"""The Django settings of the suite: own data directory, fast password hashing, no provider from the environment.
 
 Everything else is what a fresh installation has. A variable that is set in the environment still wins
 (`DATABASE_URL`, `REDIS_URL`, `DATA_DIR`).

@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: its upstream answers, its load counts, its table divides."""
+"""The benchmark: its upstream, its load generator and its table measure correctly."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The check of commit subjects finds what it is for, in every kind of checkout."""
+"""The check of commit subjects, in every kind of checkout."""
 
 import subprocess
 

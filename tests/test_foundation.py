@@ -1,4 +1,4 @@
-"""The tests' own ground: the scripted upstream and the site in this process hold what they promise."""
+"""The suite's own tools: the scripted upstream and the site in this process."""
 
 import openai
 import pytest

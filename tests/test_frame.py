@@ -1,4 +1,4 @@
-"""What a newcomer holds in hand first: the variables' list, the lock files, the Makefile."""
+"""Files of the repository's root: the list of variables, the lock files, the Makefile."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What is missing is said by name on a workstation, and is a failure in CI."""
+"""Missing requirements of tests: a skip by name on a workstation, a failure in CI."""
 
 import os
 import subprocess

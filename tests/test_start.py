@@ -1,4 +1,4 @@
-"""Starting: bootstrap at once from several sides, on both databases, and the server as people run it."""
+"""The start: concurrent bootstraps on both databases, and the server as a process."""
 
 import contextlib
 import sqlite3

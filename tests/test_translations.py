@@ -1,4 +1,4 @@
-"""The check of the translations finds what it is for."""
+"""The check of the translations."""
 
 import re
 import shutil

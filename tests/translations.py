@@ -1,4 +1,4 @@
-"""`python -m tests.translations`: is every text translated, and does the compiled file hold what the written one says?
+"""`python -m tests.translations`: checks that every text is translated and that each .mo file matches its .po file.
 
 Collects the texts anew in a copy of the sources, so that the check changes nothing here. Ends with 1 and names what is
 missing. Needs GNU gettext; without it the check is skipped by name, which in CI is a failure.

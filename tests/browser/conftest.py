@@ -1,4 +1,4 @@
-"""The scripted provider, told what to say to which words: titles ask it too, so a mere queue would mix them up."""
+"""The scripted provider for browser tests. It answers by a prompt's words: title requests come in between."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""For everyone: axe-core finds nothing on any page, light and dark, wide and narrow; keys reach everything."""
+"""Accessibility of every page in a browser: axe-core in light and dark, narrow and wide windows, and the keyboard."""
 
 import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The administration in a browser: no script fails, and no page is wider than its window, whoever looks."""
+"""The administration in a browser: no script error, and no page wider than its window, for every role."""
 
 import pytest
 from django.contrib.auth.models import Permission

@@ -1,4 +1,4 @@
-"""Files in the composer: picked, pasted and dropped, uploaded at once, taken back, sent, and shown in the thread."""
+"""Files in the composer: picking, pasting, dropping, upload, removal, sending, and their display in the thread."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""A conversation in the browser, from the sign-in on. Gates, not clocks, say when the provider goes on."""
+"""A conversation in the browser, from sign-in on. Gates, not clocks, release the provider's next bytes."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Pictures in a conversation: asked for, watched, edited with a brush, stopped; alike in every tab and after a reload.
+"""Pictures in a conversation: requests, progress, editing with a brush, cancelling; every tab shows the same.
 
 The engine is AUTOMATIC1111's scripted server, whose gates hold a run at a step.
 """

@@ -1,4 +1,4 @@
-"""Suggestions below the last answer: they come while one looks, stay after a reload, and are sent by a press."""
+"""Follow-up suggestions in the browser: they appear below the last answer, survive a reload, and are sent on click."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The page of pictures: draw and watch, look, edit with a mask, delete; in two tabs, by keys, on a phone."""
+"""The pictures page in the browser: drawing, viewing, editing with a mask, deleting; two tabs, keyboard, phone."""
 
 import io
 import re

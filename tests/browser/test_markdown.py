@@ -1,4 +1,4 @@
-"""The browser's Markdown: the same as the server's, and as harmless."""
+"""The browser's Markdown renderer: it gives the same HTML as the server's, and the same safety."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Reading a thread: thoughts, footnotes and tasks, long questions, many pictures."""
+"""The thread in the browser: reasoning, footnotes, task lists, long questions, many pictures."""
 
 import pytest
 from playwright.sync_api import expect

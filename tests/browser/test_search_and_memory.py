@@ -1,4 +1,4 @@
-"""The web in a chat, and the page of one's memories, as a person uses them."""
+"""Web search in a chat and the memories page, in the browser."""
 
 import re
 

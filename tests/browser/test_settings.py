@@ -1,4 +1,4 @@
-"""The settings in a browser: sections, and a search by keys."""
+"""The settings pages in the browser: their sections, and the search with the keyboard."""
 
 from playwright.sync_api import expect
 

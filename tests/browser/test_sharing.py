@@ -1,4 +1,4 @@
-"""A chat is shared by link, read by somebody else, and withdrawn; a chat is taken home with its pictures."""
+"""Sharing in the browser: sharing a chat by link, reading it, withdrawing the link, exporting a chat with pictures."""
 
 import zipfile
 

@@ -1,4 +1,4 @@
-"""The list of chats: finding, renaming, deleting with a way back, keys, the theme and the language."""
+"""The sidebar in the browser: search, rename, delete and undo, keyboard, theme and language."""
 
 import datetime
 

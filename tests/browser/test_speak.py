@@ -1,4 +1,4 @@
-"""Reading aloud: part by part through the provider, one answer at a time; else with the browser's own voice."""
+"""Reading aloud in the browser: the provider's speech part by part, one answer at a time, else the browser's voice."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""A temporary chat in the browser: it works like any other until the page goes, or somebody keeps it."""
+"""Temporary chats in the browser: they work like other chats, and end with the page unless they are kept."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""What a chat page costs: compressed bytes, and no chain of requests."""
+"""The weight of a chat page: compressed bytes and chains of requests."""
 
 import gzip
 

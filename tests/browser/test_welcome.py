@@ -1,4 +1,4 @@
-"""The page of a new chat: starters that work, and the list of what an administrator has to set up."""
+"""The page of a new chat in the browser: starters, and the administrator's set-up list."""
 
 import pytest
 from playwright.sync_api import expect

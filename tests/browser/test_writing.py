@@ -1,4 +1,4 @@
-"""Writing: long pastes become files, and the next message waits while an answer runs."""
+"""The composer in the browser: long pastes become files, and a message waits while an answer is running."""
 
 import pytest
 from playwright.sync_api import expect

@@ -1,4 +1,4 @@
-"""Handlers as a third party would write them: named in settings, known to nobody."""
+"""Pipeline handlers of a third party: only the settings name them."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Small real PDFs: a text for each page, in a font that every reader has."""
+"""A maker of small valid PDFs: one text per page, in a built-in font."""
 
 import io
 

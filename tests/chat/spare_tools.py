@@ -1,4 +1,4 @@
-"""Tools as a third party would write them: named in settings, known to nobody."""
+"""Tools of a third party: only the settings name them."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""A person at the site: JSON over HTTP, events over the socket."""
+"""A client of the site for tests: JSON over HTTP, events over the WebSocket."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Chats over the API: made, found, named, deleted, brought back, exported."""
+"""The chat API: create, search, rename, delete, restore, export."""
 
 import uuid
 from datetime import timedelta

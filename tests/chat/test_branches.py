@@ -1,4 +1,4 @@
-"""Messages as a tree over the API: every earlier branch stays, and the model is told one of them."""
+"""Branches over the API: every branch stays, and the model gets the messages of one."""
 
 import uuid
 

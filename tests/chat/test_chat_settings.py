@@ -1,4 +1,4 @@
-"""The chat's settings without a query: read once, read again as soon as somebody changes them."""
+"""The cached chat settings: no query while unchanged, a new read after each edit."""
 
 import pytest
 from asgiref.sync import async_to_sync

@@ -1,4 +1,4 @@
-"""Which model answers when nobody says."""
+"""The choice of a model for a request that names none."""
 
 import pytest
 

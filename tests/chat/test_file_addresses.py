@@ -1,4 +1,4 @@
-"""What is the address of a file of this site, and what is not."""
+"""Recognition of this site's file addresses."""
 
 import pytest
 from django.urls import resolve

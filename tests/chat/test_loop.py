@@ -1,4 +1,4 @@
-"""Work gets onto an event loop from anywhere, and keeps nothing but the language of who asked for it."""
+"""Work on event loops: started from any thread, with no context but the language."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Replies and the life of processes: killed, ended, two of them behind one address."""
+"""Replies and processes: a killed process, a stopped one, and two behind one address."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""Branches, and what of them a model is told."""
+"""The message tree: branches, and the messages that the model gets."""
 
 from types import SimpleNamespace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the ComfyUI tests share: an engine that looks often, and graphs with a checkpoint that is there."""
+"""Shared parts of the ComfyUI tests: an engine that polls often, and graphs with an installed checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

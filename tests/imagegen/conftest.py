@@ -1,4 +1,4 @@
-"""Rows for pictures: an engine at the scripted upstream, switched on, and a store of the test's own."""
+"""Fixtures of the image tests: an engine at the scripted upstream, enabled, and a file store per test."""
 
 import pytest
 

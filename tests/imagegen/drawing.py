@@ -1,4 +1,4 @@
-"""Running an engine as a job does, and looking at what came of it."""
+"""Helpers that run an engine as a job does and check its result."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""ComfyUI graphs that tests use, besides the built-in ones: Flux with custom sampling, ControlNet, two passes …"""
+"""ComfyUI graphs for tests, besides the built-in ones: Flux with custom sampling, ControlNet, two passes …"""
 
 from typing import Any
 

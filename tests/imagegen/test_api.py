@@ -1,4 +1,4 @@
-"""Pictures over HTTP: the plain endpoints, jobs, the official SDK on every engine, the flat configuration."""
+"""The picture API: drawing and editing, jobs, the OpenAI SDK with every engine, the flat configuration."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What models can: the dated table, its patterns, sizes as shapes, and what administrators override."""
+"""Capabilities of models: the dated table, its patterns, sizes, and administrators' overrides."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""JSON with pictures in it: the same document as an ordinary parse, and hardly more memory than body and picture."""
+"""The parser of JSON with pictures: an ordinary parser's values, and little more memory than body and picture."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Every way to a picture counts against rate limits and needs the permission, because one verb holds the rules.
+"""Every entrance for pictures: each applies rate limits and permission, because all call one verb.
 
 The ways are taken from the code: the routes of the URL conf that take a POST, the chat's handlers and tools, the
 buttons of the admin. That no other code makes jobs is read off the sources.

@@ -1,4 +1,4 @@
-"""The request: what is well formed, what is not, and the way into JSON and back."""
+"""`PictureRequest`: validation, and its JSON form."""
 
 import contextlib
 

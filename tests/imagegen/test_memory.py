@@ -1,4 +1,4 @@
-"""What a large picture costs on its way through an engine: less than four times its size. Each in its own process."""
+"""Memory per large picture: less than four times its size in every engine. Each engine runs in its own process."""
 
 import base64
 import os

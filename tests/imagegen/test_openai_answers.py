@@ -1,4 +1,4 @@
-"""What `/v1/images/*` answers, by OpenAI's published schemas: usage, addresses, events, refusals."""
+"""Responses of `/v1/images/*` against OpenAI's published schemas: usage, URLs, events, errors."""
 
 import base64
 

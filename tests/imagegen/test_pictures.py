@@ -1,4 +1,4 @@
-"""Pictures as bytes: sniffed, measured before they are decoded, made upright, made smaller, and masks turned round."""
+"""Picture bytes: type detection, size before decoding, rotation, scaling, inverted masks."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""A file store that is full, read-only or away: told as our own error, nothing half is left, copies cost no answer."""
+"""A file store that is full, read-only or away: the site's own error, no partial rows, and answers go on."""
 
 import errno
 import os

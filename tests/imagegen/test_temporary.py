@@ -1,4 +1,4 @@
-"""Pictures of temporary chats: shown like all others, with an end; of their requests nothing stays."""
+"""Pictures of temporary chats: they are shown like others, expire, and leave no request behind."""
 
 from datetime import timedelta
 

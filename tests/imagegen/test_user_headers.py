@@ -1,4 +1,4 @@
-"""Calls for pictures carry what calls of chats carry: the caller's headers, custom ones, the site's TLS switch."""
+"""Headers of picture calls: the same user headers, custom headers and TLS setting as chat calls."""
 
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken

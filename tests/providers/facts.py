@@ -1,4 +1,4 @@
-"""Connections and routes without rows, for the functions that take values."""
+"""Facts of connections and routes without rows, for pure functions."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where secrets must not stand: in the database, in what was logged, in answers."""
+"""A check that no secret is in the database, the logs or responses."""
 
 from collections.abc import Iterable
 

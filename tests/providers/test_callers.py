@@ -1,4 +1,4 @@
-"""Who is calling: keys, tokens that stand for sessions, what ends them, and what is remembered."""
+"""Callers: keys, session tokens, their end, and the cache."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The commands of this room, as a person or a script meets them."""
+"""The management commands of `providers`."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The runtime: one instance per state class, closed in reverse order, replaced whole."""
+"""The runtime: one instance per state class, closed in reverse order, replaced as a whole."""
 
 import logging
 import subprocess

@@ -1,4 +1,4 @@
-"""Texts that know what they were made of: said in the language of the moment, kept, and said again in another."""
+"""Stored translatable texts: they keep their source, and are shown in each reader's language."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Kept errors: administrators read the cause, other people what they can do, each in their own language."""
+"""Stored errors: administrators read the cause, others what they can do, in their own language."""
 
 import pytest
 from django.utils import translation

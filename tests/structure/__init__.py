@@ -1,1 +1,1 @@
-"""The rules of the house that a program can check: folders, names, imports, tables, pages."""
+"""The rules of the repository that a program can check: folders, names, imports, tables, pages."""

@@ -1,4 +1,4 @@
-"""The files of this repository as the tests of its rules read them."""
+"""The files of this repository, as the structure tests read them."""
 
 import ast
 from functools import cache

@@ -1,4 +1,4 @@
-"""docs/architecture.md shows the import contracts as figures; docs/adding.md names files that are there."""
+"""The pages docs/architecture.md (figures equal the import contracts) and docs/adding.md (its files exist)."""
 
 import re
 import tomllib

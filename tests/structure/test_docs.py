@@ -1,4 +1,4 @@
-"""What the written pages name is there: files, links, headings; and so is what comments cite."""
+"""References in pages and comments: the files, modules, links and headings that they name exist."""
 
 import ast
 import io

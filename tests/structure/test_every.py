@@ -1,4 +1,4 @@
-"""A test that is named "every" takes its list from the code, so that a new member cannot be forgotten."""
+"""Tests named "every": they take their list from the code, so that a new member is tested too."""
 
 import ast
 from collections.abc import Iterator

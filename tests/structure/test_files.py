@@ -1,4 +1,4 @@
-"""Folders and files: how many, how long, how they are named, and what a package's `__init__` holds."""
+"""Folders and files: their number, length and names, and the content of each `__init__`."""
 
 import ast
 from collections import Counter, defaultdict

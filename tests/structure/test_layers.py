@@ -1,4 +1,4 @@
-"""The rules of the house that a program can check."""
+"""Layers: which module may import or name what."""
 
 import ast
 import re

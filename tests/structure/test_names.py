@@ -1,4 +1,4 @@
-"""A class name means one thing in the whole product, and imports are at the top of a module, or have a reason."""
+"""Names and imports: unique class names, no filler words, and reasons for imports inside functions."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Private names of libraries stand in files named for the library, and an upgrade that moves one fails here."""
+"""Private names of libraries: only files named for the library use them, and each still exists."""
 
 import ast
 import importlib

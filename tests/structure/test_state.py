@@ -1,4 +1,4 @@
-"""What a process knows is in the runtime: no module of the product holds state of its own."""
+"""State of the process: it is in the runtime, and no module keeps any."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Only a table's own package compares the names of its rows; everybody else asks a row what it can do."""
+"""Tables: only a table's own package compares the names of its rows."""
 
 import ast
 import re

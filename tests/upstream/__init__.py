@@ -1,4 +1,4 @@
-"""A scripted server on loopback that speaks every upstream's protocol. Tests talk to it over real sockets.
+"""A scripted server on loopback that speaks every upstream's protocol. Tests call it over real sockets.
 
 In a test, with the `upstream` fixture (fresh server, script and history each time)::
 

@@ -1,4 +1,4 @@
-"""`python -m tests.upstream --port 9999`: the scripted server by hand, echoing, for a look around."""
+"""`python -m tests.upstream --port 9999`: starts the scripted server by hand; it echoes prompts."""
 
 import argparse
 import threading

@@ -1,4 +1,4 @@
-"""AUTOMATIC1111's and Forge's `/sdapi/v1`, with the ways in which the real servers surprise.
+"""The protocol of AUTOMATIC1111 and Forge (`/sdapi/v1`), with the oddities of the real servers.
 
 One generation at a time; a request goes on when its client has left; `progress` and `interrupt` are global; unknown
 checkpoints and samplers are ignored in silence; an interrupted call answers 200. In a test::

@@ -1,4 +1,4 @@
-"""The server: it reads a request, keeps it, finds the answer and sends it step by step."""
+"""The server: it reads and records a request, selects the response and sends it step by step."""
 
 import asyncio
 import contextlib

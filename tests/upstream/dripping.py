@@ -1,4 +1,4 @@
-"""Answers whose bytes drip in one by one, so that no pause is ever long: heads, bodies, and what is between them."""
+"""Responses sent byte by byte, without long pauses: heads, bodies, and what is between them."""
 
 from itertools import chain
 from typing import Any

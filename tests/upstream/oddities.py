@@ -1,4 +1,4 @@
-"""Ways in which real servers differ from OpenAI's text; each is a behaviour to queue with `upstream.script(…)`.
+"""Oddities of real servers; queue each with `upstream.script(…)`.
 
 A gateway passes them through, and the chat has to make sense of them: take usage from any chunk, accept an error as
 text, `detail` as text or list, bodies that are no JSON; an end without finish_reason or without any line is a failure.

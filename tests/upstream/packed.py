@@ -1,4 +1,4 @@
-"""Answers that are packed although identity was asked for."""
+"""Compressed responses to requests that asked for identity."""
 
 import gzip
 import zlib

@@ -1,4 +1,4 @@
-"""Small real media, made by hand so that the server needs no image library."""
+"""Small valid media files, made without an image library."""
 
 import struct
 import zlib

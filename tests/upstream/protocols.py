@@ -1,4 +1,4 @@
-"""The table of protocols that the scripted server speaks. The first that knows a path answers it."""
+"""The table of protocols of the scripted server. The first that knows a path responds."""
 
 from collections.abc import Callable
 

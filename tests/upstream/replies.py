@@ -1,4 +1,4 @@
-"""What a scripted answer is made of: a `Reply`, the steps of its body, and short ways to write one."""
+"""Scripted responses: `Reply`, the steps of its body, and shortcuts."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""A web search as SearXNG answers it: `GET /search?q=…&format=json`.
+"""A web search in SearXNG's protocol: `GET /search?q=…&format=json`.
 
 In a test::
 

@@ -1,4 +1,4 @@
-"""A certificate authority of the test's own and a certificate for 127.0.0.1 and localhost."""
+"""A test certificate authority, with a certificate for 127.0.0.1 and localhost."""
 
 import datetime
 import ipaddress

@@ -1,4 +1,4 @@
-"""Links that are sent lead to the site, whatever a visitor's Host header says."""
+"""Links in mails: they lead to the site, whatever Host header a visitor sends."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The shared cache: there with Redis, empty without, never an error."""
+"""The shared cache: used with Redis, empty without it, never an error."""
 
 import pytest
 from django.core.cache import caches

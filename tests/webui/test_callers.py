@@ -1,4 +1,4 @@
-"""Every route, asked by every kind of caller: no fault, and nobody reads what is another's.
+"""Every route with every kind of caller: no 500, and no access to other people's rows.
 
 The routes come from the URL conf. All that a stranger could want of Alice's holds one mark, and no answer may show it.
 """

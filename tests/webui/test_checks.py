@@ -1,4 +1,4 @@
-"""The installation's own complaints."""
+"""The checks of the installation."""
 
 import pytest
 from cryptography.fernet import Fernet

@@ -1,4 +1,4 @@
-"""`create_user` and `bootstrap`, as typed by a person."""
+"""The commands `create_user` and `bootstrap`."""
 
 import re
 

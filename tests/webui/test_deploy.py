@@ -1,4 +1,4 @@
-"""`deploy/`: what its files hand to the site and its store, with passwords of any kind."""
+"""The files in `deploy/`: what they pass to the site and its stores, with passwords of any characters."""
 
 import json
 import os

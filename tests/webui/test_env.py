@@ -1,4 +1,4 @@
-"""The environment: every value is read as what it should be, or its name is said."""
+"""The environment: every value is parsed by type, and an error names its variable."""
 
 import os
 import subprocess

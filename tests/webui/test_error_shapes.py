@@ -1,4 +1,4 @@
-"""Errors keep their shape on every path and at every status: OpenAI's for its clients, `{detail, code}` elsewhere."""
+"""The shape of errors on every path and status: OpenAI's for its clients, `{detail, code}` elsewhere."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""For everyone: axe-core finds nothing on the admin, the API page and the pages around signing in, light and dark."""
+"""Accessibility (axe-core) of the admin, the API page and the sign-in pages, light and dark."""
 
 import pytest
 

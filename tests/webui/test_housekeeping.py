@@ -1,4 +1,4 @@
-"""What is over is cleared away: by a command, and once a day by a site that serves."""
+"""Housekeeping: the command and the daily run delete expired rows and files."""
 
 import io
 import time

@@ -1,4 +1,4 @@
-"""Commands while somebody else writes: they do what can be done, and say in words what cannot."""
+"""Commands beside another writer: they do what is possible and report what is not."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What a log line tells of a provider's fault: one line a minute, and no traceback."""
+"""Log lines of a provider's fault: one a minute, without a traceback."""
 
 import logging
 import traceback

@@ -1,4 +1,4 @@
-"""What the log of a process holds at its most talkative level."""
+"""The log of a process at level DEBUG: no secret in it."""
 
 import re
 

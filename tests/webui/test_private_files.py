@@ -1,4 +1,4 @@
-"""What the data directory holds is readable by the site's account alone."""
+"""Permissions of the data directory: only the site's own account can read it."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""The tables: what is missing is found, and a new database is the same whichever way it was made."""
+"""The tables: pending migrations are found, and both ways to make a new database give the same schema."""
 
 import re
 import sqlite3

@@ -1,4 +1,4 @@
-"""The version stands in three places and says the same."""
+"""The version: its three places agree."""
 
 import re
 import tomllib

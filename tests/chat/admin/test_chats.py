@@ -1,4 +1,4 @@
-"""Conversations in the admin: who and when in the lists, what was said only on a message's own page."""
+"""Chats in the admin: lists show people and times; only a message's own page shows its text."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""The chat's settings: the administrator's page, its search that can be tried, and the first values."""
+"""The chat settings in the admin: the form, the test of the web search, and the initial values."""
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured

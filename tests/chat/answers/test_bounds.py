@@ -1,4 +1,4 @@
-"""Answers that are too long in some way: they end at a bound, what came before is kept, nothing blocks the loop."""
+"""Limits of answers: an answer that is too long ends, keeps its text so far, and never blocks the event loop."""
 
 import json
 import threading

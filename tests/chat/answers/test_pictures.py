@@ -1,4 +1,4 @@
-"""Pictures in the middle of a text are told apart from the words, wherever the text is cut."""
+"""The splitter of inline pictures: it separates pictures from text, wherever the stream is cut."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""An upstream's answer as pieces: each way in which real servers differ, without a socket."""
+"""The reader of provider answers: every variation of real servers, without a socket."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`<think>` parts, however the stream is cut."""
+"""The splitter of `<think>` reasoning, wherever the stream is cut."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""`POST /api/chat/completions` straight through: the provider's bytes, this site's tools, the pictures of models."""
+"""`POST /api/chat/completions` without a chat: the provider's bytes, the site's tools, pictures by models."""
 
 import base64
 import json

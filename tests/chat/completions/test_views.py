@@ -1,4 +1,4 @@
-"""`POST /api/chat/completions`: straight through as a stream, or with three ids as a reply in a chat."""
+"""`POST /api/chat/completions`: a direct stream, or with three ids a reply in a chat."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""PDFs that unpack into much more than they are: each ends within its bounds, and says what was not read."""
+"""PDF bombs: reading ends within its limits and reports what was not read."""
 
 import pytest
 

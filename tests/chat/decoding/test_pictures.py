@@ -1,4 +1,4 @@
-"""Pictures that weigh: decoded within a budget, first frames alone, and none of it in the server's own process."""
+"""Decoding of large pictures: within a budget, the first frame only, and never in the server's own process."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""Workers: started when needed, used again, killed with what is too much, ended with the process."""
+"""The pool of decoding workers: start, reuse, kill at a limit, end with the process."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Small files that weigh much once they are decoded: pictures of 50 megapixels, animations, PDFs that unpack."""
+"""Small files that decode to much data: pictures of 50 megapixels, animations, PDF bombs."""
 
 import io
 import struct

@@ -1,4 +1,4 @@
-"""A chat as a file to keep: Markdown, JSON, and an archive of both with its pictures."""
+"""Export of a chat: Markdown, JSON, and a ZIP archive with both and the pictures."""
 
 import io
 import json

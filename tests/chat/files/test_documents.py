@@ -1,4 +1,4 @@
-"""The text of documents: encodings, PDFs, and what is wrong with those that have none."""
+"""Text from documents: encodings, PDFs, and the problem reported for a document without text."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a file is: by its bytes, and among the kinds of one container by its name."""
+"""Detection of content types: by the bytes, and by the name among kinds of one container format."""
 
 import io
 import zipfile

@@ -1,4 +1,4 @@
-"""A signed link opens one file for an hour, without a session or key, and nothing else."""
+"""Signed links: each opens one file for an hour, without a session or key, and no other file."""
 
 import time
 from datetime import UTC, datetime, timedelta

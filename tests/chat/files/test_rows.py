@@ -1,4 +1,4 @@
-"""Files: accepted, sniffed, stored once, served safely, collected."""
+"""Files: upload, content detection, deduplication, safe serving, clean-up."""
 
 import io
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The same behaviour on every store that STORAGE_PROVIDER can name, over real sockets."""
+"""File stores: the same behaviour for every value of STORAGE_PROVIDER, over real sockets."""
 
 import os
 import uuid

@@ -1,4 +1,4 @@
-"""Texts as models write them: both renderers are held to these, one by one and side by side."""
+"""Example texts of models, with which both Markdown renderers are tested and compared."""
 
 ORDINARY = [
     "# Title\n\nText with **bold**, *italics*, ~~no~~ and `code`.\n\n### Skipped a level\n\n## Back\n\n#### Deep\n",

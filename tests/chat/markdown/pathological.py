@@ -1,4 +1,4 @@
-"""Texts that cost some Markdown parser the square of their length, or more, each for any number of characters."""
+"""Texts of any length for which some Markdown parser takes quadratic time or more."""
 
 REPEATED = [
     *("\\[\n", "\\[", "\\(", "\\( a ", "$", "$a ", "$1 ", "$\\", "$$", "$$a ", "$$\na\n", "\\]\n"),

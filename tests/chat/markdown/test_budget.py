@@ -1,4 +1,4 @@
-"""What a rendering may cost: linear in its text, within a budget, and nothing for a client that has left."""
+"""The budget of rendering: linear cost, a limit per text, and no work for a client that has disconnected."""
 
 import sys
 from collections.abc import Iterator

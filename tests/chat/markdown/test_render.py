@@ -1,4 +1,4 @@
-"""Markdown of models: what it looks like as HTML, and that nothing of it can act."""
+"""The server's Markdown renderer: its HTML, and that no text can inject active content."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""Memories: off until switched on; kept, changed and deleted by their person; the nearest told to the model."""
+"""Memories: the switch, storing, changing and deleting by their owner, and the nearest ones for the model."""
 
 import uuid
 

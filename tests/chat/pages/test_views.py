@@ -1,4 +1,4 @@
-"""The pages and their parts, as the server renders them."""
+"""The chat pages and their parts, as HTML from the server."""
 
 import datetime
 import re

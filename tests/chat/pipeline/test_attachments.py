@@ -1,4 +1,4 @@
-"""Attached files on their way to the model: parts and text, limits, notices, and whose files they are."""
+"""Attached files in the model's request: parts and text, limits, notices, and access."""
 
 import base64
 import io

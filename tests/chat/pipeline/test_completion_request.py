@@ -1,4 +1,4 @@
-"""The way of a message, as the module says it: each step is there, and makes the form that it says."""
+"""The documented six forms of a message: every step exists and makes the form that the docstring names."""
 
 import pydoc
 import re

@@ -1,4 +1,4 @@
-"""The pipeline: handlers from anywhere work on a turn, in the browser's replies and in programs' requests alike."""
+"""The pipeline: handlers work on turns of the browser's replies and of programs' requests alike."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What sockets were told and what a snapshot says never contradict each other."""
+"""The draft of an answer: events and snapshots never contradict each other."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings

@@ -1,4 +1,4 @@
-"""Replies over the real site: a scripted provider at one end, sockets at the other."""
+"""Replies through the running site: a scripted provider on one side, WebSockets on the other."""
 
 import threading
 from itertools import chain, repeat

@@ -1,4 +1,4 @@
-"""Shared chats: who may read what, what stays with the owner, and what a reader takes along."""
+"""Shared chats: who may read what, what stays private, and what a copy contains."""
 
 import uuid
 

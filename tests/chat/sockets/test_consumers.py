@@ -1,4 +1,4 @@
-"""The socket itself: who may come in, what it makes of nonsense, when it ends."""
+"""The WebSocket consumer: admission, invalid messages, and closing."""
 
 import json
 

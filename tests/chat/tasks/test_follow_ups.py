@@ -1,4 +1,4 @@
-"""What one might ask next: suggested by the task model below a finished answer, for every tab, while it is the last."""
+"""Follow-up suggestions: the task model makes them for a finished last answer, and every tab gets them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Titles: by the task model after the first answer, by the first words until then, by a person for ever."""
+"""Chat titles: first words at the start, then the task model's, and never over a person's own."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Temporary chats: the same pipeline and events as everywhere, and no row. Their pictures: tests/imagegen."""
+"""Temporary chats: the usual pipeline and events, and no row. `tests/imagegen` tests their pictures."""
 
 import uuid
 

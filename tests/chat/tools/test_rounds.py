@@ -1,6 +1,4 @@
-"""The loop: a model that can call functions is offered tools, what it calls is run, and it goes on until it has said
-all; bounded, visible in the thread, and never in the way of an answer.
-"""
+"""Rounds of tool calls: offers, results, the bound on rounds, status lines, and answers despite failing tools."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Every tool keeps the contract, whoever wrote it; and how calls are read out of what real servers send."""
+"""Tools: the contract of every tool, and parsing the tool calls of real servers."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Searching the web: off until switched on; one search, its results told to the model and shown with the answer."""
+"""Web search: off by default; one search, whose results go to the model and below the answer."""
 
 import re
 

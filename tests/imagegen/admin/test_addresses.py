@@ -1,4 +1,4 @@
-"""Where an engine draws: at its connection or its own address, never at a public one that nobody chose."""
+"""Addresses of engines: the connection's or their own, never a public default that nobody entered."""
 
 import pytest
 from django.urls import reverse

@@ -1,4 +1,4 @@
-"""Pictures in the admin: lists, write-only keys, only the chosen kind's fields, a test that draws, workflows."""
+"""Engines in the admin: lists, write-only keys, the fields of the chosen kind, the test picture, workflows."""
 
 import json
 

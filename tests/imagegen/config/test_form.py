@@ -1,4 +1,4 @@
-"""Keys of picture engines in the flat form stay with the server that they were entered for."""
+"""Keys in the flat form: a stored key is never sent to another server than the one it was entered for."""
 
 import pytest
 

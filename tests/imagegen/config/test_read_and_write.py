@@ -1,4 +1,4 @@
-"""What the flat form says, written back unchanged, changes nothing, whatever engines there are."""
+"""The flat form read and written back unchanged changes no row, for any set of engines."""
 
 from itertools import product
 

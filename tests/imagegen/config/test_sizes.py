@@ -1,4 +1,4 @@
-"""The flat form takes the size `auto` for models that choose a size by themselves, and for no other."""
+"""The size `auto` in the flat form: accepted only for models that choose their size."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`POST /api/v1/tasks/image_prompt/completions`."""
+"""The API of the prompt task: `POST /api/v1/tasks/image_prompt/completions`."""
 
 import json
 

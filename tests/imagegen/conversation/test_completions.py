@@ -1,4 +1,4 @@
-"""A program in the conversation: `POST /api/chat/completions` draws, edits, fails and stops as the page does."""
+"""Pictures through `POST /api/chat/completions`: drawing, editing, failing and stopping as on the page."""
 
 import base64
 import io

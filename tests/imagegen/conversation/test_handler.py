@@ -1,4 +1,4 @@
-"""Pictures inside the conversation: gate, request, edit or create, progress, context; the talk goes on in any case."""
+"""The image handler in a chat: permission, request, edits, progress, context; an error never ends the conversation."""
 
 import json
 

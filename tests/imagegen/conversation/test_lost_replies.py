@@ -1,4 +1,4 @@
-"""Pictures whose reply is gone: the end of the job shows them in the chat, and *again* does not draw them twice."""
+"""Pictures of an interrupted reply: they appear in the chat, and asking again does not draw them twice."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""From a request to a prompt: the template and reading what the task model said."""
+"""Improved prompts: the template, and parsing the task model's reply."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""`generate_image` and `edit_image`: a model that can call functions draws when asked, without the toggle."""
+"""The tools `generate_image` and `edit_image`, for models that call functions, without the toggle."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Chat models that draw in their replies: what is asked, where the picture may stand, and OpenRouter's errors."""
+"""The engine for chat models that draw: requests, pictures anywhere in a reply, OpenRouter's errors."""
 
 import base64
 import threading

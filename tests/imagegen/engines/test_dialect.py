@@ -1,4 +1,4 @@
-"""Streams of OpenAI's dialect: each frame and their number are bounded."""
+"""Streams of the OpenAI dialect: limits on the size and number of frames."""
 
 from itertools import repeat
 

@@ -1,4 +1,4 @@
-"""A picture server whose bytes drip in one by one: drawing, lists and tests of the connection end at their limits."""
+"""A picture server that sends single bytes: drawing, lists and connection tests end at their time limits."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Answers of OpenAI's shape as compatible servers vary it: every form with a picture is read, every reason is told."""
+"""Responses of OpenAI's shape from compatible servers: every form with pictures is read, every reason is reported."""
 
 import base64
 

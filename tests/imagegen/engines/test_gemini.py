@@ -1,4 +1,4 @@
-"""Google's Gemini as engine: both methods, edits, refusals with HTTP 200, and Google's errors."""
+"""The Gemini engine: both methods, edits, refusals with HTTP 200, and Google's errors."""
 
 import base64
 import io

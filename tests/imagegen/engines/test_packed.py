@@ -1,4 +1,4 @@
-"""Picture servers that pack their answers although identity was asked for: lists, pictures and refusals are read."""
+"""Picture servers that compress responses without being asked: lists, pictures and errors are decoded."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The engine that draws by itself: what is on the picture, the same seed the same picture, edits, masks, progress."""
+"""The placeholder engine: content, equal pictures for equal seeds, edits, masks, progress."""
 
 import io
 import threading

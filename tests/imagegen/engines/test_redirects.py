@@ -1,4 +1,4 @@
-"""A picture server whose address redirects: the error says where to."""
+"""A picture server that redirects: the error names the target."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The thread between a drawing and its owner: cancelling from anywhere, deadlines, and what hangs on them."""
+"""The `Run` of a job: cancelling from any thread, deadlines, and callbacks."""
 
 import threading
 import time

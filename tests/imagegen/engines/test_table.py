@@ -1,4 +1,4 @@
-"""The contract that every engine of the table keeps."""
+"""The contract of every engine in the table."""
 
 import importlib
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""Whose jobs may be taken over, and when: those that were let go, and those of processes that have died."""
+"""Claims on jobs: which jobs another process may take over, and when."""
 
 import os
 import subprocess

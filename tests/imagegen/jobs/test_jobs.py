@@ -1,4 +1,4 @@
-"""Picture jobs: written first, run in threads, limited, cancelled, retried, and picked up after a process died."""
+"""Picture jobs: rows, threads, limits, cancelling, retries, and takeover after a process died."""
 
 import uuid
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Picture jobs and the life of server processes: nothing stays "running" for ever, and what can go on goes on."""
+"""Picture jobs and processes: no job stays "running" for ever, and resumable work is resumed."""
 
 import json
 import time

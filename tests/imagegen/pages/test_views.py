@@ -1,4 +1,4 @@
-"""The page of pictures and its parts, as the server renders them."""
+"""The pictures page and its parts, as HTML from the server."""
 
 import uuid
 from datetime import timedelta

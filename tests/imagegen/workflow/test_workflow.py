@@ -1,4 +1,4 @@
-"""ComfyUI graphs: recognised or explained, mapped where evident, filled, checked with and without a server's list."""
+"""ComfyUI graphs: parsing, guessed node maps, filling, and checks with and without a server's node list."""
 
 import contextlib
 import copy

@@ -1,4 +1,4 @@
-"""Who may use which model: connections, models, presets, administrators."""
+"""Access to models: connections, models, presets, administrators."""
 
 import pytest
 from django.contrib.auth.models import Group

@@ -1,4 +1,4 @@
-"""The history in the administration: relations are part of a version, and an old version brings all of itself back."""
+"""The history in the admin: a version contains relations, and restoring one restores all of it."""
 
 import pytest
 from django.contrib.auth.models import Group

@@ -1,4 +1,4 @@
-"""Models, presets, keys, settings and usage in the admin; and the page that says who may use what."""
+"""Models, presets, keys, settings and usage in the admin, and the page that shows access."""
 
 import re
 
@@ -260,10 +260,10 @@ def test_the_key_list_does_not_query_more_when_it_grows(root):
     assert_queries_do_not_grow(lambda: root.get(KEYS), grow)
 
 
-# --- settings and usage ---
+# --- switches and usage ---
 
 
-def test_the_settings_are_one_page_with_models_to_choose_from(root):
+def test_the_switches_are_one_page_with_models_to_choose_from(root):
     connection("Up", "m")
     GatewaySettings.objects.update_or_create(pk=1, defaults={"task_model": "gone"})
     page = root.get("/admin/providers/gatewaysettings/", follow=True)

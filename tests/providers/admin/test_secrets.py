@@ -1,4 +1,4 @@
-"""Secrets and the address they are for, in the pages of connections and picture engines."""
+"""Secrets in the admin pages of connections and engines: each stays with its server."""
 
 import pytest
 from django.contrib.auth.models import Permission

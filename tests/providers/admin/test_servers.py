@@ -1,4 +1,4 @@
-"""What the lists of connections and of picture engines share."""
+"""The shared base of the lists of connections and engines."""
 
 import pytest
 from django.utils import timezone

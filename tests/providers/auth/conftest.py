@@ -1,4 +1,4 @@
-"""A real OpenID provider as a process on loopback."""
+"""A fixture: a real OpenID provider as a process on loopback."""
 
 import json
 import re

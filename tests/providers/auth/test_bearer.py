@@ -1,4 +1,4 @@
-"""`Authorization: Bearer {key}`."""
+"""The auth type `bearer`: `Authorization: Bearer {key}`."""
 
 from providers.auth import AUTH_TYPES, NOBODY
 

@@ -1,4 +1,4 @@
-"""Microsoft Entra ID: the real azure-identity library against a managed-identity endpoint on loopback."""
+"""The auth type for Microsoft Entra ID: the real azure-identity library, a managed-identity endpoint on loopback."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""No proof at all."""
+"""The auth type `none`: requests carry no credential."""
 
 from providers.auth import AUTH_TYPES, NOBODY, CallerIdentity
 

@@ -1,4 +1,4 @@
-"""The caller's own credential goes on."""
+"""The auth type `session`: the caller's own credential is sent."""
 
 import re
 

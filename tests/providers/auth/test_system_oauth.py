@@ -1,4 +1,4 @@
-"""The token of the session's single sign-on: kept at sign-in, renewed once before it expires, gone with the session."""
+"""The auth type `system_oauth`: the session's token is stored, renewed once before it expires, deleted at sign-out."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The contract of every auth type: what it declares, what it returns, and that it keeps secrets."""
+"""The contract of every auth type: declared fields, returned headers, no leaked secret."""
 
 import ast
 import logging

@@ -1,4 +1,4 @@
-"""*Test connection* tells the truth: what cannot work is red, what may not work yellow, both with what to do."""
+"""*Test connection*: an error for what cannot work, a warning for what may not, each with advice."""
 
 import json
 

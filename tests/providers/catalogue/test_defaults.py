@@ -1,4 +1,4 @@
-"""A default that some may not use is told to administrators: when saving, and among the findings."""
+"""The default model: administrators are warned, on saving and among the findings, if some people may not use it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Lists of models become rows: one server, many servers, dead servers, prefixes, what goes away."""
+"""Discovery of models: lists become rows, with one server, many, dead ones, prefixes and removed models."""
 
 import threading
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Edits by other processes reach a running server within a second; many models and dead hosts delay no list."""
+"""Freshness of the configuration: edits arrive within a second; many models and dead hosts delay no list."""
 
 import time
 

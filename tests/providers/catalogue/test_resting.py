@@ -1,4 +1,4 @@
-"""A model that was called too often rests at its connection, which is well otherwise."""
+"""Rate limited models: the model rests at its connection, and the connection's other models do not."""
 
 import time
 from email.utils import formatdate

@@ -1,4 +1,4 @@
-"""The snapshot: how fresh it is, what it costs, and that it outlives the database."""
+"""The snapshot: its freshness, its queries, and its use while the database is away."""
 
 import asyncio
 import threading

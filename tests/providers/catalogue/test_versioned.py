@@ -1,4 +1,4 @@
-"""A memory for one version of the configuration: read once, dropped by an edit, shared by all who ask."""
+"""`Versioned` caches: one read per version, dropped by an edit, shared by concurrent callers."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""The checks of members of a flat form: what they take, and that each error names its member."""
+"""Checks of flat form members: accepted values, and errors that name the member."""
 
 from typing import Any
 

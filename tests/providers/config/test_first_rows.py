@@ -1,4 +1,4 @@
-"""The first rows: what the environment says, when it counts, and what stays gone."""
+"""The first rows from the environment: their values, when they apply, and what stays deleted."""
 
 import re
 import threading

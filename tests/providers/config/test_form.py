@@ -1,4 +1,4 @@
-"""The flat form of the connections: what it shows, what it changes, what it refuses."""
+"""The flat form of connections: reading, writing, and validation."""
 
 import pytest
 

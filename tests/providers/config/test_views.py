@@ -1,4 +1,4 @@
-"""The administrators' routes over HTTP, with both ways of signing in."""
+"""The configuration API for administrators, with both ways of authentication."""
 
 import pytest
 

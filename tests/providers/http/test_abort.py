@@ -1,4 +1,4 @@
-"""A blocking call can be ended from another thread, and the server sees its client leave."""
+"""`Abort`: it ends a blocking call from another thread, and the server sees the disconnect."""
 
 import contextlib
 import socket

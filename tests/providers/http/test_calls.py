@@ -1,4 +1,4 @@
-"""The door, over real sockets: both faces, their limits, their errors, and where they do not go."""
+"""Calls through both HTTP clients over real sockets: limits, errors, and refused addresses."""
 
 import asyncio
 import gc

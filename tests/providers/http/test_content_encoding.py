@@ -1,4 +1,4 @@
-"""Bodies that come packed: read by whoever reads them, passed on by whoever passes them on, and never without bound."""
+"""Compressed bodies: decoded for readers, passed on unchanged by the relay, and always bounded."""
 
 import gzip
 import json

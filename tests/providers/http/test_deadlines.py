@@ -1,4 +1,4 @@
-"""Bytes that drip in one by one move no deadline: not in a head, not in a body, not between them."""
+"""Deadlines against slow servers: single bytes in a head or body extend no deadline."""
 
 from itertools import repeat
 

@@ -1,4 +1,4 @@
-"""Secrets of a call in what its server answers: which are replaced, in which form, and where they are cut in two."""
+"""Redaction of secrets in responses: which secrets, in which encodings, and across pieces of a stream."""
 
 import ast
 import base64

@@ -1,4 +1,4 @@
-"""WebSockets out: messages both ways, and the door's policy, limits and words."""
+"""The WebSocket client: messages in both directions, address policy, limits, errors."""
 
 import threading
 

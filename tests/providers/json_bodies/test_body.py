@@ -1,4 +1,4 @@
-"""JSON from outside: what a request may hold, and how leniently answers are read."""
+"""JSON bodies: strict parsing of requests, lenient parsing of responses."""
 
 import pytest
 

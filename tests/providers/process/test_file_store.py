@@ -1,4 +1,4 @@
-"""The probe of the file store: one at a time, and nobody waits for another's."""
+"""The probe of the file store: one runs at a time, and no other caller waits for it."""
 
 import errno
 import threading

@@ -1,4 +1,4 @@
-"""Nobody waits in a transaction or in a thread of a small pool, and every wait goes through one owner."""
+"""Waits: none in a transaction or a small thread pool, and all through `providers.process.waiting`."""
 
 import ast
 import asyncio

@@ -1,4 +1,4 @@
-"""The relay through the running site: what the provider receives, who takes over when one fails, and what it costs."""
+"""The relay through the running site: the provider's request, failover, and cost."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""A provider whose bytes drip in one by one: every call ends at its limit, with our error, wherever it was begun."""
+"""A provider that sends single bytes: every call ends at its time limit with our error, at every entrance."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every entrance through which a model is called counts against limits and needs the scope, whoever calls the relay.
+"""Every entrance for model calls: each applies rate limits and scopes.
 
 The entrances are taken from the code: the rows of the table of operations at all their paths, and every other route
 whose request names a model (pictures have rules of their own). That no other code calls models is read off the sources.

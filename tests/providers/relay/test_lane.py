@@ -1,4 +1,4 @@
-"""Every contract case through both entrances: the lane and the views answer alike, byte for byte."""
+"""The lane and the views: both give the same response, byte for byte, in every contract case."""
 
 import datetime
 import json

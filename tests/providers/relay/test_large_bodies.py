@@ -1,4 +1,4 @@
-"""Large bodies: the event loop neither parses nor joins them, at every entrance."""
+"""Large bodies: no entrance parses or joins them on the event loop."""
 
 import threading
 

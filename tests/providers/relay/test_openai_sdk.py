@@ -1,4 +1,4 @@
-"""OpenAI's own client against the site: what it asks reaches the provider, what comes back is what it expects."""
+"""The OpenAI SDK as client: its requests reach the provider, and it understands the responses."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The table of operations: what every row promises, and that every part of the gateway reads it."""
+"""The table of operations: the contract of every row, and that every part of the gateway uses the table."""
 
 from dataclasses import FrozenInstanceError
 from typing import Any

@@ -1,4 +1,4 @@
-"""A provider that packs its answers although identity was asked for: the lane passes them on, the site reads them."""
+"""A provider that compresses responses without being asked: the lane passes them on, the site decodes them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How bodies are read, what is left alone, and properties that hold for any body."""
+"""Request bodies: reading, bytes passed on unchanged, and properties that hold for any body."""
 
 import contextlib
 from typing import Any

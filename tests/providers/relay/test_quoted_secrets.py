@@ -1,4 +1,4 @@
-"""A server that quotes key and headers in whatever it answers: nobody sees, stores or logs them."""
+"""A provider that quotes keys and headers in its responses: no secret is shown, stored or logged."""
 
 import base64
 import gzip

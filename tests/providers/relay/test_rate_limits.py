@@ -1,4 +1,4 @@
-"""Rate limits: whom they concern, what they count, what clients are told, on both entrances and over processes."""
+"""Rate limits: targets, counting, response headers, at both entrances and over several processes."""
 
 import openai
 import pytest

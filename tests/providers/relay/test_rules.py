@@ -1,4 +1,4 @@
-"""What a body becomes on its way: one test per rule."""
+"""The rules for request bodies, one test per rule."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The lane and the views on the servers that people run: what only a real server can do wrong."""
+"""The lane and the views on real servers: faults that only a real server shows."""
 
 import json
 import socket

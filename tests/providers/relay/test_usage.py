@@ -1,4 +1,4 @@
-"""What is counted, and that counting never holds anybody up."""
+"""Usage records: what is counted, and that recording delays no call."""
 
 import contextlib
 import gzip

@@ -1,4 +1,4 @@
-"""The model lists, over the views."""
+"""The model lists of the views."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rows from before values of headers were secrets, and from before this site's own cookies stayed here."""
+"""Migrations of older rows: encrypted header values, and the rule for this site's own cookies."""
 
 import pytest
 from django.db import connection as database

@@ -1,4 +1,4 @@
-"""Keys as people paste them: cleaned where it is plain what is meant, refused where a part is missing."""
+"""Pasted keys: cleaned where the meaning is clear, refused where a part is missing."""
 
 import pytest
 from django.core.exceptions import ValidationError

@@ -1,4 +1,4 @@
-"""Secrets are for the address that they were entered for, in every row that holds both."""
+"""Secrets in rows: each is sent only to the address it was entered for."""
 
 import ast
 

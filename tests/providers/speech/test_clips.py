@@ -1,4 +1,4 @@
-"""Text to speech: routed, cached as a whole, fetched once."""
+"""Speech clips: routing, caching of whole clips, one download per clip."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""Who reads aloud on the pages, and who has to make do with the browser's own voice."""
+"""The voice of the pages: who gets a speech model, and who gets the browser's voice."""
 
 import pytest
 

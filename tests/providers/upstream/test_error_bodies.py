@@ -1,4 +1,4 @@
-"""What providers say when they refuse, in any shape, and the error that carries it."""
+"""Error bodies of providers, in every known shape, and the resulting error."""
 
 import email.utils
 import time

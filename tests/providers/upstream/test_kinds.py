@@ -1,4 +1,4 @@
-"""The table of kinds: what every row promises, and how each kind differs."""
+"""The table of connection kinds: the contract of every row, and the special rules of each."""
 
 from dataclasses import FrozenInstanceError
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Reading what servers say when asked for their models."""
+"""The parser of model lists."""
 
 import orjson
 import pytest

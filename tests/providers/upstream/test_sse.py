@@ -1,4 +1,4 @@
-"""Event streams, however they are cut into pieces."""
+"""The parser of server-sent events, wherever the stream is cut."""
 
 from collections.abc import AsyncIterator, Iterable
 from itertools import repeat

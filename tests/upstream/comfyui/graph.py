@@ -1,4 +1,4 @@
-"""What the scripted ComfyUI does with a graph: validate it as the real one does, order it, and draw its pictures."""
+"""Graphs in the scripted ComfyUI: validation as in the real one, order of execution, pictures."""
 
 import re
 import struct

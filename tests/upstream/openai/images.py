@@ -1,4 +1,4 @@
-"""OpenAI's image answers as a test queues them: whole, streamed, or only for requests of known parameters."""
+"""OpenAI's image responses to queue: whole, streamed, or only for requests with known parameters."""
 
 import base64
 from collections.abc import Sequence

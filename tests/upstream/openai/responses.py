@@ -1,4 +1,4 @@
-"""OpenAI's `/responses`: whole, or as the named events of a stream."""
+"""OpenAI's `/responses`: a whole response, or the named events of a stream."""
 
 import json
 from collections.abc import Mapping, Sequence

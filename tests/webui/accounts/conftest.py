@@ -1,4 +1,4 @@
-"""A site whose provider of single sign-on is the scripted server."""
+"""A fixture: a site with single sign-on at the scripted server."""
 
 import pytest
 from allauth.socialaccount.providers import registry

@@ -1,4 +1,4 @@
-"""The site's addresses with those of single sign-on, which are there only where a provider is configured."""
+"""The URL conf with the routes of single sign-on, which exist only with a configured provider."""
 
 from django.urls import include, path
 

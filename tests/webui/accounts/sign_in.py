@@ -1,4 +1,4 @@
-"""Coming in through the scripted provider, with Django's test client."""
+"""Sign-in through the scripted provider with Django's test client."""
 
 from typing import Any
 

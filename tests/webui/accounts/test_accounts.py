@@ -1,4 +1,4 @@
-"""Signing in and out, passwords, sign-up, the language."""
+"""Accounts: sign-in, sign-out, passwords, sign-up, language."""
 
 import re
 import threading

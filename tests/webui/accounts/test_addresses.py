@@ -1,4 +1,4 @@
-"""Whose an address is: an account that somebody prepared for its owner is empty when the owner comes."""
+"""Ownership of e-mail addresses: an account that a stranger prepared is emptied when the owner signs in."""
 
 import re
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""The mails about accounts, as text: whole paragraphs, in both languages, with names and links as they are."""
+"""Account mails as text: whole paragraphs, both languages, unchanged names and links."""
 
 import pytest
 from django.conf import settings

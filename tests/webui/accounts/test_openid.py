@@ -1,4 +1,4 @@
-"""Sign-in through an OpenID provider: what its answer has to prove, and whose account it opens."""
+"""Sign-in through an OpenID provider: verification of its answer, and the account it opens."""
 
 import base64
 import json

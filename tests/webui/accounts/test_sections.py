@@ -1,4 +1,4 @@
-"""The search of the settings: every entry leads to a place that is there, in both languages."""
+"""The search of the settings: every entry leads to an existing place, in both languages."""
 
 import re
 

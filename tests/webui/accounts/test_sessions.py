@@ -1,4 +1,4 @@
-"""The tokens of single sign-on belong to one browser session, and end with it."""
+"""Tokens of single sign-on: they belong to one browser session and end with it."""
 
 from datetime import timedelta
 

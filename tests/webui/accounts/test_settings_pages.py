@@ -1,4 +1,4 @@
-"""/settings: profile, own API keys, own usage. Everything works without a script."""
+"""The settings pages: profile, own API keys, own usage, all without scripts."""
 
 import re
 from datetime import timedelta

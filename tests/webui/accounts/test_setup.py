@@ -1,4 +1,4 @@
-"""The set-up link: who has it makes the first administrator, nobody else sees the page."""
+"""The set-up link: its holder makes the first administrator; others get a 404."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A person who is switched off, deleted, or who loses a right, goes on with nothing: what runs ends everywhere."""
+"""Loss of access: when an account, key or right ends, its running work ends everywhere."""
 
 import threading
 

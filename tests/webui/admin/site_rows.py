@@ -1,4 +1,4 @@
-"""A row of every list of the administration, with what such rows have after some weeks of use."""
+"""Rows for every list of the administration, as after some weeks of use."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Two administrators edit one row, of every kind that can be edited: the later save sees the earlier one."""
+"""Conflicting edits of two administrators, for every kind of row: the later save shows the earlier one."""
 
 import pytest
 from django.contrib.admin import site as staff_site

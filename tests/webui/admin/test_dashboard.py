@@ -1,4 +1,4 @@
-"""The first page of the administration: what needs somebody comes first, and nobody is offered what is refused."""
+"""The dashboard: problems come first, and no link leads to a refusal."""
 
 import pytest
 from django.contrib.auth.models import Permission

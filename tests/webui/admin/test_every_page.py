@@ -1,4 +1,4 @@
-"""Every page of the administration, in both languages: what no person should read, and links that lead nowhere."""
+"""Every page of the administration, in both languages: no internal text, no broken link."""
 
 import re
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""A provider that refuses this site: people read what to do, administrators the cause, each in their own language."""
+"""A provider that refuses this site: people read what to do, administrators the cause, in their own language."""
 
 import pytest
 from django.utils import timezone, translation

@@ -1,4 +1,4 @@
-"""Lists of the administration count and fetch a bounded number of rows, however many there are."""
+"""Long lists of the administration: they count and fetch a bounded number of rows."""
 
 import pytest
 from django.contrib.admin import site as staff_site

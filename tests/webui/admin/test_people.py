@@ -1,4 +1,4 @@
-"""The admin site: every list and form opens, the dashboard tells, people and groups are cared for."""
+"""The admin site: every list and form opens; the dashboard; users and groups."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Nobody grants what they do not hold: helpers of the administrators, and each way to more rights."""
+"""Rights in the administration: staff cannot grant rights that they lack, in any way."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission

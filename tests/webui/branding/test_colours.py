@@ -1,4 +1,4 @@
-"""Every text on every surface, light and dark, with the accent the site comes with and with any other."""
+"""Contrast of every text on every surface, light and dark, with the default and any other accent."""
 
 import re
 

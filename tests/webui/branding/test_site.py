@@ -1,4 +1,4 @@
-"""Name, accent and logo: a row that wins over the environment, and what pages make of it."""
+"""Name, accent and logo: the row wins over the environment, and pages show them."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""The demo upstream: OpenAI's protocol, visibly streaming, plainly a demo."""
+"""The demo upstream: OpenAI's protocol, visible streaming, answers marked as a demo."""
 
 import json
 import threading

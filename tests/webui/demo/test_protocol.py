@@ -1,4 +1,4 @@
-"""What the demo answers, by OpenAI's published schemas, asked at this site as a newcomer asks."""
+"""Responses of the demo against OpenAI's published schemas, through this site."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""Requests with packed bodies, or bodies in chunks: read as plain ones are, in the lane and in views alike."""
+"""Compressed and chunked request bodies: the lane and the views read them like plain ones."""
 
 import gzip
 import http.client

@@ -1,4 +1,4 @@
-"""Behind proxies: whose word counts about a visitor's address and scheme."""
+"""Proxy headers: whose entries count for a visitor's address and scheme."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Requests in threads: what runs there learns that its client has left."""
+"""Requests in threads: their code learns that the client has disconnected."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What every answer carries: the content security policy and its neighbours, and a request id."""
+"""Headers of every response: the content security policy, other security headers, the request id."""
 
 import gzip
 import logging

@@ -1,4 +1,4 @@
-"""The middleware that stays on the event loop judges and saves as Django's does."""
+"""The middleware on the event loop: it checks and saves as Django's does."""
 
 import pytest
 from asgiref.sync import async_to_sync

@@ -1,4 +1,4 @@
-"""From which pages a socket may be opened."""
+"""The origin check of WebSockets."""
 
 import pytest
 from websockets.exceptions import InvalidStatus

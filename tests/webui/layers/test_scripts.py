@@ -1,4 +1,4 @@
-"""The scripts of the pages: who imports whom, and that every text they ask for is in the page."""
+"""The scripts of the pages: their imports, and that every text they use is in the page."""
 
 import posixpath
 import re

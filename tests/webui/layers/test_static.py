@@ -1,4 +1,4 @@
-"""Static files: collected when something changed, hashed, compressed, and served by the site itself."""
+"""Static files: collected on change, hashed, compressed, and served by the site."""
 
 import asyncio
 import gzip

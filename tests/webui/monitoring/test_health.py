@@ -1,4 +1,4 @@
-"""Probes and numbers: /healthz, /readyz, /metrics."""
+"""Probes and metrics: /healthz, /readyz, /metrics."""
 
 import pytest
 import requests

@@ -1,4 +1,4 @@
-"""The pool of PostgreSQL connections: so many and no more, in turn, and never a dead one."""
+"""The pool of PostgreSQL connections: its size, its queue, and replacement of dead connections."""
 
 import threading
 from collections.abc import Iterator

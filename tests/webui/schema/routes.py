@@ -1,4 +1,4 @@
-"""Every address of the site, taken from the URL conf, with the methods and the query parameters that its view reads."""
+"""Every route of the site, from the URL conf, with the methods and query parameters of its view."""
 
 import inspect
 import re

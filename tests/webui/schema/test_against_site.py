@@ -1,4 +1,4 @@
-"""Every route of the API against its own description: no request ends in a 500, and what succeeds has the shape told.
+"""Every API route against its schema: no request ends in a 500, and successful responses have the documented shape.
 
 schemathesis makes a few requests for each operation, an administrator with a key sends them to a real server.
 """

@@ -1,4 +1,4 @@
-"""The API's description: complete, valid, and for people who are signed in."""
+"""The OpenAPI schema: complete, valid, and only for signed-in people."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Open files and sockets: the start takes what it may have, and what is used up is this site's own trouble."""
+"""File descriptors: the start raises the limit, and a shortage counts as this site's own outage."""
 
 import sqlite3
 import threading

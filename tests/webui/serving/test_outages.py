@@ -1,4 +1,4 @@
-"""A store of the site's own that is away: told at once as 503, mended by itself, and never a provider's fault."""
+"""Outages of the site's own stores: a 503 at once, recovery without a restart, and no blame for a provider."""
 
 import re
 import threading

@@ -1,4 +1,4 @@
-"""A provider that fails in many ways: a line a minute for each cause, and no traceback."""
+"""Logs of a failing provider: one line a minute for each cause, and no traceback."""
 
 import re
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""`serve`: what it says, what it refuses, how it ends."""
+"""`manage.py serve`: output, refused options, shutdown."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""A stop: no new connections, the grace for answers, words for what is left, and no blame for the provider."""
+"""Shutdown: no new connections, a grace period, an error for unfinished answers, no blame for a provider."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Whoever waits holds nothing that others need: more callers than connections to the database, on every route."""
+"""Waiting requests hold no database connection: more callers than connections, on every route."""
 
 import base64
 import re

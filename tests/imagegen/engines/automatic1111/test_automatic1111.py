@@ -1,4 +1,4 @@
-"""AUTOMATIC1111 and Forge over real sockets: what is sent, what comes back, progress, cancelling, and every error."""
+"""The AUTOMATIC1111 engine over real sockets: requests, pictures, progress, cancelling, errors."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Every refusal of AUTOMATIC1111 and Forge reaches the caller: code, words, and whether to try again."""
+"""Errors of AUTOMATIC1111 and Forge: the code, the server's words, and whether a retry helps."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""ComfyUI over real sockets: what is queued, what is uploaded, progress, results, and the life of a prompt."""
+"""The ComfyUI engine over real sockets: queued graphs, uploads, progress, results."""
 
 import io
 import re

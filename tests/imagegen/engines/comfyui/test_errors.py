@@ -1,4 +1,4 @@
-"""Every refusal and failure of ComfyUI reaches the caller as a code, the server's words, and whether to try again."""
+"""Errors of ComfyUI: the code, the server's words, and whether a retry helps."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""The frames of ComfyUI's socket: whose they are, what they mean, and that none of them can do harm."""
+"""The frames of ComfyUI's socket: their prompt, their meaning, and invalid frames."""
 
 import json
 import struct

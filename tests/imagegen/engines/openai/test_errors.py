@@ -1,4 +1,4 @@
-"""Every error of OpenAI's dialect, Azure's and compatible servers': code, the provider's words, retryable or not."""
+"""Errors of OpenAI, Azure and compatible image servers: the code, the provider's words, and whether a retry helps."""
 
 import pytest
 
