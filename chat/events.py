@@ -140,7 +140,7 @@ async def emit(
 
 
 async def emit_end(user_id: object, text: str) -> None:
-    """Send a packed event after which no other follows: no gap tells a client that it was lost, so it is repeated.
+    """Send the last packed event of a message. It is repeated if lost: no later event would show clients the gap.
 
     The channel layer may be back before the sockets listen to it again: what was lost once is sent twice.
     """

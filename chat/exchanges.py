@@ -170,7 +170,7 @@ def _new_answer(
 def _start(request: CompletionRequest, chat: Chat, answer: Message) -> Message:
     """Save an answer that waits for its reply, show its branch, and start the reply once that is committed."""
     answer.status, answer.model, answer.saved = Message.Status.PENDING, request.model, timezone.now()
-    # What a program set for itself does not hold for a person who asks again.
+    # Parameters of a program's request do not apply when a person regenerates the answer.
     params = {} if request.has_messages else dict(request.params)
     answer.options = {"features": dict(request.features), "params": params}
     answer.follow_ups = []
@@ -191,7 +191,7 @@ def _with_model(request: CompletionRequest, *, chat_model: str = "") -> Completi
 
 
 def _as_before(request: CompletionRequest, earlier: Message | None) -> CompletionRequest:
-    """What the request leaves open as it was for an earlier answer."""
+    """The request, with the model, features and parameters of an earlier answer where it sets none."""
     if earlier is None:
         return request
     return replace(

@@ -55,7 +55,7 @@ def _connection_saved(instance: Any, **more: Any) -> None:
 
 
 def _connection_deleting(instance: Any, **more: Any) -> None:
-    """Without it their headers and people's prompts would go to the engines' own addresses: switch the engines off."""
+    """Switch off the engines of a deleted connection: they would send headers and prompts to their own addresses."""
     from imagegen.models import ImageEngine  # late: a model
 
     _drop_headers(instance)

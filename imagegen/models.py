@@ -113,7 +113,7 @@ class ImageEngine(ServerRow):
 
     @property
     def has_address(self) -> bool:
-        """Whether it says where it draws: through a connection, at an address, or at none because its kind has none."""
+        """Whether the engine has a destination: a connection, an address, or a kind that needs none."""
         if self.connection_id is not None or self.url or self.kind not in ENGINES:
             return True
         return all(field.name != "url" for field in ENGINES[self.kind].fields)

@@ -49,7 +49,7 @@ def without_credentials(url: str) -> tuple[str, str]:
 
 
 def site_origin_for(request: HttpRequest) -> str:
-    """What a link that goes back to whoever asks begins with, without a slash at the end.
+    """The origin for links in the response to this request, without a trailing slash.
 
     Raises ConfigurationError while nobody knows.
     """

@@ -77,12 +77,12 @@ def caller_for_user(user: Any, *, sign_in: int | None = None) -> Caller:
 
 
 def session_of(user: Any) -> Caller:
-    """The same without a query, for work that only has to end with the session."""
+    """The caller for a signed-in user without groups and without a query: for work that only ends with the session."""
     return Caller(user_id=user.pk, email=user.email, name="", role=user.role, proof=proof_of(user))
 
 
 def proof_of(user: Any) -> str:
-    """What this person's sessions and tokens rest on: another password changes it."""
+    """A digest of the password that sessions and tokens contain, so that a new password ends them."""
     return str(user.get_session_auth_hash()[:16])
 
 

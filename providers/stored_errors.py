@@ -35,7 +35,7 @@ def is_fault(error: Mapping[str, Any]) -> bool:
 
 
 def worded(error: Mapping[str, Any] | None, *, for_admin: bool) -> dict[str, Any] | None:
-    """A kept error as this reader gets it, in the present language: `GatewayError.message_body` without its parts."""
+    """A stored error, worded for this reader in the present language: `GatewayError.message_body` without its parts."""
     if error is None:
         return None
     shown = {name: value for name, value in error.items() if name not in UNSAID}
@@ -53,7 +53,7 @@ def worded(error: Mapping[str, Any] | None, *, for_admin: bool) -> dict[str, Any
 
 
 def for_owner(error: Mapping[str, Any] | None, owner: Callable[[], Any]) -> dict[str, Any] | None:
-    """The same for the account that it belongs to, which is looked up only where something failed."""
+    """`worded` for the owner of the error, whose account is looked up only if there is an error."""
     return worded(error, for_admin=owner().is_superuser) if error else None
 
 
@@ -65,7 +65,7 @@ def cause(error: Mapping[str, Any] | None, stored_text: str) -> str:
 
 
 def in_full(error: Mapping[str, Any], *, for_admin: bool) -> str:
-    """A kept error as one text for this reader, with the provider's own words unless they stand in it."""
+    """A stored error as one text for this reader, with the provider's own words unless the text contains them."""
     shown = worded(error, for_admin=for_admin) or {}
     message, provider = shown.get("message", ""), str(shown.get("provider") or "").strip()
     return sentences.joined([message, provider]) if provider and provider not in message else message

@@ -46,7 +46,7 @@ API_PATHS = tuple(f"{prefix.strip('/')}/" for prefix in PREFIXES)
 
 
 def _plain(scope: Any) -> Any:
-    """The scope, without a needless slash at the ends of a path of the gateway: clients that join paths add one."""
+    """The scope without surplus slashes around a path of the gateway: clients that join paths add them."""
     path = scope["path"]
     if path[-1:] != "/" and not path.startswith("//"):
         return scope

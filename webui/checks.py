@@ -101,7 +101,7 @@ def check_several_processes(**options: Any) -> Iterator[CheckMessage]:
 
 @check
 def check_default_model(*, databases: Any = None, **options: Any) -> Iterator[CheckMessage]:
-    """A model for new chats that some may not use. Reads the database, so only where one is named."""
+    """Warn of a default model that some people may not use. Needs `databases`, because it reads rows."""
     if not databases:
         return
     try:
@@ -115,7 +115,7 @@ def check_default_model(*, databases: Any = None, **options: Any) -> Iterator[Ch
 
 @check
 def check_secrets(*, databases: Any = None, **options: Any) -> Iterator[CheckMessage]:
-    """Stored keys that no key of FIELD_ENCRYPTION_KEYS decrypts. Reads the database, so only where one is named."""
+    """Report stored keys that no key of FIELD_ENCRYPTION_KEYS decrypts. Needs `databases`, because it reads rows."""
     if not databases:
         return
     try:

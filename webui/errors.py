@@ -18,7 +18,7 @@ API_PATHS = ("/api/", "/openai/", "/v1/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Among others for a Host header that is not the site's: a page of ours would ask for the host again."""
+    """The 400 page, also for an invalid Host header: Django's, because the site's templates would read the host."""
     if _is_api(request):
         return django_response(error_response(exception, request.path))
     return defaults.bad_request(request, exception)

@@ -1,6 +1,6 @@
-"""The daily removal of what is over: `manage.py housekeeping`, and by itself in a site that serves.
+"""The daily removal of expired data: `manage.py housekeeping`, and by itself in a site that serves.
 
-What people deleted, files whose time is over, sessions, and rows about the past that nobody asks for any more.
+It deletes the trash of chats, expired files and sessions, and old records.
 """
 
 import logging
@@ -25,7 +25,7 @@ from providers.models import UsageRecord
 from providers.process import deletion, waiting
 from webui.models import Housekeeping
 
-LOOK_SECONDS = 600.0  # between two looks whether it is time
+LOOK_SECONDS = 600.0  # between checks whether housekeeping is due
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def run(*, now: datetime | None = None) -> tuple[dict[str, int], list[str]]:
     for name, task in TASKS.items():
         try:
             removed[name] = task(now)
-        except Exception:  # of whatever kind: the other tasks have nothing to do with it
+        except Exception:  # any error: the other tasks do not depend on this one
             logger.exception("Housekeeping: %s could not be cleared away", name)
             failed.append(name)
     return removed, failed
@@ -78,7 +78,7 @@ def _jobs(now: datetime) -> int:
 
 
 def _history(now: datetime) -> int:
-    """Old versions of rows, but never the newest of a row: it says that there was one, and what it was."""
+    """Delete old versions of rows. The newest version of each row stays: it shows that a deleted row existed."""
     before = _before(now, settings.HISTORY_DAYS)
     if before is None:
         return 0
@@ -89,7 +89,7 @@ def _history(now: datetime) -> int:
         key = model.instance_type._meta.pk.attname
         newer = model._base_manager.filter(**{key: OuterRef(key)}, history_id__gt=OuterRef("history_id"))
         old = model._base_manager.filter(Exists(newer), history_date__lt=before)
-        for relation in model._meta.related_objects:  # the members of a version: nothing takes them along
+        for relation in model._meta.related_objects:  # many-to-many rows of a version: no cascade deletes them
             of_old = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": old.values("pk")})
             deletion.in_batches(of_old)
         count += deletion.in_batches(old)

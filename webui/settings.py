@@ -129,7 +129,7 @@ elif _database["ENGINE"] == "django.db.backends.postgresql":
         **_database.get("OPTIONS", {}),  # what the URL says
     }
 DATABASE_POOL_SIZE = env.whole("DATABASE_POOL_SIZE", 10)
-STRICT_WAITING = False  # whether a wait that holds what others need is an error (tests) or a line in the log
+STRICT_WAITING = False  # whether a wait in a transaction or small thread pool is an error (tests) or logged
 if "serve" in sys.argv and _database["ENGINE"] == "django.db.backends.sqlite3":
     # Two packages import psycopg where they find it: 10 MB and 0.3 s of a start that has no use for it.
     sys.modules.setdefault("psycopg", None)  # type: ignore[arg-type]

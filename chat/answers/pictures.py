@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 SMALLEST = 1024  # characters of a data URL that is taken out
 LONGEST_END = 600  # characters after the data: `>`, a title, `)`
-# An alternative text that holds the beginning of another picture is none: each place is looked at once.
+# An alternative text may not contain the start of another picture, so that the search takes linear time.
 _ALT = r"(?:(?!!\[)[^\]\n]){0,1000}"
 _START = re.compile(rf"!\[({_ALT})\]\(\s{{0,3}}<?(data:image/[\w.+-]{{1,60}}(?:;[\w=-]{{1,60}}){{0,5}};base64,)")
 _BEGUN = re.compile(rf"!(?:\[{_ALT}(?:\](?:\((?:\s{{0,3}}<?([^\s)<]{{0,200}}))?)?)?)?")
 LONGEST_BEGINNING = 1300  # characters that `_BEGUN` matches at most
 _NO_DATA = re.compile(r"[^A-Za-z0-9+/=_-]")
 _END = re.compile(r"""\s{0,3}>?(?:\s+(?:"[^"\n]{0,500}"|'[^'\n]{0,500}'))?\s{0,3}\)""")
-# A text that the end may begin with.
+# What may follow the data of a picture, as far as it has come.
 _END_BEGUN = re.compile(r"""\s{0,3}>?(?:\s+(?:"[^"\n]{0,500}(?:"\s{0,3})?|'[^'\n]{0,500}(?:'\s{0,3})?)?)?""")
 _MARK = re.compile(r"!(?=\[|$)")
 _SCHEME = "data:image/"
@@ -95,7 +95,7 @@ class InlineSplitter:
         self._held = self._held[count:]
 
     def _as_written(self) -> str:
-        """The picture so far, which is none."""
+        """The text of the current picture so far, which proved to be no picture."""
         text = self._opening + "".join(self._data[1:])  # the first piece stands in the opening
         self._opening, self._data, self.size = "", [], 0
         return text

@@ -114,7 +114,7 @@ async def _whole(start: bytes, chunks: AsyncIterator[bytes]) -> bytes:
 
 
 async def _drawn(size: int, pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """These pieces, drawn in a thread where they are made of many bytes."""
+    """The pieces of an iterator, computed in a thread if they are made of many bytes."""
     return pieces if size <= waiting.LARGE else iter(await waiting.in_own_thread(_Drawn, pieces))
 
 
@@ -152,7 +152,7 @@ async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byt
 
 @dataclass(slots=True)
 class AnswerReader:
-    """Pure: frames in, pieces out. Its attributes decide at the end whether this was an answer."""
+    """Turns frames into pieces, without I/O. Its attributes decide at the end whether this was an answer."""
 
     may_call: bool = False
     may_be_silent: bool = False
@@ -172,7 +172,7 @@ class AnswerReader:
 
     @property
     def held(self) -> int:
-        """Characters that the end of the answer has to go through."""
+        """The number of characters that `end` has yet to process."""
         return self.characters + self._inline.size
 
     def take_frame(self, frame: sse.Frame) -> Iterator[Piece]:

@@ -84,7 +84,7 @@ def _is_narrow(head: bytes) -> bool:
 
 
 def _text(head: bytes, encoding: str) -> str:
-    """Empty for what is not in this encoding."""
+    """The decoded bytes; empty if they are not in this encoding."""
     width = 4 if encoding.startswith("utf-32") else 2
     whole = head[: len(head) // width * width]
     try:
@@ -94,5 +94,5 @@ def _text(head: bytes, encoding: str) -> str:
 
 
 def _share(text: str) -> float:
-    """Of the characters, those that people write with."""
+    """The share of characters that belong to written languages."""
     return len(_WRITTEN.findall(text)) / len(text) if text else 0.0

@@ -194,7 +194,7 @@ class Decoders:
 
 
 def run(task: str, *contents: Content, patience: float = PATIENCE, **options: Any) -> TaskResult:
-    """What a task makes of contents. Blocking: for threads.
+    """Run a task on these contents and return its result. Blocks.
 
     Raises NotDecoded with the reason, Unavailable when no worker becomes free in time or none can run, and what a
     content's function raises.

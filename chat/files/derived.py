@@ -26,7 +26,7 @@ def names(storage_name: str) -> list[str]:
 
 
 def original(name: str) -> str:
-    """The file's name, from that of what was made from it."""
+    """The name of the file that this derived file was made from."""
     return _SUFFIX.sub("", name)
 
 
@@ -91,9 +91,9 @@ class Refusals:
 
 
 def _derived(row: File, suffix: str, make: Callable[[Content], bytes | None]) -> bytes:
-    """What `make` makes of a file: made and stored beside it the first time, read from there later.
+    """The derived file: made by `make` and stored at first use, later read from the store.
 
-    Where `make` returns None, that is the file itself.
+    Where `make` returns None, the original serves.
     """
     name = f"{row.storage_name}.{suffix}"
     try:

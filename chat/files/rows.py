@@ -33,7 +33,7 @@ from providers.sentences import sentence as _
 
 UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
 UNDO = timedelta(hours=1)  # how long a deletion can be undone
-BATCH = 500  # rows read at once: the connection is given back while their bytes go
+BATCH = 500  # rows per batch: the database connection is given back while their bytes are deleted
 STRAY_AGE = timedelta(hours=1)  # a running transaction may still write the row of stored bytes that are younger
 OURS = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}-[0-9a-f]{8}")  # the names that `_save` gives; others are somebody else's
 MOST_STRAY = 100  # stored bytes without a row that are removed even where they are more than the files
@@ -287,7 +287,7 @@ def collect(*, now: datetime | None = None, dry_run: bool = False) -> Cleanup:
             if name not in ids and original not in ids and OURS.match(name) and now - changed > STRAY_AGE:
                 stray.append(name)
     if len(stray) > MOST_STRAY and len(stray) > len(ids):
-        # More than there are files: rather another site's, or a database that was set up anew.
+        # More orphans than files: probably another site's store, or a new database.
         logger.warning("The file store holds %s files that no row knows. They were left where they are", len(stray))
         stray = []
     result.stray = len(stray)

@@ -1,6 +1,6 @@
-"""Bytes of files, written and read in pieces, in whichever store; none are copied to a local disk.
+"""Bytes of files, written and read in pieces in any store, without local copies.
 
-How a store reads a range and lists its objects says the table of storage providers.
+The table of storage providers says how each store reads a range and lists its objects.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""The routes of files. How the address of a file's content looks, `chat.file_addresses` says."""
+"""The routes of files. `chat.file_addresses` defines the address of a file's content."""
 
 from django.urls import path
 

@@ -137,7 +137,7 @@ class FileDetail(FileView):
             response = Response(
                 files.owned_json(row) if _may_keep(request, row) else {**files.file_json(row), "provenance": {}}
             )
-        patch_vary_headers(response, ["Accept"])  # or a browser hands the one out for the other
+        patch_vary_headers(response, ["Accept"])  # else a browser's cache confuses metadata and content
         return response
 
     @extend_schema(

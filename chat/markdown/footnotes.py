@@ -33,7 +33,7 @@ class Notes:
 
 
 def set_up(engine: MarkdownIt) -> None:
-    """To be called before the parsers of the engine are replaced."""
+    """Add the rules to the engine. Call this before the parsers of the engine are replaced."""
     ended = ["paragraph", "reference", "blockquote", "list"]
     engine.block.ruler.before("reference", "footnote", _define, {"alt": ended})
     engine.inline.ruler.before("link", "footnote", _refer)
@@ -100,7 +100,7 @@ def _move_to_the_end(state: StateCore) -> None:
 
 
 def _note(tokens: list[Token], number: int, times: int) -> list[Token]:
-    """An item of the list of notes, with the ways back at the end of its last paragraph."""
+    """A note as a list item, with its back links at the end of the last paragraph."""
     opening = Token("footnote_open", "", 1, level=1, meta={"number": number})
     backs = [Token("footnote_back", "", 0, level=2, meta={"number": number, "time": time + 1}) for time in range(times)]
     ending = [tokens.pop()] if tokens and tokens[-1].type == "paragraph_close" else []
@@ -108,7 +108,7 @@ def _note(tokens: list[Token], number: int, times: int) -> list[Token]:
 
 
 class FootnoteRules:
-    """How the renderer draws them."""
+    """The renderer's rules for footnotes."""
 
     def footnotes_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         return '<div class="footnotes"><ol>\n'

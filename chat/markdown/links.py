@@ -46,7 +46,9 @@ def _is_valid(url: str) -> bool:
 
 
 def _rule(state: StateInline, silent: bool) -> bool:
-    """markdown-it's rule `linkify`, which searches all the text before `://` for a scheme, for those that there are."""
+    """Replaces markdown-it's rule `linkify`, which searches all the text before `://` for a scheme. This rule looks
+    back no further than the longest known scheme.
+    """
     position = state.pos
     if state.linkLevel > 0 or not state.src.startswith("://", position):
         return False

@@ -21,7 +21,7 @@ from chat.markdown.formulas import BlockMarks, InlineMarks
 
 
 class InlineState(StateInline):
-    """Each token and each character that is looked at ahead is a step."""
+    """Inline state: each token and each character of look-ahead costs a step of the budget."""
 
     @cached_property
     def formula_marks(self) -> InlineMarks:
@@ -54,7 +54,7 @@ class InlineParser(ParserInline):
 
 
 class BlockState(StateBlock):
-    """Each token is a step."""
+    """Block state: each token costs a step of the budget."""
 
     @cached_property
     def formula_marks(self) -> BlockMarks:
@@ -66,7 +66,7 @@ class BlockState(StateBlock):
 
 
 class BlockParser(ParserBlock):
-    """Each rule that is tried at a line is a step: rules that look for their end try others at every line."""
+    """Block parser: each rule tried at a line costs a step. Rules that search for their end try others at each line."""
 
     def __init__(self, rules: ParserBlock) -> None:
         super().__init__()

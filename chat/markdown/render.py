@@ -103,7 +103,7 @@ def to_html(text: str, prefix: str = "", *, as_steps: bool = False) -> SafeStrin
 
 
 def plain(text: str) -> SafeString:
-    """The text as it was written."""
+    """The text as written, escaped and without Markdown."""
     return mark_safe(f'<div class="plain">{escapeHtml(text)}</div>\n')  # noqa: S308 - it has just been escaped
 
 
@@ -137,7 +137,7 @@ def _engine() -> MarkdownIt:
 
 
 def _arrange(state: StateCore) -> None:
-    """Headings below the page's own and without gaps; task lists; alignment by class instead of by style."""
+    """Adjust the tokens: heading levels below the page's own and without gaps, task lists, alignment by class."""
     levels: list[int] = []
     for index, token in enumerate(state.tokens):
         if state.env["as_steps"] and _is_title(state.tokens, index):

@@ -9,7 +9,7 @@ from providers.sentences import counted as ngettext
 
 
 class MemoryHandler(Handler):
-    """Without a chip: where the administrator allows memories, each person's own setting decides.
+    """A handler without a chip: where memories are allowed, each person's own setting decides.
 
     A request may decide for itself, `"features": {"memory": true}` or `false`. In a temporary chat only `true` counts.
     """

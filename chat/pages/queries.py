@@ -124,7 +124,7 @@ def thread(chat: Chat, *, before: UUID | None = None) -> Thread:
 
 
 def beginnings() -> QuerySet[Message]:
-    """Messages of which the beginnings of their texts are read alone, for `entry`."""
+    """A query of messages that reads only the beginnings of their texts, for `entry`."""
     return _with_beginnings(Message.objects.all(), _both_beginnings())
 
 

@@ -141,7 +141,7 @@ def _is_part(request: HttpRequest) -> bool:
 
 
 def _wants_main_only(request: HttpRequest) -> bool:
-    """A link that htmx follows changes the main part; going back asks it for the whole page."""
+    """Whether htmx asks for the main part alone, as it does for links; when going back it needs the whole page."""
     return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
 
 

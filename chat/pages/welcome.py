@@ -87,7 +87,7 @@ def latest_chat(user_id: int) -> Chat | None:
 
 
 def recent_work(visit: Visit) -> list[Starter]:
-    """The way back to the latest chat, which the list of chats names."""
+    """A starter that leads back to the latest chat."""
     chat = visit.latest
     if chat is None:
         return []
@@ -97,7 +97,7 @@ def recent_work(visit: Visit) -> list[Starter]:
 
 
 def feature_starters(visit: Visit) -> list[Starter]:
-    """What the chips of the composer are for."""
+    """The starters of the composer's chips."""
     return [toggle.starter for _name, toggle in visit.toggles if toggle.starter is not None]
 
 
@@ -114,7 +114,7 @@ def steps(caller: Caller) -> list[Step]:
 
 
 def text_starters(visit: Visit) -> list[Starter]:
-    """All of them; the first one is another one each day."""
+    """All text starters, in an order that begins with another one each day."""
     listed = _texts()
     first = timezone.localdate().toordinal() % len(listed)
     return [*listed[first:], *listed[:first]]

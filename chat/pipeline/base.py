@@ -1,4 +1,4 @@
-"""The base of handlers. How to write one says the package's docstring."""
+"""The base of handlers. The package's docstring says how to write one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -240,7 +240,7 @@ async def _tell_people(message: Message) -> None:
 
 
 async def _tell_result(message_id: uuid.UUID) -> None:
-    """To tabs that wait for the end, and to those that have shown the answer as interrupted."""
+    """Send the settled message to tabs that wait for its end, and have tabs that show it as interrupted reload it."""
     message = await loop.in_thread(_read_settled, message_id)
     if message is not None:
         await _tell_people(message)

@@ -109,7 +109,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
                 await self.channel_layer.group_discard(self.group, self.channel_name)
         except Exception as error:
             if not isinstance(error, TimeoutError) and not outages.is_of_redis(error):
-                raise  # what has forgotten everything need not be told
+                raise  # else the channel layer is away and keeps no groups
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Take a message of the channel layer or of the client.
@@ -133,11 +133,11 @@ class EventsConsumer(AsyncWebsocketConsumer):
             await self.close(NOT_SIGNED_IN)
 
     def _end(self, error: GatewayError) -> None:
-        """The account was switched off or deleted, or its password changed."""
+        """Close the socket: the account was disabled or deleted, or its password changed."""
         loop.spawn(partial(self.close, NOT_SIGNED_IN), name="end of a socket")
 
     def owners(self) -> list[tuple[tuple[str, object], int]]:
-        """Whose socket it is, for the counts, and how many each may have."""
+        """The owners by which sockets are counted (person, address), each with its maximum."""
         return [
             (("person", self.user.pk), settings.SOCKETS_PER_PERSON),
             (("address", _address_of(self.scope)), settings.SOCKETS_PER_ADDRESS),
@@ -207,7 +207,7 @@ def _address_of(scope: dict[str, Any]) -> str:
 
 
 class _Opening:
-    """What a socket was told so far."""
+    """The `send` of a socket. It knows whether the socket was accepted and closed."""
 
     def __init__(self, send: Any) -> None:
         self._send = send
@@ -219,7 +219,7 @@ class _Opening:
         await self._send(message)
 
     async def close(self, code: int) -> None:
-        """Close it with this code. A handshake that was refused would tell a page nothing."""
+        """Close the socket with this code. Accept it first: a refused handshake would hide the code from the page."""
         if not self._accepted:
             await self._send({"type": "websocket.accept"})
         if not self._closed:

@@ -186,14 +186,14 @@ def module_script(name: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def logo(context: Any) -> str:
-    """The address of the site's logo; of ours where the site has none, or nobody knows (the error page 500)."""
+    """The URL of the site's logo; of the default logo if there is none, or if it cannot be known (error page 500)."""
     site = context.get("SITE")
     return (site and site.logo_url) or static("logo.svg")
 
 
 @register.filter
 def when(moment: datetime) -> str:
-    """`14:03` today, with the day before that."""
+    """A time: `14:03` today, with the date on earlier days."""
     local = timezone.localtime(moment)
     today = timezone.localdate()
     if local.date() == today:
@@ -288,7 +288,7 @@ def made_by(provenance: dict[str, Any] | None) -> list[str]:
 
 @register.simple_tag
 def read_by(error: dict[str, Any] | None, user: Any) -> dict[str, Any] | None:
-    """A kept error in the words for this reader, in the language of the page."""
+    """A stored error, worded for this reader in the language of the page."""
     return stored_errors.worded(error, for_admin=user.is_superuser)
 
 

@@ -1,4 +1,4 @@
-"""The base of tools. How to write one says the package's docstring."""
+"""The base of tools. The package's docstring says how to write one."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

@@ -62,7 +62,7 @@ class Rounds:
         return {**body, "tool_choice": "none"} if self.number >= MAX_ROUNDS else body
 
     def count(self, usage: dict[str, Any]) -> dict[str, Any]:
-        """The usage of the whole turn so far, from this round's."""
+        """Add this round's usage. Returns the usage of the whole turn so far."""
         self._this = usage
         return sum_of(self._earlier, usage)
 

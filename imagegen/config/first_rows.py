@@ -103,7 +103,7 @@ def variables_of(row: ImageSettings | ImageEngine) -> dict[str, str]:
 
 
 def _means(engine: Engine, form: dict[str, Any], purpose: str, prefix: str) -> bool:
-    """Whether a form that names no engine means this one: when one of its values is given, or a key for it."""
+    """Whether variables that name no engine mean this one: one of its values is set, or there is a key for it."""
     own = f"{prefix}_{engine.variables}_"
     if f"IMAGE_{purpose}_MODEL" in form or any(name.startswith(own) for name in form):
         return True

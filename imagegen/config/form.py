@@ -258,7 +258,7 @@ def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
             else:
                 setattr(target, key.column, value)
     notices = []
-    for row in sorted(touched.values(), key=lambda row: row.pk in borrowed):  # whoever lends a key is saved before
+    for row in sorted(touched.values(), key=lambda row: row.pk in borrowed):  # rows whose key is copied come first
         if row.pk in sized:
             _check_size(row, "IMAGE_EDIT_SIZE" if sized[row.pk] == EDIT else "IMAGE_SIZE")
         lender = borrowed.get(row.pk)

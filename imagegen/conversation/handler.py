@@ -64,7 +64,7 @@ class ImageHandler(Handler):
         return access.may_draw(caller)
 
     def toggle_for(self, caller: Caller) -> Toggle | None:
-        """With the mode where pictures may be edited, and the engine where there are several."""
+        """The chip, with a choice of mode if this person may edit pictures, and of engine if there are several."""
         try:
             switches = access.check_may_draw(caller)
         except Forbidden:

@@ -39,9 +39,7 @@ async def draw(turn: Turn, request: services.JobRequest) -> tuple[ImageJob, list
 
 
 async def _taken_over(turn: Turn, request: services.JobRequest) -> ImageJob | None:
-    """The job of an interrupted answer to the same question, if it is still under way and ends well: drawing what is
-    there once more would be paid for twice.
-    """
+    """The job of an interrupted answer to the same question, if it ends well. To draw again would be paid for twice."""
     job = await in_thread(_take_over, turn, request)
     if job is None:
         return None
@@ -159,7 +157,7 @@ async def _cancel(requesting: "asyncio.Future[tuple[ImageJob, bool]]") -> None:
 
 
 async def _watch(turn: Turn, job: ImageJob) -> None:
-    """Tell the job's moves as status events until it ends."""
+    """Send the job's progress as status events until it ends."""
     feed = jobs.feed_of(job.pk)
     if feed is None:
         return

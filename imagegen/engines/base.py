@@ -251,7 +251,7 @@ class Engine:
         return {"Authorization": f"Bearer {config.secret}"} if config.secret else {}
 
     def secrets(self, config: EngineConfig) -> http.Secrets:
-        """What the upstream may quote and nobody may read."""
+        """The secrets of a call, which the upstream may quote and nobody may read."""
         headers, secret = self.headers(config), config.secret_headers
         if secret is None:
             secret = frozenset(name.lower() for name in config.headers)

@@ -94,12 +94,12 @@ def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
         for pk, owner, heartbeat, reply in others
         if (stale and heartbeat and heartbeat < limit)
         or owner == NOBODY
-        # One of a chat waits until its reply is known to be lost: only then the picture is attached to the message.
+        # A job of a chat waits until its reply is known to be lost: only then the job's end attaches the pictures.
         or (reply not in Message.RUNNING and identity.has_ended(owner))
     }
     taken = []
     for job in open_jobs.filter(pk__in=list(left)).select_related("engine"):
-        # Another process may have taken it since: only what was judged above is taken.
+        # Only a job that is still as read above: another process may have claimed it since.
         owner, heartbeat = left[job.pk]
         unchanged = ImageJob.objects.filter(pk=job.pk, state=job.state, worker=owner, heartbeat=heartbeat)
         if unchanged.update(worker=worker(), heartbeat=timezone.now()):
@@ -111,7 +111,7 @@ def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
 def let_go(job_ids: Iterable[Any]) -> None:
     """Make these jobs nobody's when this process ends, so that another can take them over at once."""
     ours = ImageJob.objects.open().filter(pk__in=list(job_ids), worker=worker())
-    ours.update(worker=NOBODY, heartbeat=timezone.now() - 2 * STALE)  # old for nodes of the version before, too
+    ours.update(worker=NOBODY, heartbeat=timezone.now() - 2 * STALE)  # stale for processes of an older version, too
 
 
 def reread(job: ImageJob) -> ImageJob:

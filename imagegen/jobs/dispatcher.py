@@ -144,7 +144,9 @@ class Dispatcher:
             self._drop(job)
 
     def _fall(self, job_id: Any, error: GatewayError) -> None:
-        """The person lost the permission: drawing ends at once; its row, and a queued job, at the next turn."""
+        """End a job whose person lost the permission. Drawing stops at once; rows and queued jobs follow at the next
+        turn.
+        """
         held = self.held_of(job_id)
         if held and held.run:
             held.run.cancel()

@@ -46,7 +46,7 @@ class JobFeed:
             self._listeners.remove(listener)
 
     async def moves(self, *, patience: float) -> AsyncGenerator[tuple[str, dict[str, Any]] | None, None]:
-        """What listeners are called with from now on, until the job ends; None after `patience` seconds without any."""
+        """Yield what listeners are called with, until the job ends; None after `patience` seconds without any."""
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[tuple[str, dict[str, Any]]]()
 
         def listener(kind: str, data: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ async def ended(job: ImageJob, *, seconds: float | None = None) -> ImageJob:
 
 
 class _Until:
-    """How long a job is waited for."""
+    """The time limit of a wait for a job."""
 
     def __init__(self, job: ImageJob, seconds: float | None) -> None:
         self._job = job
@@ -69,7 +69,7 @@ class _Until:
         return self._job.is_open and time.monotonic() < self._ends
 
     def pause(self, seconds: float) -> float:
-        """So many seconds, or the time that is left."""
+        """The length of the next pause: these seconds, or the time left if that is less."""
         return min(seconds, max(0.0, self._ends - time.monotonic()))
 
     def look(self) -> bool:

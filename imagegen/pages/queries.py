@@ -64,7 +64,7 @@ class Gallery:
 
 
 def _request_of(row: File) -> str:
-    """What pictures of one request share; a picture of none has it for itself."""
+    """The key that groups the pictures of one request; a picture without a request has its own."""
     return str(row.provenance.get("job") or row.pk)
 
 

@@ -38,7 +38,7 @@ def preload_picture_modules() -> SafeString:
 
 @register.simple_tag
 def further_pictures(cursor: str, filters: str) -> str:
-    """The query of the next pictures that fit the filters (a query as well)."""
+    """The URL query of the next page of pictures, with the filters kept."""
     return "&".join(filter(None, (filters, urlencode({"cursor": cursor}))))
 
 
@@ -50,7 +50,7 @@ def shape(row: File) -> int:
 
 @register.filter
 def wants_demo_badge(row: File) -> bool:
-    """Whether a picture is a sample and does not say so itself."""
+    """Whether a picture is a demo sample without the demo label painted on it."""
     engine = ENGINES.get(str(row.provenance.get("kind")))
     return bool(row.provenance.get("demo")) and not (engine and engine.labels_pictures)
 

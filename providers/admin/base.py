@@ -83,7 +83,7 @@ class ReadableValues:
 class AdminPages(ReadableValues):
     """Mixin of every admin class; stands before `ModelAdmin`."""
 
-    # Rows with a person's own words: a page about other rows tells how many there are, and nothing of them.
+    # Rows with people's own texts: pages about other rows show their number and nothing else.
     tells_names: ClassVar[bool] = True
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -114,7 +114,7 @@ class AdminPages(ReadableValues):
         return inlines
 
     def seen_by(self, request: HttpRequest, row: Any, fieldsets: Any) -> Any:
-        """The fieldsets without fields for entering something, where this person may only look."""
+        """The fieldsets; without input fields for a person who may only view."""
         if row is None or self.has_change_permission(request, row):  # type: ignore[attr-defined]
             return fieldsets
         columns = {field.name for field in self.model._meta.get_fields()}
@@ -127,7 +127,7 @@ class AdminPages(ReadableValues):
         return not isinstance(name, str) or name in columns or hasattr(self, name)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """The rows, and by kind how many others go with them; names only of what is the reader's to know."""
+        """The rows to delete and, by kind, how many others go with them; names only of rows the reader may see."""
         rows = list(objs)
         if not rows:
             return [], {}, set(), []
@@ -138,7 +138,7 @@ class AdminPages(ReadableValues):
 
 
 class _Deletion:
-    """What goes when rows of one kind are deleted."""
+    """The rows that are deleted together with rows of one kind."""
 
     def __init__(self, rows: list[Any], collector: NestedObjects, request: HttpRequest, site: Any) -> None:
         self._rows = rows
@@ -203,7 +203,7 @@ class _Deletion:
             yield format_html("{}: {} ({})", capfirst(_plural(kind)), len(rows), self._names(kind, rows))
 
     def _names(self, kind: Any, rows: Iterable[Any]) -> Any:
-        """Names with links, or a number where the names are not this reader's to know."""
+        """Names with links, or a number if this reader may not see the names."""
         rows = sorted(rows, key=str) if self._tells(kind) else list(rows)
         if not self._tells(kind):
             return str(len(rows))
@@ -244,7 +244,7 @@ def unlinked(contents: Any) -> Any:
 
 
 def said_of(value: Any) -> str | None:
-    """A value of a JSON column in words; None for one that only JSON says."""
+    """A value of a JSON column in words; None if it can only be shown as JSON."""
     if value in (None, "", [], {}):
         return EMPTY
     if isinstance(value, list) and all(isinstance(item, str | int | float) or _is_tag(item) for item in value):

@@ -24,8 +24,8 @@ class ConditionFilter(admin.SimpleListFilter):
 
 
 def among(field: str, values: list[str]) -> str:
-    """The expression of a conditional field that is shown while `field` has one of these values.
+    """The expression that shows a conditional field while `field` has one of these values.
 
-    Where `field` is read only the page's script does not know it: the other one is shown then.
+    If `field` is read-only, the page's script does not know it; the conditional field is then always shown.
     """
     return f"typeof {field} === 'undefined' || {values!r}.includes({field})"

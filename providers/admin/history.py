@@ -108,7 +108,7 @@ class HistoryAdmin(GuardedAdmin, AdminPages, SimpleHistoryAdmin, ModelAdmin):  #
 
 
 def _make_one_version(row: Any) -> None:
-    """Of the versions since `save_model` began, keep the last: a row and each relation are written one by one."""
+    """Keep only the last version since `save_model` began: a row and each of its relations are saved one by one."""
     before = getattr(row, "version_before", None)
     if before is None:
         return

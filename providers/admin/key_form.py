@@ -77,7 +77,7 @@ class StoredKeyForm(InstanceForm):
 
 
 def check_access(form: forms.BaseForm, *lists: str) -> None:
-    """A rule that opens a row to groups names one: without, nobody but administrators could use it."""
+    """Require a group when access is for groups: without one, only administrators could use the row."""
     data = form.cleaned_data
     if data.get("access") != "groups" or not any(name in form.fields for name in lists):
         return

@@ -67,7 +67,7 @@ class ClientKeyAdmin(GuardedAdmin, AdminPages, ModelAdmin):  # type: ignore[misc
         return ("user", "prefix", "state", "last_used", "created") if obj is not None else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A key's scopes and its end are rights too."""
+        """Require the rights of the key's person: the scopes and the expiry of a key are rights too."""
         if isinstance(obj, str | int):  # Unfold hands over the id where it checks an action
             obj = ClientKey.objects.select_related("user").filter(pk=obj).first()
         return super().has_change_permission(request, obj) and (obj is None or may_speak_for(request.user, obj.user))

@@ -1,4 +1,4 @@
-"""Who may edit whom: nobody grants rights that they lack, or becomes a person who has more."""
+"""Who may edit which account: nobody can grant rights that they lack, or sign in as a person with more rights."""
 
 from typing import Any
 

@@ -40,7 +40,9 @@ class ServerAdmin(EnabledActions, HistoryAdmin):
         return bool(request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}_destination"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Without that permission one may add servers with keys of one's own, and change everything else."""
+        """Make address and credentials read-only without the permission for them. New servers may be added all the
+        same.
+        """
         fields = super().get_readonly_fields(request, obj)
         if self.may_change_destination(request):
             return fields

@@ -93,7 +93,7 @@ def examine(facts: ConnectionFacts, *, by: Caller | None = None) -> Finding:
 
 
 def probe_response(facts: ConnectionFacts, *, by: Caller | None = None) -> http.BlockingResponse:
-    """The response of a server to a check: the refusal of the key, where the list does not check it, else the list."""
+    """The response of a server to a check: the refusal of the key if its list needs no valid key, else the list."""
     calls = _Calls(facts, by)
     if refusal := _refusal(calls, facts):
         return refusal

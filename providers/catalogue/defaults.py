@@ -47,7 +47,7 @@ def natural(name: str) -> list[tuple[int, str]]:
 
 
 def default_doubt(snapshot: Snapshot) -> str:
-    """Why the chosen default is not everybody's, in words for administrators; empty where it is, or none is chosen."""
+    """Why some people may not use the chosen default model, for administrators; empty if all may, or none is chosen."""
     public_id = snapshot.gateway.default_model
     if not public_id:
         return ""

@@ -23,13 +23,13 @@ class Pace:
         self._started = started
         self._idle = limits.idle
         self._next = None if limits.first_byte is None else started + limits.first_byte
-        self._left: float | None = None  # when the reader went elsewhere
+        self._left: float | None = None  # when the reader stopped waiting
         self._size = 0  # bytes since the last step
         self.ends = None if limits.total is None else started + limits.total
         self.has_begun = False  # whether there was a step
 
     def bound(self, status: int, content_type: str) -> None:
-        """Judge the body by the head of its response."""
+        """Set the deadline of a whole body if the head of the response says that it is no stream."""
         if self.ends is None and (status >= 400 or content_type.lower().startswith(WHOLE)):
             self.be_whole()
 
@@ -39,12 +39,12 @@ class Pace:
             self.ends = self._started + whole
 
     def wait(self, now: float) -> None:
-        """The reader begins to wait for bytes."""
+        """Note that the reader begins to wait for bytes."""
         if self._left is not None and self._next is not None:
             self._next += now - self._left
 
     def took(self, piece: bytes, now: float) -> bool:
-        """These bytes have come. Returns whether the first step is among them."""
+        """Note bytes that have arrived. Returns whether the first step is among them."""
         self._left = now
         self._size += len(piece)
         if self._size >= STEP or b"\n" in piece or b"\r" in piece:

@@ -14,7 +14,7 @@ from providers import runtime
 
 
 class Identity:
-    """Another one after a restart and in a forked process."""
+    """The name of this process, with a random token: a restart or a fork makes another name."""
 
     def __init__(self) -> None:
         self.namespace = _namespace()

@@ -251,7 +251,7 @@ class ProviderResponse(RelayResponse):
 
     @property
     def _status_of_usage(self) -> int:
-        """A client that seems to have left during a stop was sent away by us."""
+        """The status for the usage record: 503 instead of 499 if this site's shutdown disconnected the client."""
         away = self._outcome == usage.CLIENT_LEFT and shutdown.breaks_off()
         return Unavailable.status if away else self._outcome
 
@@ -316,7 +316,7 @@ class CachedResponse(RelayResponse):
 
 
 def _ours_or(error: GatewayError) -> GatewayError:
-    """The error, unless a stop of ours is what ended the call: that is no failure of the provider's."""
+    """The error, or `restarting` if this site's shutdown ended the call: then the provider has not failed."""
     return outages.restarting() if shutdown.breaks_off() else error
 
 

@@ -1,4 +1,4 @@
-"""The link between a sign-in through a provider and an account with the same address, after its password was entered.
+"""Links a sign-in through a provider to the account with the same e-mail address, once its password was entered.
 
 Until then the sign-in is kept in the browser's session, for `WAIT_SECONDS`.
 """

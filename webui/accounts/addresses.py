@@ -29,7 +29,7 @@ def vouch_for(user: User) -> None:
 
 
 def vouch_unless_own(user: User) -> None:
-    """Call `vouch_for` if the account has no primary address, as one that Django's commands made; sign-ups have one."""
+    """Call `vouch_for` if the account has no primary address: those of Django's commands have none, sign-ups do."""
     if user.email and not EmailAddress.objects.filter(user=user, primary=True).exists():
         vouch_for(user)
 

@@ -25,7 +25,7 @@ def absolute(path: str) -> str:
 
 
 def served() -> str:
-    """The address of the site without a look into the database, for examples in texts."""
+    """The site's address, for examples in texts. Makes no query."""
     return settings.SITE_URL or _last_served() or HERE
 
 

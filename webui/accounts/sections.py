@@ -93,7 +93,7 @@ def shown() -> list[Section]:
 
 
 def matching(request: HttpRequest) -> list[tuple[Section, Setting, bool]]:
-    """Every setting with its section, and whether it fits the words of `?q=`; all fit where there are none."""
+    """Every setting with its section, and whether it matches the words of `?q=`. Without words all match."""
     words = request.GET.get("q", "").lower().split()[:10]
     entries = []
     for section in shown():

@@ -12,13 +12,13 @@ from providers import sign_ins
 
 class SessionStore(db.SessionStore):
     def save(self, must_create: bool = False) -> None:
-        """Store the session; it expires later now, and its tokens with it."""
+        """Store the session, which extends its life and that of its tokens."""
         super().save(must_create)
         if (sign_in := sign_ins.of_session(self)) is not None:
             sign_ins.extend(sign_in, self.get_expiry_date())
 
     def flush(self) -> None:
-        """End the session: at sign-out, for another person, and where its password has changed."""
+        """Delete the session: at sign-out, when another person signs in, and after a change of the password."""
         if (sign_in := sign_ins.of_session(self)) is not None:
             sign_ins.forget(sign_in)
         super().flush()

@@ -12,10 +12,7 @@ register = Library()
 
 @register.filter
 def as_in_sidebar(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Unfold's parts of the way: the first names the group of the sidebar instead of the app, and leads nowhere.
-
-    The group has no page of its own.
-    """
+    """Unfold's breadcrumbs, with the sidebar's group in place of the app: without a link, as it has no page."""
     if len(parts) < 2 or not parts[0].get("link"):
         return parts
     try:

@@ -27,7 +27,7 @@ from webui.monitoring.health import Probing
 from webui.version import VERSION
 
 DAYS = 7
-STATES = ("failing", "unknown", "ok", "off")  # the order of connections and engines: what needs somebody comes first
+STATES = ("failing", "unknown", "ok", "off")  # order of connections and engines: those with a problem first
 CHART_HEIGHT = 100  # units of the drawing, scaled by the style sheet
 
 
@@ -150,7 +150,7 @@ def usage() -> dict[str, Any]:
 
 
 def findings() -> list[dict[str, str]]:
-    """What of the site's own is full or away now, and the findings of its checks (`webui.checks`)."""
+    """The site's own outages now, and the findings of its checks (`webui.checks`)."""
     is_well = runtime.state(Probing).results()["files"] == "ok"
     trouble = [] if is_well else [(file_store.known_trouble() or outages.files_away()).message]
     return [*({"level": "error", "text": text, "hint": ""} for text in trouble), *_check_findings()]

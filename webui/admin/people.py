@@ -190,7 +190,7 @@ class UserAdmin(GuardedAdmin, AdminPages, DjangoUserAdmin, ModelAdmin):  # type:
     def since(self, user: User) -> str:
         return date_format(timezone.localtime(user.date_joined), "SHORT_DATE_FORMAT")
 
-    # Nobody lifts themselves, or anyone else, above their own role.
+    # Nobody may give themselves, or anyone else, a higher role than their own.
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if isinstance(obj, str | int):  # Unfold hands over the id where it checks an action
@@ -288,7 +288,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Group
         fields = ("name", "permissions")
 
-    actor: Any = None  # who fills it in; `GroupAdmin.get_form` says it
+    actor: Any = None  # who edits; set by `GroupAdmin.get_form`
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -296,7 +296,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["members"].initial = self.instance.user_set.all()
 
     def clean_members(self) -> QuerySet[User]:
-        """A group opens connections and models: nobody lets themselves in."""
+        """Refuse that staff add themselves: a group gives access to connections and models."""
         members: QuerySet[User] = self.cleaned_data["members"]
         before = set(self.instance.user_set.all()) if self.instance.pk else set()
         if not self.actor.is_superuser and self.actor in set(members) - before:

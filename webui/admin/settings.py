@@ -78,7 +78,7 @@ class SiteSettingsAdmin(SingletonAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
-        """The upload is looked at before Django opens its transaction, because that waits for a worker."""
+        """Check the upload before Django opens its transaction, because the check waits for a worker process."""
         upload = request.FILES.get("new_logo") if self.has_change_permission(request) else None
         if upload is not None:
             try:
@@ -96,7 +96,7 @@ class SiteSettingsAdmin(SingletonAdmin):
         return [path("preview/", preview, name="webui_sitesettings_preview"), *super().get_urls()]
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
-        """How a page looks with `?name=` and `?accent=`, in light and dark; without them, as it is saved."""
+        """A preview of a page with `?name=` and `?accent=`, in light and dark; without them, with the saved values."""
         site = current.site()
         accent = request.GET.get("accent", "")
         if not colours.WRITTEN.fullmatch(accent):

@@ -22,8 +22,8 @@ class Theme:
     """The surfaces of the light or the dark page that accents stand on, as tokens.css has them."""
 
     surfaces: tuple[Rgb, ...]  # the first is the page
-    towards: Rgb  # where a colour goes that does not stand out
-    fill: float  # the least contrast of a button with the page
+    towards: Rgb  # black or white: colours with too little contrast move there
+    fill: float  # the minimum contrast of a button with the page
     soft: float  # how much of the accent is in its soft background
 
 
@@ -72,12 +72,12 @@ def _of_theme(accent: Rgb, theme: Theme) -> dict[str, Rgb]:
 
 
 def on(background: Rgb) -> Rgb:
-    """Black or white, whichever is read more easily on this colour; always readable."""
+    """Black or white, whichever has the higher contrast with this colour. It is always enough for text."""
     return max((BLACK, WHITE), key=lambda colour: contrast(colour, background))
 
 
 def _away(colour: Rgb, towards: Rgb, is_enough: Callable[[Rgb], bool]) -> Rgb:
-    """The colour, as far towards black or white as it takes."""
+    """The colour, moved `towards` black or white in steps until it `is_enough`."""
     share = 0.0
     result = colour
     while share < 1 and not is_enough(result):
@@ -87,7 +87,7 @@ def _away(colour: Rgb, towards: Rgb, is_enough: Callable[[Rgb], bool]) -> Rgb:
 
 
 def mixed(first: Rgb, second: Rgb, share: float) -> Rgb:
-    """So much of the second colour in the first."""
+    """The first colour mixed with this share of the second."""
     red, green, blue = (round(a + (b - a) * min(1.0, share)) for a, b in zip(first, second, strict=True))
     return red, green, blue
 

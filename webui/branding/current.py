@@ -26,23 +26,23 @@ class Look:
 
     @property
     def style_url(self) -> str:
-        """The style sheet with the accent; empty where the site has the one it comes with."""
+        """The URL of the style sheet with the accent; empty for the default accent."""
         return f"{reverse('site_accent')}?v={self.version}" if self.accent else ""
 
     @property
     def logo_url(self) -> str:
-        """The logo, or ours in the accent; empty where the site has the one it comes with."""
+        """The URL of the uploaded logo, or of the default logo in the accent; empty if both are the default."""
         return f"{reverse('site_logo')}?v={self.version}" if self.accent or self.logo else ""
 
 
 class LookMemory(Versioned[None, Look]):
-    """The one row."""
+    """The cache of the one row."""
 
     keeps = True
 
 
 def site() -> Look:
-    """The site as the row says; while the database does not answer, with the environment's name and no more."""
+    """The name, accent and logo of the row. While the database is away, only the environment's name."""
     try:
         return runtime.state(LookMemory).value_blocking(None, _read)
     except (DatabaseError, InterfaceError, Unavailable):

@@ -15,7 +15,7 @@ TYPES = ("image/png", "image/webp")
 
 
 def checked(content: bytes) -> bytes:
-    """The logo as it is kept. Waits for a worker: call it in no transaction.
+    """The logo as it is stored. It waits for a worker process: call it outside transactions.
 
     Raises BadRequest or TooLarge with words for the administrator, and Unavailable.
     """

@@ -15,7 +15,7 @@ SHORTLY = "public, max-age=300"
 
 @require_safe
 def accent(request: HttpRequest) -> HttpResponse:
-    """The tokens that follow from the accent, for after `tokens.css`."""
+    """The style sheet with the colour tokens of the accent. Pages load it after `tokens.css`."""
     if not site().accent:
         raise Http404
     lines = "\n".join(f"  {name}: {value};" for name, value in colours.tokens(site().accent).items())
@@ -24,14 +24,14 @@ def accent(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def logo(request: HttpRequest) -> HttpResponse:
-    """The uploaded logo; else ours, in the accent."""
+    """The uploaded logo, else the default logo in the accent."""
     if site().logo:
         return _cached(request, HttpResponse(site().logo, content_type="image/png"))
     return _cached(request, HttpResponse(tinted(site().accent), content_type="image/svg+xml"))
 
 
 def tinted(accent: str) -> str:
-    """Our logo, from a lighter to the plain accent."""
+    """The default logo, with a gradient from a lighter accent to the accent."""
     drawing = _drawing()
     if not accent:
         return drawing

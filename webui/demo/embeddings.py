@@ -1,4 +1,4 @@
-"""The demo's embeddings: texts with the same words are near each other, and that is all they know."""
+"""The demo's embeddings: vectors of texts with common words are close. They carry no other meaning."""
 
 import base64
 import hashlib
@@ -49,7 +49,7 @@ def _words(value: Any) -> list[str]:
 
 
 def _vector(words: list[str], size: int) -> list[float]:
-    """Each word, and each pair of neighbours, adds or takes one at a place of its own; the length is 1."""
+    """A unit vector: each word and each pair of neighbouring words adds or subtracts 1 at an index of its own."""
     vector = [0.0] * size
     for feature in [*words, *map(" ".join, pairwise(words))]:
         number = int.from_bytes(hashlib.blake2b(feature.encode("utf-8", "replace"), digest_size=8).digest())

@@ -1,4 +1,4 @@
-"""Bodies of requests for Django: of a length that is allowed and known, and unpacked.
+"""Request bodies for Django: checked for size, decompressed, and with a known length.
 
 A body whose `Content-Length` is over the bound is refused before it is read. Django REST framework and Django's forms
 take a request without `Content-Length` for one without a body, so a body that comes in chunks, or packed, is read
@@ -27,9 +27,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 def longest(content_type: bytes, *, is_packed: bool = False) -> int:
-    """How many bytes a body may have: a form that uploads files may be longer than others, if it comes as it is.
+    """The maximum size of a body in bytes. An uncompressed form that uploads files may be larger than others.
 
-    What is packed is unpacked before anybody has signed in, and a few bytes may become any number.
+    A compressed body is unpacked before anybody has signed in, and a few bytes may expand to any number.
     """
     limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not is_packed and content_type.lower().startswith(b"multipart/form-data"):

@@ -26,7 +26,7 @@ class Calls:
 
 
 class Stoppable:
-    """ASGI layer: keeps the list, and tells a request that is ended by a stop so."""
+    """ASGI layer that lists the running requests, so that a shutdown can end them."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -54,7 +54,7 @@ async def until_answered() -> None:
 
 
 async def end_all() -> None:
-    """End what is still being answered: with the frame that ends a stream, or as 503."""
+    """End the requests that still run: with an error frame in a stream, or with a 503."""
     calls = list(runtime.state(Calls).running)
     if not calls:
         return

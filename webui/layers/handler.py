@@ -48,7 +48,7 @@ class RequestThreads:
 
     @contextmanager
     def borrowed(self) -> Iterator[RequestThread]:
-        """asgiref waits for what runs in it, also where the request was cancelled: it comes back with nothing to do."""
+        """Lend a thread to a request. It comes back idle: asgiref waits for its work, even of a cancelled request."""
         thread = self.idle.pop() if self.idle else RequestThread()
         try:
             yield thread
@@ -73,7 +73,7 @@ class SiteHandler(ASGIHandler):
                 await self.handle(scope, receive, send)
 
     async def listen_for_disconnect(self, receive: Any) -> None:
-        """Cancelling reaches what is asynchronous; work in a thread asks `client_has_left`."""
+        """Note a disconnect for `client_has_left`: it cancels coroutines, but work in a thread has to ask."""
         try:
             await super().listen_for_disconnect(receive)
         except RequestAborted:

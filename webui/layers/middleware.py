@@ -23,7 +23,7 @@ PERMISSIONS = (
 
 
 def strict_policy(host: str) -> str:
-    """No inline script or style, nothing from elsewhere. `host` may be connected to by socket."""
+    """The policy without inline scripts and styles, and without other origins. Sockets may connect to `host`."""
     own = f"ws://{host} wss://{host}" if SANE_HOST.fullmatch(host) else ""
     sources = {
         "default-src": "'self'",
@@ -43,7 +43,7 @@ def strict_policy(host: str) -> str:
 
 @lru_cache(maxsize=4)
 def _origins_of(provider: str) -> list[str]:
-    """A form that leads to the OpenID provider is redirected there, and form-action is held against that too."""
+    """The provider's origin for `form-action`, which browsers also apply to the redirect from the sign-in form."""
     if not provider:
         return []
     parts = urlsplit(provider)
@@ -74,7 +74,7 @@ class SiteMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """A probe is answered here: it has no session and names any host it likes."""
+        """Answer probes before anything else: a probe has no session and may send any host."""
         request_id = request_ids.take(request.headers.get("X-Request-Id", ""))
         request.id = request_id  # type: ignore[attr-defined]
         if self.is_async:
@@ -92,7 +92,7 @@ class SiteMiddleware:
     @staticmethod
     def _dress(request: HttpRequest, response: HttpResponseBase, request_id: str) -> HttpResponseBase:
         headers = response.headers
-        headers.setdefault("X-Request-Id", request_id)  # a provider's answer keeps the provider's
+        headers.setdefault("X-Request-Id", request_id)  # a relayed response keeps the provider's id
         # A view that serves what users uploaded sets its own, stricter policy.
         if "Content-Security-Policy" not in headers:
             headers["Content-Security-Policy"] = policy_for(request.path, request.META.get("HTTP_HOST", ""))

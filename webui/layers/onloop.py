@@ -26,7 +26,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
 class OnLoop:
-    """Stands before a MiddlewareMixin. `waits` says of an answered request whether `process_response` has to wait."""
+    """Mixin that precedes a middleware class of Django's. `waits`: whether its `process_response` may block."""
 
     get_response: Any
 

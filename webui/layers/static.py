@@ -44,7 +44,7 @@ COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*)\n", re.M
 
 
 def without_comments(script: str) -> str:
-    """A script of ours without its comments, the types among them; as it is where a text could look like one."""
+    """A script without its comments; unchanged if a template literal spans lines: it may hold what looks like one."""
     if any(line.count("`") % 2 for line in script.splitlines()):
         return script  # a template literal may go over several lines
     return COMMENT.sub("", script)

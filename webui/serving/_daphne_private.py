@@ -55,7 +55,7 @@ class Inbox(asyncio.Queue[dict[str, Any]]):
 
 @implementer(IPushProducer)
 class Tap:
-    """The connection closes it while its client takes no more bytes, and opens it again."""
+    """Flow control: the connection closes the tap while its client reads too slowly, and opens it again."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -80,7 +80,7 @@ class SiteRequest(WebRequest):  # type: ignore[misc]
         super().__init__(*args, **{**kwargs, "parsePOSTFormSubmission": False})
 
     def take_body(self) -> Inbox:
-        """The body's file becomes the application's."""
+        """Hand the file with the body over to the application."""
         content, self.content = self.content, BytesIO()
         return Inbox(content)
 
@@ -115,8 +115,8 @@ class SiteRequest(WebRequest):  # type: ignore[misc]
 
 class SiteSocket(WebSocketProtocol):  # type: ignore[misc]
     def serverClose(self, code: int | None = None) -> None:
-        """With any code of the standard. autobahn's `sendClose` refuses those below 3000, such as 1013, “try again
-        later”; its `sendCloseFrame`, which daphne uses for its own, does not.
+        """Close with any standard code. autobahn's `sendClose` refuses codes below 3000, such as 1013, “try again
+        later”; its `sendCloseFrame`, which daphne uses itself, does not.
         """
         self.sendCloseFrame(code=1000 if code is None else code)
 

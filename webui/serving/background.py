@@ -4,11 +4,11 @@ import threading
 
 from providers import runtime
 
-START_SECONDS = 1.0  # after the server: the first page comes before what another process left behind
+START_SECONDS = 1.0  # after the server: the first page is served before old jobs are taken over
 
 
 def start() -> None:
-    """Begin looking after picture jobs, those of a process that died among them, and after the daily clearing."""
+    """Start the dispatcher of picture jobs (it takes over those of dead processes, too) and the daily housekeeping."""
 
     def begin() -> None:
         from imagegen import jobs  # late: the server is up before it loads

@@ -25,7 +25,7 @@ SHORT_LIFE = 2.0  # a worker that ends sooner than this many seconds is not rest
 
 
 class Apart:
-    """Work that is done in a child process, from now on. A failure is said on the console by the child."""
+    """Work in a child process, started at once. The child prints a failure to the console."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._pid = os.fork()
@@ -99,8 +99,8 @@ class Workers:
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
         self._tell(signal.SIGTERM)
-        self.close_socket()  # a connection that nobody takes any more would wait for the last one to close it
-        # Whoever has not ended by then hangs.
+        self.close_socket()  # else a connection that no worker accepts would hang until all are closed
+        # A worker that has not ended by then hangs.
         signal.signal(signal.SIGALRM, lambda *_: self._tell(signal.SIGKILL))
         signal.alarm(math.ceil(settings.STOP_GRACE_SECONDS) + LONGEST_SECONDS)
 

@@ -133,7 +133,7 @@ class ComfyUI(Engine):
     def _with_room(
         self, client: ServerClient, made: Plan, graph: workflow.Graph, run: Run, share: tuple[float, float]
     ) -> Iterator[Event]:
-        """One prompt; queued again once after the server ran out of memory and freed what it could."""
+        """Run a prompt. When the server runs out of memory, have it free some and queue the prompt once more."""
         try:
             yield from self._prompt(client, made, graph, run, share)
         except ProviderError as error:

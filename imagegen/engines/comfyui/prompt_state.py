@@ -33,7 +33,7 @@ class PromptState:
             for node_id in workflow.upstream(graph, outputs)
         }
         self.started = self.ended = False
-        self.queue_moved = False  # a `status` came; set back by who reads the queue
+        self.queue_moved = False  # a `status` frame came; the reader of the queue resets this
         self.failure: Mapping[str, Any] | None = None  # the data of an execution_error
         self.interrupted = False
         self.pictures: list[bytes] = []  # final ones, of SaveImageWebsocket, which are not in history

@@ -136,7 +136,7 @@ def _person(data: dict[str, Any]) -> dict[str, str]:
 
 
 def _says_verified(data: dict[str, Any], email: str) -> bool:
-    """Whether the provider says that this address is verified: `true`; as a text only with the setting for it."""
+    """Whether the provider says that this address is verified. The text "true" counts only with the setting for it."""
     for claims in (data["userinfo"], data["id_token"]):
         if claims.get("email") == email and "email_verified" in claims:
             value = claims["email_verified"]
