@@ -26,7 +26,7 @@ __all__ = ["SCOPES", "Caller", "caller_for_key", "caller_for_key_blocking", "cal
 
 # The scopes of an API key; a key with an empty list has all of them.
 SCOPES = {
-    "inference": gettext_lazy("Chat, embeddings, speech and the model list"),
+    "inference": gettext_lazy("Every call of a model but for pictures, and the model list"),
     "images": gettext_lazy("Pictures"),
     "chats": gettext_lazy("Conversations and files"),
     "admin": gettext_lazy("Settings (administrators)"),

@@ -432,7 +432,7 @@ class UsageRecord(models.Model):
         Connection, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("connection")
     )
     model = models.CharField(_("model"), max_length=255, blank=True)  # public id; stays when the model is deleted
-    kind = models.CharField(_("kind"), max_length=20)  # chat, embeddings, responses, speech, image, task
+    kind = models.CharField(_("kind"), max_length=20)  # the name of an operation, image, task
     tokens_in = models.PositiveIntegerField(_("tokens sent"), default=0)
     tokens_out = models.PositiveIntegerField(_("tokens received"), default=0)
     images = models.PositiveIntegerField(_("pictures"), default=0)

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from providers import catalogue, json_bodies
-from providers.errors import ConfigurationError, NetworkError, ProviderError
-from providers.facts import Route, Source
+from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
+from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
 from providers.relay import payload, rate_limits, source_order
 from providers.relay.operations import OPERATIONS, Operation
@@ -43,7 +43,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     if operation.cache is not None:
         remembered = await operation.cache.check(request.caller, request.payload, request.idempotency_key)
     snapshot = await catalogue.snapshot()
-    route = operation.route(snapshot, request.caller, request.payload["model"])
+    route = _route(request, operation, snapshot)
     admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
     sources = source_order.in_order(route.sources)
     if operation.cache is not None:
@@ -91,6 +91,27 @@ async def complete(request: RelayRequest, *, max_bytes: int) -> dict[str, Any]:
     if value.get("error"):
         raise response.error_with(body, status=502)
     return value
+
+
+def _route(request: RelayRequest, operation: Operation, snapshot: Snapshot) -> Route:
+    """The route of the named model, else of the operation's default model. Raises as the operation's `route`, and
+    BadRequest where no model is named and the caller may not use the default one.
+    """
+    model = request.payload.get("model")
+    if model is not None:
+        return operation.route(snapshot, request.caller, model)
+    try:
+        return operation.route(snapshot, request.caller, operation.default_model)
+    except NotFound as error:
+        raise BadRequest(
+            _(
+                "“model” is missing, and its default “%(id)s” does not exist here or you do not have access to it. "
+                "Name a model in “model”, or ask an administrator to offer the default one."
+            )
+            % {"id": operation.default_model},
+            code="missing_required_parameter",
+            param="model",
+        ) from error
 
 
 async def _fetch(

@@ -5,7 +5,7 @@ through: write its row below, put it into `OPERATIONS`, and add its case to
 `tests/providers/relay/test_operations.py`; the contract test over the table checks the rest. An operation that needs a
 new fact adds a field with a default, so that the other rows stay as they are.
 
-Source: docs/upstreams/openai.md
+Sources: docs/upstreams/openai.md, docs/upstreams/rerank.md
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -21,7 +21,10 @@ from providers.relay import rules, usage
 from providers.relay.rules import Body, Destination
 from providers.relay.serializers import (
     ChatRequestSerializer,
+    CompletionsRequestSerializer,
     EmbeddingsRequestSerializer,
+    ModerationsRequestSerializer,
+    RerankRequestSerializer,
     ResponsesRequestSerializer,
     SpeechRequestSerializer,
 )
@@ -95,6 +98,7 @@ class Operation:
     # Permission and route.
     scope: str = "inference"  # that an API key needs, see `callers.SCOPES`
     route: Callable[[Snapshot, Caller, str], Route] = _route_for
+    default_model: str = ""  # of a request that names none, if the caller may use it; empty: one must be named
     passed_over: Callable[[int], bool] = is_passed_over
     cache: Cache | None = None
 
@@ -131,11 +135,41 @@ CHAT = Operation(
     add_prompt=rules.prompt_in_messages,
     may_fail_inside=True,
 )
+COMPLETIONS = Operation(
+    name="completions",
+    path="completions",
+    summary="Continue a text (OpenAI's older protocol).",
+    request=CompletionsRequestSerializer,
+    answers=STREAMED,
+    rewrites=(rules.read_bias,),
+    # A preset's system prompt has no place here: the prompt is the text itself.
+    preset_params=frozenset(
+        ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop", "seed", "logit_bias")
+    ),
+    may_fail_inside=True,
+)
 EMBEDDINGS = Operation(
     name="embeddings",
     path="embeddings",
     summary="Turn texts into vectors.",
     request=EmbeddingsRequestSerializer,
+)
+MODERATIONS = Operation(
+    name="moderations",
+    path="moderations",
+    summary="Say whether texts or pictures may be harmful.",
+    request=ModerationsRequestSerializer,
+    deployed=False,
+    default_model="omni-moderation-latest",
+    check=rules.check_model_if_named,
+)
+RERANK = Operation(
+    name="rerank",
+    path="rerank",
+    summary="Order documents by how well they answer a query (the protocol of Jina and Cohere).",
+    request=RerankRequestSerializer,
+    deployed=False,
+    count=usage.count_reranking,
 )
 RESPONSES = Operation(
     name="responses",
@@ -163,4 +197,6 @@ SPEECH = Operation(
     count=usage.count_audio,
 )
 
-OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in (CHAT, EMBEDDINGS, RESPONSES, SPEECH)}
+OPERATIONS: dict[str, Operation] = {
+    operation.name: operation for operation in (CHAT, COMPLETIONS, EMBEDDINGS, MODERATIONS, RERANK, RESPONSES, SPEECH)
+}

@@ -33,7 +33,7 @@ def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source
     body = with_params(payload, route.params, operation.preset_params)
     if route.system_prompt:
         body = operation.add_prompt(body, route.system_prompt)
-    if body["model"] != source.upstream_id:
+    if body.get("model") != source.upstream_id:
         body = {**body, "model": source.upstream_id}
     if source.raw.get("pipeline"):
         body = with_user(body, caller)

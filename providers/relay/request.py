@@ -16,7 +16,9 @@ LONGEST_ID = 200  # characters of an id that goes into a header
 
 @dataclass(frozen=True, slots=True)
 class RelayRequest:
-    """One request. `operation` is a name of the table of operations; `payload["model"]` is a public id."""
+    """One request. `operation` is a name of the table of operations; `payload["model"]` is a public id, and may be
+    missing where the operation has a default model.
+    """
 
     operation: str
     caller: Caller

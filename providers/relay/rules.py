@@ -41,6 +41,12 @@ def check_model(body: Mapping[str, Any]) -> None:
         raise BadRequest(_("“model” must be the id of a model, as text."), code=code, param="model")
 
 
+def check_model_if_named(body: Mapping[str, Any]) -> None:
+    """The same for an operation with a default model."""
+    if body.get("model") is not None:
+        check_model(body)
+
+
 def check_chat(body: Mapping[str, Any]) -> None:
     check_model(body)
     messages = body.get("messages")

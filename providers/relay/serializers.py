@@ -109,11 +109,36 @@ class ChatRequestSerializer(serializers.Serializer[Any]):
     stream = serializers.BooleanField(required=False)
 
 
+class CompletionsRequestSerializer(serializers.Serializer[Any]):
+    """OpenAI's request. Other members are passed to the provider unchanged."""
+
+    model = serializers.CharField()
+    prompt = serializers.JSONField(required=False, help_text="A text, a list of texts, tokens, or a list of tokens")
+    suffix = serializers.CharField(required=False, help_text="What comes after the text that is inserted")
+    stream = serializers.BooleanField(required=False)
+
+
 class EmbeddingsRequestSerializer(serializers.Serializer[Any]):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 
     model = serializers.CharField()
     input = serializers.JSONField(help_text="A text, a list of texts, or tokens")
+
+
+class ModerationsRequestSerializer(serializers.Serializer[Any]):
+    """OpenAI's request. Other members are passed to the provider unchanged."""
+
+    model = serializers.CharField(required=False, help_text="Without it: omni-moderation-latest, if you may use it")
+    input = serializers.JSONField(help_text="A text, a list of texts, or a list of parts with texts and pictures")
+
+
+class RerankRequestSerializer(serializers.Serializer[Any]):
+    """The request of Jina and Cohere. Other members are passed to the provider unchanged."""
+
+    model = serializers.CharField()
+    query = serializers.CharField()
+    documents = serializers.ListField(child=serializers.JSONField(), help_text="Texts, or objects with a text")
+    top_n = serializers.IntegerField(required=False, min_value=1)
 
 
 class SpeechRequestSerializer(serializers.Serializer[Any]):

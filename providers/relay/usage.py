@@ -27,6 +27,7 @@ BATCH_ROWS = 500
 QUEUE_ROWS = 20_000  # about 10 MB: 20 s without a database at 1,000 calls a second
 CLIENT_LEFT = 499  # nginx's status for a client that disconnected before the end of the response
 TAIL_BYTES = 64 * 1024  # the end of a response, which has its usage
+HEAD_BYTES = 1024  # the beginning, where servers that rerank put it
 LAST_REASONS = 4  # members `finish_reason` that are looked at, from the end
 MAX_UNPACKED = 2**26  # bytes of a packed response that are looked through
 MAX_UNPACKED_AT_ONCE = 2**21  # of them, because the event loop waits meanwhile
@@ -38,6 +39,7 @@ _INPUT = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"([^"\\]{1,60})"')
 # Every other word that a provider ends an answer with names a failure: `network_error`, `sensitive`, `error` …
 ORDINARY_ENDS = frozenset({b"stop", b"length", b"tool_calls", b"function_call", b"content_filter"})
+_TOTAL = re.compile(rb'"total_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 _OUTPUT = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 
 
@@ -45,7 +47,7 @@ _OUTPUT = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 class CallUsage:
     """The usage of one call. The fields are the columns of `UsageRecord`."""
 
-    kind: str  # chat, embeddings, responses, speech, image, task
+    kind: str  # the name of an operation, image, task
     user_id: int | None = None
     key_id: int | None = None
     connection_id: int | None = None
@@ -76,17 +78,20 @@ def flush() -> None:
 class Tail:
     """The last pieces of a response, for the tokens that it reports, and the number of all bytes received."""
 
-    __slots__ = ("_pieces", "_size", "_text", "received")
+    __slots__ = ("_pieces", "_size", "_text", "head", "received")
 
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
         self._size = 0
+        self.head = b""  # the first `HEAD_BYTES`, of the first piece
         self._text: bytes | None = None  # of these pieces; two of its readers come at the end of a response
         self.received = 0
 
     def add(self, piece: bytes) -> None:
         size = len(piece)
         self._text = None
+        if not self.head:
+            self.head = piece[:HEAD_BYTES]
         self._pieces.append(piece)
         self._size += size
         self.received += size
@@ -155,6 +160,21 @@ def count_tokens(tail: Tail) -> dict[str, int]:
     """The columns of a response that reports its tokens."""
     tokens_in, tokens_out = tail.tokens()
     return {"tokens_in": tokens_in, "tokens_out": tokens_out}
+
+
+def count_reranking(tail: Tail) -> dict[str, int]:
+    """The columns of a response that ranks documents.
+
+    It may name only a total, which is input then, in `usage` or Cohere's `meta`, before or after the documents.
+    """
+    for text in (tail.text, tail.head):
+        tokens_in, tokens_out = read_tokens(text)
+        if not tokens_in and not tokens_out:
+            start = max(text.rfind(b'"usage"'), text.rfind(b'"meta"'))
+            tokens_in = _count((_TOTAL.search(text, start) or _INPUT.search(text, start)) if start >= 0 else None)
+        if tokens_in or tokens_out:
+            return {"tokens_in": tokens_in, "tokens_out": tokens_out}
+    return {"tokens_in": 0, "tokens_out": 0}
 
 
 def count_audio(tail: Tail) -> dict[str, int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.http import LocalServer
-from webui.demo import completions, embeddings, responses, speech
+from webui.demo import completions, embeddings, moderations, rerank, responses, speech, text_completions
 from webui.demo.answers import MODEL
 from webui.demo.request_bodies import Refused, payload_in
 
@@ -39,8 +39,11 @@ class DemoOperation:
 
 POSTS = {
     "/v1/chat/completions": DemoOperation(completions.complete),
+    "/v1/completions": DemoOperation(text_completions.continue_text),
     "/v1/responses": DemoOperation(responses.respond),
     "/v1/embeddings": DemoOperation(embeddings.embed, max_body=2**19, in_thread=True),
+    "/v1/moderations": DemoOperation(moderations.moderate, max_body=2**19),
+    "/v1/rerank": DemoOperation(rerank.rank, max_body=2**19, in_thread=True),
     "/v1/audio/speech": DemoOperation(speech.speak),
 }
 logger = logging.getLogger(__name__)

@@ -301,7 +301,10 @@ def test_both_entrances_answer_alike(case: Case, site: Any, upstream: Any, setti
 
 CALLS = {
     "chat": {"messages": [{"role": "user", "content": "hi"}]},
+    "completions": {"prompt": "a"},
     "embeddings": {"input": "a"},
+    "moderations": {"input": "a"},
+    "rerank": {"query": "a", "documents": ["a"]},
     "responses": {"input": "a"},
     "speech": {"input": "a", "voice": "alloy"},
 }

@@ -9,6 +9,7 @@ import requests
 from pydantic import BaseModel
 
 from providers.models import Connection
+from tests import people
 from tests.upstream import DROP, Reply, unused_port
 from tests.upstream import openai as oai
 
@@ -92,6 +93,13 @@ CALLS = {
     ),
     "a stream": lambda c: list(c.chat.completions.create(model="m1", messages=MESSAGES, stream=True)),
     "embeddings": lambda c: c.embeddings.create(model="m1", input=["a", "b"], dimensions=4),
+    "a completion": lambda c: c.completions.create(
+        model="m1", prompt=["The sky is", "Grass is"], suffix=".", echo=True, best_of=2, logit_bias={"50256": -100}
+    ),
+    "a completion that streams": lambda c: list(
+        c.completions.create(model="m1", prompt=[[1, 2], [3]], stream=True, stream_options={"include_usage": True})
+    ),
+    "a moderation": lambda c: c.moderations.create(model="m1", input=[{"type": "text", "text": "hi"}]),
     "a response": lambda c: c.responses.create(model="m1", input="hi", instructions="Be brief.", store=False),
 }  # fmt: skip
 
@@ -124,6 +132,32 @@ def test_a_schema_is_parsed(client, upstream):
 def test_embeddings_come_back_as_numbers(client):
     answer = client.embeddings.create(model="m1", input=["a", "b"], dimensions=4)
     assert [len(one.embedding) for one in answer.data] == [4, 4]
+
+
+def test_a_completion_comes_back_whole_and_as_a_stream(client):
+    whole = client.completions.create(model="m1", prompt=["a", "b"])
+    assert [(one.index, one.text) for one in whole.choices] == [(0, "You said: a"), (1, "You said: b")]
+    chunks = list(
+        client.completions.create(model="m1", prompt="a", stream=True, stream_options={"include_usage": True})
+    )
+    assert "".join(one.text for chunk in chunks for one in chunk.choices) == "You said: a"
+    assert chunks[-1].usage.completion_tokens == 2
+
+
+@pytest.mark.parametrize("views", [False, True], ids=["lane", "views"])
+def test_a_moderation_without_a_model_asks_openais_default(site, connection, api_key, upstream, views):
+    base = site.views_url if views else site.url
+    with openai.OpenAI(base_url=f"{base}/v1", api_key=api_key, max_retries=0) as client:
+        with pytest.raises(openai.BadRequestError, match="Name a model") as refused:
+            client.moderations.create(input="hello")
+        assert (refused.value.code, refused.value.param) == ("missing_required_parameter", "model")
+        with pytest.raises(openai.NotFoundError):
+            client.moderations.create(model="omni-moderation-latest", input="hello")
+        people.make_connection(upstream.url, "omni-moderation-latest", name="Moderation", position=1)
+        answer = client.moderations.create(input=["hello", "a fight"])
+        assert [one.flagged for one in answer.results] == [False, True]
+        assert upstream.last.json == {"input": ["hello", "a fight"], "model": "omni-moderation-latest"}
+    assert len(upstream.history) == 1
 
 
 def test_a_response_streams(client):
@@ -248,7 +282,10 @@ def azure_at(site, api_key, **options):
 SPOKEN: Any = {"voice": "alloy", "input": "hi"}
 BY_DEPLOYMENT = {  # the path below a deployment, and a body
     "chat/completions": {"messages": MESSAGES},
+    "completions": {"prompt": "a"},
     "embeddings": {"input": "a"},
+    "moderations": {"input": "a"},
+    "rerank": {"query": "a", "documents": ["a"]},
     "audio/speech": SPOKEN,
     "responses": {"input": "a"},
 }
@@ -282,6 +319,8 @@ def test_azures_newer_surface_is_served_like_the_plain_one(site, connection, api
         assert client.embeddings.create(model="m1", input="a").data
         assert client.responses.create(model="m1", input="a").output_text
         assert client.audio.speech.create(model="m1", **SPOKEN).content
+        assert client.completions.create(model="m1", prompt="a").choices
+        assert client.moderations.create(model="m1", input="a").results
         with pytest.raises(openai.NotFoundError):
             client.chat.completions.create(model="other", messages=MESSAGES)
 

@@ -163,6 +163,14 @@ def test_a_session_is_recorded_without_a_key(site, connection, alice):
         ("/v1/chat/completions", {"stream": True}, "chat", False),
         ("/v1/embeddings", {"input": ["a", "b"]}, "embeddings", True),
         ("/v1/embeddings", {"input": ["a"] * 500, "dimensions": 400}, "embeddings", True),
+        ("/v1/completions", {"prompt": "a"}, "completions", True),
+        (
+            "/v1/completions",
+            {"prompt": "a", "stream": True, "stream_options": {"include_usage": True}},
+            "completions",
+            True,
+        ),
+        ("/v1/rerank", {"query": "a", "documents": ["b"]}, "rerank", True),
         ("/v1/responses", {"input": "hi"}, "responses", True),
         ("/v1/responses", {"input": "hi", "stream": True}, "responses", True),
     ],
@@ -172,6 +180,26 @@ def test_tokens_are_counted_in_the_shapes_of_providers(site, connection, api_key
     [one] = records()
     assert one.kind == kind
     assert (one.tokens_in > 0) is tokens
+
+
+@pytest.mark.parametrize(
+    ("answer", "counts"),
+    [
+        ({"results": [], "usage": {"total_tokens": 7}}, (7, 0)),
+        ({"results": [], "usage": {"prompt_tokens": 6, "completion_tokens": 1, "total_tokens": 7}}, (6, 1)),
+        ({"usage": {"total_tokens": 7}, "results": [{"document": {"text": "long " * 20_000}}]}, (7, 0)),
+        ({"results": [], "meta": {"billed_units": {"search_units": 1}, "tokens": {"input_tokens": 7}}}, (7, 0)),
+        ({"results": [], "meta": {"billed_units": {"search_units": 1}}}, (0, 0)),
+        ({"results": [{"document": {"text": '"usage":{"total_tokens":7}'}}]}, (0, 0)),
+        ({"results": [], "usage": None}, (0, 0)),
+    ],
+)
+def test_tokens_of_reranking_are_input_wherever_they_stand(answer, counts):
+    tail = usage.Tail()
+    body = orjson.dumps(answer)
+    for start in range(0, len(body), 4096):
+        tail.add(body[start : start + 4096])
+    assert tuple(usage.count_reranking(tail).values()) == counts
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tests.upstream.core import Protocol, Received
+from tests.upstream.openai import judgements
+from tests.upstream.openai.completions import continue_text, includes_usage
 from tests.upstream.openai.responses import respond
 from tests.upstream.pictures import png, speech
 from tests.upstream.replies import DROP, RESET, Behaviour, Cut, Gate, Pause, Reply, Step, frame, in_bytes, in_json
@@ -29,7 +31,10 @@ class OpenAI(Protocol):
         ("POST", BASE + "/chat/completions", "chat"),
         ("GET", BASE + "/models", "list_models"),
         ("GET", BASE + "/models/(?P<model>.+)", "get_model"),
+        ("POST", BASE + "/completions", "complete"),
         ("POST", BASE + "/embeddings", "embed"),
+        ("POST", BASE + "/moderations", "moderate"),
+        ("POST", BASE + "/rerank", "rerank"),
         ("POST", BASE + "/responses", "respond"),
         ("POST", BASE + "/audio/speech", "speak"),
         ("POST", BASE + "/images/(?:generations|edits)", "draw"),
@@ -109,6 +114,15 @@ class OpenAI(Protocol):
                 rows.append({"object": "embedding", "index": index, "embedding": vector})
         usage = {"prompt_tokens": 2 * len(inputs), "total_tokens": 2 * len(inputs)}
         return in_json({"object": "list", "model": asked.get("model"), "data": rows, "usage": usage})
+
+    def complete(self, received: Received) -> Reply:
+        return continue_text(received)
+
+    def moderate(self, received: Received) -> Reply:
+        return judgements.moderate(received)
+
+    def rerank(self, received: Received) -> Reply:
+        return judgements.rerank(received)
 
     def respond(self, received: Received) -> Reply:
         if not isinstance((received.json or {}).get("input", ""), str | list):
@@ -233,7 +247,7 @@ def chat(
         named = model if model is not None else asked.get("model") or received.params.get("deployment", "m1")
         counted = _counted(asked, pieces, thoughts) if usage is True else dict(usage or {})
         if asked.get("stream") and not ignore_stream:
-            wants_usage = isinstance(usage, Mapping) or (usage and _includes_usage(asked))
+            wants_usage = isinstance(usage, Mapping) or (usage and includes_usage(asked))
             steps = _stream(named, counted if wants_usage else None)
             return Reply(status, {**EVENTS, **(headers or {})}, steps=steps, before=before)
         return _whole(named, counted)
@@ -305,11 +319,6 @@ def chat(
 
 def _listed(steps: Step | Sequence[Step]) -> list[Step]:
     return list(steps) if isinstance(steps, list | tuple) else [steps]  # type: ignore[list-item]
-
-
-def _includes_usage(asked: Mapping[str, Any]) -> bool:
-    options = asked.get("stream_options")
-    return isinstance(options, dict) and bool(options.get("include_usage"))
 
 
 def _counted(asked: Mapping[str, Any], pieces: Sequence[str], thoughts: Sequence[str]) -> dict[str, Any]:

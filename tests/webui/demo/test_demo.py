@@ -171,7 +171,7 @@ def test_embeddings_that_take_long_keep_nobody_waiting(client, monkeypatch):
 
 def test_what_it_cannot_do_it_says(client):
     with pytest.raises(openai.NotFoundError, match="Connect a provider"):
-        client.moderations.create(model="demo", input="x")
+        client.images.generate(model="demo", prompt="x")
 
 
 def test_the_door_starts_it_when_it_is_first_called():

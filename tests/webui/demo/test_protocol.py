@@ -52,6 +52,43 @@ def test_each_chunk_of_a_stream_is_as_published(post):
     assert answer.text.endswith("data: [DONE]\n\n")
 
 
+@pytest.mark.parametrize(
+    ("given", "count"), [("Why?", 1), (["Why?", "为什么？"], 2), ([1, 2], 1), ([[1], [2]], 2), (None, 1)]
+)
+def test_a_continued_text_is_as_published(post, newcomer, given, count):
+    body = check("CreateCompletionResponse", post("completions", {"prompt": given}).json())
+    assert [choice["index"] for choice in body["choices"]] == list(range(count))
+    assert body["usage"]["completion_tokens"] > 0
+
+
+def test_a_continued_text_streams_what_it_says_whole(newcomer):
+    asked = {"model": "demo", "prompt": ["hello", "maths"]}
+    whole = newcomer.completions.create(**asked)
+    chunks = list(newcomer.completions.create(**asked, stream=True, stream_options={"include_usage": True}))
+    for choice in whole.choices:
+        pieces = [one.text for chunk in chunks for one in chunk.choices if one.index == choice.index]
+        assert "".join(pieces) == choice.text
+    assert chunks[-1].usage == whole.usage
+
+
+@pytest.mark.parametrize(("given", "count"), [("hello", 1), (["a", "b"], 2), ([{"type": "text", "text": "a"}], 1)])
+def test_a_moderation_is_as_published_and_flags_nothing(post, given, count):
+    body = check("CreateModerationResponse", post("moderations", {"input": given}).json())
+    assert [result["flagged"] for result in body["results"]] == [False] * count
+
+
+def test_documents_with_the_words_of_the_query_come_first(post):
+    documents = ["粉色的花", {"text": "a blue sky"}, "the blue sky"]
+    body = post(
+        "rerank", {"query": "the blue sky", "documents": documents, "top_n": 2, "return_documents": True}
+    ).json()
+    assert [(one["index"], one["document"]["text"]) for one in body["results"]] == [
+        (2, "the blue sky"),
+        (1, "a blue sky"),
+    ]
+    assert body["usage"]["prompt_tokens"] == body["usage"]["total_tokens"] > 0
+
+
 @pytest.mark.parametrize("given", ["Why?", [{"role": "user", "content": [{"type": "input_text", "text": "Why?"}]}]])
 def test_a_response_is_as_published(post, given):
     body = check("Response", post("responses", {"input": given, "instructions": "Be brief."}).json())
@@ -125,6 +162,12 @@ def test_the_model_list_is_as_published(site, newcomer):
         ("embeddings", {"input": []}),
         ("embeddings", {"input": [None]}),
         ("embeddings", {"input": "a", "dimensions": 0}),
+        ("completions", {"prompt": [None]}),
+        ("completions", {"prompt": ["a"] * 21}),
+        ("moderations", {"input": []}),
+        ("rerank", {"query": "a", "documents": []}),
+        ("rerank", {"query": "a", "documents": [7]}),
+        ("rerank", {"query": "a", "documents": ["a"], "top_n": -1}),
         ("audio/speech", {"input": ""}),
         ("audio/speech", {"input": "a", "response_format": "midi"}),
     ],
