@@ -192,7 +192,7 @@ def end_session_soon(user_id: object, session_key: str) -> None:
 
 
 def digest_of(session_key: str) -> str:
-    """A session's name on the channel layer, where its key must not be read."""
+    """The digest that names a session on the channel layer, where its key must not be read."""
     return hashlib.sha256(session_key.encode()).hexdigest()
 
 

@@ -46,7 +46,7 @@ class Call:
 
 
 class CallReader:
-    """Deltas (or a whole message) in, calls out."""
+    """Reads tool calls from deltas or from a whole message."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -136,7 +136,7 @@ class CallReader:
             raise _too_long()
 
     def _remember(self, name: str, value: Any) -> None:
-        """Beyond `MAX_SIZE` nothing is sent back: the calls themselves are more important."""
+        """Keep what is sent back with the calls. Beyond `MAX_SIZE` it is dropped: the calls themselves matter more."""
         self._echo_size += _size_of(value)
         if self._echo_size > MAX_SIZE:
             self._echo.clear()
@@ -149,7 +149,7 @@ def _size_of(value: Any) -> int:
 
 
 def _joined(values: list[Any]) -> Any:
-    """The value that the fragments make: of texts and lists all, of others the last."""
+    """The fragments as one value: texts and lists are joined, of other types the last one counts."""
     same = [value for value in values if type(value) is type(values[-1])]
     if isinstance(values[-1], str):
         return "".join(same)

@@ -93,7 +93,7 @@ def without_thinking(text: str) -> str:
 
 
 def _without_half_tag(text: str, tag: str) -> tuple[str, str]:
-    """The text without its end, and its end, where that may be the beginning of `tag`."""
+    """Split the text before an end that may be the beginning of `tag`. Returns both parts."""
     for size in range(min(len(tag) - 1, len(text)), 0, -1):
         if text.endswith(tag[:size]):
             return text[:-size], text[-size:]

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DirectResponse:
-    """What the client gets."""
+    """The response for the client."""
 
     status: int
     headers: Mapping[str, str]
@@ -164,7 +164,7 @@ def _merge(answer: dict[str, Any], texts: list[str]) -> None:
 
 
 async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -> AsyncGenerator[bytes, None]:
-    """A client that leaves cancels this generator, and with it the tool that runs and the call to the provider."""
+    """Stream the answer. A client that leaves cancels this generator, and with it the running tool and the call."""
     merged = MergedStream(rounds)
     try:
         while True:
@@ -194,7 +194,7 @@ async def _streamed(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse
 
 
 class MergedStream:
-    """Pure: the frames of all rounds in, the frames of one answer out, without the calls of tools."""
+    """Merges the frames of all rounds into the frames of one answer, without tool calls. Does no I/O."""
 
     def __init__(self, rounds: tools.Rounds) -> None:
         self._rounds = rounds
@@ -291,7 +291,7 @@ def _as_frame(body: bytes) -> sse.Frame:
 
 
 async def _until_done(running: "asyncio.Future[bool]") -> AsyncGenerator[bytes, None]:
-    """Comments while tools run. When the client leaves, the tools are cancelled and waited for."""
+    """Yield comments while tools run. When the client leaves, the tools are cancelled and waited for."""
     try:
         while not (await asyncio.wait((running,), timeout=ALIVE_SECONDS))[0]:
             yield b": running a tool\n\n"

@@ -33,7 +33,7 @@ BROKEN = (
 
 
 class Enough(BaseException):
-    """A page draws more than is read of it. No Exception: pypdf catches those."""
+    """Raised when a page draws more than is read of it. Not an Exception, because pypdf catches those."""
 
 
 class Drawn:
@@ -52,7 +52,7 @@ class Drawn:
 
 
 def text(content: bytes) -> tuple[dict[str, Any], bytes]:
-    """Text that is no Unicode, in the encoding that fits best."""
+    """Decode a text that is not Unicode, in the encoding that fits best."""
     from charset_normalizer import from_bytes
 
     best = from_bytes(content[:SAMPLE].replace(b"\0", b"")).best()
@@ -61,7 +61,7 @@ def text(content: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def pdf(content: bytes, *, characters: int) -> tuple[dict[str, Any], bytes]:
-    """The texts of the pages under their numbers, about so many characters; `problem` says why there are none."""
+    """The text of each page under its number, up to about so many characters; `problem` says why there is none."""
     from pypdf import PdfReader, apply_configuration
     from pypdf.errors import FileNotDecryptedError, LimitReachedError, PyPdfError
 

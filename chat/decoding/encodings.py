@@ -60,8 +60,8 @@ def of_unicode(head: bytes) -> str:
 def wide(head: bytes) -> str:
     """The encoding of a text in UTF-16 or UTF-32 without a mark; empty for anything else.
 
-    A text in eight bits could be read as UTF-16, too. It is none unless there are bytes that such texts do not have, or
-    all of it is East Asian.
+    Most 8-bit texts can be read as UTF-16, too. So a text counts as UTF-16 only if it has bytes that no 8-bit text has,
+    or if all of it is East Asian.
     """
     head = head[:SAMPLE]
     if len(_ASCII.findall(head)) > ASCII_SHARE * len(head):

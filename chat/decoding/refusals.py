@@ -18,4 +18,4 @@ class NotDecoded(Exception):
 
 
 class OutOfTime(BaseException):
-    """A task has used the soft part of its time. No Exception: libraries catch those."""
+    """Raised when a task has used the soft part of its time. Not an Exception, because libraries catch those."""

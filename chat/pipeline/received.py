@@ -1,4 +1,4 @@
-"""How much of the pictures that a model itself made is kept: a number and a size for one answer."""
+"""The limits on pictures that the chat model itself made: their number and size in one answer."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Received:
 
     @property
     def room(self) -> int:
-        """How many bytes more are taken."""
+        """The number of bytes that are still accepted."""
         return max(0, MAX_SIZE - self.size)
 
     def takes(self, url: str) -> bool:

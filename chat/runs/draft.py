@@ -69,7 +69,7 @@ class Draft:
         self._unsent_reasoning.write(reasoning)
 
     def pause(self) -> None:
-        """Tools run between the text so far and the text to come, which begins a new paragraph."""
+        """Begin a new paragraph: tools run between the text so far and the text to come."""
         self._paused = {name for name in ("content", "reasoning") if getattr(self, name).strip()}
 
     def _apart(self, name: str, text: str) -> str:
@@ -79,7 +79,7 @@ class Draft:
         return f"\n\n{text}"
 
     def note_time(self, now_ms: int, *, thinking: bool, answering: bool) -> None:
-        """Thinking lasts from its first piece to the first piece of the answer behind it."""
+        """Measure the thinking time: from the first piece of reasoning to the first piece of the answer after it."""
         if thinking and self._thinking_since is None:
             self._thinking_since = now_ms
         if self._thinking_since is not None and not self._answering:

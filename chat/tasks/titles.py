@@ -117,7 +117,7 @@ def clean_title(answer: str) -> str:
 
 
 def _unnamed(chat_id: uuid.UUID) -> Talk | None:
-    """What a title is made of; None for a chat that needs none any more."""
+    """The texts for a title; None for a chat that no longer needs one."""
     chat = Chat.objects.filter(pk=chat_id, title_is_own=False, deleted_at=None).first()
     answers = list(Message.objects.filter(chat_id=chat_id, role=Message.Role.ASSISTANT, status=Message.Status.DONE)[:2])
     if chat is None or len(answers) != 1 or answers[0].parent is None:

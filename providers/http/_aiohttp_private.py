@@ -45,7 +45,7 @@ class _Protocol(ResponseHandler):
 
 
 class _Head:
-    """Stands before the parser until the head of a response is complete. The body goes straight to the parser."""
+    """Buffers the head of a response until it is complete. The body goes straight to the parser."""
 
     __slots__ = ("_held", "_parser", "_protocol")
 

@@ -19,7 +19,7 @@ from providers.http.abort import watch
 
 
 class Deadlines:
-    """By when a call has to be connected, and each of its reads and writes be over; on the monotonic clock."""
+    """The deadlines of a call, for connecting and for each read and write, on the monotonic clock."""
 
     __slots__ = ("connected", "over")
 
@@ -28,7 +28,7 @@ class Deadlines:
 
     @contextlib.contextmanager
     def in_force(self) -> Iterator[None]:
-        """Hold every connection that this thread opens within the block to them."""
+        """Apply these deadlines to every connection that this thread opens within the block."""
         token = _deadlines.set(self)
         try:
             yield
@@ -60,7 +60,7 @@ class _TimedReads(io.RawIOBase):
 
 
 class _TimedSocket:
-    """A socket as the standard library's response takes it."""
+    """A socket with deadlines, in the form that the standard library's response takes."""
 
     def __init__(self, sock: Any, deadlines: Deadlines) -> None:
         self._sock, self._deadlines = sock, deadlines
@@ -74,7 +74,7 @@ class _TimedResponse(http.client.HTTPResponse):
         super().__init__(_TimedSocket(sock, _deadlines.get()), *args, **options)  # type: ignore[arg-type]
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Heads before the head (102, 103) are passed over as 100 is: the library takes them for the response."""
+        """Skip interim responses (102, 103) as the library skips 100: it would take them for the final response."""
         version, status, reason = super()._read_status()  # type: ignore[misc]
         return version, 100 if 101 < status < 200 else status, reason
 

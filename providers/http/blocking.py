@@ -59,7 +59,7 @@ class _VettedAdapter(_Adapter):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: requests would prepare the next call, and fail for a place that is no address."""
+        """None: otherwise requests would prepare the next call, and fail where the target is no valid URL."""
 
 
 class BlockingResponse:
@@ -141,7 +141,7 @@ class BlockingResponse:
 
     @property
     def content(self) -> bytes:
-        """All of the body, which then counts as one that comes in one piece."""
+        """The whole body, read within the limits of a body that comes in one piece."""
         if self._content is None:
             self._pace.be_whole()
             self._content = b"".join(self.iter_bytes())

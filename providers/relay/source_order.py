@@ -8,7 +8,7 @@ from providers.facts import ConnectionFacts
 
 
 class Candidate(Protocol):
-    """A source, or something like it."""
+    """What `in_order` sorts: a source, or an object with the same members."""
 
     @property
     def connection(self) -> ConnectionFacts: ...

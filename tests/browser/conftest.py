@@ -10,14 +10,14 @@ from tests.upstream import Behaviour, openai
 
 @pytest.fixture(autouse=True)
 def patience(browser):
-    """What must happen may take its time on a busy machine; nothing here asserts how long."""
+    """Long timeouts for expectations: a busy machine is slow, and nothing here asserts a duration."""
     from playwright.sync_api import expect
 
     expect.set_options(timeout=30_000)
 
 
 class Provider:
-    """`says("Hi", "Hello.", after={1: gate})`: the next answer to a message that is exactly these words."""
+    """`says("Hi", "Hello.", after={1: gate})`: queues the answer to the next message with exactly these words."""
 
     def __init__(self, upstream: Any) -> None:
         self.title = "A fitting title"

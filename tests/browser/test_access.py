@@ -33,7 +33,7 @@ def violations(page):
 
 @pytest.fixture
 def full_chat(alice, connection):
-    """One of everything: a branch, thoughts, steps, a picture, an error, an interruption."""
+    """A chat with every element: a branch, reasoning, steps, a picture, an error, an interruption."""
     chat = Chat.objects.create(user=alice, title="One of everything")
     last = None
     answers = [
@@ -117,7 +117,7 @@ def test_axe_finds_nothing_on_the_settings(open_page, alice, scheme):
 
 @pytest.mark.parametrize("width", [320, 390, 640, 1280])
 def test_nothing_is_wider_than_the_screen(open_page, full_chat, alice, width):
-    """At 320 px too, which is 1280 px at four times the size."""
+    """Also at 320 px, the width of a 1280 px window at a zoom of 400 %."""
     page = open_page(alice, viewport={"width": width, "height": 640})
     for name in signed_in_pages(page, full_chat):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name

@@ -15,7 +15,7 @@ def administrator():
 
 
 def viewer():
-    """Somebody who may see everything and change nothing."""
+    """A user with every view permission and no other."""
     staff = people.make_user("Viewer", is_staff=True)
     staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     return staff

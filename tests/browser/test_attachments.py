@@ -32,7 +32,7 @@ def chat(open_page, provider, alice):
 
 
 class Uploads:
-    """The upload of files with these words in their name is held, or refused, instead of reaching the server."""
+    """Holds or refuses the upload of files with these words in their name, before it reaches the server."""
 
     def __init__(self, page):
         self.held = []

@@ -269,7 +269,7 @@ def test_thoughts_are_folded_away_and_timed(chat, provider):
 
 
 class Drawing(Handler):
-    """Stands in for what makes pictures: tells how far it is, shows a file, lets the test look at each step."""
+    """A test handler that draws: it reports progress, shows a file, and lets the test look at each step."""
 
     name = "drawing"
     toggle = Toggle(label="Drawing", icon="image")

@@ -82,7 +82,7 @@ class PicturesChat(ChatPage):
         expect(self.edited).to_be_visible()
 
     def paint(self):
-        """A stroke across the middle of the picture."""
+        """Draw a brush stroke across the middle of the picture."""
         self.edited.get_by_role("button", name="Brush what changes").click()
         canvas = self.page.locator("#mask-canvas")
         expect(canvas).to_be_focused()
@@ -96,7 +96,7 @@ class PicturesChat(ChatPage):
         expect(self.edited.get_by_role("button", name="Change the mask")).to_be_visible()
 
     def shown(self):
-        """The pictures and what stands under them, as anybody sees them."""
+        """The pictures of the thread and the text below them, as the page shows them."""
         words = "[one.querySelector('img').getAttribute('src'), one.querySelector('figcaption')?.innerText]"
         return self.pictures.evaluate_all(f"all => all.map((one) => {words})")
 
@@ -108,7 +108,7 @@ def chat(open_page, provider, easel, alice):
 
 @pytest.fixture
 def shown_before(alice, connection, store):  # noqa: F811
-    """A chat in which Alice showed one picture and was shown another."""
+    """A chat with a picture by Alice and a picture in the answer."""
     chat = Chat.objects.create(user=alice, title="A boat")
     context = files.FileContext(chat=chat)
     mine, drawn = (files.accept(alice, png(64, 48, shade=shade), name="boat.png", context=context) for shade in (0, 90))

@@ -70,7 +70,7 @@ class ImagesPage:
         self.prompt.press("Enter")
 
     def drawn(self, words):
-        """Draw, and wait until the picture hangs in the gallery."""
+        """Draw, and wait until the picture appears in the gallery."""
         before = self.tiles.count()
         self.draw(words)
         expect(self.tiles).to_have_count(before + 1)
@@ -91,7 +91,7 @@ class ImagesPage:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def paint(self):
-        """A stroke across the middle of the mask's canvas."""
+        """Draw a brush stroke across the middle of the mask's canvas."""
         canvas = self.page.locator("#mask-canvas")
         expect(canvas).to_be_visible()
         box = canvas.bounding_box()

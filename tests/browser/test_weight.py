@@ -35,7 +35,7 @@ def loaded(open_page, connection, alice):
 
 
 def weight(address: str, body: bytes) -> int:
-    """What travels once files are collected; our scripts have no comments then."""
+    """The weight of the files as collected, where our scripts have no comments."""
     if address.endswith(COMPRESSED):
         return len(body)
     return len(gzip.compress(without_comments(body.decode()).encode() if "/static/js/" in address else body))

@@ -207,7 +207,7 @@ def test_what_is_written_while_a_new_chat_opens_waits_too(chat, provider):
 
 
 def held(chat, address):
-    """Requests to this address, which wait for the test."""
+    """The requests to this address, held back until the test releases them."""
     routes = []
     chat.page.route(address, lambda route: routes.append(route))
     return routes
@@ -215,7 +215,7 @@ def held(chat, address):
 
 @pytest.fixture
 def told(chat, problems):
-    """A request gets no answer, which the page says; what comes after it goes through."""
+    """Returns a function that waits until the page reports the failed request, and lets later requests through."""
     problems.expect("ERR_FAILED")
 
     def wait():

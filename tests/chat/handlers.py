@@ -83,7 +83,7 @@ class Album(Handler):
 
 
 class Tongue(Handler):
-    """Says which language it works in; with a lazy text, as translated handlers do."""
+    """A handler that reports its active language, with a lazy text as in translated handlers."""
 
     name = "tongue"
 

@@ -51,7 +51,7 @@ def environment(upstream):
 
 
 def begin(talker, upstream):
-    """A reply that stands behind its first word; `(chat id, message id, gate)`."""
+    """A reply that waits after its first word: `(chat id, message id, gate)`."""
     gate = Gate()
     upstream.answer("one two three", after={1: gate})
     started = talker.start()

@@ -37,7 +37,7 @@ def fixtures(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, constants: dict[str, ast.expr]) -> Iterator[ast.expr]:
-    """The lists of `parametrize` above a test and of its fixtures; a name of the module stands for its value."""
+    """The values of `parametrize` for a test and its fixtures; a name of the module is replaced by its value."""
     for argument in function.args.args:
         if values := constants.get(f"fixture {argument.arg}"):
             yield constants.get(ast.unparse(values), values)
@@ -49,7 +49,7 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, constants: dict
 
 
 def is_written_by_hand(values: ast.expr) -> bool:
-    """Whether it is a list of more than a switch, without a member from elsewhere."""
+    """Whether the values are a literal list with no member from elsewhere, and not just True and False."""
     if not isinstance(values, LITERALS):
         return False
     members = values.keys if isinstance(values, ast.Dict) else values.elts
@@ -59,7 +59,7 @@ def is_written_by_hand(values: ast.expr) -> bool:
 
 
 def named_every(tree: ast.Module) -> list[str]:
-    """The tests named "every" whose list is written by hand."""
+    """The tests named "every" whose list of cases is a literal."""
     constants = {
         node.targets[0].id: node.value
         for node in tree.body

@@ -169,7 +169,7 @@ def drew(*contents: bytes, model: str = "gemini-3.1-flash-image") -> Reply:
 
 
 def said(text: str) -> Reply:
-    """The model only talked."""
+    """A response with text and no picture."""
     return answer({"text": text})
 
 

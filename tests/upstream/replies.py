@@ -136,7 +136,7 @@ def gzipped(reply: Reply) -> Reply:
 
 
 def no_http() -> Reply:
-    """A port that speaks something else."""
+    """A response that is not HTTP."""
     return Reply(before=[Raw(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"), DROP])
 
 

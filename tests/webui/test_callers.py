@@ -39,7 +39,7 @@ REFUSED = {301, 302, 400, 401, 403, 404, 405, 411, 415, 429}
 
 @pytest.fixture
 def belongings(alice, upstream, make_engine):  # noqa: F811
-    """One of everything of Alice's, each with the mark, and what the paths of the routes call it."""
+    """One row of every kind that belongs to Alice, each with the mark, by the name in the routes' paths."""
     people.make_connection(upstream.url, "m1", name="In house", secret=f"key-{MARK}")
     engine = make_engine(kind="placeholder")
     chat = Chat.objects.create(user=alice, title=f"About {MARK}")

@@ -20,7 +20,7 @@ LIFETIMES = [("", _("Until I revoke it")), ("30", _("30 days")), ("90", _("90 da
 
 
 class SetupForm(forms.Form):
-    """The first administrator."""
+    """The form that creates the first administrator."""
 
     name = forms.CharField(
         label=_("Your name"), max_length=150, required=False, widget=forms.TextInput({"autocomplete": "name"})

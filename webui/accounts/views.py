@@ -116,7 +116,7 @@ class ChangePassword(PasswordChangeView):  # type: ignore[misc]
 
 
 class SetPassword(PasswordSetView):  # type: ignore[misc]
-    """For people who signed up through OpenID Connect and have no password yet."""
+    """The page for a first password, for people who signed up through OpenID Connect."""
 
     template_name = "settings/password.html"
     success_url = reverse_lazy("account_change_password")

@@ -76,7 +76,7 @@ def start() -> LocalServer:
 
 
 async def _connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """One connection, any number of requests."""
+    """Serve one connection, with any number of requests."""
     try:
         while await _one_request(reader, writer):
             pass

@@ -28,7 +28,7 @@ END = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\
 
 
 class Source:
-    """Chunks without an end, and how many were taken."""
+    """An endless source of chunks that counts how many were read."""
 
     def __init__(self, *first, then=None):
         self.first, self.then, self.taken, self.closed = first, then, 0, False

@@ -212,7 +212,7 @@ class TestWithTools:
 
 
 class TestPicturesOfTheModel:
-    """Any type, however large; the answer's bytes pass through unchanged."""
+    """Pictures by the model are stored, of any type and size; the bytes of the answer pass through unchanged."""
 
     @pytest.fixture(autouse=True)
     def _without_tools(self, talker):

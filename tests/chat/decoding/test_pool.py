@@ -34,7 +34,7 @@ def is_running(pid: int) -> bool:
 
 
 def until(holds) -> bool:
-    """Whether it comes to hold, which may take a moment."""
+    """Wait until the condition holds; false if it does not in time."""
     pause = threading.Event()
     return any(holds() or pause.wait(0.05) for _look in range(600))
 

@@ -12,7 +12,7 @@ SIDE = 7071  # of a picture of 50 megapixels
 
 
 def png(side: int = SIDE, *, mode: str = "RGB") -> bytes:
-    """190 kB for 50 megapixels: one colour."""
+    """A PNG of one colour: 190 kB for 50 megapixels."""
     channels, kind = {"L": (1, 0), "RGB": (3, 2), "RGBA": (4, 6)}[mode]
 
     def chunk(name: bytes, data: bytes) -> bytes:
@@ -80,7 +80,7 @@ def words(lines: int) -> bytes:
 
 
 def repeating(depth: int = 9, width: int = 10) -> bytes:
-    """A form that draws a form ten times, which draws a form ten times …"""
+    """A PDF of nested forms, each of which draws the next one ten times."""
     forms = []
     for level in range(depth):
         inner = b"" if level == depth - 1 else b"/XObject << /X %d 0 R >>" % (7 + level)

@@ -17,7 +17,7 @@ PICTURE = re.compile(r"/api/v1/files/[\w-]+(/content)?$|data:image/(png|jpeg|gif
 
 
 class Inspector(HTMLParser):
-    """Fails on anything that is not on the short list of what an answer may contain."""
+    """A parser that fails on any HTML outside the short list of what an answer may contain."""
 
     def handle_starttag(self, tag, attrs):
         assert tag in markdown.TAGS, tag

@@ -21,7 +21,7 @@ steps = st.lists(
 
 
 class Client:
-    """What a page makes of the events."""
+    """A client that builds the answer from events, as a page does."""
 
     def __init__(self):
         self.content = self.reasoning = ""

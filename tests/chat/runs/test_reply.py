@@ -350,7 +350,7 @@ def test_a_channel_layer_that_is_away_costs_events_and_no_reply(no_channel_layer
 
 
 class LosingLayer(InMemoryChannelLayer):
-    """A channel layer that is away while `is_away`: what is sent to a group then is lost."""
+    """A channel layer that loses messages to groups while `is_away`."""
 
     is_away = False
     lost_an_end = threading.Event()

@@ -158,7 +158,7 @@ def test_the_same_request_sent_twice_makes_one_answer(talker, upstream):
 
 
 def test_the_id_of_a_strangers_answer_in_another_process_is_taken(talker, site, bob, upstream, alice):
-    """Whoever is noted as its owner is shown how it stands."""
+    """The cache says that the answer is Alice's, so Bob cannot read its state by asking with its id."""
     elsewhere = uuid.uuid4()
     TemporaryStore(elsewhere, "local:theirs", alice.pk)
     body = {**QUESTION, "chat_id": "local:one", "id": str(elsewhere), "session_id": "s1"}

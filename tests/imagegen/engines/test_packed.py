@@ -23,7 +23,7 @@ def engine(request, make_engine, upstream):
 
 @pytest.fixture
 def packs(upstream, monkeypatch):
-    """Have every answer of the server be packed so."""
+    """Compress every response of the server this way."""
 
     def begin(name):
         spoken = upstream._spoken

@@ -18,7 +18,9 @@ WITHIN = 1.0  # seconds: the promise
 
 
 def until(wanted, ask):
-    """Ask until the answer is `wanted`; seconds it took. A generous end, so that a slow machine fails by value."""
+    """Ask until the answer is `wanted`. Returns the seconds it took; gives up late, so that slow machines fail by
+    value.
+    """
     began = time.monotonic()
     while (answer := ask()) != wanted:
         assert time.monotonic() - began < 20, f"still {answer}"

@@ -38,7 +38,7 @@ PATIENT = Limits(connect=5, first_byte=20, idle=20)
 
 
 class Faces:
-    """Both faces behind one signature: (status, lower-case headers, bytes)."""
+    """Both HTTP clients behind one signature: (status, lower-case headers, bytes)."""
 
     @staticmethod
     async def stream(method, url, *, body=None, headers=None, **options):
@@ -205,7 +205,7 @@ async def test_a_connection_is_used_again_once_its_answer_was_read(upstream):
 
 
 async def test_a_kept_connection_that_its_server_has_closed_costs_no_request(upstream):
-    """It was never read there, so it is sent again; a connection of one's own that breaks is not tried twice."""
+    """A pooled connection was closed unread, so the request is repeated; on a new connection it is not."""
     upstream.script(in_text("a"), reset(), in_text("b"))
     await Faces.stream("POST", f"{upstream.origin}/x", limits=PATIENT)
     assert (await Faces.stream("POST", f"{upstream.origin}/x", limits=PATIENT))[2] == b"b"
@@ -383,7 +383,7 @@ async def test_an_administrators_addresses_may_be_private(ask, upstream):
 
 
 async def test_the_address_that_was_judged_is_the_one_that_is_called(ask, upstream, monkeypatch):
-    """A name that first leads to the public internet and then to this machine: nobody asks a second time."""
+    """The name resolves first to a public address, then to this machine. It must be resolved only once."""
     real = socket.getaddrinfo
     answers = iter([ADDRESS_OF_NOBODY])
 

@@ -390,7 +390,7 @@ def test_each_source_gets_the_model_by_its_own_name(post, connection, upstream, 
 
 
 class Caller:
-    """A client on a raw socket, which can leave without a word."""
+    """A client on a raw socket, which can disconnect without notice."""
 
     def __init__(self, url: str, key: str, **body: Any) -> None:
         host, port = url.removeprefix("http://").split(":")
@@ -446,7 +446,7 @@ def test_a_caller_who_leaves_is_a_499(site, connection, upstream, api_key):
 
 
 def test_a_slow_reader_slows_the_provider_down(site, entrance, connection, upstream, api_key):
-    """A hundred megabytes wait at the provider, not in our memory."""
+    """100 MB stay unread at the provider instead of filling our memory."""
     piece = b'data: {"choices":[]}\n\n' + b":" + b"x" * 2**20 + b"\n\n"
     upstream.script(Reply(200, oai.EVENTS, steps=[piece] * 100))
     caller = Caller(entrance, api_key, stream=True)

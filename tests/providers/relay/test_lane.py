@@ -145,7 +145,7 @@ def breaks(with_bytes: bytes) -> Callable[[Answer], bool]:
 
 
 def says_in_a_frame(code: str, after: bytes) -> Callable[[Answer], bool]:
-    """What arrived goes through, then a last frame tells what happened."""
+    """The received bytes pass through, then a last frame reports the error."""
 
     def check(answer: Answer) -> bool:
         frames = answer.body.strip().split(b"\n\n")

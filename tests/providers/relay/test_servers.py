@@ -95,7 +95,7 @@ def test_a_server_passes_on_what_comes_and_closes_what_is_left(served, upstream)
 
 
 def test_a_slow_reader_slows_the_provider_down(served, upstream):
-    """A hundred megabytes wait at the provider, not in the server's memory."""
+    """100 MB stay unread at the provider instead of filling the server's memory."""
     site, key = served
     piece = b'data: {"choices":[]}\n\n' + b":" + b"x" * 2**20 + b"\n\n"
     upstream.script(Reply(200, oai.EVENTS, steps=[piece] * 100))

@@ -23,7 +23,7 @@ CHAT = {"model": "m1", "messages": [{"role": "user", "content": "hello"}], "stre
 
 @pytest.fixture
 def gate():
-    """Behind it the provider's answers stand. It is opened when the test is over."""
+    """The gate that holds back the provider's answers. It opens at the end of the test."""
     gate = Gate()
     yield gate
     gate.open()
@@ -31,7 +31,7 @@ def gate():
 
 @pytest.fixture
 def members(connection, alice):
-    """A group, of which Alice is a member, and to which alone the connection is open."""
+    """The group of Alice, the only one that may use the connection."""
     group = Group.objects.create(name="Writers")
     alice.groups.add(group)
     connection.access = Access.GROUPS
@@ -117,7 +117,7 @@ def name_of(way):
 
 
 def heard(pieces, word):
-    """What has come of a stream when this word has."""
+    """The text of a stream up to and including this word."""
     text = ""
     while word not in text:
         text += next(pieces).decode()
@@ -125,7 +125,7 @@ def heard(pieces, word):
 
 
 def rest_of(pieces):
-    """What still comes of a stream, up to its end or to where it is broken off."""
+    """The remaining text of a stream, up to its end or to where the connection breaks."""
     text = ""
     try:
         for piece in pieces:
@@ -282,7 +282,7 @@ def test_pictures_that_wait_are_not_drawn_any_more(site, upstream, alice, member
 
 
 def test_another_process_ends_what_runs_too(server_process, upstream, gate):
-    """No Redis between them: the database says it."""
+    """The processes share no Redis: the second one sees the change in the database."""
     env = {"WEBUI_DEMO": "false", "OPENAI_API_BASE_URLS": upstream.url, "OPENAI_API_KEYS": "upstream-key"}
     server = server_process(env=env).start()
     server.create_user("eve@example.com")

@@ -130,7 +130,7 @@ def test_debug_serves_them_from_where_they_lie(server_process):
 
 
 def test_a_request_that_begins_in_the_context_of_an_ended_one_gets_its_file():
-    """uvicorn does that on a connection that it had held back for a while."""
+    """uvicorn does so on a connection whose request it held back for a while."""
 
     async def status():
         async with ThreadSensitiveContext(executor=ThreadPoolExecutor(1)):

@@ -88,7 +88,7 @@ def test_readyz_says_when_the_database_is_away(server_process):
 
 @pytest.fixture
 def closed(settings):
-    """As behind a proxy: nobody is on this machine."""
+    """/metrics as behind a proxy, where no request counts as one from this machine."""
     settings.BEHIND_PROXY = True
 
 

@@ -130,7 +130,7 @@ def description(tmp_path):
 
 
 def fault(answer: requests.Response, path: str) -> str:
-    """What is wrong with an answer; empty where it is a success or a refusal in the right shape."""
+    """The fault of a response; empty for a success or a refusal in the right shape."""
     if answer.status_code < 400 or (answer.status_code < 500 and (not path.startswith(API) or path in PAGES)):
         return ""
     if answer.request.method == "HEAD" or answer.status_code == 416:
@@ -169,7 +169,7 @@ ANYTHING = {"path": "m1", "model": "m1", "key_id": 1, "uidb36": "1", "key": "k",
 
 
 class Asking:
-    """Sends requests and keeps what is wrong with the answers."""
+    """Sends requests and collects their faults."""
 
     def __init__(self, site: Any, user: Any, session: requests.Session) -> None:
         self.site, self.user, self.session = site, user, session

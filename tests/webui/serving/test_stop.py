@@ -40,7 +40,7 @@ def bearer(key):
 
 
 def ask(site, key, path, body):
-    """The answer; what it ended with where it was broken off."""
+    """The answer, or the error that ended it."""
     try:
         return requests.post(f"{site.url}{path}", json=body, headers=bearer(key), timeout=PATIENCE)
     except requests.RequestException as error:
@@ -48,7 +48,7 @@ def ask(site, key, path, body):
 
 
 def ask_all(site, key, calls, upstream, gate, while_waiting):
-    """The answers to calls that have all come to the gate before `while_waiting()` is done."""
+    """The answers to calls that all wait at the gate before `while_waiting()` runs."""
     with ThreadPoolExecutor(len(calls)) as callers:
         answers = [callers.submit(ask, site, key, path, body) for path, body in calls]
         pause = threading.Event()

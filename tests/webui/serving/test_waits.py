@@ -96,7 +96,7 @@ def test_every_route_is_known_to_wait_or_not():
 
 
 class Held:
-    """An upstream whose every answer stands at a gate once it is closed."""
+    """An upstream whose answers all wait at a gate once it is closed."""
 
     def __init__(self, upstream):
         self.upstream, self.gate = upstream, Gate()
