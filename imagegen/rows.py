@@ -87,11 +87,13 @@ def _from_connection(connection_id: int, custom: Mapping[str, str], purpose: Cal
     facts = catalogue.snapshot_blocking().connections.get(connection_id)
     if facts is None:
         raise ConfigurationError(_("The connection behind this picture engine is switched off."), code="connection_off")
+    call: CallPurpose = {**purpose, "content_type": ""}  # the engine's body is JSON or a form
     return {
         "url": facts.base_url,
+        "connection_kind": facts.kind,
         "secret": "",
         "secret_headers": _secret_names(custom) | _secret_names(facts.headers),
         "version": facts.api_version,
-        "auth": partial(headers.headers_for_blocking, facts, **purpose),
+        "auth": partial(headers.headers_for_blocking, facts, **call),
         "tls": facts.tls,
     }

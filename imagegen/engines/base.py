@@ -62,6 +62,7 @@ class EngineConfig:
 
     url: str = ""  # without a trailing slash
     secret: str = field(default="", repr=False)
+    connection_kind: str = ""  # of its connection, see `providers.upstream.kinds`; empty without one
     version: str = ""  # Azure's api-version
     method: str = ""  # Gemini: predict or generateContent
     model: str = ""  # the default, when the request names none

@@ -125,9 +125,9 @@ class ChatReply(Engine):
 
     def check(self, config: EngineConfig) -> str:
         url = config.url or DEFAULT_URL
-        owner = kinds.at(url)
-        if owner is not None and owner.proof_path:  # its list is served for any key
-            self.call(config, None, "GET", f"{url}/{owner.proof_path}")
+        kind = kinds.serving(config.connection_kind, url)
+        if kind.proof_path:  # its list is served for any key
+            self.call(config, None, "GET", f"{url}/{kind.proof_path}")
         listed = self._listed(config)
         return self.models_sentence(len(listed), drawing=sum(map(_draws, listed)))
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import orjson
 from django.utils import timezone
@@ -40,7 +39,6 @@ from providers.sentences import sentence as _
 from providers.upstream import error_bodies, kinds
 
 DEFAULT_URL = "https://api.openai.com/v1"
-AZURE_HOSTS = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 PARTIAL_PICTURES = 2  # requested by default; each costs about a hundred tokens
 HEAD = 1024  # bytes that tell a picture
 UNSTREAMABLE = {"gif", "svg"}  # output formats without partial pictures
@@ -145,7 +143,9 @@ class OpenAI(Engine):
         return needed
 
     def _sender(self, config: EngineConfig, run: Run, can: Capabilities, request: ImageRequest) -> dialect.Sending:
-        url, query = self._address(config, request.model, "edits" if request.is_edit else "generations")
+        server = _server(config)
+        path = "images/edits" if request.is_edit else "images/generations"
+        url, query = kinds.of(server).endpoint(server, path, request.model, True), _version(config, server)
         headers = self.headers(config)
 
         @contextmanager
@@ -163,7 +163,7 @@ class OpenAI(Engine):
         self, config: EngineConfig, can: Capabilities, request: ImageRequest, body: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The form that the official SDK sends: `image` for one picture, `image[]` for several, fields for the rest."""
-        name = "image" if len(request.images) == 1 and not self._is_azure(config) else "image[]"
+        name = "image" if len(request.images) == 1 and not kinds.of(_server(config)).has_image_lists else "image[]"
         files = [
             (name, _part(pictures.fitted(picture, can.input_types), f"image-{number}"))
             for number, picture in enumerate(request.images)
@@ -225,37 +225,20 @@ class OpenAI(Engine):
             content = self.download(config, run, content)
         return _picture(content or b"", document, entry)
 
-    # --- addresses and keys ---
+    # --- the key ---
 
     def auth_headers(self, config: EngineConfig) -> dict[str, str]:
-        if config.secret and self._is_azure(config):
-            return {kinds.AZURE_KEY_HEADER: config.secret}
-        return super().auth_headers(config)
-
-    def _is_azure(self, config: EngineConfig) -> bool:
-        if choice := config.options.get("azure"):
-            return bool(choice == "yes")
-        parts = urlsplit(config.url)
-        return (parts.hostname or "").endswith(AZURE_HOSTS) or "/openai/deployments/" in parts.path
-
-    def _address(self, config: EngineConfig, model: str, operation: str) -> tuple[str, dict[str, str]]:
-        """URL and query of an operation. Azure's classic API has the deployment in its path, its v1 API does not."""
-        url, query = config.url or DEFAULT_URL, {"api-version": config.version} if config.version else {}
-        if not self._is_azure(config) or "/deployments/" in url or url.endswith("/v1"):
-            return f"{url}/images/{operation}", query
-        base = url if url.endswith("/openai") else f"{url}/openai"
-        if not config.version:
-            return f"{base}/v1/images/{operation}", {}
-        return f"{base}/deployments/{quote(model, safe='')}/images/{operation}", query
+        key_header = kinds.of(_server(config)).key_header
+        return {key_header: config.secret} if key_header and config.secret else super().auth_headers(config)
 
     # --- for the administrator ---
 
     def models(self, config: EngineConfig) -> list[ModelChoice]:
         """The picture models in the endpoint's list, else all of it; our table's when there is no list.
 
-        None for Azure, which lists what a region offers and not what was deployed: an administrator types the name.
+        None where models are deployed: the list names what a region offers. An administrator types the name.
         """
-        if self._is_azure(config):
+        if kinds.of(_server(config)).has_deployments:
             return []
         listed = self._listed(config)
         if listed is None:
@@ -271,13 +254,12 @@ class OpenAI(Engine):
 
     def _listed(self, config: EngineConfig) -> list[str] | None:
         """The ids in the endpoint's list that are still served; None when it has no such list."""
-        url, query = config.url or DEFAULT_URL, {"api-version": config.version} if config.version else {}
-        if self._is_azure(config) and not url.endswith("/v1"):
-            url = url.partition("/deployments/")[0].removesuffix("/openai") + "/openai" + ("" if query else "/v1")
+        server = _server(config)
+        *_others, url = kinds.probe_urls(server)  # the last one has the form of OpenAI's list
         try:
-            response = self.call(config, None, "GET", f"{url}/models", params=query)
+            response = self.call(config, None, "GET", url, params=_version(config, server))
         except ProviderError as error:
-            if error.status in (404, 405) and not self._is_azure(config):
+            if error.status in (404, 405) and not kinds.of(server).has_deployments:
                 return None
             raise
         value = response.json()
@@ -288,6 +270,20 @@ class OpenAI(Engine):
             for entry in entries or ()
             if isinstance(entry, dict) and entry.get("id") and str(entry.get("shutdown_date") or today) >= today
         ]
+
+
+def _server(config: EngineConfig) -> kinds.PlainServer:
+    """The engine's server, of the kind that the option chooses, else its connection's, else the one of its address."""
+    url = config.url or DEFAULT_URL
+    chosen = {"yes": kinds.AZURE, "no": kinds.DEFAULT}.get(str(config.options.get("azure") or ""))
+    kind = chosen or kinds.serving(config.connection_kind, url)
+    return kinds.PlainServer(kind.name, url if config.version else kind.unversioned_url(url), config.version)
+
+
+def _version(config: EngineConfig, server: kinds.PlainServer) -> dict[str, str]:
+    """The query with the API version, for the kinds whose addresses do not have it in them already."""
+    is_in_url = kinds.of(server).needs_api_version
+    return {"api-version": config.version} if config.version and not is_in_url else {}
 
 
 def _without(reason: error_bodies.ErrorBody) -> ProviderError:

@@ -124,7 +124,7 @@ def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
             for kind in kinds.KINDS.values()
             if kind.config_flag and checks.flag(*member(kind.config_flag), default=False)
         ),
-        kinds.at(url) or kinds.DEFAULT,
+        _unflagged(url),
     )
     url = kinds.clean_base_url(kind.name, url)
     try:
@@ -148,6 +148,12 @@ def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
     if any(kind.config_flag in members for kind in kinds.KINDS.values() if kind.config_flag):
         given.add("kind")
     return Entry(index, url, checks.key(f"OPENAI_API_KEYS.{index}", key), values, frozenset(given))
+
+
+def _unflagged(url: str) -> kinds.ConnectionKind:
+    """The kind of an entry without a flag: the one of its address, unless that kind would need its flag."""
+    kind = kinds.at(url)
+    return kinds.DEFAULT if kind is None or kind.config_flag else kind
 
 
 def name_of(url: str, used: Collection[str] = ()) -> str:

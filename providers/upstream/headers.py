@@ -33,6 +33,7 @@ class CallPurpose(TypedDict, total=False):
     """What the headers say about a call; every member is optional."""
 
     accept: str
+    content_type: str  # of the body, by default JSON; empty: whoever sends the body says it, as forms need it
     caller: Caller | None
     chat_id: str
     message_id: str
@@ -58,7 +59,9 @@ def headers_for_blocking(connection: ConnectionFacts, **purpose: Unpack[CallPurp
 
 def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purpose: CallPurpose) -> dict[str, str]:
     cookies = purpose.get("cookies")
-    headers = {"Content-Type": "application/json", "Accept": purpose.get("accept", "application/json"), **auth_headers}
+    content_type = purpose.get("content_type", "application/json")
+    own = {"Content-Type": content_type} if content_type else {}
+    headers = {**own, "Accept": purpose.get("accept", "application/json"), **auth_headers}
     if (owner := kinds.at(connection.base_url)) is not None and owner.attribution:
         headers.update(_attribution(owner, connection))
     headers.update(user_headers(lambda: connection.site_name, **purpose))

@@ -42,6 +42,15 @@ class Server(Protocol):
     def api_version(self) -> str: ...
 
 
+@dataclass(frozen=True, slots=True)
+class PlainServer:
+    """A `Server` that is no connection."""
+
+    kind: str
+    base_url: str
+    api_version: str = ""
+
+
 SPEECH_CHARACTERS = 4096  # docs/upstreams/openai.md, “Speech”
 
 # --- defaults of the rows ---------------------------------------------------------------------------------------------
@@ -84,6 +93,7 @@ class ConnectionKind:
     example: str  # a base URL, for the form
     note: Any = ""  # for the form: what is special about this kind
     hosts: tuple[str, ...] = ()  # the provider's hosts; addresses there and at subdomains are of this kind
+    path_mark: str = ""  # a part of the path that no other kind's addresses have, whatever the host
     brand: str = ""  # the name of a new connection to one of `hosts`
     config_flag: str = ""  # the member of the flat configuration that is true for this kind
     needs_api_version: bool = False  # the form asks for `api_version`
@@ -100,6 +110,8 @@ class ConnectionKind:
     # The model list; on a 404 the next URL is asked. Raises ConfigurationError where there is no list.
     list_urls: Callable[[Server], list[str]] = _model_list
     probe_urls: Callable[[Server], list[str]] | None = None  # whether it answers; None: as `list_urls`
+    # Base URL → that of the surface without API versions, for operations that the default version lacks (images).
+    unversioned_url: Callable[[str], str] = _unchanged
     proof_path: str = ""  # below the base URL: whether the key is valid, where the model list needs none
 
     # Models and payloads.
@@ -109,6 +121,7 @@ class ConnectionKind:
     has_reasoning_names: bool = True  # a model named o3 or gpt-5 reasons; false: names are free
     has_developer_role: bool = True  # false: the role `developer` becomes `system`
     chat_parameters: Callable[[Server], frozenset[str] | None] = _any_parameter  # all that it accepts; None: any
+    has_image_lists: bool = False  # in a form, one input picture too is an entry of the list `image[]`
     speech_characters: Callable[[Server], int | None] = _speech_characters  # of one `input`; None: no limit is known
 
 
@@ -119,6 +132,7 @@ class ConnectionKind:
 
 AZURE_DEFAULT_VERSION = "2023-03-15-preview"
 AZURE_STREAM_OPTIONS_SINCE = "2024-09-01"  # the first version that accepts `stream_options`
+AZURE_DEPLOYMENTS = "/deployments/"  # in a classic base URL that names its deployment, at Azure or behind a proxy
 # The classic surface answers 400 to a member of a chat completion that it does not know.
 AZURE_CHAT_PARAMETERS = frozenset(
     """
@@ -142,7 +156,7 @@ def _azure_version(server: Server) -> str:
 
 
 def _azure_root(server: Server) -> str:
-    return server.base_url.partition("/openai/deployments/")[0].removesuffix("/openai") + "/openai"
+    return server.base_url.partition(AZURE_DEPLOYMENTS)[0].removesuffix("/openai") + "/openai"
 
 
 def _azure_endpoint(server: Server, path: str, model: str, deployed: bool) -> str:
@@ -151,9 +165,14 @@ def _azure_endpoint(server: Server, path: str, model: str, deployed: bool) -> st
         base = _azure_root(server)
         if deployed:
             # A base URL with a deployment keeps it. A deployment's name is quoted into one segment of the path.
-            fixed = "/openai/deployments/" in server.base_url
+            fixed = AZURE_DEPLOYMENTS in server.base_url
             base = server.base_url if fixed else f"{base}/deployments/{quote(model, safe='')}"
     return f"{base}/{path}{_azure_version(server)}"
+
+
+def _azure_unversioned(url: str) -> str:
+    """The v1 surface; a base URL with a deployment stays, because only the classic surface has it."""
+    return url if url.endswith("/v1") or AZURE_DEPLOYMENTS in url else f"{url.removesuffix('/openai')}/openai/v1"
 
 
 def _azure_list(server: Server) -> list[str]:
@@ -217,14 +236,19 @@ AZURE = ConnectionKind(
     label=gettext_lazy("Azure OpenAI"),
     example="https://NAME.openai.azure.com/openai/v1",
     note=gettext_lazy("Azure needs the names of your deployments."),
+    hosts=("openai.azure.com", "services.ai.azure.com", "cognitiveservices.azure.com"),
+    path_mark=f"/openai{AZURE_DEPLOYMENTS}",
+    brand="Azure OpenAI",
     config_flag="azure",
     needs_api_version=True,
     key_header=AZURE_KEY_HEADER,
     endpoint=_azure_endpoint,
     list_urls=_azure_list,
     probe_urls=_azure_probe,
+    unversioned_url=_azure_unversioned,
     has_openai_models=lambda server: True,
     has_deployments=True,
+    has_image_lists=True,
     chat_parameters=_azure_chat_parameters,
 )
 OPENROUTER = ConnectionKind(
@@ -267,15 +291,22 @@ def of(server: Server) -> ConnectionKind:
 
 @lru_cache(maxsize=1024)
 def at(url: str) -> ConnectionKind | None:
-    """The kind of provider that the host of this address belongs to; None for other hosts."""
+    """The kind of provider that this address belongs to, by its host or else by its path; None for others."""
     try:
-        host = urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
     except ValueError:
         return None
     for kind in KINDS.values():
         if any(host == own or host.endswith(f".{own}") for own in kind.hosts):
             return kind
-    return None
+    return next((kind for kind in KINDS.values() if kind.path_mark and kind.path_mark in parts.path), None)
+
+
+def serving(name: str, url: str) -> ConnectionKind:
+    """The kind of a server: the chosen one, or where that is the default or none, the one that its address shows."""
+    chosen = named(name)
+    return (at(url) or DEFAULT) if chosen is DEFAULT else chosen
 
 
 # --- addresses of a connection ----------------------------------------------------------------------------------------

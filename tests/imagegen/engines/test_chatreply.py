@@ -345,3 +345,11 @@ def test_the_models_shown_are_those_that_draw(engine, config, upstream):
     assert engine.check(config()) == "2 models, 1 of them for pictures."
     del upstream.openai.models[1]
     assert engine.check(config()) == "1 model, 1 for pictures."
+
+
+def test_a_connection_to_openrouter_checks_its_key_behind_any_host(engine, config, upstream):
+    upstream.always(in_json({"data": {}}), path="/key")
+
+    engine.check(config(connection_kind="openrouter"))
+
+    assert [call.path.rpartition("/")[2] for call in upstream.history] == ["key", "models"]

@@ -89,6 +89,21 @@ def test_an_address_that_is_none_belongs_to_nobody() -> None:
     assert kinds.at("http://[broken") is kinds.at("") is None
 
 
+@pytest.mark.parametrize(
+    ("chosen", "url", "expected"),
+    [
+        ("azure", "https://proxy.example/v1", kinds.AZURE),
+        ("openrouter", AZURE, kinds.OPENROUTER),
+        ("openai", AZURE, kinds.AZURE),
+        ("", f"{AZURE}/openai/v1", kinds.AZURE),
+        ("", "https://proxy.example/openai/deployments/draw", kinds.AZURE),
+        ("", "https://proxy.example/v1", kinds.DEFAULT),
+    ],
+)
+def test_a_server_is_of_its_chosen_kind_or_as_its_address_shows(chosen: str, url: str, expected: Any) -> None:
+    assert kinds.serving(chosen, url) is expected
+
+
 # --- each kind --------------------------------------------------------------------------------------------------------
 
 

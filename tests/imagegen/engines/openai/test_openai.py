@@ -4,11 +4,13 @@ import threading
 
 import pytest
 
+from imagegen import rows
 from imagegen.engines.base import Cancelled, EngineConfig, Run
 from imagegen.engines.openai import OpenAI
 from providers.errors import AddressRefused, BadRequest, NetworkError, ProviderError, UpstreamTimeout
 from providers.http import Limits
 from tests.imagegen.drawing import LONG_AGO, draw, picture
+from tests.people import make_connection
 from tests.upstream import Gate, Reply, in_bytes, in_json, redirect
 from tests.upstream.openai import error, error_frame
 from tests.upstream.openai.images import drawn, linked, streamed, strict
@@ -175,6 +177,21 @@ def test_azure_takes_one_input_picture_in_its_list_form(engine, config, upstream
     draw(engine, config(url=upstream.origin + "/openai/deployments/d", version="v"), images=(picture(),))
 
     assert upstream.last.files[0].name == "image[]"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_to_azure_is_azure_behind_any_host(engine, upstream, make_engine):
+    upstream.script(drawn(RED))
+    connection = make_connection(upstream.origin, kind="azure", api_version="2025-04-01-preview", secret="sk-ours")
+    row = make_engine(kind="openai", connection=connection, secret="", model="my draw")
+
+    draw(engine, rows.config_of(row), images=(picture(),))
+
+    assert upstream.last.raw_path == "/openai/deployments/my%20draw/images/edits?api-version=2025-04-01-preview"
+    assert upstream.last.files[0].name == "image[]"
+    assert upstream.last.headers["api-key"] == "sk-ours"
+    assert "Authorization" not in upstream.last.headers
+    assert engine.models(rows.config_of(row)) == []
 
 
 def test_a_version_without_azure_is_only_a_query(engine, config, upstream):
