@@ -60,7 +60,7 @@ async def receive_pictures(turn: Turn, urls: Sequence[str]) -> None:
 
     Those that the answer has no room for are left out, and the person is told.
     """
-    taken = [url for url in urls if turn.received.takes(url)]
+    taken = [url for url in urls if turn.picture_allowance.takes(url)]
     if len(taken) < len(urls):
         await _tell_left_out(turn)
     for handler in handlers() if taken else ():
@@ -74,7 +74,7 @@ async def keep_picture(turn: Turn, url: str) -> FileData | None:
     """Store a picture from the model's text and return its file; None, with a status line, if no handler stores it or
     the answer has no room for it.
     """
-    if not turn.received.takes(url):
+    if not turn.picture_allowance.takes(url):
         await _tell_left_out(turn)
         return None
     for handler in handlers():
@@ -86,8 +86,8 @@ async def keep_picture(turn: Turn, url: str) -> FileData | None:
 
 async def _tell_left_out(turn: Turn) -> None:
     """Once for a turn."""
-    if not turn.received.is_told:
-        turn.received.is_told = True
+    if not turn.picture_allowance.is_told:
+        turn.picture_allowance.is_told = True
         await _report(turn, _("The model sent more pictures than one answer may hold. The others were left out."))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from chat.events import EventType, FileData, plain, with_parts
 from chat.pipeline.completion_request import CompletionRequest
-from chat.pipeline.received import Received
+from chat.pipeline.picture_allowance import PictureAllowance
 from providers.facts import Caller
 from providers.relay import RelayRequest
 
@@ -31,7 +31,7 @@ class Turn:
     payload: dict[str, Any] = field(init=False, repr=False)
     shown: Sequence[Sequence[Mapping[str, Any]]] = ()  # `files` of the messages, after `attach` took them off
     answer_files: list[FileData] = field(default_factory=list)
-    received: Received = field(default_factory=Received)
+    picture_allowance: PictureAllowance = field(default_factory=PictureAllowance)
     finished: bool = False
 
     def __post_init__(self) -> None:

@@ -210,9 +210,9 @@ def _store(turn: Turn, url: str) -> File | None:
         if url.startswith("data:"):
             content = base64.b64decode(url.partition(",")[2], validate=False)
         else:
-            most = min(inputs.MAX_BYTES, turn.received.room)
+            most = min(inputs.MAX_BYTES, turn.picture_allowance.room)
             content, _type = http.fetch(url, limits=replace(FETCH, max_bytes=most), reach=http.Reach.PUBLIC)
-            turn.received.size += len(content)
+            turn.picture_allowance.size += len(content)
         if not sniff(content):
             return None
         provenance = {"model": str(turn.payload.get("model", "")), "by": "chat model"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chat import pipeline
-from chat.pipeline import CompletionRequest, Handler, Turn, received
+from chat.pipeline import CompletionRequest, Handler, Turn, picture_allowance
 from providers.callers import caller_for_user
 from providers.models import ChatModel
 from tests.chat.handlers import Weather
@@ -238,7 +238,7 @@ class TestATurn:
     @pytest.mark.parametrize(("bound", "most"), [("MAX_PICTURES", 20), ("MAX_SIZE", 4 * len(PICTURE))])
     async def test_pictures_that_an_answer_has_no_room_for_are_left_out(self, turn, use, monkeypatch, bound, most):
         use("Album")
-        monkeypatch.setattr(received, bound, most)
+        monkeypatch.setattr(picture_allowance, bound, most)
 
         for _frame in range(4):
             await pipeline.receive_pictures(turn, [PICTURE] * 7)

@@ -9,7 +9,7 @@ MAX_SIZE = 2 * sse.LONGEST_PICTURE  # characters of their data URLs, and bytes o
 
 
 @dataclass(slots=True)
-class Received:
+class PictureAllowance:
     """The pictures that an answer has taken so far."""
 
     pictures: int = 0
