@@ -184,8 +184,8 @@ class _Accounts:
         return replace(caller, role=user.role, group_ids=frozenset(self.groups[user.pk]), scopes=scopes)
 
 
-class Standing:
-    """A permit for the steps of a task: `with standing: await …` is cancelled when the permit ends, and raises why."""
+class PermitScope:
+    """A permit for the steps of a task: `with scope: await …` is cancelled when the permit ends, and raises why."""
 
     __slots__ = ("_baseline", "_error", "_permit", "_task")
 

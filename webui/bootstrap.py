@@ -21,7 +21,7 @@ from webui.accounts import services
 from webui.branding import first_rows
 from webui.layers import static
 from webui.models import User
-from webui.serving.workers import Apart
+from webui.serving.workers import ChildProcess
 
 ADVISORY_LOCK = 0x77656275  # any number, the same on every machine that shares the database
 
@@ -31,7 +31,7 @@ def run(out: TextIO | OutputWrapper) -> None:
     settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _lock_data_dir():
         # In parallel with the migrations, since each takes about a second. Forked before a connection is opened.
-        collecting = Apart(static.collect) if static.is_stale() else None
+        collecting = ChildProcess(static.collect) if static.is_stale() else None
         with _lock_database():
             if tables.pending_migrations():
                 out.write("Preparing the database …\n")

@@ -23,14 +23,14 @@ _SCHEME = "data:image/"
 
 
 @dataclass(frozen=True, slots=True)
-class Inline:
+class InlinePicture:
     """A picture with its alternative text."""
 
     alt: str
     url: str = field(repr=False)
 
 
-class InlineSplitter:
+class InlinePictureSplitter:
     """Takes text in pieces; returns text and pictures in order. It holds back what may be the start of a picture."""
 
     def __init__(self) -> None:
@@ -40,10 +40,10 @@ class InlineSplitter:
         self._data: list[str] = []
         self.size = 0  # characters of its data so far
 
-    def feed(self, text: str) -> list[str | Inline]:
+    def feed(self, text: str) -> list[str | InlinePicture]:
         if not self._opening and not self._held and "!" not in text:
             return [text] if text else []
-        parts: list[str | Inline] = []
+        parts: list[str | InlinePicture] = []
         self._held += text
         while self._opening or self._held:
             step = self._in_picture() if self._opening else self._in_text()
@@ -52,7 +52,7 @@ class InlineSplitter:
             parts.append(step)
         return [part for part in parts if part]
 
-    def end(self) -> list[str | Inline]:
+    def end(self) -> list[str | InlinePicture]:
         """What is still held back when the text ends."""
         rest = self._as_written() + self._held
         self._held = ""
@@ -71,7 +71,7 @@ class InlineSplitter:
         text, self._held = self._held[:at], self._held[at:]
         return text or None
 
-    def _in_picture(self) -> str | Inline | None:
+    def _in_picture(self) -> str | InlinePicture | None:
         stop = _NO_DATA.search(self._held)
         if stop is None:
             self._take(len(self._held))
@@ -87,7 +87,7 @@ class InlineSplitter:
             return self._as_written()
         self._held = self._held[end.end() :]
         self._opening, self._data, self.size = "", [], 0
-        return Inline(self._alt, url)
+        return InlinePicture(self._alt, url)
 
     def _take(self, count: int) -> None:
         self._data.append(self._held[:count])

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from chat.answers import responses
 from chat.answers.calls import CallReader
-from chat.answers.pictures import Inline, InlineSplitter
+from chat.answers.pictures import InlinePicture, InlinePictureSplitter
 from chat.answers.reasoning import ThinkSplitter
 from providers import json_bodies
 from providers.errors import ContentRefused, GatewayError, ProviderError
@@ -54,7 +54,7 @@ class Piece:
     images: tuple[str, ...] = ()
     usage: dict[str, Any] | None = None
     notice: str = ""
-    inline: Inline | None = None
+    inline: InlinePicture | None = None
     calls: dict[str, Any] | None = None
     was_reasoning: bool = False
     is_cut: bool = False
@@ -83,7 +83,7 @@ async def read(
     start = beginning.removeprefix(json_bodies.BYTE_ORDER_MARK).lstrip()
     if start[:1] in (b"{", b"[", b"<"):
         body = await _whole(start, chunks)
-        for piece in await _drawn(len(body), answer.take_body(body)):
+        for piece in await _collected(len(body), answer.take_body(body)):
             yield piece
     else:
         frames = sse.frames(_joined(beginning, chunks), longest=sse.LONGEST_WITH_PICTURES)
@@ -92,14 +92,14 @@ async def read(
                 await _drain(frames)
                 break
             if frame.size > waiting.LARGE:
-                pieces = await _drawn(frame.size, answer.take_frame(frame))
+                pieces = await _collected(frame.size, answer.take_frame(frame))
             else:
                 pieces = answer.take(frame.data, event=frame.event)
             for piece in pieces:
                 yield piece
         if not answer.frames and start[:1] not in (b"", b":"):  # neither frames nor comments: a message of a proxy
             raise _not_an_answer(start[: error_bodies.MAX_PLAIN].decode(errors="replace"))
-    for piece in await _drawn(answer.held, answer.end()):
+    for piece in await _collected(answer.held, answer.end()):
         yield piece
 
 
@@ -113,12 +113,12 @@ async def _whole(start: bytes, chunks: AsyncIterator[bytes]) -> bytes:
     return await waiting.off_loop(size, b"".join, pieces)
 
 
-async def _drawn(size: int, pieces: Iterator[Piece]) -> Iterator[Piece]:
+async def _collected(size: int, pieces: Iterator[Piece]) -> Iterator[Piece]:
     """The pieces of an iterator, computed in a thread if they are made of many bytes."""
-    return pieces if size <= waiting.LARGE else iter(await waiting.in_own_thread(_Drawn, pieces))
+    return pieces if size <= waiting.LARGE else iter(await waiting.in_own_thread(_CollectedPieces, pieces))
 
 
-class _Drawn:
+class _CollectedPieces:
     """Pieces, and the error that they end with."""
 
     def __init__(self, pieces: Iterator[Piece]) -> None:
@@ -168,7 +168,7 @@ class AnswerReader:
     _text: list[str] = field(default_factory=list)  # its text, collected where calls may follow
     _half: str = ""  # the first half of a surrogate pair
     _splitter: ThinkSplitter = field(default_factory=ThinkSplitter)
-    _inline: InlineSplitter = field(default_factory=InlineSplitter)
+    _inline: InlinePictureSplitter = field(default_factory=InlinePictureSplitter)
 
     @property
     def held(self) -> int:
@@ -254,7 +254,7 @@ class AnswerReader:
         """Text and the pictures in it, in their order."""
         yield from self._piece("", reasoning, images)
         for part in self._inline.feed(content):
-            if isinstance(part, Inline):
+            if isinstance(part, InlinePicture):
                 self.has_content = True
                 yield Piece(inline=part)
             else:

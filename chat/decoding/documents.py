@@ -13,7 +13,7 @@ from chat.decoding.refusals import PROTECTED, TOO_LARGE, UNREADABLE, NotDecoded,
 
 MAX_PAGES = 2_000
 GLYPHS = 300_000  # characters that a page may draw; a full one has some 6,000
-DRAWN = 200_000  # instructions of one page, those of what it repeats too
+INSTRUCTIONS = 200_000  # instructions of one page, those of what it repeats too
 LIMITS: dict[str, Any] = {  # https://pypdf.readthedocs.io/en/stable/user/configuration.html
     "zlib_maximum_output_length": 20_000_000,
     "lzw_maximum_output_length": 20_000_000,
@@ -32,12 +32,12 @@ BROKEN = (
 )
 
 
-class Enough(BaseException):
+class PageTooLarge(BaseException):
     """Raised when a page draws more than is read of it. Not an Exception, because pypdf catches those."""
 
 
-class Drawn:
-    """What one page has drawn so far."""
+class InstructionCounter:
+    """The instructions and characters of one page so far."""
 
     def __init__(self) -> None:
         self.instructions = self.glyphs = 0
@@ -47,8 +47,8 @@ class Drawn:
         self.instructions += 1
         for operand in operands if isinstance(operands, list) else ():
             self.glyphs += sum(map(_letters, operand)) if isinstance(operand, list) else _letters(operand)
-        if self.glyphs > GLYPHS or self.instructions > DRAWN:
-            raise Enough
+        if self.glyphs > GLYPHS or self.instructions > INSTRUCTIONS:
+            raise PageTooLarge
 
 
 def text(content: bytes) -> tuple[dict[str, Any], bytes]:
@@ -85,7 +85,7 @@ def _joined(reader: Any, characters: int) -> str:
     for number in range(1, min(count, MAX_PAGES) + 1):
         try:
             words = _words(reader.pages[number - 1])
-        except Enough:
+        except PageTooLarge:
             texts.append(f"[Page {number} is a drawing too large to be read.]")
             continue
         except OutOfTime:
@@ -106,9 +106,9 @@ def _words(page: Any) -> str:
     from pypdf.errors import LimitReachedError
 
     try:
-        words: str = page.extract_text(visitor_operand_before=Drawn())
+        words: str = page.extract_text(visitor_operand_before=InstructionCounter())
     except LimitReachedError as error:
-        raise Enough from error
+        raise PageTooLarge from error
     return words.encode(errors="ignore").decode().replace("\0", "").strip()
 
 

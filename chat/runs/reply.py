@@ -18,7 +18,7 @@ from chat.runs.draft import Draft
 from chat.runs.store import ReplyStore
 from providers import relay, stored_errors
 from providers.errors import GatewayError, ProviderError
-from providers.permits import Standing
+from providers.permits import PermitScope
 from providers.process import outages
 from providers.process.waiting import LARGE
 from providers.sentences import sentence as _
@@ -89,11 +89,11 @@ class RunningReply:
     async def run(self) -> None:
         """From the pending row to the last event. Errors are saved in the row, none is raised."""
         self._task = asyncio.current_task()
-        standing = Standing(self.request.caller)
+        permit_scope = PermitScope(self.request.caller)
         helpers = [asyncio.create_task(self._send_as_it_grows()), asyncio.create_task(self._save_as_it_grows())]
         try:
             if not self._stopped:
-                with standing:
+                with permit_scope:
                     await self._answer()
             status, error = (Status.STOPPED, None) if self._stopped else (Status.DONE, None)
         except asyncio.CancelledError:
@@ -105,7 +105,7 @@ class RunningReply:
         except Exception:  # the last resort of a task: whatever failed, the answer must end
             logger.exception("Reply %s failed", self.id)
             status, error = Status.FAILED, GatewayError(_("Something went wrong on this site.")).message_body()
-        standing.close()
+        permit_scope.close()
         self._ending = True
         self._over.set()
         self._unsent.set()

@@ -68,18 +68,18 @@ class EventsConsumer(AsyncWebsocketConsumer):
     opening: asyncio.Timeout
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        opening = _Opening(send)
+        sender = _SocketSender(send)
         try:
             async with asyncio.timeout(OPENING_SECONDS) as self.opening:
-                await super().__call__(scope, receive, opening.send)
+                await super().__call__(scope, receive, sender.send)
         except TimeoutError as error:  # Redis takes connections and says nothing
             events.log_trouble("A socket cannot be served: %s", error=error)
-            await opening.close(TRY_AGAIN_LATER)
+            await sender.close(TRY_AGAIN_LATER)
         except Exception as error:
             if not outages.is_of_redis(error):
                 raise
             events.log_trouble("A socket cannot be served: %s", error=error)
-            await opening.close(TRY_AGAIN_LATER)
+            await sender.close(TRY_AGAIN_LATER)
         finally:
             if self.permit is not None:
                 self.permit.close()
@@ -206,7 +206,7 @@ def _address_of(scope: dict[str, Any]) -> str:
     return str((scope.get("client") or ("",))[0])
 
 
-class _Opening:
+class _SocketSender:
     """The `send` of a socket. It knows whether the socket was accepted and closed."""
 
     def __init__(self, send: Any) -> None:

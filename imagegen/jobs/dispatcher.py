@@ -32,7 +32,7 @@ State = ImageJob.State
 
 
 @dataclass(slots=True)
-class _Held:
+class _OpenJob:
     feed: JobFeed
     language: str | None
     permit: Permit  # ends with the person's account, or their right to the engine
@@ -49,7 +49,7 @@ class Dispatcher:
         self.lock = threading.Lock()
         self.wake = threading.Event()
         self.ending = threading.Event()
-        self.held: dict[Any, _Held] = {}
+        self.held: dict[Any, _OpenJob] = {}
         self.fallen: set[Any] = set()  # jobs whose permit has ended
         self.thread: threading.Thread | None = None
         self.claiming = threading.Semaphore(1)  # held while the thread takes jobs: none is taken after all were let go
@@ -66,16 +66,16 @@ class Dispatcher:
         self.start()
         self.wake.set()
 
-    def hold(self, job: ImageJob) -> _Held:
+    def hold(self, job: ImageJob) -> _OpenJob:
         with self.lock:
             held = self.held.get(job.pk)
             if held is None:
                 person = Caller(user_id=job.user_id, email="", name="", role="user")
                 permit = Permit(person, partial(self._fall, job.pk), check=partial(_check, job.engine_id))
-                held = self.held[job.pk] = _Held(JobFeed(job.pk, job.user_id), translation.get_language(), permit)
+                held = self.held[job.pk] = _OpenJob(JobFeed(job.pk, job.user_id), translation.get_language(), permit)
             return held
 
-    def held_of(self, job_id: Any) -> _Held | None:
+    def held_of(self, job_id: Any) -> _OpenJob | None:
         with self.lock:
             return self.held.get(job_id)
 
@@ -153,7 +153,7 @@ class Dispatcher:
         self.fallen.add(job_id)
         self.wake.set()
 
-    def _release(self, job_id: Any) -> _Held | None:
+    def _release(self, job_id: Any) -> _OpenJob | None:
         with self.lock:
             held = self.held.pop(job_id, None)
         if held:

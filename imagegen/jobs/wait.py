@@ -26,14 +26,14 @@ def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
     Raises Unavailable (`restarting`) when this process ends first.
     """
     dispatcher = runtime.state(Dispatcher)
-    until = _Until(job, timeout)
-    while until.goes_on:
+    job_wait = _JobWait(job, timeout)
+    while job_wait.goes_on:
         held = dispatcher.held_of(job.pk)
         if held is not None:
-            waiting.for_event(held.feed.ended, until.pause(FEED_SECONDS))
+            waiting.for_event(held.feed.ended, job_wait.pause(FEED_SECONDS))
         else:
-            waiting.for_event(dispatcher.ending, until.pause(LOOK_SECONDS))
-        if not until.look():
+            waiting.for_event(dispatcher.ending, job_wait.pause(LOOK_SECONDS))
+        if not job_wait.look():
             waiting.sleep(LOOK_SECONDS)
     return job
 
@@ -41,19 +41,19 @@ def wait_for(job: ImageJob, *, timeout: float | None = None) -> ImageJob:
 async def ended(job: ImageJob, *, seconds: float | None = None) -> ImageJob:
     """`wait_for` on the event loop: no thread waits."""
     dispatcher = runtime.state(Dispatcher)
-    until = _Until(job, seconds)
-    while until.goes_on:
+    job_wait = _JobWait(job, seconds)
+    while job_wait.goes_on:
         held = dispatcher.held_of(job.pk)
         if held is not None:
-            await _feed_end(held.feed, until.pause(FEED_SECONDS))
+            await _feed_end(held.feed, job_wait.pause(FEED_SECONDS))
         else:
-            await asyncio.sleep(until.pause(LOOK_SECONDS))
-        if not await in_thread(until.look):
+            await asyncio.sleep(job_wait.pause(LOOK_SECONDS))
+        if not await in_thread(job_wait.look):
             await asyncio.sleep(LOOK_SECONDS)
     return job
 
 
-class _Until:
+class _JobWait:
     """The time limit of a wait for a job."""
 
     def __init__(self, job: ImageJob, seconds: float | None) -> None:

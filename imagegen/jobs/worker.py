@@ -52,13 +52,13 @@ def work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, language: str 
 
 def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
     begun = time.monotonic()
-    tally = Tally()
+    job_usage = JobUsage()
     fault: GatewayError | None = None
     try:
         for event in _events(job, run, resume=resume):
-            _take(event, job, feed, tally, run)
+            _take(event, job, feed, job_usage, run)
         run.check()
-        claims.finish(job, ImageJob.State.SUCCEEDED, usage=tally.usage())
+        claims.finish(job, ImageJob.State.SUCCEEDED, usage=job_usage.usage())
     except Cancelled:
         tell_upstream(job)
         if run.leaving:
@@ -71,13 +71,13 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
         logger.info("Picture job %s failed: %s", job.pk, error.code)
         fault = error
         claims.finish(job, ImageJob.State.FAILED, error=error.message_body())
-        tally.status = error.status
+        job_usage.status = error.status
     except Exception:  # the outermost frame of this thread: a job must never stay "running"
         logger.exception("Picture job %s failed", job.pk)
         fault = GatewayError(_("Something went wrong on this site while drawing. Its log has the details."))
         claims.finish(job, ImageJob.State.FAILED, error=fault.message_body())
-        tally.status = 500
-    tally.record(job, duration=time.monotonic() - begun)
+        job_usage.status = 500
+    job_usage.record(job, duration=time.monotonic() - begun)
     _note_health(job, fault, duration=time.monotonic() - begun)
     claims.reread(job)
     results.show_or_log(job)
@@ -91,7 +91,7 @@ def lost() -> GatewayError:
     )
 
 
-class Tally:
+class JobUsage:
     """What one job used, for the usage records."""
 
     def __init__(self) -> None:
@@ -194,16 +194,16 @@ def _not_stored(trouble: Unavailable) -> Unavailable:
     return Unavailable(words, code=trouble.code, status=trouble.status, retry_after=trouble.retry_after)
 
 
-def _take(event: Event, job: ImageJob, feed: JobFeed, tally: Tally, run: Run) -> None:
+def _take(event: Event, job: ImageJob, feed: JobFeed, job_usage: JobUsage, run: Run) -> None:
     match event:
         case Progress():
             if feed.moved(event):
                 ImageJob.objects.filter(pk=job.pk).update(progress=feed.progress)
         case Picture():
             job.files.add(_stored_in_time(event, job, run))
-            tally.images += 1
+            job_usage.images += 1
         case TokenUsage():
-            tally.usages.append(event)
+            job_usage.usages.append(event)
         case Notice():
             feed.noticed(event.text)
         case Learned():

@@ -1,4 +1,4 @@
-"""Content decoding: bodies with `Content-Encoding`, of providers (although identity was asked for) and clients.
+"""Content encodings: bodies with `Content-Encoding`, of providers (although identity was asked for) and clients.
 
 They are unpacked in pieces of a bounded size, so that a small body that unpacks to gigabytes costs no more than its
 reader takes. https://www.rfc-editor.org/rfc/rfc9110#section-8.4

@@ -9,7 +9,7 @@ from typing import Any
 from providers import auth, catalogue, http
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller, Route, Snapshot, Source
-from providers.permits import Standing
+from providers.permits import PermitScope
 from providers.process import outages, shutdown
 from providers.relay import rate_limits, usage
 from providers.relay.operations import Operation
@@ -97,8 +97,8 @@ class ProviderResponse(RelayResponse):
         "_operation",
         "_outcome",
         "_own_credential",
+        "_permit_scope",
         "_request",
-        "_standing",
         "_started",
         "_stream",
         "_tail",
@@ -131,7 +131,7 @@ class ProviderResponse(RelayResponse):
         self._started = time.perf_counter()
         self._tail = usage.Tail()
         check = partial(_check_access, operation.scope, route.public_id, source.connection.id)
-        self._standing = Standing(request.caller, check=check)
+        self._permit_scope = PermitScope(request.caller, check=check)
 
     async def open(
         self, source: Source, url: str, headers: Mapping[str, str], body: bytes, *, unpacked: bool = False
@@ -153,7 +153,7 @@ class ProviderResponse(RelayResponse):
             unpacked=unpacked,
         )
         try:
-            with self._standing:
+            with self._permit_scope:
                 self._answer = answer = await self._stream.__aenter__()
                 self._first = await answer.read_beginning()
             if not self._first and answer.status < 400:
@@ -199,14 +199,14 @@ class ProviderResponse(RelayResponse):
                 if self._answer.is_at_end:  # nothing to wait for
                     piece = await self._answer.read_some()
                 else:
-                    with self._standing:
+                    with self._permit_scope:
                         piece = await self._answer.read_some()
             except GatewayError as error:
                 failure = _ours_or(error)
                 self.fail(failure)
                 if failure is not error:
                     raise failure from error
-                if self._standing.has_ended:
+                if self._permit_scope.has_ended:
                     raise
                 logger.warning("An answer of %s was cut off: %s", self.connection, error)
                 await catalogue.note_failure(self.connection_id, error)
@@ -243,7 +243,7 @@ class ProviderResponse(RelayResponse):
         if self._closed:
             return
         self._closed = True
-        self._standing.close()
+        self._permit_scope.close()
         try:
             await self._stream.__aexit__()
         finally:
@@ -281,7 +281,7 @@ class ProviderResponse(RelayResponse):
 class CachedResponse(RelayResponse):
     """A response through the operation's cache: a stored clip, or a download that other calls may share."""
 
-    __slots__ = ("_clip", "_standing")
+    __slots__ = ("_clip", "_permit_scope")
 
     def __init__(
         self, request: RelayRequest, route: Route, clip: Clip, admission: rate_limits.Admission | None
@@ -292,7 +292,7 @@ class CachedResponse(RelayResponse):
             self.headers.append(("content-length", str(clip.length)))
         self._limit(admission)
         self._clip = clip
-        self._standing = Standing(request.caller)
+        self._permit_scope = PermitScope(request.caller)
         if clip.stored:  # a download has a ProviderResponse, which records it
             usage.record(
                 usage.CallUsage(
@@ -306,12 +306,12 @@ class CachedResponse(RelayResponse):
             )
 
     async def read_some(self) -> bytes:
-        with self._standing:
+        with self._permit_scope:
             return await anext(self._clip.pieces, b"")
 
     async def aclose(self) -> None:
         """Stop reading. The download goes on: other calls may share it, and the result is stored."""
-        self._standing.close()
+        self._permit_scope.close()
         await self._clip.pieces.aclose()
 
 

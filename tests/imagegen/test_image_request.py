@@ -1,4 +1,4 @@
-"""`PictureRequest`: validation, and its JSON form."""
+"""`ImageRequest`: validation, and its JSON form."""
 
 import contextlib
 

@@ -49,7 +49,7 @@ class IdleConnection:
 
 
 @dataclass(slots=True)
-class Loan:
+class LentConnection:
     """A connection in use."""
 
     connection: psycopg.Connection[Any]
@@ -119,7 +119,7 @@ class Pool:
     def __init__(self) -> None:
         self.slots = Slots(max(1, settings.DATABASE_POOL_SIZE))
         self.idle: list[IdleConnection] = []  # last in, first out
-        self.loans: dict[int, Loan] = {}  # by the connection's id()
+        self.lent: dict[int, LentConnection] = {}  # by the connection's id()
         self.lock = threading.Lock()
         self.away = False
         self.next_try = float("-inf")
@@ -135,24 +135,24 @@ class Pool:
             self.slots.leave(own_work=own_work)
             raise
         with self.lock:
-            self.loans[id(connection)] = Loan(connection, database, opened, own_work)
+            self.lent[id(connection)] = LentConnection(connection, database, opened, own_work)
         return connection
 
     def bring_back(self, connection: Any) -> None:
         """Keep a connection for the next thread; close it if it is broken, old, in a transaction or not from here."""
         with self.lock:
-            loan = self.loans.pop(id(connection), None)
-        if loan is None:
+            lent = self.lent.pop(id(connection), None)
+        if lent is None:
             connection.close()
             return
         now = time.monotonic()
         idle = not connection.closed and connection.info.transaction_status == TransactionStatus.IDLE
-        if idle and not self.away and now - loan.opened < MAX_AGE:
+        if idle and not self.away and now - lent.opened < MAX_AGE:
             with self.lock:
-                self.idle.append(IdleConnection(connection, loan.database, loan.opened, now))
+                self.idle.append(IdleConnection(connection, lent.database, lent.opened, now))
         else:
             connection.close()
-        self.slots.leave(own_work=loan.own_work)
+        self.slots.leave(own_work=lent.own_work)
         self._close_idle(now)
 
     def close(self) -> None:
@@ -203,7 +203,7 @@ class Pool:
 
     def _others_work(self) -> bool:
         with self.lock:
-            others = [loan.connection for loan in self.loans.values()]
+            others = [lent.connection for lent in self.lent.values()]
             others += [idle.connection for idle in self.idle]  # one may just have been returned
         return any(not is_dead(connection) for connection in others)
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 SHORT_LIFE = 2.0  # a worker that ends sooner than this many seconds is not restarted at once
 
 
-class Apart:
+class ChildProcess:
     """Work in a child process, started at once. The child prints a failure to the console."""
 
     def __init__(self, work: Callable[[], None]) -> None:

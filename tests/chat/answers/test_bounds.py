@@ -9,7 +9,7 @@ import pytest
 from chat.answers import calls, pictures, reader
 from chat.answers.calls import CallReader
 from chat.answers.json_in_text import values
-from chat.answers.pictures import InlineSplitter
+from chat.answers.pictures import InlinePictureSplitter
 from chat.answers.reasoning import ThinkSplitter
 from providers import json_bodies
 from providers.errors import ProviderError
@@ -187,7 +187,7 @@ def test_beginnings_of_pictures_are_looked_at_once_each(monkeypatch):
     may_begin = pictures._may_begin
     monkeypatch.setattr(pictures, "_may_begin", lambda text: looked.append(len(text)) or may_begin(text))
     text = "![" * 50_000
-    splitter = InlineSplitter()
+    splitter = InlinePictureSplitter()
     shown = splitter.feed(text) + splitter.end()
     assert "".join(shown) == text
     assert sum(looked) < 1_000_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chat.answers.pictures import SMALLEST, Inline, InlineSplitter
+from chat.answers.pictures import SMALLEST, InlinePicture, InlinePictureSplitter
 
 DATA = "data:image/png;base64," + "QUJD" * (SMALLEST // 4)
 PICTURE = f"![a cat]({DATA})"
@@ -14,7 +14,7 @@ PARTS = (PICTURE, "!", "![", "![x](", "words ", ")", "\n", "data:image/", f"![a]
 
 
 def split(*pieces):
-    splitter = InlineSplitter()
+    splitter = InlinePictureSplitter()
     found = [part for piece in pieces for part in splitter.feed(piece)] + splitter.end()
     joined = []
     for part in found:
@@ -26,16 +26,16 @@ def split(*pieces):
 
 
 def test_a_picture_between_words():
-    assert split(f"Look: {PICTURE} nice!") == ["Look: ", Inline("a cat", DATA), " nice!"]
+    assert split(f"Look: {PICTURE} nice!") == ["Look: ", InlinePicture("a cat", DATA), " nice!"]
 
 
 def test_several_pictures_side_by_side():
-    assert split(PICTURE + PICTURE) == [Inline("a cat", DATA)] * 2
+    assert split(PICTURE + PICTURE) == [InlinePicture("a cat", DATA)] * 2
 
 
 @pytest.mark.parametrize("form", ['![a cat]({} "A title")', "![a cat](<{}>)", "![a cat]( {} )", "![a cat]({} 'x')"])
 def test_the_forms_of_markdown(form):
-    assert split(form.format(DATA)) == [Inline("a cat", DATA)]
+    assert split(form.format(DATA)) == [InlinePicture("a cat", DATA)]
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def test_everything_else_stays_as_it_was_written(text):
 
 def test_what_is_no_picture_hides_none_behind_it():
     begun = f"![a]({DATA}"
-    assert split(begun + begun + PICTURE) == [begun + begun, Inline("a cat", DATA)]
+    assert split(begun + begun + PICTURE) == [begun + begun, InlinePicture("a cat", DATA)]
 
 
 def test_words_are_not_held_back():
-    splitter = InlineSplitter()
+    splitter = InlinePictureSplitter()
 
     assert splitter.feed("Wow! That is ") == ["Wow! That is "]
     assert splitter.feed("great!") == ["great"]

@@ -64,7 +64,7 @@ def test_more_threads_than_places_take_turns(pool, connect):
 
     assert in_threads(24, work) == ["done"] * 24
     assert most == 2  # the third place is for the site's own work
-    assert (pool.slots.taken, pool.loans) == (0, {})
+    assert (pool.slots.taken, pool.lent) == (0, {})
 
 
 def test_a_used_up_pool_refuses_in_time_and_comes_back_by_itself(pool, connect, monkeypatch):

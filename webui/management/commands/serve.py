@@ -47,12 +47,12 @@ class Command(BaseCommand):
                 env.export("PROMETHEUS_MULTIPROC_DIR", folder)  # where the processes' counters meet; read on import
             # In a process of its own: what it loads to migrate and to list models goes with it, and this one can be
             # forked, owning no thread and no connection. Meanwhile this one loads the site.
-            prepared = processes.Apart(lambda: bootstrap.run(self.stdout))
+            prepared = processes.ChildProcess(lambda: bootstrap.run(self.stdout))
             application = serving.load()
             prepared.wait()
             static.read_manifest()
             descriptors.raise_limit()
-            processes.Apart(lambda: print_banner(self.stdout, sock, server, workers)).wait()
+            processes.ChildProcess(lambda: print_banner(self.stdout, sock, server, workers)).wait()
             if workers == 1:
                 serving.run(server, application, sock)
             else:
