@@ -1,5 +1,5 @@
-"""Who may have a chat, a message or a file: decided here alone. What does not exist, was deleted or belongs to another
-person raises NotFound alike.
+"""The access rules of chats, messages and files. NotFound is raised alike for what does not exist, was deleted, or
+belongs to another person.
 """
 
 import uuid

@@ -38,7 +38,7 @@ class ChatView(APIView):
 
 
 def completion_request(request: Request, data: dict[str, Any]) -> CompletionRequest:
-    """How this request is to be answered; `data` was checked by a CompletionOptionsSerializer."""
+    """The `CompletionRequest` of an HTTP request; `data` was checked by a CompletionOptionsSerializer."""
     return CompletionRequest(
         caller_of(request),
         dict(request.COOKIES),

@@ -17,7 +17,7 @@ _ID = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 
 
 def content_address(file_id: object) -> str:
-    """Where the content of a file is."""
+    """The path of a file's content."""
     return f"{ROOT}{file_id}/content"
 
 

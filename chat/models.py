@@ -196,7 +196,7 @@ class Memory(models.Model):
 
 
 class ChatSettings(SettingsRow, SecretRow):
-    """What chats offer."""
+    """The settings of chats: the features that administrators switch on, and limits."""
 
     titles = models.BooleanField(_("the task model names chats"), default=True)
     follow_ups = models.BooleanField(_("suggest what to ask next"), default=True)

@@ -98,7 +98,7 @@ def engine_for(caller: Caller, switches: ImageSettings, *, name: str = "", editi
 
 
 def _named(rows: Sequence[ImageEngine], name: str) -> ImageEngine | None:
-    """By name, else by id, else by kind: a name may look like the other two."""
+    """Find an engine by name, else by id, else by kind: a name may look like the other two."""
     for value_of in (lambda row: row.name, lambda row: str(row.pk), lambda row: row.kind):
         for row in rows:
             if value_of(row) == name:

@@ -66,7 +66,7 @@ def _connection_deleting(instance: Any, **more: Any) -> None:
 
 
 def _engines_through(connections: Any, **more: Any) -> list[str]:
-    """What the deletion of connections switches off, in words for the page that asks for a confirmation."""
+    """The engines that a deletion of connections disables, as sentences for the confirmation page."""
     from imagegen.models import ImageEngine  # late: a model
 
     engines = ImageEngine.objects.filter(connection__in=connections, enabled=True)

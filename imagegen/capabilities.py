@@ -1,4 +1,4 @@
-"""What a picture model can do, as data: an engine's default, then a dated table, then a row's overrides.
+"""The capabilities of picture models, as data: an engine's default, then a dated table, then a row's overrides.
 
 The dated table is `models.json` beside the engines. The first pattern that matches a model's name counts, which is
 compared without provider prefixes (`openai/gpt-image-2` is `gpt-image-2`). A model that no pattern matches gets the
@@ -32,7 +32,7 @@ TABLE = Path(__file__).with_name("engines") / "models.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a model can do. Every field may be overridden by name in an engine's row."""
+    """The capabilities of a model. A row of an engine may override every field by name."""
 
     generate: bool = True
     edit: bool = False
@@ -130,7 +130,7 @@ class Capabilities:
             raise BadRequest(problem, param="size", code="not_supported")
 
     def but(self, overrides: Mapping[str, Any]) -> "Capabilities":
-        """With the given fields replaced; lists become tuples, unknown names are ignored (`problems` reports them)."""
+        """A copy with these fields replaced; lists become tuples, unknown names are ignored (see `problems`)."""
         known = {member.name for member in fields(self)}
         changes = {name: _frozen(value) for name, value in overrides.items() if name in known}
         return replace(self, **changes) if changes else self

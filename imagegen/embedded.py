@@ -65,7 +65,7 @@ def encode(content: bytes) -> str:
 
 
 def _long_texts(body: bytes | bytearray) -> Iterator[tuple[int, int]]:
-    """Where the contents of long JSON texts begin and end."""
+    """The start and end of the content of each long JSON text."""
     start = body.find(b'"')
     while start != -1:
         end = body.find(b'"', start + 1)

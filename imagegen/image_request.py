@@ -80,7 +80,7 @@ class ImageRequest:
 
     @property
     def width(self) -> int | None:
-        """In pixels; None when the size is `auto` or empty."""
+        """The width in pixels; None when the size is `auto` or empty."""
         return sides(self.size)[0] if "x" in self.size else None
 
     @property

@@ -105,7 +105,7 @@ def of_job(job: ImageJob) -> tuple[tuple[InputPicture, ...], InputPicture | None
 
 
 def context_of(job: ImageJob) -> files.FileContext:
-    """What the files of this job belong to."""
+    """The file context of this job."""
     return files.FileContext(chat=job.chat, message=job.message, session_id=job.session_id, expires_at=job.expires_at)
 
 

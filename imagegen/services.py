@@ -31,7 +31,7 @@ ERRORS = {error.blame: error for error in (CallerError, ProviderError, NetworkEr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """What a caller asks for, from whichever entrance it came. With `images` it is an edit.
+    """A caller's request for pictures, from any entrance. With `images` it is an edit.
 
     `values` are the members of `ImageRequest` as they came, `engine` (a name, an id or a kind) and `original_prompt`.
     `images` and `mask` are what `inputs.files_of` takes: rows, uploads or names. `context` is for the files that come
@@ -224,6 +224,6 @@ def _first_job(caller: Caller, key: str, digest: str) -> ImageJob | None:
 
 
 def _digest(values: Mapping[str, Any], images: Sequence[File], mask: File | None) -> str:
-    """What an idempotency key stands for: the values and the bytes of the inputs."""
+    """The digest of a request, for its idempotency key: of the values and the bytes of the inputs."""
     request = {**values, "image": [row.sha256 for row in images], "mask": mask.sha256 if mask else None}
     return hashlib.sha256(json_bodies.canonical(request)).hexdigest()

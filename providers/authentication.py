@@ -27,7 +27,7 @@ class KeyAuthentication(BaseAuthentication):
         return user_of(caller), caller
 
     def authenticate_header(self, request: Request) -> str:
-        """With this header an anonymous request gets a 401, without it a 403."""
+        """The `WWW-Authenticate` header: with it an anonymous request gets a 401, without it a 403."""
         return 'Bearer realm="api"'
 
 

@@ -64,7 +64,7 @@ async def caller_for_key(key: str, path: str = TOKEN_PATHS) -> Caller:
 
 
 def caller_for_key_blocking(key: str, path: str = TOKEN_PATHS) -> Caller:
-    """The same for synchronous code. Inside a transaction it reads that transaction's rows and caches nothing."""
+    """`caller_for_key` for synchronous code. In a transaction it reads the transaction's rows and caches nothing."""
     digest = _digest(key)
     _check_path(key, path)
     return _use(runtime.state(CallerMemory).value_blocking(digest, lambda: _load(key, digest)))

@@ -208,7 +208,7 @@ class ContentRefused(ProviderError):
 
 
 class CredentialRefused(ProviderError):
-    """As NoCredential, this says nothing about the connection."""
+    """The caller's own credential was refused. Like NoCredential, this says nothing about the connection."""
 
     blame = "caller"
 

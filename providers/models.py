@@ -258,7 +258,7 @@ class ModelSource(models.Model):
 
     @classmethod
     def offered(cls) -> "models.QuerySet[ModelSource]":
-        """Those that a call may go to: their server lists them, and their connection is enabled."""
+        """The sources for calls: their server lists them, and their connection is enabled."""
         return cls.objects.filter(listed=True, connection__enabled=True)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the views of REST framework share in all apps: checked bodies, and lists in pages."""
+"""Shared parts of the REST framework views of all apps: checked bodies, and lists in pages."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""All state of this process in one runtime object: caches, threads, counters, whatever is in no row.
+"""The runtime: one object with all state of this process that is in no row (caches, threads, counters).
 
 A state class has a constructor without arguments and, where something has to end with the process, `close()`. Its one
 instance is made at the first use: `runtime.state(Circuits)`. Do not keep that instance anywhere else: a forked process

@@ -39,12 +39,12 @@ class Sentence(str):
 
 
 def sentence(source: str) -> Sentence:
-    """As `gettext`."""
+    """The `Sentence` of a text, as `gettext` translates it."""
     return Sentence(source)
 
 
 def counted(source: str, plural: str, count: int) -> Sentence:
-    """As `ngettext`."""
+    """The `Sentence` of a text with a plural, as `ngettext` translates it."""
     return Sentence(source, plural, count)
 
 
@@ -55,7 +55,7 @@ def joined(texts: Iterable[str]) -> Sentence:
 
 
 def parts_of(text: Any) -> dict[str, Any] | None:
-    """What a text was made of, as JSON; None for a text that is not ours to translate."""
+    """The source and values of a text, as JSON; None for a text that is not ours to translate."""
     if isinstance(text, Promise):
         with translation.override("en"):
             return {"source": str(text)}

@@ -27,7 +27,7 @@ STATUS_LABELS = {
 
 
 class ReadOnlyAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
-    """For rows with people's own texts: administrators may read and delete them, not change them."""
+    """The base of lists with people's own texts: administrators may read and delete rows, not change them."""
 
     tells_names = False
 

@@ -53,7 +53,7 @@ class InlinePictureSplitter:
         return [part for part in parts if part]
 
     def end(self) -> list[str | InlinePicture]:
-        """What is still held back when the text ends."""
+        """The text still held back when the stream ends."""
         rest = self._as_written() + self._held
         self._held = ""
         return [rest] if rest else []

@@ -42,7 +42,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one frame adds. `images` are data or http URLs of pictures; `notice` is a message of ours to the person.
+    """The content that one frame adds to an answer. `images` are data or http URLs of pictures; `notice` is a message
+    of ours to the person.
 
     `inline` is a picture in the middle of the text. `calls` is the whole message in which the model calls tools; it
     comes last. With `was_reasoning` all content before this piece was reasoning. With `is_cut` the answer ended at its
@@ -244,7 +245,7 @@ class AnswerReader:
         yield from self._pieces(answer, whole_characters(reasoning) + thinking, images)
 
     def _whole(self, text: str) -> str:
-        """Whole characters: some servers split a surrogate pair, `\\ud83d` in one frame and `\\ude00` in the next."""
+        """Join split surrogate pairs: some servers send `\ud83d` in one frame and `\ude00` in the next."""
         text, self._half = self._half + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._half = text[:-1], text[-1]

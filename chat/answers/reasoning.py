@@ -77,7 +77,7 @@ class ThinkSplitter:
         return shown
 
     def end(self) -> tuple[str, str]:
-        """What is still held back when the text ends."""
+        """The text still held back when the stream ends."""
         held, self._held = self._held, ""
         if self._answering:
             return held, ""

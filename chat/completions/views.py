@@ -85,7 +85,7 @@ class ChatTasks(ChatView):
 
 
 class DirectSink:
-    """Where the events of a request without a stored answer go: to the person's sockets, when it names a message."""
+    """The target of events for a request without a stored answer: the person's sockets, if it names a message."""
 
     def __init__(self, request: CompletionRequest) -> None:
         self.request = request
@@ -102,7 +102,7 @@ class DirectSink:
 
 
 def completion_request(relayed: relay.RelayRequest) -> CompletionRequest:
-    """What the checked body asks for. Raises BadRequest for a member of ours that has the wrong form."""
+    """The `CompletionRequest` of a checked body. Raises BadRequest for a member of ours that has the wrong form."""
     ours: dict[str, Any] = {}
     for name, form in OURS.items():
         value = relayed.payload.get(name)

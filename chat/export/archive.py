@@ -43,7 +43,7 @@ class _Outlet(io.RawIOBase):
         return len(content)
 
     def take(self) -> Iterator[bytes]:
-        """What was written since the last call; nothing instead of an empty piece."""
+        """Yield the bytes written since the last call; nothing instead of an empty piece."""
         content, self._pieces = b"".join(self._pieces), []
         if content:
             yield content

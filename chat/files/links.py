@@ -16,13 +16,13 @@ SALT = "chat.files.links"
 
 
 def signed_address(row: File) -> str:
-    """Where the content is for whoever has the link; without a host."""
+    """The signed path of a file's content, which works without a session; without a host."""
     expires = int(time.time()) + SECONDS
     return f"{row.url}?expires={expires}&signature={_signature(row.pk, expires)}"
 
 
 def seconds_left(file_id: object, query: Mapping[str, str]) -> int:
-    """For how long the query of a request opens the file; 0 where it does not."""
+    """The remaining seconds of the signed link in a query; 0 if it is not valid."""
     expires, signature = query.get("expires", ""), query.get("signature", "")
     if not (expires.isascii() and expires.isdecimal() and len(expires) < 12 and signature.isascii()):
         return 0

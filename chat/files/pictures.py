@@ -61,7 +61,7 @@ def for_model(content: Content) -> bytes | None:
 
 
 def decoded(task: str, content: Content, *, patience: float = pool.PATIENCE, **options: Any) -> TaskResult:
-    """What a worker's task for pictures makes of one. Raises BadRequest, TooLarge, Unavailable."""
+    """The result of a worker's task for a picture. Raises BadRequest, TooLarge, Unavailable."""
     try:
         return pool.run(task, content, patience=patience, pixels=settings.PICTURE_MAX_PIXELS, **options)
     except NotDecoded as refused:

@@ -44,7 +44,7 @@ collecting = Signal()  # `now`: other apps remove their own rows that have expir
 
 @dataclass(frozen=True, slots=True)
 class FileContext:
-    """What a new file belongs to (chat, message, session), when it expires, and how it was made."""
+    """The context of a new file: its chat, message and session, its expiry, and how it was made."""
 
     chat: Chat | None = None
     message: Message | None = None
@@ -161,7 +161,7 @@ def _make_room(row: File) -> None:
 
 
 def used_bytes(owner_id: int) -> int:
-    """How many bytes this person's files take up; equal files count once."""
+    """The number of bytes of this person's files; equal files count once."""
     return _bytes_of(File.objects.filter(owner_id=owner_id))
 
 
@@ -170,7 +170,7 @@ def _bytes_of(rows: QuerySet[File]) -> int:
 
 
 def upload_context() -> FileContext:
-    """For an upload that waits for its message: it expires when no message is sent with it."""
+    """The context of an upload that waits for its message: it expires when no message is sent with it."""
     return FileContext(expires_at=timezone.now() + timedelta(days=UPLOAD_DAYS))
 
 
@@ -180,7 +180,7 @@ def temporary_end() -> datetime:
 
 
 def temporary_context(session_id: str = "") -> FileContext:
-    """For an upload in a temporary chat: no stored message will refer to it."""
+    """The context of an upload in a temporary chat: no stored message will refer to it."""
     return FileContext(session_id=session_id[:100], expires_at=temporary_end())
 
 
@@ -257,7 +257,7 @@ def owned_json(row: File) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Cleanup:
-    """What one clean-up removed; `missing` are the ids of files whose bytes are gone."""
+    """The result of a clean-up; `missing` are the ids of files whose bytes are gone."""
 
     expired: int = 0
     stray: int = 0

@@ -41,7 +41,7 @@ def delete(name: str) -> None:
 
 
 def read(name: str) -> bytes:
-    """All the bytes. Raises FileNotFoundError."""
+    """Read all the bytes. Raises FileNotFoundError."""
     return b"".join(read_range(name, 0, None))
 
 

@@ -197,7 +197,7 @@ def _content_for(request: Request, row: File) -> HttpResponseBase:
 
 
 def _linked_content(request: Request, row: File, seconds: int) -> HttpResponseBase:
-    """For any page and program that has the link, while it is valid."""
+    """The response to a signed link: any page or program may use it while it is valid."""
     response = content_response(request, row)
     response["Cache-Control"] = f"private, max-age={seconds}"
     response["Cross-Origin-Resource-Policy"] = "cross-origin"

@@ -30,7 +30,7 @@ FULLWIDTH, QUOTES = "\ufe01", "\u2018\u2019\u201c\u201d"  # this selector makes 
 
 
 def scan_delimiters(state: StateInline, start: int, can_split_word: bool) -> Scanned:
-    """What the run of `*`, `_` or `~` at `start` may be. `can_split_word` is False for `_`."""
+    """Whether the run of `*`, `_` or `~` at `start` may open or close emphasis. `can_split_word` is False for `_`."""
     text, end = state.src, start
     while end < state.posMax and text[end] == text[start]:
         end += 1

@@ -25,7 +25,7 @@ AMOUNT = re.compile(r"\d[\d.,]*\s(?=[^\\^_{}=+*/<>|]*$)[\s\S]*?(?<!\w)[a-z]{2}",
 
 
 class InlineMarks:
-    """Where the closing marks and the code of one text stand."""
+    """The positions of closing marks and of code in one text."""
 
     def __init__(self, text: str) -> None:
         self.closing: dict[str, list[int]] = {"$$": [], "$": [], "\\]": [], "\\)": []}

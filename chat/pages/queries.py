@@ -232,7 +232,7 @@ def _steps_with_sources(message: Message) -> list[dict[str, Any]]:
 
 
 def _without_provenance(file: dict[str, Any]) -> dict[str, Any]:
-    """How a picture was made, and by which engine, concerns its owner alone."""
+    """Remove how a picture was made, and by which engine: that is for its owner alone."""
     return {name: value for name, value in file.items() if name != "provenance"}
 
 

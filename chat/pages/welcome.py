@@ -40,7 +40,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who opens the page, their latest chat, and what they may switch on in the composer."""
+    """A visit of the page: the person, their latest chat, and the features they may switch on."""
 
     caller: Caller
     latest: Chat | None
@@ -53,7 +53,7 @@ def _functions(paths: tuple[str, ...]) -> list[Callable[[Any], Any]]:
 
 
 def context(caller: Caller, user: Any, toggles: Sequence[tuple[str, Toggle]]) -> dict[str, Any]:
-    """What the template shows to this person."""
+    """The template context for this person."""
     visit = Visit(caller, latest_chat(user.pk), toggles)
     hello, question = greeting(visit.latest, user.get_short_name())
     checklist = [] if user.preferences.get("checklist") is False else steps(caller)
@@ -67,7 +67,7 @@ def starters(visit: Visit) -> list[Starter]:
 
 
 def greeting(latest: Chat | None, name: str) -> tuple[str, str]:
-    """How a person is greeted, in two lines; `latest` is their latest chat. The time is that of their own zone."""
+    """The greeting, in two lines, by the time in the person's own zone; `latest` is their latest chat."""
     if latest is None:
         return _("Hello, %(name)s") % {"name": name}, _("What is on your mind today?")
     now = timezone.localtime()

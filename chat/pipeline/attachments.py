@@ -295,7 +295,7 @@ def _with_shown(messages: Sequence[Entry]) -> list[Entry]:
 
 
 def shares(sizes: Sequence[int], room: int) -> list[int]:
-    """How much of each fits into `room`: small ones whole, the others get equal shares of what is left."""
+    """The share of `room` for each size: small ones whole, the others equal shares of the rest."""
     parts = [0] * len(sizes)
     for done, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
         parts[index] = min(sizes[index], room // (len(sizes) - done))

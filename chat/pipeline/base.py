@@ -20,7 +20,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What the composer asks beside an active chip: the choice becomes member `name` of the feature's object."""
+    """A choice that the composer offers beside an active chip; it becomes member `name` of the feature's object."""
 
     name: str
     label: Any

@@ -23,7 +23,8 @@ from providers.facts import Caller
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """Who asks, and for what. Immutable: a step that knows more makes a new one with `dataclasses.replace`.
+    """A request for an answer, with its caller. Immutable: a step that knows more makes a new one with
+    `dataclasses.replace`.
 
     `messages` are OpenAI messages, each perhaps with `files` of ours; None stands for the stored branch, which is read
     when the answer begins. `params` are the other members of OpenAI's body.

@@ -13,7 +13,7 @@ from providers.relay import RelayRequest
 
 
 class Sink(Protocol):
-    """Where a turn's events go: to a reply that is stored, or to the response to a direct request."""
+    """The target of a turn's events: a stored reply, or the response to a direct request."""
 
     async def emit(self, type: EventType, data: Any) -> None: ...
 
@@ -77,8 +77,8 @@ class Turn:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the request is about, for handlers and tools: its ids, and the files of the question and of the answer
-        so far.
+        """Facts about the request for handlers and tools: its ids, and the files of the question and of the answer so
+        far.
         """
         ids = {"chat_id": self.chat_id, "message_id": self.message_id, "session_id": self.session_id}
         return {**ids, "files": [*self.files, *self.answer_files]}

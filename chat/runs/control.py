@@ -132,7 +132,7 @@ def _running_ids() -> Collection[uuid.UUID]:
 
 
 def settle(messages: QuerySet[Message]) -> None:
-    """Those of `messages` that no process runs any more become `interrupted`, and their owners' tabs are told."""
+    """Mark those of `messages` that no process runs any more as `interrupted`, and tell their owners' tabs."""
     for message in store.interrupt_lost(messages, alive=_running_ids()):
         transaction.on_commit(partial(loop.spawn, partial(_tell_people, message), name=f"settling of {message.pk}"))
 

@@ -96,8 +96,9 @@ class Draft:
         self._content.write(content)
 
     def move_to_reasoning(self, since: int) -> str:
-        """What was added as content after the first `since` characters was reasoning. Returns the content that stays;
-        the caller sends it as a replacement, after everything else was sent."""
+        """Move the content after the first `since` characters to the reasoning. Returns the content that stays: the
+        caller sends it as a replacement, after everything else was sent.
+        """
         text = self.content
         self.replace(text[:since])
         self._reasoning.write(text[since:])
@@ -163,7 +164,7 @@ def ended_steps(status_history: Sequence[Any]) -> list[Any]:
 
 
 def _divided(text: StringIO) -> tuple[str, StringIO]:
-    """What one event sends of a text, and the rest."""
+    """Split a text into the part for the next event and the rest."""
     value, rest = text.getvalue(), StringIO()
     rest.write(value[LONGEST_PIECE:])
     return value[:LONGEST_PIECE], rest

@@ -1,5 +1,7 @@
-"""Where a running reply is stored. Mostly that is the row of its message, read at the start and saved while it grows; a
-row that no process runs any more is settled as interrupted. A temporary chat has no rows: see temporary.py.
+"""The stores of running replies.
+
+`RowStore` uses the row of the message: it reads the row at the start and saves it while it grows. A row that no
+process runs any more is marked as interrupted. Temporary chats have no rows: see `temporary.py`.
 
 All times are the database's, so that clocks of several machines need not agree. Blocking: call it in a thread.
 """
@@ -29,7 +31,7 @@ interrupted = Signal()  # `message`: its reply ended without its process; other 
 
 
 class ReplyStore(Protocol):
-    """Where one reply is stored. Its process can tell for `linger` seconds after the end how the reply ended."""
+    """The store of one reply. For `linger` seconds after the end its process can still tell how the reply ended."""
 
     @property
     def id(self) -> uuid.UUID: ...
@@ -48,7 +50,7 @@ class ReplyStore(Protocol):
         """The last save."""
 
     async def after_end(self, caller: Caller) -> None:
-        """What follows an answer that is done. Never raises GatewayError."""
+        """Start the tasks that follow a finished answer. Never raises GatewayError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ class RowStore:
         return replace(request, chat_id=str(self.chat_id), message_id=str(self.id), messages=messages, files=files)
 
     def save(self, columns: dict[str, Any]) -> bool:
-        """Also the heartbeat. It revives a row that was marked as interrupted while its process was only slow."""
+        """Save the answer and its heartbeat. This revives a row that was marked as interrupted while its process was
+        slow.
+        """
         rows = Message.objects.filter(pk=self.id).exclude(status=Status.STOPPED)
         return bool(rows.update(saved=Now(), **_storable(columns)))
 
@@ -134,5 +138,5 @@ def add_result(message_id: uuid.UUID, *, files: Sequence[Any], step: dict[str, A
 
 
 def _storable(value: Any) -> Any:
-    """Without NUL characters, which PostgreSQL does not take: a model must not be able to lose its answer by one."""
+    """The values without NUL characters, which PostgreSQL refuses: else one of them would cost the whole answer."""
     return json_bodies.with_texts(value, lambda text: text.replace("\0", "\N{REPLACEMENT CHARACTER}"))

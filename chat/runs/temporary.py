@@ -49,7 +49,7 @@ class TemporaryStore:
 
 
 def owner_of(reply_id: uuid.UUID) -> int | None:
-    """Whose reply this is, whichever process runs it or ran it a moment ago; None for an unknown id. Blocking."""
+    """The owner of a temporary reply of any process, also one that just ended; None for an unknown id. Blocking."""
     owner_id: int | None = cache.get(_key(reply_id))
     return owner_id
 

@@ -48,7 +48,7 @@ class OpenSockets:
 
 
 class MessageRate:
-    """How many messages of one socket came in the current second."""
+    """Counts the messages of one socket in the current second."""
 
     def __init__(self) -> None:
         self.second, self.count = 0, 0
@@ -186,7 +186,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
         await in_thread(services.stop_task, self.user, message.get("message_id"))
 
     async def ping(self, message: dict[str, Any]) -> None:
-        """Also renews the membership in the group, which a channel layer in memory drops after a day."""
+        """Answer a ping, and renew the membership in the group: a channel layer in memory drops it after a day."""
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self.send(events.pack(type="pong", data={}))
 

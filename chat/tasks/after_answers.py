@@ -1,4 +1,4 @@
-"""What the task model does once an answer is finished."""
+"""The tasks of the task model after a finished answer."""
 
 import asyncio
 import uuid

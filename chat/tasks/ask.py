@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Talk(NamedTuple):
-    """What a task reads of a chat; `model` answered last."""
+    """The parts of a chat that a task reads; `model` answered last."""
 
     chat_id: uuid.UUID
     user_id: int

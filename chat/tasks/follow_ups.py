@@ -128,6 +128,6 @@ def _read(message_id: uuid.UUID) -> Talk | None:
 
 
 def _save(message_id: uuid.UUID, texts: list[str]) -> bool:
-    """Also updates `saved`, by which a page notices that a message changed."""
+    """Save the suggestions, and the time `saved`, by which a page notices that a message changed."""
     rows = Message.objects.filter(pk=message_id, chat__leaf_id=message_id, status=Message.Status.DONE)
     return bool(rows.update(follow_ups=texts, saved=Now()))

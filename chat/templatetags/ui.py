@@ -135,7 +135,7 @@ def demo_badge(more: str = "") -> SafeString:
 
 @register.simple_tag
 def model_attributes(model: Route | None) -> SafeString:
-    """What scripts read of a model: its id, and whether it sees pictures (empty where nobody said)."""
+    """Attributes of a model for scripts: its id, and whether it sees pictures (empty if unknown)."""
     if not model:
         return SafeString(' data-model="" data-vision=""')
     vision = "" if model.vision is None else str(model.vision).lower()
@@ -144,7 +144,7 @@ def model_attributes(model: Route | None) -> SafeString:
 
 @register.simple_tag
 def chat_title(chat: Chat | None, temporary_id: str = "") -> str:
-    """What a chat is called where it has no title of its own."""
+    """The title of a chat, or a placeholder."""
     if temporary_id:
         return _("Temporary chat")
     return (chat.title if chat else "") or _("New chat")
@@ -209,7 +209,7 @@ def seconds(milliseconds: int | None) -> str:
 
 @register.filter
 def thoughts(message: Message) -> str:
-    """What stands above the thoughts of a model: `Thought for 4 s`, as static/js/chat/replies.js writes it."""
+    """The heading above a model's reasoning: `Thought for 4 s`, as in static/js/chat/replies.js."""
     if message.reasoning_ms is None:
         return _("Thoughts")
     return _("Thought for {n} s").replace("{n}", str(max(1, round(message.reasoning_ms / 1000))))
@@ -251,7 +251,7 @@ def documents(files: list[Any]) -> list[dict[str, Any]]:
 
 @register.filter
 def version(entry: ThreadEntry) -> str:
-    """What changes whenever a message has to be drawn anew."""
+    """A value that changes whenever a message has to be rendered anew."""
     message = entry.message
     return f"{message.saved.timestamp()}/{message.status}/{entry.number}/{len(entry.branches)}"
 
@@ -276,7 +276,7 @@ def steps(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @register.simple_tag
 def made_by(provenance: dict[str, Any] | None) -> list[str]:
-    """How a picture was made, in lines: the prompt if it was improved; engine, model, seed. As in `status.js`."""
+    """The provenance of a picture, in lines: the prompt if it was improved; engine, model, seed. As in `status.js`."""
     made = provenance or {}
     improved = made.get("revised_prompt") or (made.get("original_prompt") and made.get("prompt"))
     facts = [made.get("engine"), made.get("model")]
@@ -294,8 +294,8 @@ def read_by(error: dict[str, Any] | None, user: Any) -> dict[str, Any] | None:
 
 @register.simple_tag(takes_context=True)
 def connection_address(context: Any, name: str) -> str:
-    """Where an administrator mends the connection that answered: its page, or the list where several or none have its
-    name. One query for all messages of a page.
+    """The URL where an administrator can correct the connection that answered: its page, or the list if none or several
+    have its name. One query for all messages of a page.
     """
     request = context["request"]
     if not hasattr(request, "connections"):
@@ -308,7 +308,7 @@ def connection_address(context: Any, name: str) -> str:
 
 @register.simple_tag
 def advice(error: dict[str, Any] | None, user: Any) -> str:
-    """What the person can do about a failed answer, by who is to blame."""
+    """Advice for the person on a failed answer, by who is to blame."""
     error = error or {}
     wait = error.get("retry_after")
     if wait:

@@ -91,7 +91,7 @@ class Rounds:
         return True
 
     async def _result(self, name: str, text: str) -> str:
-        """What the model is told as the result of one call. Errors are results too."""
+        """The result of one call for the model. Errors are results too."""
         tool = self._tools.get(name)
         if tool is None:
             return f"There is no tool called {name!r}. You may call: {', '.join(self._tools)}."

@@ -99,7 +99,7 @@ def _described(row: ImageEngine) -> dict[str, Any]:
 
 
 def _installed(row: ImageEngine) -> tuple[workflow.Installed | None, str]:
-    """What the server has installed; None and the reason when it cannot be asked."""
+    """The node classes installed on the server; None and the reason if it cannot be asked."""
     if not row.url:
         return None, _("Enter the server’s address to have the workflow checked against what is installed there.")
     engine, config = rows.engine_of(row), rows.config_of(row)

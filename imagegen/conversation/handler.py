@@ -149,7 +149,7 @@ def _context(job: ImageJob, *, editing: bool) -> str:
 
 
 def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
-    """What the turn asks for, and the settings. Raises Forbidden, BadRequest (no picture to edit), NotFound."""
+    """The turn's picture request, and the settings. Raises Forbidden, BadRequest (no picture to edit), NotFound."""
     asked = turn.features.get(FEATURE)
     options: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {}
     mode = str(options.get("mode") or "auto")
@@ -187,7 +187,7 @@ def _engine_named(caller: Caller, name: str, *, editing: bool) -> str:
 
 
 def _most_inputs(caller: Caller, switches: ImageSettings, engine: str) -> int:
-    """How many input pictures the editing engine takes. Named pictures beyond it are refused, others left out."""
+    """The maximum of input pictures for the editing engine. Named ones beyond it are refused, others left out."""
     row = access.engine_for(caller, switches, name=_engine_named(caller, engine, editing=True), editing=True)
     return rows.engine_of(row).capabilities(rows.config_of(row), "").max_inputs
 

@@ -103,7 +103,7 @@ class EditImage(DrawingTool):
 
 
 def _result(job: ImageJob, drawn: Sequence[File], *, editing: bool) -> str:
-    """What the model is told."""
+    """The result of the tool for the model."""
     ids = ", ".join(str(row.pk) for row in drawn)
     what = "The picture was changed" if editing else "The picture was made" if len(drawn) == 1 else "They were made"
     return (

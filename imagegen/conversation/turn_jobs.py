@@ -110,7 +110,7 @@ def _asks_for(job: ImageJob, request: services.JobRequest) -> bool:
 
 
 def context_of(turn: Turn, answer: Message | None) -> files.FileContext:
-    """What the files that are made in this turn belong to."""
+    """The file context of this turn."""
     return files.FileContext(
         chat=answer.chat if answer else None,
         message=answer,

@@ -113,7 +113,7 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far the run is. `fraction` never falls during a run, None: unknown; `queue`: how many pictures come first."""
+    """The progress of a run. `fraction` never falls, None is unknown; `queue` is the number of pictures before it."""
 
     step: int = 0
     total: int = 0
@@ -139,7 +139,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenUsage:
-    """What the provider counted for one call."""
+    """The tokens and cost that the provider reported for one call."""
 
     input_tokens: int = 0
     input_picture_tokens: int = 0  # those of the input that are of pictures
@@ -184,11 +184,11 @@ class Engine:
 
     @property
     def default_url(self) -> str:
-        """Where an engine without an address of its own draws; empty where there is no such place."""
+        """The destination of an engine without an address of its own; empty if there is none."""
         return next((str(field.default) for field in self.fields if field.name == "url"), "")
 
     def capabilities(self, config: EngineConfig, model: str = "") -> Capabilities:
-        """What this model (empty: the configured one) can do: default, then table, then the row's overrides."""
+        """The capabilities of this model (empty: the configured one): default, then table, then the row's overrides."""
         model = model or config.model or capabilities.default_model(self.name)
         return capabilities.known(self.name, model, self.default_capabilities(config)).but(config.capabilities)
 
@@ -363,7 +363,7 @@ class Engine:
 
     @staticmethod
     def models_sentence(count: int, *, drawing: int) -> str:
-        """What `check` says of an endpoint with a list of models."""
+        """The sentence of `check` about an endpoint with a list of models."""
         words = ngettext(
             "%(count)d model, %(drawing)d for pictures.", "%(count)d models, %(drawing)d of them for pictures.", count
         )

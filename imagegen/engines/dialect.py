@@ -71,7 +71,7 @@ def document(response: BlockingResponse) -> Any:
 
 
 def body(response: BlockingResponse) -> bytearray:
-    """All the bytes."""
+    """The whole body."""
     content = bytearray()
     for chunk in response.iter_bytes():
         content += chunk

@@ -13,7 +13,7 @@ STEPS = EngineField("steps", _("Steps"), kind="number")
 
 
 def address(default: str, help: Any = "", *, required: bool = False) -> EngineField:
-    """Where the server is."""
+    """The field for the server's address."""
     return EngineField("url", _("Address"), help, kind="url", required=required, default=default)
 
 

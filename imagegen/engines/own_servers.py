@@ -1,4 +1,4 @@
-"""What self-hosted servers (AUTOMATIC1111, ComfyUI) and the proxies in front of them have in common."""
+"""The errors that self-hosted servers (AUTOMATIC1111, ComfyUI) and the proxies before them have in common."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ _FAILED: Refusal = ("provider_error", _("The server failed on this request."), F
 
 
 def refusal(status: int, own: Mapping[int, Refusal]) -> Refusal:
-    """What a status of 400 and above means; `own` has what differs for a kind of server."""
+    """The error for a status of 400 and above; `own` holds what differs for a kind of server."""
     return own.get(status) or _BY_STATUS.get(status) or (_REFUSED if status < 500 else _FAILED)
 
 

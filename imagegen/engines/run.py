@@ -69,7 +69,9 @@ class Run:
 
     @contextmanager
     def on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Within the block, `cancel()` calls `callback` in its own thread; at once when it was cancelled already."""
+        """Register `callback` for the block: `cancel()` calls it in its own thread; at once if the run is cancelled
+        already.
+        """
         with self._lock:
             self._callbacks.append(callback)
         if self.cancelled():

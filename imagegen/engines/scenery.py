@@ -41,7 +41,7 @@ FONTS = (
 
 
 class Scene:
-    """What a text and a seed decide: a palette, and a stream of numbers that is always the same."""
+    """The result of a text and a seed: a palette, and a reproducible stream of numbers."""
 
     def __init__(self, text: str, seed: int) -> None:
         digest = hashlib.sha256(f"{seed}\n{text}".encode()).digest()

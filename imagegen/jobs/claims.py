@@ -63,7 +63,7 @@ def _has_room(engine: ImageEngine) -> bool:
 
 
 def queue_position(job: ImageJob) -> int:
-    """How many jobs of the same engine come first."""
+    """The number of waiting jobs of the same engine that come first."""
     return ImageJob.objects.filter(engine_id=job.engine_id, state=State.QUEUED, created__lt=job.created).count()
 
 

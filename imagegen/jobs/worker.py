@@ -92,7 +92,7 @@ def lost() -> GatewayError:
 
 
 class JobUsage:
-    """What one job used, for the usage records."""
+    """The usage of one job, for the usage records."""
 
     def __init__(self) -> None:
         self.images = 0
@@ -100,7 +100,7 @@ class JobUsage:
         self.status = 200
 
     def usage(self) -> dict[str, Any] | None:
-        """What the engine counted, in OpenAI's form (docs/upstreams/openai.md, “Image response”); None: it did not."""
+        """The engine's usage in OpenAI's form (docs/upstreams/openai.md, “Image response”); None without any."""
         return usage_json(self.usages) if self.usages else None
 
     def record(self, job: ImageJob, *, duration: float) -> None:

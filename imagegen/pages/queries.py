@@ -131,7 +131,7 @@ def shown_jobs(user: Any) -> list[ImageJob]:
 
 
 def facts(row: File) -> list[tuple[str, str]]:
-    """How a picture was made, as labels and values; unknown values are left out."""
+    """The provenance of a picture as labels and values; unknown values are left out."""
     made = row.provenance
     labelled = [
         (_("Prompt"), made.get("prompt")),

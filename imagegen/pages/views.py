@@ -48,7 +48,7 @@ def jobs_part(request: HttpRequest) -> HttpResponseBase:
 
 @page
 def abilities(request: HttpRequest) -> HttpResponseBase:
-    """What the form may offer for `?engine=` and `?model=`, as JSON."""
+    """The options of the form for `?engine=` and `?model=`, as JSON."""
     try:
         switches = access.check_may_draw(caller_of(request))
     except Forbidden as error:

@@ -57,7 +57,7 @@ def wants_demo_badge(row: File) -> bool:
 
 @register.filter
 def does(engine: dict[str, Any]) -> str:
-    """What an engine of the form can do, in words."""
+    """The abilities of an engine in the form, in words."""
     if not engine["draws"]:
         return _("edits with a mask") if engine["mask"] else _("edits")
     if not engine["inputs"]:
@@ -100,7 +100,7 @@ def job_percent(job: ImageJob) -> int | None:
 
 @register.simple_tag
 def engine_address(engine: ImageEngine | None) -> str:
-    """Where an administrator mends a picture engine."""
+    """The URL where an administrator can correct a picture engine."""
     if engine is None:
         return reverse("admin:imagegen_imageengine_changelist")
     return reverse("admin:imagegen_imageengine_change", args=[engine.pk])
@@ -108,7 +108,7 @@ def engine_address(engine: ImageEngine | None) -> str:
 
 @register.simple_tag
 def job_advice(job: ImageJob, user: Any) -> str:
-    """What the person can do about a failed job."""
+    """Advice for the person on a failed job."""
     error = stored_errors.worded(job.error, for_admin=user.is_superuser) or {}
     if error.get("code") == "content_refused":
         return _("The engine's safety rules refused it. Describe the picture differently.")

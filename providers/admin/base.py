@@ -1,4 +1,4 @@
-"""What every list of the administration shares: labels, read-only values, and what a deletion takes with it."""
+"""The base of every list of the administration: labels, read-only values, and the page that confirms a deletion."""
 
 import json
 from collections.abc import Iterable, Iterator

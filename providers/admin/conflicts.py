@@ -193,7 +193,7 @@ def _flat(choices: Any) -> list[tuple[str, Any]]:
 
 
 def _last_change(row: Any) -> tuple[str, str]:
-    """Who changed the row last, and when; both empty where that is unknown."""
+    """The person and time of the row's last change; both empty if unknown."""
     history = getattr(row, "history", None)
     entry = history.first() if history is not None else None
     if entry is not None:

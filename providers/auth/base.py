@@ -21,7 +21,7 @@ class AuthField:
 
 @dataclass(frozen=True, slots=True)
 class CallerIdentity:
-    """What some auth types send about the caller; empty for calls that no person makes."""
+    """The caller as some auth types send it; empty for calls that no person makes."""
 
     user_id: int | None = None
     credential: str = field(default="", repr=False)  # a short-lived token that our API accepts for calling models

@@ -105,7 +105,7 @@ def probe_response(facts: ConnectionFacts, *, by: Caller | None = None) -> http.
 
 
 def _listed(calls: _Calls, facts: ConnectionFacts) -> list[model_lists.ListedModel] | None:
-    """All that a server lists; None where it has no list and an administrator entered the ids. Raises GatewayError."""
+    """The models that a server lists; None if it has no list and the ids were entered. Raises GatewayError."""
     if refusal := _refusal(calls, facts):
         raise error_of(refusal.status, refusal.content, refusal.headers)
     pages = ListReader(kinds.probe_urls(facts))

@@ -150,7 +150,7 @@ def _write(
 
 
 def _listed_elsewhere(connection_id: int, public_ids: set[str]) -> set[str]:
-    """Those of these models that another connection offers: they are new here, not on the site."""
+    """The models among these that another connection offers: they are new here, not on the site."""
     rows = ModelSource.offered().exclude(connection_id=connection_id)
     existing: set[str] = set()
     for chunk in _chunks(sorted(public_ids)):

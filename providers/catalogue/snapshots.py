@@ -132,7 +132,7 @@ async def snapshot() -> Snapshot:
 
 
 def snapshot_blocking() -> Snapshot:
-    """The same for synchronous code. Inside a transaction the rows are read, and the snapshot is not kept."""
+    """`snapshot` for synchronous code. Inside a transaction the rows are read, and the snapshot is not kept."""
     if connection.in_atomic_block:
         return snapshot_loader.load_snapshot(snapshot_loader.load_version())
     snapshots = runtime.state(Snapshots)

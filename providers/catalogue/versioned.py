@@ -66,7 +66,7 @@ class Versioned(Generic[K, V]):
         return await asyncio.shield(asyncio.wrap_future(future))
 
     def value_blocking(self, key: K, read: Callable[[], V]) -> V:
-        """The same for synchronous code, read in this thread. Inside a transaction `read` sees its rows, and nothing is
+        """`value` for synchronous code: read in this thread. In a transaction `read` sees its rows, and nothing is
         cached.
         """
         if connection.in_atomic_block:

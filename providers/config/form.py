@@ -398,7 +398,7 @@ def _headers(name: str, value: Any) -> dict[str, str]:
 
 
 def _unmasked_headers(name: str, sent: Mapping[str, str], stored: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
-    """As `unmasked`, but raises BadRequest for a mask of no stored value."""
+    """The headers of `unmasked`. Raises BadRequest for a mask of no stored value."""
     try:
         return unmasked(sent, stored)
     except ValidationError as error:

@@ -53,7 +53,7 @@ class VerifySerializer(serializers.Serializer[Any]):
 
 
 class AdminView(OpenAIView):
-    """For administrators, with a session or an API key of the scope `admin`."""
+    """The base of views for administrators, with a session or an API key of the scope `admin`."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -79,7 +79,7 @@ def _may_be_http(beginning: bytes) -> bool:
 
 
 def _end_of_head(data: bytes, start: int) -> int:
-    """Where the head that begins at `start` is over; -1 while it is not."""
+    """The end of the head that begins at `start`; -1 while it is incomplete."""
     end = data.find(b"\n\r\n", start)
     if end >= 0:
         return end + 3

@@ -111,7 +111,7 @@ class _Watched(HTTPConnection):
 
 
 class _WatchedTls(_Watched, HTTPSConnection):
-    """The same with TLS."""
+    """`_Watched` with TLS."""
 
 
 class _Vetted(_Watched):
@@ -121,7 +121,7 @@ class _Vetted(_Watched):
 
 
 class _VettedTls(_Vetted, HTTPSConnection):
-    """The same with TLS; SNI and certificate use the name."""
+    """`_Vetted` with TLS; SNI and certificate use the name."""
 
 
 class _WatchedPool(urllib3.HTTPConnectionPool):

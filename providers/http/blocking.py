@@ -295,7 +295,7 @@ def _verification(tls: Tls) -> bool | str:
 
 
 def _own(error: BaseException) -> GatewayError | None:
-    """What an exception of requests or urllib3 means. For a bad URL requests raises a ValueError."""
+    """Our error for an exception of requests or urllib3. For a bad URL requests raises a ValueError."""
     match error:
         case requests.Timeout() | urllib3.exceptions.TimeoutError():
             return failures.timeout_error()

@@ -210,7 +210,7 @@ def is_known(codings: Iterable[str]) -> bool:
 
 
 def unpacker_for(headers: Iterable[tuple[str, str]]) -> Unpacker | None:
-    """For a response's headers; None for a plain body, and for what nobody can unpack, such as `utf-8`."""
+    """The unpacker for a response's headers; None for a plain body, and for an unknown coding such as `utf-8`."""
     codings = codings_of(headers)
     return Unpacker(codings) if codings and is_known(codings) else None
 

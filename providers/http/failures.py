@@ -54,7 +54,7 @@ def of(error: BaseException, of_library: Callable[[BaseException], GatewayError 
 
 
 def redirected(asked: str, location: str, secrets: Secrets) -> ConfigurationError:
-    """For a response that leads elsewhere, where nobody follows: a key must not leave for another server."""
+    """The error for a redirect that is not followed: a key must not go to another server."""
     where = ""
     with suppress(ValueError):
         parts = urlsplit(urljoin(asked, location))

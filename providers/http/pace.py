@@ -57,5 +57,5 @@ class Pace:
 
     @property
     def deadline(self) -> float | None:
-        """By when bytes have to come, while the reader waits for some."""
+        """The time by which bytes have to arrive, while the reader waits for some."""
         return soonest(self._next, self.ends)

@@ -17,7 +17,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Reach(Enum):
-    """Where an address comes from, which says what it may be."""
+    """The origin of an address, which decides what it may reach."""
 
     CONFIGURED = "configured"  # from an administrator: private networks are allowed
     PUBLIC = "public"  # from users, models or responses: the public internet only, checked when connecting

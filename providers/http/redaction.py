@@ -132,7 +132,7 @@ class Cleaner:
         return held
 
     def _begun(self, piece: bytes) -> int:
-        """How many bytes at the end of the piece may be the beginning of a secret."""
+        """The number of bytes at the end of the piece that may be the beginning of a secret."""
         tail = piece[1 - self._secrets.longest :]
         count = 0
         for secret in self._secrets.in_errors:

@@ -144,7 +144,7 @@ def _context(tls: Tls) -> ssl.SSLContext:
 
 
 def _own(error: BaseException, secrets: Secrets = NO_SECRETS) -> GatewayError | None:
-    """What an exception of the library means."""
+    """Our error for an exception of the library."""
     match error:
         case exceptions.InvalidStatus():
             words = ""

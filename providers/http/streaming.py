@@ -377,7 +377,7 @@ async def _send(
 
 
 def _own(error: BaseException) -> GatewayError | None:
-    """What an exception of aiohttp means, where it is none of Python's own too."""
+    """Our error for an exception of aiohttp that is not also one of Python's own."""
     match error:
         case aiohttp.ClientConnectorDNSError():
             return failures.network_error(failures.UNKNOWN_HOST)

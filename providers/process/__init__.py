@@ -1,1 +1,1 @@
-"""What this process has and knows: waiting threads, the file store, outages, clients that left, its own shutdown."""
+"""The resources and state of this process: waiting threads, file store, outages, disconnected clients, shutdown."""

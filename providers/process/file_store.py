@@ -25,7 +25,7 @@ STORAGE_FULL_STATUS = 507  # as compatible servers answer, https://www.rfc-edito
 
 
 class StoreHealth:
-    """What this process knows about the store."""
+    """The state of the store, as this process knows it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -80,7 +80,7 @@ def delete_if_possible(name: str) -> None:
 
 
 def check() -> Unavailable | None:
-    """What is wrong with the store; None when it works.
+    """The error of the store; None when it works.
 
     Stores and deletes a small file: every `PROBE_SECONDS`, and at each check while something is wrong. A check during
     the probe of another returns what is known.

@@ -72,7 +72,7 @@ def of(error: BaseException) -> Unavailable | None:
 
 
 def of_database(error: BaseException) -> Unavailable:
-    """The same for exceptions of the database where the request needs it: never None."""
+    """The error for a database exception where the request needs the database: never None."""
     return of(error) or database_away()
 
 

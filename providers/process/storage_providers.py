@@ -60,7 +60,7 @@ def _local_options(env: Variables, data_dir: Path) -> Options:
 
 
 def read_opened(storage: Any, name: str, start: int, length: int | None) -> Iterator[bytes]:
-    """As Django opens files; for every store without a better way."""
+    """Read a file as Django opens it; for stores without a better way."""
     with storage.open(name, "rb") as file:
         yield from _pieces(file, start, length)
 

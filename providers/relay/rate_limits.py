@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one number of a rate limit is for. `name` is its column of `providers.models.RateLimit`."""
+    """The meaning of one number of a rate limit. `name` is its column of `providers.models.RateLimit`."""
 
     name: str
     counts: str  # requests or tokens

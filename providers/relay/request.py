@@ -64,7 +64,7 @@ def read_request(
 async def read_on_loop(
     operation: str, caller: Caller, body: bytes, cookies: Mapping[str, str], **options: Any
 ) -> RelayRequest:
-    """The same on an event loop, which a large body does not keep busy."""
+    """`read_request` for an event loop, which a large body must not block."""
     return await waiting.off_loop(len(body), read_request, operation, caller, body, cookies, **options)
 
 

@@ -231,8 +231,8 @@ class ProviderResponse(RelayResponse):
         return unaltered and event_streams.is_event_stream(headers.get("content-type", ""))
 
     def closing_bytes(self, error: GatewayError) -> bytes:
-        """In an event stream an error frame, on which OpenAI's clients raise, if the last frame was complete. Elsewhere
-        the error is raised, which breaks the client's connection.
+        """The bytes of an error frame, on which OpenAI's clients raise, if this is an event stream whose last frame was
+        complete. Else the error is raised, which breaks the client's connection.
         """
         if not self._is_plain_stream or not self._tail.end.endswith((b"\n\n", b"\r\r", b"\n\r\n")):
             raise error

@@ -42,7 +42,7 @@ def check_model(body: Mapping[str, Any]) -> None:
 
 
 def check_model_if_named(body: Mapping[str, Any]) -> None:
-    """The same for an operation with a default model."""
+    """`check_model` for an operation with a default model."""
     if body.get("model") is not None:
         check_model(body)
 

@@ -116,7 +116,7 @@ class Tail:
 
 
 class PackedTail(Tail):
-    """The same of a response that is passed on as the provider packed it.
+    """The tail of a response that is passed on compressed.
 
     A piece that unpacks to much is unpacked in parts, one with each piece that follows.
     """

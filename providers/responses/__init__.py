@@ -1,1 +1,1 @@
-"""What this site sends to programs: server-sent events, and errors in the shape that each client expects."""
+"""Responses of this site for programs: server-sent events, and errors in the shape that each client expects."""

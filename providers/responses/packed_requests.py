@@ -56,7 +56,7 @@ def plain_pieces(packed: Iterable[bytes], codings: tuple[str, ...], limit: int) 
 
 
 def plain(body: bytes, codings: tuple[str, ...], limit: int) -> bytes:
-    """The same for a body that is here already."""
+    """The plain form of a body that is in memory."""
     return b"".join(plain_pieces([body], codings, limit))
 
 

@@ -100,7 +100,7 @@ def check(payload: Mapping[str, Any]) -> None:
 
 
 def sources_for(sources: Sequence[Source], payload: Mapping[str, Any]) -> list[Source]:
-    """Those that take a text of this length at once, in order. Raises BadRequest where none does."""
+    """The sources that take a text of this length at once, in order. Raises BadRequest if none does."""
     lengths = [(source, kinds.of(source.connection).speech_characters(source.connection)) for source in sources]
     fitting = [source for source, most in lengths if most is None or len(payload["input"]) <= most]
     if not fitting:
@@ -126,7 +126,7 @@ class Clips:
     """The cache of the speech operation (`providers.relay.operations`)."""
 
     async def check(self, caller: Caller, payload: Mapping[str, Any], idempotency_key: str) -> "Remembered | None":
-        """What is remembered under the caller's idempotency key; None without a key.
+        """The content of the caller's idempotency key; None without a key.
 
         Raises Conflict where the key was used for another request.
         """
@@ -192,7 +192,7 @@ def _remembered(caller: Caller, payload: Mapping[str, Any], key: str) -> "Rememb
 
 @dataclass(slots=True)
 class Remembered:
-    """What an idempotency key stands for: a request and, once a provider refused it, the refusal.
+    """The content of an idempotency key: a request and, once a provider refused it, the refusal.
 
     A failure that is worth another try is not remembered. Audio is: it is in the store.
     """
@@ -253,7 +253,7 @@ class _Download:
             raise self.error
 
     async def listen(self) -> AsyncGenerator[bytes, None]:
-        """All bytes from the start. Raises where the download broke, so that no client takes a part for the whole."""
+        """Yield all bytes from the start. Raises where the download broke: no client may take a part for the whole."""
         index = 0
         while True:
             while index < len(self.pieces):

@@ -98,7 +98,7 @@ def provider_words(body: bytes) -> str:
 
 
 def of_value(error: Any) -> ErrorBody:
-    """The same for an `error` member that is parsed already: an object or a text."""
+    """The content of an `error` member that is parsed already: an object or a text."""
     if not isinstance(error, dict):
         return ErrorBody(words.clean(_text(error)))
     inner, metadata = error.get("innererror"), error.get("metadata")

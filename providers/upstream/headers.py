@@ -30,7 +30,7 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 class CallPurpose(TypedDict, total=False):
-    """What the headers say about a call; every member is optional."""
+    """The facts about a call for its headers; every member is optional."""
 
     accept: str
     content_type: str  # of the body, by default JSON; empty: whoever sends the body says it, as forms need it
@@ -53,7 +53,7 @@ async def headers_for(connection: ConnectionFacts, **purpose: Unpack[CallPurpose
 
 
 def headers_for_blocking(connection: ConnectionFacts, **purpose: Unpack[CallPurpose]) -> dict[str, str]:
-    """The same for threads."""
+    """`headers_for` for threads."""
     return _assemble(connection, _auth_headers(_auth_type(connection), connection, purpose), purpose)
 
 

@@ -30,7 +30,7 @@ VERSION = re.compile(r"/v\d+[a-z0-9]*(?:/|$)")  # of an API, in a path
 
 
 class Server(Protocol):
-    """What the table's functions read of a connection. `base_url` has no trailing slash; `api_version` may be empty."""
+    """A connection as the table's functions read it. `base_url` has no trailing slash; `api_version` may be empty."""
 
     @property
     def kind(self) -> str: ...

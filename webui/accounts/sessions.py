@@ -1,4 +1,4 @@
-"""Where browser sessions are stored: in the database, as Django does, with the tokens of a sign-in beside them.
+"""The store of browser sessions: Django's database store, with the tokens of a sign-in beside each session.
 
 The tokens of single sign-on (`providers.sign_ins`) end with the session that holds their id, whatever ends it. A new
 key for the same session (`cycle_key`) keeps them, because its content stays.

@@ -1,4 +1,4 @@
-"""What the look of the site adds to every page: a style sheet with the accent, and the logo. Anybody may see them."""
+"""The style sheet with the accent, and the logo, which every page loads. Anybody may see them."""
 
 from functools import lru_cache
 

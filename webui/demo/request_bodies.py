@@ -7,7 +7,7 @@ from providers import json_bodies
 
 
 class Refused(Exception):
-    """What the caller got wrong: HTTP status and OpenAI's error object."""
+    """The refusal of a request: HTTP status and OpenAI's error object."""
 
     def __init__(self, status: int, message: str, code: str, param: str | None = None) -> None:
         super().__init__(message)

@@ -1,5 +1,5 @@
-"""What a server does between the signal to stop and its end. Servers call `close_running` once they take no more
-connections and before they close those that are open.
+"""The shutdown of a server, between the signal and its end. Servers call `close_running` once they accept no more
+connections and before they close the open ones.
 """
 
 import asyncio

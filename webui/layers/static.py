@@ -142,7 +142,7 @@ class StaticFiles(ServeStaticBase):  # type: ignore[misc]
         super().__init__(application, allow_all_origins=False, add_headers_function=self._add_headers)
 
     def initialize(self) -> None:
-        """Nothing: the table needs Django's storage, which is not ready yet."""
+        """Does nothing: the table needs Django's storage, which is not ready yet."""
 
     @staticmethod
     def _add_headers(headers: Any, path: str, url: str) -> None:

@@ -261,7 +261,7 @@ def _works(idle: IdleConnection) -> bool:
 
 
 def _events(connection: psycopg.Connection[Any]) -> int:
-    """What poll reports for the socket: nothing for a healthy, unused connection."""
+    """The events that poll reports for the socket: none for a healthy, unused connection."""
     try:
         descriptor = connection.fileno()
     except psycopg.OperationalError:  # closed

@@ -1,4 +1,4 @@
-"""How the site is served: one listening socket, one server in this process, or several processes that share it."""
+"""Serving: one listening socket, one server in this process, or several processes that share it."""
 
 from webui.serving.servers import SERVERS, CannotServe, check, load, run
 

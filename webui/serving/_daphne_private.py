@@ -1,4 +1,4 @@
-"""What daphne lacks, added through undocumented parts of its requests and its server.
+"""Features that daphne lacks, added through undocumented parts of its requests and its server.
 
 - A socket is closed with any code of the standard (`SiteSocket`).
 - An answer waits for a client that reads slowly (`Tap`). Otherwise all that a provider sends gathers in our memory.
@@ -32,7 +32,7 @@ PIECE = 256 * 1024
 
 
 class Inbox(asyncio.Queue[dict[str, Any]]):
-    """What the application receives: the body, piece by piece as it asks for it, then the rest."""
+    """The queue of messages for the application: the body, piece by piece as it asks for it, then the rest."""
 
     def __init__(self, content: Any) -> None:
         super().__init__()

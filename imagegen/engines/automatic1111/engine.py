@@ -179,7 +179,7 @@ class Automatic1111(Engine):
         return seen is not None and not (seen.queued or seen.active or seen.completed)
 
     def _progress(self, config: EngineConfig, *, skip_picture: bool) -> wire.Running:
-        """What the server draws now, whoever requested it."""
+        """The server's current progress, whoever requested the picture."""
         params = {"skip_current_image": "true" if skip_picture else "false"}
         return wire.running_of(self._quick(config, "GET", "/sdapi/v1/progress", params=params).json())
 
@@ -230,7 +230,7 @@ class Automatic1111(Engine):
     # --- models, check, errors ----------------------------------------------------------------------------------------
 
     def models(self, config: EngineConfig) -> list[ModelChoice]:
-        """By `model_name`: a checkpoint's title changes once the server has hashed its file."""
+        """The checkpoints by `model_name`: a title changes once the server has hashed its file."""
         listed = self._quick(config, "GET", "/sdapi/v1/sd-models").json()
         if not isinstance(listed, list):
             raise ProviderError(_("The server's list of checkpoints cannot be understood."), code="invalid_answer")

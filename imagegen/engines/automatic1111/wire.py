@@ -120,7 +120,7 @@ def task_of(response: Any) -> Task | None:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What the server draws now, whoever requested it. `jobs` is 0 while it is idle."""
+    """The server's current work, whoever requested it. `jobs` is 0 while it is idle."""
 
     jobs: int = 0
     step: int = 0

@@ -69,7 +69,7 @@ def purpose_of(request: ImageRequest) -> workflow.Purpose:
 
 
 def capabilities_of(plan: Plan) -> Capabilities:
-    """What the node map can express. There is a built-in graph for every purpose."""
+    """The capabilities of the node map. There is a built-in graph for every purpose."""
     kinds = plan.kinds
     return Capabilities(
         generate=plan.built_in or not plan.pictures,
