@@ -17,7 +17,7 @@ LAST = 20  # commits that are looked at when there is no release
 
 
 def fault_of(subject: str) -> str:
-    """What is wrong with a subject, in words; empty when nothing is."""
+    """The fault of a subject, in words; empty without one."""
     if len(subject) > LONGEST:
         return f"{len(subject)} characters, at most {LONGEST}"
     return "" if SUBJECT.fullmatch(subject) else f"not `area: Sentence.` with one of {', '.join(AREAS)}"

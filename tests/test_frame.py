@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def variables_read() -> set[str]:
-    """Every name that the settings read from the environment: those of this process, and those in the source."""
+    """The names that the settings read from the environment: those of this process, and those in the source."""
     from webui.env import env
 
     found = set(env.names)

@@ -84,7 +84,7 @@ def places(text: str) -> set[str]:
 
 
 def complaints(locale: str, copy: Path) -> list[str]:
-    """What is wrong with one language."""
+    """The faults of one language."""
     folder = Path("locale") / locale / "LC_MESSAGES"
     found: list[str] = []
     for domain in ("django", "djangojs"):

@@ -55,7 +55,7 @@ def full_chat(alice, connection):
 
 
 def signed_in_pages(page, chat):
-    """Each state of the signed-in pages, by name."""
+    """The states of the signed-in pages, by name."""
     page.goto("/")
     expect(page.get_by_role("textbox", name="Message", exact=True)).to_be_enabled()
     yield "empty page"

@@ -320,7 +320,7 @@ def test_stop_during_a_picture_stops_the_engine(chat, provider, upstream):
 
 
 def states(chat):
-    """Each state of pictures in a conversation, by name."""
+    """The states of pictures in a conversation, by name."""
     yield "pictures"
     chat.chip.click()
     chat.options.click()

@@ -335,7 +335,7 @@ def test_pictures_are_pasted_and_dropped_and_other_files_are_named(open_page, al
 
 
 def states(images):
-    """Each state of the page, by name."""
+    """The states of the page, by name."""
     images.open()
     yield "empty"
     images.page.locator("#more-options summary").click()

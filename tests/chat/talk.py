@@ -11,7 +11,7 @@ Event = dict[str, Any]
 
 
 class Talker:
-    """Somebody who is signed in (or has a key) and talks to `/api/v1`. Every method returns the JSON of a success."""
+    """A signed-in person, or a client with a key, that calls `/api/v1`. Every method returns the JSON of a success."""
 
     def __init__(self, site: Any, user: Any = None, *, key: str = "") -> None:
         self.site, self.user = site, user
@@ -74,7 +74,7 @@ class Listener:
                 return event
 
     def until_done(self, message_id: str) -> Event:
-        """Everything up to the end of a reply; returns the last event's data."""
+        """Collect all events up to the end of a reply. Returns the last event's data."""
         return self.wait_for(lambda event: event["message_id"] == message_id and is_done(event))["data"]["data"]
 
     def of(self, message_id: str) -> list[Event]:

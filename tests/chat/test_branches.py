@@ -29,7 +29,7 @@ def answered(talker, upstream):
 
 
 def sent(upstream):
-    """What the model was told for the newest reply; titles are asked for without a stream."""
+    """The messages that the model got for the newest reply; requests for titles are not streamed."""
     return [one.json["messages"] for one in upstream.chats if one.json["stream"]][-1]
 
 

@@ -13,7 +13,7 @@ EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
 
 
 class RemoteSite:
-    """What `Talker` needs of a server in another process; its people sign in through the form."""
+    """The site in another process, for `Talker`; people sign in through the form."""
 
     def __init__(self, server):
         self.url = server.url

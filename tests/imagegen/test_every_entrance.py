@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def routes_of(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every pattern of this app, with its view class."""
+    """The URL patterns of this app, with their view classes."""
     for entry in resolver.url_patterns:
         path = prefix + str(entry.pattern).removeprefix("^").removesuffix("$")
         if isinstance(entry, URLResolver):
@@ -130,7 +130,7 @@ def test_every_route_needs_the_scope_and_the_permission(site, ended, alice, path
 
 @pytest.fixture
 def talk(site, alice, connection, ended, upstream):
-    """Has a handler or a tool draw in a chat; returns the answer."""
+    """A function that has a handler or a tool draw in a chat and returns the answer."""
     people.set_chat(titles=False)
     ChatModel.objects.update(tools=True)
     picture = {"id": str(ended.files.get().pk)}

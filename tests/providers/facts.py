@@ -47,7 +47,7 @@ def rewritten(
     route: dict[str, Any] | None = None,
     **connection: Any,
 ) -> dict[str, Any]:
-    """What a source gets of a request for its model."""
+    """The body that a source gets for a request."""
     one = route_to(connection_to(base_url, **connection), model, raw, **(route or {}))
     asked = {
         "model": one.public_id,

@@ -34,7 +34,7 @@ class Failing:
 
 
 class Silent:
-    """Has nothing to close."""
+    """A state without `close`."""
 
 
 class Writer:

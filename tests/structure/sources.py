@@ -24,7 +24,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def written_here(*suffixes: str) -> list[Path]:
-    """Every file of ours with one of these suffixes (without any: of all), as paths from the root."""
+    """The files of ours with one of these suffixes (without any: all files), as paths from the root."""
     paths = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
     paths += [path for path in ROOT.iterdir() if path.is_file() and not path.name.startswith(".")]
     ours = (path.relative_to(ROOT) for path in paths if not suffixes or path.suffix in suffixes)

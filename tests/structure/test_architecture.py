@@ -31,7 +31,7 @@ def figures(page: str) -> dict[str, list[str]]:
 
 
 def layers() -> dict[str, list[str]]:
-    """The same from the import contracts that speak of all apps, or of one."""
+    """Heading → layers of the import contracts for all apps, or for one."""
     with (ROOT / "pyproject.toml").open("rb") as file:
         contracts: list[dict[str, Any]] = tomllib.load(file)["tool"]["importlinter"]["contracts"]
     found = {}

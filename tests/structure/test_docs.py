@@ -55,7 +55,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def named(text: str) -> Iterator[str]:
-    """What a page names, as targets of links: those of links and images, and files in backticks from the root."""
+    """The targets that a page names: of links and images, and files in backticks from the root."""
     for block in MarkdownIt().enable("table").parse(text):
         for token in block.children or ():
             if token.type in ("link_open", "image"):
@@ -91,7 +91,7 @@ def missing_citations(text: str) -> list[str]:
 
 
 def code_files() -> Iterator[Path]:
-    """Every file of ours that may have comments."""
+    """The files of ours that may have comments."""
     yield from (ROOT / name for name in ("Makefile", ".env.example", "deploy/Dockerfile"))
     waiting = [ROOT]
     while waiting:
@@ -140,7 +140,7 @@ def is_here(dotted: str) -> bool:
 
 
 def unknown_sources(text: str) -> list[str]:
-    """What comments cite that is not there: numbers of rules that nobody has, files and modules of ours."""
+    """The citations of comments that do not exist: numbers of rules, files and modules of ours."""
     files = [path for path in APP_FILE.findall(text) if not (ROOT / path).exists()]
     names = [name for name in PYTHON_FILE.findall(text) if name not in python_files()]
     return [

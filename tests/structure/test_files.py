@@ -45,7 +45,7 @@ def test_no_file_is_named_after_nothing():
 
 
 def first_word(path: Path) -> str:
-    """What a file's name begins with: `test_<noun>_<rest>.py` → test noun; "" for a library's private names."""
+    """The start of a file's name: `test_<noun>_<rest>.py` → test noun; "" for a library's private names."""
     stem = path.stem.replace("-", "_")
     if stem.startswith("test_"):
         return "test " + stem.split("_")[1]
@@ -93,7 +93,7 @@ def test_files_that_share_no_prefix_pass(names):
 
 
 def code_in(tree: ast.Module) -> list[str]:
-    """What a module holds but a docstring, imports and `__all__`."""
+    """The code of a module besides its docstring, imports and `__all__`."""
     return [ast.unparse(node).split("\n")[0] for node in tree.body if not is_face(node)]
 
 

@@ -16,7 +16,7 @@ GIVEN = {"Meta", "Migration", "Command"}
 
 
 def classes(app: str) -> list[tuple[str, Path]]:
-    """Every class of an app, those inside other classes too, with its file."""
+    """The classes of an app, nested ones too, with their files."""
     return [
         (node.name, path.relative_to(ROOT))
         for path in sorted((ROOT / app).rglob("*.py"))
@@ -52,7 +52,7 @@ IN_TEMPLATES = re.compile(
 
 
 def bound_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """Every name that a module gives to something, with its line."""
+    """The names that a module binds, with their lines."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):

@@ -58,7 +58,7 @@ def texts_in(*nodes: ast.AST) -> set[str]:
 
 
 def decisions(tree: ast.Module) -> Iterator[tuple[str, set[str]]]:
-    """What compares with texts, or looks something up by one, and these texts."""
+    """The expressions that are compared with texts, or looked up by a text, and these texts."""
     for node in ast.walk(tree):
         match node:
             case ast.Compare():

@@ -115,7 +115,7 @@ class Gemini(Protocol):
 
 
 def _misfit(asked: Any) -> Reply | None:
-    """What Google says about a body that it does not understand."""
+    """Google's error for a body that it does not understand."""
     generation = asked.get("generationConfig", {})
     image = generation.get("imageConfig", {})
     for value, known, where in (

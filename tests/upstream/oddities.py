@@ -77,7 +77,7 @@ def transformers_serve(content: str = "Hello there.") -> Reply:
 
 
 def error_frame_as_text(content: str = "Hello") -> Reply:
-    """In a stream that has begun, an error that is a text and no object; then the end."""
+    """A stream with an error that is a text and no object; then the end."""
     return sse(_chunk({"content": content}), {"error": "CUDA out of memory"}, done=False)
 
 

@@ -34,7 +34,7 @@ PACKINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
 
 
 def packed(reply: Reply, name: str) -> Reply:
-    """The same answer packed so; in one piece or, where it came in steps, in small ones."""
+    """The answer in this compression; in one piece or, where it came in steps, in small ones."""
     encoding, pack = PACKINGS[name]
     headers = {**dict(reply.header_pairs()), "Content-Encoding": encoding}
     if reply.steps is None:

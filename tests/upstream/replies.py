@@ -130,7 +130,7 @@ def redirect(location: str, status: int = 302) -> Reply:
 
 
 def gzipped(reply: Reply) -> Reply:
-    """The same answer compressed although nobody asked for it, as some proxies do."""
+    """The answer compressed although nobody asked for it, as some proxies do."""
     pairs = dict(reply.header_pairs())
     return reply.with_(headers={**pairs, "Content-Encoding": "gzip"}, body=gzip.compress(reply.body))
 

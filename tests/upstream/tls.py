@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def server_context(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """What `Upstream(tls=…)` takes, and the CA file that a client has to trust; both are made in `folder`."""
+    """The context for `Upstream(tls=…)`, and the CA file for clients; both are made in `folder`."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test authority")])
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])

@@ -87,7 +87,7 @@ def paths(things: dict[str, Any]) -> list[str]:
 
 
 def thing_of_row(pattern: str, thing: Any) -> Any:
-    """For `object_id` in the administration: the first row of the model that the path names."""
+    """The first row of the model that a path of the administration names, for `object_id`."""
     named = re.match(r"admin/(\w+)/(\w+)/", pattern)
 
     def choose(match: re.Match[str]) -> str:
@@ -202,7 +202,7 @@ STRANGERS = [
 
 
 def fault(client: Client, method: str, path: str, *, known: bool) -> str:
-    """What is wrong with the answer; empty where nothing is."""
+    """The fault of a response; empty without one."""
     answer = client.generic(method, path, "{}", content_type="application/json")
     content = b"" if answer.streaming else answer.content
     if answer.status_code >= 500:

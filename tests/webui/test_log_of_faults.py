@@ -22,7 +22,7 @@ def by_uvicorn(error):
 
 
 def by_daphne(error):
-    """As daphne writes it, with the traceback in the text."""
+    """A log record as daphne writes it, with the traceback in the text."""
     text = "Exception inside application: %s\n%s%s"
     args = (error, "".join(traceback.format_tb(error.__traceback__)), f"  {error}")
     return logging.LogRecord("daphne.server", logging.ERROR, "x", 1, text, args, None)

@@ -15,7 +15,7 @@ Purpose = ImageEngine.Purpose
 
 
 def everything():
-    """All that the form may change, and how often it was changed."""
+    """The values of all rows that the form may change, and the number of their changes."""
     columns = [field.attname for field in ImageEngine._meta.concrete_fields if field.name != "updated"]
     return (
         list(ImageEngine.objects.order_by("pk").values(*columns)),

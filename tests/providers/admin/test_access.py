@@ -31,7 +31,7 @@ def model(public_id, *connections, groups=(), users=(), **fields):
 
 
 def usable(user):
-    """What the list shows; calling must agree with it for every model there is."""
+    """The model ids in the list. It asserts that calling agrees with the list for every model."""
     snapshot, caller = catalogue.snapshot_blocking(), caller_for_user(user)
     listed = {route.public_id for route in snapshot.routes_for(caller)}
     for public_id in ChatModel.objects.values_list("public_id", flat=True):

@@ -38,7 +38,7 @@ ROWS = {
 
 
 def filled_in(page):
-    """What a browser would send of this page."""
+    """The form data that a browser would send of this page."""
     data = QueryDict(mutable=True)
     formsets = [inline.formset for inline in page.context.get("inline_admin_formsets") or ()]
     inner = [form for formset in formsets for form in (formset.management_form, *formset.forms)]

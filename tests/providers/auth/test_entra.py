@@ -86,7 +86,7 @@ def test_many_threads_at_once_ask_once(identity):
 
 
 class Source:
-    """Stands for the credential where time matters; the ends of its tokens are the test's."""
+    """A fake credential whose tokens expire when the test says so."""
 
     def __init__(self):
         self.asked = 0

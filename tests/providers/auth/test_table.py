@@ -23,7 +23,7 @@ everyone = pytest.mark.parametrize("auth_type", auth.AUTH_TYPES.values(), ids=au
 
 @pytest.fixture(autouse=True)
 def _no_cloud(monkeypatch):
-    """No identity of the machine that runs the tests, and no search for one."""
+    """Keeps azure-identity from finding, or searching, an identity of this machine."""
     monkeypatch.setattr(runtime.state(Tokens), "token", lambda scope: "entra-token")
 
 

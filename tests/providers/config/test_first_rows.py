@@ -16,7 +16,7 @@ URLS = ("OPENAI_API_BASE_URLS", "OPENAI_API_KEYS")
 
 @pytest.fixture
 def env(settings):
-    """Nothing set, lists not waited for; a test sets what it is about."""
+    """An empty environment, in which no list is waited for; tests set variables in it."""
     settings.WEBUI_DEMO = False
     settings.ENABLE_PERSISTENT_CONFIG = True
     settings.OPENAI_API_BASE_URLS, settings.OPENAI_API_KEYS, settings.OPENAI_API_CONFIGS = [], [], {}

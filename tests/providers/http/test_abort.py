@@ -51,7 +51,7 @@ def test_fire_wakes_a_waiting_call_and_the_server_sees_it(server, steps):
 
 
 def test_fire_wakes_a_call_over_tls_too(tmp_path):
-    """With a server of plain sockets: asyncio's TLS transports do not always notice such an end."""
+    """The server uses plain sockets: asyncio's TLS transports do not always notice such an end."""
     context, authority = server_context(tmp_path)
     asked, left = threading.Event(), threading.Event()
 

@@ -144,7 +144,7 @@ def test_a_websocket_may_be_opened_with_long_lines(upstream):
 
 @pytest.fixture
 def proxied(monkeypatch):
-    """Has the environment name a proxy."""
+    """An environment with a proxy."""
 
     def name(proxy):
         for variable in ("HTTP_PROXY", "HTTPS_PROXY"):

@@ -27,7 +27,7 @@ def client(request, site, connection, api_key):
 
 @pytest.fixture
 def directly(upstream):
-    """The same client at the provider itself."""
+    """The SDK client at the provider itself."""
     with openai.OpenAI(base_url=upstream.url, api_key="upstream-key", max_retries=0) as client:
         yield client
 

@@ -19,7 +19,7 @@ BODY = {"model": "m1", "messages": [{"role": "user", "content": "hello"}]}
 
 
 def limits(**numbers):
-    """What a row of `RateLimit` bounds; what is not named has no limit."""
+    """The numbers of a `RateLimit` row; those that are not named have no limit."""
     return dict.fromkeys(RateLimit.numbers()) | numbers
 
 

@@ -310,7 +310,7 @@ class _Away:
 
 
 def damaged() -> DatabaseError:
-    """What SQLite says of a file that is no database any more."""
+    """The error of SQLite for a damaged database file."""
     with contextlib.closing(sqlite3.connect(":memory:")) as database:
         database.deserialize(b"x" * 4096)
         with pytest.raises(sqlite3.DatabaseError) as caught:

@@ -129,7 +129,9 @@ class ComfyUI(Protocol):
                 await socket.send_str(json.dumps({"type": kind, "data": data}))
 
     async def _emit(self, kind: str, data: dict[str, Any], *, to_all: bool = False) -> None:
-        """To the client of the running prompt; `status` and the steps of prompts without a client go to everybody."""
+        """Send an event to the client of the running prompt; `status`, and steps of prompts without a client, to
+        everybody.
+        """
         client = self.running[3].get("client_id") if self.running else None
         for one, socket in list(self._sockets.items()):
             if kind == "status" or one == client or (to_all and client is None):

@@ -163,7 +163,7 @@ def error_frame(message: str = "The server had an error", *, event: str = "", **
 
 
 def echo(messages: Sequence[Any]) -> str:
-    """What an unscripted chat answers: the last user text, with a word for pictures that came along."""
+    """The answer of an unscripted chat: the last user text, with a word for pictures that came along."""
     for message in reversed(messages):
         if isinstance(message, dict) and message.get("role") == "user":
             content = message.get("content")

@@ -13,6 +13,6 @@ def come_in(client: Any, openid: Any, **form: str) -> Any:
 
 
 def signed_in(client: Any) -> User | None:
-    """Who is signed in in this browser."""
+    """The person who is signed in in this browser."""
     number = client.session.get("_auth_user_id")
     return User.objects.get(pk=number) if number else None

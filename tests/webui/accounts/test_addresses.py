@@ -47,7 +47,7 @@ def with_mail(settings):
 
 
 def prepare(settings):
-    """What an attacker does where no mail is sent: an account under somebody else's address, and a browser in it."""
+    """Prepare an attack on a site without mail: an account under another person's address, and a browser in it."""
     settings.ENABLE_SIGNUP = True
     browser = Client()
     browser.post("/accounts/signup/", SIGN_UP)

@@ -125,7 +125,7 @@ def test_an_answer_that_proves_nothing_signs_nobody_in(client, openid, part, val
 
 
 def test_an_answer_to_another_sign_in_signs_nobody_in(client, openid):
-    """Somebody else's code, put into one's own sign-in."""
+    """An attacker's code is put into one's own sign-in."""
     theirs = openid.authorize(client.post("/accounts/oidc/oidc/login/")["Location"])
     own = openid.authorize(client.post("/accounts/oidc/oidc/login/")["Location"])
     code, state = theirs.partition("code=")[2].partition("&")[0], own.partition("state=")[2]

@@ -44,7 +44,7 @@ ROWS = {
 
 
 def editable(rf, user):
-    """Every model whose rows an administrator can change in a form."""
+    """The models whose rows an administrator can change in a form."""
     request = rf.get("/")
     request.user = user
     return {model: admin for model, admin in staff_site._registry.items() if admin.has_change_permission(request)}
@@ -61,7 +61,7 @@ def url_of(row):
 
 
 def opened(client, row):
-    """What a browser would send of the page of this row."""
+    """The form data that a browser would send of the page of this row."""
     page = client.get(url_of(row))
     data = QueryDict(mutable=True)
     formsets = [inline.formset for inline in page.context["inline_admin_formsets"]]

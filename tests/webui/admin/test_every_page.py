@@ -24,7 +24,7 @@ VERBS = re.compile(r"/(test|refresh|test-row|refresh-row|check-row|cancel|retry|
 
 
 class Words(HTMLParser):
-    """What a page says, and where it leads."""
+    """The texts and the links of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ def test_every_page_of_every_list_says_what_it_means(root, label, language):
 
 
 def crawl(client, *begin):
-    """Every page that one gets to by links, without the links that do something at once: address → (status, from)."""
+    """The pages that links lead to, without links that act at once: address → (status, from)."""
     seen, queue = {}, [(address, "") for address in begin]
     while queue:
         address, source = queue.pop()

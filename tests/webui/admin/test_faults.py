@@ -27,7 +27,7 @@ def is_chinese(text):
 
 @pytest.fixture
 def refused(site, upstream, connection):
-    """Somebody's answer that failed because the provider refused this site's key."""
+    """An answer that failed because the provider refused this site's key."""
 
     def ask(user, **headers):
         upstream.always(openai.error(401, WORDS, code="invalid_api_key"))

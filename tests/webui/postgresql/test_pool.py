@@ -30,7 +30,7 @@ def pool(settings) -> Iterator[Pool]:
 
 
 def in_threads(count, work):
-    """What `work(number)` returns or raises, in threads of their own, all at once."""
+    """The results or exceptions of `work(number)`, in threads that run at the same time."""
     results = []
 
     def run(number):

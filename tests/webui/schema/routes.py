@@ -23,7 +23,7 @@ class Route:
 
     @property
     def names(self) -> list[str]:
-        """What stands in the path."""
+        """The parameters of the path."""
         return re.findall(r"{(\w+)}", self.template)
 
     def with_one(self, things: dict[str, Any], name: str, value: str) -> str:
@@ -31,7 +31,7 @@ class Route:
 
 
 def of_the_site() -> list[Route]:
-    """All but the administration, which Django's own forms guard."""
+    """The routes except those of the administration, which Django's own forms guard."""
     return [route for route in _walk(get_resolver(), "/") if not route.template.startswith("/admin/")]
 
 

@@ -83,7 +83,7 @@ def test_every_operation_answers_as_its_description_says(site, upstream, descrip
 
 
 def _try(operation, url, session, user):
-    """What is wrong with the answers to a few requests; every other one is about things that are there."""
+    """The faults of the answers to a few requests; every other request is about existing rows."""
     wrong, turns = [], count()
 
     @settings(

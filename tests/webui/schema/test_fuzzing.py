@@ -154,7 +154,7 @@ FORMS = ("/accounts/", "/settings/password", "/i18n/", "/setup/")  # Django's an
 
 
 def all_bodies(description: Description) -> list[tuple[str, str, dict[str, Any]]]:
-    """Every route that takes a body, with a plausible one: described, or that of the same operation elsewhere."""
+    """The routes that take a body, each with a plausible one: described, or that of the same operation elsewhere."""
     described = {(method, path): body for method, path, body in description.routes()}
     found = []
     for route in routes.of_the_site():
