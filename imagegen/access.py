@@ -12,7 +12,7 @@ from providers.facts import Caller
 from providers.models import Access
 from providers.sentences import sentence as _
 
-SCOPE = "images"  # what an API key must have been made for, see `callers.SCOPES`
+SCOPE = "images"  # the scope that an API key needs, see `callers.SCOPES`
 
 
 def check_scope(caller: Caller) -> None:

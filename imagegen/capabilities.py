@@ -55,7 +55,7 @@ class Capabilities:
     prompt_limit: int = MAX_PROMPT  # characters
     input_types: tuple[str, ...] = ("image/png", "image/jpeg", "image/webp")
     response_format: bool = True  # the parameter of that name is understood (OpenAI's dialect)
-    modalities: tuple[str, ...] = ("image", "text")  # what a chat model is asked for when it draws in its reply
+    modalities: tuple[str, ...] = ("image", "text")  # requested from a chat model that draws in replies
     params: tuple[str, ...] = ()  # the model's own parameters, for forms; others are sent too
 
     def size_problem(self, size: str) -> str:

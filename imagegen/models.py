@@ -200,7 +200,7 @@ class ImageJob(models.Model):
     # The `SignIn` of the session that asked, for engines that are called with its token; it ends with the session.
     sign_in = models.BigIntegerField(null=True, blank=True, editable=False)
     idempotency_key = models.CharField(max_length=200, blank=True)
-    request_digest = models.CharField(max_length=64, blank=True)  # what the key was first used for
+    request_digest = models.CharField(max_length=64, blank=True)  # of the key's first request
 
     # {"fraction", "step", "total", "queue"}: those that are known.
     progress = models.JSONField(default=dict, blank=True)

@@ -36,7 +36,7 @@ from providers.sentences import sentence as _
 # Members of our API; every other one is a parameter of the model's own and is passed to it (quality, background, …).
 OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "engine"}
 ALIVE_SECONDS = 15.0  # a comment follows this long without a preview, so that no proxy takes silence for an end
-QUALITIES = ("low", "medium", "high", "xhigh", "max")  # that OpenAI's events can name
+QUALITIES = ("low", "medium", "high", "xhigh", "max")  # values that OpenAI's events can name
 BACKGROUNDS = ("transparent", "opaque")
 HANDLED = {"image", "image[]", "images", "mask", "stream", "response_format", "user", "partial_images"}
 

@@ -13,7 +13,7 @@ class CheckReport:
     name: str
     ok: bool
     message: str
-    note: str = ""  # as `services.CheckResult.note`
+    note: str = ""  # the `note` of a `services.CheckResult`
 
 
 @dataclass(frozen=True, slots=True)

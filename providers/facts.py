@@ -67,7 +67,7 @@ class ConnectionFacts:
     group_ids: frozenset[int]
     demo: bool
     model_ids: tuple[str, ...]
-    shared_access: str = "strictest"  # whose rules count for models that others offer too: see `Route.sources_for`
+    shared_access: str = "strictest"  # whose rules count for shared models: see `Route.sources_for`
     site_url: str = ""  # the address of this site, for providers that are told it (`ConnectionKind.attribution`)
     site_name: str = field(default="", compare=False)  # its name, for these providers and for signed user headers
     index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
@@ -176,7 +176,7 @@ class Snapshot:
     connections: Mapping[int, ConnectionFacts]
     gateway: GatewayFacts
     rate_limits: tuple[RateLimitFacts, ...] = ()
-    speaking: tuple[Route, ...] = ()  # those of `routes` that are speech models by their names
+    speaking: tuple[Route, ...] = ()  # the `routes` that are speech models by their names
 
     def route_for(self, caller: Caller, public_id: str) -> Route:
         """The route with the sources that this caller may use, in order of position.

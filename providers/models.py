@@ -95,7 +95,7 @@ class ServerRow(SecretRow):
 
     last_ok = models.DateTimeField(null=True, blank=True, editable=False)
     last_error = models.TextField(blank=True, editable=False)  # in English; empty while it works
-    # The same as `GatewayError.message_body` has it, to be worded for each reader. None: an earlier version wrote it.
+    # The error in the form of `GatewayError.message_body`, worded for each reader. None: written by an earlier version.
     last_fault = models.JSONField(null=True, blank=True, editable=False)
     last_checked = models.DateTimeField(null=True, blank=True, editable=False)
     last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)

@@ -67,7 +67,7 @@ class Permits:
     def __init__(self) -> None:
         runtime.state(Background)  # made first, so that it is closed after this one, which uses it
         self.held: set[Permit] = set()
-        self.some = threading.Event()  # there are permits
+        self.some = threading.Event()  # set while there are permits
         self.ending = threading.Event()
         self.lock = threading.Lock()
         self.thread: threading.Thread | None = None
@@ -180,7 +180,7 @@ class _Accounts:
                 raise Unauthenticated(_("This API key was revoked."))
             if key.expires_at is not None and key.expires_at <= timezone.now():
                 raise Unauthenticated(_("This API key has expired."))
-            scopes = scopes if caller.proof else frozenset(key.scopes)  # those of a token are narrower than its key's
+            scopes = scopes if caller.proof else frozenset(key.scopes)  # a token has fewer than its key
         return replace(caller, role=user.role, group_ids=frozenset(self.groups[user.pk]), scopes=scopes)
 
 

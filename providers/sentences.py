@@ -21,7 +21,7 @@ class Sentence(str):
     source: str
     plural: str
     number: int  # of things, where the text has a plural
-    values: Any  # what stands after `%`: a mapping, a tuple or one value; None before
+    values: Any  # the operand of `%`: a mapping, a tuple or one value; None before
 
     def __new__(cls, source: str, plural: str = "", count: int = 0, values: Any = None) -> "Sentence":
         new = super().__new__(cls, _text(source, plural, count, values))

@@ -11,7 +11,7 @@ from redis import exceptions
 
 from providers import runtime
 
-PAUSE_SECONDS = 5.0  # without calls after Redis did not answer, because each call may take a second
+PAUSE_SECONDS = 5.0  # a pause after Redis did not answer, because each call may take a second
 logger = logging.getLogger(__name__)
 
 

@@ -225,7 +225,7 @@ class Env:
             parts = urlsplit(with_quoted_password(raw))
             is_tcp = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
             if raw and not is_tcp and not (parts.scheme == "unix" and parts.path):
-                raise ValueError(raw)  # as `port` does for anything but a number
+                raise ValueError(raw)  # the error that `port` raises for anything but a number
             return with_quoted_password(raw)
 
         return self._read(name, "", convert, "a Redis URL such as redis://host:6379/0")
@@ -262,7 +262,7 @@ def with_quoted_password(url: str) -> str:
     """
     scheme, separator, rest = url.partition("://")
     login, at, host = rest.rpartition("@")
-    if not separator or not at or scheme.startswith("sqlite"):  # whose path is all there is
+    if not separator or not at or scheme.startswith("sqlite"):  # a SQLite URL has only a path
         return url
     address, _mark, parameters = url.partition("?")
     if "@" in parameters and re.match(r"\w+=", parameters) and re.search(r"@[^@/]+/[^@]*$", address):
@@ -299,7 +299,7 @@ def private_file(path: Path) -> None:
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        if path.stat().st_mode & 0o007:  # as earlier versions made it
+        if path.stat().st_mode & 0o007:  # made readable by an earlier version
             for name in (path, *(path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm"))):
                 if name.exists():
                     name.chmod(0o600)

@@ -53,7 +53,7 @@ def _is_api(request: HttpRequest) -> bool:
 def _respond(request: HttpRequest, error: GatewayError, template: str, **context: Any) -> HttpResponse:
     if _is_api(request):
         return django_response(error_response(error, request.path))
-    if error.status >= 500:  # without context processors, which may need what failed
+    if error.status >= 500:  # no context processors: they may need what failed
         page = HttpResponse(loader.get_template(template).render(context), status=error.status)
         if error.retry_after is not None:
             page["Retry-After"] = str(math.ceil(error.retry_after))

@@ -13,7 +13,7 @@ from providers.process import outages
 SECONDS = 60.0  # between two lines of the same cause
 BLAMED = ("provider", "network", "caller")  # our own mistakes keep their tracebacks
 CAUSES = 500  # causes that are remembered; the oldest are dropped first
-# What differs between lines of one cause: ids, addresses of requests, counts.
+# The parts that differ between lines of one cause: ids, addresses of requests, counts.
 _VARIES = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
 
 

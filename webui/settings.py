@@ -82,7 +82,7 @@ MIDDLEWARE = [
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
 
-SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W003"]  # they look for two of these by Django's names
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W003"]  # both look for Django's own class names
 
 ROOT_URLCONF = "webui.urls"
 ASGI_APPLICATION = "webui.asgi.application"
@@ -118,7 +118,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         private_file(Path(_database["NAME"]))
     _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # a file, so that server threads see the same data
 elif _database["ENGINE"] == "django.db.backends.postgresql":
-    _database["ENGINE"] = "webui.postgresql"  # whose pool is what keeps connections
+    _database["ENGINE"] = "webui.postgresql"  # its pool keeps connections open
     _database["OPTIONS"] = {
         # A server that is gone is noticed in seconds, when connecting and while waiting for an answer.
         "connect_timeout": 3,
@@ -126,7 +126,7 @@ elif _database["ENGINE"] == "django.db.backends.postgresql":
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
-        **_database.get("OPTIONS", {}),  # what the URL says
+        **_database.get("OPTIONS", {}),  # options in the URL
     }
 DATABASE_POOL_SIZE = env.whole("DATABASE_POOL_SIZE", 10)
 STRICT_WAITING = False  # whether a wait in a transaction or small thread pool is an error (tests) or logged
@@ -256,7 +256,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 0)
 BEHIND_PROXY = env.flag("BEHIND_PROXY", False)
 TRUSTED_PROXY_COUNT = max(1, env.whole("TRUSTED_PROXY_COUNT", 1)) if BEHIND_PROXY else 0
-if BEHIND_PROXY:  # they set X-Forwarded-For and X-Forwarded-Proto; `webui.layers.forwarded` reads them
+if BEHIND_PROXY:  # proxies set X-Forwarded-For and X-Forwarded-Proto, see `webui.layers.forwarded`
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the address that sign-in attempts are counted by: one is left by then
 SOCKETS_PER_PERSON = env.whole("SOCKETS_PER_PERSON", 20)  # in one process; the oldest gives way
@@ -352,7 +352,7 @@ HISTORY_DAYS = env.days("HISTORY_DAYS", 730)  # who changed what; the newest ver
 
 # --- Chat -------------------------------------------------------------------------------------------------------------
 
-# What happens between a message and the model, in order; `chat.pipeline` says how to add a handler.
+# The handlers between a message and the model, in order; `chat.pipeline` says how to add one.
 CHAT_PIPELINE: list[str] = [
     "chat.memory.MemoryHandler",
     "chat.websearch.WebSearchHandler",
@@ -368,7 +368,7 @@ if env.text("SEARXNG_QUERY_URL"):
     CHAT_CONFIG["SEARXNG_QUERY_URL"] = env.text("SEARXNG_QUERY_URL")
 if env.text("WEB_SEARCH_RESULT_COUNT"):
     CHAT_CONFIG["WEB_SEARCH_RESULT_COUNT"] = env.whole("WEB_SEARCH_RESULT_COUNT", 5)
-# What models may call while they answer; `chat.tools` says how to add a tool.
+# The tools that models may call while they answer; `chat.tools` says how to add one.
 CHAT_TOOLS: list[str] = [
     "imagegen.conversation.tools.GenerateImage",
     "imagegen.conversation.tools.EditImage",
@@ -383,7 +383,7 @@ DECODING_WORKERS = env.whole("DECODING_WORKERS", 2)
 DECODING_SECONDS = env.span("DECODING_SECONDS", 10.0, least=0.1)
 DECODING_MEMORY_BYTES = env.whole("DECODING_MEMORY_BYTES", 512 * 1024 * 1024)
 TEMPORARY_FILE_HOURS = env.hours("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
-# What the empty page offers, and what it asks of administrators (see chat/pages/welcome.py).
+# Starters of the empty page, and its tasks for administrators (see chat/pages/welcome.py).
 STARTERS = [
     f"chat.pages.welcome.{name}" for name in ("recent_work", "feature_starters", "document_starters", "text_starters")
 ]

@@ -99,7 +99,7 @@ class CallReader:
         else:
             begun = self.calls[-1] if self.calls else None
             if has_name and not given_id:
-                return None  # without number and id, only a name marks a new call
+                return None  # a fragment without number and id begins a new call only if it has a name
         if begun is not None and given_id and begun.id and given_id != begun.id and has_name:
             return None  # another call under the same number
         return begun

@@ -80,7 +80,7 @@ class InlinePictureSplitter:
         end = _END.match(self._held)
         if end is None:
             may_come = len(self._held) < LONGEST_END and _END_BEGUN.fullmatch(self._held)
-            return None if may_come else self._as_written()  # what follows may begin another picture
+            return None if may_come else self._as_written()  # the text is no picture; what follows it may begin one
         url = "".join(self._data)
         if len(url) < SMALLEST:
             self._take(end.end())

@@ -142,7 +142,7 @@ async def _drain(frames: AsyncIterator[sse.Frame]) -> None:
             async for _frame in frames:
                 pass
     except (TimeoutError, GatewayError) as error:
-        logger.info("An answer did not end after [DONE]: %s", error)  # it is complete all the same
+        logger.info("An answer did not end after [DONE]: %s", error)  # the answer is complete all the same
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -25,7 +25,7 @@ LIMITS: dict[str, Any] = {  # https://pypdf.readthedocs.io/en/stable/user/config
     "xform_maximum_invocations_per_extraction": 500,
 }
 SAMPLE = 64 * 1024  # bytes that the encoding is guessed from
-# What pypdf raises for broken files, besides its own errors.
+# Exceptions of pypdf for broken files, besides its own errors.
 BROKEN = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError),
     *(NotImplementedError, struct.error, zlib.error),

@@ -13,7 +13,7 @@ _MARKS = (
 )
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _ASCII = re.compile(rb"[\t\n\r\x20-\x7e]")
-CONTROLS = re.compile(rb"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")  # in no text of any encoding of eight bits
+CONTROLS = re.compile(rb"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")  # bytes that occur in no 8-bit text
 NUL_SHARE = 1 / 16  # of NUL bytes in what is still a text, where it is more than one
 SAMPLE = 4096  # bytes that are looked at
 ASCII_SHARE = 0.8  # of a text in eight bits, at least, are ASCII where the language has an alphabet of Latin letters
@@ -25,7 +25,7 @@ _WRITTEN = re.compile(
     "\u2000-\u206f\u20a0-\u20bf\u2100-\u22ff\u2500-\u257f\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7a3\uff00-\uffef"
     "\U0001f000-\U0001faff]"
 )
-# Without Hangul, which GBK looks like; some below U+8000, which Shift JIS never looks like.
+# No Hangul, because GBK text looks like it; some characters below U+8000, because Shift JIS never looks like them.
 _EAST_ASIAN = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]+")
 _LOW = re.compile("[\u3000-\u7fff]")
 

@@ -21,7 +21,7 @@ MODEL_SIDE = 2048  # pixels: models scale larger pictures down themselves
 MODEL_BYTES = 4_000_000  # of one picture for a model: under the limit of every provider that says one
 MODEL_QUALITY = 85
 ORIENTATION = 0x0112  # the EXIF tag; from 5 on the sides are exchanged
-FORMATS = {  # what Pillow may open: few decoders, small surface
+FORMATS = {  # formats that Pillow may open: few decoders, small attack surface
     "image/png": "PNG",
     "image/jpeg": "JPEG",
     "image/webp": "WEBP",
@@ -31,7 +31,7 @@ FORMATS = {  # what Pillow may open: few decoders, small surface
     "image/bmp": "BMP",
     "image/tiff": "TIFF",
 }
-# What Pillow raises for broken files, besides its own errors: its decoders do not check all that they read.
+# Exceptions of Pillow for broken files, besides its own errors: its decoders do not check all that they read.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, struct.error, zlib.error)
 
 TaskResult = tuple[dict[str, Any], bytes]

@@ -73,7 +73,7 @@ class Decoder:
             self.process.wait(patience)
         self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout):
-            with suppress(OSError):  # what could not be written any more
+            with suppress(OSError):  # unwritten data cannot be flushed
                 cast(BinaryIO, pipe).close()
         return self.process.wait()
 
@@ -83,7 +83,7 @@ class Decoders:
 
     def __init__(self) -> None:
         self.slots = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS))
-        self.slow_places = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS - 1))  # one is for the others
+        self.slow_places = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS - 1))  # one slot for others
         self.changed = threading.Condition()
         self.workers: set[Decoder] = set()
         self.idle: list[Decoder] = []
@@ -109,8 +109,8 @@ class Decoders:
             if self.is_closed:
                 raise outages.restarting() from broken
             if not is_new and not worker.is_late and ended == -signal.SIGKILL:
-                return self._run(request, contents)  # somebody ended it while it was idle
-            if ended >= 0 and ended != NO_MEMORY:  # it was not killed: its program failed
+                return self._run(request, contents)  # the worker was ended while it was idle: try another
+            if ended >= 0 and ended != NO_MEMORY:  # the worker was not killed: its program failed
                 logger.exception("A worker ended with status %s while it did “%s”", ended, request["task"])
                 raise failed() from broken
             logger.warning("A worker ended with %s while it did “%s”", ended, request["task"])
@@ -172,7 +172,7 @@ class Decoders:
                         self.idle.remove(worker)
                         self.workers.discard(worker)
                         worker.end()
-                    else:  # whoever waits for it reads the end of its pipe
+                    else:  # the thread that waits for the worker sees the end of its pipe
                         worker.process.kill()
                         worker.deadline = now + IDLE_SECONDS
                 if self.workers:

@@ -56,7 +56,7 @@ def _serve(requests: BinaryIO, answers: BinaryIO, seconds: float) -> bool:
         return False
     answer, content = _done(request, contents, seconds)
     frames.write(answers, answer, content)
-    return answer.get("error") not in (TOO_LARGE, FAULT)  # what was interrupted may have left something behind
+    return answer.get("error") not in (TOO_LARGE, FAULT)  # an interrupted library may be in a broken state
 
 
 def _done(request: dict[str, Any], contents: list[bytes], seconds: float) -> tuple[dict[str, Any], bytes]:
@@ -93,7 +93,7 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
 
 def _restrict(memory: int) -> None:
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write("1000")  # where the machine has no memory left, this process goes first
+        score.write("1000")  # when memory runs out, the kernel kills this process first
     os.nice(NICE)
     for limit, most in (
         (resource.RLIMIT_CORE, 0),

@@ -100,7 +100,7 @@ def _derived(row: File, suffix: str, make: Callable[[Content], bytes | None]) ->
         if stored := stores.read(name):
             return stored
     except (FileNotFoundError, Unavailable):
-        pass  # without a copy the file itself is read
+        pass  # without a stored copy the original is read
     refusals = runtime.state(Refusals)
     refusals.check(name)
     try:

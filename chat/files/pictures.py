@@ -81,7 +81,7 @@ def _size_in(head: bytes, kind: str) -> tuple[int, int] | None:
     try:
         with Image.open(io.BytesIO(head), formats=[_PLAIN[kind]]) as image:
             return image.size
-    except Exception:  # whatever it is, the worker says it
+    except Exception:  # any error: the worker then reports what is wrong
         return None
 
 

@@ -58,7 +58,7 @@ def _rule(state: StateInline, silent: bool) -> bool:
     link = cast("Addresses", state.md.linkify).match_at_start(state.src[position - len(scheme[1]) : state.posMax])
     if not link:
         return False
-    url = link.url.rstrip("*")  # which belongs to bold text around the address
+    url = link.url.rstrip("*")  # a trailing `**` belongs to bold text around the address
     address = state.md.normalizeLink(url)
     if not state.md.validateLink(address):
         return False

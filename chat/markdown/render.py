@@ -30,7 +30,7 @@ from providers import runtime
 
 BARE_TAG = re.compile(r"</?(?:br|del|ins|kbd|mark|sub|sup)\s*/?>", re.IGNORECASE)
 OWN_PICTURE = re.compile(rf"{file_addresses.PATH}$|data:image/(?:png|jpeg|gif|webp);base64,", re.ASCII)
-# Elsewhere, a page of this site, or a footnote.
+# Links to other sites, to a page of this site, or to a footnote.
 ADDRESS = re.compile(r"https?:|mailto:|/(?![/\\])|#fn(?:ref)?-[\w-]+$", re.IGNORECASE | re.ASCII)
 TASK = re.compile(r"\[([ xX])\] ")
 ALIGNMENT = re.compile(r"text-align:(left|center|right)")

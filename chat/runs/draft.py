@@ -19,7 +19,7 @@ class Draft:
     """Lives on one event loop. Nothing here waits; `RunningReply` sends and saves."""
 
     def __init__(self, *, for_admin: bool = False) -> None:
-        self.for_admin = for_admin  # whose answer it is reads causes
+        self.for_admin = for_admin  # whether the owner of the answer reads causes of errors
         self.seq = 0
         self.status: str = Status.PENDING
         self.files: list[FileData] = []

@@ -24,7 +24,7 @@ from chat.runs.draft import ended_steps
 from providers import json_bodies
 from providers.facts import Caller
 
-STALE_SECONDS = 8  # without a heartbeat for this long, a running row has lost its process
+STALE_SECONDS = 8  # a running row without a heartbeat for this long has lost its process
 
 Status = Message.Status
 interrupted = Signal()  # `message`: its reply ended without its process; other apps add what they have for it

@@ -109,7 +109,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
                 await self.channel_layer.group_discard(self.group, self.channel_name)
         except Exception as error:
             if not isinstance(error, TimeoutError) and not outages.is_of_redis(error):
-                raise  # else the channel layer is away and keeps no groups
+                raise  # not in an outage of the channel layer: then there is no group to leave
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Take a message of the channel layer or of the client.

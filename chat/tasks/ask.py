@@ -12,7 +12,7 @@ from providers.facts import Caller, Route, Snapshot
 from providers.sentences import sentence as _
 
 MAX_BYTES = 2**16  # of an answer: a title, three suggestions or a prompt, with the reasoning before it
-TASK_SECONDS = 60.0  # nobody waits for a title, but no call may run for ever
+TASK_SECONDS = 60.0  # a bound: nobody waits for a title, but no call may run for ever
 
 logger = logging.getLogger(__name__)
 

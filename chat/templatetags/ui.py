@@ -37,7 +37,7 @@ CHAT_MODULES = (
     *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "ids", "rounds")),
     *(f"common/{name}" for name in ("shortcuts", "socket", "text", "theme", "toast", "upload")),
 )
-# What the dialog for attachments offers: types, and the suffixes of texts that systems give no type of their own.
+# Files that the dialog for attachments offers: types, and suffixes of texts without a type of their own.
 ATTACHABLE_TYPES = (
     *(f"image/{kind}" for kind in ("png", "jpeg", "webp", "gif", "avif", "bmp", "tiff")),
     *("application/pdf", "application/json", "text/*"),

@@ -24,7 +24,7 @@ from providers.facts import Caller
 from providers.sentences import sentence as _
 
 PREFIX = "local:"
-_ID = re.compile(r"local:[\w.:-]{1,100}", re.ASCII)  # also sent in headers
+_ID = re.compile(r"local:[\w.:-]{1,100}", re.ASCII)  # safe in headers, which carry it too
 
 
 def new_chat_id() -> str:
@@ -83,7 +83,7 @@ def store(caller: Caller, user: Person, sent: Sequence[Mapping[str, Any]]) -> Ch
             rows = [_own_row(user, row) for row in _rows(user, part["files"])]
             message = _message(part, [{**files.file_json(row), "expires_at": None} for row in rows])
             message.id, message.chat, message.parent = uuid.uuid4(), chat, chat.leaf
-            message.created = now + timedelta(microseconds=index)  # it gives messages their order
+            message.created = now + timedelta(microseconds=index)  # the time gives messages their order
             for row in _rows(user, file_addresses.ids_in(part["content"])):
                 rows.append(_own_row(user, row))
                 message.content = message.content.replace(str(row.pk), str(rows[-1].pk))

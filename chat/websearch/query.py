@@ -15,7 +15,7 @@ from providers import catalogue
 from providers.errors import GatewayError
 from providers.facts import Caller
 
-SECONDS = 20.0  # somebody waits for this
+SECONDS = 20.0  # short: the person waits for the query
 SHOWN = 6  # messages, the newest
 EXCERPT = 1500  # characters of each
 

@@ -14,7 +14,7 @@ from imagegen.admin.forms import WorkflowForm
 from imagegen.models import ImageEngine
 from providers.errors import GatewayError
 
-KINDS = tuple(workflow.DEFAULT_KEYS)  # what a node can be mapped to, in the order of the page
+KINDS = tuple(workflow.DEFAULT_KEYS)  # the types that a node can be mapped to, in the order of the page
 
 
 def show(model_admin: Any, request: HttpRequest, row: ImageEngine) -> HttpResponse:

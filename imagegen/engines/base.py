@@ -142,9 +142,9 @@ class TokenUsage:
     """The tokens and cost that the provider reported for one call."""
 
     input_tokens: int = 0
-    input_picture_tokens: int = 0  # those of the input that are of pictures
+    input_picture_tokens: int = 0  # the part of the input tokens that are of pictures
     output_tokens: int = 0
-    output_text_tokens: int = 0  # those of the output that are words
+    output_text_tokens: int = 0  # the part of the output tokens that are text
     cost: float | None = None  # in US dollars, where the provider says it
 
 
@@ -328,7 +328,7 @@ class Engine:
     def calling(self, config: EngineConfig, run: Run | None) -> Iterator[dict[str, Any]]:
         """The options of a call through `providers.http`: limits, TLS, abort handle. Raises Cancelled for the run."""
         limits, secrets = config.limits, self.secrets(config)
-        if run is None:  # somebody waits for a list or a test, not for a picture
+        if run is None:  # a list or a test, for which a person waits, and not a picture
             limits = replace(limits, total=min(limits.total or CHECK_SECONDS, CHECK_SECONDS))
             yield {"limits": limits, "tls": config.tls, "secrets": secrets}
             return

@@ -150,7 +150,7 @@ class _Reply:
 
     def __init__(self, request: ImageRequest) -> None:
         self.request = request
-        self.pictures: list[bytes | str] = []  # or their URLs
+        self.pictures: list[bytes | str] = []  # bytes, or a URL
         self.text: list[str] = []
         self.refusal = ""
         self.reasons: list[str] = []

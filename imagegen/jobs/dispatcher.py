@@ -208,7 +208,7 @@ class Dispatcher:
                     self.cancel(job)
                 elif (held := self.held_of(job_id)) and held.run is None:
                     self._release(job_id)  # deleted while it waited
-        # Where the database was away, the others could not write their heartbeats either.
+        # While the database was away, other processes could not write their heartbeats either.
         is_steady = time.monotonic() - self.failed_at > claims.STALE.total_seconds()
         for job in claims.take_over(ours, stale=is_steady):
             self._adopt(job)
@@ -252,7 +252,7 @@ class Dispatcher:
         if claims.finish(job, State.FAILED, error=worker.lost().message_body()):
             results.show_or_log(job)
             self._drop(job)
-        # What its upstream still draws is lost, and others would wait for it.
+        # The upstream's current work for this job is lost, and other jobs would wait for it.
         threading.Thread(target=worker.abandon, args=(job,), name=f"stop-{job.pk}", daemon=True).start()
 
 

@@ -16,7 +16,7 @@ from providers.errors import GatewayError
 
 PROGRESS_SECONDS = 0.25  # between reports of progress; the end is always reported
 PREVIEW_WIDTH = 320  # pixels of the preview in an event
-PREVIEW_BYTES = 32 * 1024  # one that is no larger is sent as it came
+PREVIEW_BYTES = 32 * 1024  # a preview up to this size is sent as it came
 PREVIEW_PATIENCE = 0.5  # seconds: drawing goes on without a preview
 SHOWN_TYPES = ("image/jpeg", "image/png", "image/webp")
 

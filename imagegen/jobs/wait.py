@@ -15,7 +15,7 @@ from providers import runtime
 from providers.process import outages, waiting
 
 FEED_SECONDS = 5.0  # between reads of the row of a job of this process, whose feed reports the end
-LOOK_SECONDS = 0.3  # and of a job of another process
+LOOK_SECONDS = 0.3  # between reads of the row of a job of another process
 
 logger = logging.getLogger(__name__)
 

@@ -101,7 +101,7 @@ class Snapshots:
         with self.lock:
             self.generation += 1
             self.checked = float("-inf")
-            self.check = None  # one that is running may have read before the change
+            self.check = None  # a running check may have read the version before the change
 
     def patience(self, check: _VersionCheck) -> float | None:
         """Seconds to wait for a check; None: until it is done."""

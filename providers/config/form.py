@@ -47,7 +47,7 @@ class Entry:
     url: str
     key: str
     values: Mapping[str, Any]
-    given: frozenset[str] = frozenset()  # those of `values` that the form names; the others are defaults
+    given: frozenset[str] = frozenset()  # the names in `values` that the form sets; the others are defaults
 
     @property
     def has_mask(self) -> bool:
@@ -176,7 +176,7 @@ def name_of(url: str, used: Collection[str] = ()) -> str:
 class Saved:
     """The result of a save: ids of connections, and notices about dropped secrets."""
 
-    to_refresh: list[int] = field(default_factory=list)  # whose models are asked for
+    to_refresh: list[int] = field(default_factory=list)  # ids of connections whose models are requested
     to_tell: list[int] = field(default_factory=list)  # connections that may share models with others since
     notices: list[str] = field(default_factory=list)
 

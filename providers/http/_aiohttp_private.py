@@ -36,7 +36,7 @@ class _Protocol(ResponseHandler):
     """
 
     def set_response_params(self, **options: Any) -> None:
-        early, self._tail = self._tail, b""  # what came before the request was complete
+        early, self._tail = self._tail, b""  # bytes that came before the request was complete
         super().set_response_params(**options)
         if self._parser is not None:
             self._parser = _Head(self, self._parser)  # type: ignore[assignment]

@@ -176,7 +176,7 @@ class CallOptions(TypedDict, total=False):
     tls: Tls
     reach: Reach
     trusted_origin: str  # may be private even under Reach.PUBLIC
-    secrets: Secrets  # that the response must not tell
+    secrets: Secrets  # values that the response must not contain
     redirects: bool  # whether a redirect is a response too, instead of an error
     abort: Abort | None  # a handle to end the call, which then raises NetworkError
 

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 PIECE = 2**18  # bytes that are unpacked at once
 FED = 2**14  # packed bytes that a coding gets at once: its library copies those that it leaves at each step
 MAX_ERROR = 2**20  # bytes of an error once unpacked; the rest of a longer one is left out
-MAX_CODINGS = 3  # one over the other
-PACKED_HEADERS = frozenset({"content-encoding", "content-length"})  # that do not hold for the unpacked body
-PLAIN = frozenset({"", "identity", "none", "binary", "utf-8", "utf8", "us-ascii"})  # as servers write it
+MAX_CODINGS = 3  # nested codings
+PACKED_HEADERS = frozenset({"content-encoding", "content-length"})  # headers that are wrong for the unpacked body
+PLAIN = frozenset({"", "identity", "none", "binary", "utf-8", "utf8", "us-ascii"})  # spellings of servers
 GZIP_MAGIC = b"\x1f\x8b"
 
 

@@ -58,7 +58,7 @@ def redirected(asked: str, location: str, secrets: Secrets) -> ConfigurationErro
     where = ""
     with suppress(ValueError):
         parts = urlsplit(urljoin(asked, location))
-        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname  # without a password
+        host = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname  # no password
         where = secrets.clean_text(f"{parts.scheme}://{host}{parts.path}")[:200] if location and host else ""
     if where:
         text = _("The provider's address redirects to %(address)s. An administrator has to enter the new address.")

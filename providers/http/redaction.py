@@ -46,7 +46,7 @@ RECENT = 1024  # calls with different secrets
 LARGE = 2**14  # bytes; in larger bodies (pictures) only the beginning and the end are searched for `_ERROR`
 
 
-# What the secrets of a call are made of: keys, headers, URLs, and whether they are replaced in errors only.
+# The sources of the secrets of a call: keys, headers, URLs, and whether they are replaced in errors only.
 _Parts = tuple[tuple[str, ...], tuple[tuple[str, str], ...], tuple[str, ...], bool]
 
 

@@ -171,7 +171,7 @@ class StreamedResponse(PiecewiseBody):
         self._timer: asyncio.TimerHandle | None = None
         self._waits = self._timed_out = False
         self._rests = True  # whether the next reader that waits has to set the timer
-        self._failure: GatewayError | None = None  # that stands behind bytes which were held back
+        self._failure: GatewayError | None = None  # to be raised after the bytes that were held back
         self.status = response.status
         pace.bound(self.status, response.headers.get("Content-Type", ""))
         self._cleaner = secrets.cleaner(error=self.status >= 400) if secrets else None

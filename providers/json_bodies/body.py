@@ -19,7 +19,7 @@ from providers.sentences import sentence as _
 
 MAX_DEPTH = 128  # objects and lists inside each other; schemas of tools have some 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_LONG_NUMBER = re.compile(rb"\d{19}")  # as long as the integers that orjson reads as floats
+_LONG_NUMBER = re.compile(rb"\d{19}")  # the length of integers that orjson reads as floats
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # integers beyond these orjson reads as floats, and no database takes them
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -237,7 +237,7 @@ def _has_rounded(value: Any) -> bool:
     waiting: list[dict[str, Any] | list[Any]] = [[value]]
     while waiting:
         children: Any = _children(waiting.pop())
-        types = set(map(type, children))  # without a loop of Python: lists of tokens are long
+        types = set(map(type, children))  # no Python loop: lists of tokens are long
         if float in types and any(type(child) is float and abs(child) >= -_SMALLEST for child in children):
             return True
         if dict in types or list in types:

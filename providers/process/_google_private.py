@@ -18,7 +18,7 @@ class BoundedAdapter:
         timeout = (storage_providers.CONNECT_SECONDS, storage_providers.READ_SECONDS)
         try:
             response = self.inner.send(request, **{**options, "timeout": timeout})
-        except OSError as error:  # what the library raises for connections and timeouts
+        except OSError as error:  # the library's exceptions for connections and timeouts
             raise outages.files_away() from error
         if response.status_code >= 500:
             raise outages.storage_full() if response.status_code == 507 else outages.files_away()

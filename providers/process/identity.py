@@ -37,7 +37,7 @@ def has_ended(name: str) -> bool:
     except ProcessLookupError:
         return True
     except OSError:
-        return False  # it is there and somebody else's
+        return False  # the process exists and belongs to another account
     return _is_zombie(int(pid))
 
 

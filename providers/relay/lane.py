@@ -32,7 +32,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # Path → name of the operation. Django answers Azure's paths of deployments, which contain a name.
 ROUTES = {path: row.name for row in OPERATIONS.values() if row.on_lane for path in row.paths}
-KEY_HEADER = AZURE_KEY_HEADER.encode()  # in which clients for Azure send their key
+KEY_HEADER = AZURE_KEY_HEADER.encode()  # the header in which clients for Azure send their key
 WATCH_AFTER = 0.25  # seconds until a call looks whether its client is still connected; most calls end sooner
 
 

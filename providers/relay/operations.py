@@ -96,7 +96,7 @@ class Operation:
     accept: str = JSON  # the header for the provider
 
     # Permission and route.
-    scope: str = "inference"  # that an API key needs, see `callers.SCOPES`
+    scope: str = "inference"  # the scope that an API key needs, see `callers.SCOPES`
     route: Callable[[Snapshot, Caller, str], Route] = _route_for
     default_model: str = ""  # of a request that names none, if the caller may use it; empty: one must be named
     passed_over: Callable[[int], bool] = is_passed_over

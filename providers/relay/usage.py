@@ -22,7 +22,7 @@ from providers.models import ClientKey, Connection, UsageRecord
 from providers.process import outages, waiting
 
 BATCH_SECONDS = 0.5  # between two batches
-IDLE_SECONDS = 10.0  # without records until the thread ends
+IDLE_SECONDS = 10.0  # the thread ends after this long without records
 BATCH_ROWS = 500
 QUEUE_ROWS = 20_000  # about 10 MB: 20 s without a database at 1,000 calls a second
 CLIENT_LEFT = 499  # nginx's status for a client that disconnected before the end of the response
@@ -269,7 +269,7 @@ class UsageWriter:
                     if outages.of(error) is not None:
                         logger.warning("%s usage records wait for the database: %s", len(self.waiting), error)
                         if not connection.in_atomic_block:
-                            connection.close()  # it may be broken; the next write opens another
+                            connection.close()  # the connection may be broken; the next write opens another
                         return
                     # The outermost edge: a batch that can never be written must not block the next ones.
                     logger.exception("%s usage records cannot be written", len(batch))

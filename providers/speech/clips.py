@@ -197,7 +197,7 @@ class Remembered:
     A failure that is worth another try is not remembered. Audio is: it is in the store.
     """
 
-    name: str  # in the cache, of the idempotency key
+    name: str  # the cache's name for the idempotency key
     digest: str  # of the request
     refusal: "_Refusal | None" = None
 
@@ -355,7 +355,7 @@ def _find(keys: list[str]) -> SpeechClip | None:
         with file_store.guarded():
             is_there = storages["default"].exists(row.storage_name)
     except Unavailable:
-        return None  # it is made anew
+        return None  # the clip is made anew
     if not is_there:
         row.delete()  # its file was deleted by hand
         return None

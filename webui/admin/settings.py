@@ -24,7 +24,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("PNG or WebP of at most 1 MB, best square and with a transparent background."),
     )
     remove_logo = forms.BooleanField(label=_("Remove the logo"), required=False)
-    logo: bytes | GatewayError | None = None  # what `logos.checked` said of the upload
+    logo: bytes | GatewayError | None = None  # the result of `logos.checked` for the upload
 
     class Meta:
         model = SiteSettings

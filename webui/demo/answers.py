@@ -33,7 +33,7 @@ DRAWN = "<context>This site has just"  # begins the image handler's note that an
 THINKS = re.compile(r"\bthink|\breason|step by step|思考|推理|一步一步")
 
 
-# What the site adds to a person's text: attached documents, notes about images.
+# Additions of the site to a person's text: attached documents, notes about images.
 ATTACHED = re.compile(r'<file name="[^"]*">.*?</file>|\[(?:The person attached|This site showed)[^\]]*\]', re.DOTALL)
 
 

@@ -53,7 +53,7 @@ def without_comments(script: str) -> str:
 class SiteStaticFilesStorage(CompressedManifestStaticFilesStorage):
     """Hashed names once collected, plain names before."""
 
-    # What is rewritten to hashed names: addresses in style sheets, and the imports of our own ES modules. Django's
+    # Addresses rewritten to hashed names: in style sheets, and the imports of our own ES modules. Django's
     # own list also follows source maps, which packages leave out.
     patterns = (
         ("*.css", (HashedFilesMixin.patterns[0][1][0], HashedFilesMixin.patterns[0][1][1])),

@@ -31,7 +31,7 @@ RETRY_SECONDS = 1.0  # between two attempts to reach a server that is away
 FULL_SECONDS = 0.2  # between two attempts while the server refuses further connections but existing ones work
 MAX_AGE, MAX_IDLE = 3600.0, 600.0  # seconds after which a connection is closed
 UNCHECKED_SECONDS = 30.0  # a connection that was unused for longer is tested with an empty query
-# What poll reports for a closed connection.
+# The events of poll for a closed connection.
 PEER_CLOSED = getattr(select, "POLLRDHUP", 0)  # Linux has it
 GONE = PEER_CLOSED | select.POLLHUP | select.POLLERR | select.POLLNVAL
 
@@ -204,7 +204,7 @@ class Pool:
     def _others_work(self) -> bool:
         with self.lock:
             others = [lent.connection for lent in self.lent.values()]
-            others += [idle.connection for idle in self.idle]  # one may just have been returned
+            others += [idle.connection for idle in self.idle]  # a connection may just have been returned
         return any(not is_dead(connection) for connection in others)
 
     def _close_idle(self, now: float) -> None:

@@ -3,7 +3,7 @@
 import logging
 import resource
 
-MOST = 1_048_576  # where the hard limit is none: what Linux allows by itself (fs.nr_open)
+MOST = 1_048_576  # used without a hard limit: Linux's own maximum (fs.nr_open)
 
 logger = logging.getLogger(__name__)
 

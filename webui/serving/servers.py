@@ -19,7 +19,7 @@ from providers import runtime
 class Kind:
     module: str
     needs: str  # the package
-    install: str  # what pip is asked for
+    install: str  # the argument of `pip install`
 
 
 SERVERS = {

@@ -19,7 +19,7 @@ class EventSocket:
     """`with EventSocket(…) as socket:` tries to open it; `receive` works whether it is open or not."""
 
     def __init__(self, client: ServerClient, client_id: str, run: Run, *, reopen_seconds: float) -> None:
-        self.broken = False  # it was lost once: frames are missing, and the server may have been restarted
+        self.broken = False  # the socket was lost once: frames are missing, and the server may have restarted
         self._client = client
         self._client_id = client_id
         self._run = run

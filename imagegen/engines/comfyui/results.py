@@ -11,7 +11,7 @@ from providers.errors import GatewayError
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".bmp", ".tif", ".tiff")
 PNG = b"\x89PNG\r\n\x1a\n"
-PRIVATE_TEXTS = (b"prompt", b"workflow")  # what ComfyUI writes into a PNG: the whole graph, file names included
+PRIVATE_TEXTS = (b"prompt", b"workflow")  # texts that ComfyUI writes into a PNG: the whole graph, file names included
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ everyone = pytest.mark.parametrize("auth_type", auth.AUTH_TYPES.values(), ids=au
 
 @pytest.fixture(autouse=True)
 def _no_cloud(monkeypatch):
-    """Keeps azure-identity from finding, or searching, an identity of this machine."""
+    """Gives the Entra type a fixed token, so that it does not ask this machine for an identity."""
     monkeypatch.setattr(runtime.state(Tokens), "token", lambda scope: "entra-token")
 
 
