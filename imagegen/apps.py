@@ -22,13 +22,13 @@ class ImagegenConfig(AppConfig):
         from chat import runs
         from chat.files import collecting
         from imagegen.models import ImageEngine, ImageSettings
-        from providers import checkup
+        from providers.checkup import listing
         from providers.models import Connection
         from providers.signals import count_changes_of, count_members_of, dependents
 
         count_changes_of(ImageEngine, ImageSettings)
         count_members_of(ImageEngine.groups.through, ImageSettings.groups.through)
-        checkup.register(engine_subjects)
+        listing.connect(engine_subjects, dispatch_uid="imagegen.engine_subjects")
         runs.interrupted.connect(_reply_interrupted, dispatch_uid="imagegen.reply_interrupted")
         collecting.connect(_purge_jobs, dispatch_uid="imagegen.purge_jobs")
         dependents.connect(_engines_through, dispatch_uid="imagegen.engines_through")
@@ -81,7 +81,7 @@ def _drop_headers(connection: Any) -> list[str]:
     return [f"{engine}: {name}" for engine in engines if engine.headers for name in engine.drop_headers()]
 
 
-def engine_subjects() -> "Iterator[CheckSubject]":
+def engine_subjects(sender: Any, **more: Any) -> "Iterator[CheckSubject]":
     """Every enabled engine, for `check_connections`."""
     from imagegen.models import ImageEngine  # late: a model
     from providers.checkup import CheckSubject  # late: it imports models

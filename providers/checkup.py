@@ -1,9 +1,14 @@
-"""The list of what `manage.py check_connections` checks. Other apps add to it: `checkup.register(list_function)`."""
+"""What `manage.py check_connections` checks: the connections, and what receivers of the signal `listing` add."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from django.dispatch import Signal
 
 from providers.models import Connection
+
+listing = Signal()  # sent before a check; receivers return an iterable of the `CheckSubject`s of their app
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +43,7 @@ def _subject(row: Connection) -> CheckSubject:
     return CheckSubject(row.name, check)
 
 
-_lists: list[Callable[[], Iterable[CheckSubject]]] = [connection_subjects]
-
-
-def register(list_subjects: Callable[[], Iterable[CheckSubject]]) -> None:
-    """Check these subjects too; called in an app's `ready()`."""
-    if list_subjects not in _lists:
-        _lists.append(list_subjects)
-
-
 def subjects() -> list[CheckSubject]:
     """Everything to check now, connections first."""
-    return [subject for list_subjects in _lists for subject in list_subjects()]
+    answers: Any = listing.send(sender=CheckSubject)
+    return [*connection_subjects(), *(subject for _receiver, added in answers for subject in added)]

@@ -2,8 +2,8 @@
 
 A state class has a constructor without arguments and, where something has to end with the process, `close()`. Its one
 instance is made at the first use: `runtime.state(Circuits)`. Do not keep that instance anywhere else: a forked process
-and each test replace the runtime as a whole. Tables and listeners that are registered at import are constants and stay
-in their modules.
+and each test replace the runtime as a whole. Tables are constants and stay in their modules; what
+apps register with each other is a signal of Django's.
 """
 
 import atexit

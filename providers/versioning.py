@@ -8,14 +8,14 @@ with or without Redis. `providers.catalogue` reads it at most every `CONFIG_CHEC
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F
+from django.dispatch import Signal
 from django.utils.text import capfirst
-
-Listener = Callable[[], None]
 
 M = TypeVar("M", bound=models.Model)
 R = TypeVar("R")
@@ -24,7 +24,7 @@ R = TypeVar("R")
 USER_COLUMNS = frozenset({"is_active", "is_superuser", "email", "name", "password"})
 
 
-_listeners: list[Listener] = []
+committed = Signal()  # sent in this process after each committed change, for modules that cache configuration
 
 
 class ConfigVersion(models.Model):
@@ -36,11 +36,6 @@ class ConfigVersion(models.Model):
         return str(self.number)
 
 
-def listen(listener: Listener) -> None:
-    """Call this function in this process after each committed change. For modules that cache configuration."""
-    _listeners.append(listener)
-
-
 def bump() -> None:
     """Count the version up, which tells every process that the configuration changed."""
     if not ConfigVersion.objects.filter(pk=1).update(number=F("number") + 1):
@@ -49,14 +44,9 @@ def bump() -> None:
 
 
 def changed() -> None:
-    """Count the version up, and call this process's listeners once the change is committed."""
+    """Count the version up, and send `committed` once the change is."""
     bump()
-    transaction.on_commit(_call_listeners)
-
-
-def _call_listeners() -> None:
-    for listener in _listeners:
-        listener()
+    transaction.on_commit(partial(committed.send, sender=ConfigVersion))
 
 
 @contextmanager

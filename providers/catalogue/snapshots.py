@@ -13,9 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
+from django.dispatch import receiver
 
 from providers import runtime, versioning
 from providers.catalogue import discovery, health, snapshot_loader
@@ -149,11 +151,13 @@ def snapshot_blocking() -> Snapshot:
 
 
 def forget() -> None:
-    """Check the version before the next use. Called after each change that this process commits."""
+    """Check the version before the next use."""
     runtime.state(Snapshots).forget()
 
 
-versioning.listen(forget)
+@receiver(versioning.committed)
+def _configuration_changed(sender: Any, **_more: Any) -> None:
+    forget()
 
 
 async def note_failure(connection_id: int, error: BaseException) -> None:

@@ -11,7 +11,7 @@ from providers.http.abort import Abort
 from providers.http.blocking import BlockingResponse, TimedSession, fetch, request, stream_blocking
 from providers.http.bodies import PiecewiseBody
 from providers.http.content_encoding import readable, unpacker_for
-from providers.http.local import LocalServer, register_local
+from providers.http.local import LocalServer, local_server_wanted
 from providers.http.policy import Limits, Reach, Tls
 from providers.http.redaction import NO_SECRETS, Secrets, secrets_of
 from providers.http.sockets import WebSocket, websocket
@@ -32,8 +32,8 @@ __all__ = [
     "WebSocket",
     "aclose",
     "fetch",
+    "local_server_wanted",
     "readable",
-    "register_local",
     "request",
     "secrets_of",
     "stream",

@@ -7,7 +7,10 @@ address and port in place of the name. Such names are never looked up (RFC 6761)
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from django.dispatch import Signal
 
 from providers import runtime
 from providers.http.policy import Reach, origin
@@ -23,7 +26,10 @@ class LocalServer:
     stop: Callable[[], None]
 
 
-_starts: dict[str, Callable[[], LocalServer]] = {}
+Start = Callable[[], LocalServer]  # blocks until the server listens
+
+# `host`, which ends in `.localhost`: the app whose server has this name returns its `Start`, the others None.
+local_server_wanted = Signal()
 
 
 class LocalServers:
@@ -38,16 +44,17 @@ class LocalServers:
             server.stop()
 
 
-def register_local(host: str, start: Callable[[], LocalServer]) -> None:
-    """Have calls to `http://{host}/…` reach the server that `start` returns; `start` blocks until it listens."""
-    if not host.endswith(".localhost"):
-        raise ValueError("A local server's name ends in .localhost")
-    _starts[host] = start
-
-
 def is_local(url: str) -> bool:
-    """Whether the URL names a registered server. Cheap: for most URLs one comparison."""
-    return ".localhost" in url and urlsplit(url).hostname in _starts
+    """Whether the URL names a server of an app. Cheap: for most URLs one comparison."""
+    return ".localhost" in url and bool(_starts(urlsplit(url).hostname or ""))
+
+
+def _starts(host: str) -> list[Start]:
+    """How the server of this name starts; empty where there is none."""
+    if not host.endswith(".localhost"):
+        return []
+    answers: Any = local_server_wanted.send(sender=LocalServer, host=host)
+    return [start for _receiver, start in answers if start is not None]
 
 
 def locate(url: str) -> str:
@@ -58,7 +65,8 @@ def locate(url: str) -> str:
     waiting.give_back()
     with servers.lock:
         if host not in servers.by_name:
-            servers.by_name[host] = _starts[host]()
+            (start,) = _starts(host)
+            servers.by_name[host] = start()
         server = servers.by_name[host]
     return urlunsplit(parts._replace(netloc=f"{server.address}:{server.port}"))
 

@@ -102,10 +102,15 @@ def test_without_connections_there_is_nothing_to_test(transactional_db):
     assert "nothing to check" in run("check_connections")
 
 
-def test_other_apps_add_what_is_checked(transactional_db, monkeypatch):
-    monkeypatch.setattr(checkup, "_lists", [checkup.connection_subjects])
-    checkup.register(lambda: [checkup.CheckSubject("engine", lambda: checkup.CheckReport("engine", True, "draws"))])
-    assert "engine  draws" in run("check_connections")
+def test_other_apps_add_what_is_checked(transactional_db):
+    def printers(sender, **_more):
+        return [checkup.CheckSubject("printer", lambda: checkup.CheckReport("printer", True, "prints"))]
+
+    checkup.listing.connect(printers)
+    try:
+        assert "printer  prints" in run("check_connections")
+    finally:
+        checkup.listing.disconnect(printers)
 
 
 # --- rotate_secrets ---

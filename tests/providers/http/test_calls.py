@@ -13,7 +13,7 @@ import requests
 
 from providers import http, runtime
 from providers.errors import AddressRefused, ConfigurationError, NetworkError, ProviderError, UpstreamTimeout
-from providers.http import Limits, Reach, Tls, policy
+from providers.http import Limits, Reach, Tls, local, policy
 from providers.process import waiting
 from tests.upstream import (
     DROP,
@@ -482,7 +482,7 @@ class _Hello(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def local_server():
-    servers = []
+    names, servers = set(), []
 
     def start():
         server = HTTPServer(("127.0.0.1", 0), _Hello)
@@ -496,13 +496,18 @@ def local_server():
 
         return http.LocalServer(*server.server_address, stop)
 
-    return start, servers
+    def answer(sender, host, **_more):
+        return start if host in names else None
+
+    http.local_server_wanted.connect(answer)
+    yield names.add, servers
+    http.local_server_wanted.disconnect(answer)
 
 
 async def test_a_server_of_this_process_starts_with_its_first_call(ask, local_server, request):
-    start, servers = local_server
+    name, servers = local_server
     host = f"{request.node.callspec.id}.door-test.localhost"
-    http.register_local(host, start)
+    name(host)
     assert servers == []
     for _ in range(2):
         status, _headers, body = await ask("GET", f"http://{host}/v1/models?x=1", limits=PATIENT)
@@ -514,9 +519,11 @@ async def test_a_server_of_this_process_starts_with_its_first_call(ask, local_se
     assert servers == []
 
 
-def test_only_names_under_localhost_can_be_local():
-    with pytest.raises(ValueError, match="localhost"):
-        http.register_local("models.example", lambda: http.LocalServer("127.0.0.1", 1, lambda: None))
+def test_only_names_under_localhost_can_be_local(local_server):
+    name, _servers = local_server
+    for host, expected in (("own.localhost", True), ("own.localhost.example", False), ("other.localhost", False)):
+        name(host.replace("other", "own"))
+        assert local.is_local(f"http://{host}/v1") is expected
 
 
 # --- its end ----------------------------------------------------------------------------------------------------------
