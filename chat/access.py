@@ -66,7 +66,7 @@ def _chat(user: Person, chat_id: object, *, deleted: bool) -> Chat:
 
 
 def as_uuid(value: object) -> uuid.UUID:
-    """The UUID in a text; an id that no row has where there is none."""
+    """The UUID in a text; for any other text an id that no row has."""
     try:
         return value if isinstance(value, uuid.UUID) else uuid.UUID(str(value))
     except ValueError:

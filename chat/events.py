@@ -231,8 +231,8 @@ def with_parts(line: Mapping[str, Any]) -> Any:
 
 
 def stored_step(line: Mapping[str, Any]) -> Any:
-    """A status line of `with_parts` as it is stored: without its preview, its texts in English, and with the parts of
-    those that have values.
+    """The stored form of a status line of `with_parts`: no preview, texts in English, and the parts of texts with
+    values.
     """
     parts = line.get("texts") or {}
     sources = {name: made["source"] for name, made in parts.items() if made.keys() == {"source"}}

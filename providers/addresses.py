@@ -57,7 +57,7 @@ def site_origin_for(request: HttpRequest) -> str:
 
 
 def known_site_origin() -> str:
-    """SITE_URL, or the address that an administrator used last; empty where there is neither. One query at most."""
+    """SITE_URL, or the address that an administrator used last; empty without both. One query at most."""
     return str(_site_address().known())
 
 

@@ -99,11 +99,11 @@ class GatewayError(Exception):
 
     @property
     def is_fault(self) -> bool:
-        """Whether an administrator has to do something about it, and whoever asked cannot."""
+        """Whether an administrator has to act on the error, and the caller cannot."""
         return stored_errors.is_fault(self.message_body())
 
     def for_reader(self, *, for_admin: bool) -> dict[str, Any]:
-        """`detail_body` for somebody who looks after keys and bills, or for somebody who does not."""
+        """`detail_body` for an administrator, or for a person who is none."""
         shown = stored_errors.worded(self.message_body(), for_admin=for_admin) or {}
         body: dict[str, Any] = {"detail": shown["message"], "code": self.code}
         return {**body, "provider": shown["provider"]} if shown["provider"] else body

@@ -107,7 +107,7 @@ def members_changed(*, action: str, **_kwargs: Any) -> None:
 def user_saving(
     sender: type[models.Model], *, instance: Any, update_fields: frozenset[str] | None = None, **_kwargs: Any
 ) -> None:
-    """Note whether a column that a Caller holds is about to change. The last sign-in and preferences are none."""
+    """Note whether a column that a Caller holds is about to change. Last sign-in and preferences are not held."""
     if instance._state.adding or (update_fields is not None and update_fields.isdisjoint(versioning.USER_COLUMNS)):
         instance._to_count = False
         return

@@ -37,7 +37,7 @@ def remember(request: HttpRequest) -> None:
 
 
 def origin_for(request: HttpRequest) -> str:
-    """The beginning of absolute links, without a slash at its end. Raises ConfigurationError while it is unknown."""
+    """The origin for absolute links, without a trailing slash. Raises ConfigurationError while it is unknown."""
     origin = known()
     if not origin and not _visitors_choose():
         origin = _origin_of(request)
@@ -53,7 +53,7 @@ def origin_for(request: HttpRequest) -> str:
 
 
 def origin_for_asker(request: HttpRequest) -> str:
-    """The beginning of a link that only the sender of the request gets.
+    """The origin for a link that only the sender of the request gets.
 
     While the site's address is unknown, the request's Host header counts if it names this machine or a host that
     ALLOWED_HOSTS lists without a pattern. Raises ConfigurationError otherwise.
@@ -65,7 +65,7 @@ def origin_for_asker(request: HttpRequest) -> str:
 
 
 def known() -> str:
-    """The beginning of links where there is no request: SITE_URL, else the address that an administrator used last.
+    """The origin for links without a request: SITE_URL, else the address that an administrator used last.
 
     Empty while there is neither.
     """

@@ -264,7 +264,7 @@ class AnswerReader:
             raise too_long()
 
     def _piece(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
-        """The text as far as there is room for it, a long one in several pieces."""
+        """The text, cut at the remaining room; a long one comes in several pieces."""
         left = self.room - self.characters
         self.characters += len(content) + len(reasoning)
         reasoning = reasoning[:left]

@@ -51,7 +51,7 @@ def is_text(head: bytes) -> bool:
 
 
 def of_unicode(head: bytes) -> str:
-    """The Unicode encoding of a text, from its beginning; empty where it is in another."""
+    """The Unicode encoding of a text, from its first bytes; empty for other encodings."""
     if 0 not in head and is_utf8(head):
         return marked(head) or "utf-8"
     return marked(head) or wide(head) or ("utf-8" if is_utf8(head) else "")

@@ -22,7 +22,7 @@ _SVG = re.compile(  # atomic groups: a series of comments must not be backtracke
 
 
 def is_raster(content_type: str) -> bool:
-    """Whether it is a picture of pixels, which can be measured and scaled; an SVG is none."""
+    """Whether this is a raster format, which can be measured and scaled; SVG is not."""
     return content_type.startswith("image/") and content_type != SVG
 
 

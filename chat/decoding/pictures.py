@@ -74,7 +74,7 @@ def for_model(content: bytes, *, pixels: int) -> TaskResult:
 
 
 def accept(content: bytes, *, pixels: int, types: list[str]) -> TaskResult:
-    """The picture upright, in one of these types, else as PNG; `same`: it is that already. It is decoded in any case,
+    """The picture upright, in one of these types, else as PNG; `same`: no change was needed. It is decoded in any case,
     so that a broken file fails here.
     """
     kind = sniff(content)
@@ -114,7 +114,7 @@ def pixels(content: bytes, *, pixels: int, side: int) -> TaskResult:
 
 
 def mask(content: bytes, *, pixels: int) -> TaskResult:
-    """A mask as PNG with alpha; `same`: it is one already. `marks`: whether any pixel is not opaque."""
+    """A mask as PNG with alpha; `same`: no change was needed. `marks`: whether any pixel is not opaque."""
     image = _opened(content, pixels)
     try:
         alpha = _alpha(image)

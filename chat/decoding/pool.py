@@ -79,7 +79,7 @@ class Decoder:
 
 
 class Decoders:
-    """The workers, and the thread that ends those whose time is over."""
+    """The workers, and the thread that ends those past their deadline."""
 
     def __init__(self) -> None:
         self.slots = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS))

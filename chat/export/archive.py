@@ -29,7 +29,7 @@ FIRST_YEAR = 1980  # of the times that a ZIP archive can hold
 
 
 class _Outlet(io.RawIOBase):
-    """The file that the archive is written to: holds what was written until it is taken. It cannot seek."""
+    """A file without `seek` for `zipfile`: it holds the bytes written until `take` returns them."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []

@@ -68,9 +68,7 @@ def picture_for_model(row: File) -> bytes:
 
 
 class Refusals:
-    """Files that took more time or memory than one file may take, each with its error: it is not tried again for a
-    while.
-    """
+    """Files that exceeded the limits of time or memory, each with its error: they are not tried again for a while."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()

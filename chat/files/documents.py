@@ -67,7 +67,7 @@ def read(content: Content, content_type: str) -> Document:
 
 
 def decoded(content: bytes) -> str:
-    """The text: Unicode where it is that, else in the encoding that fits best. Lines end with a line feed.
+    """The decoded text: Unicode if possible, else in the encoding that fits best. Lines end with a line feed.
 
     Raises Unavailable.
     """

@@ -153,7 +153,7 @@ def check_room(owner_id: int, size: int = 1) -> None:
 
 
 def _make_room(row: File) -> None:
-    """Raises TooLarge where there is none. Deleted files, which an undo could restore, are removed when necessary."""
+    """Make room in the person's quota: remove deleted files if needed. Raises TooLarge if that is not enough."""
     check_room(row.owner_id, row.size)
     everything = File.everything.filter(owner_id=row.owner_id)
     if settings.FILE_QUOTA_BYTES and _bytes_of(everything) > settings.FILE_QUOTA_BYTES - row.size:
@@ -243,7 +243,7 @@ def file_json(row: File) -> dict[str, Any]:
 
 
 def owned_json(row: File) -> dict[str, Any]:
-    """`file_json` for whoever may keep the file: with what it belongs to."""
+    """`file_json` for the file's owner: with the chat and message of the file."""
     return {
         **file_json(row),
         "chat_id": str(row.chat_id) if row.chat_id else None,

@@ -19,7 +19,7 @@ CHARACTERS_PER_STEP = 16  # of text that is only read or copied
 
 
 class BudgetExceeded(Exception):
-    """A text costs more than it may, or nobody waits for it any more."""
+    """A text exceeds its budget, or its client has disconnected."""
 
 
 class Budget:

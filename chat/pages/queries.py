@@ -53,7 +53,7 @@ class ThreadEntry:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A stretch of the shown branch; `earlier` is the id of its first message when there are older ones above it."""
+    """Consecutive messages of the shown branch; `earlier` is the id of the first one if there are older messages."""
 
     entries: list[ThreadEntry]
     earlier: UUID | None = None

@@ -29,7 +29,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """A first message that works as it is; `icon` is a name of the sprite. `feature` is switched on for it.
+    """A suggested first message; `icon` is a name of the sprite. `feature` is switched on for it.
 
     Without a prompt it leads to `url`, or asks for a file.
     """

@@ -156,7 +156,7 @@ async def until_over() -> None:
 
 
 async def shutdown() -> None:
-    """End every reply of this loop as interrupted; what there is of each is saved."""
+    """End every reply of this loop as interrupted, and save its text so far."""
     await loop.end_all()
 
 

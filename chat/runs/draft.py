@@ -87,7 +87,7 @@ class Draft:
             self._answering = answering
 
     def append(self, content: str) -> None:
-        """Add text that an event of its own sends."""
+        """Add text that a separate event sends."""
         self._content.write(content)
 
     def replace(self, content: str) -> None:
@@ -119,7 +119,7 @@ class Draft:
         return ended_steps(self.status_history) if self.is_over else list(self.status_history)
 
     def take_unsent(self) -> CompletionData | None:
-        """The next part of what was added, as the data of the next event; None when there is nothing."""
+        """The next part of the added text, as the data of the next event; None without any."""
         content, self._unsent_content = _divided(self._unsent_content)
         reasoning, self._unsent_reasoning = _divided(self._unsent_reasoning)
         if not content and not reasoning:
@@ -159,7 +159,7 @@ class Draft:
 
 
 def ended_steps(status_history: Sequence[Any]) -> list[Any]:
-    """The status lines of a reply that is over: no step goes on without it."""
+    """The status lines of a finished reply, in which no step is still in progress."""
     return [{**line, "done": True} if line.get("done") is False else line for line in status_history]
 
 

@@ -54,7 +54,7 @@ class MessageRate:
         self.second, self.count = 0, 0
 
     def is_over(self) -> bool:
-        """Count a message; whether it is one too many."""
+        """Count a message. Returns whether it exceeds the rate."""
         second = int(time.monotonic())
         self.count = self.count + 1 if second == self.second else 1
         self.second = second

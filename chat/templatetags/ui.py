@@ -123,7 +123,7 @@ def table(content: SafeString, *names: str, hidden: str = "", classes: str = "ro
 
 @register.simple_tag
 def fact(name: str, value: Any) -> SafeString:
-    """A line of a list of facts, where there is something to say."""
+    """A line of a list of facts; nothing for an empty value."""
     return format_html("<dt>{}</dt><dd>{}</dd>", name, value) if value not in (None, "") else SafeString()
 
 
@@ -217,7 +217,7 @@ def thoughts(message: Message) -> str:
 
 @register.filter
 def answer(entry: ThreadEntry) -> SafeString:
-    """The content of an answer as HTML; as it was written where only its beginning is shown."""
+    """The content of an answer as HTML; plain text if only its beginning is shown."""
     content = entry.message.content
     if entry.is_cut or not content:
         return conditional_escape(content)

@@ -36,7 +36,7 @@ class Result:
 
 
 async def search(query: str, settings: ChatSettingsFacts) -> list[Result]:
-    """The first results, perhaps none. Raises GatewayError, with the server's own message where there is one."""
+    """The first results, which may be none. Raises GatewayError, with the server's own message if it sent one."""
     if not settings.web_search_url:
         raise ConfigurationError(_("No address is set for the web search."), code="no_search")
     headers = {"Accept": "application/json"}

@@ -50,8 +50,8 @@ async def _taken_over(turn: Turn, request: services.JobRequest) -> ImageJob | No
 
 
 async def _until_ended(turn: Turn, requesting: "asyncio.Future[tuple[ImageJob, bool]]") -> ImageJob:
-    """Tell the progress of a requested job until it has ended. A turn that is stopped stops the engine too; where the
-    process ends, another one takes the job over, and its end shows the pictures.
+    """Report the progress of a requested job until it has ended. A turn that is stopped stops the engine too. When the
+    process ends, another process takes the job over, and the job's end shows the pictures.
     """
     try:
         job, _new = await asyncio.shield(requesting)
@@ -79,7 +79,7 @@ def answer_of(turn: Turn) -> Message | None:
 
 
 def _take_over(turn: Turn, request: services.JobRequest) -> ImageJob | None:
-    """The open job of an interrupted answer beside this one that came of the same request; now it is this one's."""
+    """Assign the open job of an interrupted answer to the same question and request to this answer."""
     answer = request.context.message
     if answer is None or answer.parent_id is None:
         return None

@@ -222,7 +222,7 @@ class _Reply:
             self.pictures += _LINKED.findall(text)
 
     def missing(self) -> ProviderError:
-        """Why there is no picture."""
+        """The error for a reply without a picture."""
         text = words.clean(self.refusal or "".join(self.text))
         if self.refusal or self._is_refused:
             reason = next((reason for reason in reversed(self.reasons) if _REFUSED_REASON.search(reason)), "")

@@ -262,7 +262,7 @@ def _fetched(content: bytes | str, fetch: Fetch) -> bytes:
 
 
 def _missing(response: dict[str, Any], candidates: list[dict[str, Any]], text: str) -> ProviderError:
-    """Why there is no picture: the prompt or the output was blocked, nothing came, or the model only wrote `text`."""
+    """The error for a response without a picture: prompt or output was blocked, nothing came, or only `text`."""
     feedback = _member(response, "promptFeedback", "prompt_feedback") or {}
     if reason := _member(feedback, "blockReason", "block_reason"):
         message = _member(feedback, "blockReasonMessage", "block_reason_message")

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def merged(body: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
-    """`body` with `params` over it, objects member by member; a null takes a member out."""
+    """`body` updated with `params`, objects member by member; a null removes a member."""
     result = dict(body)
     for name, value in params.items():
         if value is None:

@@ -109,7 +109,7 @@ def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
 
 
 def let_go(job_ids: Iterable[Any]) -> None:
-    """Make these jobs nobody's when this process ends, so that another can take them over at once."""
+    """Give up the claim on these jobs when this process ends, so that another can take them over at once."""
     ours = ImageJob.objects.open().filter(pk__in=list(job_ids), worker=worker())
     ours.update(worker=NOBODY, heartbeat=timezone.now() - 2 * STALE)  # stale for processes of an older version, too
 

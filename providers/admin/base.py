@@ -35,7 +35,7 @@ class Label(tuple[str, str]):
 
 
 class AtLeast(int):
-    """A number of rows that is a lower bound: it is written with a plus."""
+    """A lower bound of a number of rows: it is written with a plus."""
 
     def __str__(self) -> str:
         return f"{int(self):,}+"

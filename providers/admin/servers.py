@@ -59,7 +59,7 @@ class ServerAdmin(EnabledActions, HistoryAdmin):
         self._tell_of_twins(request, obj)
 
     def _tell_of_twins(self, request: HttpRequest, row: Any) -> None:
-        """Warn where another row has the same name: nobody could tell the two apart."""
+        """Warn if another row has the same name, because people could not tell the two apart."""
         twins = [other for other in self.model.objects.exclude(pk=row.pk) if other.name.lower() == row.name.lower()]
         if not twins:
             return

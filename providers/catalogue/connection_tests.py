@@ -28,7 +28,7 @@ NAMES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A connection that answers. `doubt` says why it may not work all the same, and what to do."""
+    """A connection that responds. `doubt` says why calls may still fail, and what to do."""
 
     models: int | None  # how many it lists; None without a list
     doubt: str = ""
@@ -147,7 +147,7 @@ def _better_address(calls: _Calls, facts: ConnectionFacts, error: GatewayError |
 
 
 def _doubt_of_address(calls: _Calls, facts: ConnectionFacts) -> str:
-    """Why an address without a list may not be the one that is meant, though it may answer chats all the same."""
+    """Why an address without a list may be wrong, although calls for chats may work."""
     better = _better_address(calls, facts, None)
     doubt = _(
         "There is no list of models at this address, but there is one at %(url)s. Send a message; if it fails, enter"

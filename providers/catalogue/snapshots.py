@@ -106,7 +106,7 @@ class Snapshots:
             self.check = None  # a running check may have read the version before the change
 
     def patience(self, check: _VersionCheck) -> float | None:
-        """Seconds to wait for a check; None: until it is done."""
+        """The number of seconds to wait for a check; None: until it is done."""
         if check.previous is None or check.newer:
             return None
         return 0.0 if self.lost else max(0.0, check.started + PATIENCE - time.monotonic())

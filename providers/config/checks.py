@@ -33,7 +33,7 @@ def text(name: str, value: Any, *, limit: int | None = None) -> str:
 
 
 def key(name: str, value: Any) -> str:
-    """A key as it is meant, or a mask."""
+    """A key, cleaned as if pasted, or a mask."""
     given = text(name, value)
     if is_mask(given):
         return given

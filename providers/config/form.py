@@ -255,7 +255,7 @@ def write_given(entries: Sequence[Entry]) -> None:
 
 
 def at_addresses(entries: Sequence[Entry], rows: Iterable[Connection]) -> Iterator[tuple[Entry, Connection | None]]:
-    """Each entry with the first row at its address that no entry before it has; None where there is none."""
+    """Each entry with the first row at its address that no earlier entry has; None without one."""
     free = list(rows)
     for entry in entries:
         row = next((row for row in free if _is_at(entry, row)), None)

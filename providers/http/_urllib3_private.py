@@ -40,7 +40,7 @@ _deadlines: ContextVar[Deadlines] = ContextVar("deadlines")
 
 
 class _TimedReads(io.RawIOBase):
-    """The bytes of a socket, read within the time that is left. A socket's own timeout would begin anew each time."""
+    """The bytes of a socket, read within the time left. A socket's own timeout would restart at each read."""
 
     def __init__(self, sock: Any, deadlines: Deadlines) -> None:
         self._sock, self._deadlines = sock, deadlines

@@ -46,7 +46,7 @@ class _Adapter(HTTPAdapter):
         _urllib3_private.use_pools(self.poolmanager, self.pools)
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        """The pools hold for calls through a proxy too; a SOCKS proxy needs those of its own library."""
+        """Use our pools for calls through a proxy too; a SOCKS proxy needs those of its own library."""
         manager = super().proxy_manager_for(proxy, **options)
         if not proxy.lower().startswith("socks"):
             _urllib3_private.use_pools(manager, self.pools)
@@ -232,7 +232,7 @@ def stream_blocking(method: str, url: str, **options: Unpack[CallOptions]) -> It
 
 
 class TimedSession(requests.Session):
-    """A session for libraries that make calls of their own: each call is over within so many seconds.
+    """A session for libraries that make their own calls: each call ends within so many seconds.
 
     Raises what requests raises.
     """

@@ -66,7 +66,7 @@ class Secrets:
         return bool(self.in_errors)
 
     def clean(self, data: bytes, *, error: bool = False) -> bytes:
-        """A cleaned body, or a piece that does not end within a secret. `error`: it is known to be an error."""
+        """Clean a body, or a piece that does not end within a secret. `error`: the body is known to be an error."""
         return self.replace(data, self.in_errors if error or _tells_of_error(data) else self.always)
 
     @staticmethod

@@ -122,7 +122,7 @@ async def aclose() -> None:
 
 @lru_cache(maxsize=1024)
 def _parsed(url: str) -> URL:
-    """The URL unchanged: it is quoted already."""
+    """Parse a URL that is quoted already, without a change."""
     return URL(url, encoded=True)
 
 

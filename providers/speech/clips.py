@@ -366,7 +366,7 @@ def _find(keys: list[str]) -> SpeechClip | None:
 
 
 async def _find_latest(keys: list[str]) -> SpeechClip | None:
-    """The clip as it is once this returns: one whose download ended while we looked is found by a second look."""
+    """The stored clip. A second look finds one whose download ended during the first."""
     downloads = runtime.state(Downloads)
     for _look in range(LOOKS):
         ended = downloads.ended
@@ -386,7 +386,7 @@ async def _stored(row: SpeechClip) -> AsyncGenerator[bytes, None]:
 
 
 def _store_if_possible(key: str, content_type: str, pieces: list[bytes]) -> None:
-    """The listener has the clip; without a copy the next one is made anew."""
+    """Store a clip if possible. If not, the listener still has it, and the next request makes it anew."""
     try:
         _store(key, content_type, pieces)
     except Exception as error:

@@ -135,7 +135,7 @@ class Splitter:
         return Frame(self._event, data if len(data) > waiting.LARGE else data.decode(errors="replace"))
 
     def _is_whole(self, *, before: bytes) -> bool:
-        """Whether the line of data so far is a frame of its own: a JSON object, or words before one."""
+        """Whether the data so far is a complete frame: a JSON object, or words before one."""
         if len(self._data) > 1:
             return False  # an object of several lines; looked at anew with each, a frame would cost its square
         (line,) = self._data

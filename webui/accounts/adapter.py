@@ -96,7 +96,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
 
 def _origin(request: HttpRequest) -> str:
-    """The beginning of links in mails. While it is unknown, the response is a page that says so."""
+    """The origin for links in mails. While it is unknown, the response is a page that says so."""
     try:
         return address.origin_for(request)
     except ConfigurationError as error:

@@ -112,7 +112,7 @@ def check(text: str) -> None:
 
 
 def normal(text: str) -> str:
-    """An accent as it is stored: in lower case, and empty for the accent that the site comes with."""
+    """The stored form of an accent: in lower case, and empty for the default accent."""
     accent = text.lower()
     return "" if accent == DEFAULT_ACCENT else accent
 

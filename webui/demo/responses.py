@@ -25,7 +25,7 @@ def respond(payload: dict[str, Any]) -> dict[str, Any] | Iterator[bytes]:
 
 
 def _begun(instructions: str | None) -> dict[str, Any]:
-    """The response before there is any text; by OpenAI's schema `usage` comes with the end."""
+    """The response before its first text; by OpenAI's schema `usage` comes only at the end."""
     return {
         "id": f"resp_demo_{uuid.uuid4().hex[:12]}",
         "object": "response",

@@ -55,7 +55,7 @@ def _own(scope: Any) -> Origin | None:
 
 
 def _is_trusted(origin: Origin, trusted: str) -> bool:
-    """An entry may stand for all subdomains: https://*.example.com."""
+    """Whether an entry of CSRF_TRUSTED_ORIGINS matches; it may include all subdomains: https://*.example.com."""
     scheme, host, port = origin
     known = _parsed(trusted.replace("://*.", "://", 1))
     if known is None or (scheme, port) != (known[0], known[2]):
@@ -64,7 +64,7 @@ def _is_trusted(origin: Origin, trusted: str) -> bool:
 
 
 def _parsed(text: str) -> Origin | None:
-    """The parts of an origin, its port always there; None for what is none."""
+    """The parts of an origin, always with a port; None for an invalid one."""
     try:
         parts = urlsplit(text.strip().lower())
         port = parts.port or PORTS[parts.scheme]

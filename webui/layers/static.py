@@ -75,7 +75,9 @@ class SiteStaticFilesStorage(CompressedManifestStaticFilesStorage):
         return str(super()._save(name, content))
 
     def file_hash(self, name: str | None, content: Any = None) -> str | None:
-        """Our modules share one hash: they import each other, in circles too, so none has a final hash of its own."""
+        """One hash for all our modules: they import each other, in circles too, so a module has no final hash of its
+        own.
+        """
         if name and fnmatch(name, SCRIPTS):
             return self.scripts_hash or _scripts_hash()
         return super().file_hash(name, content)  # type: ignore[no-any-return]

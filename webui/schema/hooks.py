@@ -55,7 +55,7 @@ def anything_may_be_null(result: Any, generator: Any, request: Any, public: Any)
 
 
 def titled(result: Any, generator: Any, request: Any, public: Any) -> Any:
-    """Name the API after the site where somebody asks this site for it. A hook."""
+    """Name the API after the site, in a request for the schema. A hook."""
     if request is not None:
         result["info"]["title"] = current.site().name
     return result

@@ -103,7 +103,7 @@ class SiteRequest(WebRequest):  # type: ignore[misc]
         super().finish()
 
     def handle_exception(self, exception: BaseException) -> None:
-        """The application failed: an answer that has begun is broken off, so that nobody takes it for complete.
+        """Break off an answer that has begun when the application fails, so that no client takes it for complete.
 
         `_response_started` is daphne's own note whether the status line has gone out.
         """
@@ -148,7 +148,7 @@ class DaphneServer(daphne.server.Server):  # type: ignore[misc]
         )
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """daphne's own, with an inbox that reads the body when it is asked for it."""
+        """Start the application as daphne does, with an inbox that reads the body when it is asked for it."""
         if scope["type"] != "http":
             return super().create_application(protocol, scope)
         inbox = protocol.take_body()

@@ -33,7 +33,7 @@ class ChildProcess:
             _end(work)
 
     def wait(self) -> None:
-        """Return when it is done. Ends this process too when it failed: the reason has been said."""
+        """Wait for the child. If it failed, end this process too: the child has printed the reason."""
         _pid, status = os.waitpid(self._pid, 0)
         if os.waitstatus_to_exitcode(status):
             sys.exit(1)

@@ -221,7 +221,7 @@ class Automatic1111(Engine):
             logger.warning("A cancelled picture could not be stopped on the server: %s", error.text)
 
     def _stop_or_log(self, config: EngineConfig, task: str) -> None:
-        """`cancel` for a run that ends with an error of its own, which must not be replaced."""
+        """`cancel` for a run that ends with an error: a failure is logged, so that it does not replace that error."""
         try:
             self.cancel(config, task)
         except GatewayError as error:

@@ -238,7 +238,7 @@ class ComfyUI(Engine):
             sleep(pause)
 
     def _stop_or_log(self, config: EngineConfig, prompt_id: str, client_id: str = "") -> None:
-        """`_stop` for a run that ends with an error of its own, which must not be replaced."""
+        """`_stop` for a run that ends with an error: a failure is logged, so that it does not replace that error."""
         try:
             self._stop(ServerClient(self, config), prompt_id, client_id)
         except GatewayError as error:

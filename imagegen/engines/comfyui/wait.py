@@ -69,7 +69,7 @@ def wait(
 
 
 def _rest(socket: EventSocket, state: PromptState, seconds: float) -> Generator[Progress, None, None]:
-    """The last frames of a prompt that is in history already: some come after it is written there."""
+    """The last frames of a prompt that is already in the history: some come after its entry is written."""
     while socket.is_open and not state.ended and (message := socket.receive(seconds)) is not None:
         if progress := state.read(message):
             yield progress
