@@ -1,6 +1,6 @@
 """The site as an ASGI application, in layers.
 
-A request passes, from the outside in: metrics (`Measured`), the list of running requests (`Stoppable`), the lane
+A request passes, from the outside in: metrics (`MetricsLayer`), the list of running requests (`Stoppable`), the lane
 (`Gateway`), static files, the check of bodies (`WholeBodies`), Django. A WebSocket passes the check of its origin and
 the session.
 
@@ -33,7 +33,7 @@ from webui.layers.handler import SiteHandler
 from webui.layers.origins import OwnOrigin
 from webui.layers.shutdown import close_running
 from webui.layers.static import StaticFiles
-from webui.monitoring.metrics import Measured
+from webui.monitoring.metrics import MetricsLayer
 
 # A request's thread closes its connections when the request ends: at the start of the next there is no old one.
 request_started.disconnect(close_old_connections)
@@ -83,5 +83,5 @@ class Site:
 
 
 _static = StaticFiles(WholeBodies(SiteHandler()))
-django_application = Site(Measured(Stoppable(_static)))
-application = Site(Measured(Stoppable(Gateway(_static)))) if settings.GATEWAY_LANE else django_application
+django_application = Site(MetricsLayer(Stoppable(_static)))
+application = Site(MetricsLayer(Stoppable(Gateway(_static)))) if settings.GATEWAY_LANE else django_application

@@ -203,7 +203,7 @@ def update(form: Mapping[str, Any]) -> dict[str, Any]:
             if (
                 used is None
                 and not given[name]
-                and _Shown.of(UNNAMED_ADDRESS, engine_rows).says(UNNAMED_ADDRESS, values.get(UNNAMED_ADDRESS, ""))
+                and _FormValue.of(UNNAMED_ADDRESS, engine_rows).says(UNNAMED_ADDRESS, values.get(UNNAMED_ADDRESS, ""))
             ):
                 continue  # none, as before: an empty name means this kind only with an address that is new
             if getattr(used, "kind", "") != kind:
@@ -229,7 +229,7 @@ def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
     touched: dict[int, ImageEngine] = {}
     sized: dict[int, str] = {}  # rows whose size or model changes, and what they are for
     borrowed: dict[int, ImageEngine] = {}  # new rows for edits, and the row that drew and edited before
-    shown = {name: _Shown.of(name, engine_rows) for name in values}
+    shown = {name: _FormValue.of(name, engine_rows) for name in values}
     changed = {engine_rows.target(KEYS[name]) for name, value in values.items() if not shown[name].says(name, value)}
     for name, value in sorted(values.items(), key=lambda item: KEYS[item[0]].column == "secret"):  # addresses first
         key, before = KEYS[name], shown[name]
@@ -278,14 +278,14 @@ def _check_size(row: ImageEngine, name: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _FormValue:
     """The form's value of one key, and the row that it comes from."""
 
     row: ImageEngine | None
     value: Any
 
     @classmethod
-    def of(cls, name: str, engine_rows: "_Rows") -> "_Shown":
+    def of(cls, name: str, engine_rows: "_Rows") -> "_FormValue":
         key = KEYS[name]
         row = engine_rows.get(key.kind, key.purpose)
         return cls(row, _shown(name, key, row))

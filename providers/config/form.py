@@ -173,7 +173,7 @@ def name_of(url: str, used: Collection[str] = ()) -> str:
 
 
 @dataclass(slots=True)
-class Saved:
+class SaveResult:
     """The result of a save: ids of connections, and notices about dropped secrets."""
 
     to_refresh: list[int] = field(default_factory=list)  # ids of connections whose models are requested
@@ -181,7 +181,7 @@ class Saved:
     notices: list[str] = field(default_factory=list)
 
 
-def save(form: Mapping[str, Any]) -> Saved:
+def save(form: Mapping[str, Any]) -> SaveResult:
     """Write a form to the rows, in one transaction.
 
     Rows are matched by address, then by mask, then by position; rows without a match are deleted. Raises BadRequest,
@@ -214,13 +214,13 @@ def unsaved(url: str, key: str, config: Any) -> Connection:
     return Connection(name=name_of(entry.url), base_url=entry.url, secret=key, **values)
 
 
-def write(entries: Sequence[Entry]) -> Saved:
+def write(entries: Sequence[Entry]) -> SaveResult:
     """Write checked entries to rows; for use inside `versioning.exclusive()`."""
     rows = list(connection_rows())
     matched = _match(entries, rows)
     remaining = {row.pk for row in matched.values()}
     gone = [row for row in rows if row.pk not in remaining]
-    saved = Saved()
+    saved = SaveResult()
     for _receiver, sentences in dependents.send(sender=Connection, connections=gone) if gone else ():
         saved.notices += sentences or ()
     for row in gone:

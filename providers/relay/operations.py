@@ -50,7 +50,7 @@ AUDIO: dict[Any, OpenApiResponse] = {
 class Cache(Protocol):
     """The cache of an operation. `providers.speech.clips` is the only one so far."""
 
-    def check(self, caller: Caller, payload: Body, idempotency_key: str) -> "Awaitable[clips.Remembered | None]":
+    def check(self, caller: Caller, payload: Body, idempotency_key: str) -> "Awaitable[clips.IdempotentRequest | None]":
         """What is remembered under the idempotency key. Raise Conflict where it was used for another request."""
 
     def answer(
@@ -59,7 +59,7 @@ class Cache(Protocol):
         sources: Sequence[Source],
         fetch: "clips.Fetch",
         passed_over: Callable[[int], bool],
-        remembered: "clips.Remembered | None",
+        remembered: "clips.IdempotentRequest | None",
     ) -> "Awaitable[clips.Clip]":
         """The stored clip, else one from the first source that gives one, which is then stored."""
 

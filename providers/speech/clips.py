@@ -125,7 +125,9 @@ def clip_key(source: Source, payload: Mapping[str, Any]) -> str:
 class Clips:
     """The cache of the speech operation (`providers.relay.operations`)."""
 
-    async def check(self, caller: Caller, payload: Mapping[str, Any], idempotency_key: str) -> "Remembered | None":
+    async def check(
+        self, caller: Caller, payload: Mapping[str, Any], idempotency_key: str
+    ) -> "IdempotentRequest | None":
         """The content of the caller's idempotency key; None without a key.
 
         Raises Conflict where the key was used for another request.
@@ -140,7 +142,7 @@ class Clips:
         sources: Sequence[Source],
         fetch: Fetch,
         passed_over: Callable[[int], bool],
-        remembered: "Remembered | None" = None,
+        remembered: "IdempotentRequest | None" = None,
     ) -> Clip:
         """The stored clip, or one from the first source that has audio, which is then stored.
 
@@ -182,16 +184,16 @@ def _headers(content_type: str, outcome: str) -> tuple[tuple[str, str], ...]:
     return (("content-type", content_type), ("x-cache", outcome), *unbuffered)
 
 
-def _remembered(caller: Caller, payload: Mapping[str, Any], key: str) -> "Remembered":
+def _remembered(caller: Caller, payload: Mapping[str, Any], key: str) -> "IdempotentRequest":
     digest = hashlib.sha256(json_bodies.canonical(dict(payload))).hexdigest()
     name = f"speech-idempotency:{caller.user_id}:{hashlib.sha256(key.encode()).hexdigest()}"
     if not cache.add(name, digest, IDEMPOTENCY_SECONDS) and cache.get(name, digest) != digest:
         raise Conflict(_("This Idempotency-Key was used for another request."), code="idempotency_key_reused")
-    return Remembered(name, digest, cache.get(f"{name}:refusal:{digest}"))
+    return IdempotentRequest(name, digest, cache.get(f"{name}:refusal:{digest}"))
 
 
 @dataclass(slots=True)
-class Remembered:
+class IdempotentRequest:
     """The content of an idempotency key: a request and, once a provider refused it, the refusal.
 
     A failure that is worth another try is not remembered. Audio is: it is in the store.

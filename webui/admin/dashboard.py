@@ -23,7 +23,7 @@ from providers.callers import caller_for_user
 from providers.catalogue import health
 from providers.models import Connection, UsageRecord
 from providers.process import file_store, outages
-from webui.monitoring.health import Probing
+from webui.monitoring.health import RunningChecks
 from webui.version import VERSION
 
 DAYS = 7
@@ -151,7 +151,7 @@ def usage() -> dict[str, Any]:
 
 def findings() -> list[dict[str, str]]:
     """The site's own outages now, and the findings of its checks (`webui.checks`)."""
-    is_well = runtime.state(Probing).results()["files"] == "ok"
+    is_well = runtime.state(RunningChecks).results()["files"] == "ok"
     trouble = [] if is_well else [(file_store.known_trouble() or outages.files_away()).message]
     return [*({"level": "error", "text": text, "hint": ""} for text in trouble), *_check_findings()]
 

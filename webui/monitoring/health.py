@@ -41,7 +41,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     `?exclude=files,redis` leaves checks out of the status, not out of the answer. Balancers ask so: what all nodes
     share would take them all away at once, though chats and calls go on without it.
     """
-    checks = runtime.state(Probing).results()
+    checks = runtime.state(RunningChecks).results()
     excluded = {name.strip() for names in request.GET.getlist("exclude") for name in names.split(",")}
     failing = {name for name, result in checks.items() if result != "ok"}
     ready = failing <= excluded
@@ -52,7 +52,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     )
 
 
-class Probing:
+class RunningChecks:
     """The running checks. A check that hangs is not started again; later probes wait for the same one."""
 
     def __init__(self) -> None:

@@ -78,7 +78,7 @@ class RequestMetrics:
         self._durations[area].observe(seconds)
 
 
-class Measured:
+class MetricsLayer:
     """An ASGI layer that counts every request and its duration, up to the last byte."""
 
     def __init__(self, inner: Any) -> None:
