@@ -1,11 +1,22 @@
-"""A response body that arrives in pieces, and the ways to read it."""
+"""Bodies in pieces: a request's that is read while it is sent, a response's as it arrives, and the ways to read it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Protocol
 
 from providers.http import failures
 from providers.process import waiting
 
 LONGEST_ERROR = 2**16  # bytes of an error body that are read
+
+
+class SentBody(Protocol):
+    """The body of a request that is not in memory."""
+
+    @property
+    def size(self) -> int: ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Its bytes from the beginning: a call that is sent again reads them again."""
 
 
 class PiecewiseBody:

@@ -21,7 +21,7 @@ from yarl import URL
 from providers import runtime
 from providers.errors import GatewayError
 from providers.http import _aiohttp_private, failures, local
-from providers.http.bodies import PiecewiseBody
+from providers.http.bodies import PiecewiseBody, SentBody
 from providers.http.content_encoding import (
     CannotUnpack,
     ErrorUnpacker,
@@ -306,7 +306,7 @@ class stream:
         url: str,
         *,
         headers: Mapping[str, str],
-        body: bytes | None = None,
+        body: bytes | SentBody | None = None,
         limits: Limits = DEFAULT_LIMITS,
         tls: Tls = DEFAULT_TLS,
         reach: Reach = Reach.CONFIGURED,
@@ -351,11 +351,13 @@ async def _send(
     url: str,
     method: str,
     headers: Mapping[str, str],
-    body: bytes | None,
+    body: bytes | SentBody | None,
     limits: Limits,
     tls: Tls,
 ) -> aiohttp.ClientResponse:
     """Send the request, and once more where a pooled connection was dead, because then no server read it."""
+    if body is not None and not isinstance(body, bytes):
+        headers = {**headers, "Content-Length": str(body.size)}  # without it the body would be sent in chunks
     while True:
         _aiohttp_private.dialled.set(False)
         started = time.monotonic()
@@ -364,7 +366,7 @@ async def _send(
                 method,
                 _parsed(url),
                 headers=headers,
-                data=body if body is None or len(body) < LARGE_BODY else io.BytesIO(body),
+                data=_data(body),
                 allow_redirects=False,
                 timeout=_timeout(limits),
                 ssl=tls_context(tls),
@@ -374,6 +376,12 @@ async def _send(
                 raise failures.of(error, _own) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise failures.of(error, _own) from error
+
+
+def _data(body: bytes | SentBody | None) -> Any:
+    if body is None or isinstance(body, bytes):
+        return body if body is None or len(body) < LARGE_BODY else io.BytesIO(body)
+    return body.pieces()
 
 
 def _own(error: BaseException) -> GatewayError | None:

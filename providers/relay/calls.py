@@ -17,6 +17,7 @@ from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFo
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
 from providers.relay import payload, rate_limits, source_order
+from providers.relay.forms import Form
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.request import RelayRequest, admit
 from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse
@@ -126,12 +127,14 @@ async def _fetch(
     """The response of one source. Raises NetworkError and its children, ConfigurationError, BadRequest."""
     connection = source.connection
     body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
-    raw = request.raw if body is request.payload else None  # no rule changed it: the bytes as received
+    raw = request.raw if body is request.payload else None  # no rule changed it: as received
+    content_type = request.raw.content_type if isinstance(request.raw, Form) else operation.media_type
     chat_id, message_id = request.message_ids
     try:
         headers = await headers_for(
             connection,
             accept=operation.accept,
+            content_type=content_type,
             caller=request.caller,
             chat_id=chat_id,
             message_id=message_id,

@@ -24,15 +24,19 @@ from providers.relay.serializers import (
     CompletionsRequestSerializer,
     EmbeddingsRequestSerializer,
     ModerationsRequestSerializer,
+    RequestSerializer,
     RerankRequestSerializer,
     ResponsesRequestSerializer,
     SpeechRequestSerializer,
+    TranscriptionsRequestSerializer,
+    TranslationsRequestSerializer,
 )
 from providers.speech import clips, voices
 
 PREFIXES = ("/v1", "/openai", "/openai/v1")  # for OpenAI's clients, the site's own pages, Azure's newer surface
 DEPLOYMENTS = "/openai/deployments"  # for Azure's classic surface, then the model and the path of an operation
 JSON = "application/json"
+FORM = "multipart/form-data"
 
 WHOLE: dict[Any, OpenApiResponse] = {
     (200, JSON): OpenApiResponse(OpenApiTypes.OBJECT, description="The provider's response, unchanged")
@@ -40,6 +44,10 @@ WHOLE: dict[Any, OpenApiResponse] = {
 STREAMED: dict[Any, OpenApiResponse] = {
     **WHOLE,
     (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description="The same as events, with `stream`"),
+}
+TRANSCRIPT: dict[Any, OpenApiResponse] = {
+    **STREAMED,
+    (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description="The same as text, `srt` or `vtt`"),
 }
 AUDIO: dict[Any, OpenApiResponse] = {
     (200, media_type): OpenApiResponse(OpenApiTypes.BINARY, description="The audio, in the requested `response_format`")
@@ -81,6 +89,10 @@ def _wants_stream(body: Mapping[str, Any]) -> bool:
     return body.get("stream") is True
 
 
+def _wants_stream_in_form(form: Mapping[str, Any]) -> bool:
+    return str(form.get("stream")).lower() in ("true", "1")
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One operation. Its functions are pure and raise BadRequest for a body that cannot be used."""
@@ -88,11 +100,11 @@ class Operation:
     name: str  # also the `kind` of its usage records
     path: str  # below our `PREFIXES`, and below a provider's base URL
     summary: str
-    request: type[serializers.Serializer[Any]]
+    request: type[serializers.Serializer[Any]] = RequestSerializer  # what the description says beside the model
     answers: Mapping[Any, OpenApiResponse] = field(default_factory=lambda: WHOLE, repr=False)
     parameters: tuple[OpenApiParameter, ...] = ()
     deployed: bool = True  # Azure's classic surface has it below a deployment; ours has all
-    media_type: str = JSON  # of the request; the lane answers JSON only
+    media_type: str = JSON  # of the request: JSON, or FORM, which the lane leaves to the views
     accept: str = JSON  # the header for the provider
 
     # Permission and route.
@@ -197,6 +209,36 @@ SPEECH = Operation(
     count=usage.count_audio,
 )
 
+TRANSCRIPTIONS = Operation(
+    name="transcriptions",
+    path="audio/transcriptions",
+    summary="Write down what is said in an audio file.",
+    request=TranscriptionsRequestSerializer,
+    answers=TRANSCRIPT,
+    media_type=FORM,
+    streams=_wants_stream_in_form,
+)
+TRANSLATIONS = Operation(
+    name="translations",
+    path="audio/translations",
+    summary="Write down in English what is said in an audio file.",
+    request=TranslationsRequestSerializer,
+    answers=TRANSCRIPT,
+    media_type=FORM,
+    streams=_wants_stream_in_form,
+)
+
 OPERATIONS: dict[str, Operation] = {
-    operation.name: operation for operation in (CHAT, COMPLETIONS, EMBEDDINGS, MODERATIONS, RERANK, RESPONSES, SPEECH)
+    operation.name: operation
+    for operation in (
+        CHAT,
+        COMPLETIONS,
+        EMBEDDINGS,
+        MODERATIONS,
+        RERANK,
+        RESPONSES,
+        SPEECH,
+        TRANSCRIPTIONS,
+        TRANSLATIONS,
+    )
 }

@@ -1,4 +1,4 @@
-"""The body of a request: read and checked, rewritten for a source, and encoded again.
+"""The body of a request: read and checked, rewritten for a source, and encoded again, as JSON or as a form.
 
 The row of the operation in `providers.relay.operations` names the checks and rules of `providers.relay.rules`.
 """
@@ -9,22 +9,36 @@ from providers import json_bodies
 from providers.errors import BadRequest
 from providers.facts import Caller, Route, Source
 from providers.process import waiting
+from providers.relay import forms
+from providers.relay.forms import Form, ReceivedForm
 from providers.relay.operations import Operation
 from providers.relay.rules import Body, Destination, with_params, with_user
 from providers.sentences import sentence as _
 
 
-def read(operation: Operation, body: bytes, model: str = "") -> tuple[Body, bytes | None]:
-    """A body as a checked object, and the bytes that may be sent unchanged. `model` replaces that of the body.
+def read(operation: Operation, body: bytes | ReceivedForm, model: str = "") -> tuple[Body, bytes | Form | None]:
+    """A body as a checked object, and what may be sent unchanged. `model` replaces that of the body.
 
-    Raises BadRequest.
+    Raises BadRequest, and TooLarge for a file of a form.
     """
+    payload, raw = _read_form(body, model) if isinstance(body, ReceivedForm) else _read_json(body, model)
+    operation.check(payload)
+    return payload, raw
+
+
+def _read_form(body: ReceivedForm, model: str) -> tuple[Body, Form]:
+    form = forms.read(body)
+    if model:
+        form = form.with_fields({"model": model})
+    return form.fields, form
+
+
+def _read_json(body: bytes, model: str) -> tuple[Body, bytes | None]:
     payload, raw = json_bodies.parse_and_keep(body)
     if not isinstance(payload, dict):
         raise BadRequest(_("The body of the request must be a JSON object."), code="invalid_json")
     if model and payload.get("model") != model:
         payload, raw = {**payload, "model": model}, None
-    operation.check(payload)
     return payload, raw
 
 
@@ -43,8 +57,13 @@ def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source
     return body
 
 
-async def encode(body: Body, received: bytes | None) -> bytes:
-    """The body as JSON; `received` is what it was made of. Raises BadRequest for values that JSON cannot hold."""
+async def encode(body: Body, received: bytes | Form | None) -> bytes | Form:
+    """The body as JSON, or as the form that it was made of; `received` is what it was made of.
+
+    Raises BadRequest for values that JSON cannot hold.
+    """
+    if isinstance(received, Form):
+        return received.with_fields(body)
     size = _size_of(body) if received is None else len(received)
     return await waiting.off_loop(size, json_bodies.dumps, body)
 

@@ -8,6 +8,7 @@ from providers.errors import Forbidden
 from providers.facts import Caller
 from providers.process import waiting
 from providers.relay import payload
+from providers.relay.forms import Form, ReceivedForm
 from providers.relay.operations import OPERATIONS
 from providers.sentences import sentence as _
 
@@ -23,7 +24,7 @@ class RelayRequest:
     operation: str
     caller: Caller
     payload: dict[str, Any] = field(repr=False)
-    raw: bytes | None = field(default=None, repr=False)  # the body as received; sent where no rule changes `payload`
+    raw: bytes | Form | None = field(default=None, repr=False)  # as received; sent where no rule changes `payload`
     chat_id: str = ""
     message_id: str = ""
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -45,7 +46,7 @@ class RelayRequest:
 def read_request(
     operation: str,
     caller: Caller,
-    body: bytes,
+    body: bytes | ReceivedForm,
     cookies: Mapping[str, str],
     *,
     idempotency_key: str = "",
@@ -53,7 +54,7 @@ def read_request(
 ) -> RelayRequest:
     """The request in a body; a `model` of the address replaces that of the body.
 
-    Raises Forbidden, before it reads the body, and BadRequest.
+    Raises Forbidden, before it reads the body, BadRequest, and TooLarge for a file of a form.
     """
     row = OPERATIONS[operation]
     admit(caller, row.scope)
@@ -62,7 +63,7 @@ def read_request(
 
 
 async def read_on_loop(
-    operation: str, caller: Caller, body: bytes, cookies: Mapping[str, str], **options: Any
+    operation: str, caller: Caller, body: bytes | ReceivedForm, cookies: Mapping[str, str], **options: Any
 ) -> RelayRequest:
     """`read_request` for an event loop, which a large body must not block."""
     return await waiting.off_loop(len(body), read_request, operation, caller, body, cookies, **options)

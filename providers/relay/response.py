@@ -12,6 +12,7 @@ from providers.facts import Caller, Route, Snapshot, Source
 from providers.permits import PermitScope
 from providers.process import outages, shutdown
 from providers.relay import rate_limits, usage
+from providers.relay.forms import Form
 from providers.relay.operations import Operation
 from providers.relay.request import RelayRequest, admit
 from providers.responses import error_responses, event_streams
@@ -134,7 +135,7 @@ class ProviderResponse(RelayResponse):
         self._permit_scope = PermitScope(request.caller, check=check)
 
     async def open(
-        self, source: Source, url: str, headers: Mapping[str, str], body: bytes, *, unpacked: bool = False
+        self, source: Source, url: str, headers: Mapping[str, str], body: bytes | Form, *, unpacked: bool = False
     ) -> None:
         """Send the request and wait for the first byte. Raises NetworkError and its children; it is closed then."""
         connection = source.connection
@@ -261,7 +262,8 @@ class ProviderResponse(RelayResponse):
             self._outcome = 502
         if self._admission is not None and "tokens_in" in counted:
             # Without the provider's numbers: about a token per four bytes of the request and per frame of the stream.
-            estimate = len(request.raw or b"") // 4 + self._frames if self._frames else 0
+            text = request.raw if isinstance(request.raw, bytes) else b""  # the bytes of a form are mostly a file's
+            estimate = len(text) // 4 + self._frames if self._frames else 0
             rate_limits.spend(self._admission, counted["tokens_in"] + counted["tokens_out"] or estimate)
         usage.record(
             usage.CallUsage(

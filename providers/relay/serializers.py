@@ -101,6 +101,12 @@ class ModelListSerializer(serializers.Serializer[Any]):
     data = ModelSerializer(many=True)  # type: ignore[assignment]
 
 
+class RequestSerializer(serializers.Serializer[Any]):
+    """A model, and whatever else the provider takes: it is passed on unchanged."""
+
+    model = serializers.CharField()
+
+
 class ChatRequestSerializer(serializers.Serializer[Any]):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 
@@ -156,4 +162,21 @@ class ResponsesRequestSerializer(serializers.Serializer[Any]):
 
     model = serializers.CharField()
     input = serializers.JSONField(required=False, help_text="A text, or a list of items")
+    stream = serializers.BooleanField(required=False)
+
+
+class TranslationsRequestSerializer(serializers.Serializer[Any]):
+    """OpenAI's form. Other fields are passed to the provider unchanged."""
+
+    file = serializers.FileField()
+    model = serializers.CharField()
+    prompt = serializers.CharField(required=False)
+    response_format = serializers.CharField(required=False, help_text="json, text, srt, verbose_json, vtt …")
+    temperature = serializers.FloatField(required=False)
+
+
+class TranscriptionsRequestSerializer(TranslationsRequestSerializer):
+    """OpenAI's form. Other fields are passed to the provider unchanged."""
+
+    language = serializers.CharField(required=False, help_text="The code of the spoken language")
     stream = serializers.BooleanField(required=False)

@@ -5,6 +5,7 @@ One view for each operation, with the calls and responses of the lane, and the m
 
 from collections.abc import AsyncGenerator
 from inspect import isawaitable
+from os import SEEK_END
 from typing import Any, ClassVar
 
 import orjson
@@ -22,8 +23,10 @@ from providers.authentication import IsCaller, caller_of, key_in, user_of
 from providers.catalogue import discovery
 from providers.errors import GatewayError
 from providers.facts import Caller
+from providers.process._django_private import body_file
 from providers.relay import calls
-from providers.relay.operations import STREAMED, Operation
+from providers.relay.forms import ReceivedForm
+from providers.relay.operations import FORM, STREAMED, Operation
 from providers.relay.request import admit, read_on_loop
 from providers.relay.response import RelayResponse
 from providers.relay.serializers import (
@@ -102,11 +105,16 @@ class RelayView(LoopView):
 
     operation: ClassVar[Operation]
 
+    async def _admit(self, request: Request) -> None:
+        if self.operation.media_type == FORM:
+            request.read(0)  # a body that is read: the check of a session's CSRF token does not take it apart
+        return await super()._admit(request)
+
     async def post(self, request: Request, model: str = "") -> StreamingHttpResponse:
         relay_request = await read_on_loop(
             self.operation.name,
             caller_of(request),
-            body_of(request),
+            form_of(request) if self.operation.media_type == FORM else body_of(request),
             request.COOKIES,
             idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
             model=model,
@@ -135,6 +143,14 @@ def body_of(request: Request) -> bytes:
     if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise error_responses.too_large()
     return body
+
+
+def form_of(request: Request) -> ReceivedForm:
+    file = body_file(request._request)
+    size = file.seek(0, SEEK_END)
+    if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        raise error_responses.too_large()
+    return ReceivedForm(file, request.headers.get("Content-Type", ""), size)
 
 
 async def pass_on(response: RelayResponse) -> AsyncGenerator[bytes, None]:

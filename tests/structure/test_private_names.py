@@ -50,6 +50,7 @@ NAMES = {
     "providers/process/_django_private.py": [
         ("django.db.transaction.Atomic", "_from_testcase", "django.test.testcases"),
         ("django.db.backends.base.base.BaseDatabaseWrapper", "atomic_blocks", "django.db.transaction"),
+        ("django.core.handlers.asgi.ASGIRequest", "_stream", "django.http.request"),
     ],
     "webui/postgresql/_django_private.py": [
         ("django.db.backends.base.base.BaseDatabaseWrapper", "_close", "django.db.backends.base.base"),

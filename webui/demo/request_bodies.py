@@ -1,9 +1,12 @@
 """The request bodies that the demo understands, and its refusal of others."""
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
 from providers import json_bodies
+from providers.errors import GatewayError
+from providers.relay import forms
 
 
 class Refused(Exception):
@@ -24,6 +27,15 @@ def payload_in(body: bytes) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise Refused(400, "The body must be a JSON object.", "invalid_json")
     return payload
+
+
+def form_in(body: bytes, content_type: str) -> dict[str, Any]:
+    """The texts of a form, and the parts that are files. Raises Refused."""
+    try:
+        form = forms.read(forms.ReceivedForm(io.BytesIO(body), content_type, len(body)))
+    except GatewayError as error:
+        raise Refused(400, error.message, error.code) from error
+    return {**form.fields, **{part.name: part for part in form.parts if part.is_file}}
 
 
 def filled(payload: Mapping[str, Any], name: str, *kinds: type) -> Any:

@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from providers.http import LocalServer
-from webui.demo import completions, embeddings, moderations, rerank, responses, speech, text_completions
+from webui.demo import (
+    completions,
+    embeddings,
+    moderations,
+    rerank,
+    responses,
+    speech,
+    text_completions,
+    transcriptions,
+)
 from webui.demo.answers import MODEL
-from webui.demo.request_bodies import Refused, payload_in
+from webui.demo.request_bodies import Refused, form_in, payload_in
 
 PIECE_SECONDS = 0.03  # slow enough to be seen arriving, quick enough not to bore
 READY_SECONDS = 10
@@ -30,11 +39,15 @@ Answer = dict[str, Any] | tuple[str, bytes] | Iterator[bytes]  # JSON; content t
 
 @dataclass(frozen=True, slots=True)
 class DemoOperation:
-    """One operation. `in_thread`: its answer may take so long that other requests would wait for it."""
+    """One operation. `in_thread`: its answer may take so long that other requests would wait for it.
+
+    `is_form`: its request is a form.
+    """
 
     answer: Callable[[dict[str, Any]], Answer]
     max_body: int = MAX_BODY
     in_thread: bool = False
+    is_form: bool = False
 
 
 POSTS = {
@@ -45,6 +58,8 @@ POSTS = {
     "/v1/moderations": DemoOperation(moderations.moderate, max_body=2**19),
     "/v1/rerank": DemoOperation(rerank.rank, max_body=2**19, in_thread=True),
     "/v1/audio/speech": DemoOperation(speech.speak),
+    "/v1/audio/transcriptions": DemoOperation(transcriptions.transcribe, in_thread=True, is_form=True),
+    "/v1/audio/translations": DemoOperation(transcriptions.translate, in_thread=True, is_form=True),
 }
 logger = logging.getLogger(__name__)
 
@@ -99,13 +114,13 @@ async def _one_request(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
         return False
     body = await reader.readexactly(length)
     try:
-        await _route(writer, method, path, body)
+        await _route(writer, method, path, body, headers.get("content-type", ""))
     except Refused as refusal:
         await _send_json(writer, refusal.status, refusal.body)
     return headers.get("connection", "").lower() != "close"
 
 
-async def _route(writer: asyncio.StreamWriter, method: str, path: str, body: bytes) -> None:
+async def _route(writer: asyncio.StreamWriter, method: str, path: str, body: bytes, content_type: str) -> None:
     if method == "GET" and path in GETS:
         await _send_json(writer, 200, GETS[path])
         return
@@ -115,16 +130,17 @@ async def _route(writer: asyncio.StreamWriter, method: str, path: str, body: byt
     operation = POSTS[path]
     if len(body) > operation.max_body:
         raise _too_large()
-    answer = await asyncio.to_thread(_answer, operation, body) if operation.in_thread else _answer(operation, body)
+    request = (operation, body, content_type)
+    answer = await asyncio.to_thread(_answer, *request) if operation.in_thread else _answer(*request)
     if isinstance(answer, tuple):
         await _send(writer, 200, *answer)
     else:
         await _send_stream(writer, answer)
 
 
-def _answer(operation: DemoOperation, body: bytes) -> tuple[str, bytes] | Iterator[bytes]:
+def _answer(operation: DemoOperation, body: bytes, content_type: str) -> tuple[str, bytes] | Iterator[bytes]:
     """Content type and bytes, or the frames of a stream. Raises Refused."""
-    answer = operation.answer(payload_in(body))
+    answer = operation.answer(form_in(body, content_type) if operation.is_form else payload_in(body))
     return (JSON, _encoded(answer)) if isinstance(answer, dict) else answer
 
 
