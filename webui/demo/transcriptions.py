@@ -34,9 +34,8 @@ def _answer(form: dict[str, Any], text: str, language: str, task: str) -> Answer
     filled(form, "file", FormPart)
     wanted = form.get("response_format", "json")
     if wanted not in FORMATS:
-        raise Refused(
-            400, f"“response_format” must be one of {', '.join(FORMATS)}.", "invalid_value", "response_format"
-        )
+        known = ", ".join(FORMATS)
+        raise Refused(400, f"“response_format” must be one of {known}.", "invalid_value", "response_format")
     if form.get("stream") == "true":
         return _frames(text)
     if wanted == "verbose_json":

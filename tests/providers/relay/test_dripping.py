@@ -7,7 +7,7 @@ from providers.models import Connection
 from providers.relay.operations import OPERATIONS
 from tests import people
 from tests.chat.talk import Talker
-from tests.providers.relay.test_operations import REQUESTS
+from tests.providers.relay.test_operations import REQUESTS, written
 from tests.upstream import frame
 from tests.upstream.dripping import DRIPPING
 
@@ -37,9 +37,10 @@ def test_a_call_ends_at_its_limit(site, upstream, connection, api_key, answer, s
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_ends_at_its_limit(site, upstream, connection, api_key, operation):
     row = OPERATIONS[operation]
+    body, headers = written(row, REQUESTS[operation])
     for name in ("a header", "JSON", "audio"):
         upstream.always(DRIPPING[name](), path=f"/{row.path}")
-        got = site.session(key=api_key).post(f"{site.url}{row.paths[0]}", json=REQUESTS[operation])
+        got = site.session(key=api_key).post(f"{site.url}{row.paths[0]}", data=body, headers=headers)
         assert (got.status_code, got.json()["error"]["code"]) == (504, "upstream_timeout"), name
 
 

@@ -16,11 +16,11 @@ from drf_spectacular.generators import SchemaGenerator
 from chat.models import Message
 from providers import callers
 from providers.models import RateLimit
-from providers.relay.operations import DEPLOYMENTS, OPERATIONS, PREFIXES
+from providers.relay.operations import CHAT, DEPLOYMENTS, OPERATIONS, PREFIXES, Operation
 from tests import people
 from tests.chat.talk import Talker
 from tests.fixtures.process import ROOT
-from tests.providers.relay.test_operations import REQUESTS
+from tests.providers.relay.test_operations import REQUESTS, written
 
 PATIENCE = 20
 SAMPLES: dict[str, Any] = {
@@ -35,6 +35,7 @@ class Entrance:
     path: str
     body: dict[str, Any]
     views: bool = False  # without the lane
+    operation: Operation | None = None
 
     def __str__(self) -> str:
         return f"{self.path} {'views' if self.views else 'site'}"
@@ -43,10 +44,10 @@ class Entrance:
 def of_the_table() -> Iterator[Entrance]:
     for operation in OPERATIONS.values():
         for path in operation.paths:
-            yield Entrance(path, REQUESTS[operation.name])
-            yield Entrance(path, REQUESTS[operation.name], views=True)
+            yield Entrance(path, REQUESTS[operation.name], operation=operation)
+            yield Entrance(path, REQUESTS[operation.name], views=True, operation=operation)
         if operation.deployed:
-            yield Entrance(f"{DEPLOYMENTS}/m1/{operation.path}", REQUESTS[operation.name])
+            yield Entrance(f"{DEPLOYMENTS}/m1/{operation.path}", REQUESTS[operation.name], operation=operation)
 
 
 def of_other_routes() -> Iterator[Entrance]:
@@ -80,7 +81,8 @@ class World:
         base = self.site.views_url if entrance.views else self.site.url
         role = "user" if entrance.path.endswith("/edit") else "assistant"
         path = entrance.path.replace("{chat_id}", self.chat_id).replace("{message_id}", self.messages[role])
-        answer = self.site.session(key=key).post(f"{base}{path}", json=entrance.body, timeout=PATIENCE)
+        body, headers = written(entrance.operation or CHAT, entrance.body)
+        answer = self.site.session(key=key).post(f"{base}{path}", data=body, headers=headers, timeout=PATIENCE)
         self.settle()
         return answer
 

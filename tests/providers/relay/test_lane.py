@@ -13,7 +13,6 @@ import pytest
 from django.utils import timezone
 
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings, key_digest
-from providers.relay.operations import DEPLOYMENTS, OPERATIONS
 from tests import people
 from tests.upstream import (
     DROP,
@@ -299,38 +298,10 @@ def test_both_entrances_answer_alike(case: Case, site: Any, upstream: Any, setti
 
 # --- addresses as clients join them -----------------------------------------------------------------------------------
 
-CALLS = {
-    "chat": {"messages": [{"role": "user", "content": "hi"}]},
-    "completions": {"prompt": "a"},
-    "embeddings": {"input": "a"},
-    "moderations": {"input": "a"},
-    "rerank": {"query": "a", "documents": ["a"]},
-    "responses": {"input": "a"},
-    "speech": {"input": "a", "voice": "alloy"},
-}
-
 
 @pytest.fixture(params=["lane", "views"])
 def base(request, site):
     return site.url if request.param == "lane" else site.views_url
-
-
-@pytest.mark.parametrize("form", ["{}", "{}/", "/{}", "//{}/"])
-@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda row: row.name)
-def test_a_slash_too_many_changes_nothing(site, base, connection, api_key, operation, form):
-    for path in operation.paths:
-        body = {"model": "m1", **CALLS[operation.name]}
-        answer = site.session(key=api_key).post(base + form.format(path), json=body)
-        assert answer.status_code == 200, (path, answer.text)
-
-
-@pytest.mark.parametrize("body", [{}, {"model": "other"}, {"model": ""}, {"model": None}])
-@pytest.mark.parametrize("operation", [row for row in OPERATIONS.values() if row.deployed], ids=lambda row: row.name)
-def test_the_model_in_azures_address_counts(site, base, connection, upstream, api_key, operation, body):
-    url = f"{base}{DEPLOYMENTS}/m1/{operation.path}?api-version=2024-10-21"
-    answer = site.session(key=api_key).post(url, json={**CALLS[operation.name], **body})
-    assert answer.status_code == 200, answer.text
-    assert upstream.last.json["model"] == "m1"
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v1/"])

@@ -3,16 +3,18 @@
 from dataclasses import FrozenInstanceError
 from typing import Any
 
+import orjson
 import pytest
 from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
+from urllib3 import encode_multipart_formdata
 
 from providers import callers
 from providers.errors import BadRequest
 from providers.models import UsageRecord
 from providers.relay import usage
 from providers.relay.lane import ROUTES
-from providers.relay.operations import DEPLOYMENTS, OPERATIONS, Operation
+from providers.relay.operations import DEPLOYMENTS, JSON, OPERATIONS, Operation
 from providers.relay.views import RelayView
 from providers.upstream import kinds
 from tests.providers.facts import connection_to
@@ -28,9 +30,20 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "rerank": {"model": "m1", "query": "hello", "documents": ["hello", "bye"]},
     "responses": {"model": "m1", "input": "hello"},
     "speech": {"model": "m1", "input": "hello", "voice": "alloy"},
+    "transcriptions": {"model": "m1", "language": "en"},
+    "translations": {"model": "m1", "prompt": "hello"},
 }
 WITHOUT_USAGE = {"moderations"}  # providers report no tokens there
 every = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+
+
+def written(operation: Operation, request: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
+    """The bytes of a request and their content type: JSON, or a form with a file."""
+    if operation.media_type == JSON:
+        return orjson.dumps(request), {"Content-Type": JSON}
+    fields = {name: (None, value) for name, value in request.items() if value is not None}
+    body, content_type = encode_multipart_formdata({**fields, "file": ("a.mp3", b"sound")}, boundary="limit")
+    return body, {"Content-Type": content_type}
 
 
 def views_path(operation: Operation) -> str:
@@ -144,10 +157,9 @@ def test_the_metrics_count_it_by_its_path(operation: Operation) -> None:
 def test_lane_and_views_answer_it_alike_at_every_path(
     operation: Operation, site: Any, upstream: Any, connection: Any, api_key: str, settings: Any
 ) -> None:
-    import orjson
-
     settings.SPEECH_CACHE_BYTES = 0
-    body, headers = orjson.dumps(REQUESTS[operation.name]), {"Authorization": f"Bearer {api_key}"}
+    body, content_type = written(operation, REQUESTS[operation.name])
+    headers = {"Authorization": f"Bearer {api_key}", **content_type}
     bases = (site.url, site.views_url)
     answers = [send(f"{base}{path}", body, headers) for path in operation.paths for base in bases]
     if operation.deployed:
@@ -156,10 +168,42 @@ def test_lane_and_views_answer_it_alike_at_every_path(
     assert answers[0].complete
     assert all(answer == answers[0] for answer in answers)
 
-    assert len(upstream.asked(f"/v1/{operation.path}", "POST")) == len(answers)
+    asked = upstream.asked(f"/v1/{operation.path}", "POST")
+    assert len(asked) == len(answers)
+    assert {(one.body, one.headers["Content-Type"]) for one in asked} == {(body, content_type["Content-Type"])}
     usage.flush()
     records = UsageRecord.objects.filter(kind=operation.name, status=200, model="m1", connection=connection)
     assert records.count() == len(answers)
     for record in records:
         counted = sum(getattr(record, name) for name in operation.count(usage.Tail()))
         assert (counted > 0) is (operation.name not in WITHOUT_USAGE)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_lane", [True, False], ids=["lane", "views"])
+@pytest.mark.parametrize("form", ["{}", "{}/", "/{}", "//{}/"])
+@every
+def test_a_slash_too_many_changes_nothing(
+    operation: Operation, form: str, is_lane: bool, site: Any, connection: Any, api_key: str
+) -> None:
+    body, headers = written(operation, REQUESTS[operation.name])
+    for path in operation.paths:
+        url = (site.url if is_lane else site.views_url) + form.format(path)
+        answer = site.session(key=api_key).post(url, data=body, headers=headers)
+        assert answer.status_code == 200, (path, answer.text)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_lane", [True, False], ids=["lane", "views"])
+@pytest.mark.parametrize("given", [{}, {"model": "other"}, {"model": ""}, {"model": None}])
+@pytest.mark.parametrize("operation", [row for row in OPERATIONS.values() if row.deployed], ids=lambda row: row.name)
+def test_the_model_in_azures_address_counts(
+    operation: Operation, given: Any, is_lane: bool, site: Any, connection: Any, upstream: Any, api_key: str
+) -> None:
+    base = site.url if is_lane else site.views_url
+    others = {name: value for name, value in REQUESTS[operation.name].items() if name != "model"}
+    body, headers = written(operation, {**others, **given})
+    url = f"{base}{views_path(operation)}?api-version=2024-10-21"
+    answer = site.session(key=api_key).post(url, data=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert (upstream.last.json or upstream.last.fields)["model"] == "m1"

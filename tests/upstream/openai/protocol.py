@@ -15,6 +15,7 @@ from tests.upstream.core import Protocol, Received
 from tests.upstream.openai import judgements
 from tests.upstream.openai.completions import continue_text, includes_usage
 from tests.upstream.openai.responses import respond
+from tests.upstream.openai.transcripts import transcribe
 from tests.upstream.pictures import png, speech
 from tests.upstream.replies import DROP, RESET, Behaviour, Cut, Gate, Pause, Reply, Step, frame, in_bytes, in_json
 
@@ -37,10 +38,12 @@ class OpenAI(Protocol):
         ("POST", BASE + "/rerank", "rerank"),
         ("POST", BASE + "/responses", "respond"),
         ("POST", BASE + "/audio/speech", "speak"),
+        ("POST", BASE + "/audio/(?:transcriptions|translations)", "transcribe"),
         ("POST", BASE + "/images/(?:generations|edits)", "draw"),
         ("GET", "/pictures/(?P<width>[0-9]+)x(?P<height>[0-9]+)[.]png", "picture"),
         ("GET", "/api/tags", "tags"),
         ("GET", "/api/version", "version"),
+        ("POST", BASE + "/(?P<operation>[a-z_]+(?:/[a-z_]+)?)", "answer_any"),  # behind those that it knows
     ]
 
     def __init__(self, upstream: Any) -> None:
@@ -133,6 +136,17 @@ class OpenAI(Protocol):
         asked = received.json or {}
         data, content_type = speech(asked.get("input", ""), asked.get("response_format") or "mp3")
         return in_bytes(data, content_type).with_(body=b"", steps=[data[:100], data[100:]])
+
+    def transcribe(self, received: Received) -> Reply:
+        return transcribe(received)
+
+    def answer_any(self, received: Received) -> Reply:
+        """Any other operation that names a listed model gets an object and its usage."""
+        asked = received.json if isinstance(received.json, dict) else received.fields
+        if asked.get("model") not in [one["id"] for one in self.objects()]:
+            return error(404, f"Unknown request URL: POST {received.path}.", code="unknown_url")
+        usage = {"prompt_tokens": 2, "completion_tokens": 1, "total_tokens": 3}
+        return in_json({"object": received.params["operation"], "model": asked["model"], "usage": usage})
 
     def draw(self, received: Received) -> Reply:
         asked = received.json if received.json is not None else received.fields
