@@ -106,9 +106,11 @@ class Form:
     def _spans(self) -> Iterator[bytes | tuple[int, int]]:
         """The bytes as texts of ours and as (start, end) of what was received."""
         named = {part.name for part in self.parts}
-        at = self.first
+        at = 0
         for name, text in self.changed.items():
             if name not in named:
+                yield at, self.first
+                at = self.first
                 yield f'--{self.boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode()
                 yield text + b"\r\n"
         for part in self.parts:
@@ -162,7 +164,7 @@ def _boundaries(received: ReceivedForm, boundary: bytes) -> Iterator[tuple[int, 
     """(where it stands, where its line ends, whether it closes the form) for each boundary. Raises BadRequest."""
     mark = b"--" + boundary
     at = 0
-    for _number in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 2):
+    for _number in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1):
         start = _find(received, mark, at)
         if start < 0:
             return

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 import orjson
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
+from django.utils.datastructures import MultiValueDict
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -100,15 +102,19 @@ class LoopView(OpenAIView):
 # --- the relay --------------------------------------------------------------------------------------------------------
 
 
+class UnreadForm(BaseParser):
+    """Leaves a form in its file. The check of a session's CSRF token, which is in a header, would take it apart."""
+
+    media_type = FORM
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        return DataAndFiles(QueryDict(), MultiValueDict())
+
+
 class RelayView(LoopView):
     """One operation of the table; `view_of` makes the views."""
 
     operation: ClassVar[Operation]
-
-    async def _admit(self, request: Request) -> None:
-        if self.operation.media_type == FORM:
-            request.read(0)  # a body that is read: the check of a session's CSRF token does not take it apart
-        return await super()._admit(request)
 
     async def post(self, request: Request, model: str = "") -> StreamingHttpResponse:
         relay_request = await read_on_loop(
@@ -135,7 +141,8 @@ def view_of(operation: Operation) -> type[RelayView]:
     async def post(self: RelayView, request: Request, model: str = "") -> StreamingHttpResponse:
         return await RelayView.post(self, request, model)
 
-    return type(f"{operation.name.title()}Relay", (RelayView,), {"operation": operation, "post": post})
+    parsers = {"parser_classes": (UnreadForm,)} if operation.media_type == FORM else {}
+    return type(f"{operation.name.title()}Relay", (RelayView,), {"operation": operation, "post": post, **parsers})
 
 
 def body_of(request: Request) -> bytes:

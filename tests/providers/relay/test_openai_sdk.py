@@ -115,6 +115,31 @@ def test_the_provider_receives_what_it_would_receive_directly(client, directly, 
     assert through.headers["Content-Type"] == direct.headers["Content-Type"]
 
 
+def test_what_is_said_in_a_file_is_written_down(client, upstream):
+    file = ("said.mp3", b"sound" * 20_000)
+    plain = client.audio.transcriptions.create(model="m1", file=file, language="en", temperature=0.5)
+    assert plain.text == "said.mp3 has 100000 bytes."
+    assert plain.usage.total_tokens == 18
+    assert upstream.last.fields == {"model": "m1", "language": "en", "temperature": "0.5"}
+
+    events = list(client.audio.transcriptions.create(model="m1", file=file, stream=True))
+    assert [event.type for event in events] == ["transcript.text.delta"] * 4 + ["transcript.text.done"]
+    assert events[-1].text == plain.text
+
+    whole = client.audio.transcriptions.create(
+        model="m1", file=file, response_format="verbose_json", timestamp_granularities=["word", "segment"]
+    )
+    assert (whole.text, whole.duration) == (plain.text, 1.5)
+    sent = [part.text for part in upstream.last.parts if part.name == "timestamp_granularities[]"]
+    assert sent == ["word", "segment"]
+
+    assert client.audio.transcriptions.create(model="m1", file=file, response_format="text") == f"{plain.text}\n"
+    with pytest.deprecated_call():  # by the client, not by its server
+        assert client.audio.translations.create(model="m1", file=file).text == plain.text
+    with pytest.raises(openai.NotFoundError):
+        client.audio.transcriptions.create(model="other", file=file)
+
+
 def test_tool_calls_come_back_in_a_stream(client, upstream):
     upstream.answer(None, tool_calls=[{"name": "look_up", "arguments": {"word": "sky"}}])
     stream = client.chat.completions.create(model="m1", messages=MESSAGES, tools=[TOOL], stream=True)

@@ -143,6 +143,22 @@ def test_speech_as_events_is_as_published(post):
     assert set(kinds[:-1]) == {"speech.audio.delta"}
 
 
+def test_a_transcript_is_what_openais_client_reads(newcomer):
+    def ask(**options):
+        return newcomer.audio.transcriptions.create(model="demo", file=("a.wav", b"RIFF"), **options)
+
+    text = ask().text
+    assert ask(language="zh").text != text
+    assert "".join(event.delta for event in ask(stream=True) if event.type == "transcript.text.delta") == text
+    assert [segment.text for segment in ask(response_format="verbose_json").segments] == [text]
+    for audio_format in ("text", "srt", "vtt"):
+        assert text in ask(response_format=audio_format)
+    with pytest.deprecated_call():  # by the client
+        assert newcomer.audio.translations.create(model="demo", file=("a.wav", b"RIFF")).text == text
+    with pytest.raises(openai.BadRequestError):
+        ask(response_format="doc")
+
+
 def test_the_model_list_is_as_published(site, newcomer):
     headers = {"Authorization": f"Bearer {newcomer.api_key}"}
     body = requests.get(f"{site.url}/v1/models", headers=headers, timeout=20).json()
