@@ -2,7 +2,7 @@
 
 A form that no rule changes is sent as it came, with its own boundary. A changed field replaces the content of its part
 and nothing else. Whatever a provider could read differently is refused, because the model that a form names decides
-what a caller may do: names that stand twice, other line ends, a boundary inside a part.
+what a caller may do: two models, other line ends, a boundary inside a part.
 
 https://www.rfc-editor.org/rfc/rfc7578 and https://www.rfc-editor.org/rfc/rfc2046#section-5.1
 """
@@ -67,7 +67,7 @@ class FormPart:
 class Form:
     """A form as it is sent: what was received, but for `changed`.
 
-    `fields` are its texts, and lists of texts under names that end in `[]`.
+    `fields` are its texts, and lists of texts under names that stand several times.
     """
 
     received: ReceivedForm
@@ -127,21 +127,15 @@ def read(received: ReceivedForm) -> Form:
     hits = list(_boundaries(received, boundary.encode()))
     if not hits or not hits[-1][2] or received.read(0, min(hits[0][0], 3)) not in (b"", b"\r\n"):
         raise _invalid()
-    parts, fields, seen = list[FormPart](), dict[str, Any](), set[str]()
+    parts, fields = list[FormPart](), dict[str, Any]()
     for (_start, head, _closes), (end, _next, _last) in pairwise(hits):
         part = _part(received, head, end - 2)  # the line end before a boundary is part of it
-        if part.name in seen and not part.name.endswith("[]"):
-            raise BadRequest(
-                _("The form names “%(name)s” twice.") % {"name": part.name}, code="invalid_form", param=part.name
-            )
-        seen.add(part.name)
+        if part.name == "model" and any(earlier.name == "model" for earlier in parts):
+            raise BadRequest(_("The form names its model twice."), code="invalid_form", param="model")
         parts.append(part)
         if not part.is_file and part.end - part.start <= LONGEST_TEXT:
             text = _text_in(received.read(part.start, part.end))
-            if part.name.endswith("[]"):
-                fields.setdefault(part.name, []).append(text)
-            else:
-                fields[part.name] = text
+            fields[part.name] = [*_listed(fields[part.name]), text] if part.name in fields else text
     return Form(received, boundary, hits[0][0], tuple(parts), fields)
 
 
@@ -226,6 +220,10 @@ def _name_in(head: str) -> tuple[str, bool]:
     if len(names) != 1 or "name*" in dict(parameters) or not names[0] or "\\" in names[0]:
         raise _invalid()
     return names[0], any(name.startswith("filename") for name, _value in parameters)
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
 
 
 def _text_in(data: bytes) -> str:

@@ -42,10 +42,10 @@ async def sent(form: forms.Form) -> bytes:
 @pytest.mark.parametrize("end", [END, b"--b--", b"--b--  \r\n"])
 @pytest.mark.parametrize("start", [b"", b"\r\n"])
 async def test_a_form_is_read_and_sent_as_it_came(start: bytes, end: bytes) -> None:
-    more = field(b'"words[]"', b"a") + field(b'"words[]"', b"b") + field(b"empty", b"")
+    more = field(b'"words[]"', b"a") + field(b'"words[]"', b"b") + field(b'"words[]"', b"c") + field(b"empty", b"")
     body = start + FILE + MODEL + more + end
     form = forms.read(received(body))
-    assert form.fields == {"model": "m1", "words[]": ["a", "b"], "empty": ""}
+    assert form.fields == {"model": "m1", "words[]": ["a", "b", "c"], "empty": ""}
     assert [(part.name, body[part.start : part.end]) for part in form.parts if part.is_file] == [
         ("file", b"\r\n--a\r\n")
     ]
@@ -80,8 +80,8 @@ REFUSED: dict[str, bytes] = {
     "text before it": b"text\r\n" + MODEL + END,
     "text behind it": MODEL + END + MODEL,
     "a second form behind it": MODEL + b"--b--\r\n\r\n" + MODEL + END,
-    "a name twice": MODEL + field(b'"model"') + END,
-    "a name twice, once a file": MODEL + field(b'"model"; filename="a"') + END,
+    "a model twice": MODEL + field(b'"model"') + END,
+    "a model twice, once a file": MODEL + field(b'"model"; filename="a"') + END,
     "a name that is escaped": MODEL + field(rb'"mod\el"') + END,
     "a name in another charset": MODEL + field(b"\"a\"; name*=utf-8''model") + END,
     "two names": field(b'"a"; name="model"') + END,
