@@ -197,10 +197,8 @@ def _part(received: ReceivedForm, start: int, end: int) -> FormPart:
     name, is_file = _name_in(_text_in(head))
     part = FormPart(name, start + len(head) + len(blank), end, is_file)
     if is_file and part.end - part.start > settings.FILE_MAX_BYTES:
-        raise TooLarge(
-            _("The file is too large: at most %(limit)s MB.") % {"limit": settings.FILE_MAX_BYTES // 1_000_000},
-            param=name,
-        )
+        limit = settings.FILE_MAX_BYTES // 1_000_000
+        raise TooLarge(_("This file is too large: at most %d MB.") % limit, param=name)
     return part
 
 

@@ -107,69 +107,62 @@ class RequestSerializer(serializers.Serializer[Any]):
     model = serializers.CharField()
 
 
-class ChatRequestSerializer(serializers.Serializer[Any]):
+class ChatRequestSerializer(RequestSerializer):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 
-    model = serializers.CharField()
     messages = serializers.ListField(child=serializers.DictField(), min_length=1)
     stream = serializers.BooleanField(required=False)
 
 
-class CompletionsRequestSerializer(serializers.Serializer[Any]):
+class CompletionsRequestSerializer(RequestSerializer):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 
-    model = serializers.CharField()
     prompt = serializers.JSONField(required=False, help_text="A text, a list of texts, tokens, or a list of tokens")
     suffix = serializers.CharField(required=False, help_text="What comes after the text that is inserted")
     stream = serializers.BooleanField(required=False)
 
 
-class EmbeddingsRequestSerializer(serializers.Serializer[Any]):
+class EmbeddingsRequestSerializer(RequestSerializer):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 
-    model = serializers.CharField()
     input = serializers.JSONField(help_text="A text, a list of texts, or tokens")
 
 
-class ModerationsRequestSerializer(serializers.Serializer[Any]):
+class ModerationsRequestSerializer(RequestSerializer):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 
     model = serializers.CharField(required=False, help_text="Without it: omni-moderation-latest, if you may use it")
     input = serializers.JSONField(help_text="A text, a list of texts, or a list of parts with texts and pictures")
 
 
-class RerankRequestSerializer(serializers.Serializer[Any]):
+class RerankRequestSerializer(RequestSerializer):
     """The request of Jina and Cohere. Other members are passed to the provider unchanged."""
 
-    model = serializers.CharField()
     query = serializers.CharField()
     documents = serializers.ListField(child=serializers.JSONField(), help_text="Texts, or objects with a text")
     top_n = serializers.IntegerField(required=False, min_value=1)
 
 
-class SpeechRequestSerializer(serializers.Serializer[Any]):
+class SpeechRequestSerializer(RequestSerializer):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 
-    model = serializers.CharField()
     input = serializers.CharField(help_text="Some providers take 4,096 characters at once, and not more")
     voice = serializers.JSONField(required=False, help_text="A name, or an object with an id")
     response_format = serializers.ChoiceField(choices=list(clips.TYPES), required=False)
     speed = serializers.FloatField(required=False, min_value=0.25, max_value=4.0)
 
 
-class ResponsesRequestSerializer(serializers.Serializer[Any]):
+class ResponsesRequestSerializer(RequestSerializer):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 
-    model = serializers.CharField()
     input = serializers.JSONField(required=False, help_text="A text, or a list of items")
     stream = serializers.BooleanField(required=False)
 
 
-class TranslationsRequestSerializer(serializers.Serializer[Any]):
+class TranslationsRequestSerializer(RequestSerializer):
     """OpenAI's form. Other fields are passed to the provider unchanged."""
 
     file = serializers.FileField()
-    model = serializers.CharField()
     prompt = serializers.CharField(required=False)
     response_format = serializers.CharField(required=False, help_text="json, text, srt, verbose_json, vtt …")
     temperature = serializers.FloatField(required=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+import requests
 from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 from urllib3 import encode_multipart_formdata
@@ -102,6 +103,16 @@ def test_every_kind_of_connection_has_an_address_for_it(operation: Operation, ki
     server = connection_to(kind=kind)
     url = kinds.of(server).endpoint(server, operation.path, "m1", operation.deployed)
     assert url.partition("?")[0] == f"https://models.example/v1/{operation.path}"
+
+
+def test_a_row_needs_no_more_than_a_name_a_path_and_a_summary(upstream: Any) -> None:
+    """The scripted upstream answers it too, as adding.md says."""
+    row = Operation(name="score", path="score", summary="Score.")
+    assert list(row.request().fields) == ["model"]
+    for model, status in (("m1", 200), ("m9", 404)):
+        answer = requests.post(f"{upstream.url}/{row.path}", json={"model": model}, timeout=20)
+        assert answer.status_code == status
+        assert (usage.read_tokens(answer.content) != (0, 0)) is (status == 200)
 
 
 # --- who reads the table ----------------------------------------------------------------------------------------------
