@@ -182,9 +182,9 @@ def _find(received: ReceivedForm, mark: bytes, start: int) -> int:
     """Where `mark` stands at or after `start`; -1 where it does not."""
     while start < received.size:
         data = received.read(start, start + PIECE + len(mark))
-        found = data.find(mark)
-        if found >= 0:
-            return start + found
+        offset = data.find(mark)
+        if offset >= 0:
+            return start + offset
         start += PIECE
     return -1
 

@@ -5,6 +5,7 @@ One view for each operation, with the calls and responses of the lane, and the m
 
 from collections.abc import AsyncGenerator
 from inspect import isawaitable
+from io import BytesIO
 from os import SEEK_END
 from typing import Any, ClassVar
 
@@ -153,7 +154,7 @@ def body_of(request: Request) -> bytes:
 
 
 def form_of(request: Request) -> ReceivedForm:
-    file = body_file(request._request)
+    file = body_file(request.stream) if request.stream is not None else BytesIO()  # None: the body is empty
     size = file.seek(0, SEEK_END)
     if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise error_responses.too_large()
