@@ -19,7 +19,6 @@ pytest_plugins = [
     "tests.fixtures.site",
     "tests.fixtures.process",
     "tests.fixtures.services",
-    "tests.fixtures.stores",
     "tests.fixtures.wires",
     "tests.fixtures.browser",
 ]

@@ -6,6 +6,8 @@ import tomllib
 
 import pytest
 
+from providers.process.storage_providers import PROVIDERS
+from tests import env_example
 from tests.fixtures.process import ROOT
 
 # Read under another name or only as a file's name; they stand in no settings line of their own.
@@ -29,10 +31,7 @@ def variables_read() -> set[str]:
         )
         if is_read and node.args and isinstance(node.args[0], ast.Constant):
             found.add(node.args[0].value)
-    storage = (
-        ROOT / "providers/process/storage_providers.py"
-    ).read_text()  # which reads only what the chosen store needs
-    return found | set(re.findall(r'"((?:STORAGE|S3|GCS|AZURE_STORAGE|GOOGLE)_[A-Z_]+)"', storage))
+    return found | {"STORAGE_PROVIDER"} | {variable.name for row in PROVIDERS.values() for variable in row.variables}
 
 
 def variables_listed() -> set[str]:
@@ -45,6 +44,11 @@ def test_every_variable_stands_in_the_example():
 
 def test_the_example_lists_no_variable_that_nobody_reads():
     assert variables_listed() - variables_read() == set()
+
+
+def test_the_example_has_the_variables_of_storage_providers_as_declared():
+    text = env_example.EXAMPLE.read_text(encoding="utf-8")
+    assert env_example.written(text) == text, "run python -m tests.env_example"
 
 
 def test_every_variable_of_the_example_has_its_comment():

@@ -38,13 +38,21 @@ class Variables(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class StorageVariable:
+    name: str
+    help: str  # a comment of .env.example, which `python -m tests.env_example` writes
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StorageProvider:
-    name: str  # the value of STORAGE_PROVIDER, and the extra with its library
+    name: str  # the value of STORAGE_PROVIDER, and the extra with its library where there is one
     backend: str  # Django's storage class
     options: Callable[[Variables, Path], Options]  # raises ImproperlyConfigured with the variable's name
     read: Reader  # the bytes in pieces; FileNotFoundError before the first one
     list: Lister | None = None  # None: folder by folder
     library: str = ""  # a module that the extra installs
+    variables: tuple[StorageVariable, ...] = ()  # all that `options` reads, in the order of .env.example
     packages: tuple[str, ...] = ()  # top packages of its libraries: their exceptions mean that the store failed
 
 
@@ -253,6 +261,17 @@ S3 = StorageProvider(
     read=_read_s3,
     list=_list_s3,
     library="boto3",
+    variables=(
+        StorageVariable("S3_BUCKET_NAME", "S3: the bucket."),
+        StorageVariable("S3_ACCESS_KEY_ID", "S3: the key's id; empty uses the machine's own role."),
+        StorageVariable("S3_SECRET_ACCESS_KEY", "S3: the key."),
+        StorageVariable("S3_REGION_NAME", "S3: the region."),
+        StorageVariable("S3_ENDPOINT_URL", "S3: the address of a compatible store, such as http://minio:9000."),
+        StorageVariable("S3_KEY_PREFIX", "S3: a folder inside the bucket."),
+        StorageVariable("S3_ADDRESSING_STYLE", "S3: path, virtual or auto.", "auto"),
+        StorageVariable("S3_USE_ACCELERATE_ENDPOINT", "S3: Amazon's accelerated addresses.", "false"),
+        StorageVariable("S3_ENABLE_TAGGING", "S3: mark every object with source=webui.", "false"),
+    ),
     packages=("boto3", "botocore", "s3transfer", "urllib3"),
 )
 GCS = StorageProvider(
@@ -262,6 +281,15 @@ GCS = StorageProvider(
     read=_read_gcs,
     list=_list_gcs,
     library="google.cloud.storage",
+    variables=(
+        StorageVariable("GCS_BUCKET_NAME", "Google Cloud Storage: the bucket."),
+        StorageVariable("GCS_KEY_PREFIX", "Google Cloud Storage: a folder inside the bucket."),
+        StorageVariable(
+            "GOOGLE_APPLICATION_CREDENTIALS_JSON",
+            "Google Cloud Storage: the service account as JSON; empty uses the machine's own.",
+        ),
+        StorageVariable("STORAGE_EMULATOR_HOST", "Google Cloud Storage: the address of an emulator."),
+    ),
     packages=("google", "urllib3"),
 )
 AZURE = StorageProvider(
@@ -271,6 +299,14 @@ AZURE = StorageProvider(
     read=_read_azure,
     list=_list_azure,
     library="azure.storage.blob",
+    variables=(
+        StorageVariable(
+            "AZURE_STORAGE_ENDPOINT", "Azure: the account's address, such as https://NAME.blob.core.windows.net."
+        ),
+        StorageVariable("AZURE_STORAGE_CONTAINER_NAME", "Azure: the container."),
+        StorageVariable("AZURE_STORAGE_KEY", "Azure: the account's key; empty uses the managed identity."),
+        StorageVariable("AZURE_STORAGE_KEY_PREFIX", "Azure: a folder inside the container."),
+    ),
     packages=("azure", "urllib3"),
 )
 

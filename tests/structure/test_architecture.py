@@ -13,7 +13,12 @@ ARCHITECTURE = ROOT / "docs/architecture.md"
 ADDING = ROOT / "docs/adding.md"
 APPS = "The four apps"  # the heading above the figure of the apps
 MOST_NOUNS = 25
-MOST_FILES = 3  # that somebody has to touch, tests aside
+MOST_FILES = 3  # that somebody has to touch, tests included
+MORE_FILES = {  # where it takes more, for now
+    "An operation of the gateway": 4,  # with the scripted upstream, where that does not know it
+    "A task of the daily housekeeping": 4,  # with a setting for its days
+    "An image engine": 6,  # a protocol of its own, spoken and scripted
+}
 
 
 def figures(page: str) -> dict[str, list[str]]:
@@ -79,4 +84,9 @@ def test_the_files_of_every_guide_are_there_and_few(heading):
     files = files_of(guides()[heading])
     assert files
     assert [file for file in files if not (ROOT / file).exists()] == []
-    assert len([file for file in files if not file.startswith("tests/")]) <= MOST_FILES
+    assert len(files) <= MORE_FILES.get(heading, MOST_FILES)
+
+
+def test_the_guides_that_may_take_more_files_do():
+    counts = {heading: len(files_of(guides()[heading])) for heading in MORE_FILES}
+    assert counts == MORE_FILES

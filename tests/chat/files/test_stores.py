@@ -1,7 +1,16 @@
-"""File stores: the same behaviour for every value of STORAGE_PROVIDER, over real sockets."""
+"""File stores: the same behaviour for every value of STORAGE_PROVIDER, over real sockets.
+
+The servers: S3 by moto, an emulator of Google Cloud Storage, Azurite.
+"""
 
 import os
+import shutil
+import socket
+import subprocess
+import time
 import uuid
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -10,9 +19,67 @@ from django.core.files.storage import storages
 from chat import files
 from chat.files import stores
 from providers.process.storage_providers import PROVIDERS, storage_options
+from tests.fixtures.need import require
 from tests.fixtures.stores import AZURITE_KEY, Environment
 
 CONTENT = os.urandom(5 * 2**20 + 17)
+PATIENCE = 30.0
+
+
+# --- a server of each kind ---
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(port=free_port(), verbose=False)
+    server.start()
+    yield f"http://127.0.0.1:{server._port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[str]:
+    from gcp_storage_emulator.server import create_server
+
+    port = free_port()
+    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="pictures")
+    server.start()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    tools = Path(__file__).parents[3] / ".tools" / "node_modules" / ".bin" / "azurite-blob"
+    program = shutil.which("azurite-blob") or (str(tools) if tools.exists() else "")
+    require(program, "Azurite: npm install --prefix .tools azurite")
+    port = free_port()
+    options = ("--inMemoryPersistence", "--skipApiVersionCheck", "--silent", "--disableTelemetry")
+    process = subprocess.Popen([program, "--blobPort", str(port), *options], cwd=tmp_path_factory.mktemp("azurite"))
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert time.monotonic() < deadline, "Azurite did not start"
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/devstoreaccount1"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+# --- what the environment says of it ---
 
 
 def s3(request, tmp_path):
