@@ -6,7 +6,7 @@ from chat.models import File
 from imagegen import config, jobs, rows, services
 from imagegen.models import ImageEngine
 from providers.catalogue import health
-from providers.errors import GatewayError, NoCredential, UpstreamTimeout
+from providers.errors import OF_CALLER, GatewayError, UpstreamTimeout
 from providers.facts import Caller
 from providers.sentences import sentence as _
 from providers.services import CheckResult, untested
@@ -21,7 +21,7 @@ def check(row: ImageEngine, *, by: Caller | None = None) -> CheckResult:
     stored = ImageEngine.objects.quietly().filter(pk=row.pk)
     try:
         words = str(config.check(row, by=by)["detail"])
-    except NoCredential as error:
+    except OF_CALLER as error:
         return untested(error)
     except GatewayError as error:
         health.write_now(stored, last_checked=begun, **health.fault_columns(error))

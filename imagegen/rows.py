@@ -10,7 +10,7 @@ from imagegen.engines import ENGINES
 from imagegen.engines.base import Engine, EngineConfig
 from imagegen.image_request import AUTO
 from imagegen.models import ImageEngine
-from providers import addresses, catalogue
+from providers import addresses, auth, catalogue
 from providers.errors import BadRequest, ConfigurationError
 from providers.http import Limits, Tls
 from providers.secrets.pasted import cleaned
@@ -95,5 +95,6 @@ def _from_connection(connection_id: int, custom: Mapping[str, str], purpose: Cal
         "secret_headers": _secret_names(custom) | _secret_names(facts.headers),
         "version": facts.api_version,
         "auth": partial(headers.headers_for_blocking, facts, **call),
+        "own_credential": auth.needs_user(facts.auth_type),
         "tls": facts.tls,
     }

@@ -188,7 +188,7 @@ def _caller(
         token=token,
         proof=proof,
         sign_in=sign_in,
-        oauth_token=partial(sign_ins.token_for, user.pk, sign_in, by_key=key_id is not None),
+        oauth_token=partial(sign_ins.token_for, user.pk, sign_in),
     )
 
 

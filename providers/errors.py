@@ -11,6 +11,7 @@
     │   └── RateLimited          429  too much at once; `retry_after` says when
     ├── ConfigurationError       503  an administrator has to change something
     │   └── NoCredential         503  whoever calls has no credential of the kind that the connection sends
+    │       └── NoSignOn         503  nobody can have one: no single sign-on is set up
     ├── Unavailable              503  (507: full) something of this site's own is away or used up; trying again helps
     ├── ProviderError            the provider answered with an error; its status and words are kept
     │   ├── ContentRefused       the provider's safety rules refused it; trying again does not help
@@ -184,6 +185,13 @@ class NoCredential(ConfigurationError):
     blame = "caller"
 
 
+class NoSignOn(NoCredential):
+    """Only an administrator can mend it."""
+
+    code = "oauth_not_configured"
+    blame = "configuration"
+
+
 class Unavailable(GatewayError):
     """Database, files, Redis, descriptors, or a process that stops. `providers.process.outages` makes them."""
 
@@ -208,9 +216,16 @@ class ContentRefused(ProviderError):
 
 
 class CredentialRefused(ProviderError):
-    """The caller's own credential was refused. Like NoCredential, this says nothing about the connection."""
+    """The caller's own credential was refused. Like NoCredential, this says nothing about the connection.
 
+    The provider's own code is in `provider_code`.
+    """
+
+    code = "credential_refused"
     blame = "caller"
+
+
+OF_CALLER = (NoCredential, CredentialRefused)  # say something of the caller's credential, not of the connection
 
 
 class NetworkError(GatewayError):

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from providers import callers, versioning
 from providers.catalogue import connection_tests, discovery, health, snapshot_loader
 from providers.catalogue.discovery import RefreshResult
-from providers.errors import BadRequest, GatewayError, NoCredential
+from providers.errors import OF_CALLER, BadRequest, CredentialRefused, GatewayError, NoCredential
 from providers.facts import Caller
 from providers.fields import EncryptedTextField, is_unreadable
 from providers.models import ClientKey, Connection, key_digest
@@ -65,7 +65,7 @@ def check_connection(row: Connection, *, by: Caller | None = None) -> CheckResul
     started = time.monotonic()
     try:
         finding = connection_tests.examine(snapshot_loader.facts_of(row), by=by)
-    except NoCredential as error:
+    except OF_CALLER as error:
         return untested(error)
     except GatewayError as error:
         if row.pk:
@@ -117,9 +117,9 @@ def remove_demo() -> int:
     return count
 
 
-def untested(error: NoCredential) -> CheckResult:
-    """The result of a check that needs a credential which is not there: no success, and no failure."""
-    return CheckResult(True, str(UNTESTABLE.get(error.code) or error.message), note=UNTESTED)
+def untested(error: NoCredential | CredentialRefused) -> CheckResult:
+    """The result of a check whose credential of a person is missing or refused: no success, and no failure."""
+    return CheckResult(True, str(UNTESTABLE.get(error.code) or health.in_words(error)), note=UNTESTED)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from providers import http, runtime
-from providers.errors import ConfigurationError, GatewayError, NoCredential, ProviderError
+from providers.errors import ConfigurationError, GatewayError, NoCredential, NoSignOn, ProviderError
 from providers.fields import UNREADABLE
 from providers.models import SignIn
 from providers.process import background, deletion, waiting
@@ -123,13 +123,10 @@ def purge(*, now: datetime) -> int:
 # --- tokens -----------------------------------------------------------------------------------------------------------
 
 
-def token_for(user_id: int, sign_in: int | None, *, by_key: bool = False) -> str:
-    """A valid access token of a person's sign-in. Blocks. Raises NoCredential, in words for the person, without one.
-
-    `by_key`: the call came with an API key, which belongs to no session.
-    """
+def token_for(user_id: int, sign_in: int | None) -> str:
+    """A valid access token of a person's sign-in. Blocks. Raises NoCredential, in words for the person, without one."""
     if sign_in is None:
-        raise _missing(by_key=by_key)
+        raise _missing()
     memory = runtime.state(OAuthTokens)
     if token := memory.token(sign_in):
         return token
@@ -192,25 +189,20 @@ def _claim(row: SignIn) -> bool:
     return bool(rows.update(renewing_until=now + timedelta(seconds=CLAIM_SECONDS)))
 
 
-def _missing(*, by_key: bool = False) -> NoCredential:
+def _missing() -> NoCredential:
+    """One sentence for sessions and for API keys: a picture is drawn when it is no longer known which of them asked."""
     if not get_adapter().list_apps(None):
-        return NoCredential(
+        return NoSignOn(
             _(
                 "This model needs single sign-on, which is not set up on this site. An administrator can set "
                 "OPENID_PROVIDER_URL."
-            ),
-            code="oauth_not_configured",
-        )
-    if by_key:
-        return NoCredential(
-            _(
-                "This model needs the single sign-on of a browser session, which an API key does not have. Use the "
-                "model on this site's pages."
-            ),
-            code="oauth_token_missing",
+            )
         )
     return NoCredential(
-        _("This model needs single sign-on. Sign out, then sign in again with single sign-on."),
+        _(
+            "This model needs the single sign-on of a browser session, which an API key does not have. On this site's "
+            "pages, sign out, then sign in again with single sign-on."
+        ),
         code="oauth_token_missing",
     )
 
@@ -263,9 +255,7 @@ def _app_of(row: SignIn) -> Any:
     try:
         return get_adapter().get_app(None, provider=row.account.provider)
     except SocialApp.DoesNotExist as error:
-        raise NoCredential(
-            _("The single sign-on that this person used is no longer configured."), code="oauth_not_configured"
-        ) from error
+        raise NoSignOn(_("The single sign-on that this person used is no longer configured.")) from error
 
 
 def _not_renewed(words: str = "") -> ProviderError:

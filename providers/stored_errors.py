@@ -20,7 +20,10 @@ NO_CREDIT_CODES = {
     "billing_hard_limit_reached",
 }
 ACCOUNT_STATUSES = {401, 402, 403}  # a provider refuses this site, not what somebody asked for
-OURS = {"internal_error", "interrupted"}  # their words name no key, bill or address of the site
+# Their words name no key, bill or address of the site. `user_needed`: stored by earlier versions with this blame.
+OURS = {"internal_error", "interrupted", "oauth_not_configured", "user_needed"}
+# The caller's own credential is missing or refused; the sentence says what the caller can do.
+CREDENTIAL_CODES = {"user_needed", "oauth_token_missing", "oauth_token_ended", "credential_refused"}
 UNSAID = {"text"}  # members of a kept error that only this module reads
 
 
@@ -32,6 +35,11 @@ def is_fault(error: Mapping[str, Any]) -> bool:
     if blame != "provider" or code == "content_refused":
         return False
     return code.lower() in NO_CREDIT_CODES or (error.get("status") in ACCOUNT_STATUSES and not error.get("retryable"))
+
+
+def is_of_credential(error: Mapping[str, Any]) -> bool:
+    """Whether the caller's own credential is missing or refused."""
+    return error.get("blame") == "caller" and error.get("code") in CREDENTIAL_CODES
 
 
 def worded(error: Mapping[str, Any] | None, *, for_admin: bool) -> dict[str, Any] | None:

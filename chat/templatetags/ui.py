@@ -328,7 +328,12 @@ def advice(error: dict[str, Any] | None, user: Any) -> str:
 def advice_on(
     error: Mapping[str, Any], user: Any, *, caller: str, configuration: str, network: str, otherwise: str
 ) -> str:
-    """One of these texts, by who is to blame for an error; `configuration` is for administrators alone."""
+    """One of these texts, by who is to blame for an error; `configuration` is for administrators alone.
+
+    Empty where the error itself says what to do.
+    """
+    if stored_errors.is_of_credential(error):
+        return ""
     match error.get("blame"):
         case "caller":
             return caller

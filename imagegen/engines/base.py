@@ -36,6 +36,7 @@ from providers.http.policy import origin
 from providers.http.redaction import credential_in
 from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
+from providers.upstream import error_bodies
 from providers.upstream.header_templates import with_custom
 
 CHECK_SECONDS = 60.0  # a call that draws nothing: a list of models, a test of the connection
@@ -79,6 +80,7 @@ class EngineConfig:
     secret_headers: frozenset[str] | None = None  # names in lower case; None: all of `headers`
     auth: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
     """Blocking; the authentication headers of a connection with an auth type. None: the engine presents `secret`."""
+    own_credential: bool = False  # `auth` presents the caller's own credential
     limits: Limits = field(default_factory=lambda: Limits(max_bytes=256 * 2**20))
     tls: Tls = field(default_factory=Tls)
 
@@ -276,8 +278,8 @@ class Engine:
         """
         with self.calling(config, run) as options:
             response = http.request(method, url, headers={**self.headers(config), **(headers or {})}, **options, **body)
-        if response.status >= 400:
-            raise self.error(response)
+            if response.status >= 400:
+                raise self.error(response)
         return response
 
     def download(self, config: EngineConfig, run: Run, url: str) -> bytes:
@@ -326,7 +328,15 @@ class Engine:
 
     @contextmanager
     def calling(self, config: EngineConfig, run: Run | None) -> Iterator[dict[str, Any]]:
-        """The options of a call through `providers.http`: limits, TLS, abort handle. Raises Cancelled for the run."""
+        """The options of a call through `providers.http`: limits, TLS, abort handle. Raises Cancelled for the run.
+
+        The provider's refusal is raised within the block: a refused credential of the caller's own is theirs to mend.
+        """
+        with error_bodies.with_own_credential(config.own_credential), self._options(config, run) as options:
+            yield options
+
+    @contextmanager
+    def _options(self, config: EngineConfig, run: Run | None) -> Iterator[dict[str, Any]]:
         limits, secrets = config.limits, self.secrets(config)
         if run is None:  # a list or a test, for which a person waits, and not a picture
             limits = replace(limits, total=min(limits.total or CHECK_SECONDS, CHECK_SECONDS))
@@ -340,7 +350,7 @@ class Engine:
         try:
             with run.on_cancel(abort.fire):
                 yield {"limits": limits, "tls": config.tls, "secrets": secrets, "abort": abort}
-        except NetworkError:
+        except (NetworkError, ProviderError):
             if run.cancelled():
                 raise Cancelled from None
             raise

@@ -125,9 +125,10 @@ class Gemini(Engine):
     def _posted(self, config: EngineConfig, run: Run, url: str, body: Mapping[str, Any]) -> dict[str, Any]:
         value = responses.read(self.call(config, run, "POST", url, json=body).content)
         chunks = [responses.as_object(chunk) for chunk in (value if isinstance(value, list) and value else [value])]
-        for chunk in chunks:
-            if chunk.get("error"):
-                raise _as_error(error_bodies.of_value(chunk["error"]))
+        with error_bodies.with_own_credential(config.own_credential):
+            for chunk in chunks:
+                if chunk.get("error"):
+                    raise _as_error(error_bodies.of_value(chunk["error"]))
         return _together(chunks)
 
     def _method(self, config: EngineConfig, request: ImageRequest) -> str:

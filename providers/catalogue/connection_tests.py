@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from providers import http
+from providers import auth, http
 from providers.catalogue.discovery import ListCall, list_options
 from providers.errors import ConfigurationError, GatewayError, ProviderError
 from providers.facts import Caller, ConnectionFacts
@@ -16,7 +16,7 @@ from providers.http import failures
 from providers.http.policy import soonest
 from providers.sentences import sentence as _
 from providers.upstream import kinds, model_lists
-from providers.upstream.error_bodies import error_of
+from providers.upstream.error_bodies import error_of, with_own_credential
 from providers.upstream.headers import headers_for_blocking
 from providers.upstream.model_lists import ListReader
 
@@ -48,10 +48,15 @@ class _Calls:
 
         `list_started`: when the list began that this is a page of; its pages together have the time for a list.
         """
-        left = max(TEST_SECONDS, settings.MODEL_LIST_TIMEOUT or 0) - (time.monotonic() - self.started)
+        begun, limits = time.monotonic(), self._options["limits"]
+        if list_started is not None and limits.total is None:  # a list without a limit takes none of the test's time
+            try:
+                return http.request(method, url, **self._options, json=json)
+            finally:
+                self.started += time.monotonic() - begun
+        left = max(TEST_SECONDS, settings.MODEL_LIST_TIMEOUT or 0) - (begun - self.started)
         if left <= 0:
             raise failures.timeout_error()
-        limits = self._options["limits"]
         limits = limits if list_started is None else limits.after(list_started)
         options: ListCall = {**self._options, "limits": replace(limits, total=soonest(limits.total, left))}
         return http.request(method, url, **options, json=json)
@@ -71,7 +76,8 @@ def examine(facts: ConnectionFacts, *, by: Caller | None = None) -> Finding:
         )
     calls = _Calls(facts, by)
     try:
-        listed = _listed(calls, facts)
+        with with_own_credential(auth.needs_user(facts.auth_type)):
+            listed = _listed(calls, facts)
     except GatewayError as error:
         if error.status not in (401, 403) and (better := _better_address(calls, facts, error)):
             text = _(
@@ -97,10 +103,10 @@ def probe_response(facts: ConnectionFacts, *, by: Caller | None = None) -> http.
     calls = _Calls(facts, by)
     if refusal := _refusal(calls, facts):
         return refusal
-    pages = ListReader(kinds.probe_urls(facts))
-    answer = calls.ask("GET", str(pages.url))
+    pages, started = ListReader(kinds.probe_urls(facts)), time.monotonic()
+    answer = calls.ask("GET", str(pages.url), list_started=started)
     while pages.leads_on(answer.status, answer.headers):
-        answer = calls.ask("GET", str(pages.url))
+        answer = calls.ask("GET", str(pages.url), list_started=started)
     return answer
 
 

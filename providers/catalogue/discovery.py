@@ -28,6 +28,7 @@ from providers.facts import Caller, ConnectionFacts
 from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
 from providers.process import background, waiting
 from providers.upstream import kinds, model_lists
+from providers.upstream.error_bodies import with_own_credential
 from providers.upstream.headers import headers_for, headers_for_blocking, secrets_in
 from providers.upstream.model_lists import ListedModel, ListReader
 
@@ -219,7 +220,8 @@ def refresh_one(row: Connection, *, by: Caller | None = None) -> RefreshResult:
     """
     started = time.monotonic()
     try:
-        listed = list_models(row, by=by)
+        with with_own_credential(auth.needs_user(row.auth_type)):
+            listed = list_models(row, by=by)
     except GatewayError as error:
         health.record_failure(row.pk, error)
         raise

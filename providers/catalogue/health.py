@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from providers import runtime, stored_errors
-from providers.errors import GatewayError, NoCredential
+from providers.errors import OF_CALLER, GatewayError
 from providers.models import Connection
 from providers.process import background
 
@@ -82,7 +82,7 @@ def rest_source(connection_id: int, upstream_id: str, seconds: float) -> None:
 
 def failed(connection_id: int, error: BaseException) -> None:
     """Note a failure: the connection rests, and its row is written in the background."""
-    if isinstance(error, NoCredential):
+    if isinstance(error, OF_CALLER):
         return
     columns = _fail(connection_id, error)
     background.write(lambda: write_row(connection_id, **columns), what="a connection's failure")
@@ -90,7 +90,7 @@ def failed(connection_id: int, error: BaseException) -> None:
 
 def record_failure(connection_id: int, error: BaseException) -> None:
     """Note a failure and write the row at once, in this thread and transaction."""
-    if not isinstance(error, NoCredential):
+    if not isinstance(error, OF_CALLER):
         write_now(_rows(connection_id), **_fail(connection_id, error))
 
 
@@ -176,7 +176,7 @@ def cause(row: Any) -> str:
 
 def refused(connection_id: int, error: BaseException) -> None:
     """Note that the provider refuses this site: its administrators have to act. It answers, so it does not rest."""
-    if isinstance(error, NoCredential):
+    if isinstance(error, OF_CALLER):
         return
     circuits = runtime.state(Circuits)
     with circuits.lock:

@@ -9,7 +9,8 @@ OpenRouter), numbers as codes, plain text, HTML pages of proxies, nothing at all
 import email.utils
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -260,11 +261,22 @@ def of_own_credential(error: ProviderError) -> ProviderError:
         return error
     return CredentialRefused(
         _own_sentence_for(error.status) % {"status": error.status},
-        code=error.code,
         param=error.param,
         provider=error.provider,
+        provider_code=error.provider_code or error.code,
         status=error.status,
     )
+
+
+@contextmanager
+def with_own_credential(is_own: bool) -> Iterator[None]:
+    """Have errors of the calls in this block be those `of_own_credential`, if `is_own`."""
+    try:
+        yield
+    except ProviderError as error:
+        if not is_own:
+            raise
+        raise of_own_credential(error) from error.__cause__
 
 
 def _own_sentence_for(status: int) -> Sentence:

@@ -3,12 +3,13 @@
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
 
-from imagegen import rows
+from imagegen import engine_tests, rows
 from providers import sign_ins
+from providers.callers import caller_for_user
 from tests.chat.talk import Talker
 from tests.imagegen.engines.test_quoted_secrets import KINDS
 from tests.people import make_connection, make_key, set_chat
-from tests.upstream import openai
+from tests.upstream import in_json, openai
 from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
 from webui.accounts.sessions import SessionStore
@@ -16,6 +17,7 @@ from webui.accounts.sessions import SessionStore
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CUSTOM = {"X-Person": "{{USER_ID}} of {{USER_GROUPS}}", "X-Model": "{{MODEL_ID}}", "User-Agent": "pictures"}
+REFUSED = in_json({"error": {"message": "Expired."}}, 401)
 
 
 @pytest.fixture(params=[*KINDS, "connection"])
@@ -73,7 +75,9 @@ def test_a_token_of_the_caller_goes_where_the_connection_wants_one(site, upstrea
     assert upstream.last.key.startswith("st-")
 
 
-def test_a_picture_is_drawn_with_the_single_sign_on_of_its_session(site, upstream, make_engine, alice):
+def test_a_picture_is_drawn_with_the_single_sign_on_of_its_session(site, upstream, make_engine, alice, settings):
+    app = {"provider_id": "oidc", "name": "SSO", "client_id": "webui", "secret": "s", "settings": {"server_url": "x"}}
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}
     make_engine(kind="openai", connection=make_connection(upstream.url, auth_type="system_oauth"), secret="")
     upstream.always(drawn(png(64, 64)), path="/images/generations")
     account = SocialAccount.objects.create(user=alice, provider="oidc", uid="u1")
@@ -84,7 +88,29 @@ def test_a_picture_is_drawn_with_the_single_sign_on_of_its_session(site, upstrea
 
     assert browser.post(f"{site.url}/api/v1/images/generations", json={"prompt": "a kite"}, timeout=30).ok
     assert upstream.last.key == "token-1"
-    assert draw(site, alice).json()["code"] == "oauth_not_configured"  # a key belongs to no session
+    refusal = draw(site, alice).json()
+    assert (refusal["code"], "which an API key does not have" in refusal["detail"]) == ("oauth_token_missing", True)
+
+
+def test_who_draws_with_a_refused_token_of_their_own_alone_reads_of_it(site, upstream, make_engine, alice):
+    row = make_engine(kind="openai", connection=make_connection(upstream.url, auth_type="session"), secret="")
+    upstream.always(REFUSED, path="/images/generations")
+    refusal = draw(site, alice).json()
+    assert (refusal["code"], "your sign-in" in refusal["detail"]) == ("credential_refused", True)
+    row.refresh_from_db()
+    assert row.last_error == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_engine_takes_a_refused_token_of_a_person_for_its_own(upstream, make_engine, admin, kind):
+    base_url = KINDS[kind]["url"].format(v1=upstream.url, origin=upstream.origin)
+    connection = make_connection(base_url, auth_type="session")
+    row = make_engine(**{**KINDS[kind], "url": ""}, kind=kind, connection=connection, secret="", options={})
+    for path in ("/models", "/v1beta/models", "/sdapi/v1/sd-models", "/system_stats"):
+        upstream.always(REFUSED, path=path)
+    result = engine_tests.check(row, by=caller_for_user(admin))
+    row.refresh_from_db()
+    assert (result.note, row.last_error, len(upstream.history)) == ("untested", "", 1)
 
 
 @pytest.mark.parametrize(

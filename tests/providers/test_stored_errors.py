@@ -4,7 +4,7 @@ import pytest
 from django.utils import translation
 
 from providers import stored_errors
-from providers.errors import ConfigurationError, ContentRefused, GatewayError, NoCredential, RateLimited
+from providers.errors import ConfigurationError, ContentRefused, GatewayError, NoCredential, NoSignOn, RateLimited
 from providers.http import failures
 from providers.sentences import sentence as _
 from providers.upstream.error_bodies import error_of, of_own_credential
@@ -50,6 +50,7 @@ THEIRS = {
     "limited": RateLimited(_("The provider took too long to answer.")),
     "no credential": NoCredential(_("Sign in with your password once, so that this model can be used.")),
     "sign-in ended": NoCredential(_("Your single sign-on has expired."), code="oauth_token_ended"),
+    "no sign-on": NoSignOn(_("This model needs single sign-on, which is not set up on this site.")),
     "ours": GatewayError(_("Something went wrong on this site.")),
     "400": error_of(400, b'{"error": {"message": "This is longer than the context."}}', {}),
     "402 for now": error_of(402, b"Payment required", {"retry-after": "5"}),
@@ -64,6 +65,16 @@ def test_what_is_theirs_to_know_stays(name):
     error = THEIRS[name]
     shown = stored_errors.worded(error.message_body(), for_admin=False)
     assert (shown["message"], shown["provider"]) == (error.message, error.provider)
+
+
+def test_a_missing_credential_that_an_earlier_version_kept_stays():
+    old = {"message": "Sign in once.", "code": "user_needed", "provider": "", "blame": "configuration", "status": 503}
+    assert stored_errors.worded(old, for_admin=False)["message"] == "Sign in once."
+
+
+def test_the_providers_code_of_a_refused_credential_is_kept_for_programs():
+    error = of_own_credential(FAULTS["401"])
+    assert (error.code, error.openai_body()["error"]["code"]) == ("credential_refused", "invalid_api_key")
 
 
 @pytest.mark.parametrize("made_in", ["en", "zh-hans"])

@@ -103,8 +103,8 @@ class ServerClient:
         with self.engine.calling(config, self.run) as options:
             headers = self.engine.headers(config)
             response = http.request("POST", f"{config.url}/prompt", headers=headers, json=body, **options)
-        if response.status >= 400:
-            raise failures.refusal(response, graph, nodes)
+            if response.status >= 400:
+                raise failures.refusal(response, graph, nodes)
         posted = response.json()
         if not isinstance(posted, dict) or not isinstance(posted.get("prompt_id"), str):
             raise ProviderError(_("The server's answer names no prompt."), code="invalid_answer")

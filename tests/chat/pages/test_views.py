@@ -14,6 +14,7 @@ from django.utils import timezone
 from chat import access, markdown
 from chat.models import Chat, ChatSettings, Message, Share
 from chat.pages import queries, welcome
+from providers.errors import CredentialRefused, NoCredential, NoSignOn
 from tests.queries import assert_queries_do_not_grow
 
 pytestmark = pytest.mark.django_db
@@ -245,6 +246,22 @@ def test_advice_follows_the_blame(client_of, alice, error, advice):
     chat = make_chat(alice, turns=0)
     add_turn(chat, "Question", "", status="failed", error=error)
     assert advice in client_of(alice).get(f"/c/{chat.pk}").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("error", "advised", "linked"),
+    [
+        (NoCredential("Sign in again.", code="oauth_token_ended"), False, False),
+        (CredentialRefused("Ask for access."), False, False),
+        (NoSignOn("It is not set up."), True, True),
+    ],
+)
+def test_an_error_of_ones_own_credential_has_no_other_advice(client_of, admin, error, advised, linked):
+    chat = make_chat(admin, turns=0)
+    add_turn(chat, "Question", "", status="failed", error=error.message_body())
+    html = client_of(admin).get(f"/c/{chat.pk}").content.decode()
+    assert error.message in html
+    assert ("error-advice" in html, "/admin/providers/connection" in html) == (advised, linked)
 
 
 def test_a_link_that_htmx_follows_gets_the_main_part_alone_and_going_back_the_whole_page(client_of, alice):

@@ -6,6 +6,7 @@ import pytest
 
 from providers import callers, services
 from providers.catalogue import connection_tests, health
+from providers.errors import CredentialRefused
 from providers.models import Connection
 from providers.upstream import kinds
 from tests.upstream import Pause, Reply, in_html, in_json, openai
@@ -138,6 +139,13 @@ def test_all_calls_of_a_test_together_have_a_limit(db, upstream, settings, monke
     assert 0 < len(upstream.chats) < 5
 
 
+def test_a_list_without_a_limit_takes_none_of_the_tests_time(db, upstream, settings, monkeypatch):
+    settings.MODEL_LIST_TIMEOUT = None
+    monkeypatch.setattr(connection_tests, "TEST_SECONDS", 0.2)
+    upstream.always(in_json({"object": "list", "data": [{"id": "m1"}]}).with_(before=[Pause(0.3)]), path="/models")
+    assert state(check_of(upstream.url)) == "ok"
+
+
 # --- credentials of people ---
 
 
@@ -160,5 +168,18 @@ def test_a_credential_that_one_person_lacks_does_not_mark_the_connection(admin, 
     connection.refresh_from_db()
     with pytest.raises(Exception, match="single sign-on"):
         services.refresh_models(connection, by=callers.caller_for_user(admin))
+    connection.refresh_from_db()
+    assert (connection.failures, connection.last_error, health.is_resting(connection.pk)) == (0, "", False)
+
+
+def test_a_persons_credential_that_is_refused_does_not_mark_the_connection(admin, upstream, connection):
+    Connection.objects.filter(pk=connection.pk).update(auth_type="session", base_url=upstream.url)
+    connection.refresh_from_db()
+    upstream.always(in_json({"error": {"message": "Expired."}}, 401), path="/models")
+    by = callers.caller_for_user(admin)
+    result = services.check_connection(connection, by=by)
+    assert (state(result), "your sign-in" in result.message) == ("untested", True)
+    with pytest.raises(CredentialRefused):
+        services.refresh_models(connection, by=by)
     connection.refresh_from_db()
     assert (connection.failures, connection.last_error, health.is_resting(connection.pk)) == (0, "", False)
