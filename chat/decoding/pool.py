@@ -101,6 +101,8 @@ class Decoders:
             return self._run(request, [content if isinstance(content, bytes) else content() for content in contents])
 
     def _run(self, request: dict[str, Any], contents: list[bytes]) -> TaskResult:
+        if sum(map(len, contents)) > frames.MAX_BYTES:  # a worker would end instead of answering
+            raise NotDecoded(TOO_LARGE)
         worker, is_new = self._take()
         try:
             values, answers = worker.ask(request, contents)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chat.decoding import pool, refusals
+from chat.decoding import frames, pool, refusals
 from chat.decoding.pool import Decoders
 from chat.decoding.refusals import NotDecoded
 from chat.files import documents, pictures
@@ -113,6 +113,14 @@ def test_what_needs_too_much_memory_is_too_large(settings):
     with pytest.raises(TooLarge, match="too large to be read"):
         pictures.thumbnail(weights.png(), 128)
     assert pictures.thumbnail(png(), 128)
+
+
+def test_more_than_one_task_may_hold_is_too_large():
+    content = bytes(frames.MAX_BYTES + 1)
+    assert documents.read(content, documents.PDF).problem == documents.TOO_LONG
+    with pytest.raises(TooLarge) as caught:
+        pictures.thumbnail(content, 128)
+    assert (caught.value.code, workers()) == ("picture_too_large", [])
 
 
 def test_whoever_waits_too_long_is_told_to_come_again():
