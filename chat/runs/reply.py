@@ -144,6 +144,7 @@ class RunningReply:
             return await self._read_once(turn, rounds)
 
     async def _read_once(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
+        self.draft.follow_ups = []  # an earlier round at its limit has gone on by itself
         payload = {**rounds.payload, "stream": True, "stream_options": {"include_usage": True}}
         async with relay.call(turn.relay_request(payload)) as upstream:
             self.draft.connection = upstream.connection

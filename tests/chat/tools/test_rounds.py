@@ -95,8 +95,9 @@ class TestACall:
             sse({"choices": [{"delta": {"tool_calls": [{"function": PARIS}]}, "finish_reason": "stop"}]}),
             chat(None, tool_calls=[PARIS], ignore_stream=True),
             chat(None, tool_calls=[PARIS], finish="function_call"),
+            chat(None, tool_calls=[PARIS], finish="length"),
         ],
-        ids=["whole, without id, finished by stop", "not streamed", "another finish"],
+        ids=["whole, without id, finished by stop", "not streamed", "another finish", "complete at the limit"],
     )
     def test_servers_differ_in_how_they_call(self, talker, upstream, call):
         upstream.script(call, path="/chat/completions")
@@ -105,7 +106,7 @@ class TestACall:
         _tab, message = reply(talker)
 
         assert told(answers(upstream)[1]) == ["It is raining in Paris."]
-        assert message["content"] == "Take one."
+        assert (message["content"], message["follow_ups"]) == ("Take one.", [])
 
     def test_the_older_form_is_answered_in_the_older_form(self, talker, upstream):
         call = {"name": "get_weather", "arguments": '{"place": "Paris"}'}
