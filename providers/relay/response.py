@@ -214,6 +214,7 @@ class ProviderResponse(RelayResponse):
                 raise
             if not piece:
                 self._outcome = self.status
+                await self._tail.finish()
                 return b""
         self._tail.add(piece)
         if self._admission is not None:

@@ -98,6 +98,9 @@ class Tail:
         while self._size - len(self._pieces[0]) >= TAIL_BYTES:
             self._size -= len(self._pieces.popleft())
 
+    async def finish(self) -> None:
+        """Look through what `add` put off. To be called at the end of the body, before anything is counted."""
+
     def tokens(self) -> tuple[int, int]:
         """Input and output tokens of the last usage object in the response; 0, 0 without one."""
         return read_tokens(self.text)
@@ -118,28 +121,44 @@ class Tail:
 class PackedTail(Tail):
     """The tail of a response that is passed on compressed.
 
-    A piece that unpacks to much is unpacked in parts, one with each piece that follows.
+    A piece that unpacks to much is unpacked in parts, one with each piece that follows, and the rest in `finish`.
     """
 
-    __slots__ = ("_left", "_unpacker")
+    __slots__ = ("_is_behind", "_left", "_unpacker")
 
     def __init__(self, unpacker: Unpacker) -> None:
         super().__init__()
         self._unpacker = unpacker
         self._left = MAX_UNPACKED
+        self._is_behind = False  # there may be more to unpack
 
     def add(self, piece: bytes) -> None:
-        packed = self.received + len(piece)
+        if self._left > 0:
+            self._unpacker.feed(piece)
+        self._keep(self._unpack())
+        self.received += len(piece)
+
+    async def finish(self) -> None:
+        while self._is_behind:
+            self._keep(await waiting.in_own_thread(self._unpack))
+
+    def _keep(self, plain: list[bytes]) -> None:
+        received = self.received
+        for piece in plain:
+            super().add(piece)
+        self.received = received
+
+    def _unpack(self) -> list[bytes]:
+        """The next part, about `MAX_UNPACKED_AT_ONCE` bytes; less where there is no more."""
+        part, end = list[bytes](), max(0, self._left - MAX_UNPACKED_AT_ONCE)
         try:
-            if self._left > 0:
-                self._unpacker.feed(piece)
-            end = max(0, self._left - MAX_UNPACKED_AT_ONCE)
             while self._left > end and (plain := self._unpacker.take()):
                 self._left -= len(plain)
-                super().add(plain)
+                part.append(plain)
         except CannotUnpack:
             self._left = 0
-        self.received = packed
+        self._is_behind = 0 < self._left <= end
+        return part
 
 
 def failed(tail: Tail) -> bool:

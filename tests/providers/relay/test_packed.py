@@ -43,6 +43,15 @@ def test_a_call_is_passed_on_as_it_is_and_counted(site, upstream, connection, ap
     assert (record.tokens_in, record.tokens_out) == (7, 3)
 
 
+def test_a_small_body_that_unpacks_to_much_is_counted(site, upstream, connection, api_key):
+    """Its usage is more than `MAX_UNPACKED_AT_ONCE` bytes behind the beginning, and no piece follows."""
+    upstream.always(answer("gzip", "x" * 2**22), path="/chat/completions")
+    got = site.session(key=api_key).post(f"{site.url}/v1/chat/completions", json=BODY, stream=True)
+    assert len(got.raw.read(decode_content=False)) < 2**14
+    (record,) = records()
+    assert (record.status, record.tokens_in, record.tokens_out) == (200, 7, 3)
+
+
 @every
 def test_a_reply_is_read(site, upstream, connection, alice, name):
     upstream.always(answer(name), path="/chat/completions")
