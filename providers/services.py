@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.apps import apps
-from django.db import models
+from django.db import models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -170,11 +170,15 @@ def rotate_secrets() -> tuple[int, list[str]]:
         fields = [field.attname for field in model._meta.concrete_fields if isinstance(field, EncryptedTextField)]
         if not fields:
             continue
-        for row in _rows(model).only("pk", *fields).iterator(chunk_size=500):
-            values = {name: value for name in fields if (value := getattr(row, name)) and not is_unreadable(value)}
-            unreadable += [f"{model._meta.label} {row.pk}" for name in fields if is_unreadable(getattr(row, name))]
-            if values:
-                written += _rows(model).filter(pk=row.pk).update(**values)
+        for pk in list(_rows(model).values_list("pk", flat=True)):
+            with transaction.atomic():  # a row at a time, locked: a call may renew its token meanwhile
+                row = _rows(model).select_for_update().only("pk", *fields).filter(pk=pk).first()
+                if row is None:
+                    continue
+                values = {name: value for name in fields if (value := getattr(row, name)) and not is_unreadable(value)}
+                unreadable += [f"{model._meta.label} {pk}" for name in fields if is_unreadable(getattr(row, name))]
+                if values:
+                    written += _rows(model).filter(pk=pk).update(**values)
     return written, unreadable
 
 

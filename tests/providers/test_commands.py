@@ -9,7 +9,8 @@ from django.db import connection as database
 
 from imagegen.models import ImageEngine
 from providers import callers, checkup
-from providers.models import ClientKey, Connection, key_digest
+from providers.models import ClientKey, Connection, SignIn, key_digest
+from tests.providers.auth.test_system_oauth import keep
 from tests.upstream import in_json, unused_port
 
 
@@ -135,6 +136,25 @@ def test_secrets_are_encrypted_with_the_newest_key(db, settings):
     assert stored(row) != before
     settings.FIELD_ENCRYPTION_KEYS = [new]
     assert Connection.objects.get().secret == "the-key"
+
+
+def test_a_token_that_is_renewed_meanwhile_stays_as_it_is(alice):
+    rows = [keep(alice, token=f"token-{number}") for number in range(2)]
+
+    def renew(execute, sql, params, many, context):
+        """At the first write: a call renews tokens."""
+        if sql.startswith("UPDATE") and not renewed:
+            renewed.append(sql)
+            SignIn.objects.filter(pk=rows[1].pk).update(token="token-9")
+        return execute(sql, params, many, context)
+
+    renewed: list[str] = []
+    with database.execute_wrapper(renew):
+        run("rotate_secrets")
+
+    assert renewed
+    rows[1].refresh_from_db()
+    assert rows[1].token == "token-9"
 
 
 def test_a_secret_that_no_key_reads_stays_and_is_named(db, settings):
