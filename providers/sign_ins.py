@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from allauth.socialaccount.adapter import get_adapter
-from allauth.socialaccount.models import SocialApp
+from allauth.socialaccount.models import SocialApp, SocialToken
 from django.db.models import Q
 from django.utils import timezone
 
@@ -116,7 +116,11 @@ def forget(sign_in: int) -> None:
 
 
 def purge(*, now: datetime) -> int:
-    """Delete the tokens of sessions that have expired; returns how many."""
+    """Delete the tokens of sessions that have expired; returns how many.
+
+    And all of django-allauth's: during an upgrade processes of the earlier version may still write some.
+    """
+    deletion.in_batches(SocialToken.objects.all())
     return deletion.in_batches(SignIn.objects.filter(session_ends__lt=now))
 
 

@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
@@ -50,6 +51,13 @@ def test_ended_jobs_go_with_time_and_their_pictures_stay(alice, settings):
     assert removed()["picture jobs"] == 1
     assert set(ImageJob.objects.values_list("state", flat=True)) == {"failed", "running"}
     assert File.objects.filter(pk=picture.pk).exists()
+
+
+def test_tokens_that_an_earlier_version_still_writes_go(alice):
+    account = SocialAccount.objects.create(user=alice, provider="oidc", uid="a")
+    SocialToken.objects.create(account=account, token="t", token_secret="refresh")
+    removed()
+    assert not SocialToken.objects.exists()
 
 
 def test_old_versions_go_and_the_newest_of_each_row_stays(db, settings):
