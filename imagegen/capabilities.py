@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from django.utils.translation import gettext_noop
 
 from imagegen.image_request import AUTO, MAX_PIXELS, MAX_PROMPT, MAX_SIDE, ImageRequest, sides
 from providers.errors import BadRequest
@@ -28,6 +29,8 @@ _FORMS = {  # of the members of some lists
     "tiers": re.compile("|".join(TIERS)),
 }
 TABLE = Path(__file__).with_name("engines") / "models.json"
+# Stored errors have it as their source, from before it had a singular: it stays among the translations.
+FORMER_SENTENCE = gettext_noop("This model takes at most %(count)d input pictures.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

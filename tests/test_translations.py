@@ -80,6 +80,14 @@ def test_the_chinese_texts_have_one_form_of_address_and_one_word_for_providers()
     ] == []
 
 
+def test_an_entry_that_no_source_says_is_seen(po):
+    """Stored errors keep the source of their text, whose translation `make messages` would take away."""
+    stored = list(translations.read_po(po))
+    fresh = [entry for entry in stored if entry.text != "Hello %(name)s"]
+    assert [words.split(": ")[1] for words in translations.unsaid(stored, fresh)] == ["Hello %(name)s"]
+    assert translations.unsaid(stored, stored) == []
+
+
 def test_a_lost_placeholder_is_seen():
     assert translations.places("Hello %(name)s") != translations.places("你好 %(nam)s")
     assert translations.places("100%% of {name}") == {"{name}"}

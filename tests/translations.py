@@ -1,4 +1,4 @@
-"""`python -m tests.translations`: checks that every text is translated and that each .mo file matches its .po file.
+"""`python -m tests.translations`: checks each text's translation, each translation's text, and each .mo file.
 
 Collects the texts anew in a copy of the sources, so that the check changes nothing here. Ends with 1 and names what is
 missing. Needs GNU gettext; without it the check is skipped by name, which in CI is a failure.
@@ -92,8 +92,9 @@ def complaints(locale: str, copy: Path) -> list[str]:
         if not fresh.exists():
             continue
         entries = list(read_po(fresh))
+        found += [f"{locale}: {words}" for words in unsaid(list(read_po(ROOT / folder / f"{domain}.po")), entries)]
         for entry in entries:
-            shown = entry.text.strip().replace("\n", " ")[:90]
+            shown = _shown(entry)
             if entry.fuzzy:
                 found.append(f"{locale}: a guess that nobody looked at: {shown}")
             elif entry.untranslated:
@@ -103,6 +104,17 @@ def complaints(locale: str, copy: Path) -> list[str]:
         compiled = ROOT / folder / f"{domain}.mo"
         found += [f"{locale}: {words}" for words in _compiled(compiled, entries)]
     return found
+
+
+def unsaid(stored: list[Entry], fresh: list[Entry]) -> list[str]:
+    """Entries whose text no source says: the next `make messages` takes their translations away."""
+    said = {(entry.context, entry.text, entry.plural) for entry in fresh}
+    gone = [entry for entry in stored if (entry.context, entry.text, entry.plural) not in said]
+    return [f"no source says it; name it with gettext_noop, or delete it: {_shown(entry)}" for entry in gone]
+
+
+def _shown(entry: Entry) -> str:
+    return entry.text.strip().replace("\n", " ")[:90]
 
 
 def _compiled(path: Path, entries: list[Entry]) -> list[str]:
