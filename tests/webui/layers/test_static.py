@@ -121,7 +121,7 @@ def test_every_page_of_the_admin_names_only_files_that_were_collected(collected)
 
 
 def test_debug_serves_them_from_where_they_lie(server_process):
-    site = server_process(env={"DEBUG": "true", "WEBUI_DEMO": "false"}).start()
+    site = server_process(fresh=True, env={"DEBUG": "true", "WEBUI_DEMO": "false"}).start()
     page = requests.get(f"{site.url}/accounts/login/", timeout=10).text
     assert '"/static/css/common/base.css"' in page
     answer = requests.get(f"{site.url}/static/css/common/base.css", timeout=10)
