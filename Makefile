@@ -10,7 +10,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 NODE_STAMP := node_modules/.installed
 BIN := node_modules/.bin
 
-.PHONY: run install dev test lint lint-scripts bench demo messages lock clean
+.PHONY: run install dev test soak lint lint-scripts bench demo messages lock clean
 
 run: install
 	@$(PY) manage.py serve --host $(HOST) --port $(PORT) --server $(SERVER)
@@ -32,6 +32,10 @@ $(DEV_STAMP): requirements-dev.lock | $(PY)
 
 test: dev
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+# One test at a time, each with the machine to itself; SOAK_SECONDS says how long the mixed calls go on.
+soak: dev
+	$(PY) -m pytest tests/soak -n 0 -o faulthandler_timeout=0 $(PYTEST_ARGS)
 
 lint: dev
 	$(PY) -m ruff check .

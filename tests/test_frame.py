@@ -94,7 +94,10 @@ def test_every_dependency_has_its_reason():
     assert [line for line in lines if " # " not in line] == []
 
 
-@pytest.mark.parametrize("verb", ["run", "install", "test", "lint", "bench", "demo", "messages", "lock", "clean"])
+VERBS = ("run", "install", "test", "soak", "lint", "bench", "demo", "messages", "lock", "clean")
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_the_makefile_knows_its_verbs(verb):
     assert re.search(rf"^{verb}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 

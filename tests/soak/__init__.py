@@ -1,0 +1,1 @@
+"""What needs minutes, or much of a machine: `make soak` runs it, `make test` does not."""
