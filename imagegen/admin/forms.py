@@ -17,7 +17,7 @@ from imagegen import config, rows, workflow
 from imagegen.engines import ENGINES
 from imagegen.engines.base import EngineField
 from imagegen.models import ImageEngine, ImageSettings
-from providers.admin.key_form import ServerForm, check_access
+from providers.admin.key_form import PlainTextField, ServerForm, check_access
 from providers.errors import GatewayError
 
 OPTION = "option_"  # prefix of the form's fields for members of `options`
@@ -181,10 +181,9 @@ class ImageSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 class WorkflowForm(forms.Form):
     """A graph in ComfyUI's API format, as text or as a file."""
 
-    text = forms.CharField(
+    text = PlainTextField(
         label=gettext_lazy("Workflow"),
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 14, "spellcheck": "false"}),
+        rows=14,
         help_text=gettext_lazy("In ComfyUI: Workflow, Export (API). Paste the file’s text here, or choose the file."),
     )
     file = forms.FileField(label=gettext_lazy("File"), required=False)

@@ -17,7 +17,7 @@ from unfold.widgets import (
 
 from providers import auth, callers
 from providers.addresses import validate_base_url
-from providers.admin.key_form import ServerForm, check_access
+from providers.admin.key_form import PlainTextField, ServerForm, check_access
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings
 from providers.upstream import kinds
 
@@ -25,10 +25,8 @@ _NOTES = [kind.note for kind in kinds.KINDS.values() if kind.note]
 OPTION = "option_"  # prefix of the form fields of `auth_options`
 
 
-class LinesField(forms.CharField):
+class LinesField(PlainTextField):
     """A list of texts, one per line, each once."""
-
-    widget = UnfoldAdminTextareaWidget
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(_tag_name(item) for item in value) if isinstance(value, list | tuple) else value
@@ -37,8 +35,7 @@ class LinesField(forms.CharField):
         return list(dict.fromkeys(line.strip() for line in str(value or "").splitlines() if line.strip()))
 
     def validate(self, value: Any) -> None:
-        if self.required and not value:
-            raise ValidationError(self.error_messages["required"], code="required")
+        """Nothing more to check: the list may be empty."""
 
     def run_validators(self, value: Any) -> None:
         for item in value:
@@ -79,16 +76,14 @@ def types_with(field_name: str) -> list[str]:
 class ConnectionForm(ServerForm):
     tags = LinesField(
         label=gettext_lazy("Tags"),
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
+        rows=2,
         help_text=gettext_lazy(
             "One per line, shown with every model of this connection, for example “fast” or “in-house”."
         ),
     )
     model_ids = LinesField(
         label=gettext_lazy("Model ids"),
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
+        rows=4,
         help_text=gettext_lazy(
             "One per line, spelled as the provider does, for example “gpt-6”. When set, only these models are "
             "offered, and the provider is not asked. On Azure: the names of your deployments."
@@ -196,10 +191,7 @@ class ParametersField(forms.JSONField):
 class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
     """The settings of a discovered model, or a preset."""
 
-    tags = LinesField(
-        label=gettext_lazy("Tags"), required=False, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
-        help_text=gettext_lazy("One per line."),
-    )  # fmt: skip
+    tags = LinesField(label=gettext_lazy("Tags"), rows=2, help_text=gettext_lazy("One per line."))
     params = ParametersField(
         label=gettext_lazy("Parameters"),
         required=False,

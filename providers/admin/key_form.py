@@ -88,10 +88,25 @@ def check_access(form: forms.BaseForm, *lists: str) -> None:
         form.add_error(lists[0], words)
 
 
-class HeadersField(forms.CharField):
-    """A mapping, entered as one `Name: value` per line or as a JSON object. Stored values are shown as masks."""
+HEADERS_HELP = gettext_lazy(
+    "One “Name: value” per line, sent with every call. These replace the site's own headers. Values are "
+    "stored encrypted and shown as masks, except those that consist of placeholders, such as “X-Team: "
+    "{{USER_GROUPS}}”. A mask keeps the stored value. For another server, enter the values again. "
+    "Placeholders are {{USER_ID}}, {{USER_NAME}}, {{USER_EMAIL}}, {{USER_ROLE}}, {{USER_GROUPS}}, "
+    "{{CHAT_ID}}, {{MESSAGE_ID}} and {{MODEL_ID}}."
+)
 
-    widget = UnfoldAdminTextareaWidget
+
+class PlainTextField(forms.CharField):
+    """Ids, headers or names of several lines, which may be empty and which no spell checker marks."""
+
+    def __init__(self, *, rows: int, **options: Any) -> None:
+        widget = UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false"})
+        super().__init__(widget=widget, required=False, **options)
+
+
+class HeadersField(PlainTextField):
+    """A mapping, entered as one `Name: value` per line or as a JSON object. Stored values are shown as masks."""
 
     def prepare_value(self, value: Any) -> Any:
         return format_headers(masked(value)) if isinstance(value, dict) else value
@@ -130,18 +145,7 @@ def _headers_in_json(text: str) -> dict[str, str]:
 class ServerForm(StoredKeyForm):
     """Base of forms of rows with a key and headers (`providers.models.ServerRow`)."""
 
-    headers = HeadersField(
-        label=gettext_lazy("Headers"),
-        required=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
-        help_text=gettext_lazy(
-            "One “Name: value” per line, sent with every call. These replace the site's own headers. Values are "
-            "stored encrypted and shown as masks, except those that consist of placeholders, such as “X-Team: "
-            "{{USER_GROUPS}}”. A mask keeps the stored value. For another server, enter the values again. "
-            "Placeholders are {{USER_ID}}, {{USER_NAME}}, {{USER_EMAIL}}, {{USER_ROLE}}, {{USER_GROUPS}}, "
-            "{{CHAT_ID}}, {{MESSAGE_ID}} and {{MODEL_ID}}."
-        ),
-    )
+    headers = HeadersField(label=gettext_lazy("Headers"), rows=3, help_text=HEADERS_HELP)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
