@@ -203,7 +203,9 @@ def _azure_options(env: Variables, data_dir: Path) -> Options:
             "connection_timeout": CONNECT_SECONDS,
             "read_timeout": READ_SECONDS,
             "retry_total": 1,
-            "retry_backoff_factor": 0.5,
+            "initial_backoff": 0,  # the library's own pause before it tries again is 15 seconds
+            "increment_base": 1,
+            "random_jitter_range": 0,
         },
     }
     if key := env.text("AZURE_STORAGE_KEY"):

@@ -139,6 +139,11 @@ def read(received: ReceivedForm) -> Form:
     return Form(received, boundary, hits[0][0], tuple(parts), fields)
 
 
+def check_type(content_type: str) -> None:
+    """Raise BadRequest (415) for a body that is no form, before it is read."""
+    _boundary_of(content_type)
+
+
 def _boundary_of(content_type: str) -> str:
     match = _FORM.fullmatch(content_type.strip())
     if match is None:

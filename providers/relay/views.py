@@ -27,7 +27,7 @@ from providers.catalogue import discovery
 from providers.errors import GatewayError
 from providers.facts import Caller
 from providers.process._django_private import body_file
-from providers.relay import calls
+from providers.relay import calls, forms
 from providers.relay.forms import ReceivedForm
 from providers.relay.operations import FORM, STREAMED, Operation
 from providers.relay.request import admit, read_on_loop
@@ -154,11 +154,13 @@ def body_of(request: Request) -> bytes:
 
 
 def form_of(request: Request) -> ReceivedForm:
+    content_type = request.headers.get("Content-Type", "")
+    forms.check_type(content_type)
     file = body_file(request.stream) if request.stream is not None else BytesIO()  # None: the body is empty
     size = file.seek(0, SEEK_END)
     if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
         raise error_responses.too_large()
-    return ReceivedForm(file, request.headers.get("Content-Type", ""), size)
+    return ReceivedForm(file, content_type, size)
 
 
 async def pass_on(response: RelayResponse) -> AsyncGenerator[bytes, None]:

@@ -77,7 +77,7 @@ def test_the_probe_and_the_dashboard_say_that_the_store_is_full(disk, client, ad
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["checks"]["files"]) == (503, "the file store is full")
     client.force_login(admin)
-    assert "no room left" in client.get("/admin/").text
+    assert "out of disk space" in client.get("/admin/").text
 
     disk(0)
     assert client.get("/readyz").json()["checks"]["files"] == "ok"

@@ -244,6 +244,7 @@ def request_with(**headers):
     return Request(RequestFactory().get("/", headers=headers))
 
 
+@pytest.mark.django_db(transaction=True)  # the uses of keys are written in a thread
 def test_a_request_with_a_key_carries_its_caller(alice, api_key):
     user, found = KeyAuthentication().authenticate(request_with(authorization=f"Bearer {api_key}"))
     assert user == alice
@@ -251,6 +252,7 @@ def test_a_request_with_a_key_carries_its_caller(alice, api_key):
     assert KeyAuthentication().authenticate(request_with()) is None
 
 
+@pytest.mark.django_db(transaction=True)  # the uses of keys are written in a thread
 def test_the_person_behind_a_key_is_looked_up_when_somebody_asks(alice, api_key, django_assert_num_queries):
     user, _caller = KeyAuthentication().authenticate(request_with(authorization=f"Bearer {api_key}"))
     with django_assert_num_queries(1):

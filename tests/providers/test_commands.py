@@ -23,6 +23,7 @@ def run(*words, **options):
 # --- create_api_key ---
 
 
+@pytest.mark.django_db(transaction=True)  # the uses of keys are written in a thread
 def test_a_key_is_printed_alone_on_the_last_line_and_kept_as_a_digest(alice):
     output = run("create_api_key", "Alice@Example.com", "--name", "script")
 

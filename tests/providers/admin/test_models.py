@@ -219,6 +219,7 @@ def test_the_page_is_for_those_who_may_see_models(client, alice):
 # --- keys ---
 
 
+@pytest.mark.django_db(transaction=True)  # the uses of keys are written in a thread
 def test_a_new_key_is_shown_once_and_never_again(root, alice):
     page = root.post(f"{KEYS}add/", {"user": alice.pk, "name": "nightly", "scopes": ["inference"]})
 
