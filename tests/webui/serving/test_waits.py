@@ -135,9 +135,7 @@ def database_url(request):
 @pytest.mark.parametrize(
     ("database_url", "server", "lane"),
     [
-        ("postgresql", "daphne", "true"),
-        ("postgresql", "uvicorn", "false"),
-        ("sqlite", "daphne", "false"),
+        ("postgresql", "daphne", "false"),
         ("sqlite", "uvicorn", "true"),
     ],
     indirect=["database_url"],
