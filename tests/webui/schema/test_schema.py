@@ -17,6 +17,7 @@ def test_the_description_is_valid_and_nothing_is_missing(tmp_path):
     assert schema["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
 
 
+@pytest.mark.django_db(transaction=True)  # the uses of keys are written in a thread
 def test_it_is_served_to_who_is_signed_in_or_has_a_key(client, alice, api_key):
     assert client.get("/api/schema").status_code == 401
     assert client.get("/api/schema", headers={"Authorization": f"Bearer {api_key}"}).status_code == 200
