@@ -262,9 +262,12 @@ class StreamedResponse(PiecewiseBody):
                 raise (failures.timeout_error() if self._timed_out else failures.of(error, _own)) from error
         finally:
             self._waits = False
-        if pace.took(piece, time_of()):
-            self._rests = True  # the deadline after the first step may be sooner than what the timer is set to
+        if pace.took(piece, time_of()) and self._is_before_timer(pace.deadline):
+            self._rests = True
         return piece
+
+    def _is_before_timer(self, deadline: float | None) -> bool:
+        return deadline is not None and (self._timer is None or deadline < self._timer.when())
 
     def _set_timer(self) -> None:
         if self._timer is not None:
