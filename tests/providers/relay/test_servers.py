@@ -74,7 +74,7 @@ def test_a_server_passes_on_what_comes_and_closes_what_is_left(served, upstream)
     # an answer that is cut off has no clean end
     for behaviour in (
         oai.chat("one two three", after={1: DROP}),
-        Reply(200, {"Content-Type": "application/json"}, steps=[b'{"id":', DROP]),
+        Reply(200, {"Content-Type": "application/json"}, steps=[b'{"id":' + b" " * 2000, DROP]),
     ):
         upstream.script(behaviour)
         with connect(site, key) as caller:
