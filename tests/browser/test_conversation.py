@@ -21,16 +21,9 @@ from tests.imagegen.conftest import make_engine, store  # noqa: F401
 from tests.upstream import Gate
 from tests.upstream.pictures import png
 
+pytestmark = pytest.mark.usefixtures("jobs_end")
 PHONE = {"width": 390, "height": 800}
 STEPS = 8
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_outlives_its_tables(site):
-    yield
-    for job in ImageJob.objects.filter(state__in=ImageJob.OPEN):
-        dispatcher.cancel(job)
-    dispatcher.settle(20)
 
 
 @pytest.fixture

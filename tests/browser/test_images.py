@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from imagegen.jobs import dispatcher
 from imagegen.models import ImageJob
 from tests.browser.test_access import violations
 from tests.imagegen.conftest import make_engine, store  # noqa: F401
@@ -17,15 +16,8 @@ from tests.upstream.openai import error
 from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
 
+pytestmark = pytest.mark.usefixtures("jobs_end")
 PHONE = {"width": 390, "height": 800}
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_outlives_its_tables(site):
-    yield
-    for job in ImageJob.objects.filter(state__in=ImageJob.OPEN):
-        dispatcher.cancel(job)
-    dispatcher.settle(20)
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from providers.responses import error_responses
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401  fixtures
 from tests.webui.schema import routes
-from tests.webui.schema.test_against_site import _no_thread_outlives_its_tables, things_of  # noqa: F401  a fixture
+from tests.webui.schema.test_against_site import things_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("jobs_end")]
 PATIENCE = 30
 
 

@@ -15,23 +15,14 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from chat import files
 from chat.models import Chat, File, Memory, Message, Share
-from imagegen.jobs import dispatcher
 from imagegen.models import ImageJob
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("jobs_end")]
 EXAMPLES = 2
 load_all_checks()
 SHAPES = [CHECKS.get_one("response_schema_conformance"), CHECKS.get_one("content_type_conformance")]
-
-
-@pytest.fixture(autouse=True)
-def _no_thread_outlives_its_tables(site):
-    yield
-    for job in ImageJob.objects.filter(state__in=ImageJob.OPEN):
-        dispatcher.cancel(job)
-    dispatcher.settle(20)
 
 
 @pytest.fixture
