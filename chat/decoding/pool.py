@@ -83,7 +83,7 @@ class Decoders:
 
     def __init__(self) -> None:
         self.slots = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS))
-        self.slow_places = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS - 1))  # one slot for others
+        self.slow_slots = threading.BoundedSemaphore(max(1, settings.DECODING_WORKERS - 1))  # one slot for others
         self.changed = threading.Condition()
         self.workers: set[Decoder] = set()
         self.idle: list[Decoder] = []
@@ -94,7 +94,7 @@ class Decoders:
         with ExitStack() as turn:
             try:
                 if request["task"] in SLOW:
-                    turn.enter_context(waiting.in_turn(self.slow_places, patience))
+                    turn.enter_context(waiting.in_turn(self.slow_slots, patience))
                 turn.enter_context(waiting.in_turn(self.slots, patience))
             except TimeoutError:
                 raise busy() from None

@@ -70,7 +70,7 @@ def _done(request: dict[str, Any], contents: list[bytes], seconds: float) -> tup
         return {"error": refused.code}, b""
     except (MemoryError, OutOfTime):
         return {"error": TOO_LARGE}, b""
-    except Exception:
+    except Exception:  # a fault of a decoder ends its task, not the worker
         return {"error": FAULT, "trace": traceback.format_exc(limit=-6)[-4000:]}, b""
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -311,7 +311,7 @@ async def _run(download: _Download, key: str, source: Source, fetch: Fetch) -> N
             await waiting.in_own_thread(_store_if_possible, key, download.content_type, list(download.pieces))
     except GatewayError as error:
         download.error = error
-    except Exception:
+    except Exception:  # whoever listens to this clip must learn that it will not come
         logger.exception("A clip could not be fetched or stored")
         download.error = GatewayError(_("Something went wrong on this site."))
     finally:
@@ -391,7 +391,7 @@ def _store_if_possible(key: str, content_type: str, pieces: list[bytes]) -> None
     """Store a clip if possible. If not, the listener still has it, and the next request makes it anew."""
     try:
         _store(key, content_type, pieces)
-    except Exception as error:
+    except Exception as error:  # every store has errors of its own; `outages` knows them
         if outages.of(error) is None:
             raise
         logger.warning("A clip is not stored: %s", error.__class__.__name__)
