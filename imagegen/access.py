@@ -27,16 +27,16 @@ def check_may_draw(caller: Caller, *, editing: bool = False) -> ImageSettings:
     Raises Forbidden: the key is for something else, pictures are switched off, or the person is in none of the groups.
     """
     check_scope(caller)
-    switches = ImageSettings.load()
-    if not switches.enabled:
+    image_settings = ImageSettings.load()
+    if not image_settings.enabled:
         raise Forbidden(_("Drawing is switched off here."), code="images_disabled")
-    if editing and not switches.edit_enabled:
+    if editing and not image_settings.edit_enabled:
         raise Forbidden(_("Editing pictures is switched off here."), code="image_edit_disabled")
     if not caller.is_admin:
-        allowed = set(switches.groups.values_list("pk", flat=True))
+        allowed = set(image_settings.groups.values_list("pk", flat=True))
         if allowed and allowed.isdisjoint(caller.group_ids):
             raise Forbidden(_("Your account may not draw pictures."), code="images_not_permitted")
-    return switches
+    return image_settings
 
 
 def check_may_test(caller: Caller) -> None:
@@ -80,7 +80,7 @@ def engines_for(caller: Caller, *, editing: bool | None = None) -> list[ImageEng
     return [row for row in rows if editing is None or row.serves(editing=editing)]
 
 
-def engine_for(caller: Caller, switches: ImageSettings, *, name: str = "", editing: bool = False) -> ImageEngine:
+def engine_for(caller: Caller, image_settings: ImageSettings, *, name: str = "", editing: bool = False) -> ImageEngine:
     """The engine that is named (name, id or kind), else the default one, else the first that the caller may use.
 
     Raises NotFound for an engine that does not exist and for one that the caller may not use: both answer alike.
@@ -89,7 +89,7 @@ def engine_for(caller: Caller, switches: ImageSettings, *, name: str = "", editi
     if name:
         chosen = _named(engines, name)
     else:
-        default = switches.edit_engine_id if editing else switches.engine_id
+        default = image_settings.edit_engine_id if editing else image_settings.engine_id
         chosen = next((row for row in engines if row.pk == default), engines[0] if engines else None)
     if chosen is None:
         message = _("There is no such picture engine.") if name else _("No picture engine is set up for this yet.")

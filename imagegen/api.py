@@ -108,8 +108,8 @@ class ImageModels(ImageView):
     )
     def get(self, request: Request) -> Response:
         caller = caller_of(request)
-        switches = access.check_may_draw(caller)
-        engine = access.engine_for(caller, switches, name=request.query_params.get("engine", ""))
+        image_settings = access.check_may_draw(caller)
+        engine = access.engine_for(caller, image_settings, name=request.query_params.get("engine", ""))
         choices = rows.engine_of(engine).models(rows.config_of(engine, caller=caller))
         return Response([{"id": choice.id, "name": choice.name or choice.id} for choice in choices])
 

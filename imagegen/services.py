@@ -64,7 +64,7 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
     if engine is not None:
         access.check_may_test(caller)
     else:
-        switches = access.check_may_draw(caller, editing=editing)
+        image_settings = access.check_may_draw(caller, editing=editing)
     rate_limits.admit_blocking(caller)
     user = user_of(caller)
     images = inputs.files_of(user, request.images)
@@ -74,7 +74,9 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
     if key and (first := _first_job(caller, key, digest)):
         return first, False
     if engine is None:
-        engine = access.engine_for(caller, switches, name=str(request.values.get("engine") or ""), editing=editing)
+        engine = access.engine_for(
+            caller, image_settings, name=str(request.values.get("engine") or ""), editing=editing
+        )
     pictures = tuple(inputs.picture_of(row) for row in images)
     drawing = ImageRequest.from_values(
         request.values, images=pictures, mask=inputs.mask_for(mask, pictures) if mask else None

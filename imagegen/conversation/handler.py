@@ -66,11 +66,11 @@ class ImageHandler(Handler):
     def toggle_for(self, caller: Caller) -> Toggle | None:
         """The chip, with a choice of mode if this person may edit pictures, and of engine if there are several."""
         try:
-            switches = access.check_may_draw(caller)
+            image_settings = access.check_may_draw(caller)
         except Forbidden:
             return None
         options, engines = [], access.engines_for(caller)
-        if switches.edit_enabled and any(row.serves(editing=True) for row in engines):
+        if image_settings.edit_enabled and any(row.serves(editing=True) for row in engines):
             options.append(MODE)
         if len(engines) > 1:
             named = [Choice(str(row.pk), row.name) for row in engines]
@@ -81,10 +81,10 @@ class ImageHandler(Handler):
         await turn.emit("status", {"description": _("Creating image"), "done": False})
         editing = False
         try:
-            request, switches = await waiting.in_own_thread(_read, turn)
+            request, image_settings = await waiting.in_own_thread(_read, turn)
             editing = bool(request.images)
-            if switches.prompt_generation and not editing:
-                request = await _improved(turn, request, template=switches.prompt_template)
+            if image_settings.prompt_generation and not editing:
+                request = await _improved(turn, request, template=image_settings.prompt_template)
             job, _files = await turn_jobs.draw(turn, request)
         except GatewayError as error:
             if error.code == outages.RESTARTING:
@@ -93,7 +93,7 @@ class ImageHandler(Handler):
             return
         await turn.emit("status", {"description": _("Image created"), "done": True, "prompt": job.prompt})
         turn.add_context(_context(job, editing=editing))
-        if switches.after_picture == ImageSettings.AfterPicture.PICTURE:
+        if image_settings.after_picture == ImageSettings.AfterPicture.PICTURE:
             turn.finish()
 
     @staticmethod
@@ -155,16 +155,18 @@ def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
     mode = str(options.get("mode") or "auto")
     if mode not in MODES:
         raise BadRequest(_("The mode must be auto, create or edit."), param="features")
-    switches = access.check_may_draw(turn.caller, editing=mode == "edit")
+    image_settings = access.check_may_draw(turn.caller, editing=mode == "edit")
     answer = turn_jobs.answer_of(turn)
     engine = str(options.get("engine") or "")
     images: Sequence[object] = ()
     if mode != "create" and (named := options.get("image") or options.get("images")):
         images = named if isinstance(named, list) else [named]
-    elif mode == "edit" or (mode == "auto" and switches.edit_enabled and access.engines_for(turn.caller, editing=True)):
+    elif mode == "edit" or (
+        mode == "auto" and image_settings.edit_enabled and access.engines_for(turn.caller, editing=True)
+    ):
         images = _pictures_shown(turn, history.branch_above(answer) if answer else [])
         if images:
-            images = images[: _most_inputs(turn.caller, switches, engine)]
+            images = images[: _most_inputs(turn.caller, image_settings, engine)]
     if mode == "edit" and not images:
         raise BadRequest(_("There is no picture in this conversation that could be edited."), code="no_picture")
     request = JobRequest(
@@ -177,7 +179,7 @@ def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
         mask=options.get("mask") if images else None,
         context=turn_jobs.context_of(turn, answer),
     )
-    return request, switches
+    return request, image_settings
 
 
 def _engine_named(caller: Caller, name: str, *, editing: bool) -> str:
@@ -186,9 +188,9 @@ def _engine_named(caller: Caller, name: str, *, editing: bool) -> str:
     return "" if chosen and not chosen.serves(editing=editing) else name
 
 
-def _most_inputs(caller: Caller, switches: ImageSettings, engine: str) -> int:
+def _most_inputs(caller: Caller, image_settings: ImageSettings, engine: str) -> int:
     """The maximum of input pictures for the editing engine. Named ones beyond it are refused, others left out."""
-    row = access.engine_for(caller, switches, name=_engine_named(caller, engine, editing=True), editing=True)
+    row = access.engine_for(caller, image_settings, name=_engine_named(caller, engine, editing=True), editing=True)
     return rows.engine_of(row).capabilities(rows.config_of(row), "").max_inputs
 
 

@@ -50,12 +50,12 @@ def jobs_part(request: HttpRequest) -> HttpResponseBase:
 def abilities(request: HttpRequest) -> HttpResponseBase:
     """The options of the form for `?engine=` and `?model=`, as JSON."""
     try:
-        switches = access.check_may_draw(caller_of(request))
+        image_settings = access.check_may_draw(caller_of(request))
     except Forbidden as error:
         return JsonResponse(error.detail_body(), status=error.status)
-    engine = access.engine_for(caller_of(request), switches, name=request.GET.get("engine", ""))
+    engine = access.engine_for(caller_of(request), image_settings, name=request.GET.get("engine", ""))
     choice = choices.engine_choice(
-        engine, editing=switches.edit_enabled, model=request.GET.get("model", "").strip()[:255]
+        engine, editing=image_settings.edit_enabled, model=request.GET.get("model", "").strip()[:255]
     )
     return JsonResponse(choice) if choice else HttpResponse(status=404)
 
@@ -63,18 +63,18 @@ def abilities(request: HttpRequest) -> HttpResponseBase:
 def _images_page(request: HttpRequest, opened: File | None = None) -> HttpResponseBase:
     context: dict[str, Any] = {"on_images": True, "words": "", "chats": chat_queries.sidebar_page(request.user)}
     try:
-        switches = access.check_may_draw(caller_of(request))
+        image_settings = access.check_may_draw(caller_of(request))
     except Forbidden as error:
         is_admin = request.user.is_superuser
         status = 200 if is_admin else error.status
         return render(request, "images/closed.html", {**context, "reason": error.message}, status=status)
-    engines = _engines(request, switches)
+    engines = _engines(request, image_settings)
     samples = queries.samples(request.user, [engine["name"] for engine in engines]) if len(engines) > 1 else {}
     context |= {
         "engines": [{**engine, "sample": samples.get(engine["name"], "")} for engine in engines],
         "all_demo": bool(engines) and all(engine["demo"] for engine in engines),
-        "first_engine": _first(engines, switches.engine_id),
-        "first_editor": _first([engine for engine in engines if engine["inputs"]], switches.edit_engine_id),
+        "first_engine": _first(engines, image_settings.engine_id),
+        "first_editor": _first([engine for engine in engines if engine["inputs"]], image_settings.edit_engine_id),
         "can_edit": any(engine["inputs"] for engine in engines),
         "jobs": [
             job for job in queries.shown_jobs(request.user) if job.state in job.OPEN
@@ -86,8 +86,8 @@ def _images_page(request: HttpRequest, opened: File | None = None) -> HttpRespon
     return render(request, "images/page.html", context)
 
 
-def _engines(request: HttpRequest, switches: ImageSettings) -> list[dict[str, Any]]:
-    engines = choices.engine_choices(access.engines_for(caller_of(request)), editing=switches.edit_enabled)
+def _engines(request: HttpRequest, image_settings: ImageSettings) -> list[dict[str, Any]]:
+    engines = choices.engine_choices(access.engines_for(caller_of(request)), editing=image_settings.edit_enabled)
     return [engine for engine in engines if engine["draws"] or engine["inputs"]]
 
 
