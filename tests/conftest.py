@@ -1,4 +1,4 @@
-"""Registration of the suite's fixtures, one file per subject: people, upstream, site, servers, Chromium."""
+"""Registration of the suite's fixtures, one file per subject: database, people, upstream, site, servers, Chromium."""
 
 import os
 
@@ -14,6 +14,7 @@ settings.load_profile("suite")
 
 pytest_plugins = [
     "tests.fixtures.need",
+    "tests.fixtures.database",
     "tests.fixtures.memory",
     "tests.fixtures.people",
     "tests.fixtures.site",
