@@ -399,7 +399,7 @@ def test_the_thread_follows_the_end_only_while_one_is_there(chat, provider):
     gates[0].wait()
     expect(chat.answer).to_contain_text("line 59")
     chat.page.wait_for_function(
-        "(b => b.scrollHeight - b.scrollTop - b.clientHeight < 2)(document.getElementById('content'))"
+        "() => (b => b.scrollHeight - b.scrollTop - b.clientHeight < 2)(document.getElementById('content'))"
     )
     chat.page.locator("#content").hover()
     chat.page.mouse.wheel(0, -800)
@@ -415,7 +415,7 @@ def test_the_thread_follows_the_end_only_while_one_is_there(chat, provider):
     gates[2].wait()
     expect(chat.answer).to_contain_text("line 109")
     chat.page.wait_for_function(
-        "(b => b.scrollHeight - b.scrollTop - b.clientHeight < 2)(document.getElementById('content'))"
+        "() => (b => b.scrollHeight - b.scrollTop - b.clientHeight < 2)(document.getElementById('content'))"
     )
     gates[2].open()
     chat.settled()

@@ -21,7 +21,7 @@ from tests.imagegen.conftest import make_engine, store  # noqa: F401
 from tests.upstream import Gate
 from tests.upstream.pictures import png
 
-pytestmark = pytest.mark.usefixtures("jobs_end")
+pytestmark = pytest.mark.usefixtures("store", "jobs_end")  # both outlive the pages
 PHONE = {"width": 390, "height": 800}
 STEPS = 8
 

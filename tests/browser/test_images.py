@@ -16,7 +16,7 @@ from tests.upstream.openai import error
 from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
 
-pytestmark = pytest.mark.usefixtures("jobs_end")
+pytestmark = pytest.mark.usefixtures("store", "jobs_end")  # both outlive the pages
 PHONE = {"width": 390, "height": 800}
 
 

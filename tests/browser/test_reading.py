@@ -66,7 +66,7 @@ def test_long_thoughts_scroll_in_a_third_of_the_window(page, alice):
     box = page.get_by_role("group", name="Thoughts")
     box.focus()
     page.keyboard.press("End")
-    page.wait_for_function("document.querySelector('.reasoning-text').scrollTop > 0")
+    page.wait_for_function("() => document.querySelector('.reasoning-text').scrollTop > 0")
     assert box.bounding_box()["height"] <= page.viewport_size["height"] / 3 + 1
 
 

@@ -15,11 +15,11 @@ def readable_by_others(folder):
     )
 
 
-@pytest.mark.parametrize("command", ["bootstrap", "migrate"])
+@pytest.mark.parametrize("command", ["bootstrap", "migrate contenttypes"])
 def test_a_new_data_directory_is_private(server_process, tmp_path, command):
     site = server_process(fresh=True)
     site.env["DATA_DIR"] = str(tmp_path / "new" / "data")
-    site.manage(command)
+    site.manage(*command.split())
     data = tmp_path / "new" / "data"
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert {"db.sqlite3", "secret_key", "field_encryption_key"} <= set(os.listdir(data))

@@ -72,12 +72,12 @@ def test_a_server_passes_on_what_comes_and_closes_what_is_left(served, upstream)
     upstream.last.wait_closed()
 
     # an answer that is cut off has no clean end
-    for behaviour in (
-        oai.chat("one two three", after={1: DROP}),
-        Reply(200, {"Content-Type": "application/json"}, steps=[b'{"id":' + b" " * 2000, DROP]),
+    for stream, reply in (
+        (True, Reply(200, oai.EVENTS, steps=[b'data: {"id":1}\n\ndata: {"i', DROP])),
+        (False, Reply(200, {"Content-Type": "application/json"}, steps=[b'{"id":' + b" " * 2000, DROP])),
     ):
-        upstream.script(behaviour)
-        with connect(site, key) as caller:
+        upstream.script(reply)
+        with connect(site, key, stream=stream) as caller:
             seen = b""
             while piece := caller.recv(65536):
                 seen += piece

@@ -36,22 +36,20 @@ def columns_of(table):
         return {column.name for column in database.introspection.get_table_description(cursor, table)}
 
 
-def test_headers_of_older_rows_are_encrypted_and_leave_the_history(old_rows):
-    for model in (Connection, ImageEngine):
-        assert model.objects.get().headers.items() >= HEADERS.items()
+def test_secrets_of_older_rows_are_encrypted_and_cookies_have_their_rule(old_rows):
+    connection, engine = Connection.objects.get(), ImageEngine.objects.get()
+    for row in (connection, engine):
+        table = row._meta.db_table
+        assert row.headers.items() >= HEADERS.items()
         with database.cursor() as cursor:
-            cursor.execute(f"SELECT headers FROM {model._meta.db_table}")
+            cursor.execute(f"SELECT headers FROM {table}")
             assert HEADERS["X-Gate"] not in str(cursor.fetchall())
-        assert "headers" not in columns_of(model.history.model._meta.db_table)
-        assert "plain_headers" not in columns_of(model._meta.db_table)
+        assert "headers" not in columns_of(row.history.model._meta.db_table)
+        assert "plain_headers" not in columns_of(table)
 
+    # who sent all cookies sends all but this site's own
+    assert connection.forward_cookies == Connection.history.get().forward_cookies == "others"
 
-def test_rows_that_sent_all_cookies_send_all_but_this_sites_own(old_rows):
-    assert Connection.objects.get().forward_cookies == "others"
-    assert Connection.history.get().forward_cookies == "others"
-
-
-def test_passwords_in_addresses_of_engines_become_headers_and_leave_the_history(old_rows):
-    row = ImageEngine.objects.get()
-    assert row.url == ImageEngine.history.get().url == "http://up.example/v1"
-    assert row.headers == {**HEADERS, "Authorization": "Basic c3R1ZGlvOndvcmQtaW4tYWRkcmVzcw=="}
+    # a password in an address becomes a header and leaves the history
+    assert engine.url == ImageEngine.history.get().url == "http://up.example/v1"
+    assert engine.headers == {**HEADERS, "Authorization": "Basic c3R1ZGlvOndvcmQtaW4tYWRkcmVzcw=="}
