@@ -27,6 +27,7 @@ from providers.relay.usage import UsageWriter
 logger = logging.getLogger(__name__)
 IDLE_SECONDS = 2.0  # between looks for jobs of dead processes, and for those that were let go
 LEAVE_SECONDS = 2.0  # how long the end of a process waits until upstreams have been told to stop
+CLOCK_SECONDS = 1.0  # by which the clock may drift between two turns; more, and somebody has set it
 CANCEL_SECONDS = 0.5  # between looks for own jobs that another process was asked to cancel
 State = ImageJob.State
 
@@ -53,7 +54,8 @@ class Dispatcher:
         self.fallen: set[Any] = set()  # jobs whose permit has ended
         self.thread: threading.Thread | None = None
         self.claiming = threading.Semaphore(1)  # held while the thread takes jobs: none is taken after all were let go
-        self.failed_at = float("-inf")  # when the database could not be asked
+        self.untrusted_at = float("-inf")  # when the heartbeats of others could not be trusted the last time
+        self.clock_offset = _clock_offset()
 
     def start(self) -> None:
         with self.lock:
@@ -172,7 +174,7 @@ class Dispatcher:
                 with self.claiming:
                     self._tick()
             except Exception:  # the outermost frame of this thread, without which no job of this process goes on
-                self.failed_at = time.monotonic()
+                self.untrusted_at = time.monotonic()  # without a database others could not write theirs either
                 logger.exception("Picture jobs cannot be run right now")
             finally:
                 connections.close_all()
@@ -208,15 +210,21 @@ class Dispatcher:
                     self.cancel(job)
                 elif (held := self.held_of(job_id)) and held.run is None:
                     self._release(job_id)  # deleted while it waited
-        # While the database was away, other processes could not write their heartbeats either.
-        is_steady = time.monotonic() - self.failed_at > claims.STALE.total_seconds()
-        for job in claims.take_over(ours, stale=is_steady):
+        if self._clock_was_set():
+            self.untrusted_at = time.monotonic()  # heartbeats from before look older than they are
+        is_trusted = time.monotonic() - self.untrusted_at > claims.STALE.total_seconds()
+        for job in claims.take_over(ours, stale=is_trusted):
             self._adopt(job)
         with self.lock:
             waiting = [job_id for job_id, held in self.held.items() if held.run is None]
         while waiting and (job := claims.take_next(waiting)) is not None:
             waiting.remove(job.pk)
             self._run(job, resume=False)
+
+    def _clock_was_set(self) -> bool:
+        """Whether the system's clock went another way than its monotonic one since the last turn."""
+        before, self.clock_offset = self.clock_offset, _clock_offset()
+        return abs(self.clock_offset - before) > CLOCK_SECONDS
 
     def _run(self, job: ImageJob, *, resume: bool) -> None:
         held = self.hold(job)
@@ -258,6 +266,10 @@ class Dispatcher:
 
 def _check(engine_id: int | None, snapshot: Snapshot, caller: Caller) -> None:
     access.check_may_go_on(caller, engine_id)
+
+
+def _clock_offset() -> float:
+    return time.time() - time.monotonic()
 
 
 def start() -> None:

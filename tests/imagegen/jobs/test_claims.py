@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -82,6 +83,22 @@ def test_old_heartbeats_say_nothing_while_nobody_could_write_one(alice, engine_r
     lost = job_of(alice, engine_row, state=State.RUNNING, worker=dead_name)
     assert claims.take_over([], stale=False) == [lost]
     assert claims.take_over([]) == [old]
+
+
+def test_old_heartbeats_say_nothing_right_after_the_clock_was_set(alice, engine_row, monkeypatch):
+    dispatcher.start()
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + 86_400)
+    job = job_of(alice, engine_row, state=State.RUNNING, worker="elsewhere:1")
+    ImageJob.objects.filter(pk=job.pk).update(heartbeat=timezone.now() - timedelta(days=1))
+    ours = runtime.state(dispatcher.Dispatcher)
+    end = time.monotonic() + 20
+    while ours.untrusted_at == float("-inf"):
+        dispatcher.look()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    job.refresh_from_db()
+    assert job.worker == "elsewhere:1"
 
 
 def test_a_job_that_another_process_has_just_taken_stays_with_it(alice, engine_row, monkeypatch):
