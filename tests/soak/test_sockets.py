@@ -19,6 +19,9 @@ AT_ONCE = 20  # that are being opened
 IDLE_SECONDS = 45.0
 MOST_KILOBYTES = 128  # of memory for a socket; measured: 58 with uvicorn, 17 with daphne
 SPARE_FILES = 20
+# Of as many sockets. Closed ones wait for Python's collector, so memory grows for some rounds and then stays.
+ROUNDS, SETTLED = 10, 6
+MOST_GROWTH = 24_576  # kilobytes, of all further rounds together: less than half of what one round takes
 PATIENCE = 60
 
 
@@ -102,3 +105,18 @@ async def test_a_thousand_idle_sockets_cost_little_and_hear_all(server_process, 
         await pages.close()
         await asyncio.to_thread(wait_for_few_files, site, files + SPARE_FILES)
     assert "Traceback" not in site.log()
+
+
+@pytest.mark.parametrize("server", ["daphne", "uvicorn"])
+async def test_sockets_that_come_and_go_leave_nothing(server_process, environment, server):
+    bounds = {"SOCKETS_PER_PERSON": "2000", "SOCKETS_PER_ADDRESS": "2000"}
+    site = server_process(server=server, env={**environment, **bounds}).start()
+    talker = Talker(RemoteSite(site))
+    files, sizes = open_files(site), []
+    async with Pages(talker) as pages:
+        for _round in range(ROUNDS):
+            await pages.open(FIRST + REST)
+            sizes.append(resident_kilobytes(site))
+            await pages.close()
+            await asyncio.to_thread(wait_for_few_files, site, files + SPARE_FILES)
+    assert sizes[-1] - sizes[SETTLED - 1] < MOST_GROWTH, sizes
