@@ -7,6 +7,7 @@
 import errno
 import socket
 import sqlite3
+import traceback
 from collections.abc import Callable, Iterator
 
 from django.db import DatabaseError, InterfaceError, OperationalError
@@ -144,5 +145,12 @@ def _sqlite_code(error: sqlite3.Error) -> int | None:
 
 
 def is_of_redis(error: BaseException) -> bool:
-    """Whether redis-py raised it. By name, because only sites with several processes have the library installed."""
+    """Whether redis-py raised it. By name, because only sites with several processes have the library installed.
+
+    A RuntimeError counts that came while it connected: two tasks of channels_redis that open the same lost connection
+    read from it at once (https://github.com/django/channels_redis/blob/main/channels_redis/pubsub.py).
+    """
+    if isinstance(error, RuntimeError):
+        frames = traceback.walk_tb(error.__traceback__)
+        return any(frame.f_globals.get("__name__") == "redis.asyncio.connection" for frame, _line in frames)
     return any(kind.__module__ == "redis.exceptions" and kind.__name__ == "RedisError" for kind in type(error).__mro__)
