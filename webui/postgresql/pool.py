@@ -171,6 +171,7 @@ class Pool:
         waits until one of the others is returned.
         """
         end = time.monotonic() + REQUEST_PATIENCE
+        was_tried = False
         while True:
             if idle := self._working(database):
                 return idle.connection, idle.opened
@@ -179,6 +180,9 @@ class Pool:
             except psycopg.OperationalError as error:
                 if outages.is_used_up(error):
                     raise DatabaseBusy(_first_line(error)) from error
+                if not was_tried and not isinstance(error, psycopg.errors.ConnectionTimeout):
+                    was_tried = True  # a restart of the server may have broken off this very attempt
+                    continue
                 if isinstance(error, psycopg.errors.ConnectionTimeout) or not self._others_work():
                     self._note_away(error)
                     raise DatabaseAway(_first_line(error)) from error
