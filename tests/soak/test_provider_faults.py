@@ -6,9 +6,9 @@ from contextlib import suppress
 import pytest
 import requests
 
-from tests.soak.test_outages import BODY, EMAIL, PATIENCE, SERVERS, environment, signed_in  # noqa: F401
 from tests.upstream import DROP, RESET, Reply, frame, in_html, in_json, no_http, redirect, reset
 from tests.upstream.openai import EVENTS
+from tests.webui.serving.test_outages import BODY, EMAIL, PATIENCE, SERVERS, environment, signed_in  # noqa: F401
 
 JSON = {"Content-Type": "application/json"}
 BEGUN = frame({"choices": [{"delta": {"content": "a"}}]})

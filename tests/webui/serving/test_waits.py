@@ -135,7 +135,9 @@ def database_url(request):
 @pytest.mark.parametrize(
     ("database_url", "server", "lane"),
     [
-        ("postgresql", "daphne", "false"),
+        ("postgresql", "daphne", "true"),
+        ("postgresql", "uvicorn", "false"),
+        ("sqlite", "daphne", "false"),
         ("sqlite", "uvicorn", "true"),
     ],
     indirect=["database_url"],

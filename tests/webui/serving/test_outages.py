@@ -2,6 +2,7 @@
 
 import re
 import threading
+from functools import partial
 
 import pytest
 import requests
@@ -80,6 +81,13 @@ def test_a_database_that_goes_and_comes_back(server_process, environment, postgr
     assert (call().status_code, page().status_code) == (200, 200)
 
 
+def opens_socket(site, browser):
+    """A function that opens a socket of this browser's person."""
+    headers = {"Cookie": f"sessionid={browser.cookies['sessionid']}"}
+    address = f"ws{site.url[4:]}/ws/events"
+    return partial(connect, address, additional_headers=headers, origin=site.url, open_timeout=PATIENCE)
+
+
 def answers(open_socket):
     """Whether a socket answers; one that is told to come again later does not."""
     with open_socket() as socket:
@@ -121,11 +129,7 @@ def test_a_socket_opened_while_redis_is_away_is_told_so(server_process, environm
     line = wire(redis_url)
     site = server_process(server=server, env={**environment, "REDIS_URL": line.url(redis_url)}).start()
     browser = signed_in(site)
-    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid']}"}
-
-    def open_socket():
-        return connect(f"ws{site.url[4:]}/ws/events", additional_headers=cookie, origin=site.url)
-
+    open_socket = opens_socket(site, browser)
     with open_socket() as socket:
         socket.send('{"type": "ping"}')
         assert "pong" in socket.recv(PATIENCE)
@@ -143,12 +147,7 @@ def test_a_socket_opened_while_redis_is_away_is_told_so(server_process, environm
 def test_a_socket_opened_while_redis_says_nothing_is_told_so(server_process, environment, redis_url, wire, server):
     line = wire(redis_url)
     site = server_process(server=server, env={**environment, "REDIS_URL": line.url(redis_url)}).start()
-    browser = signed_in(site)
-    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid']}"}
-
-    def open_socket():
-        return connect(f"ws{site.url[4:]}/ws/events", additional_headers=cookie, origin=site.url, open_timeout=PATIENCE)
-
+    open_socket = opens_socket(site, signed_in(site))
     line.hang()
     for _ in range(2):
         with open_socket() as socket, pytest.raises(ConnectionClosed, match="1013"):
