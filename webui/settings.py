@@ -277,7 +277,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
-SERVESTATIC_USE_BROTLI = False  # it would take a first start seven seconds more, to save a seventh of the bytes of gzip
+SERVESTATIC_USE_BROTLI = False  # seven seconds more of a first start would save a sixth of the bytes
 STORAGES: dict[str, dict[str, Any]] = {
     "default": storage_options(env, DATA_DIR),
     "staticfiles": {"BACKEND": "webui.layers.static.SiteStaticFilesStorage"},

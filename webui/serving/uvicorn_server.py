@@ -24,7 +24,7 @@ def run(application: Any, sock: socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=STEP_SECONDS,
         ws_max_size=MAX_SOCKET_MESSAGE,
-        # Events are small: to compress them saves little and costs each open page 40 kB.
+        # Events are small: to compress them saves little and costs each open page 20 kB.
         ws_per_message_deflate=False,
     )
     # uvicorn raises the signal again once it has stopped; for us a stop that was asked for is a success.
