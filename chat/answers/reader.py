@@ -7,6 +7,7 @@ have been yielded by then.
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -36,6 +37,8 @@ MAX_BODY = sse.LONGEST_PICTURE  # bytes of an answer in one piece
 MAX_USAGE = 4_000  # bytes of a usage object; of a longer one only the plain numbers are kept
 LONGEST_PIECE = 2**15  # characters; a longer text comes in several pieces, each of which is sent as an event
 WORDS = 2000  # characters of a provider's own words that are kept
+# `[heartbeat]`, `{ping}`, `<ping>`: words in brackets that are neither JSON nor a page.
+_SIGN_OF_LIFE = re.compile(r"\[[a-z_-]{1,40}\]|\{[a-z_-]{1,40}\}|<(?!html)[a-z_-]{1,40}/?>", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +93,7 @@ async def read(
         frames = sse.frames(_joined(beginning, chunks), longest=sse.LONGEST_WITH_PICTURES)
         async for frame in frames:
             if frame.is_done:
+                answer.take_done()
                 await _drain(frames)
                 break
             if frame.size > waiting.LARGE:
@@ -164,7 +168,9 @@ class AnswerReader:
     has_content: bool = False
     unreadable: int = 0  # lines in a row that are no JSON
     _passed_over: str = ""  # the last of them
-    _has_deltas: bool = False
+    _has_deltas: bool = False  # text comes in `delta`, not in `message`
+    _message: str = ""  # the text so far, where it comes in `message`
+    _ended_empty: bool = False  # the last `finish_reason` was ""
     _calls: CallReader = field(default_factory=CallReader)
     _text: list[str] = field(default_factory=list)  # its text, collected where calls may follow
     _half: str = ""  # the first half of a surrogate pair
@@ -182,12 +188,19 @@ class AnswerReader:
 
     def take(self, data: str, *, event: str = "") -> Iterator[Piece]:
         """The data of one frame of a stream."""
-        if not data.strip():
+        stripped = data.strip()
+        if not stripped:
             return
-        if event != "error" and not data.lstrip().startswith(("{", "[", "<", '"')):
-            return self._pass_over(data)  # a sign of life: `ping`, `keep-alive`
+        is_error = event == "error"
+        if not is_error and (not stripped.startswith(("{", "[", "<", '"')) or _SIGN_OF_LIFE.fullmatch(stripped)):
+            return self._pass_over(data)
         self.unreadable = 0
-        yield from self._take(_parsed(data), is_error=event == "error")
+        yield from self._take(*_parsed(data), is_error=is_error)
+
+    def take_done(self) -> None:
+        """The end mark. With it an answer whose `finish_reason` is "" has ended; one that names none was cut off."""
+        if self._ended_empty and not self.finish_reason:
+            self.finish_reason = "stop"
 
     def _pass_over(self, data: str) -> None:
         self.unreadable += 1
@@ -197,36 +210,39 @@ class AnswerReader:
 
     def take_body(self, body: bytes) -> Iterator[Piece]:
         """A whole answer in one JSON body, from servers that do not stream although they were asked to."""
-        yield from self._take(_parsed(body.decode(errors="replace")))
+        yield from self._take(*_parsed(body.decode(errors="replace")))
         if (self.has_content or self._calls.calls) and not self.finish_reason:
             self.finish_reason = "stop"  # a whole body cannot be cut off
 
-    def _take(self, frame: Any, *, is_error: bool = False) -> Iterator[Piece]:
+    def _take(self, frame: Any, halves: Any, *, is_error: bool = False) -> Iterator[Piece]:
+        """One frame, and the same with its halves of surrogate pairs. Its error is raised after its text."""
         self.frames += 1
         if self.frames > MAX_FRAMES:
             raise too_long()
         if not isinstance(frame, dict):
             raise _not_an_answer(str(frame))
-        frame = responses.as_chat(frame) or frame
-        if is_error or frame.get("error") or (not frame.get("choices") and _reports_an_error(frame)):
-            raise _provider_error(frame)
+        frame, halves = responses.as_chat(frame) or frame, responses.as_chat(halves) or halves
         usage = frame.get("usage")
         if isinstance(usage, dict):
             yield Piece(usage=_bounded(usage))
-        for choice in frame.get("choices") or ():
+        choices = _choices_of(frame)
+        for choice, half in zip(choices, _choices_of(halves), strict=True):
             if isinstance(choice, dict) and not choice.get("index"):  # we ask for one choice
-                yield from self._take_choice(choice)
+                yield from self._take_choice(choice, half)
+        if is_error or _reports_an_error(frame, has_choices=bool(choices)):
+            raise _provider_error(frame)
 
-    def _take_choice(self, choice: dict[str, Any]) -> Iterator[Piece]:
-        if choice.get("error"):
-            raise _provider_error(choice)
-        delta = choice.get("delta")
-        self._has_deltas = self._has_deltas or bool(delta)
-        if not delta and not self._has_deltas:  # some servers repeat the whole message beside deltas or after them
-            delta = choice.get("message")
-        if not isinstance(delta, dict):
-            delta = {}
-        content, reasoning, images = _parts_of(delta.get("content"))
+    def _take_choice(self, choice: dict[str, Any], halves: dict[str, Any]) -> Iterator[Piece]:
+        delta, text_of = choice.get("delta"), halves.get("delta")
+        self._has_deltas = self._has_deltas or _says_something(delta)
+        is_message = not self._has_deltas and bool(choice.get("message"))
+        if is_message:  # some servers repeat the whole message beside deltas or after them
+            delta, text_of = choice["message"], halves["message"]
+        if not isinstance(delta, dict) or not isinstance(text_of, dict):
+            delta = text_of = {}
+        content, reasoning, images = _parts_of(text_of.get("content"))
+        if is_message:
+            content = self._new_in_message(content, is_last=bool(choice.get("finish_reason")))
         content += _text_of(delta.get("refusal"))
         reasoning += (
             _text_of(delta.get("reasoning_content"))
@@ -236,6 +252,7 @@ class AnswerReader:
         images += _images_of(delta.get("images"))
         self._calls.take(delta)
         self.finish_reason = _text_of(choice.get("finish_reason")) or self.finish_reason
+        self._ended_empty = choice.get("finish_reason") == ""
         answer, thinking = self._splitter.feed(self._whole(content))
         if self._splitter.was_reasoning:
             self._splitter.was_reasoning = False
@@ -243,6 +260,16 @@ class AnswerReader:
             self.has_content = False
             yield Piece(reasoning=self._splitter.reasoning_before, was_reasoning=True)
         yield from self._pieces(answer, whole_characters(reasoning) + thinking, images)
+        if choice.get("error"):
+            raise _provider_error(choice)
+
+    def _new_in_message(self, content: str, *, is_last: bool) -> str:
+        """What a `message` adds to those before it: some servers send the whole text so far with each frame."""
+        is_whole = is_last if content == self._message else content.startswith(self._message)
+        if is_whole:
+            content = content[len(self._message) :]
+        self._message += content
+        return content
 
     def _whole(self, text: str) -> str:
         """Join split surrogate pairs: some servers send `\ud83d` in one frame and `\ude00` in the next."""
@@ -340,11 +367,23 @@ def _bounded(usage: dict[str, Any]) -> dict[str, Any]:
     return dict(islice(numbers.items(), 40))
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> tuple[Any, Any]:
+    """The value, and the same with halves of surrogate pairs: of a text, the next frame may hold the other half."""
     try:
-        return json_bodies.parse_response(text, keep_surrogates=True)
+        halves = json_bodies.parse_response(text, keep_surrogates=True)
     except ValueError as error:
         raise _not_an_answer(text) from error
+    return (json_bodies.clean(halves) if "\\ud" in text or "\\uD" in text else halves), halves
+
+
+def _choices_of(frame: dict[str, Any]) -> list[Any]:
+    choices = frame.get("choices")
+    return choices if isinstance(choices, list) else []
+
+
+def _says_something(delta: Any) -> bool:
+    """Whether a delta adds to the answer. The first one of a stream names the role and has an empty text."""
+    return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
 
 
 def _parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:
@@ -373,8 +412,7 @@ def text_in(message: dict[str, Any]) -> str:
 def pictures_in(answer: Any) -> tuple[str, ...]:
     """The pictures of a frame or a whole answer, for answers that are passed on."""
     pictures: tuple[str, ...] = ()
-    choices = answer.get("choices") if isinstance(answer, dict) else None
-    for choice in choices if isinstance(choices, list) else ():
+    for choice in _choices_of(answer) if isinstance(answer, dict) else ():
         message = (choice.get("delta") or choice.get("message")) if isinstance(choice, dict) else None
         if isinstance(message, dict):
             pictures += _parts_of(message.get("content"))[2] + _images_of(message.get("images"))
@@ -404,9 +442,14 @@ def _details_of(details: Any) -> str:
     return "".join(_text_of(part.get("text")) or _text_of(part.get("summary")) for part in parts)
 
 
-def _reports_an_error(frame: dict[str, Any]) -> bool:
-    """Whether a frame without choices holds a sentence; those with usage or of a list of events do not."""
-    return not frame.get("usage") and bool(_words_in(frame))
+def _reports_an_error(frame: dict[str, Any], *, has_choices: bool) -> bool:
+    """Whether a frame tells of an error: it says so, or has no choices but a sentence.
+
+    Frames with usage and those of a list of events hold sentences that are none.
+    """
+    if frame.get("error") or error_bodies.has_failed_inside(frame):
+        return True
+    return not has_choices and not frame.get("usage") and "base_resp" not in frame and bool(_words_in(frame))
 
 
 def _words_in(frame: dict[str, Any]) -> str:

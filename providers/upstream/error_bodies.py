@@ -63,7 +63,20 @@ _UNKNOWN_WORDS = re.compile(
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Members that may hold a sentence, in any shape.
-_TEXT_KEYS = ("error", "message", "detail", "errors", "msg", "title", "base_resp", "status_msg")
+_TEXT_KEYS = (
+    "error",
+    "message",
+    "detail",
+    "errors",
+    "msg",
+    "title",
+    "base_resp",
+    "status_msg",
+    "errorMsg",
+    "errorMessage",
+    "error_msg",
+    "error_message",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,15 @@ def read(body: bytes) -> ErrorBody:
 def provider_words(body: bytes) -> str:
     """The sentence in an error body, one line; empty where there is none."""
     return read(body).message
+
+
+def has_failed_inside(value: Mapping[str, Any]) -> bool:
+    """Whether a body or frame says in MiniMax's member `base_resp` that the call failed. 0 is its code of success.
+
+    https://platform.minimax.io/docs/api-reference/errorcode
+    """
+    base = value.get("base_resp")
+    return isinstance(base, dict) and base.get("status_code") not in (0, "0", None)
 
 
 def of_value(error: Any) -> ErrorBody:

@@ -6,8 +6,7 @@ Lines end in LF, CR or CRLF. Where images come as base64 they may be megabytes l
 import re
 from collections.abc import AsyncIterable, AsyncIterator
 
-import orjson
-
+from providers import json_bodies
 from providers.http import failures
 from providers.process import waiting
 
@@ -65,6 +64,7 @@ class Splitter:
         self._after_cr = False  # the last line ended in CR: a LF that follows belongs to it
         self._begun = False
         self._event = ""
+        self._later = ""  # an event named after data: of this frame, or of the next one
         self._data: list[bytes] = []
         self._size = 0  # bytes of the data lines
 
@@ -101,21 +101,32 @@ class Splitter:
             self._begun = True
             line = line.removeprefix(BOM)
         if not line:
-            if self._data:
-                complete.append(self._frame())
-            self._event, self._data, self._size = "", [], 0
+            self._event, self._later = self._later or self._event, ""
+            self._end(complete)
             return
         name, _colon, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            if self._data and self._is_whole(before=value):
-                self._line(b"", complete)  # some servers separate frames by single line ends
+            self._separate(value, complete)
             self._add(value)
         elif name == b"error":  # no field of the standard: some servers report an error in mid-stream so
+            self._separate(value, complete)
             self._event = "error"
             self._add(value)
+        elif name == b"event" and self._data:
+            self._later = value.decode(errors="replace")
         elif name == b"event":
             self._event = value.decode(errors="replace")
+
+    def _separate(self, value: bytes, complete: list[Frame]) -> None:
+        """End the frame before this line of data, where a server separates frames by single line ends."""
+        if self._data and self._is_whole(before=value):
+            self._end(complete)
+
+    def _end(self, complete: list[Frame]) -> None:
+        if self._data:
+            complete.append(self._frame())
+        self._event, self._later, self._data, self._size = self._later, "", [], 0
 
     def _add(self, value: bytes) -> None:
         self._data.append(value)
@@ -136,16 +147,16 @@ class Splitter:
 
     def _is_whole(self, *, before: bytes) -> bool:
         """Whether the data so far is a complete frame: a JSON object, or words before one."""
+        first = self._data[0]
+        if first[:1] not in (b"{", b"["):
+            return before.startswith(b"{")
         if len(self._data) > 1:
             return False  # an object of several lines; looked at anew with each, a frame would cost its square
-        (line,) = self._data
-        if line[:1] not in (b"{", b"["):
-            return before.startswith(b"{")
-        if len(line) > waiting.LARGE:
-            return line.endswith(b"}") and before.startswith(b"{")
+        if len(first) > waiting.LARGE:
+            return first.endswith(b"}") and before.startswith(b"{")
         try:
-            return isinstance(orjson.loads(line), dict)
-        except orjson.JSONDecodeError:
+            return isinstance(json_bodies.parse_response(first), dict)
+        except ValueError:
             return False
 
 

@@ -174,8 +174,8 @@ def test_reasoning_that_goes_back_with_calls_is_left_out_when_it_is_long():
 
 def test_lines_of_data_are_parsed_once_each(monkeypatch):
     parsed = []
-    loads = orjson.loads
-    monkeypatch.setattr(sse.orjson, "loads", lambda data: parsed.append(len(data)) or loads(data))
+    parse = json_bodies.parse_response
+    monkeypatch.setattr(json_bodies, "parse_response", lambda data: parsed.append(len(data)) or parse(data))
     splitter = sse.Splitter()
     sent = b"data: {\n" * 1_000
     splitter.feed(sent)

@@ -324,6 +324,10 @@ async def test_the_ordinary_ends_are_no_failure(word):
         (['{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"},"choices":null}'],
          "insufficient balance"),
         (['{"choices":[],"error":{"message":"No credit"}}'], "No credit"),
+        (['data: {"errorCode":17,"errorMsg":"No credit"}\n\n'], "No credit"),
+        ([frame({"content": "Bl"}), frame({}, base_resp={"status_code": 1002, "status_msg": "rate limit"})],
+         "rate limit"),
+        ([frame({"content": "Bl"}).removesuffix("\n"), "error: Worker died\n\n"], "Worker died"),
         ([frame({"content": "Bl"}), 'error: {"code": 500, "message": "Worker died"}\n\n'], "Worker died"),
     ],
 )  # fmt: skip
@@ -338,6 +342,14 @@ A = json.dumps({"choices": [{"delta": {"content": "Blu"}}]})
 B = json.dumps({"choices": [{"delta": {"content": "e."}, "finish_reason": "stop"}]})
 
 
+FIRST = frame({"role": "assistant", "content": ""})
+EMPTY_END = json.dumps({"choices": [{"delta": {"content": "e."}, "finish_reason": ""}]})
+
+
+def message(content, finish=None):
+    return f"data: {json.dumps({'choices': [{'message': {'content': content}, 'finish_reason': finish}]})}\n\n"
+
+
 @pytest.mark.parametrize(
     "stream",
     [
@@ -346,9 +358,17 @@ B = json.dumps({"choices": [{"delta": {"content": "e."}, "finish_reason": "stop"
         f"data: {A}\n\ndata: ping\n\ndata: {B}\n\ndata: keep-alive\n\ndata: [DONE]\n\n",
         f"data: {A}\ndata: ping\ndata: {B}\n\n",
         f"data: {A}\n\ndata: {B}\ndata: [DONE]\n\n",
+        f"data: ping\ndata: ping\ndata: {A}\ndata: {B}\n\n",
+        f"event: message\ndata: {A}\nevent: message\ndata: {B}\nevent: done\ndata: [DONE]\n",
+        f'data: {A[:-1]}, "cost": NaN}}\ndata: {B}\n\n',
+        f"data: [heartbeat]\n\ndata: {A}\n\ndata: {{ping}}\n\ndata: <ping>\n\ndata: {B}\n\n",
         f"data: {SAME}\n\ndata: {WHOLE}\n\n",
         f"data: {A}\n\ndata: {B}\n\ndata: {WHOLE}\n\n",
         f"data: {WHOLE}\n\n",
+        f"{FIRST}data: {WHOLE}\n\n",
+        f"{FIRST}{message('Blu')}{message('Blue.')}{message('Blue.', 'stop')}",
+        f"{message('Blu')}{message('e.', 'stop')}",
+        f"data: {A}\n\ndata: {EMPTY_END}\n\ndata: [DONE]\n\n",
         f"\ufeff{WHOLE}",
         f"\ufeffdata: {A}\n\ndata: {B}\n\n",
         "data: ping\n\n" * 9 + f"data: {A}\n\n" + "data: ping\n\n" * 9 + f"data: {B}\n\n",
@@ -358,6 +378,48 @@ async def test_a_stream_that_is_nearly_right_says_its_text_once(stream):
     for chunks in ([stream], list(stream)):
         content, *_, error = await collect(*chunks)
         assert (content, error) == ("Blue.", None)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"choices": [{"delta": {"content": "ue."}}], "error": {"message": "GPU lost"}},
+        {"choices": [{"delta": {"content": "ue."}, "error": {"message": "GPU lost"}}]},
+        {"choices": [{"delta": {"content": "ue."}}], "base_resp": {"status_code": 1002, "status_msg": "GPU lost"}},
+        {"choices": [{"delta": {"content": "ue."}, "finish_reason": "error"}], "error": "GPU lost"},
+    ],
+)
+async def test_text_in_the_frame_of_an_error_is_kept(last):
+    content, *_, error = await collect(frame({"content": "Bl"}), f"data: {json.dumps(last)}\n\n")
+    assert (content, error.provider) == ("Blue.", "GPU lost")
+
+
+async def test_a_code_of_success_is_no_error():
+    success = {"base_resp": {"status_code": 0, "status_msg": "success"}}
+    content, *_, error = await collect(
+        f"data: {json.dumps(success)}\n\n", frame({"content": "Blue."}, finish="stop", **success), DONE
+    )
+    assert (content, error) == ("Blue.", None)
+
+
+@pytest.mark.parametrize("member", ["reasoning_content", "tool"])
+async def test_half_a_character_outside_the_text_is_replaced(member):
+    call = {"index": 0, "id": "c\ud83d", "function": {"name": "draw", "arguments": '{"prompt": "\ud83d"}'}}
+    delta = {"tool_calls": [call]} if member == "tool" else {member: "a\ud83d"}
+    pieces = []
+
+    async def source():
+        yield frame({**delta, "reasoning_details": [{"text": "b\ude00"}]}).encode()
+        yield frame({"content": "Blue."}, finish="stop").encode()
+
+    async for piece in read(source(), may_call=True):
+        pieces.append((piece.content, piece.reasoning, piece.calls))
+    json.dumps(pieces, ensure_ascii=False).encode()  # nothing that cannot be sent to a provider or stored
+
+
+async def test_an_event_named_after_its_data_belongs_to_it():
+    *_, error = await collect('data: {"message": "GPU lost"}\nevent: error\n\n')
+    assert error.provider == "GPU lost"
 
 
 @pytest.mark.parametrize("stream", ["data: ping\n\n" * 10 + f"data: {A}\n\n", "data: Internal Server Error\n\n"])
