@@ -183,11 +183,10 @@ class ProviderResponse(RelayResponse):
             await catalogue.note_failure(connection.id, refusal)
         elif refusal is not None and refusal.is_fault:
             await catalogue.note_refusal(connection.id, refusal)
+        elif answer.status == 429:  # neither a failure nor a success
+            catalogue.note_rate_limit(connection.id, source.upstream_id, rest_after(dict(answer.headers)))
         else:
             await catalogue.note_success(connection.id, milliseconds)
-            if answer.status == 429:
-                wait = rest_after(dict(answer.headers))
-                catalogue.note_rate_limit(connection.id, source.upstream_id, wait)
 
     def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
         error = super().error_with(body, status=status)

@@ -28,7 +28,7 @@ QUEUE_ROWS = 20_000  # about 10 MB: 20 s without a database at 1,000 calls a sec
 CLIENT_LEFT = 499  # nginx's status for a client that disconnected before the end of the response
 TAIL_BYTES = 64 * 1024  # the end of a response, which has its usage
 HEAD_BYTES = 1024  # the beginning, where servers that rerank put it
-LAST_REASONS = 4  # members `finish_reason` that are looked at, from the end
+LAST_REASONS = 16  # members `finish_reason` that are looked at, from the end
 MAX_UNPACKED = 2**26  # bytes of a packed response that are looked through
 MAX_UNPACKED_AT_ONCE = 2**21  # of them, because the event loop waits meanwhile
 MAX_TOKENS = 2**31 - 1  # of the column
@@ -37,6 +37,11 @@ logger = logging.getLogger(__name__)
 _IS_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
 _INPUT = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"([^"\\]{1,60})"')
+# An error in the form of a member (an object or words, not null), MiniMax's `base_resp`, or a line of a stream.
+_ERROR = re.compile(
+    rb'"error"\s*:\s*(?:\{|"[^"])|"base_resp"\s*:\s*\{[^{}]{0,200}"status_code"\s*:\s*-?[1-9]|(?:^|[\r\n])error:'
+)
+_ERROR_WORDS = (b'"error"', b'"base_resp"', b"error:")
 # Every other word that a provider ends an answer with names a failure: `network_error`, `sensitive`, `error` …
 ORDINARY_ENDS = frozenset({b"stop", b"length", b"tool_calls", b"function_call", b"content_filter"})
 _TOTAL = re.compile(rb'"total_tokens"\s*:\s*(\d{1,18})\s*[,}]')
@@ -162,8 +167,10 @@ class PackedTail(Tail):
 
 
 def failed(tail: Tail) -> bool:
-    """Whether the last `finish_reason` of the response is a provider's word for a failure."""
+    """Whether the response tells of an error, or its last `finish_reason` is a provider's word for a failure."""
     text = tail.text
+    if any(word in text for word in _ERROR_WORDS) and _ERROR.search(text):
+        return True
     end = len(text)
     for _ in range(LAST_REASONS):
         start = text.rfind(b'"finish_reason"', 0, end)

@@ -77,6 +77,18 @@ def test_the_only_source_of_a_model_is_called_all_the_same(site, upstream, conne
     assert session.post(url, json=BODY).status_code == 200
 
 
+def test_a_rate_limit_is_neither_a_success_nor_a_failure(site, upstream, connection, api_key):
+    session, url = site.session(key=api_key), f"{site.url}/v1/chat/completions"
+    for answer in (openai.error(500, "down"), openai.error(429, "slow down")):
+        upstream.script(answer)
+        assert session.post(url, json=BODY).status_code == answer.status
+    background.submit(lambda: None).result(10)
+    connection.refresh_from_db()
+    assert (connection.failures, connection.last_ok) == (1, None)
+    assert "problem" in connection.last_error
+    assert health.is_resting(connection.pk)
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 

@@ -83,6 +83,31 @@ def test_an_answer_that_ended_with_a_word_for_a_failure_has_failed(word: str) ->
         assert not usage.failed(ordinary)
 
 
+@pytest.mark.parametrize(
+    ("body", "has_failed"),
+    [
+        ('data: {"choices":[{"delta":{"content":"a"}}]}\n\nerror: {"message":"GPU lost"}\n\n', True),
+        ('data: {"choices":[],"error":{"message":"GPU lost"}}\n\n', True),
+        ('data: {"choices":[{"delta":{},"finish_reason":"stop","error":"GPU lost"}]}\n\n', True),
+        ('{"choices":null,"base_resp":{"status_code":1008,"status_msg":"no balance"}}', True),
+        ('{"choices":[{"finish_reason":"stop"}],"base_resp":{"status_code":0,"status_msg":""}}', False),
+        ('{"choices":[{"finish_reason":"stop"}],"error":null}', False),
+        ('{"choices":[{"finish_reason":"stop"}],"error":""}', False),
+        ('{"choices":[{"message":{"content":"\\nerror: x \\"error\\":{"},"finish_reason":"stop"}]}', False),
+    ],
+)
+def test_an_error_inside_an_answer_is_a_failure(body: str, has_failed: bool) -> None:
+    tail = usage.Tail()
+    tail.add(body.encode())
+    assert usage.failed(tail) is has_failed
+
+
+def test_an_end_before_many_other_choices_is_found() -> None:
+    tail = usage.Tail()
+    tail.add(b'{"choices":[{"finish_reason":"error"}' + b',{"finish_reason":null}' * 8 + b"]}")
+    assert usage.failed(tail)
+
+
 @given(st.text(max_size=50))
 def test_no_text_of_an_answer_is_taken_for_its_end(text: str) -> None:
     tail = usage.Tail()

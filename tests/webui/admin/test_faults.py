@@ -72,7 +72,7 @@ def test_the_administrators_were_really_told(refused, alice, admin, client, conn
 def test_a_refusal_does_not_let_the_connection_rest_and_an_answer_ends_it(refused, alice, connection, upstream, site):
     talker, chat_id, _message = refused(alice)
     assert not health.is_resting(connection.pk)
-    upstream.always(openai.error(429, "slow down"))  # an answer like any other
+    upstream.always(openai.error(400, "Too long."))  # an answer like any other
     talker.until_over(chat_id, talker.say(chat_id, "Again?", model="m1")["message"]["id"])
     background.submit(lambda: None).result(10)
     connection.refresh_from_db()
