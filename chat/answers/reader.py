@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from chat.answers import responses
+from chat.answers import deltas, responses
 from chat.answers.calls import CallReader
 from chat.answers.pictures import InlinePicture, InlinePictureSplitter
 from chat.answers.reasoning import ThinkSplitter
@@ -225,8 +225,8 @@ class AnswerReader:
         usage = frame.get("usage")
         if isinstance(usage, dict):
             yield Piece(usage=_bounded(usage))
-        choices = _choices_of(frame)
-        for choice, half in zip(choices, _choices_of(halves), strict=True):
+        choices = deltas.choices_of(frame)
+        for choice, half in zip(choices, deltas.choices_of(halves), strict=True):
             if isinstance(choice, dict) and not choice.get("index"):  # we ask for one choice
                 yield from self._take_choice(choice, half)
         if is_error or _reports_an_error(frame, has_choices=bool(choices)):
@@ -234,24 +234,24 @@ class AnswerReader:
 
     def _take_choice(self, choice: dict[str, Any], halves: dict[str, Any]) -> Iterator[Piece]:
         delta, text_of = choice.get("delta"), halves.get("delta")
-        self._has_deltas = self._has_deltas or _says_something(delta)
+        self._has_deltas = self._has_deltas or deltas.says_something(delta)
         is_message = not self._has_deltas and bool(choice.get("message"))
         if is_message:  # some servers repeat the whole message beside deltas or after them
             delta, text_of = choice["message"], halves["message"]
         if not isinstance(delta, dict) or not isinstance(text_of, dict):
             delta = text_of = {}
-        content, reasoning, images = _parts_of(text_of.get("content"))
+        content, reasoning, images = deltas.parts_of(text_of.get("content"))
         if is_message:
             content = self._new_in_message(content, is_last=bool(choice.get("finish_reason")))
-        content += _text_of(delta.get("refusal"))
+        content += deltas.text_of(delta.get("refusal"))
         reasoning += (
-            _text_of(delta.get("reasoning_content"))
-            or _text_of(delta.get("reasoning"))
-            or _details_of(delta.get("reasoning_details"))
+            deltas.text_of(delta.get("reasoning_content"))
+            or deltas.text_of(delta.get("reasoning"))
+            or deltas.details_of(delta.get("reasoning_details"))
         )
-        images += _images_of(delta.get("images"))
+        images += deltas.images_of(delta.get("images"))
         self._calls.take(delta)
-        self.finish_reason = _text_of(choice.get("finish_reason")) or self.finish_reason
+        self.finish_reason = deltas.text_of(choice.get("finish_reason")) or self.finish_reason
         self._ended_empty = choice.get("finish_reason") == ""
         answer, thinking = self._splitter.feed(self._whole(content))
         if self._splitter.was_reasoning:
@@ -376,72 +376,6 @@ def _parsed(text: str) -> tuple[Any, Any]:
     return (json_bodies.clean(halves) if "\\ud" in text or "\\uD" in text else halves), halves
 
 
-def _choices_of(frame: dict[str, Any]) -> list[Any]:
-    choices = frame.get("choices")
-    return choices if isinstance(choices, list) else []
-
-
-def _says_something(delta: Any) -> bool:
-    """Whether a delta adds to the answer. The first one of a stream names the role and has an empty text."""
-    return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
-
-
-def _parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:
-    """Text, reasoning and pictures of a `content` that is a string or a list of parts."""
-    if not isinstance(content, list):
-        return _text_of(content), "", ()
-    text, thinking = "", ""
-    images: list[str] = []
-    for part in content:
-        if isinstance(part, str):
-            text += part
-        elif isinstance(part, dict):
-            if part.get("type") == "thinking":
-                thinking += _parts_of(part.get("thinking"))[0]
-            else:
-                text += _text_of(part.get("text")) + _text_of(part.get("refusal"))
-                images += _images_of([part])
-    return text, thinking, tuple(images)
-
-
-def text_in(message: dict[str, Any]) -> str:
-    """The text of a message or a delta, for answers that are passed on."""
-    return _parts_of(message.get("content"))[0]
-
-
-def pictures_in(answer: Any) -> tuple[str, ...]:
-    """The pictures of a frame or a whole answer, for answers that are passed on."""
-    pictures: tuple[str, ...] = ()
-    for choice in _choices_of(answer) if isinstance(answer, dict) else ():
-        message = (choice.get("delta") or choice.get("message")) if isinstance(choice, dict) else None
-        if isinstance(message, dict):
-            pictures += _parts_of(message.get("content"))[2] + _images_of(message.get("images"))
-    return pictures
-
-
-def _images_of(images: Any) -> tuple[str, ...]:
-    """URLs out of `[{"image_url": {"url"}}]`, `[{"image_url": "…"}]` or `["…"]`, and of bare base64."""
-    urls = []
-    for image in images if isinstance(images, list) else ():
-        url = image.get("image_url", "") if isinstance(image, dict) else image
-        if (
-            isinstance(image, dict)
-            and not url
-            and isinstance(bare := image.get("result") or image.get("b64_json"), str)
-        ):
-            url = f"data:image/png;base64,{bare}"  # the real type is detected from the bytes
-        url = url.get("url", "") if isinstance(url, dict) else url
-        if isinstance(url, str) and url:
-            urls.append(url)
-    return tuple(urls)
-
-
-def _details_of(details: Any) -> str:
-    """The readable part of `reasoning_details`: texts and summaries; the rest is encrypted."""
-    parts = [part for part in details if isinstance(part, dict)] if isinstance(details, list) else []
-    return "".join(_text_of(part.get("text")) or _text_of(part.get("summary")) for part in parts)
-
-
 def _reports_an_error(frame: dict[str, Any], *, has_choices: bool) -> bool:
     """Whether a frame tells of an error: it says so, or has no choices but a sentence.
 
@@ -454,10 +388,6 @@ def _reports_an_error(frame: dict[str, Any], *, has_choices: bool) -> bool:
 
 def _words_in(frame: dict[str, Any]) -> str:
     return whole_characters(error_bodies.of_value(frame.get("error") or frame).message)
-
-
-def _text_of(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _provider_error(frame: dict[str, Any]) -> ProviderError:

@@ -15,6 +15,7 @@ import orjson
 from django.conf import settings
 
 from chat import pipeline, tools
+from chat.answers import deltas
 from chat.answers import reader as reading
 from chat.answers.calls import CallReader
 from chat.pipeline import Turn
@@ -111,7 +112,7 @@ async def _keep_pictures(turn: Turn, frame: sse.Frame) -> None:
 
 def _pictures_of(frame: sse.Frame) -> tuple[str, ...]:
     text = frame.data
-    return reading.pictures_in(_parsed(text)) if '"image' in text else ()
+    return deltas.pictures_in(_parsed(text)) if '"image' in text else ()
 
 
 # --- with tools, in one piece -----------------------------------------------------------------------------------------
@@ -130,7 +131,7 @@ async def _whole(turn: Turn, rounds: tools.Rounds, reply: relay.RelayResponse) -
             answer["usage"] = rounds.count(usage)
         reader = CallReader()
         reader.take(message)
-        text = reading.text_in(message)
+        text = deltas.text_in(message)
         if reply.status < 400 and rounds.offers and reader.end() and await rounds.run(reader.message(text)):
             texts.append(text)
             payload = {name: value for name, value in rounds.payload.items() if name != "stream_options"}
@@ -238,7 +239,7 @@ class MergedStream:
         delta = choice["delta"] if isinstance(choice.get("delta"), dict) else {}
         self._reader.take(delta)
         calls = [delta.pop(name) for name in ("tool_calls", "function_call") if name in delta]
-        if text := reading.text_in(delta):
+        if text := deltas.text_in(delta):
             self._texts.append(text)
             self._size += len(text)
             if self._size > settings.CHAT_ANSWER_MAX_CHARACTERS:

@@ -1,0 +1,73 @@
+"""The members of a message or a delta, whatever types they come in: text, reasoning, pictures. Pure."""
+
+from typing import Any
+
+
+def choices_of(frame: dict[str, Any]) -> list[Any]:
+    choices = frame.get("choices")
+    return choices if isinstance(choices, list) else []
+
+
+def says_something(delta: Any) -> bool:
+    """Whether a delta adds to the answer. The first one of a stream names the role and has an empty text."""
+    return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
+
+
+def parts_of(content: Any) -> tuple[str, str, tuple[str, ...]]:
+    """Text, reasoning and pictures of a `content` that is a string or a list of parts."""
+    if not isinstance(content, list):
+        return text_of(content), "", ()
+    text, thinking = "", ""
+    images: list[str] = []
+    for part in content:
+        if isinstance(part, str):
+            text += part
+        elif isinstance(part, dict):
+            if part.get("type") == "thinking":
+                thinking += parts_of(part.get("thinking"))[0]
+            else:
+                text += text_of(part.get("text")) + text_of(part.get("refusal"))
+                images += images_of([part])
+    return text, thinking, tuple(images)
+
+
+def text_in(message: dict[str, Any]) -> str:
+    """The text of a message or a delta, for answers that are passed on."""
+    return parts_of(message.get("content"))[0]
+
+
+def pictures_in(answer: Any) -> tuple[str, ...]:
+    """The pictures of a frame or a whole answer, for answers that are passed on."""
+    pictures: tuple[str, ...] = ()
+    for choice in choices_of(answer) if isinstance(answer, dict) else ():
+        message = (choice.get("delta") or choice.get("message")) if isinstance(choice, dict) else None
+        if isinstance(message, dict):
+            pictures += parts_of(message.get("content"))[2] + images_of(message.get("images"))
+    return pictures
+
+
+def images_of(images: Any) -> tuple[str, ...]:
+    """URLs out of `[{"image_url": {"url"}}]`, `[{"image_url": "…"}]` or `["…"]`, and of bare base64."""
+    urls = []
+    for image in images if isinstance(images, list) else ():
+        url = image.get("image_url", "") if isinstance(image, dict) else image
+        if (
+            isinstance(image, dict)
+            and not url
+            and isinstance(bare := image.get("result") or image.get("b64_json"), str)
+        ):
+            url = f"data:image/png;base64,{bare}"  # the real type is detected from the bytes
+        url = url.get("url", "") if isinstance(url, dict) else url
+        if isinstance(url, str) and url:
+            urls.append(url)
+    return tuple(urls)
+
+
+def details_of(details: Any) -> str:
+    """The readable part of `reasoning_details`: texts and summaries; the rest is encrypted."""
+    parts = [part for part in details if isinstance(part, dict)] if isinstance(details, list) else []
+    return "".join(text_of(part.get("text")) or text_of(part.get("summary")) for part in parts)
+
+
+def text_of(value: Any) -> str:
+    return value if isinstance(value, str) else ""
