@@ -196,17 +196,17 @@ class EditMessageSerializer(ContentSerializer):
 class SourceSerializer(serializers.Serializer[Any]):
     """A page that an answer cites."""
 
-    title = serializers.CharField(max_length=1000, allow_blank=True)
+    title = TextField(max_length=1000, allow_blank=True)
     url = serializers.CharField(max_length=4000)
 
 
 class StepSerializer(serializers.Serializer[Any]):
     """A status line, as in its event."""
 
-    description = serializers.CharField(max_length=2000, allow_blank=True, required=False)
+    description = TextField(max_length=2000, allow_blank=True, required=False)
     done = serializers.BooleanField(required=False)
     error = serializers.BooleanField(required=False)
-    detail = serializers.CharField(max_length=4000, allow_blank=True, required=False)
+    detail = TextField(max_length=4000, allow_blank=True, required=False)
     notice = serializers.BooleanField(required=False)
     sources = serializers.ListField(child=SourceSerializer(), required=False, max_length=MAX_STEPS)
 
@@ -214,8 +214,8 @@ class StepSerializer(serializers.Serializer[Any]):
 class FailureSerializer(serializers.Serializer[Any]):
     """Why an answer failed, as in its last event."""
 
-    message = serializers.CharField(max_length=4000, allow_blank=True, required=False, default="")
-    provider = serializers.CharField(max_length=4000, allow_blank=True, required=False, default="")
+    message = TextField(max_length=4000, allow_blank=True, required=False, default="")
+    provider = TextField(max_length=4000, allow_blank=True, required=False, default="")
     code = serializers.CharField(max_length=200, allow_null=True, allow_blank=True, required=False, default=None)
     blame = serializers.CharField(max_length=50, allow_blank=True, required=False, default="")
     retryable = serializers.BooleanField(required=False, default=False)
@@ -291,7 +291,7 @@ class TaskRequestSerializer(serializers.Serializer[Any]):
     """A task for the task model of `model`, about a conversation in OpenAI's messages."""
 
     model = serializers.CharField(max_length=255)
-    messages = serializers.ListField(child=serializers.DictField(), allow_empty=False)
+    messages = serializers.ListField(child=ObjectField(), allow_empty=False)
 
 
 class CompletionRequestSerializer(ChatRequestSerializer):

@@ -54,7 +54,7 @@ def picture_in(value: Any) -> bytes | None:
     if isinstance(value, Embedded):
         return value.content
     if isinstance(value, str) and value and not value.startswith(("http://", "https://")):
-        embedded = _decoded(memoryview(value.encode()))
+        embedded = _decoded(memoryview(value.encode(errors="replace")))  # halves of surrogate pairs are no base64
         return embedded.content if embedded else None
     return None
 

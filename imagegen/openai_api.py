@@ -28,7 +28,7 @@ from imagegen.serializers import ImageRequestSerializer
 from providers import addresses
 from providers.authentication import caller_of
 from providers.errors import BadRequest, GatewayError
-from providers.json_bodies import SiteJSONParser, storable
+from providers.json_bodies import SiteJSONParser, check_texts, storable
 from providers.process import waiting
 from providers.responses import event_streams
 from providers.sentences import sentence as _
@@ -38,6 +38,7 @@ OURS = {"prompt", "model", "n", "size", "seed", "steps", "negative_prompt", "eng
 ALIVE_SECONDS = 15.0  # a comment follows this long without a preview, so that no proxy takes silence for an end
 QUALITIES = ("low", "medium", "high", "xhigh", "max")  # values that OpenAI's events can name
 BACKGROUNDS = ("transparent", "opaque")
+NAMES = ("model", "engine", "size", "image", "images", "mask")  # names and addresses; other members are texts
 HANDLED = {"image", "image[]", "images", "mask", "stream", "response_format", "user", "partial_images"}
 
 
@@ -118,7 +119,9 @@ def _body(request: Request) -> dict[str, Any]:
     data = request.data
     if not hasattr(data, "items"):
         raise BadRequest(_("The body must be a JSON object."))
-    return {name: storable(value) for name, value in data.items() if name not in request.FILES}
+    body = {name: value for name, value in data.items() if name not in request.FILES}
+    check_texts({name: value for name, value in body.items() if name in NAMES})
+    return {name: storable(value) for name, value in body.items()}
 
 
 def _values(body: dict[str, Any]) -> dict[str, Any]:

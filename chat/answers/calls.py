@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
+from providers import json_bodies
 from providers.errors import ProviderError
 from providers.sentences import sentence as _
 
@@ -68,12 +67,15 @@ class CallReader:
             self._add(call, legacy)
 
     def message(self, content: str) -> dict[str, Any]:
-        """The assistant's message with the calls, which stands before their results."""
+        """The assistant's message with the calls, which stands before their results; of whole characters."""
         echo = {name: _joined(values) for name, values in self._echo.items()}
         message: dict[str, Any] = {"role": "assistant", "content": content or None, **echo}
         if self.calls and self.calls[0].legacy:
-            return {**message, "function_call": self.calls[0].function()}
-        return {**message, "tool_calls": [call.as_openai() for call in self.calls]}
+            message["function_call"] = self.calls[0].function()
+        else:
+            message["tool_calls"] = [call.as_openai() for call in self.calls]
+        cleaned: dict[str, Any] = json_bodies.clean(message)
+        return cleaned
 
     def _take_part(self, part: dict[str, Any]) -> None:
         function = part.get("function") or part.get("custom")
@@ -114,6 +116,7 @@ class CallReader:
         """The calls, each with a unique id."""
         seen: set[str] = set()
         for call in self.calls:
+            call.id = json_bodies.whole_characters(call.id)
             if not call.id or call.id in seen:
                 call.id = uuid.uuid4().hex[:9]  # Mistral requires nine characters
             seen.add(call.id)
@@ -171,12 +174,14 @@ def calls_in(message: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def arguments_in(text: str) -> dict[str, Any] | None:
-    """The arguments as an object, without members that are null; None when they are no object."""
+    """The arguments as an object that can be stored, without members that are null; None when they are no object."""
     value: Any = text
     for _attempt in range(2):  # some models write JSON into a JSON string
         if isinstance(value, str):
             try:
-                value = orjson.loads(value.strip() or "{}")
-            except orjson.JSONDecodeError:
+                value = json_bodies.parse_response(value.strip() or "{}")
+            except ValueError:
                 return None
-    return {key: member for key, member in value.items() if member is not None} if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    return {key: member for key, member in json_bodies.storable(value).items() if member is not None}

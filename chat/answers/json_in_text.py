@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from providers import json_bodies
+
 LONGEST = 20_000  # characters from the end that are searched: the JSON that we ask for is short
 MOST_STARTS = 200  # opening brackets that are tried, from the end
 _THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
@@ -25,13 +27,14 @@ def objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def values(text: str) -> Iterator[Any]:
-    """Every balanced JSON object and list in a text, the last first."""
+    """Every balanced JSON object and list in a text, the last first; their texts can be stored."""
     text = _THINKING.sub("", text)[-LONGEST:]
     starts = (start for start in range(len(text) - 1, -1, -1) if text[start] in "{[")
     for start in islice(starts, MOST_STARTS):
         try:
             value, _end = _DECODER.raw_decode(text, start)
-            orjson.dumps(value)  # raises for half a surrogate pair, which no database stores
+            value = json_bodies.storable(value)
+            orjson.dumps(value)  # raises for a number that no database stores
         except (ValueError, RecursionError, TypeError):
             continue
         yield value

@@ -23,7 +23,7 @@ from chat.api import NOT_FOUND, ChatView
 from chat.completions import direct
 from chat.models import Message
 from chat.pipeline import CompletionRequest, Turn, attachments
-from providers import relay
+from providers import json_bodies, relay
 from providers.authentication import caller_of
 from providers.errors import BadRequest
 from providers.relay.views import RELAYED, LoopView, body_of
@@ -120,7 +120,7 @@ def completion_request(relayed: relay.RelayRequest) -> CompletionRequest:
         files=ours["files"],
         chat_id=ours["chat_id"],
         message_id=ours["id"],
-        session_id=ours["session_id"][:SESSION_CHARACTERS],
+        session_id=json_bodies.storable(ours["session_id"])[:SESSION_CHARACTERS],
     )
 
 

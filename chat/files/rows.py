@@ -27,6 +27,7 @@ from chat.access import Person
 from chat.decoding import formats
 from chat.files import derived, kinds, pictures, stores
 from chat.models import Chat, File, Message
+from providers import json_bodies
 from providers.errors import BadRequest, NotFound, TooLarge
 from providers.process import file_store, storage_providers, waiting
 from providers.sentences import sentence as _
@@ -181,7 +182,7 @@ def temporary_end() -> datetime:
 
 def temporary_context(session_id: str = "") -> FileContext:
     """The context of an upload in a temporary chat: no stored message will refer to it."""
-    return FileContext(session_id=session_id[:100], expires_at=temporary_end())
+    return FileContext(session_id=json_bodies.storable(session_id)[:100], expires_at=temporary_end())
 
 
 def to_attach(owner: Person, row: File) -> File:

@@ -12,10 +12,13 @@ from chat.memory import services
 from chat.models import Memory
 from chat.serializers import ProblemSerializer
 from providers.authentication import caller_of
+from providers.json_bodies import TextField
 from providers.rest import ListPages, checked_body
 
 
 class MemorySerializer(serializers.ModelSerializer[Memory]):
+    text = TextField(max_length=services.MAX_CHARACTERS)
+
     class Meta:
         model = Memory
         fields = ("id", "text", "created", "updated")

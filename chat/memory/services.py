@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 from chat import chat_settings, services
 from chat.memory import nearness
 from chat.models import Memory
+from providers import json_bodies
 from providers.errors import BadRequest, Conflict, Forbidden, NotFound
 from providers.sentences import sentence as _
 
@@ -75,8 +76,8 @@ def _check_allowed() -> None:
 
 
 def _clean(text: str) -> str:
-    """The text on one line. Raises BadRequest when it is empty or too long."""
-    text = " ".join(text.split())
+    """The text on one line, of characters that can be stored. Raises BadRequest when it is empty or too long."""
+    text = " ".join(json_bodies.storable(text).split())
     if not text:
         raise BadRequest(_("Write something to remember."), code="empty", param="text")
     if len(text) > MAX_CHARACTERS:

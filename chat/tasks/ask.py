@@ -6,7 +6,7 @@ import uuid
 from typing import Any, NamedTuple
 
 from chat.answers.reasoning import without_thinking
-from providers import catalogue, relay
+from providers import catalogue, json_bodies, relay
 from providers.errors import GatewayError, NotFound, UpstreamTimeout
 from providers.facts import Caller, Route, Snapshot
 from providers.sentences import sentence as _
@@ -62,9 +62,10 @@ async def complete_as_json(caller: Caller, model: str, messages: list[dict[str, 
 
 
 def text_of(answer: dict[str, Any]) -> str:
-    """The text of a chat completion, without reasoning."""
+    """The text of a chat completion, without reasoning and without characters that cannot be stored."""
     choices = answer.get("choices") or [{}]
-    return without_thinking(str((choices[0].get("message") or {}).get("content") or "")).strip()
+    text = str((choices[0].get("message") or {}).get("content") or "")
+    return str(json_bodies.storable(without_thinking(text))).strip()
 
 
 def task_route(snapshot: Snapshot, caller: Caller, model: str) -> Route:

@@ -96,7 +96,7 @@ def follow_ups_in(answer: str) -> list[str]:
     for item in items:
         values = item.values() if isinstance(item, dict) else (item,)
         text = next((value for value in values if isinstance(value, str)), "")
-        line = " ".join(text.replace("\0", "").split())
+        line = " ".join(text.split())
         if line and len(line) <= LONGEST and line not in texts:
             texts.append(line)
     return texts[:MOST]

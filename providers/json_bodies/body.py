@@ -45,13 +45,16 @@ def parse_and_keep(body: bytes) -> tuple[Any, bytes | None]:
 
 
 def dumps(value: Any) -> bytes:
-    """JSON of a value that `parse_request` gave. Raises BadRequest for what JSON cannot say."""
+    """JSON of a value that `parse_request` gave, with U+FFFD for halves of surrogate pairs.
+
+    Raises BadRequest for what JSON cannot say.
+    """
     try:
         return orjson.dumps(value)
     except (TypeError, orjson.JSONEncodeError):
         pass  # for example integers beyond 64 bits, which the standard library can write
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return json.dumps(clean(value), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise BadRequest(_("The request contains a value that cannot be forwarded."), code="invalid_value") from error
 

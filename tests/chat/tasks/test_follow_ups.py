@@ -202,7 +202,7 @@ def test_a_model_that_is_taken_away_meanwhile_is_no_accident(talker, upstream, s
         ('{"questions": [{"text": "a"}, {"text": "b"}]}', ["a", "b"]),
         ('["天空为什么是蓝色的？"]', ["天空为什么是蓝色的？"]),
         ('["' + "x" * 201 + '", "a"]', ["a"]),
-        ('["\\ud800"] is broken', []),
+        ('["Why\\ud800?", "So\\u0000?"]', ["Why\N{REPLACEMENT CHARACTER}?", "So?"]),
         ('["cut', []),
         ("no list", []),
         ("[" * 30_000, []),

@@ -36,6 +36,14 @@ def test_the_task_model_names_a_chat_after_its_first_answer(talker, upstream):
     assert upstream.chats[1].json["stream"] is False
 
 
+def test_a_title_has_no_characters_that_cannot_be_stored(talker, upstream):
+    upstream.answer("Because of Rayleigh scattering.")
+    upstream.answer("Scattered\x00 light")
+    tab = talker.listen()
+    talker.start("Why is the sky blue?")
+    assert tab.wait_for(is_title)["data"]["data"] == {"title": "Scattered light"}
+
+
 def test_a_title_that_repeats_the_question_is_asked_for_once_more(talker, upstream):
     upstream.answer("Because of Rayleigh scattering.")
     upstream.answer("Why is the sky blue")

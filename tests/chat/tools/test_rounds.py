@@ -11,8 +11,9 @@ from providers.models import ChatModel
 from tests.chat.spare_tools import Slow
 from tests.chat.talk import PATIENCE, Talker
 from tests.upstream.openai import chat, error
-from tests.upstream.replies import sse
+from tests.upstream.replies import Reply, sse
 
+EVENTS = "text/event-stream"
 HERE = "tests.chat.spare_tools"
 PARIS = {"name": "get_weather", "arguments": {"place": "Paris"}}
 ROME = {"name": "get_weather", "arguments": {"place": "Rome"}}
@@ -47,6 +48,10 @@ def reply(talker, content="Umbrella?", **more):
 def answers(upstream):
     """The bodies of the calls for answers; titles are asked for by calls of their own."""
     return [one.json for one in upstream.chats if one.json.get("stream")]
+
+
+def as_bytes(body, stream):
+    return f"data: {body}\n\ndata: [DONE]\n\n".encode() if stream else body.encode()
 
 
 def told(body):
@@ -107,6 +112,40 @@ class TestACall:
 
         assert told(answers(upstream)[1]) == ["It is raining in Paris."]
         assert (message["content"], message["follow_ups"]) == ("Take one.", [])
+
+    @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "in one piece"])
+    @pytest.mark.parametrize(
+        ("more", "arguments", "place"),
+        [
+            ({}, r'{"place": "Par\ud83d"}', "Par\N{REPLACEMENT CHARACTER}"),
+            ({}, r'{"place": "Par\u0000is"}', "Paris"),
+            ({}, '{"place": "Paris\ud83d"}', "Paris\N{REPLACEMENT CHARACTER}"),
+            ({}, '{"place": "Pa\nris"}', "Pa\nris"),
+            ({}, '{"place": "Paris", "days": NaN}', "Paris"),
+            ({"id": "call-\ud83d"}, '{"place": "Paris"}', "Paris"),
+            ({"id": "call-\x00"}, '{"place": "Paris"}', "Paris"),
+            ({"signature": "\udc00"}, '{"place": "Paris"}', "Paris"),
+        ],
+    )
+    def test_what_no_json_can_say_is_cleaned_in_calls(self, talker, upstream, stream, more, arguments, place):
+        call = {**more, "type": "function", "function": {"name": "get_weather", "arguments": arguments}}
+        details = [{"type": "reasoning.text", "text": "Half a pair: \ud83d"}]
+        message = {"tool_calls": [call], "reasoning_details": details, "reasoning_content": "\ude00?"}
+        choice = {"delta" if stream else "message": message, "finish_reason": "tool_calls"}
+        body = json.dumps({"choices": [choice]})  # with escapes, as providers write halves of pairs
+        upstream.script(
+            Reply(200, {"Content-Type": EVENTS if stream else "application/json"}, as_bytes(body, stream)),
+            path="/chat/completions",
+        )
+        upstream.answer("Take one.")
+
+        _tab, answer = reply(talker)
+
+        assert (answer["status"], answer["content"]) == ("done", "Take one.")
+        *_before, asked, result = answers(upstream)[1]["messages"]
+        assert result["content"] == f"It is raining in {place}."
+        assert result["tool_call_id"] == asked["tool_calls"][0]["id"]
+        assert asked["reasoning_details"][0]["text"] == "Half a pair: \N{REPLACEMENT CHARACTER}"
 
     def test_the_older_form_is_answered_in_the_older_form(self, talker, upstream):
         call = {"name": "get_weather", "arguments": '{"place": "Paris"}'}

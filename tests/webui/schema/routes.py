@@ -13,6 +13,7 @@ READ = re.compile(
     r"""(?:GET|query_params)(?:\.get(?:list)?\(|\[)"(\w+)"|"(\w+)" (?:not )?in request\.(?:GET|query_params)"""
 )
 PAGES = ("limit", "cursor")  # of every list
+API = ("/api/", "/v1", "/openai/", "/temporary/messages")  # elsewhere are pages with forms
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Route:
     template: str  # such as `/api/v1/chats/{chat_id}`
     methods: tuple[str, ...]
     queries: tuple[str, ...]
+
+    @property
+    def is_api(self) -> bool:
+        return self.template.startswith(API) and self.template not in ("/api/docs", "/api/schema")
 
     @property
     def names(self) -> list[str]:
