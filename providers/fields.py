@@ -5,6 +5,7 @@ key in front and run `manage.py rotate_secrets`.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,10 +81,27 @@ def is_unreadable(value: str | dict[str, str]) -> bool:
 
 MASK = "••••"
 
+# Pages shorten a key: its beginning, then dots, stars or the like, then perhaps its end. No provider's keys have one of
+# these characters, or two dots in a row.
+_LEFT_OUT = re.compile(r"[…‥⋯⋮•‣·∙●○◦⬤▪■█∗＊✱。．*\[]|\.\s*\.")
+_DASHED = re.compile(r"[A-Za-z][\w-]{0,15}?-{4,}\w{0,12}")  # in longer keys four dashes may be chance
+# `user:password`, whose password may have any character: only marks that nobody types, or nothing else.
+_PASSWORD_LEFT_OUT = re.compile(r"[…⋯•]|:[*.●]{3,}$")
+_ENCRYPTED_TOKEN = re.compile(r"eyJ[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+")  # a JWE without a key of its own: RFC 7516, 7.1
+
 
 def hint_of(secret: str) -> str:
     """The mask of a stored key: `••••abcd`, `••••` for a short key, empty without a key."""
     return f"{MASK}{secret[-4:]}" if len(secret) >= 12 else MASK if secret else ""
+
+
+def is_shortened(key: str) -> bool:
+    """Whether a part of a key is missing, as in `sk-ab…yz`."""
+    if ":" in key:
+        return _PASSWORD_LEFT_OUT.search(key) is not None
+    if not re.search(r"\w|.{3}", key) or _ENCRYPTED_TOKEN.fullmatch(key):
+        return False
+    return bool(_LEFT_OUT.search(key) or _DASHED.fullmatch(key))
 
 
 def secret_behind(mask: str, rows: Iterable[Any]) -> str:

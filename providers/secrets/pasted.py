@@ -4,6 +4,7 @@ import re
 
 from django.core.exceptions import ValidationError
 
+from providers.fields import is_shortened
 from providers.sentences import sentence as _
 
 # Control and format characters: line ends, zero-width spaces and joiners, marks of direction, soft hyphens, BOM.
@@ -11,8 +12,6 @@ _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
 _QUOTES = ('""', "''", "``", "“”", "‘’", "«»")
-# How pages shorten a key: the beginning, then dots or stars, then perhaps the end.
-_SHORTENED = re.compile(r"…|•|⋯|\*{3,}\s*$|^[\w.-]{0,24}(?:\.{3,}|\*{3,})[\w-]{0,12}$")
 
 
 def without_invisible(text: str) -> str:
@@ -31,7 +30,7 @@ def cleaned(key: str) -> str:
 def checked(key: str) -> str:
     """The cleaned key. Raises ValidationError for one that is shortened or has characters that no key has."""
     key = cleaned(key)
-    if _SHORTENED.search(key):
+    if is_shortened(key):
         raise ValidationError(_("This key looks shortened, as pages show keys. Copy the whole key."), "shortened")
     odd = next((char for char in key if not char.isascii()), "")
     if odd and ":" not in key:  # `user:password` may have any character

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 
 from django.core.exceptions import ValidationError
 
-from providers.fields import UNREADABLE, hint_of, is_mask
+from providers.fields import UNREADABLE, hint_of, is_mask, is_shortened
 from providers.sentences import sentence as _
 
 NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, a token
 # HTTP sets these for each message; a fixed value would break every call.
 RESERVED = {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive"}
+# Headers of which the value is a key, perhaps behind the name of a scheme.
+_OF_KEYS = re.compile(r"(?:^|[-_])(?:api-?key|authorization|key|secret|token)$", re.IGNORECASE)
+_SCHEME = re.compile(r"^\w+\s+")
 VARIABLE = re.compile(r"\{\{\s*([A-Z_]+)\s*\}\}")
 VARIABLES = frozenset(
     {"USER_ID", "USER_NAME", "USER_EMAIL", "USER_ROLE", "USER_GROUPS", "CHAT_ID", "MESSAGE_ID", "MODEL_ID"}
@@ -35,7 +38,7 @@ def parse_headers(text: str) -> dict[str, str]:
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Raise ValidationError unless every name and every value is allowed in a header."""
+    """Raise ValidationError unless every name and every value is allowed in a header; keys must be whole ones."""
     for name, value in headers.items():
         if not NAME.fullmatch(name):
             raise ValidationError(_("“%(name)s” cannot be the name of a header.") % {"name": name}, "name")
@@ -43,6 +46,9 @@ def check_headers(headers: Mapping[str, str]) -> None:
             raise ValidationError(_("The site sets the header “%(name)s” itself.") % {"name": name}, "reserved")
         if any(ord(char) < 32 and char != "\t" for char in value):
             raise ValidationError(_("The value of “%(name)s” contains a line break.") % {"name": name}, "value")
+        if _OF_KEYS.search(name) and not is_mask(value) and is_shortened(_SCHEME.sub("", value)):
+            text = _("The key in “%(name)s” looks shortened, as pages show keys. Copy the whole key.")
+            raise ValidationError(text % {"name": name}, "shortened")
 
 
 def format_headers(headers: Mapping[str, str]) -> str:

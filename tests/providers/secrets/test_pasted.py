@@ -1,5 +1,8 @@
 """Pasted keys: cleaned where the meaning is clear, refused where a part is missing."""
 
+import itertools
+import json
+
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -10,6 +13,7 @@ from providers import config
 from providers.errors import BadRequest
 from providers.models import Connection
 from providers.secrets.pasted import checked
+from providers.upstream.header_templates import check_headers
 from tests.people import make_key
 
 KEY = "sk-proj-0123456789abcdef"
@@ -41,6 +45,25 @@ SHORTENED = [
     "sk-ab⋯yz",
     "••••abcd",
     "…wxyz",
+    "sk-proj-0123456789abcdefghijklmnop...yz",
+    "sk-proj-0123456789abcdefghijklmnop***yz",
+    "sk-ab[...]yz",
+    "sk-ab[…]yz",
+    "[redacted]",
+    "sk-ab . . . yz",
+    "sk-ab ... yz",
+    "sk-ab..yz",
+    "sk-ab**yz",
+    "sk-ab*yz",
+    "sk-ab···yz",
+    "sk-ab●●●●yz",
+    "sk-ab‥‥yz",
+    "sk-ab。。。yz",
+    "sk-ab----yz",
+    "sk-ab------",
+    "Bearer sk-ab…yz",
+    "user:********",
+    "user:pass…word",
 ]
 NO_KEYS = ["sk-ключ-0123456789", "sk–proj–0123456789"]  # Cyrillic letters, dashes of a word processor
 WHOLE = [
@@ -51,6 +74,30 @@ WHOLE = [
     "none",
     "",
     "a b c",
+    "sk-ant-api03-AbC--dEf_gHi---jKl-0123456789abcdefghijklmnopqrstuv-AAAAAA",
+    "AIzaSyA----0123456789abcdefghijklmnopqr",
+    "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..aXY.Y2lwaGVydGV4dA.dGFn",
+    "user:p*ss[w]..d",
+    "gho_16C7e42F292c6912E7710c838347Ae178B4a",
+    "dGVzdA==",
+    "AbC~8Q~x.y_z-0123456789~AbCdEfGhIjKlMnOp",
+]
+# Headers of which the value is a key, and some of which it is none.
+SHORTENED_HEADERS = [
+    ("Authorization", "Bearer sk-ab…yz"),
+    ("Authorization", "Bearer sk-ab...yz"),
+    ("X-Api-Key", "sk-ab***yz"),
+    ("api-key", "sk-ab[...]yz"),
+    ("Ocp-Apim-Subscription-Key", "0123..89"),
+    ("X-Auth-Token", "sk-ab . . . yz"),
+]
+WHOLE_HEADERS = [
+    ("Authorization", f"Bearer {KEY}"),
+    ("Authorization", "Basic dXNlcjpwYXNz"),
+    ("Accept", "*/*"),
+    ("X-Auth-Scope", "*"),
+    ("X-Title", "My site..."),
+    ("X-Api-Key", "{{USER_ID}}"),
 ]
 
 meant = pytest.mark.parametrize("pasted", MEANT.values(), ids=MEANT)
@@ -71,6 +118,17 @@ def test_what_cannot_be_whole_is_refused(pasted):
 @pytest.mark.parametrize("key", WHOLE)
 def test_whole_keys_stay_as_they_are(key):
     assert checked(key) == key
+
+
+@pytest.mark.parametrize(("name", "value"), SHORTENED_HEADERS)
+def test_a_part_of_a_key_in_a_header_is_refused(name, value):
+    with pytest.raises(ValidationError, match="shortened"):
+        check_headers({name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), WHOLE_HEADERS)
+def test_headers_without_a_part_of_a_key_are_taken(name, value):
+    check_headers({name: value})
 
 
 # --- wherever a key is entered ----------------------------------------------------------------------------------------
@@ -106,6 +164,26 @@ def by_search_page(client, pasted):
     return ChatSettings.load().web_search_key or page.context["adminform"].form.errors["new_key"]
 
 
+def by_headers_of_a_connection(client, pasted):
+    page = client.post(
+        "/admin/providers/connection/add/",
+        {
+            "name": "Up", "kind": "openai", "base_url": URL, "auth_type": "none", "connection_type": "external",
+            "access": "public", "forward_cookies": "auto", "position": "0", "verify_tls": "on",
+            "headers": json.dumps({"X-Api-Key": pasted}),
+        },
+    )  # fmt: skip
+    row = Connection.objects.first()
+    return row.headers["X-Api-Key"] if row else page.context["adminform"].form.errors["headers"]
+
+
+def by_headers_of_the_flat_form(client, pasted):
+    entry = {"auth_type": "none", "headers": {"X-Api-Key": pasted}}
+    form = {"OPENAI_API_BASE_URLS": [URL], "OPENAI_API_KEYS": [""], "OPENAI_API_CONFIGS": {"0": entry}}
+    config.save(form)
+    return Connection.objects.get().headers["X-Api-Key"]
+
+
 def by_flat_form(client, pasted):
     config.save({"OPENAI_API_BASE_URLS": [URL], "OPENAI_API_KEYS": [pasted], "OPENAI_API_CONFIGS": {}})
     return Connection.objects.get().secret
@@ -131,15 +209,21 @@ def test_a_form_stores_the_key_that_is_meant(root, way, pasted):
     assert way(root, pasted) == KEY
 
 
-@pytest.mark.parametrize("pasted", [SHORTENED[0], SHORTENED[1], NO_KEYS[0]])
-@pytest.mark.parametrize("way", WAYS)
+PARTS = [SHORTENED[0], SHORTENED[1], "sk-ab[...]yz", "sk-ab..yz", "sk-ab**yz"]
+HEADERS = [by_headers_of_a_connection, by_headers_of_the_flat_form]
+
+
+@pytest.mark.parametrize(
+    ("way", "pasted"),
+    [*itertools.product([*WAYS, *HEADERS], PARTS), *itertools.product(WAYS, NO_KEYS[:1])],
+)
 def test_a_form_refuses_a_part_of_a_key_and_says_so(root, way, pasted):
     try:
         told = str(way(root, pasted))
     except BadRequest as error:
         told = error.message
     assert "shortened" in told or "cannot be part of a key" in told
-    assert not Connection.objects.exclude(secret="").exists()
+    assert not Connection.objects.exclude(secret="", headers="").exists()
     assert not ImageEngine.objects.exclude(secret="").exists()
 
 
