@@ -11,6 +11,7 @@ cancelling and errors. Three rules:
 - `draw` calls `run.check()` between any two slow steps, so that cancelling takes less than a second.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
 from providers.upstream import error_bodies
 from providers.upstream.header_templates import with_custom
+from providers.upstream.model_lists import ListedModel, ListReader
 
 CHECK_SECONDS = 60.0  # a call that draws nothing: a list of models, a test of the connection
 
@@ -281,6 +283,17 @@ class Engine:
             if response.status >= 400:
                 raise self.error(response)
         return response
+
+    def listed(self, config: EngineConfig, url: str, query: Mapping[str, str]) -> list[ListedModel]:
+        """The models that an endpoint lists in OpenAI's form, of all pages. Raises as `call`, and ProviderError
+        (`invalid_answer`) for what is no list.
+        """
+        started, pages = time.monotonic(), ListReader([url], query)
+        limits = replace(config.limits, total=min(config.limits.total or CHECK_SECONDS, CHECK_SECONDS))
+        while pages.url is not None:
+            response = self.call(replace(config, limits=limits.after(started)), None, "GET", pages.url)
+            pages.take(response.status, response.content, response.headers)
+        return pages.models()
 
     def download(self, config: EngineConfig, run: Run, url: str) -> bytes:
         """A picture that a response names by URL; redirects are followed.

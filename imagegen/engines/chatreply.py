@@ -23,7 +23,8 @@ from imagegen.image_request import AUTO, ImageRequest
 from providers import http
 from providers.errors import ContentRefused, ProviderError
 from providers.sentences import sentence as _
-from providers.upstream import error_bodies, kinds, words
+from providers.upstream import error_bodies, kinds, model_lists, words
+from providers.upstream.model_lists import ListedModel
 
 DEFAULT_URL = kinds.OPENROUTER.example
 OWN = {"model", "messages", "stream", "modalities", "n", "tools", "prompt"}
@@ -120,8 +121,8 @@ class ChatReply(Engine):
     def models(self, config: EngineConfig) -> list[ModelChoice]:
         """The listed models that draw: by their modalities, else by their names; all when none seems to."""
         listed = self._listed(config)
-        drawing = [entry for entry in listed if _draws(entry)]
-        return [ModelChoice(str(entry["id"]), str(entry.get("name") or "")) for entry in drawing or listed]
+        drawing = [model for model in listed if _draws(model)]
+        return [ModelChoice(model.upstream_id, model_lists.name_of(model.raw)) for model in drawing or listed]
 
     def check(self, config: EngineConfig) -> str:
         url = config.url or DEFAULT_URL
@@ -131,18 +132,17 @@ class ChatReply(Engine):
         listed = self._listed(config)
         return self.models_sentence(len(listed), drawing=sum(map(_draws, listed)))
 
-    def _listed(self, config: EngineConfig) -> list[dict[str, Any]]:
+    def _listed(self, config: EngineConfig) -> list[ListedModel]:
         query = {"output_modalities": "image"}  # OpenRouter hides picture models otherwise; others ignore it
-        value = self.call(config, None, "GET", f"{config.url or DEFAULT_URL}/models", params=query).json()
-        entries = value.get("data") if isinstance(value, dict) else value
-        return [entry for entry in entries or () if isinstance(entry, dict) and entry.get("id")]
+        return self.listed(config, f"{config.url or DEFAULT_URL}/models", query)
 
 
-def _draws(entry: Mapping[str, Any]) -> bool:
-    architecture = entry.get("architecture")
-    if isinstance(architecture, dict) and (made := architecture.get("output_modalities")):
+def _draws(model: ListedModel) -> bool:
+    architecture = model.raw.get("architecture")
+    made = architecture.get("output_modalities") if isinstance(architecture, dict) else None
+    if isinstance(made, list) and made:
         return "image" in made
-    return capabilities.draws(ChatReply.name, str(entry["id"]))
+    return capabilities.draws(ChatReply.name, model.upstream_id)
 
 
 class _Reply:

@@ -163,7 +163,7 @@ class Gemini(Engine):
         for _page in range(MAX_PAGES):
             response = self.call(config, None, "GET", f"{config.url or DEFAULT_URL}/models", params=query)
             page = responses.as_object(response.json())
-            for entry in page.get("models") or ():
+            for entry in _objects(page.get("models")):
                 model = str(entry.get("name", "")).removeprefix("models/")
                 methods = entry.get("supportedGenerationMethods") or ()
                 draws = capabilities.draws(self.name, model) or methods == [PREDICT]

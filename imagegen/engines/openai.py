@@ -257,19 +257,13 @@ class OpenAI(Engine):
         server = _server(config)
         *_others, url = kinds.probe_urls(server)  # the last one has the form of OpenAI's list
         try:
-            response = self.call(config, None, "GET", url, params=_version(config, server))
+            listed = self.listed(config, url, _version(config, server))
         except ProviderError as error:
             if error.status in (404, 405) and not kinds.of(server).has_deployments:
                 return None
             raise
-        value = response.json()
-        entries = value.get("data") if isinstance(value, dict) else value
         today = timezone.now().date().isoformat()
-        return [
-            str(entry["id"])
-            for entry in entries or ()
-            if isinstance(entry, dict) and entry.get("id") and str(entry.get("shutdown_date") or today) >= today
-        ]
+        return [model.upstream_id for model in listed if str(model.raw.get("shutdown_date") or today) >= today]
 
 
 def _server(config: EngineConfig) -> kinds.PlainServer:

@@ -60,25 +60,51 @@ def static_list(model_ids: Iterable[str]) -> list[ListedModel]:
     return _unique(ListedModel(name, {"id": name, "object": "model", "owned_by": "openai"}) for name in model_ids)
 
 
+@dataclass(frozen=True, slots=True)
+class _ListPage:
+    """One page of a list. `marks`: the objects around it, the outer one first, which say where the list goes on."""
+
+    models: list[ListedModel]
+    marks: list[dict[str, Any]]
+
+    def mark(self, name: str) -> Any:
+        """The first value of such a member that says anything."""
+        return next((value for marks in self.marks if (value := marks.get(name))), None)
+
+
 def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[ListedModel]:
     """The models in a response. Raises ProviderError with the provider's words where it is no list."""
+    return _read_page(status, body, headers).models
+
+
+def _read_page(status: int, body: bytes, headers: Mapping[str, str]) -> _ListPage:
     if status >= 400:
         raise error_of(status, body, headers)
     try:
         answer = json_bodies.parse_response(body)
     except ValueError as error:
         raise _no_list(status, body) from error
-    items = answer
+    items, marks = answer, list[dict[str, Any]]()
     for _depth in range(MAX_WRAPPERS):
         if isinstance(items, dict):
             if items.get("error"):
                 raise _no_list(status, body)
-            items = items["data"] if "data" in items else items.get("models", items)
+            marks.append(items)
+            items = _inner(items)
     if items is None:
-        return []
+        return _ListPage([], marks)
     if not isinstance(items, list):
         raise _no_list(status, body)
-    return _unique(listed for item in items if (listed := _read_item(item)) is not None)[:MAX_MODELS]
+    models = _unique(listed for item in items if (listed := _read_item(item)) is not None)[:MAX_MODELS]
+    return _ListPage(models, marks)
+
+
+def _inner(wrapper: dict[str, Any]) -> Any:
+    """What an object holds as its list: some servers have both members, one of them empty."""
+    held = [wrapper[name] for name in ("data", "models") if name in wrapper]
+    if not held:
+        return wrapper
+    return next((value for value in held if value), next((value for value in held if value is not None), None))
 
 
 class ListReader:
@@ -88,10 +114,11 @@ class ListReader:
     the host itself is followed, on http or https, so that no key leaves for another server.
     """
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        self._urls = iter(urls)
+    def __init__(self, urls: Sequence[str], query: Mapping[str, str] | None = None) -> None:
+        self._urls = iter([_with_query(url, query) for url in urls] if query else urls)
         self.url: str | None = next(self._urls)
         self._pages_left, self._redirects_left = MAX_PAGES, MAX_REDIRECTS
+        self._read: set[str] = set()  # URLs of the pages so far
         self._models: dict[str, ListedModel] = {}
 
     def models(self) -> list[ListedModel]:
@@ -101,12 +128,14 @@ class ListReader:
         """Read the response to a GET of `url`, and set `url` to the next one. Raises as `read_list`."""
         if self.leads_on(status, headers):
             return
-        before = len(self._models)
-        for listed in read_list(status, body, headers):
+        asked, before, page = str(self.url), len(self._models), _read_page(status, body, headers)
+        for listed in page.models:
             self._models.setdefault(listed.upstream_id, listed)
+        self._read.add(asked)
         self._pages_left -= 1
         goes_on = self._pages_left > 0 and before < len(self._models) < MAX_MODELS
-        self.url = _next_page(self.url, body) if goes_on and self.url else None
+        following = _next_page(asked, page) if goes_on else None
+        self.url = None if following in self._read else following
 
     def leads_on(self, status: int, headers: Mapping[str, str]) -> bool:
         """Whether a response only says where to ask next, which is `url` then. Raises ProviderError (`redirected`)."""
@@ -140,20 +169,25 @@ def _is_same_host(asked: str, target: str) -> bool:
     return before.hostname == after.hostname and (before.scheme, after.scheme) == ("http", "https")
 
 
-def _next_page(asked: str, body: bytes) -> str | None:
-    """The URL of the page after this one: `next_page` (a URL, a path or a token), or `has_more` with `last_id`."""
-    answer = json_bodies.parse_response(body)
-    if not isinstance(answer, dict):
-        return None
-    token, last = answer.get("next_page"), answer.get("last_id")
-    if isinstance(token, str) and token.startswith(("http://", "https://", "/")):
+def _next_page(asked: str, page: _ListPage) -> str | None:
+    """The URL of the page after this one: `next_page` (a URL, a path or a token), or `has_more`, which goes on behind
+    `last_id` or the last model of the page.
+    """
+    token = page.mark("next_page")
+    if isinstance(token, str) and (token.startswith(("http://", "https://", "/")) or "?" in token):
         target = urljoin(asked, token)
         return target if _is_same_host(asked, target) else None
-    if isinstance(token, str | int) and token and not isinstance(token, bool):
+    if isinstance(token, str | int) and not isinstance(token, bool):
         return _with_query(asked, {"page": str(token)})
-    if answer.get("has_more") is True and isinstance(last, str) and last:
+    if _is_true(page.mark("has_more")):
+        last = page.mark("last_id")
+        last = str(last) if isinstance(last, str | int) and not isinstance(last, bool) else page.models[-1].upstream_id
         return _with_query(asked, {"after": last, "after_id": last})  # OpenAI's name, and Anthropic's
     return None
+
+
+def _is_true(value: Any) -> bool:
+    return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in ("true", "1", "yes"))
 
 
 def _with_query(url: str, values: Mapping[str, str]) -> str:

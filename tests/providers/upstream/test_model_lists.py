@@ -27,6 +27,13 @@ def facts(base_url="http://up.example/v1", **fields):
         {"models": [{"name": "a", "model": "a"}, {"name": "b"}]},
         {"data": {"data": [{"id": "a"}, {"id": "b"}]}},
         {"data": {"models": ["a", "b"]}},
+        {"data": None, "models": [{"name": "a"}, {"name": "b"}]},
+        {"data": [], "models": ["a", "b"]},
+        {"data": {}, "models": ["a", "b"]},
+        {"data": ["a", "b"], "models": None},
+        {"models": [], "data": ["a", "b"]},
+        {"data": {"data": None, "models": ["a", "b"]}},
+        {"data": None, "models": {"data": ["a", "b"]}},
         b'\xef\xbb\xbf{"data": [{"id": "a", "created": NaN}, {"id": "b", "size": 1e400}]}',
         b'{"data": [{"id": "a", "description": "\\ud83d"}, {"id": "b"}]}',
         {"data": [{"id": "a"}, {"id": "b"}, {"id": "a"}, {"no": "id"}, None, 7, {"id": ""}, {"id": "x" * 300}]},
@@ -36,7 +43,7 @@ def test_a_list_of_this_shape_is_read_once_per_id(answer):
     assert read(answer) == ["a", "b"]
 
 
-@pytest.mark.parametrize("answer", [{"data": None}, {"data": []}, [], {"models": None}])
+@pytest.mark.parametrize("answer", [{"data": None}, {"data": []}, [], {"models": None}, {"data": [], "models": None}])
 def test_a_server_without_models_has_an_empty_list(answer):
     assert read(answer) == []
 
@@ -48,6 +55,8 @@ def test_a_server_without_models_has_an_empty_list(answer):
         b"",
         b"not json",
         {"data": {"id": "a"}},
+        {"data": None, "models": "none"},
+        {"data": None, "models": {"error": "No such thing"}},
         {"error": {"message": "No such thing"}},
         {"error": "No such thing", "data": []},
         {"detail": "Not Found"},
@@ -200,6 +209,7 @@ def test_a_circle_of_redirects_ends():
     assert refused.value.code == "redirected"
 
 
+@pytest.mark.parametrize("depth", [0, 1, 2])
 @pytest.mark.parametrize(
     "page",
     [
@@ -207,13 +217,24 @@ def test_a_circle_of_redirects_ends():
         lambda number: {"next_page": f"token-{number}"},
         lambda number: {"next_page": f"/v1/models?cursor={number}"},
         lambda number: {"next_page": f"http://up.example/v1/models?cursor={number}"},
+        lambda number: {"next_page": f"?cursor={number}"},
+        lambda number: {"next_page": f"models?cursor={number}"},
+        lambda number: {"next_page": number + 1},
+        lambda number: {"has_more": True},
+        lambda number: {"has_more": 1, "last_id": f"m{number}"},
+        lambda number: {"has_more": "true", "last_id": f"m{number}"},
+        lambda number: {"has_more": True, "last_id": None},
+        lambda number: {"has_more": True, "last_id": 100 + number},
     ],
 )
-def test_all_pages_are_read(page):
+def test_all_pages_are_read(page, depth):
     def answer(url):
         answer.number += 1
-        more = page(answer.number) if answer.number < 4 else {"has_more": False}
-        return 200, {"data": [f"m{answer.number}"], **more}, {}
+        more = page(answer.number) if answer.number < 4 else {"has_more": False, "next_page": None}
+        value = {"data": [f"m{answer.number}"], **more}
+        for _depth in range(depth):
+            value = {"data": value, "object": "list"}
+        return 200, value, {}
 
     answer.number = 0
     found, asked = ask(answer)
@@ -221,7 +242,32 @@ def test_all_pages_are_read(page):
     assert len(set(asked)) == 4
 
 
-@pytest.mark.parametrize("more", [{"has_more": True, "last_id": "m"}, {"next_page": "again"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"has_more": False, "last_id": "m1"},
+        {"has_more": "false"},
+        {"has_more": 0},
+        {"next_page": ""},
+        {"next_page": None},
+    ],
+)
+def test_the_last_page_says_that_it_is_the_last(more):
+    assert ask(lambda url: (200, {"data": ["m1"], **more}, {})) == (["m1"], [URL])
+
+
+def test_a_page_that_was_read_is_not_asked_for_again():
+    pages = {URL: "?page=2", f"{URL}?page=2": "?page=3", f"{URL}?page=3": "?page=2"}
+
+    def answer(url):
+        return 200, {"data": [f"m{len(seen)}"], "next_page": pages[seen.append(url) or url]}, {}
+
+    seen = []
+    found, asked = ask(answer)
+    assert (len(found), asked) == (3, list(pages))
+
+
+@pytest.mark.parametrize("more", [{"has_more": True, "last_id": "m"}, {"next_page": "again"}, {"has_more": True}])
 def test_pages_that_bring_nothing_new_end_the_list(more):
     found, asked = ask(lambda url: (200, {"data": ["m"], **more}, {}))
     assert (found, len(asked)) == (["m"], 2)
