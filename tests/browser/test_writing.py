@@ -321,3 +321,70 @@ def test_a_message_of_a_temporary_chat_that_fails_is_not_stored(chat, told):
     routes[0].abort()
     told()
     assert "A secret" not in chat.page.evaluate("JSON.stringify(sessionStorage)")
+
+
+# The growth of the composer, held in its middle.
+HELD = """
+async (act) => {
+  const part = document.querySelector(".composer-top");
+  const content = document.getElementById("content");
+  const before = part.offsetHeight;
+  const began = new Promise((resolve) => part.addEventListener("transitionrun", resolve, { once: true }));
+  document.getElementById("message").setRangeText(act, 0, 0, "end");
+  await began;
+  const [growth] = part.getAnimations();
+  const { duration, easing } = growth.effect.getTiming();
+  growth.pause();
+  growth.currentTime = duration / 2;
+  await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+  const middle = part.offsetHeight;
+  const fromEnd = content.scrollHeight - content.scrollTop - content.clientHeight;
+  const top = content.scrollTop;
+  growth.finish();
+  return { before, middle, after: part.firstElementChild.offsetHeight, duration, easing, fromEnd, top };
+}
+"""
+
+
+@pytest.fixture
+def moving(open_page, provider, alice):
+    """A chat with a long answer, in a window that draws motion."""
+    chat = ChatPage(open_page(alice, reduced_motion="no-preference")).open()
+    provider.says("Go on", "A line of the answer.\n\n" * 60)
+    chat.ask("Go on")
+    expect(chat.page.locator(".to-latest")).to_be_hidden()
+    return chat
+
+
+def test_the_composer_grows_smoothly_and_the_end_stays_in_view(moving):
+    held = moving.page.evaluate(HELD, "one\ntwo\nthree\n")
+    assert held["before"] < held["middle"] < held["after"]
+    assert (held["duration"], held["easing"]) == (150, "cubic-bezier(0, 0, 0.2, 1)")
+    assert held["fromEnd"] < 2
+    moving.page.wait_for_function("() => !document.querySelector('.composer-top').getAnimations().length")
+    assert moving.scrolled_to_end()
+
+
+def test_what_one_reads_stays_where_it_is_while_the_composer_grows(moving):
+    moving.page.evaluate("document.getElementById('content').scrollTop = 40")
+    expect(moving.page.get_by_role("button", name="Jump to latest")).to_be_visible()
+    assert moving.page.evaluate(HELD, "one\ntwo\n")["top"] == 40
+    moving.field.fill("")
+    moving.page.wait_for_function("() => document.querySelector('.composer-top').offsetHeight < 45")
+    assert moving.page.evaluate("document.getElementById('content').scrollTop") == 40
+
+
+def test_the_composer_grows_at_once_for_who_wants_no_motion(chat):
+    chat.field.fill("one\ntwo\nthree")
+    part = chat.page.locator(".composer-top")
+    expect(part).to_have_css("transition-duration", "1e-05s")
+    expect(part).to_have_css("height", f"{part.locator('> div').bounding_box()['height']:g}px")
+
+
+def test_the_composer_grows_to_a_third_of_the_window(chat):
+    chat.field.fill("one\n" * 60)
+    third = chat.page.viewport_size["height"] * 0.33
+    chat.page.wait_for_function(
+        "(third) => Math.abs(document.querySelector('.composer-top').offsetHeight - third) < 2", arg=third
+    )
+    assert chat.field.evaluate("(field) => field.scrollHeight > field.clientHeight")

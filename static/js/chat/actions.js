@@ -2,6 +2,7 @@
 import { patch, post, tellRefusal } from "../common/api.js";
 import { copyText } from "../common/clipboard.js";
 import { byId, child, clone, closest, find, isComposing } from "../common/dom.js";
+import { grow } from "../common/grow.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 import * as composer from "./composer.js";
@@ -122,7 +123,8 @@ function edit(message) {
   area.value = textOf(message);
   message.classList.add("editing");
   message.append(form);
-  composer.grow(area);
+  grow(area);
+  area.addEventListener("input", () => grow(area));
   area.focus();
   area.setSelectionRange(area.value.length, area.value.length);
 }

@@ -1,6 +1,7 @@
 // Where one writes. What is written is stored per chat until the server has it: no reload and no failure loses it.
 import { ApiError, post, tellRefusal } from "../common/api.js";
 import { all, byId, child, clone, closest, find, isComposing } from "../common/dom.js";
+import { glide, grow } from "../common/grow.js";
 import { newId } from "../common/ids.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
@@ -34,6 +35,7 @@ export function open() {
   }
   attachments.open();
   update();
+  glide(byId("composer-top"));
   queue.check();
   if (matchMedia("(pointer: fine)").matches && !find("dialog[open]")) area().focus();
 }
@@ -273,14 +275,4 @@ function putBackDraft(key, content) {
 function remember(text) {
   if (text && !thread.isTemporary()) sessionStorage.setItem(draftKey(), text);
   else sessionStorage.removeItem(draftKey());
-}
-
-/**
- * Browsers without `field-sizing` need the height set.
- * @param {HTMLElement} field
- */
-export function grow(field) {
-  if (CSS.supports("field-sizing", "content")) return;
-  field.style.height = "auto";
-  field.style.height = `${field.scrollHeight}px`;
 }

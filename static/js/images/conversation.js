@@ -35,7 +35,7 @@ function edit({ id, url }) {
   leave();
   const reference = clone("edited-template");
   child(reference, "img").setAttribute("src", `${url}?w=128`);
-  byId("composer").prepend(reference);
+  byId("composer-top").prepend(reference);
   const area = composer.area();
   const pressed = chip()?.getAttribute("aria-pressed") ?? "false";
   edited = { id, url, pressed, placeholder: area.placeholder };
