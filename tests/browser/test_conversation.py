@@ -312,6 +312,21 @@ def test_stop_during_a_picture_stops_the_engine(chat, provider, upstream):
     assert [one for one in upstream.chats if one.json.get("stream")] == []
 
 
+def test_no_button_hides_the_small_pictures_on_a_phone(open_page, provider, easel, studio, alice):
+    chat = Chat.objects.create(user=alice, title="Boats")
+    rows = [files.accept(alice, png(64, 48, shade=number), name=f"{number}.png") for number in range(6)]
+    question = Message.objects.create(chat=chat, role="user", content="Look", files=[*map(files.file_json, rows)])
+    files.attach(rows, question)
+    chat.leaf = Message.objects.create(chat=chat, parent=question, role="assistant", content="Boats.", model="m1")
+    chat.save()
+    page = PicturesChat(open_page(alice, viewport=PHONE, has_touch=True, is_mobile=True)).open(f"/c/{chat.pk}")
+    expect(page.pictures).to_have_count(6)
+    expect(page.pictures.get_by_role("button", name="Edit this")).to_have_count(0)
+    page.pictures.first.get_by_role("link").tap()
+    page.page.locator("#view").get_by_role("button", name="Edit this").tap()
+    expect(page.edited).to_be_visible()
+
+
 def states(chat):
     """The states of pictures in a conversation, by name."""
     yield "pictures"

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from chat import files
+from chat.models import Chat
 from imagegen.models import ImageJob
 from tests.browser.test_access import violations
 from tests.imagegen.conftest import make_engine, store  # noqa: F401
@@ -532,7 +534,26 @@ def test_the_full_view_enlarges_copies_the_prompt_and_shows_its_keys(open_page, 
     assert [words.strip() for words in first.all_inner_texts()[:3]] == ["Download", "Edit with mask", "Vary"]
     images.press("Copy the prompt")
     assert images.page.evaluate("navigator.clipboard.readText()") == "A red kite"
-    expect(images.view.locator(".view-keys")).to_contain_text("other pictures")
+    assert keys_of(images.view) == ["+ − 0 size", "D download", "E edit", "V vary", "C copy the prompt", "Esc close"]
     images.page.keyboard.press("v")
     expect(images.view).to_be_hidden()
     expect(images.tiles).to_have_count(2)
+    images.show()
+    assert keys_of(images.view)[0] == "← → other pictures"
+
+
+def keys_of(view):
+    """The keys that the full view lists, each with its words."""
+    return [" ".join(line.split()) for line in view.locator(".view-keys > :visible").all_inner_texts()]
+
+
+def test_the_full_view_lists_no_key_that_does_nothing_here(open_page, alice, studio):
+    context = files.FileContext(chat=Chat.objects.create(user=alice))
+    picture = files.accept(alice, png(64, 48), name="boat.png", context=context)
+    page = open_page(alice)
+    page.goto(f"/images/{picture.pk}")
+    view = page.locator("#view")
+    expect(view).to_be_visible()
+    assert keys_of(view) == ["+ − 0 size", "D download", "E edit", "Esc close"]
+    page.keyboard.press("e")
+    expect(page.locator("#mask-canvas")).to_be_visible()

@@ -2,7 +2,7 @@
 // page says.
 import { part, tellRefusal } from "../common/api.js";
 import { copyText } from "../common/clipboard.js";
-import { byId, child, closest, find, partOf } from "../common/dom.js";
+import { all, byId, child, closest, find, partOf } from "../common/dom.js";
 import { t } from "../common/text.js";
 
 /**
@@ -69,11 +69,22 @@ export function open() {
   actionButton("previous-picture").toggleAttribute("disabled", !pictures.neighbour(shown(), -1));
   actionButton("next-picture").toggleAttribute("disabled", !pictures.neighbour(shown(), 1));
   pictures.opened(holder);
+  showKeys();
   if (dialog.matches(":modal")) return;
   dialog.open = false; // the server opened it, for readers without scripts
   dialog.showModal();
   stage().focus();
 }
+
+/** The keys that do something with this picture. */
+function showKeys() {
+  for (const line of all("[data-key]", holder)) line.hidden = !buttonOf(line.dataset.key ?? "");
+  const isAlone = !find("[data-action$='-picture']:not(:disabled)", child(dialog, ".view-tools"));
+  child(holder, "[data-neighbours]").hidden = isAlone;
+}
+
+/** @param {string} key */
+const buttonOf = (key) => find(`[aria-keyshortcuts="${CSS.escape(key.toUpperCase())}"]:not([hidden])`, holder);
 
 /** The picture fills the room there is, as far as that is useful. */
 function fit() {
@@ -111,9 +122,9 @@ const SHARPEST = 2; // a small picture is enlarged up to so many screen pixels f
 function pressed(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const action = ZOOM_KEYS[event.key] ?? (zoom ? undefined : STEP_KEYS[event.key]);
-  const pressedToo = find(`[aria-keyshortcuts="${CSS.escape(event.key.toUpperCase())}"]:not([hidden])`, holder);
+  const button = buttonOf(event.key);
   if (action) actions[action](dialog);
-  else if (pressedToo) pressedToo.click();
+  else if (button) button.click();
   else return;
   event.preventDefault();
 }
