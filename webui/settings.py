@@ -386,7 +386,8 @@ DECODING_MEMORY_BYTES = env.whole("DECODING_MEMORY_BYTES", 512 * 1024 * 1024)
 TEMPORARY_FILE_HOURS = env.hours("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
 # Starters of the empty page, and its tasks for administrators (see chat/pages/welcome.py).
 STARTERS = [
-    f"chat.pages.welcome.{name}" for name in ("recent_work", "feature_starters", "document_starters", "text_starters")
+    f"chat.pages.welcome.{name}"
+    for name in ("recent_work", "assistant_starters", "feature_starters", "document_starters", "text_starters")
 ]
 CHECKLIST = ["chat.pages.welcome.provider_connected", "chat.pages.welcome.people_invited"]
 METRICS_TOKEN = env.text("METRICS_TOKEN")  # when set, /metrics asks for it as a Bearer token

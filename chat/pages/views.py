@@ -54,7 +54,7 @@ def _for_people(view: View) -> View:
 
 @page
 def home(request: HttpRequest) -> HttpResponseBase:
-    """A new chat, or with `?temporary=1` a temporary one."""
+    """A new chat, with `?model=` for this model, or with `?temporary=1` a temporary one."""
     return _chat_page(request, None, temporary="temporary" in request.GET)
 
 
@@ -101,7 +101,8 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
     caller = caller_of(request)
     snapshot = catalogue.snapshot_blocking()
     allowed = {route.public_id: route for route in snapshot.routes_for(caller)}
-    model = allowed.get(chat.model if chat else "") or allowed.get(choice.default_model(caller))
+    wanted = chat.model if chat else request.GET.get("model", "")
+    model = allowed.get(wanted) or allowed.get(choice.default_model(caller))
     toggles = pipeline.toggles_for(caller)
     may_be_temporary = chat is None and chat_settings.current_blocking().temporary_chats
     context: dict[str, Any] = {
@@ -119,7 +120,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
         "max_bytes": settings.FILE_MAX_BYTES,
     }
     if chat is None:
-        context |= welcome.context(caller, request.user, toggles)
+        context |= welcome.context(caller, request.user, toggles, list(allowed.values()), model)
     else:
         context["thread"] = queries.thread(chat, before=as_uuid(request.GET.get("before", "")))
     if _wants_main_only(request):

@@ -1,15 +1,16 @@
 """The page of a new chat: suggestions to start with, and for administrators the set-up steps that are left.
 
-What can be switched on in the composer has a starter of its own, and so has one's latest chat; the others change from
-day to day. Each app adds to both lists through settings: `STARTERS` names functions that take a `Visit` and return
-`Starter`s, `CHECKLIST` functions that take the caller and return one `Step`. They run for every such page, so they must
-be cheap.
+What can be switched on in the composer has a starter of its own, and so have one's latest chat and a preset; the
+others change from day to day. Each app adds to both lists through settings: `STARTERS` names functions that take a
+`Visit` and return `Starter`s, `CHECKLIST` functions that take the caller and return one `Step`. They run for every such
+page, so they must be cheap.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -23,6 +24,7 @@ from chat.models import Chat
 from chat.pipeline import Starter, Toggle
 from providers import catalogue
 from providers.callers import Caller
+from providers.facts import Route
 
 SHOWN = 4  # starters on the page
 MORNING, NOON, EVENING = 5, 12, 18  # hours
@@ -40,11 +42,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A visit of the page: the person, their latest chat, and the features they may switch on."""
+    """A visit of the page: the person, their latest chat, the features and models that they may use, and the model that
+    is chosen.
+    """
 
     caller: Caller
     latest: Chat | None
     toggles: Sequence[tuple[str, Toggle]]
+    routes: Sequence[Route]
+    model: Route | None
 
 
 @lru_cache
@@ -52,10 +58,18 @@ def _functions(paths: tuple[str, ...]) -> list[Callable[[Any], Any]]:
     return [import_string(path) for path in paths]
 
 
-def context(caller: Caller, user: Any, toggles: Sequence[tuple[str, Toggle]]) -> dict[str, Any]:
-    """The template context for this person."""
-    visit = Visit(caller, latest_chat(user.pk), toggles)
+def context(
+    caller: Caller,
+    user: Any,
+    toggles: Sequence[tuple[str, Toggle]],
+    routes: Sequence[Route],
+    model: Route | None,
+) -> dict[str, Any]:
+    """The template context for this person, with the toggles and routes that they may use, and the chosen one."""
+    visit = Visit(caller, latest_chat(user.pk), toggles, routes, model)
     hello, question = greeting(visit.latest, user.get_short_name())
+    if model is not None and model.base_id is not None:
+        question = _("You are asking %(name)s.") % {"name": _name_of(model)}
     checklist = [] if user.preferences.get("checklist") is False else steps(caller)
     done = sum(step.done for step in checklist)
     return {"hello": hello, "question": question, "starters": starters(visit), "steps": checklist, "done": done}
@@ -93,7 +107,24 @@ def recent_work(visit: Visit) -> list[Starter]:
         return []
     moment = timezone.localtime(chat.updated)
     shown = date_format(moment, "H:i" if moment.date() == timezone.localdate() else "DATE_FORMAT")
-    return [Starter("undo-2", _("Go on where you stopped"), shown, url=reverse("chat", args=[chat.pk]))]
+    hint = " · ".join([*filter(None, [chat.title]), shown])
+    return [Starter("undo-2", _("Go on where you stopped"), hint, url=reverse("chat", args=[chat.pk]))]
+
+
+def assistant_starters(visit: Visit) -> list[Starter]:
+    """A starter that chooses a preset: one of the person's own where there are any, each day another."""
+    presets = [route for route in visit.routes if route.base_id is not None and route != visit.model]
+    listed = [route for route in presets if route.owner_id == visit.caller.user_id] or presets
+    if not listed:
+        return []
+    route = listed[timezone.localdate().toordinal() % len(listed)]
+    hint = route.description or _("a model with its own instructions")
+    url = f"{reverse('home')}?{urlencode({'model': route.public_id})}"
+    return [Starter("message-square", _("Ask %(name)s") % {"name": _name_of(route)}, hint, url=url)]
+
+
+def _name_of(route: Route) -> str:
+    return route.name or route.public_id
 
 
 def feature_starters(visit: Visit) -> list[Starter]:

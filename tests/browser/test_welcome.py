@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from chat.models import ChatSettings, Message
+from providers.models import ChatModel
 from tests.browser.test_access import violations
 from tests.fixtures.chat_page import ChatPage
 
@@ -41,8 +42,24 @@ def test_a_starter_asks_for_a_document(chat):
 def test_a_starter_leads_back_to_the_latest_chat(chat, provider):
     chat.ask("Hello")
     chat.page.get_by_role("link", name="New chat").first.click()
-    chat.page.locator("#welcome").get_by_role("link", name="Go on where you stopped").click()
+    back = chat.page.locator("#welcome").get_by_role("link", name="Go on where you stopped")
+    expect(back).to_contain_text("A fitting title · ")
+    back.click()
     expect(chat.questions.first.locator(".bubble")).to_have_text("Hello")
+
+
+def test_a_starter_chooses_an_assistant_for_its_chat(chat, provider):
+    base = ChatModel.objects.get(public_id="m1")
+    ChatModel.objects.create(public_id="tutor", name="French tutor", description="Corrects you", base=base)
+    chat.page.reload()
+    starter = chat.page.get_by_role("link", name="Ask French tutor")
+    expect(starter).to_contain_text("Corrects you")
+    starter.click()
+    expect(chat.page.locator("#welcome")).to_contain_text("You are asking French tutor.")
+    expect(starter).to_have_count(0)
+    expect(chat.field).to_be_focused()
+    chat.ask("Bonjour")
+    assert Message.objects.get(role="assistant").model == "tutor"
 
 
 def test_the_way_back_to_a_chat_goes_when_the_chat_does(chat, provider):
