@@ -334,6 +334,8 @@ def advice_on(
     """
     if stored_errors.is_of_credential(error):
         return ""
+    if user.is_superuser and stored_errors.is_fault(error):
+        return configuration
     match error.get("blame"):
         case "caller":
             return caller

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from chat.models import Chat, Message
 from chat.pipeline import Handler, Toggle
+from providers.models import ChatModel
 from tests import people
 from tests.fixtures.chat_page import ChatPage
 from tests.upstream import RESET, Gate, openai
@@ -49,6 +50,16 @@ def test_a_newcomer_signs_in_picks_a_model_and_watches_the_answer_arrive(page, p
     expect(chat.chats.first).to_contain_text("A fitting title")
     alice.refresh_from_db()
     assert alice.preferences["model"] == "other-model"
+
+
+def test_a_model_is_chosen_with_the_mouse(chat, provider):
+    ChatModel.objects.create(public_id="tutor", base=ChatModel.objects.get(public_id="m1"))
+    chat.page.get_by_role("button", name="Model:").click()
+    chat.page.get_by_role("option", name="tutor").click()
+    expect(chat.page.get_by_role("button", name="Model: tutor")).to_be_visible()
+    expect(chat.field).to_be_focused()
+    chat.ask("Hello")
+    assert Message.objects.get(role="assistant").model == "tutor"
 
 
 def test_stop_ends_the_answer_and_keeps_what_came(chat, provider, upstream):
@@ -243,6 +254,20 @@ def test_an_error_shows_the_providers_words_and_a_way_on(chat, provider):
     expect(card).to_contain_text("This model is on holiday.")
     card.get_by_role("button", name="Try again").click()
     expect(chat.answer).to_have_text("Back again.")
+
+
+def test_whoever_has_no_key_chooses_another_model_where_a_key_is_refused(chat, provider):
+    ChatModel.objects.create(public_id="tutor", base=ChatModel.objects.get(public_id="m1"))
+    provider.does("Hello", openai.error(401, "Incorrect API key provided.", code="invalid_api_key"))
+    chat.ask("Hello")
+    card = chat.page.get_by_role("group", name="This answer failed")
+    expect(card).to_contain_text("This model cannot be used right now; the administrators were told.")
+    card.get_by_role("button", name="Choose another model").press("Enter")
+    expect(chat.page.get_by_role("combobox", name="Search models")).to_be_focused()
+    chat.page.get_by_role("option", name="tutor").click()
+    provider.says("Hello", "Here I am.")
+    card.get_by_role("button", name="Try again").click()
+    expect(chat.answers.last.get_by_role("heading", name="tutor")).to_be_visible()
 
 
 def test_an_answer_that_breaks_off_keeps_its_words_and_says_so(chat, provider):

@@ -17,6 +17,7 @@ const pageActions = {
   ...codeActions,
   ask: (button) => followUps.send(button.textContent),
   start: ({ dataset }) => composer.submit(dataset.prompt ?? "", dataset.startFeature ? [dataset.startFeature] : []),
+  "choose-model": () => picker.open(),
   "dismiss-checklist": dismissChecklist,
   "to-latest": () => scroll.toEnd(),
 };

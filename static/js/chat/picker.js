@@ -18,8 +18,13 @@ export function start() {
     const option = closest(event, "#picker-list .option");
     if (option) choose(option);
     else if (closest(event, "#picker-button")) isOpen() ? close() : open();
-    else if (isOpen() && !closest(event, "#picker-panel")) close();
+    else if (isOpen() && !closest(event, "#picker-panel, [data-action='choose-model']")) close();
   });
+  // A press beside the field would take the focus, which closes the panel before the click comes.
+  document.addEventListener(
+    "mousedown",
+    (event) => closest(event, "#picker-panel :not(input)") && event.preventDefault(),
+  );
   document.addEventListener("input", (event) => event.target === search() && filter());
   document.addEventListener("keydown", (event) => event.target === search() && press(event));
   document.addEventListener("focusout", (event) => {
@@ -30,7 +35,7 @@ export function start() {
   });
 }
 
-async function open() {
+export async function open() {
   panel().hidden = false;
   button().setAttribute("aria-expanded", "true");
   search().value = "";

@@ -235,7 +235,7 @@ def test_a_failed_answer_shows_the_providers_words_and_what_to_do(client_of, ali
     ("error", "advice"),
     [
         ({"blame": "caller"}, "Change your message"),
-        ({"blame": "configuration"}, "Choose another model, or try again later."),
+        ({"blame": "configuration"}, 'data-action="choose-model"'),
         ({"blame": "network"}, "did not answer"),
         ({"blame": "provider", "retryable": True}, "This may be temporary"),
         ({"blame": "provider"}, "choose another model"),
@@ -246,6 +246,17 @@ def test_advice_follows_the_blame(client_of, alice, error, advice):
     chat = make_chat(alice, turns=0)
     add_turn(chat, "Question", "", status="failed", error=error)
     assert advice in client_of(alice).get(f"/c/{chat.pk}").content.decode()
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_an_administrator_is_led_to_the_connection_that_a_provider_refuses(client_of, admin, connection, status):
+    chat = make_chat(admin, turns=0)
+    error = {"message": "It refused.", "status": status, "blame": "provider", "retryable": False}
+    add_turn(chat, "Question", "", status="failed", error=error)
+    html = client_of(admin).get(f"/c/{chat.pk}").content.decode()
+    assert "Check the connection in the administration, then try again." in html
+    assert "/admin/providers/connection/" in html
+    assert "choose-model" not in html
 
 
 @pytest.mark.parametrize(
