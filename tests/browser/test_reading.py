@@ -70,6 +70,20 @@ def test_long_thoughts_scroll_in_a_third_of_the_window(page, alice):
     assert box.bounding_box()["height"] <= page.viewport_size["height"] / 3 + 1
 
 
+def test_thoughts_that_nobody_watched_are_read_from_their_head(page, provider):
+    chat, second = ChatPage(page).open(), Gate()
+    provider.says("Think", "Done.", reasoning=["a\n\n" * 100, "b\n\n" * 100], after={0: second})
+    chat.write("Think")
+    second.wait()
+    thoughts = chat.answers.last.locator("[data-part='reasoning-text']")
+    expect(thoughts).to_contain_text("b")
+    assert thoughts.evaluate("(box) => box.scrollTop") > 0
+    second.open()
+    chat.settled()
+    chat.answers.last.locator("summary").click()
+    assert thoughts.evaluate("(box) => box.scrollTop") == 0
+
+
 def test_thoughts_that_are_read_from_their_head_stay_where_they_are(page, provider):
     chat, second = ChatPage(page).open(), Gate()
     provider.says("Think", "Done.", reasoning=["a\n\n" * 100, "b\n\n" * 100], after={0: second})

@@ -231,9 +231,12 @@ function showThoughts(article, { id, reasoning, content, thoughtFor }) {
   if (!reasoning) return;
   partOf(article, "reasoning").hidden = false;
   const box = partOf(article, "reasoning-text");
+  const isOpen = partOf(article, "reasoning", HTMLDetailsElement).open;
   const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
   markdown.draw(box, reasoning, { prefix: `t-${id}-`, asSteps: true });
-  if (atEnd) box.scrollTop = box.scrollHeight;
+  if (content && !isOpen)
+    box.scrollTop = 0; // whoever opens them afterwards reads them from their head
+  else if (atEnd) box.scrollTop = box.scrollHeight;
   partOf(article, "reasoning-now").textContent = content ? "" : (lastLine(box) ?? "");
   const label = content ? thoughtFor && t("thoughtFor", { n: thoughtFor }) : t("thinking");
   if (label) partOf(article, "reasoning-label").textContent = label;
