@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -24,6 +25,48 @@ HEALTH_FIELDS = ("last_ok", "last_error", "last_fault", "last_checked", "last_du
 
 def engine_kind_choices() -> list[tuple[str, Any]]:
     return [(name, engine.label) for name, engine in ENGINES.items()]
+
+
+class ImageEngines(ConfigQuerySet["ImageEngine"]):
+    """Engines. No write of this queryset leaves one enabled that has no destination: see `refuse_homeless`."""
+
+    def homeless(self) -> "ImageEngines":
+        """Engines with neither a connection nor an address, of kinds that need one."""
+        needy = [name for name, engine in ENGINES.items() if engine.needs_address]
+        return self.filter(connection=None, url="", kind__in=needy)
+
+    def refuse_homeless(self) -> None:
+        """Raise ValidationError if one of these rows is enabled and has no destination.
+
+        Called after a write and in its transaction, so that it sees what is stored, whatever was in memory.
+        """
+        if row := self.homeless().filter(enabled=True).first():
+            raise ValidationError(
+                _(
+                    "The picture engine “%(name)s” has neither a connection nor an address, so it stays switched off. "
+                    "Choose a connection or enter an address first."
+                )
+                % {"name": row.name}
+            )
+
+    def update(self, **values: Any) -> int:
+        if DESTINATION.isdisjoint(values):
+            return super().update(**values)
+        rows = self.model._default_manager.filter(pk__in=list(self.values_list("pk", flat=True)))
+        with transaction.atomic(using=self.db):
+            count = super().update(**values)
+            rows.refuse_homeless()
+        return count
+
+    def bulk_create(self, *args: Any, **options: Any) -> list["ImageEngine"]:
+        with transaction.atomic(using=self.db):
+            rows = super().bulk_create(*args, **options)
+            self.model._default_manager.filter(name__in=[row.name for row in rows]).refuse_homeless()
+        return rows
+
+
+# The columns that decide whether an engine is enabled without a destination.
+DESTINATION = {"enabled", "kind", "url", "connection", "connection_id"}
 
 
 class ImageEngine(ServerRow):
@@ -64,10 +107,11 @@ class ImageEngine(ServerRow):
 
     # Without key and headers: a page of changes shows old values.
     history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret", "headers"], m2m_fields=["groups"])
-    objects = ConfigQuerySet.as_manager()
+    objects = ImageEngines.as_manager()
 
     audited = ("url", "connection", "verify_tls", "ca_file")
     address_columns = ("url", "connection")
+    call_columns = ("kind", "purpose", "secret", "model", "workflow")
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
@@ -79,14 +123,21 @@ class ImageEngine(ServerRow):
         return self.name
 
     def save(self, *args: Any, **options: Any) -> None:
-        """A user name and password in the address become a header: they are encrypted there, and shown to nobody."""
+        """A user name and password in the address become a header: they are encrypted there, and shown to nobody.
+
+        Raises ValidationError for an engine that would be enabled with neither a connection nor an address.
+        """
         self.url, credential = without_credentials(self.url)
         if credential:
             others = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
             self.enter("headers", {**others, "Authorization": credential}, names={"Authorization"})
             if options.get("update_fields") is not None:
                 options["update_fields"] = {*options["update_fields"], "url", "headers"}
-        super().save(*args, **options)
+        columns = options.get("update_fields")
+        with transaction.atomic(using=options.get("using")):
+            super().save(*args, **options)
+            if columns is None or not DESTINATION.isdisjoint(columns):
+                type(self).objects.filter(pk=self.pk).refuse_homeless()
 
     def origins(self) -> tuple[str, ...]:
         """The origin of its own server, and of its connection, which gets the headers too."""
@@ -114,9 +165,12 @@ class ImageEngine(ServerRow):
     @property
     def has_address(self) -> bool:
         """Whether the engine has a destination: a connection, an address, or a kind that needs none."""
-        if self.connection_id is not None or self.url or self.kind not in ENGINES:
-            return True
-        return all(field.name != "url" for field in ENGINES[self.kind].fields)
+        return bool(
+            self.connection_id is not None
+            or self.url
+            or self.kind not in ENGINES
+            or not ENGINES[self.kind].needs_address
+        )
 
     def serves(self, *, editing: bool) -> bool:
         """Whether its purpose is to edit (`editing`) or to draw."""

@@ -101,6 +101,8 @@ class ServerRow(SecretRow):
     last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)
 
     secret: str  # the encrypted key; each subclass declares the column
+    # Two rows that agree in these and in their address make the same calls; see `providers.catalogue.twins`.
+    call_columns: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
         abstract = True
@@ -183,6 +185,7 @@ class Connection(ServerRow):
 
     audited = ("base_url", "auth_type", "auth_options", "forward_cookies", "verify_tls", "ca_file")
     address_columns = ("base_url",)
+    call_columns = ("auth_type", "secret", "prefix_id", "model_ids")
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]

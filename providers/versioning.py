@@ -102,6 +102,11 @@ class SettingsRow(models.Model):
         return cls.objects.get_or_create(pk=1)[0]
 
     @classmethod
+    def current(cls) -> Self:
+        """The row, or one with the defaults that is not stored: reading writes nothing, and leaves no history."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
+
+    @classmethod
     def fill_from_environment(cls, read: Callable[[], Mapping[str, Any]]) -> None:
         """Write columns at the first start, or at every start without `ENABLE_PERSISTENT_CONFIG`. Safe to repeat.
 

@@ -114,8 +114,9 @@ class ImageEngineForm(ServerForm):
                     data[name] = read(name, data[name])
                 except GatewayError as error:
                     self.add_error(name, error.message)
-        if "url" in data and "url" not in self.errors and not self._has_address(data):
-            self.add_error("url", _("Enter an address, or choose a connection: otherwise this engine draws nowhere."))
+        if "url" not in self.errors and not self._has_address(data) and ("url" in self.fields or data.get("enabled")):
+            words = _("Enter an address, or choose a connection: otherwise this engine draws nowhere.")
+            self.add_error("url" if "url" in self.fields else None, words)
         check_access(self, "groups")
         for name in ("params", "capabilities"):
             if name in data:
@@ -137,10 +138,13 @@ class ImageEngineForm(ServerForm):
             self.add_error("size", error.message)
 
     def _has_address(self, data: dict[str, Any]) -> bool:
-        connection = data.get("connection") or (self.instance.connection if "connection" not in self.fields else None)
-        return ImageEngine(
-            kind=data.get("kind") or self.instance.kind, url=data["url"], connection=connection
-        ).has_address
+        """Whether the row has a destination once it is saved. What the form lacks stays as stored, not as shown: the
+        form of an old version shows that version's.
+        """
+        stored = ImageEngine.objects.filter(pk=self.instance.pk).first() or self.instance
+        names = ("kind", "url", "connection")
+        values = {name: data.get(name) if name in self.fields else getattr(stored, name) for name in names}
+        return ImageEngine(**{**values, "kind": values["kind"] or stored.kind, "url": values["url"] or ""}).has_address
 
     def save(self, commit: bool = True) -> Any:
         row: ImageEngine = self.instance

@@ -13,13 +13,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from django.db import models, transaction
+from django.db import models
 
 from imagegen import rows, workflow
 from imagegen.engines import ENGINES, UNNAMED
 from imagegen.image_request import normal_size
 from imagegen.models import ImageEngine, ImageSettings
-from providers.config import checks
+from providers import versioning
+from providers.catalogue.twins import twin_words
+from providers.config import checks, marks
 from providers.errors import BadRequest, GatewayError
 from providers.facts import Caller
 from providers.fields import is_mask, secret_behind
@@ -149,23 +151,34 @@ KEYS: dict[str, Key] = {
 OWN_EDIT_KEYS = {key.kind for key in KEYS.values() if key.purpose == EDIT}  # other kinds edit where they draw
 ENGINES_IN_USE = {"IMAGE_GENERATION_ENGINE": ("engine", GENERATE), "IMAGE_EDIT_ENGINE": ("edit_engine", EDIT)}
 UNNAMED_ADDRESS = next(name for name, key in KEYS.items() if (key.kind, key.column) == (UNNAMED, "url"))
+# What a new engine for edits has of the one that did both.
+SHARED_COLUMNS = tuple(
+    field.attname
+    for field in ImageEngine._meta.concrete_fields
+    if field.editable
+    and not field.primary_key
+    and field.name not in ("name", "kind", "purpose", "position", "created", "updated")
+)
 NOTICES = "notices"  # of `update`, a member beside the form's keys
 JSON_AS_TEXT = {"COMFYUI_WORKFLOW", "IMAGES_EDIT_COMFYUI_WORKFLOW"}  # the form's clients expect these as JSON text
 
 
 def read() -> dict[str, Any]:
-    """The form with the stored values; secrets as `••••abcd`."""
-    image_settings, tasks = ImageSettings.load(), GatewaySettings.load()
+    """The form with the stored values; secrets as `••••abcd`. Writes nothing, not even settings that are missing."""
+    image_settings, tasks = ImageSettings.current(), GatewaySettings.current()
     form: dict[str, Any] = {name: getattr(image_settings, column) for name, column in IMAGE_SETTINGS.items()}
     form |= {name: getattr(tasks, column) for name, column in TASKS.items()}
-    for name, (column, _purpose) in ENGINES_IN_USE.items():
-        row = getattr(image_settings, column)
-        form[name] = row.kind if row else ""
+    form |= {name: _kind_in_use(image_settings, name) for name in ENGINES_IN_USE}
     engine_rows = _Rows(image_settings)
     for name, key in KEYS.items():
         row = engine_rows.get(key.kind, key.purpose)
         form[name] = _shown(name, key, row)
     return form
+
+
+def _kind_in_use(image_settings: ImageSettings, name: str) -> str:
+    row = getattr(image_settings, ENGINES_IN_USE[name][0])
+    return row.kind if row else ""
 
 
 def _shown(name: str, key: Key, row: ImageEngine | None) -> Any:
@@ -179,39 +192,54 @@ def _shown(name: str, key: Key, row: ImageEngine | None) -> Any:
     return value
 
 
-def update(form: Mapping[str, Any]) -> dict[str, Any]:
-    """Save all of the form's values or, on the first wrong one, none. Keys that are left out stay as they are.
+def stored_mark() -> str:
+    """The mark of the form that `read` returns."""
+    return marks.mark_of(read(), list(ImageEngine.objects.order_by("pk").values_list("pk", "secret")))
+
+
+def update(form: Mapping[str, Any], *, mark: str = "") -> dict[str, Any]:
+    """Save all of the form's values or, on the first wrong one, none. Keys that are left out stay as they are, and so
+    does what comes back as `read` shows it, also where no person could enter it.
 
     The mask of the stored secret keeps that secret, unless the address has another server now: then the secret is
-    dropped, and `notices` beside the returned form say so. Raises BadRequest, naming the key.
+    dropped, and `notices` beside the returned form say so. `mark`: that of the form as it was read, where it was sent
+    along. Raises BadRequest, naming the key, and Conflict for a mark of other values.
     """
     given = {ALIASES.get(name, name): value for name, value in form.items() if name != NOTICES}
     known = {*IMAGE_SETTINGS, *TASKS, *ENGINES_IN_USE, *KEYS}
     if unknown := sorted(set(given) - known):
         raise BadRequest(_("There is no setting %s.") % unknown[0], param=unknown[0])
-    values = {name: KEYS[name].read(name, value) for name, value in given.items() if name in KEYS}
-    flags = {name: _image_setting(name, given[name]) for name in IMAGE_SETTINGS if name in given}
-    chosen = {name: _kind(name, given[name]) for name in ENGINES_IN_USE if name in given}
-    task_models = {name: checks.text(name, given[name]) for name in TASKS if name in given}
-    with transaction.atomic():
-        image_settings = ImageSettings.load()
-        changes = {IMAGE_SETTINGS[name]: value for name, value in flags.items()}
+    with versioning.exclusive():
+        marks.check(mark, stored_mark())
+        image_settings, tasks = ImageSettings.current(), GatewaySettings.current()
         engine_rows = _Rows(image_settings)
-        for name, kind in chosen.items():
-            column, purpose = ENGINES_IN_USE[name]
-            used = getattr(image_settings, column)
+        values = {name: _FormValue.of(name, engine_rows).read(name, given[name]) for name in KEYS if name in given}
+        changes = {
+            column: _image_setting(name, given[name])
+            for name, column in IMAGE_SETTINGS.items()
+            if name in given and not checks.same(given[name], getattr(image_settings, column))
+        }
+        task_models = {
+            column: checks.text(name, given[name])
+            for name, column in TASKS.items()
+            if name in given and not checks.same(given[name], getattr(tasks, column))
+        }
+        for name, (column, purpose) in ENGINES_IN_USE.items():
+            used = _kind_in_use(image_settings, name)
+            if name not in given or (given[name] and given[name] == used):
+                continue
+            kind = _kind(name, given[name])
             if (
-                used is None
+                not used
                 and not given[name]
                 and _FormValue.of(UNNAMED_ADDRESS, engine_rows).says(UNNAMED_ADDRESS, values.get(UNNAMED_ADDRESS, ""))
             ):
                 continue  # none, as before: an empty name means this kind only with an address that is new
-            if getattr(used, "kind", "") != kind:
+            if used != kind:
                 changes[column] = engine_rows.make(kind, purpose) if kind else None
         _save_changes(image_settings, changes)
         notices = _save_rows(engine_rows, values)
-        if task_models:
-            _save_changes(GatewaySettings.load(), {TASKS[name]: value for name, value in task_models.items()})
+        _save_changes(tasks, task_models)
     return read() | ({NOTICES: notices} if notices else {})
 
 
@@ -225,17 +253,19 @@ def _save_changes(row: models.Model, changes: Mapping[str, Any]) -> None:
 
 
 def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
-    """Write the values; returns sentences about secrets that were dropped because an address changed its server."""
+    """Write the values; returns sentences about secrets that were dropped because an address changed its server, and
+    about engines that have no address.
+    """
     touched: dict[int, ImageEngine] = {}
     sized: dict[int, str] = {}  # rows whose size or model changes, and what they are for
-    borrowed: dict[int, ImageEngine] = {}  # new rows for edits, and the row that drew and edited before
+    borrowed: dict[int, ImageEngine] = {}  # rows for edits, and the row that drew and edited before
     shown = {name: _FormValue.of(name, engine_rows) for name in values}
     changed = {engine_rows.target(KEYS[name]) for name, value in values.items() if not shown[name].says(name, value)}
     for name, value in sorted(values.items(), key=lambda item: KEYS[item[0]].column == "secret"):  # addresses first
-        key, before = KEYS[name], shown[name]
-        if engine_rows.target(key) not in changed:
+        key, before, target = KEYS[name], shown[name], engine_rows.target(KEYS[name])
+        if target not in changed:
             continue  # its row may be another one than the row that is read, and has values of its own
-        row = engine_rows.make(key.kind, key.purpose)
+        row = engine_rows.make(*target)
         if key.purpose == EDIT:
             engine_rows.use_for_edits(row)
         if key.column == "secret" and is_mask(value):
@@ -246,17 +276,19 @@ def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
                 borrowed[row.pk] = before.row
                 touched[row.pk] = row
             continue
-        if key.column == "url" and not value and row.connection_id is None:
-            value = ENGINES[key.kind].default_url  # an empty address names the provider's own; the row says it
-        for target in [row, *engine_rows.twins(key, row)]:
-            if getattr(target, key.column) != value:
-                touched[target.pk] = target
+        if key.column == "url" and not value and row.url and row.connection_id is None:
+            # Whoever removes an address means the provider's own; the row says it. An engine that has none, because its
+            # connection was deleted, gets none by this: it would send prompts of the house to the public.
+            value = ENGINES[key.kind].default_url
+        for changing in [row, *engine_rows.twins(key, row)]:
+            if getattr(changing, key.column) != value:
+                touched[changing.pk] = changing
                 if key.column in ("model", "size"):
-                    sized[target.pk] = key.purpose
+                    sized[changing.pk] = key.purpose
             if key.column == "secret":
-                target.enter("secret", value)
+                changing.enter("secret", value)
             else:
-                setattr(target, key.column, value)
+                setattr(changing, key.column, value)
     notices = []
     for row in sorted(touched.values(), key=lambda row: row.pk in borrowed):  # rows whose key is copied come first
         if row.pk in sized:
@@ -267,6 +299,11 @@ def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
         row.save()
         if row.lost_secrets or (lender is not None and not row.secret):
             notices.append(f"{row.name}: {dropped_words(row.lost_secrets or [_('key')])}")
+        if not row.has_address:
+            words = _("It has neither a connection nor an address, so it stays switched off.")
+            notices.append(f"{row.name}: {words}")
+        if doubled := twin_words(row):
+            notices.append(doubled)
     return notices
 
 
@@ -283,16 +320,27 @@ class _FormValue:
 
     row: ImageEngine | None
     value: Any
+    stored: Any  # the column itself; of a secret its mask
 
     @classmethod
     def of(cls, name: str, engine_rows: "_Rows") -> "_FormValue":
         key = KEYS[name]
         row = engine_rows.get(key.kind, key.purpose)
-        return cls(row, _shown(name, key, row))
+        value = _shown(name, key, row)
+        return cls(row, value, value if row is None or key.column == "secret" else getattr(row, key.column))
+
+    def read(self, name: str, given: Any) -> Any:
+        """A value of a form, checked; the stored one, as it is, where the form says what was shown."""
+        return self.stored if self.row is not None and checks.same(given, self.value) else KEYS[name].read(name, given)
 
     def says(self, name: str, value: Any) -> bool:
         """Whether a value that was read from a form is the stored one."""
-        return bool(value == self.value or value == KEYS[name].read(name, self.value))
+        if value == self.value or value == self.stored:
+            return True
+        try:
+            return bool(value == KEYS[name].read(name, self.value))
+        except BadRequest:
+            return False  # what is stored cannot be entered, so another value was
 
 
 def _image_setting(name: str, value: Any) -> Any:
@@ -350,13 +398,24 @@ class _Rows:
         taken = {row.name for row in self.rows}
         names = (wanted, *(f"{wanted} {number}" for number in range(2, 99)))
         name = next(name for name in names if name not in taken)
-        row = ImageEngine(name=name, kind=kind, purpose=purpose, position=len(self.rows))
-        row.url = ENGINES[kind].default_url
-        if purpose == EDIT and kind not in OWN_EDIT_KEYS and (drawing := self.get(kind, GENERATE)):
-            row.url, row.secret, row.params = drawing.url, drawing.secret, drawing.params
+        lender = self._lender(kind) if purpose == EDIT else None
+        values = {} if lender is None else {column: getattr(lender, column) for column in SHARED_COLUMNS}
+        row = ImageEngine(**{"url": ENGINES[kind].default_url, **values}, name=name, kind=kind, purpose=purpose)
+        row.position = len(self.rows)
         row.save()
+        if lender is not None:
+            row.groups.set(lender.groups.all())
         self.rows.append(row)
         return row
+
+    def _lender(self, kind: str) -> ImageEngine | None:
+        """The row that drew and edited until now, as it is stored: a new one for edits leads to the same server, for
+        the same people.
+        """
+        lender = self.get(kind, EDIT)
+        if lender is None and kind not in OWN_EDIT_KEYS:
+            lender = self.get(kind, GENERATE)
+        return lender and ImageEngine.objects.get(pk=lender.pk)
 
     def twins(self, key: Key, row: ImageEngine) -> list[ImageEngine]:
         """The engines for editing that share this column with `row`, if the form has no keys of their own for them."""
@@ -375,7 +434,7 @@ def columns_of(row: ImageSettings | ImageEngine, names: Collection[str]) -> dict
     if isinstance(row, ImageSettings):
         engines = {name: column for name, (column, _purpose) in ENGINES_IN_USE.items()}
         return {column: name for name, column in (IMAGE_SETTINGS | engines).items() if name in names}
-    engine_rows = _Rows(ImageSettings.load())
+    engine_rows = _Rows(ImageSettings.current())
     known = {name: KEYS[ALIASES.get(name, name)] for name in names if ALIASES.get(name, name) in KEYS}
     return {key.column: name for name, key in known.items() if engine_rows.get(key.kind, key.purpose) == row}
 

@@ -29,15 +29,18 @@ class ConfigView(APIView):
 class Config(ConfigView):
     @extend_schema(operation_id="images_config", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
-        """Every key of the flat form; secrets are masked."""
-        return Response(form.read())
+        """Every key of the flat form; secrets are masked. The header `ETag` marks these values."""
+        return Response(form.read(), headers={"ETag": form.stored_mark()})
 
 
 class UpdateConfig(ConfigView):
     @extend_schema(operation_id="images_config_update", request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
     def post(self, request: Request) -> Response:
-        """Save all or nothing; a masked secret keeps the stored one."""
-        return Response(form.update(_object(request)))
+        """Save all or nothing; a masked secret keeps the stored one. With the `ETag` of the form as `If-Match`, a form
+        that somebody else changed since is refused (412).
+        """
+        saved = form.update(_object(request), mark=request.headers.get("If-Match", ""))
+        return Response(saved, headers={"ETag": form.stored_mark()})
 
 
 class Verify(ConfigView):

@@ -191,6 +191,11 @@ class Engine:
         """The destination of an engine without an address of its own; empty if there is none."""
         return next((str(field.default) for field in self.fields if field.name == "url"), "")
 
+    @property
+    def needs_address(self) -> bool:
+        """Whether it calls a server, and does not draw here."""
+        return any(field.name == "url" for field in self.fields)
+
     def capabilities(self, config: EngineConfig, model: str = "") -> Capabilities:
         """The capabilities of this model (empty: the configured one): default, then table, then the row's overrides."""
         model = model or config.model or capabilities.default_model(self.name)

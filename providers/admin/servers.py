@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -18,6 +19,7 @@ from unfold.decorators import display
 from providers.admin.enabled import EnabledActions
 from providers.admin.history import HistoryAdmin
 from providers.catalogue import health
+from providers.catalogue.twins import twin_words
 from providers.services import DOUBTFUL, UNTESTED, CheckResult
 
 LEVELS = {"": messages.SUCCESS, DOUBTFUL: messages.WARNING, UNTESTED: messages.INFO}
@@ -56,23 +58,8 @@ class ServerAdmin(EnabledActions, HistoryAdmin):
             for column in [self.opts.get_field(name).attname for name in self.model.audited]:
                 setattr(obj, column, getattr(stored, column))
         super().save_model(request, obj, form, change)
-        self._tell_of_twins(request, obj)
-
-    def _tell_of_twins(self, request: HttpRequest, row: Any) -> None:
-        """Warn if another row has the same name, because people could not tell the two apart."""
-        twins = [other for other in self.model.objects.exclude(pk=row.pk) if other.name.lower() == row.name.lower()]
-        if not twins:
-            return
-        address = getattr(row, self.address_field)
-        if any(getattr(other, self.address_field) == address for other in twins):
-            words = _(
-                "There is another entry with the name and address of “%(name)s”. Delete one of them if one is enough."
-            )
-        else:
-            words = _(
-                "There is another entry called “%(name)s”. Rename one of them, so that people can tell them apart."
-            )
-        self.message_user(request, words % {"name": row.name}, messages.WARNING)
+        if words := twin_words(obj):
+            self.message_user(request, words, messages.WARNING)
 
     # --- form ---
 
@@ -110,12 +97,21 @@ class ServerAdmin(EnabledActions, HistoryAdmin):
     # --- actions ---
 
     def set_enabled(self, request: HttpRequest, queryset: QuerySet[Any], *, on: bool) -> None:
-        rows = [row for row in queryset if row.enabled is not on]
-        for row in rows:  # one by one, so that each has an entry in the history
+        changed, refused = 0, []
+        for row in queryset:  # one by one, so that each has an entry in the history
+            if row.enabled is on:
+                continue
             row.enabled = on
-            row.save(update_fields=["enabled", "updated"])
-        message = ngettext("%(n)s entry was changed.", "%(n)s entries were changed.", len(rows))
-        self.message_user(request, message % {"n": len(rows)}, messages.SUCCESS)
+            try:
+                row.save(update_fields=["enabled", "updated"])
+            except ValidationError as error:
+                refused += error.messages
+                continue
+            changed += 1
+        for words in refused:
+            self.message_user(request, words, messages.ERROR)
+        message = ngettext("%(n)s entry was changed.", "%(n)s entries were changed.", changed)
+        self.message_user(request, message % {"n": changed}, messages.SUCCESS if changed else messages.WARNING)
 
     def act_on(
         self, request: HttpRequest, object_id: str, action: Callable[[HttpRequest, Any], None], *, to_list: bool = False

@@ -14,6 +14,11 @@ from providers.secrets.pasted import checked
 from providers.sentences import sentence as _
 
 
+def same(given: Any, stored: Any) -> bool:
+    """Whether two JSON values are equal; `true` is not 1."""
+    return bool(given == stored and isinstance(given, bool) == isinstance(stored, bool))
+
+
 def wrong(name: str, sentence: str) -> BadRequest:
     """The error for a value with a message from another check."""
     return BadRequest(f"{name}: {sentence}", param=name)

@@ -5,6 +5,7 @@ count at every start. What an administrator deleted stays deleted. Safe to repea
 See docs/upstreams/compatibility.md, “First values from the environment”.
 """
 
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,8 @@ from providers.catalogue import discovery
 from providers.config import form as config
 from providers.errors import BadRequest
 from providers.models import Connection, GatewaySettings
+
+logger = logging.getLogger(__name__)
 
 DEMO_URL = "http://demo.localhost/v1"  # a server in this process, see `providers.http.local`
 DEMO_POSITION = 1_000_000  # after every connection that a person adds
@@ -54,7 +57,8 @@ def _fill_connections() -> None:
         return
     # Every connection leaves history, so that a site whose connections were deleted is not taken for a new one.
     if not Connection.history.filter(demo=False).exists():
-        config.write(entries)
+        for notice in config.write(entries).notices:
+            logger.warning("%s", notice)
     elif not settings.ENABLE_PERSISTENT_CONFIG:
         config.write_given(entries)
 

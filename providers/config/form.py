@@ -7,7 +7,7 @@ headers go out as masks; a mask that comes back keeps what is stored, but not fo
 and `notices` say so. The demo connection is never listed here. Saving is all or nothing.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
@@ -19,7 +19,8 @@ from providers import auth, versioning
 from providers.addresses import validate_base_url
 from providers.catalogue import discovery
 from providers.catalogue.shared_models import SHARING_COLUMNS
-from providers.config import checks
+from providers.catalogue.twins import twin_words
+from providers.config import checks, marks
 from providers.errors import BadRequest
 from providers.fields import is_mask, secret_behind
 from providers.models import Connection, GatewaySettings
@@ -48,6 +49,8 @@ class Entry:
     key: str
     values: Mapping[str, Any]
     given: frozenset[str] = frozenset()  # the names in `values` that the form sets; the others are defaults
+    row: Connection | None = None  # the stored one at the same place of the form and at this address
+    unchanged: frozenset[str] = frozenset()  # the columns of `row` that the form says as they were shown: they stay
 
     @property
     def has_mask(self) -> bool:
@@ -61,11 +64,16 @@ def read() -> dict[str, Any]:
     """The flat form of the stored rows, with masked keys."""
     rows = list(connection_rows())
     return {
-        "ENABLE_OPENAI_API": GatewaySettings.load().enable_openai_api,
+        "ENABLE_OPENAI_API": GatewaySettings.current().enable_openai_api,
         "OPENAI_API_BASE_URLS": [row.base_url for row in rows],
         "OPENAI_API_KEYS": [row.secret_hint for row in rows],
         "OPENAI_API_CONFIGS": {str(index): _config_of(row) for index, row in enumerate(rows)},
     }
+
+
+def stored_mark() -> str:
+    """The mark of the form that `read` returns."""
+    return marks.mark_of(read(), [[row.pk, row.secret, dict(row.headers)] for row in connection_rows()])
 
 
 def connection_rows() -> Any:
@@ -95,28 +103,34 @@ def _config_of(row: Connection) -> dict[str, Any]:
 # --- form → entries --------------------------------------------------------------------------------------------------
 
 
-def entries_of(form: Mapping[str, Any]) -> list[Entry]:
+def entries_of(form: Mapping[str, Any], rows: Sequence[Connection] = ()) -> list[Entry]:
     """Check the whole form. Raises BadRequest that names the field (`OPENAI_API_CONFIGS.0.auth_type`).
 
-    Surplus keys are cut, missing ones are empty; settings without a valid index are dropped.
+    Surplus keys are cut, missing ones are empty; settings without a valid index are dropped. `rows`: the stored ones in
+    the order of the form; what is sent as it was shown of them is not checked, and stays.
     """
     urls = _listed(form, "OPENAI_API_BASE_URLS", nullable=False)
     keys = [key or "" for key in _listed(form, "OPENAI_API_KEYS", nullable=True)]
     configs = checks.mapping("OPENAI_API_CONFIGS", form.get("OPENAI_API_CONFIGS"))
     keys = [*keys[: len(urls)], *[""] * (len(urls) - len(keys))]
     return [
-        entry_of(index, url, key.strip(), configs.get(str(index)) or {})
+        entry_of(index, url, key.strip(), configs.get(str(index)) or {}, rows[index] if index < len(rows) else None)
         for index, (url, key) in enumerate(zip(urls, keys, strict=True))
     ]
 
 
-def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
-    """Check one connection's part. Raises BadRequest."""
+def entry_of(index: int, url: str, key: str, config: Any, row: Connection | None = None) -> Entry:
+    """Check one connection's part. Raises BadRequest. `row`: the stored one at this place, if there is any."""
     field = f"OPENAI_API_CONFIGS.{index}"
     members = checks.mapping(field, config)
+    row = row if row is not None and row.base_url == url else None
+    unchanged = set() if row is None else _as_shown(row, key, members)
 
     def member(name: str) -> tuple[str, Any]:
         return f"{field}.{name}", members.get(name)
+
+    def stored(column: str, read: Callable[[], Any]) -> Any:
+        return getattr(row, column) if column in unchanged else read()
 
     kind = next(
         (
@@ -127,27 +141,45 @@ def entry_of(index: int, url: str, key: str, config: Any) -> Entry:
         _unflagged(url),
     )
     url = kinds.clean_base_url(kind.name, url)
-    try:
-        validate_base_url(url)
-    except ValidationError as error:
-        raise checks.wrong(f"OPENAI_API_BASE_URLS.{index}", error.messages[0]) from error
+    if "base_url" not in unchanged:
+        try:
+            validate_base_url(url)
+        except ValidationError as error:
+            raise checks.wrong(f"OPENAI_API_BASE_URLS.{index}", error.messages[0]) from error
+    auth_type = f"{field}.auth_type", members.get("auth_type") or auth.DEFAULT, auth.AUTH_TYPES
     values: dict[str, Any] = {
-        "kind": kind.name,
-        "api_version": checks.text(*member("api_version"), limit=40),
-        "enabled": checks.flag(*member("enable"), default=True),
-        "prefix_id": checks.text(*member("prefix_id"), limit=60),
-        "model_ids": checks.texts(*member("model_ids")),
-        "tags": _tags(*member("tags")),
-        "connection_type": _location(*member("connection_type")),
-        "auth_type": checks.choice(f"{field}.auth_type", members.get("auth_type") or auth.DEFAULT, auth.AUTH_TYPES),
-        "headers": _headers(*member("headers")),
+        "kind": stored("kind", lambda: kind.name),
+        "api_version": stored("api_version", lambda: checks.text(*member("api_version"), limit=40)),
+        "enabled": stored("enabled", lambda: checks.flag(*member("enable"), default=True)),
+        "prefix_id": stored("prefix_id", lambda: checks.text(*member("prefix_id"), limit=60)),
+        "model_ids": stored("model_ids", lambda: checks.texts(*member("model_ids"))),
+        "tags": stored("tags", lambda: _tags(*member("tags"))),
+        "connection_type": stored("connection_type", lambda: _location(*member("connection_type"))),
+        "auth_type": stored("auth_type", lambda: checks.choice(*auth_type)),
+        "headers": members["headers"] if "headers" in unchanged else _headers(*member("headers")),
     }
     if members.get("name"):
-        values["name"] = checks.text(*member("name"), limit=100)
+        values["name"] = stored("name", lambda: checks.text(*member("name"), limit=100))
     given = {column for name, column in MEMBERS.items() if name in members}
     if any(kind.config_flag in members for kind in kinds.KINDS.values() if kind.config_flag):
         given.add("kind")
-    return Entry(index, url, checks.key(f"OPENAI_API_KEYS.{index}", key), values, frozenset(given))
+    if "secret" not in unchanged:
+        key = checks.key(f"OPENAI_API_KEYS.{index}", key)
+    return Entry(index, url, key, values, frozenset(given), row, frozenset(unchanged))
+
+
+def _as_shown(row: Connection, key: str, members: Mapping[str, Any]) -> set[str]:
+    """The columns of a row at this address that a form says as `read` showed them, also by leaving them out alike."""
+    shown = _config_of(row)
+    same = {
+        column
+        for name, column in MEMBERS.items()
+        if (name in shown) == (name in members) and checks.same(shown.get(name), members.get(name))
+    }
+    flags = [kind.config_flag for kind in kinds.KINDS.values() if kind.config_flag]
+    if all(shown.get(flag, False) == members.get(flag, False) for flag in flags):
+        same |= {"kind", "base_url"}
+    return same | ({"secret"} if key == row.secret_hint.strip() else set())
 
 
 def _unflagged(url: str) -> kinds.ConnectionKind:
@@ -174,28 +206,29 @@ def name_of(url: str, used: Collection[str] = ()) -> str:
 
 @dataclass(slots=True)
 class SaveResult:
-    """The result of a save: ids of connections, and notices about dropped secrets."""
+    """The result of a save: ids of connections, and notices about dropped secrets and entries that are there twice."""
 
     to_refresh: list[int] = field(default_factory=list)  # ids of connections whose models are requested
     to_tell: list[int] = field(default_factory=list)  # connections that may share models with others since
     notices: list[str] = field(default_factory=list)
 
 
-def save(form: Mapping[str, Any]) -> SaveResult:
+def save(form: Mapping[str, Any], *, mark: str = "") -> SaveResult:
     """Write a form to the rows, in one transaction.
 
-    Rows are matched by address, then by mask, then by position; rows without a match are deleted. Raises BadRequest,
-    and then changes nothing.
+    Rows are matched by address, then by mask, then by position; rows without a match are deleted. `mark`: that of the
+    form as it was read, where it was sent along. Raises BadRequest, or Conflict for a mark of other values, and then
+    changes nothing.
     """
-    entries = entries_of(form)
     name = "ENABLE_OPENAI_API"
     switch = checks.flag(name, form[name]) if form.get(name) is not None else None
     with versioning.exclusive():
-        if switch is not None:
-            settings_row = GatewaySettings.load()
-            if settings_row.enable_openai_api != switch:
-                settings_row.enable_openai_api = switch
-                settings_row.save()
+        marks.check(mark, stored_mark())
+        entries = entries_of(form, list(connection_rows()))
+        settings_row = GatewaySettings.current()
+        if switch is not None and settings_row.enable_openai_api != switch:
+            settings_row.enable_openai_api = switch
+            settings_row.save()
         return write(entries)
 
 
@@ -226,6 +259,7 @@ def write(entries: Sequence[Entry]) -> SaveResult:
     for row in gone:
         row.delete()
     positions = _positions(entries, matched)
+    written: list[tuple[Entry, Connection]] = []
     used_names = {row.name for row in matched.values()} | {entry.values.get("name", "") for entry in entries}
     for entry in entries:
         row = matched.get(entry.index) or Connection(name=name_of(entry.url, used_names))
@@ -237,6 +271,11 @@ def write(entries: Sequence[Entry]) -> SaveResult:
             saved.to_tell.append(row.pk)
         if row.lost_secrets:
             saved.notices.append(f"OPENAI_API_BASE_URLS.{entry.index}: {dropped_words(row.lost_secrets)}")
+        if changed:
+            written.append((entry, row))
+    for entry, row in written:  # once all are there
+        if words := twin_words(row):
+            saved.notices.append(f"OPENAI_API_BASE_URLS.{entry.index}: {words}")
     return saved
 
 
@@ -298,6 +337,7 @@ def _match(entries: Sequence[Entry], rows: Sequence[Connection]) -> dict[int, Co
         return entry.key == (row.secret_hint if entry.has_mask else row.secret)
 
     for fits in (
+        lambda entry, row: entry.row is not None and entry.row.pk == row.pk and "secret" in entry.unchanged,
         lambda entry, row: _is_at(entry, row) and same_key(entry, row),
         lambda entry, row: entry.has_mask and same_key(entry, row),
         lambda entry, row: not entry.has_mask and _is_at(entry, row),
@@ -325,15 +365,19 @@ def _positions(entries: Sequence[Entry], matched: Mapping[int, Connection]) -> l
 
 def _fill(row: Connection, entry: Entry, position: int) -> set[str]:
     """Write a row if anything differs. Returns the columns that changed; all of them for a new row."""
+    unchanged = entry.unchanged if entry.row is not None and entry.row.pk == row.pk else frozenset()
     values = {**entry.values, "base_url": entry.url, "position": position}
     unspecified = values["kind"] == kinds.DEFAULT.name
     if unspecified and not row._state.adding and not kinds.named(row.kind).config_flag:
         del values["kind"]  # the form has no flag for the row's kind: it stays
         values["base_url"] = kinds.clean_base_url(row.kind, entry.url)
-    field = f"OPENAI_API_CONFIGS.{entry.index}.headers"
-    values["headers"], entered = _unmasked_headers(field, entry.values["headers"], row.headers)
+    entered: set[str] = set()
+    if "headers" not in unchanged:
+        field = f"OPENAI_API_CONFIGS.{entry.index}.headers"
+        values["headers"], entered = _unmasked_headers(field, entry.values["headers"], row.headers)
     if not entry.has_mask:
         values["secret"] = entry.key
+    values = {name: value for name, value in values.items() if name not in unchanged}
     changed = {name for name, value in values.items() if getattr(row, name) != value}
     if row._state.adding:
         changed = set(values)
@@ -341,8 +385,9 @@ def _fill(row: Connection, entry: Entry, position: int) -> set[str]:
         return changed
     for name in changed - {"secret", "headers"}:
         setattr(row, name, values[name])
-    row.enter("headers", values["headers"], names=entered)
-    if not entry.has_mask:
+    if "headers" in values:
+        row.enter("headers", values["headers"], names=entered)
+    if "secret" in values:
         row.enter("secret", entry.key)
     try:
         row.full_clean()

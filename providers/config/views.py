@@ -41,7 +41,9 @@ class FlatConfigSerializer(serializers.Serializer[Any]):
 
 
 class SavedConfigSerializer(FlatConfigSerializer):
-    """The form as saved, and sentences about what was dropped and which models other connections offer too."""
+    """The form as saved, and sentences about what was dropped, what is there twice, and which models other connections
+    offer too.
+    """
 
     notices = serializers.ListField(child=serializers.CharField(), required=False)
 
@@ -75,22 +77,31 @@ def administrator(request: Request) -> Caller:
 class FlatConfig(AdminView):
     @extend_schema(responses={200: FlatConfigSerializer, **REFUSED})
     def get(self, request: Request) -> HttpResponse:
-        """The connections as a flat form, with masked keys."""
-        return _json(config.read())
+        """The connections as a flat form, with masked keys. The header `ETag` marks these values."""
+        return _json(config.read(), ETag=config.stored_mark())
 
 
 class ConfigUpdate(AdminView):
-    @extend_schema(request=FlatConfigSerializer, responses={200: SavedConfigSerializer, **REFUSED})
+    @extend_schema(
+        request=FlatConfigSerializer,
+        responses={
+            200: SavedConfigSerializer,
+            **REFUSED,
+            412: OpenApiResponse(OpenAIErrorSerializer, description="Somebody changed the connections since"),
+        },
+    )
     def post(self, request: Request) -> HttpResponse:
         """Replace the connections, all or nothing. A mask keeps what is stored, an empty key removes it.
 
-        An address at another server drops the stored key and headers that are not entered again; `notices` say so.
+        An address at another server drops the stored key and headers that are not entered again; `notices` say so, and
+        name entries that are there twice. With the `ETag` of the form as `If-Match`, a form that somebody else changed
+        since is refused (412).
         """
-        saved = config.save(_object(request))
+        saved = config.save(_object(request), mark=request.headers.get("If-Match", ""))
         if saved.to_refresh:
             discovery.refresh(only=saved.to_refresh, timeout=LIST_SECONDS)
         notices = saved.notices + [words for pk in saved.to_tell if (words := shared_words(pk))]
-        return _json(config.read() | ({"notices": notices} if notices else {}))
+        return _json(config.read() | ({"notices": notices} if notices else {}), ETag=config.stored_mark())
 
 
 class VerifyConnection(AdminView):
@@ -161,5 +172,5 @@ def _passed_on(answer: http.BlockingResponse) -> HttpResponse:
     return HttpResponse(answer.content, status=answer.status, content_type=safe, headers=headers)
 
 
-def _json(value: Any) -> HttpResponse:
-    return HttpResponse(orjson.dumps(value), content_type="application/json")
+def _json(value: Any, **headers: str) -> HttpResponse:
+    return HttpResponse(orjson.dumps(value), content_type="application/json", headers=headers)

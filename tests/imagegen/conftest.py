@@ -24,6 +24,8 @@ def make_engine(db, store):
 
     def make(**members):
         values = {"name": "Studio", "kind": "openai", "secret": "sk-ours", "model": "gpt-image-2"}
+        if not members.keys() & {"connection", "url", "enabled"}:
+            values["url"] = "http://engine.invalid/v1"
         return ImageEngine.objects.create(**{**values, "options": {"partial_images": 0}, **members})
 
     return make

@@ -108,3 +108,38 @@ def test_an_empty_name_with_a_new_address_still_means_automatic1111():
     form.update({"IMAGE_GENERATION_ENGINE": "", "AUTOMATIC1111_BASE_URL": "http://new.invalid"})
     assert ImageSettings.load().engine.kind == "automatic1111"
     assert ImageSettings.load().engine.url == "http://new.invalid"
+
+
+# Columns as other programs and earlier versions may have stored them. None of them can be entered.
+ODD = {
+    "url": "ftp://Nowhere/v1/", "secret": " sk-with-spaces-0123456789 ", "version": " 2025 ", "method": "gone",
+    "model": " m ", "size": "17 by 4", "steps": 0, "params": ["no mapping"], "workflow": {"nodes": [], "links": []},
+    "nodes": [{"no": "node"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "purpose"), list(product([*ENGINES, "gone"], Purpose.values)))
+def test_odd_values_stay_as_they_are_stored(kind, purpose):
+    row = add("placeholder", purpose)
+    used = {"engine": row if purpose != "edit" else None, "edit_engine": row if purpose != "generate" else None}
+    texts = {"prompt_template": " {{prompt}}\n"}
+    ImageSettings.objects.update_or_create(pk=1, defaults={**used, **texts})
+    GatewaySettings.objects.update_or_create(pk=1, defaults={"task_model": " m ", "task_model_external": "\n"})
+    for odd in ({}, *({name: value} for name, value in ODD.items()), ODD):
+        ImageEngine.objects.filter(pk=row.pk).update(**{"kind": kind, "url": "http://e.invalid", **odd})
+        assert_nothing_changes()
+
+
+def test_a_wrong_value_of_earlier_can_be_mended():
+    row = add("gemini", "both")
+    ImageSettings.objects.update_or_create(pk=1, defaults={"engine": row, "edit_engine": row})
+    ImageEngine.objects.filter(pk=row.pk).update(method="gone", size="17 by 4")
+    form.update({**form.read(), "IMAGES_GEMINI_ENDPOINT_METHOD": "predict"})
+    row.refresh_from_db()
+    assert (row.method, row.size) == ("predict", "17 by 4")
+
+
+def test_nothing_stored_stays_nothing():
+    form.update(form.read())
+    assert not ImageSettings.objects.exists()
+    assert not GatewaySettings.objects.exists()

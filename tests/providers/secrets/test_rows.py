@@ -173,7 +173,7 @@ def test_headers_of_engines_go_with_their_connection():
 
 @pytest.mark.parametrize("kind", ["gemini", "openai"])
 def test_an_engine_without_an_address_is_at_its_kinds_own(kind):
-    row = ImageEngine.objects.create(name="e", kind=kind, secret=KEY)
+    row = ImageEngine.objects.create(name="e", kind=kind, secret=KEY, enabled=False)
     row.url = ImageEngine(kind=kind).origins()[0]
     row.save()
     assert stored(row)["secret"] == KEY
