@@ -542,6 +542,19 @@ def test_the_full_view_enlarges_copies_the_prompt_and_shows_its_keys(open_page, 
     assert keys_of(images.view)[0] == "← → other pictures"
 
 
+def test_the_prompt_field_grows_smoothly(open_page, alice, studio):
+    images = ImagesPage(open_page(alice, reduced_motion="no-preference")).open()
+    grown = """(field) => new Promise((resolve) => {
+      const part = field.closest(".glides");
+      part.addEventListener("transitionrun", () => resolve(part.getAnimations()[0].effect.getTiming().duration));
+      field.setRangeText("one\\n".repeat(6));
+    })"""
+    assert images.prompt.evaluate(grown) == 150
+    expect(images.page.locator("#draw .glides")).to_have_css(
+        "height", f"{images.page.locator('#draw-top').bounding_box()['height']:g}px"
+    )
+
+
 def keys_of(view):
     """The keys that the full view lists, each with its words."""
     return [" ".join(line.split()) for line in view.locator(".view-keys > :visible").all_inner_texts()]

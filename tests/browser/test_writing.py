@@ -323,10 +323,24 @@ def test_a_message_of_a_temporary_chat_that_fails_is_not_stored(chat, told):
     assert "A secret" not in chat.page.evaluate("JSON.stringify(sessionStorage)")
 
 
+def test_a_long_paste_into_an_edited_message_stays_text(chat, provider):
+    chat.ask("Hello")
+    chat.press(chat.questions.last, "Edit")
+    field = chat.page.get_by_role("textbox", name="Edit your message")
+    field.fill("")
+    chat.page.evaluate(PASTE.replace('document.getElementById("message")', "document.activeElement"), LONG)
+    expect(field).to_have_value(LONG)
+    expect(chips(chat)).to_have_count(0)
+    assert field.bounding_box()["height"] <= chat.page.viewport_size["height"] / 2 + 1
+    field.press("Enter")
+    expect(chat.questions.last.locator("summary", has_text="Show all")).to_be_visible()
+    chat.settled()
+
+
 # The growth of the composer, held in its middle.
 HELD = """
 async (act) => {
-  const part = document.querySelector(".composer-top");
+  const part = document.querySelector(".glides");
   const content = document.getElementById("content");
   const before = part.offsetHeight;
   const began = new Promise((resolve) => part.addEventListener("transitionrun", resolve, { once: true }));
@@ -361,7 +375,7 @@ def test_the_composer_grows_smoothly_and_the_end_stays_in_view(moving):
     assert held["before"] < held["middle"] < held["after"]
     assert (held["duration"], held["easing"]) == (150, "cubic-bezier(0, 0, 0.2, 1)")
     assert held["fromEnd"] < 2
-    moving.page.wait_for_function("() => !document.querySelector('.composer-top').getAnimations().length")
+    moving.page.wait_for_function("() => !document.querySelector('.composer .glides').getAnimations().length")
     assert moving.scrolled_to_end()
 
 
@@ -370,13 +384,31 @@ def test_what_one_reads_stays_where_it_is_while_the_composer_grows(moving):
     expect(moving.page.get_by_role("button", name="Jump to latest")).to_be_visible()
     assert moving.page.evaluate(HELD, "one\ntwo\n")["top"] == 40
     moving.field.fill("")
-    moving.page.wait_for_function("() => document.querySelector('.composer-top').offsetHeight < 45")
+    moving.page.wait_for_function("() => document.querySelector('.composer .glides').offsetHeight < 45")
     assert moving.page.evaluate("document.getElementById('content').scrollTop") == 40
+
+
+def test_a_field_grows_while_one_writes_where_the_browser_needs_help(open_page, provider, alice):
+    page = open_page(alice)
+    page.add_init_script("CSS.supports = () => false")
+    page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => {"
+        " const sheet = new CSSStyleSheet(); sheet.replaceSync('textarea { field-sizing: fixed !important }');"
+        " document.adoptedStyleSheets = [sheet]; })"
+    )
+    chat = ChatPage(page).open()
+    chat.ask("Hello")
+    chat.press(chat.questions.last, "Edit")
+    for field in (chat.page.get_by_role("textbox", name="Edit your message"), chat.field):
+        field.fill("one")
+        before = field.bounding_box()["height"]
+        field.fill("one\ntwo\nthree\nfour")
+        assert field.bounding_box()["height"] > before + 30
 
 
 def test_the_composer_grows_at_once_for_who_wants_no_motion(chat):
     chat.field.fill("one\ntwo\nthree")
-    part = chat.page.locator(".composer-top")
+    part = chat.page.locator(".composer .glides")
     expect(part).to_have_css("transition-duration", "1e-05s")
     expect(part).to_have_css("height", f"{part.locator('> div').bounding_box()['height']:g}px")
 
@@ -385,6 +417,6 @@ def test_the_composer_grows_to_a_third_of_the_window(chat):
     chat.field.fill("one\n" * 60)
     third = chat.page.viewport_size["height"] * 0.33
     chat.page.wait_for_function(
-        "(third) => Math.abs(document.querySelector('.composer-top').offsetHeight - third) < 2", arg=third
+        "(third) => Math.abs(document.querySelector('.composer .glides').offsetHeight - third) < 2", arg=third
     )
     assert chat.field.evaluate("(field) => field.scrollHeight > field.clientHeight")

@@ -1,6 +1,7 @@
 // What to draw, with which engine: the form offers only what the chosen engine and model can express.
 import { ApiError, part, post } from "../common/api.js";
 import { all, byId, child, clone, closest, find, isComposing, partOf } from "../common/dom.js";
+import { glide, grow } from "../common/grow.js";
 import { newId } from "../common/ids.js";
 import * as pick from "../common/pick.js";
 import { t } from "../common/text.js";
@@ -39,6 +40,8 @@ export function start() {
   modelPick().addEventListener("toggle", offerModels);
   field("model-search").addEventListener("input", showModels);
   field("model-search").addEventListener("keydown", modelKey);
+  prompt().addEventListener("input", () => grow(prompt()));
+  glide(byId("draw-top"));
   prompt().addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
@@ -341,6 +344,7 @@ export async function fill(request) {
   inputs.replace(request.image ?? []);
   if (engineWith(request.engine)) choose(request.engine);
   prompt().value = request.prompt;
+  grow(prompt());
   field("negative").value = request.negative_prompt ?? "";
   field("steps").value = String(request.steps ?? "");
   focus();
