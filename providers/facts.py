@@ -71,6 +71,7 @@ class ConnectionFacts:
     site_url: str = ""  # the address of this site, for providers that are told it (`ConnectionKind.attribution`)
     site_name: str = field(default="", compare=False)  # its name, for these providers and for signed user headers
     index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # what is made of these
 
     def allows(self, caller: Caller) -> bool:
         """Whether this connection's own rule lets the caller in; models may say otherwise."""
@@ -131,6 +132,8 @@ class Route:
         """
         if self.access == "public" or caller.user_id == self.owner_id or is_trusted(caller):
             return self.sources
+        if self.access == "inherit" and len(self.sources) == 1:
+            return self.sources if self.sources[0].connection.allows(caller) else ()
         if self.access == "inherit":
             shared = all(source.connection.allows(caller) for source in self.sources if source.is_shared)
             allowed = tuple(

@@ -216,7 +216,8 @@ def unpacker_for(headers: Iterable[tuple[str, str]]) -> Unpacker | None:
 
 
 def codings_of(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    return codings_in(",".join(value for name, value in headers if name.lower() == "content-encoding"))
+    values = [value for name, value in headers if name.lower() == "content-encoding"]
+    return codings_in(",".join(values)) if values else ()
 
 
 def without_packing(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

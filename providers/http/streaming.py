@@ -159,6 +159,7 @@ class StreamedResponse(PiecewiseBody):
     def __init__(
         self,
         response: aiohttp.ClientResponse,
+        loop: asyncio.AbstractEventLoop,
         pace: Pace,
         max_bytes: int | None,
         secrets: Secrets = NO_SECRETS,
@@ -166,7 +167,7 @@ class StreamedResponse(PiecewiseBody):
     ) -> None:
         self._response = response
         self._remaining = max_bytes
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._pace = pace
         self._timer: asyncio.TimerHandle | None = None
         self._waits = self._timed_out = False
@@ -214,7 +215,7 @@ class StreamedResponse(PiecewiseBody):
     async def read_beginning(self) -> bytes:
         """The first bytes, up to the first step of the body (`providers.http.pace`) or its end."""
         piece = beginning = await self.read_some()
-        while piece and not self._pace.has_begun and len(beginning) < STEP:  # more, where it was packed
+        while piece and not self._pace.has_begun and len(beginning) < STEP and not self.is_at_end:
             piece = await self.read_some()
             beginning += piece
         return beginning
@@ -250,12 +251,20 @@ class StreamedResponse(PiecewiseBody):
         content, pace, time_of = self._response.content, self._pace, self._loop.time
         if content.at_eof():  # nothing to wait for
             return b""
-        pace.wait(time_of())
+        now = time_of()
+        pace.wait(now)
+        piece: bytes
+        if content.exception() is None and (piece := content.read_nowait()):  # here already
+            if pace.took(piece, now) and self._is_before_timer(pace.deadline):
+                self._rests = True
+            if self._timer is None and not content.at_eof():
+                self._set_timer()  # for the end of the whole: perhaps no reader ever waits
+            return piece
         self._waits = True
         if self._rests:
             self._set_timer()
         try:
-            piece: bytes = await content.readany()
+            piece = await content.readany()
         except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
             piece = b"" if self._timed_out else _aiohttp_private.read_rest(content)
             if not piece:
@@ -338,7 +347,7 @@ class stream:
                 response = await _send(session, self._url, *self._request)
         except TimeoutError as error:
             raise failures.timeout_error() from error
-        self._response = StreamedResponse(response, pace, limits.max_bytes, self._secrets, self._unpacked)
+        self._response = StreamedResponse(response, loop, pace, limits.max_bytes, self._secrets, self._unpacked)
         if response.status in failures.REDIRECTS and not self._redirects:
             self._response.close()
             raise failures.redirected(self._url, response.headers.get("Location", ""), self._secrets)

@@ -17,13 +17,11 @@ from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFo
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
 from providers.relay import payload, rate_limits, source_order
-from providers.relay.forms import Form
 from providers.relay.operations import OPERATIONS, Operation
+from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
 from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse
 from providers.sentences import sentence as _
-from providers.upstream import kinds
-from providers.upstream.headers import headers_for
 
 logger = logging.getLogger(__name__)
 
@@ -128,27 +126,15 @@ async def _fetch(
     connection = source.connection
     body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
     raw = request.raw if body is request.payload else None  # no rule changed it: as received
-    content_type = request.raw.content_type if isinstance(request.raw, Form) else operation.media_type
-    chat_id, message_id = request.message_ids
     try:
-        headers = await headers_for(
-            connection,
-            accept=operation.accept,
-            content_type=content_type,
-            caller=request.caller,
-            chat_id=chat_id,
-            message_id=message_id,
-            model_id=route.public_id,
-            cookies=request.cookies,
-        )
+        prepared = await prepare(request, operation, route, source)
     except ConfigurationError as error:
         await catalogue.note_refusal(connection.id, error)
         raise
-    url = kinds.of(connection).endpoint(connection, operation.path, source.upstream_id, operation.deployed)
     response = ProviderResponse(request, operation, route, source, admission)
     try:
         data = await payload.encode(body, request.raw) if raw is None else raw
-        await response.open(source, url, headers, data, unpacked=unpacked)
+        await response.open(source, prepared, data, unpacked=unpacked)
     except (NetworkError, ConfigurationError) as error:
         await catalogue.note_failure(connection.id, error)
         raise

@@ -108,7 +108,7 @@ async def _pass_on(response: RelayResponse, send: Send) -> None:
 
 async def _start(send: Send, status: int, headers: Iterable[tuple[str, str]]) -> None:
     encoded = [(name.encode(), value.encode()) for name, value in headers]
-    if b"x-request-id" not in dict(encoded):  # the provider's own id stays
+    if not any(name == "x-request-id" for name, _value in headers):  # the provider's own id stays
         encoded.append((b"x-request-id", request_ids.current.get().encode()))
     await send({"type": "http.response.start", "status": status, "headers": encoded})
 
@@ -169,8 +169,9 @@ class _DisconnectWatch:
         self.watcher: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
-        self.task = asyncio.current_task()
-        self.timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin)
+        self.task = task = asyncio.current_task()
+        assert task is not None  # noqa: S101  an application runs in a task
+        self.timer = task.get_loop().call_later(WATCH_AFTER, self._begin)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

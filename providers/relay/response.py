@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -14,12 +13,13 @@ from providers.process import outages, shutdown
 from providers.relay import rate_limits, usage
 from providers.relay.forms import Form
 from providers.relay.operations import Operation
+from providers.relay.prepared import Prepared
 from providers.relay.request import RelayRequest, admit
 from providers.responses import error_responses, event_streams
 from providers.sentences import sentence as _
 from providers.speech.clips import Clip
 from providers.upstream.error_bodies import error_of, of_own_credential, rest_after
-from providers.upstream.headers import plain, secrets_in
+from providers.upstream.headers import plain
 
 # The provider's headers that are passed to the client. Others are not: those of the hop, cookies, server names. The
 # length is, because the number of bytes is unchanged, and the client then notices a body that breaks off.
@@ -134,23 +134,20 @@ class ProviderResponse(RelayResponse):
         check = partial(_check_access, operation.scope, route.public_id, source.connection.id)
         self._permit_scope = PermitScope(request.caller, check=check)
 
-    async def open(
-        self, source: Source, url: str, headers: Mapping[str, str], body: bytes | Form, *, unpacked: bool = False
-    ) -> None:
+    async def open(self, source: Source, prepared: Prepared, body: bytes | Form, *, unpacked: bool = False) -> None:
         """Send the request and wait for the first byte. Raises NetworkError and its children; it is closed then."""
         connection = source.connection
         limits = connection.limits
         if not self._operation.streams(self._request.payload):
             limits = limits.for_whole()
-        secrets = secrets_in(connection, headers)
         self._stream = http.stream(
             "POST",
-            url,
-            headers=headers,
+            prepared.url,
+            headers=prepared.headers,
             body=body,
             limits=limits,
             tls=connection.tls,
-            secrets=secrets,
+            secrets=prepared.secrets,
             unpacked=unpacked,
         )
         try:

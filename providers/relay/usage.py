@@ -41,7 +41,6 @@ _FINISH = re.compile(rb'"finish_reason"\s*:\s*"([^"\\]{1,60})"')
 _ERROR = re.compile(
     rb'"error"\s*:\s*(?:\{|"[^"])|"base_resp"\s*:\s*\{[^{}]{0,200}"status_code"\s*:\s*-?[1-9]|(?:^|[\r\n])error:'
 )
-_ERROR_WORDS = (b'"error"', b'"base_resp"', b"error:")
 # Every other word that a provider ends an answer with names a failure: `network_error`, `sensitive`, `error` …
 ORDINARY_ENDS = frozenset({b"stop", b"length", b"tool_calls", b"function_call", b"content_filter"})
 _TOTAL = re.compile(rb'"total_tokens"\s*:\s*(\d{1,18})\s*[,}]')
@@ -169,7 +168,7 @@ class PackedTail(Tail):
 def failed(tail: Tail) -> bool:
     """Whether the response tells of an error, or its last `finish_reason` is a provider's word for a failure."""
     text = tail.text
-    if any(word in text for word in _ERROR_WORDS) and _ERROR.search(text):
+    if (b'"error"' in text or b'"base_resp"' in text or b"error:" in text) and _ERROR.search(text):
         return True
     end = len(text)
     for _ in range(LAST_REASONS):

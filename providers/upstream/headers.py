@@ -57,6 +57,14 @@ def headers_for_blocking(connection: ConnectionFacts, **purpose: Unpack[CallPurp
     return _assemble(connection, _auth_headers(_auth_type(connection), connection, purpose), purpose)
 
 
+def are_constant(connection: ConnectionFacts) -> bool:
+    """Whether calls have the same headers, unless the site forwards facts about their callers, or cookies."""
+    auth_type = AUTH_TYPES.get(connection.auth_type)
+    if auth_type is None or auth_type.blocking or auth_type.needs_user:
+        return False
+    return not any(VARIABLE.search(str(value)) for value in connection.headers.values())
+
+
 def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purpose: CallPurpose) -> dict[str, str]:
     cookies = purpose.get("cookies")
     content_type = purpose.get("content_type", "application/json")

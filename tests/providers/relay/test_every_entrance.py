@@ -157,7 +157,7 @@ def test_every_entrance_holds_the_strictest_rule_of_who_offers_it(entrance: Entr
 
 RULES = {  # what belongs to the verbs of the relay, and the modules that may name it
     # A test of a connection asks deployments with an empty chat, which no model answers.
-    ".endpoint": {"providers/relay/calls.py", "providers/catalogue/connection_tests.py"},
+    ".endpoint": {"providers/relay/prepared.py", "providers/catalogue/connection_tests.py"},
     "rate_limits.admit": {"providers/relay/calls.py"},
     "rate_limits.spend": {"providers/relay/response.py"},
     "usage.record": {"providers/relay/response.py"},

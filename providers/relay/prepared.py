@@ -1,0 +1,61 @@
+"""The parts of a call that no request changes: address, headers, secrets. Made once for each source of a snapshot."""
+
+from typing import NamedTuple
+
+from django.conf import settings
+
+from providers.facts import Route, Source
+from providers.http import Secrets
+from providers.relay.forms import Form
+from providers.relay.operations import Operation
+from providers.relay.request import RelayRequest
+from providers.upstream import kinds
+from providers.upstream.headers import are_constant, headers_for, secrets_in
+
+
+class Prepared(NamedTuple):
+    """Where a call goes, with which headers, and which secrets its server may quote."""
+
+    url: str
+    headers: dict[str, str]
+    secrets: Secrets
+
+
+async def prepare(request: RelayRequest, operation: Operation, route: Route, source: Source) -> Prepared:
+    """Raises ConfigurationError where the connection has no usable credential."""
+    may_vary = _may_vary(request, source)
+    key = (operation.name, source.upstream_id)
+    if not may_vary:
+        known: Prepared | None = source.connection.memo.get(key)
+        if known is not None:
+            return known
+    prepared = await _prepare(request, operation, route, source)
+    if not may_vary and are_constant(source.connection):
+        source.connection.memo[key] = prepared
+    return prepared
+
+
+def _may_vary(request: RelayRequest, source: Source) -> bool:
+    """Whether the request adds to the headers: the boundary of its form, its cookies, its caller."""
+    return (
+        isinstance(request.raw, Form)
+        or (bool(request.cookies) and source.connection.forward_cookies != "none")
+        or settings.ENABLE_FORWARD_USER_INFO_HEADERS
+    )
+
+
+async def _prepare(request: RelayRequest, operation: Operation, route: Route, source: Source) -> Prepared:
+    connection = source.connection
+    chat_id, message_id = request.message_ids
+    headers = await headers_for(
+        connection,
+        accept=operation.accept,
+        content_type=request.raw.content_type if isinstance(request.raw, Form) else operation.media_type,
+        caller=request.caller,
+        chat_id=chat_id,
+        message_id=message_id,
+        model_id=route.public_id,
+        cookies=request.cookies,
+    )
+    url = kinds.of(connection).endpoint(connection, operation.path, source.upstream_id, operation.deployed)
+    return Prepared(url, headers, secrets_in(connection, headers))
