@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import pybase64
 
 from chat.files.pictures import sniff
+from providers import json_bodies
 
 LONG = 2048  # characters; shorter texts are parsed as usual and decoded by `picture_in`
 _URL_ALPHABET = bytes.maketrans(b"-_", b"+/")
@@ -27,12 +27,13 @@ class Embedded:
 
 
 def loads(body: bytes | bytearray | memoryview) -> Any:
-    """Parse JSON; texts of `LONG` characters and more that are pictures in base64 or as data URLs become `Embedded`.
+    """Parse JSON as leniently as `parse_response` does. Texts of `LONG` characters and more that are pictures in base64
+    or as data URLs become `Embedded`.
 
     Raises ValueError for what is not JSON.
     """
     if len(body) < LONG:
-        return orjson.loads(body)
+        return json_bodies.parse_response(body)
     mark = secrets.token_hex(16)  # replaces a picture; random, so that no response can contain it
     pictures: list[Embedded] = []
     rest: list[bytes | memoryview] = []
@@ -44,9 +45,9 @@ def loads(body: bytes | bytearray | memoryview) -> Any:
             pictures.append(embedded)
             done = end
     if not pictures:
-        return orjson.loads(body)
+        return json_bodies.parse_response(body)
     rest.append(view[done:])
-    return _restored(orjson.loads(b"".join(rest)), pictures, mark)
+    return _restored(json_bodies.parse_response(b"".join(rest)), pictures, mark)
 
 
 def picture_in(value: Any) -> bytes | None:

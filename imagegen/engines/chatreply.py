@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import dialect, engine_fields, refusals
+from imagegen.engines import dialect, engine_fields, entries, refusals, responses
 from imagegen.engines.base import Engine, EngineConfig, Event, Learned, ModelChoice, Picture, Run, TokenUsage
 from imagegen.engines.gemini import BY_RATIO
 from imagegen.engines.params import merged
@@ -30,7 +30,11 @@ DEFAULT_URL = kinds.OPENROUTER.example
 OWN = {"model", "messages", "stream", "modalities", "n", "tools", "prompt"}
 NEEDED = {"model", "messages"}
 IMAGE_PARAMS = {"aspect_ratio", "image_size"}  # go into image_config
-_REFUSED_REASON = re.compile(r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|content_filter|refusal", re.IGNORECASE)
+_REFUSED_REASON = re.compile(
+    r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|content_filter|refusal|sensitive", re.IGNORECASE
+)
+# Every other word is a provider's own for a failure: docs/upstreams/openai.md, “Chat stream”.
+_ORDINARY_ENDS = ("", "stop", "length", "tool_calls", "function_call", "content_filter")
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=_-]+")
 _LINKED = re.compile(r"!\[[^\]]*\]\((https?://[^\s)]+)\)")
 
@@ -153,7 +157,9 @@ class _Reply:
         self.pictures: list[bytes | str] = []  # bytes, or a URL
         self.text: list[str] = []
         self.refusal = ""
+        self.words = error_bodies.of_value("")  # of documents without choices
         self.reasons: list[str] = []
+        self.end = ""  # the finish reason
         self.model = ""
         self.usage: TokenUsage | None = None
 
@@ -165,7 +171,12 @@ class _Reply:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.pictures or "".join(self.text).strip() or self.refusal or self._is_refused)
+        is_told = self.refusal or self._is_refused or self._has_failed or self.words.message
+        return not (self.pictures or is_told or "".join(self.text).strip())
+
+    @property
+    def _has_failed(self) -> bool:
+        return self.end.lower() not in _ORDINARY_ENDS
 
     @property
     def _is_refused(self) -> bool:
@@ -174,21 +185,29 @@ class _Reply:
     def _take(self, document: Mapping[str, Any]) -> None:
         self.model = str(document.get("model") or self.model)
         if isinstance(usage := document.get("usage"), dict):
-            cost = usage.get("cost")
             self.usage = TokenUsage(
-                input_tokens=int(usage.get("prompt_tokens") or 0),
-                output_tokens=int(usage.get("completion_tokens") or 0),
-                cost=float(cost) if isinstance(cost, int | float) else None,
+                input_tokens=int(responses.number(usage.get("prompt_tokens")) or 0),
+                output_tokens=int(responses.number(usage.get("completion_tokens")) or 0),
+                cost=responses.number(usage.get("cost")),
             )
-        for choice in document.get("choices") or ():
+        choices = document.get("choices")
+        if not choices or error_bodies.has_failed_inside(document):
+            self.words = self.words if self.words.message else entries.reason(document)
+        for choice in choices if isinstance(choices, list) else ():
+            if not isinstance(choice, dict):
+                continue
             if error := choice.get("error"):
                 raise refusals.as_error(error_bodies.of_value(error))
             ends = (choice.get("finish_reason"), choice.get("native_finish_reason"))
             self.reasons += [str(reason) for reason in ends if reason]
-            self._take_message(choice.get("message") or choice.get("delta") or {})
+            self.end = str(ends[0] or self.end)
+            for name in ("message", "delta"):
+                if isinstance(message := choice.get(name), dict):
+                    self._take_message(message)
 
     def _take_message(self, message: Mapping[str, Any]) -> None:
-        for image in message.get("images") or ():
+        images = message.get("images")
+        for image in images if isinstance(images, list) else [images]:
             self._take_picture(image)
         content = message.get("content")
         if isinstance(content, embedded.Embedded):  # the whole content is a data URL
@@ -227,9 +246,21 @@ class _Reply:
         if self.refusal or self._is_refused:
             reason = next((reason for reason in reversed(self.reasons) if _REFUSED_REASON.search(reason)), "")
             return ContentRefused(refusals.REFUSED, provider=refusals.with_reason(reason, text), provider_code=reason)
+        if error_bodies.is_content_refusal(self.words):
+            return refusals.as_error(self.words)
+        if self._has_failed:
+            return ProviderError(
+                _("The provider ended the answer early."),
+                code="ended_early",
+                provider=refusals.with_reason(self.end, text),
+                retryable=self.end != "model_context_window_exceeded",
+            )
         if text:
             message = _("The model answered in words instead of a picture.")
             return ProviderError(message, code="no_picture", provider=text)
+        if self.words.message:
+            message = _("The provider answered without a picture.")
+            return ProviderError(message, code="no_picture", provider=self.words.message)
         if not self.reasons:
             message = _("The provider's answer ended before the picture was complete.")
             return ProviderError(message, code="stream_cut", retryable=True)

@@ -81,61 +81,128 @@ def body(response: BlockingResponse) -> bytearray:
 def checked(value: Any) -> dict[str, Any]:
     """A parsed response, when it is an object without an error. Raises as `document` does."""
     document = responses.as_object(value)
-    if document.get("error"):
-        raise refusals.as_error(error_bodies.of_value(document["error"]))
+    _raise_error_in(document)
     return document
+
+
+def _raise_error_in(document: Mapping[str, Any]) -> None:
+    """Raise the provider's error where a body or a frame holds one."""
+    if error := document.get("error"):
+        raise refusals.as_error(error_bodies.of_value(error))
+    if document.get("type") == "error":
+        raise refusals.as_error(error_bodies.of_value(document))
 
 
 def frames(response: BlockingResponse) -> Iterator[dict[str, Any]]:
     """The JSON objects of a stream until its end or `[DONE]`, their pictures as bytes; frames may have any length.
 
-    Raises the provider's error for a frame that holds one, and ProviderError (`invalid_answer`) for what is not JSON.
+    Words between them, by which servers show that they are alive, are passed over. Raises the provider's error for a
+    frame that holds one, and ProviderError (`invalid_answer`) for an object that is not JSON, and for words alone.
     """
-    for data in _data(response.iter_bytes()):
+    words, number = b"", 0
+    for event, data in _data(response.iter_bytes()):
         if data.startswith(b"[DONE]"):
-            return
+            break
         try:
             value = embedded.loads(data)
-            data.clear()  # megabytes, which `value` holds decoded now
         except ValueError as error:
-            raise ProviderError(_("The provider's stream cannot be understood."), code="invalid_answer") from error
-        if not isinstance(value, dict):
-            continue
-        if value.get("error") or value.get("type") == "error":
-            raise refusals.as_error(error_bodies.of_value(value.get("error") or value))
-        yield value
+            if data.startswith(b"{") and event != "error":
+                raise _unreadable(data) from error
+            value = words = bytes(data[: error_bodies.MAX_PLAIN])
+        data.clear()  # megabytes, which `value` holds decoded now
+        if isinstance(value, dict):
+            _raise_error_in(value)
+        if event == "error":
+            raise refusals.as_error(error_bodies.of_value(words.decode(errors="replace") if value is words else value))
+        if isinstance(value, dict):
+            number += 1
+            yield value
+    if words and not number:
+        raise _unreadable(words)
 
 
-def _data(chunks: Iterator[bytes]) -> Iterator[bytearray]:
-    """The `data` of server-sent events, comments and other fields left out; lines end in LF or CRLF.
+def _unreadable(data: bytes | bytearray) -> ProviderError:
+    provider = error_bodies.provider_words(bytes(data[: error_bodies.MAX_PLAIN]))
+    return ProviderError(_("The provider's stream cannot be understood."), code="invalid_answer", provider=provider)
+
+
+def _data(chunks: Iterator[bytes]) -> Iterator[tuple[str, bytearray]]:
+    """The name and the `data` of server-sent events; lines end in LF or CRLF.
 
     `providers.upstream.sse` would hold a finished picture, a line of many megabytes, several times. Here it is held
-    once.
+    once. As there, a byte order mark is ignored, an `error` line is an event of that name, and an object that stands in
+    one line is an event, where a server separates them by single line ends.
     """
-    line, data, events = bytearray(), bytearray(), 0
+    line, events, begun = bytearray(), _Events(), False
     for chunk in chunks:
         start = 0
         while (end := chunk.find(b"\n", start)) != -1:
             line += chunk[start:end]
             start = end + 1
+            if not begun and line.startswith(sse.BOM):
+                del line[: len(sse.BOM)]
+            begun = True
             if line.endswith(b"\r"):
                 del line[-1:]
-            if line.startswith(b"data:"):
-                del line[: 6 if line[5:6] == b" " else 5]
-                if data:
-                    data += b"\n"
-                    data += line
-                else:
-                    data = line
-            elif not line and data:
-                events += 1
-                yield data
-                data = bytearray()
+            yield from events.take(line)
             line = bytearray()
         line += chunk[start:]
-        if len(line) + len(data) > MAX_FRAME or events > MAX_FRAMES:
+        if len(line) + events.size > MAX_FRAME or events.number > MAX_FRAMES:
             raise ProviderError(_("The provider's answer is larger than allowed."), code="answer_too_large")
-    if line.startswith(b"data:"):  # some servers leave out the last blank line
-        data += line[5:]
-    if data:
-        yield data
+    yield from events.take(line)  # some servers leave out the last line ends
+    yield from events.take(bytearray())
+
+
+class _Events:
+    """The event that is being read, line by line. `size` is that of its data in bytes, `number` counts those before."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._name = self._next_name = ""
+        self._data, self._lines = bytearray(), 0
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    def take(self, line: bytearray) -> Iterator[tuple[str, bytearray]]:
+        """Take a line, which is used up. Yields the events that it ends."""
+        if not line:
+            self._name, self._next_name = self._next_name or self._name, ""
+            yield from self._end()
+            return
+        name, colon, _value = bytes(line[:6]).partition(b":")
+        start = len(name) + len(colon)
+        if name == b"event":
+            event = bytes(line[start:]).decode(errors="replace").strip()
+            self._name, self._next_name = (self._name, event) if self._lines else (event, "")
+        elif name in (b"data", b"error"):
+            del line[: start + (line[start : start + 1] == b" ")]
+            if self._lines and _is_whole(self._data, before=line):
+                yield from self._end()
+            if name == b"error":
+                self._name = "error"
+            self._lines += 1
+            if self._lines > 1:
+                self._data += b"\n"
+                self._data += line
+            else:
+                self._data = line
+
+    def _end(self) -> Iterator[tuple[str, bytearray]]:
+        if self._lines:
+            self.number += 1
+            yield self._name, self._data
+        self._name, self._next_name = self._next_name, ""
+        self._data, self._lines = bytearray(), 0
+
+
+def _is_whole(data: bytearray, *, before: bytearray) -> bool:
+    """Whether a line of data is an event of its own and not the beginning of one that goes on with the next line.
+
+    An object that goes on behind a brace needs a comma or another bracket there.
+    """
+    following = bytes(before[:64]).lstrip()[:1]
+    if data[:1] != b"{":
+        return following == b"{"
+    return bytes(data[-64:]).rstrip()[-1:] == b"}" and following not in (b"", b",", b"}", b"]")

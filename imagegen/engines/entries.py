@@ -52,6 +52,8 @@ def content(entry: Mapping[str, Any]) -> bytes | str | None:
 def reason(value: Any) -> ErrorBody:
     """Why there is no picture, in the provider's words; without words where it says nothing."""
     for item in _objects(value, LEVELS):
+        if not error_bodies.has_failed_inside(item):
+            item = {name: value for name, value in item.items() if name != "base_resp"}  # the words of a success
         body = error_bodies.of_value(item.get("error") or item)
         if not body.message:
             words = next((text for name in REASONS if isinstance(text := item.get(name), str) and text), "")

@@ -323,7 +323,9 @@ async def _read(download: _Download, response: AudioResponse) -> None:
     if response.status >= 400:
         download.refusal = _Refusal(response.status, tuple(response.headers), await response.read(MAX_REFUSAL))
         return
-    _check_audio(response.headers, download.content_type)
+    if not _is_audio(response.headers, download.content_type):
+        words = error_bodies.provider_words(await response.read(MAX_REFUSAL))
+        raise ProviderError(_("The provider did not send audio."), code="invalid_answer", provider=words)
     async for piece in response.chunks():
         download.size += len(piece)
         if download.size > MAX_CLIP:
@@ -333,11 +335,10 @@ async def _read(download: _Download, response: AudioResponse) -> None:
         download.notify()
 
 
-def _check_audio(headers: list[tuple[str, str]], expected: str) -> None:
-    """Raise ProviderError for HTML or JSON with a good status: it must never be stored as a clip."""
+def _is_audio(headers: list[tuple[str, str]], expected: str) -> bool:
+    """False for HTML or JSON with a good status, which must never be stored as a clip."""
     sent = next((value for name, value in headers if name == "content-type"), "").partition(";")[0].strip()
-    if (sent.startswith("text/") and sent != expected) or sent.endswith("json"):
-        raise ProviderError(_("The provider did not send audio."), code="invalid_answer", provider=sent)
+    return not (sent.startswith("text/") and sent != expected) and not sent.endswith("json")
 
 
 async def _once(body: bytes) -> AsyncGenerator[bytes, None]:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from chat.models import Chat, Message
 from tests import people
 from tests.fixtures.chat_page import ChatPage
-from tests.upstream import in_bytes
+from tests.upstream import in_bytes, in_html
 from tests.upstream.openai import error
 
 SPEECH = "/audio/speech"
@@ -125,6 +125,13 @@ def test_an_answer_is_read_part_by_part_and_one_at_a_time(page, talk, upstream, 
     chat.press(chat.answers.last, "Read aloud")
     expect(page.locator(".toast")).to_contain_text("The voice is hoarse.")
     expect(button(chat, 1)).to_have_attribute("aria-pressed", "false")
+
+    # A proxy in front of the provider sends a page: its title says why.
+    problems.expect("status of 504")
+    upstream.always(in_html(504, "Gateway Time-out"), path=SPEECH)
+    page.evaluate("document.body.dataset.voice = 'echo'")
+    chat.press(chat.answers.last, "Read aloud")
+    expect(page.locator(".toast").filter(has_text="504 Gateway Time-out")).to_be_visible()
 
 
 def test_without_a_speech_model_the_browser_reads_in_the_language_of_the_answer(page, talk, connection, upstream):

@@ -66,8 +66,27 @@ def test_a_bytearray_can_be_read_and_used_again():
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"x": "' + b"A" * 5000, b'{"x": ' + TEXT.encode() + b"}"])
 def test_what_is_not_json_is_a_value_error(body):
-    with pytest.raises(orjson.JSONDecodeError):
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
         embedded.loads(body)
+
+
+@pytest.mark.parametrize("padding", [b"", b'"pad": "' + b"x" * 5000 + b'", '], ids=["short", "long"])
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        (b'"cost": NaN', {"cost": None}),
+        (b'"created": 123456789012345678901234567890', {"created": None}),
+        (b'"size": 1e400', {"size": None}),
+        (b'"text": "half: \\ud83d"', {"text": "half: \N{REPLACEMENT CHARACTER}"}),
+        (b'"text": "line\nend"', {"text": "line\nend"}),
+        (b'"text": "\xff"', {"text": "\N{REPLACEMENT CHARACTER}"}),
+    ],
+)
+def test_what_is_not_quite_json_is_read_too(padding, members, expected):
+    for before in (b"", b"\xef\xbb\xbf"):
+        value = embedded.loads(before + b"{" + padding + members + b', "b64_json": "' + TEXT.encode() + b'"}')
+        value.pop("pad", None)
+        assert value == {**expected, "b64_json": Embedded(CONTENT)}
 
 
 values = st.recursive(

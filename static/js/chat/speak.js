@@ -212,9 +212,23 @@ async function fetchSound(input, signal) {
     body: JSON.stringify({ model, voice, input }),
   });
   if (response.ok) return response.blob();
-  /** @type {ErrorBody} */
-  const { error } = await response.json().catch(() => ({}));
-  throw new ApiError(response.status, { detail: error?.message ?? t("actionFailed"), code: error?.code });
+  throw new ApiError(response.status, problemIn(await response.text()));
+}
+
+/**
+ * The message in a refusal. A proxy in front of the provider sends a page instead, of which the title tells.
+ *
+ * @param {string} body
+ */
+function problemIn(body) {
+  try {
+    /** @type {ErrorBody} */
+    const { error } = JSON.parse(body);
+    return { detail: error?.message ?? t("actionFailed"), code: error?.code };
+  } catch {
+    const title = new DOMParser().parseFromString(body, "text/html").title.trim();
+    return { detail: [t("actionFailed"), title].filter(Boolean).join(" ") };
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 """The engine for chat models that draw: requests, pictures anywhere in a reply, OpenRouter's errors."""
 
 import base64
+import json
 import threading
 
 import pytest
@@ -9,9 +10,10 @@ from imagegen.engines.base import Cancelled, EngineConfig, Run
 from imagegen.engines.chatreply import ChatReply
 from providers.errors import AddressRefused, BadRequest, ContentRefused, ProviderError
 from tests.imagegen.drawing import LONG_AGO, draw, picture
-from tests.upstream import END, Gate, in_html, in_json
+from tests.upstream import END, Gate, Reply, in_html, in_json
 from tests.upstream.openai import chat, error_frame
 from tests.upstream.pictures import png
+from tests.upstream.replies import sse
 
 RED, BLUE = png(8, 8), png(8, 8, shade=90)
 
@@ -218,6 +220,113 @@ def test_the_providers_own_word_for_a_block_is_read(engine, config, upstream):
         draw(engine, config())
 
     assert caught.value.provider == "IMAGE_SAFETY"
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize(
+    ("end", "retryable"),
+    [
+        ("error", True),
+        ("network_error", True),
+        ("insufficient_system_resource", True),
+        ("model_context_window_exceeded", False),
+        ("abort", True),
+    ],
+)
+def test_an_end_that_means_a_failure_is_told_in_its_word(engine, config, upstream, stream, end, retryable):
+    upstream.answer("Let me draw", finish=end, ignore_stream=not stream)
+
+    with pytest.raises(ProviderError) as caught:
+        draw(engine, config())
+
+    raised = caught.value
+    assert (raised.code, raised.provider, raised.retryable) == ("ended_early", f"{end}: Let me draw", retryable)
+    assert len(upstream.chats) == 1
+
+
+def test_a_picture_that_came_before_a_failed_end_is_kept(engine, config, upstream):
+    upstream.answer("", images=[url_of(RED)], finish="error")
+
+    assert [one.content for one in draw(engine, config()).pictures] == [RED]
+
+
+@pytest.mark.parametrize("end", ["content_filter", "sensitive", "SAFETY", "IMAGE_SAFETY"])
+def test_an_end_that_means_a_refusal_is_told_as_one(engine, config, upstream, end):
+    upstream.answer("", finish=end)
+
+    with pytest.raises(ContentRefused):
+        draw(engine, config())
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (
+            {"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}, "choices": None},
+            "insufficient balance",
+        ),
+        ({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, "insufficient balance"),
+        ({"base_resp": {"status_code": 1008, "status_msg": "No."}, "choices": [{"delta": {}, "message": {}}]}, "No."),
+        ({"choices": None, "message": "The queue is full."}, "The queue is full."),
+        ({"choices": [], "detail": "The queue is full."}, "The queue is full."),
+        ({"choices": [{"error": {"message": "Worker died."}, "delta": {}}]}, "Worker died."),
+        ({"choices": [{"error": "Worker died.", "message": {"content": ""}}]}, "Worker died."),
+    ],
+)
+def test_a_reply_that_holds_but_a_reason_tells_it(engine, config, upstream, stream, document, words):
+    upstream.always(sse(document) if stream else in_json(document))
+
+    with pytest.raises(ProviderError) as caught:
+        draw(engine, config())
+
+    assert caught.value.provider == words
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "in one piece"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"base_resp": {"status_code": 0, "status_msg": "success"}},
+        {"usage": {"prompt_tokens": None, "completion_tokens": "many", "cost": "0"}},
+        {"usage": None, "error": None},
+    ],
+)
+def test_members_beside_a_picture_do_no_harm(engine, config, upstream, stream, more):
+    message = {"images": [{"image_url": {"url": url_of(RED)}}], "content": None}
+    choice = {"delta" if stream else "message": message, "finish_reason": "stop"}
+    document = {"choices": [choice], **more}
+    upstream.script(sse(document, {"choices": None, **more}) if stream else in_json(document))
+
+    assert [one.content for one in draw(engine, config()).pictures] == [RED]
+
+
+def test_a_success_without_choices_is_not_told_as_words(engine, config, upstream):
+    upstream.always(in_json({"base_resp": {"status_code": 0, "status_msg": "success"}, "choices": None}))
+
+    with pytest.raises(ProviderError) as caught:
+        draw(engine, config())
+
+    assert caught.value.provider == ""
+
+
+PICTURE_FRAME = {"choices": [{"delta": {"images": [{"image_url": {"url": url_of(RED)}}]}, "finish_reason": "stop"}]}
+NEARLY_RIGHT = {
+    "a byte order mark": b"\xef\xbb\xbfdata: %s\n\n",
+    "single line ends": b'data: {"choices": []}\ndata: %s\ndata: [DONE]\n',
+    "signs of life": b"data: ping\n\n: comment\n\ndata: [heartbeat]\n\ndata: %s\n\ndata: keep-alive\n\n",
+    "NaN": b'data: {"choices": [], "usage": {"prompt_tokens": NaN}}\n\ndata: %s\n\n',
+    "half a surrogate pair": b'data: {"choices": [{"delta": {"content": "\\ud83d"}}]}\n\ndata: %s\n\n',
+    "no last line end": b"data: %s",
+}
+
+
+@pytest.mark.parametrize("stream", NEARLY_RIGHT.values(), ids=NEARLY_RIGHT)
+def test_a_picture_in_a_stream_that_is_nearly_right_is_drawn(engine, config, upstream, stream):
+    body = stream.replace(b"%s", json.dumps(PICTURE_FRAME).encode())
+    upstream.script(Reply(200, {"Content-Type": "text/event-stream"}, body))
+
+    assert [one.content for one in draw(engine, config()).pictures] == [RED]
 
 
 def test_a_stream_that_breaks_off_is_an_error(engine, config, upstream):

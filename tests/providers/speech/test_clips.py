@@ -13,7 +13,7 @@ from django.db import connections
 from providers import callers, relay
 from providers.models import Connection, SpeechClip, UsageRecord
 from tests import people
-from tests.upstream import RESET, Gate, Reply, in_bytes, in_html
+from tests.upstream import RESET, Gate, Reply, in_bytes, in_html, in_json, in_text
 from tests.upstream.openai import error
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,9 +110,19 @@ def test_an_html_error_page_goes_on_as_what_it_is_and_is_never_kept_as_a_sound(s
     assert not SpeechClip.objects.exists()
 
 
-def test_a_page_with_a_good_status_is_no_sound_and_is_never_kept(say, connection, upstream):
-    upstream.script(in_html(200), path=SPEECH)
-    assert say().status_code == 502
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        (in_html(200, "Sign in to the network"), "200 Sign in to the network"),
+        (in_json({"error": {"message": "The voice is hoarse."}}), "The voice is hoarse."),
+        (in_text("upstream request timeout"), "upstream request timeout"),
+    ],
+)
+def test_a_page_with_a_good_status_is_no_sound_and_is_never_kept(say, connection, upstream, page, words):
+    upstream.script(page, path=SPEECH)
+    answer = say()
+    assert answer.status_code == 502
+    assert words in answer.json()["error"]["message"]
     assert say().status_code == 200
     assert len(upstream.asked(SPEECH)) == 2
 
