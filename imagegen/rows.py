@@ -69,6 +69,7 @@ def config_of(row: ImageEngine, **purpose: Unpack[CallPurpose]) -> EngineConfig:
         "dropped": frozenset(row.dropped),
         "options": row.options,
         "headers": headers.filled(row.headers, **purpose),
+        "site_headers": headers.attribution(row.url, addresses.known_site_origin, addresses.site_name),
         "user_headers": headers.user_headers(addresses.site_name, **purpose),
         "secret_headers": _secret_names(row.headers),
         "limits": limits,
@@ -92,6 +93,7 @@ def _from_connection(connection_id: int, custom: Mapping[str, str], purpose: Cal
         "url": facts.base_url,
         "connection_kind": facts.kind,
         "secret": "",
+        "site_headers": {},  # among those of `auth`
         "secret_headers": _secret_names(custom) | _secret_names(facts.headers),
         "version": facts.api_version,
         "auth": partial(headers.headers_for_blocking, facts, **call),

@@ -78,6 +78,7 @@ class EngineConfig:
     dropped: frozenset[str] = frozenset()  # parameters that this engine answered with "unknown" before (`Learned`)
     options: Mapping[str, Any] = field(default_factory=dict)  # further declared fields of the kind, by name
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # custom ones for every call: they win
+    site_headers: Mapping[str, str] = field(default_factory=dict)  # about this site, where the provider takes them
     user_headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # about the caller, where they are sent
     secret_headers: frozenset[str] | None = None  # names in lower case; None: all of `headers`
     auth: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
@@ -254,7 +255,7 @@ class Engine:
     def headers(self, config: EngineConfig) -> dict[str, str]:
         """The headers of every call: authentication, the caller, and the administrator's custom ones."""
         own = config.auth() if config.auth else self.auth_headers(config)
-        return with_custom({**config.user_headers, **own}, config.headers)
+        return with_custom({**config.site_headers, **config.user_headers, **own}, config.headers)
 
     def auth_headers(self, config: EngineConfig) -> dict[str, str]:
         """Authentication by the engine's own key. Subclasses whose upstream wants it elsewhere override this."""

@@ -70,8 +70,7 @@ def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purp
     content_type = purpose.get("content_type", "application/json")
     own = {"Content-Type": content_type} if content_type else {}
     headers = {**own, "Accept": purpose.get("accept", "application/json"), **auth_headers}
-    if (owner := kinds.at(connection.base_url)) is not None and owner.attribution:
-        headers.update(_attribution(owner, connection))
+    headers.update(attribution(connection.base_url, lambda: connection.site_url, lambda: connection.site_name))
     headers.update(user_headers(lambda: connection.site_name, **purpose))
     if cookies and connection.forward_cookies != "none":
         headers["Cookie"] = cookie_header(allowed_cookies(cookies, connection.forward_cookies))
@@ -153,10 +152,11 @@ def cookie_header(cookies: Mapping[str, str]) -> str:
 # --- attribution and user headers -------------------------------------------------------------------------------------
 
 
-def _attribution(kind: kinds.ConnectionKind, connection: ConnectionFacts) -> dict[str, str]:
-    """The headers that name this site to the provider; what nobody knows is left out."""
-    site = {"url": connection.site_url, "name": connection.site_name}
-    return {name: plain(site[fact]) for name, fact in kind.attribution if site[fact]}
+def attribution(base_url: str, site_url: Callable[[], str], site_name: Callable[[], str]) -> dict[str, str]:
+    """The headers that name this site to the provider at an address, if it takes any; what nobody knows is left out."""
+    owner, site = kinds.at(base_url), {"url": site_url, "name": site_name}
+    named = ((name, site[fact]()) for name, fact in (owner.attribution if owner is not None else ()))
+    return {name: plain(value) for name, value in named if value}
 
 
 def user_headers(site_name: Callable[[], str], **purpose: Unpack[CallPurpose]) -> dict[str, str]:

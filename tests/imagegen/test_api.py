@@ -15,7 +15,7 @@ from imagegen import config, workflow
 from imagegen.config import first_rows
 from imagegen.engines import ENGINES
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
-from tests.upstream import Gate, Reply
+from tests.upstream import Gate, Pause, Reply, in_html, reset
 from tests.upstream.openai import chat, error
 from tests.upstream.openai.images import drawn, streamed
 from tests.upstream.pictures import png
@@ -227,6 +227,39 @@ def test_a_failure_that_may_pass_is_not_remembered_but_a_refusal_is(call, engine
     for _ in range(2):
         call("POST", path, {"prompt": "another"}, status=400, **{"Idempotency-Key": "twice"})
     assert len(upstream.asked("/images/generations")) == 4
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (error(503, "busy"), 503),
+        (error(429, "slow"), 429),
+        (error(408, "late"), 408),
+        (error(500, "oh"), 500),
+        (in_html(504), 504),
+        (reset(), 502),
+        (Reply(before=[Pause(30)]), 504),
+    ],
+    ids=["busy", "rate limit", "late", "fault", "proxy", "reset", "time-out"],
+)
+@pytest.mark.parametrize("path", [f"{API}/generations", "/v1/images/generations", "/openai/v1/images/generations"])
+def test_a_failure_worth_another_try_gives_its_key_back(call, engine_row, upstream, path, failure, status):
+    engine_row.timeout = 1  # seconds
+    engine_row.save()
+    wish, key = {"prompt": "a kite"}, {"Idempotency-Key": "once"}
+    upstream.script(failure, drawn(RED), path="/images/generations")
+    call("POST", path, wish, status=status, **key)
+    call("POST", path, wish, status=200, **key)
+    call("POST", path, wish, status=200, **key)
+    assert len(upstream.asked("/images/generations")) == 2
+
+
+@pytest.mark.parametrize("refusal", [error(400, "no kites"), error(403, "not you"), error(404, "no such model")])
+def test_a_refusal_is_remembered_by_its_key(call, engine_row, upstream, refusal):
+    upstream.always(refusal, path="/images/generations")
+    for _ in range(2):
+        call("POST", f"{API}/generations", {"prompt": "x"}, status=refusal.status, **{"Idempotency-Key": "k"})
+    assert len(upstream.asked("/images/generations")) == 1
 
 
 def test_pictures_count_against_rate_limits_on_every_route(site, api_key, call, engine_row, upstream):

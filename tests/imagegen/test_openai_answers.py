@@ -51,6 +51,31 @@ def test_the_host_of_a_url_is_the_sites_own_whatever_the_request_says(
     assert known.json()["data"][0]["url"].startswith("https://site.example/api/v1/files/")
 
 
+DEPLOYMENT = "openai/deployments/my%20draw%2F1/images"
+
+
+@pytest.mark.parametrize("more", [{}, {"model": "another"}, {"model": ""}, {"model": None}])
+@pytest.mark.parametrize("as_form", [False, True], ids=["JSON", "form"])
+@pytest.mark.parametrize("operation", ["generations", "edits"])
+def test_the_path_of_a_deployment_names_the_model_whatever_the_body_says(
+    site, api_key, engine_row, upstream, operation, as_form, more
+):
+    upstream.script(drawn(RED))
+    headers = {"Authorization": f"Bearer {api_key}"}
+    url = f"{site.url}/{DEPLOYMENT}/{operation}?api-version=2025-04-01-preview"
+    if as_form and operation == "edits":
+        fields = {**PROMPT, **{name: value for name, value in more.items() if value is not None}}
+        files = {"image": ("a.png", RED, "image/png")}
+        answer = requests.post(url, data=fields, files=files, headers=headers, timeout=PATIENCE)
+    else:
+        picture = {"images": [{"image_url": f"data:image/png;base64,{base64.b64encode(RED).decode()}"}]}
+        body = {**PROMPT, **more, **(picture if operation == "edits" else {})}
+        answer = requests.post(url, json=body, headers=headers, timeout=PATIENCE)
+    assert answer.status_code == 200, answer.text
+    sent = upstream.last.fields if upstream.last.parts else upstream.last.json
+    assert sent["model"] == "my draw/1"
+
+
 USAGE = {
     "input_tokens": 50,
     "input_tokens_details": {"text_tokens": 10, "image_tokens": 40},

@@ -1,9 +1,12 @@
 """Headers of picture calls: the same user headers, custom headers and TLS setting as chat calls."""
 
+from unittest import mock
+
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
 
 from imagegen import engine_tests, rows
+from imagegen.engines import ENGINES
 from providers import sign_ins
 from providers.callers import caller_for_user
 from tests.chat.talk import Talker
@@ -119,3 +122,26 @@ def test_no_engine_takes_a_refused_token_of_a_person_for_its_own(upstream, make_
 def test_the_sites_tls_switch_holds_for_pictures(make_engine, settings, row, site_wide, expected):
     settings.UPSTREAM_VERIFY_TLS = site_wide
     assert rows.config_of(make_engine(url="https://studio.example/v1", verify_tls=row)).tls.verify is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "expected"),
+    [
+        ("chatreply", "https://openrouter.ai/api/v1", ("https://site.example", "N%C3%A4me")),
+        ("openai", "https://openrouter.ai/api/v1", ("https://site.example", "N%C3%A4me")),
+        ("chatreply", "https://proxy.example/v1", (None, None)),
+        ("openai", "https://openrouter.ai.example/v1", (None, None)),
+    ],
+)
+def test_this_site_is_named_to_openrouter_by_engines_with_its_address(make_engine, settings, kind, url, expected):
+    settings.SITE_URL = "https://site.example"
+    row = make_engine(kind=kind, url=url, options={})
+    with mock.patch("providers.addresses.site_name", return_value="Näme"):
+        told = ENGINES[kind].headers(rows.config_of(row))
+    assert (told.get("HTTP-Referer"), told.get("X-Title")) == expected
+
+
+def test_a_header_of_the_administrators_replaces_the_name_of_this_site(make_engine):
+    row = make_engine(kind="chatreply", url="https://openrouter.ai/api/v1", options={}, headers={"x-title": "Ours"})
+    told = ENGINES["chatreply"].headers(rows.config_of(row))
+    assert [value for name, value in told.items() if name.lower() == "x-title"] == ["Ours"]

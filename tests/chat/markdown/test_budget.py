@@ -1,5 +1,6 @@
 """The budget of rendering: linear cost, a limit per text, and no work for a client that has disconnected."""
 
+import itertools
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +92,15 @@ def test_the_texts_of_a_page_share_a_budget():
     assert rendered[0]
     assert not rendered[-1]
     assert to_html(f"{text}20").startswith("<p>")
+
+
+@pytest.mark.parametrize(
+    ("ticks", "expected"), [(0.0, "<p>a <em>b</em></p>"), (budget.TEXT_SECONDS, '<div class="plain">')]
+)
+def test_a_rendering_stops_when_its_time_is_over(ticks, expected):
+    clock = itertools.count(step=ticks)  # processor seconds of the thread: each look at the clock finds so many more
+    with mock.patch.object(budget.time, "thread_time", side_effect=clock):
+        assert to_html("a *b*\n\n" * 2_000).startswith(expected)
 
 
 def test_nothing_is_rendered_for_a_client_that_has_left():

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import json
+import zipfile
 
 import pytest
 from PIL import Image
@@ -18,6 +20,9 @@ from tests.upstream.pictures import png
 
 PATIENCE = 20
 ADDRESS = "/api/chat/completions"
+with zipfile.ZipFile(archive := io.BytesIO(), "w") as packed:
+    packed.writestr("word/document.xml", "<w:document/>")
+DOCX = archive.getvalue()
 RED, BLUE = png(8, 8), png(8, 8, shade=90)
 
 
@@ -273,6 +278,24 @@ class TestInAChat:
         assert asked[0] == [{"role": "user", "content": first}]
         assert [one["content"] for one in asked[1]] == [first, "A square.", "Sure?"]
         assert File.objects.get(pk=note["id"]).expires_at is None
+
+    @pytest.mark.parametrize(
+        ("content", "name", "shown", "said"),
+        [
+            ("The sky is blue.\n".encode("utf-16-le"), "notes.txt", "notes.txt", "The sky is blue."),
+            ("The sky is blue.\n".encode("utf-16-be"), "notes.txt", "notes.txt", "The sky is blue."),
+            ("天空是蓝色的。\n".encode("utf-16-le"), "notes.txt", "notes.txt", "天空是蓝色的。"),
+            (b"The sky\x00 is blue, as far as anybody can see.\n", "log.txt", "log.txt", "is blue, as far"),
+            (DOCX, "report.docx", "report.docx", "report.docx"),
+        ],
+        ids=["UTF-16 LE", "UTF-16 BE", "UTF-16 LE, Chinese", "one NUL", "docx"],
+    )
+    def test_documents_of_other_encodings_reach_the_model(self, talker, upstream, content, name, shown, said):
+        entry = upload(talker, content, name)
+        assert entry["name"] == shown
+        tab = talker.listen()
+        tab.until_done(talker.start("What is that?", files=[entry])["message"]["id"])
+        assert said in json.dumps(upstream.chats[0].json["messages"], ensure_ascii=False)
 
     def test_a_file_without_words_is_a_message_and_names_the_chat(self, talker, upstream):
         note = upload(talker, b"Buy milk.", "todo.txt")

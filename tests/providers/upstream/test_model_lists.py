@@ -76,6 +76,14 @@ def test_a_refusal_keeps_its_status_its_words_and_when_to_try_again():
     assert (error.status, error.provider, error.retry_after, error.retryable) == (429, "Slow down.", 7.0, True)
 
 
+@pytest.mark.parametrize(("status", "title"), [(502, "502 Bad Gateway"), (504, "504 Gateway Time-out"), (200, "Hi")])
+def test_the_page_of_a_proxy_is_told_by_its_title(status, title):
+    page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>nginx</body></html>".encode()
+    with pytest.raises(ProviderError) as caught:
+        model_lists.read_list(status, page, {})
+    assert caught.value.provider == title
+
+
 def test_a_name_that_is_null_is_left_out():
     (item,) = model_lists.read_list(200, b'{"data": [{"id": "a", "name": null}]}', {})
     assert "name" not in item.raw

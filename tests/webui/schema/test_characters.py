@@ -251,3 +251,14 @@ def test_names_and_addresses_with_such_characters_are_refused(asking, character)
                 wrong.append(told(method, template, answer, f"the name {name}"))
     assert not wrong, "\n".join(wrong)
     assert tried > 20
+
+
+def test_forms_with_texts_are_cleaned_too(asking):
+    memory = things_of(asking.user)["memory_id"]
+    forms = [("/api/v1/files/", {"temporary": "1", "session_id": "tab\x00"}, {"file": ("a.txt", b"Hello.")})]
+    if asking.session.cookies:  # a page
+        forms.append((f"/settings/memories/{memory}", {"text": "Likes\x00 coffee."}, None))
+    for path, fields, files in forms:
+        url = asking.site.url + path
+        answer = asking.session.post(url, data=fields, files=files, timeout=PATIENCE, allow_redirects=False)
+        assert answer.status_code in (200, 201, 302), told("POST", path, answer, "such a text")
