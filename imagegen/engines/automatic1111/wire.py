@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from django.utils.translation import gettext_lazy
 
 from imagegen import embedded, pictures
@@ -14,6 +13,7 @@ from imagegen.engines.base import EngineConfig, Event, Notice, Picture
 from imagegen.engines.params import merged
 from imagegen.engines.responses import number
 from imagegen.image_request import ImageRequest
+from providers import json_bodies
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
 from providers.sentences import sentence as _
@@ -189,9 +189,10 @@ def pictures_of(response: dict[str, Any], body: Mapping[str, Any], checkpoint: s
 
 def _info(response: dict[str, Any]) -> dict[str, Any]:
     """`info` is JSON inside a text."""
+    info = response.get("info")
     try:
-        info = orjson.loads(response.get("info") or "{}")
-    except (ValueError, TypeError):
+        info = json_bodies.parse_response(info) if isinstance(info, str) else info
+    except ValueError:
         return {}
     return info if isinstance(info, dict) else {}
 
@@ -218,7 +219,7 @@ def _error_text(response: BlockingResponse) -> tuple[str, str]:
     Of a 422 only members and reasons: its `input` repeats what a person wrote.
     """
     try:
-        body = orjson.loads(response.content)
+        body = json_bodies.parse_response(response.content)
     except ValueError:
         return "", words.clean(response.text)
     if not isinstance(body, dict):

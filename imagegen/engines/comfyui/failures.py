@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from django.utils.translation import gettext_lazy
 
 from imagegen import workflow
 from imagegen.engines import own_servers
+from providers import json_bodies
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
 from providers.sentences import sentence as _
@@ -157,7 +157,7 @@ def _listed(value: object) -> list[Any]:
 
 def _object(content: bytes) -> dict[str, Any]:
     try:
-        body = orjson.loads(content)
+        body = json_bodies.parse_response(content)
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}

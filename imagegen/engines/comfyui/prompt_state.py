@@ -4,12 +4,11 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from imagegen import pictures, workflow
 from imagegen.engines.base import Progress
 from imagegen.engines.comfyui import failures
 from imagegen.engines.responses import number
+from providers import json_bodies
 
 PREVIEW, PREVIEW_WITH_METADATA = 1, 4  # kinds of binary frames
 SAMPLING_WEIGHT = 20  # a sampler counts as so many other nodes, because it takes nearly all the time
@@ -55,7 +54,7 @@ class PromptState:
         if isinstance(message, bytes):
             return self._binary(message)
         try:
-            frame = orjson.loads(message)
+            frame = json_bodies.parse_response(message)
         except ValueError:
             return None
         kind, data = (frame.get("type"), frame.get("data")) if isinstance(frame, dict) else (None, None)
@@ -141,7 +140,7 @@ class PromptState:
         node_id, picture = self._node, message[8:]
         if kind == PREVIEW_WITH_METADATA:
             try:
-                facts = orjson.loads(message[8 : 8 + number])
+                facts = json_bodies.parse_response(message[8 : 8 + number])
             except ValueError:
                 return None
             if not isinstance(facts, dict) or facts.get("prompt_id") != self.prompt_id:

@@ -223,6 +223,21 @@ def test_fewer_pictures_than_requested_are_counted_by_the_pictures(config, upstr
     assert "1 of 3" in notices(events)
 
 
+@pytest.mark.parametrize(
+    "info",
+    [
+        '{"all_seeds": [7], "cfg_scale": NaN, "eta": Infinity}',
+        '{"all_seeds": [7], "prompt": "half: \\ud83d"}',
+        {"all_seeds": [7]},
+    ],
+)
+def test_the_seed_is_read_out_of_info_that_is_not_quite_json(config, upstream, info):
+    image = base64.b64encode(png(64, 64)).decode()
+    upstream.script(in_json({"images": [image], "info": info}), path="/txt2img")
+
+    assert [one.seed for one in pictures(draw(config))] == [7]
+
+
 @pytest.mark.parametrize("info", [None, "", "no json", "[]", '{"all_seeds": null, "index_of_first_image": "x"}'])
 def test_strange_info_costs_the_seed_and_nothing_else(config, upstream, info):
     image = base64.b64encode(png()).decode()

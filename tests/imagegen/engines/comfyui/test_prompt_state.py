@@ -187,3 +187,18 @@ def test_no_refusal_does_harm(body):
 def test_no_history_does_harm(entry):
     failure(entry, workflow.default_graph())
     files(entry)
+
+
+def test_an_error_with_numbers_that_are_no_json_is_read():
+    state = new_state()
+    state.read(
+        text(
+            "execution_error",
+            node_id="3",
+            exception_type="RuntimeError",
+            exception_message="Out of luck.",
+            x=float("nan"),
+        )
+    )
+    assert state.failure is not None
+    assert state.failure["exception_message"] == "Out of luck."
