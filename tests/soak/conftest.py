@@ -1,3 +1,13 @@
 """The installation that is put under load: one connection, to the scripted upstream, and one administrator."""
 
+import pytest
+
 from tests.chat.test_processes import environment  # noqa: F401  a fixture
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request):
+    """The variables of a site with this database, with all tables and no row."""
+    if request.param == "sqlite":
+        return {}
+    return {"DATABASE_URL": request.getfixturevalue("postgres_url")}
