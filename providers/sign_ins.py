@@ -23,7 +23,7 @@ from providers import http, runtime
 from providers.errors import ConfigurationError, GatewayError, NoCredential, NoSignOn, ProviderError
 from providers.fields import UNREADABLE
 from providers.models import SignIn
-from providers.process import background, deletion, waiting
+from providers.process import background, clock, deletion, waiting
 from providers.sentences import sentence as _
 from providers.upstream.error_bodies import provider_words
 
@@ -188,9 +188,10 @@ def _row_of(user_id: int, sign_in: int) -> SignIn:
 def _claim(row: SignIn) -> bool:
     """Claim the renewal for this process, unless another one has it, or has renewed the token since it was read."""
     now = timezone.now()
-    free = Q(renewing_until=None) | Q(renewing_until__lt=now)
+    longest = timedelta(seconds=CLAIM_SECONDS)
+    free = Q(renewing_until=None) | Q(renewing_until__lt=now) | clock.is_older("renewing_until", longest, now)
     rows = SignIn.objects.filter(free, pk=row.pk, expires_at=row.expires_at)
-    return bool(rows.update(renewing_until=now + timedelta(seconds=CLAIM_SECONDS)))
+    return bool(rows.update(renewing_until=now + longest))
 
 
 def _missing() -> NoCredential:

@@ -22,7 +22,7 @@ from chat import services as chats
 from imagegen import services as pictures
 from providers import sign_ins
 from providers.models import UsageRecord
-from providers.process import deletion, waiting
+from providers.process import clock, deletion, waiting
 from webui.models import Housekeeping
 
 LOOK_SECONDS = 600.0  # between checks whether housekeeping is due
@@ -49,8 +49,8 @@ def is_due(*, now: datetime | None = None) -> bool:
     if not settings.HOUSEKEEPING_HOURS:
         return False
     row, new = Housekeeping.objects.get_or_create(pk=1, defaults={"begun": now})
-    late = now - timedelta(hours=settings.HOUSEKEEPING_HOURS)
-    return not new and bool(Housekeeping.objects.filter(pk=row.pk, begun__lt=late).update(begun=now))
+    is_late = clock.is_older("begun", timedelta(hours=settings.HOUSEKEEPING_HOURS), now)
+    return not new and bool(Housekeeping.objects.filter(is_late, pk=row.pk).update(begun=now))
 
 
 # --- the tasks --------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from chat.pipeline import CompletionRequest, attachments
 from chat.runs.draft import ended_steps
 from providers import json_bodies
 from providers.facts import Caller
+from providers.process import clock
 
 STALE_SECONDS = 8  # a running row without a heartbeat for this long has lost its process
 
@@ -101,7 +102,8 @@ def mark_stopped(message_id: uuid.UUID) -> bool:
 
 def interrupt_lost(messages: QuerySet[Message], *, alive: Collection[uuid.UUID] = ()) -> list[Message]:
     """Mark the running ones without a heartbeat as interrupted, and return them; `alive` are known to be running."""
-    lost = messages.filter(status__in=Message.RUNNING, saved__lt=Now() - timedelta(seconds=STALE_SECONDS))
+    is_stale = clock.is_older("saved", timedelta(seconds=STALE_SECONDS), Now())
+    lost = messages.filter(is_stale, status__in=Message.RUNNING)
     settled = []
     for message in lost.select_related("chat__user"):
         steps = ended_steps(message.status_history)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from chat.models import Message
 from imagegen import rows
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
-from providers.process import identity
+from providers.process import clock, identity
 
 STALE = timedelta(seconds=10)  # a job with an older heartbeat belongs to a process that has died
 HEARTBEAT_SECONDS = 2.0
@@ -86,13 +86,13 @@ def take_over(held: Iterable[Any], *, stale: bool = True) -> list[ImageJob]:
     Returns them with their `state` unchanged. With `stale` false, an old heartbeat does not count as a sign of death:
     no process could write one meanwhile.
     """
-    limit = timezone.now() - STALE
     open_jobs = ImageJob.objects.open()
+    now = timezone.now()
     others = open_jobs.exclude(pk__in=list(held)).values_list("pk", "worker", "heartbeat", "message__status")
     left = {
         pk: (owner, heartbeat)
         for pk, owner, heartbeat, reply in others
-        if (stale and heartbeat and heartbeat < limit)
+        if (stale and heartbeat and clock.is_old(heartbeat, STALE, now))
         or owner == NOBODY
         # A job of a chat waits until its reply is known to be lost: only then the job's end attaches the pictures.
         or (reply not in Message.RUNNING and identity.has_ended(owner))

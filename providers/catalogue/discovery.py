@@ -26,7 +26,7 @@ from providers.catalogue import health, snapshot_loader
 from providers.errors import GatewayError
 from providers.facts import Caller, ConnectionFacts
 from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
-from providers.process import background, waiting
+from providers.process import background, clock, waiting
 from providers.upstream import kinds, model_lists
 from providers.upstream.error_bodies import with_own_credential
 from providers.upstream.headers import headers_for, headers_for_blocking, secrets_in
@@ -352,8 +352,10 @@ def _is_due() -> Q:
     now = timezone.now()
     never = Q(listed_at=None)
     ttl = settings.MODELS_CACHE_TTL
-    old = Q(listed_at__lt=now - timedelta(seconds=ttl)) if ttl is not None else Q(pk=None)
-    return (never | old) & (Q(next_try=None) | Q(next_try__lte=now))
+    old = clock.is_older("listed_at", timedelta(seconds=ttl), now) if ttl is not None else Q(pk=None)
+    longest = timedelta(seconds=health.LONGEST_PAUSE)
+    rested = Q(next_try=None) | Q(next_try__lte=now) | clock.is_older("next_try", longest, now)
+    return (never | old) & rested
 
 
 class Refreshes:

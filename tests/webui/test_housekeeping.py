@@ -15,6 +15,7 @@ from chat.models import Chat, File
 from imagegen.models import ImageJob
 from providers.models import ChatModel, Connection, UsageRecord
 from webui import housekeeping
+from webui.models import Housekeeping
 
 PATIENCE = 60
 NOW = timezone.now()
@@ -121,6 +122,12 @@ def test_it_is_due_once_a_day_for_one_process(db, settings):
     assert [housekeeping.is_due(now=NOW + timedelta(hours=25)) for _process in range(2)] == [True, False]
     settings.HOUSEKEEPING_HOURS = 0
     assert not housekeeping.is_due(now=NOW + timedelta(days=9))
+
+
+def test_a_run_that_lies_ahead_of_the_clock_delays_no_other(db, settings):
+    Housekeeping.objects.create(pk=1, begun=NOW + timedelta(days=800))  # when the clock was wrong
+    assert [housekeeping.is_due(now=NOW) for _process in range(2)] == [True, False]
+    assert not housekeeping.is_due(now=NOW - timedelta(hours=1))  # another machine's clock
 
 
 def test_a_serving_site_does_it_by_itself(server_process):

@@ -135,8 +135,9 @@ def test_why_a_picture_failed_is_told_in_the_readers_language(answer, make_job):
     assert "restarted" in last["detail"]
 
 
-def test_no_step_goes_on_after_its_reply(answer):
-    Message.objects.filter(pk=answer.pk).update(status=Status.PENDING, saved=timezone.now() - timedelta(minutes=1))
+@pytest.mark.parametrize("away", [timedelta(minutes=-1), timedelta(days=2)], ids=["old", "by-a-clock-set-back-since"])
+def test_no_step_goes_on_after_its_reply(answer, away):
+    Message.objects.filter(pk=answer.pk).update(status=Status.PENDING, saved=timezone.now() + away)
     runs.settle(Message.objects.filter(pk=answer.pk))
     answer.refresh_from_db()
     assert answer.status_history == [{**CREATING, "done": True}]

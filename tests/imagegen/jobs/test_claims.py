@@ -85,6 +85,16 @@ def test_old_heartbeats_say_nothing_while_nobody_could_write_one(alice, engine_r
     assert claims.take_over([]) == [old]
 
 
+def test_a_heartbeat_that_lies_ahead_of_the_clock_is_an_old_one(alice, engine_row):
+    ahead = timezone.now() + timedelta(days=2)  # from when the clock was wrong
+    lost = job_of(alice, engine_row, state=State.RUNNING, worker="elsewhere:1", heartbeat=ahead)
+    job_of(
+        alice, engine_row, state=State.RUNNING, worker="elsewhere:1", heartbeat=timezone.now() + timedelta(seconds=5)
+    )
+    assert claims.take_over([], stale=False) == []
+    assert claims.take_over([]) == [lost]
+
+
 def test_old_heartbeats_say_nothing_right_after_the_clock_was_set(alice, engine_row, monkeypatch):
     dispatcher.start()
     clock = time.time

@@ -212,7 +212,8 @@ def test_many_calls_at_once_renew_once(transactional_db, provider):
 def test_another_process_that_renews_is_waited_for(transactional_db, provider):
     row = keep(make_user("Alice"), seconds=-5)
     later = timezone.now() + timedelta(hours=1)
-    SignIn.objects.filter(pk=row.pk).update(renewing_until=later)  # the other process has claimed it
+    claimed = timezone.now() + timedelta(seconds=sign_ins.CLAIM_SECONDS)
+    SignIn.objects.filter(pk=row.pk).update(renewing_until=claimed)  # by the other process
     got = []
     waiting = threading.Thread(target=lambda: got.append(token_of(row)))
     waiting.start()
@@ -237,9 +238,10 @@ def test_a_refresh_token_that_was_used_elsewhere_is_not_used_again(alice, provid
     assert not provider.history
 
 
-def test_a_claim_of_a_process_that_died_ends(alice, provider):
+@pytest.mark.parametrize("away", [timedelta(seconds=-1), timedelta(days=2)], ids=["over", "by-a-clock-set-back-since"])
+def test_a_claim_of_a_process_that_died_ends(alice, provider, away):
     row = keep(alice, seconds=-5)
-    SignIn.objects.filter(pk=row.pk).update(renewing_until=timezone.now() - timedelta(seconds=1))
+    SignIn.objects.filter(pk=row.pk).update(renewing_until=timezone.now() + away)
     provider.script(renewed(), path="/token")
     assert token_of(row) == "token-2"
 

@@ -289,6 +289,15 @@ def test_a_dead_server_is_left_in_peace_until_its_pause_is_over(transactional_db
     assert upstream.asked("/models")
 
 
+@pytest.mark.parametrize("column", ["listed_at", "next_try"])
+def test_a_time_ahead_of_the_clock_keeps_no_list_old(transactional_db, upstream, settings, column):
+    settings.MODELS_CACHE_TTL = 300
+    old = timezone.now() - timedelta(hours=1)
+    make(upstream, **{"listed_at": old, column: timezone.now() + timedelta(days=2)})
+    discovery.refresh_due(timeout=10)
+    assert upstream.asked("/models")
+
+
 def test_a_list_is_asked_for_again_once_it_is_old(transactional_db, upstream, settings):
     settings.MODELS_CACHE_TTL = 300
     connection = make(upstream, listed_at=timezone.now() - timedelta(seconds=200))
