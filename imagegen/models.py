@@ -18,7 +18,7 @@ from providers.fields import EncryptedTextField
 from providers.http.policy import origin
 from providers.models import Connection, ServerRow
 from providers.upstream.header_templates import is_template
-from providers.versioning import ConfigQuerySet, SettingsRow
+from providers.versioning import ConfigQuerySet, FullHistory, SettingsRow
 
 HEALTH_FIELDS = ("last_ok", "last_error", "last_fault", "last_checked", "last_duration_ms", "dropped")
 
@@ -106,7 +106,11 @@ class ImageEngine(ServerRow):
     concurrency = models.PositiveIntegerField(_("pictures at once"), default=2, validators=[MinValueValidator(1)])
 
     # Without key and headers: a page of changes shows old values.
-    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret", "headers"], m2m_fields=["groups"])
+    history = HistoricalRecords(
+        excluded_fields=[*HEALTH_FIELDS, "updated", "secret", "headers"],
+        m2m_fields=["groups"],
+        history_manager=FullHistory,
+    )
     objects = ImageEngines.as_manager()
 
     audited = ("url", "connection", "verify_tls", "ca_file")
@@ -203,7 +207,7 @@ class ImageSettings(SettingsRow):
         _("pictures at once per person"), default=2, validators=[MinValueValidator(1)]
     )
 
-    history = HistoricalRecords(m2m_fields=[groups])
+    history = HistoricalRecords(m2m_fields=[groups], history_manager=FullHistory)
 
     class Meta:
         verbose_name = verbose_name_plural = _("picture settings")

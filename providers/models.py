@@ -18,7 +18,7 @@ from providers.addresses import validate_base_url
 from providers.fields import EncryptedMappingField, EncryptedTextField, hint_of
 from providers.secrets.rows import SecretRow
 from providers.upstream import kinds
-from providers.versioning import ConfigQuerySet, ConfigVersion, SettingsRow
+from providers.versioning import ConfigQuerySet, ConfigVersion, FullHistory, SettingsRow
 
 __all__ = [
     "Access",
@@ -180,7 +180,11 @@ class Connection(ServerRow):
     listed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # Key and headers are not in the history. A change of them is: as the reason of a change.
-    history = HistoricalRecords(excluded_fields=[*HEALTH_FIELDS, "updated", "secret", "headers"], m2m_fields=["groups"])
+    history = HistoricalRecords(
+        excluded_fields=[*HEALTH_FIELDS, "updated", "secret", "headers"],
+        m2m_fields=["groups"],
+        history_manager=FullHistory,
+    )
     objects = ConfigQuerySet.as_manager()
 
     audited = ("base_url", "auth_type", "auth_options", "forward_cookies", "verify_tls", "ca_file")
@@ -227,7 +231,7 @@ class ChatModel(models.Model):
     tools = models.BooleanField(_("can use tools"), null=True, blank=True)  # None = not known
     created = models.DateTimeField(auto_now_add=True)
 
-    history = HistoricalRecords(m2m_fields=[groups, users])
+    history = HistoricalRecords(m2m_fields=[groups, users], history_manager=FullHistory)
     objects = ConfigQuerySet.as_manager()
 
     class Meta:

@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
+from simple_history.utils import bulk_update_with_history
 
 from providers import callers, versioning
 from providers.catalogue import connection_tests, discovery, health, snapshot_loader
@@ -92,19 +93,22 @@ def refresh_models(row: Connection, *, by: Caller | None = None) -> RefreshResul
 
 
 def update_connections(rows: QuerySet[Connection], **values: Any) -> int:
-    """Write columns of several connections and update their models. Returns the number of connections.
+    """Write columns of several connections and update their models; each gets a version. Returns how many there are.
 
     A plain `update` of a prefix or of model ids would leave the models under their old ids.
     """
     if values.keys() & {*Connection.audited, *Connection.secret_columns()}:
         raise ValueError("Addresses and secrets are written by the rows' own save, which keeps their rule.")
     with versioning.exclusive():
-        ids = list(rows.values_list("pk", flat=True))
-        count = Connection.objects.filter(pk__in=ids).update(**values)
+        chosen = list(rows)
+        for row in chosen:
+            for name, value in values.items():
+                setattr(row, name, value)
+        bulk_update_with_history(chosen, Connection, list(values))
         if discovery.SETTLED_COLUMNS & values.keys():
-            for row in Connection.objects.filter(pk__in=ids):
+            for row in chosen:
                 discovery.settle(row)
-    return count
+    return len(chosen)
 
 
 def remove_demo() -> int:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from django.db import models, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.dispatch import Signal
+from simple_history.signals import post_create_historical_record
 
 from providers import versioning
 from providers.models import HEALTH_FIELDS, ChatModel, ClientKey, Connection, GatewaySettings, ModelSource, RateLimit
@@ -30,6 +31,7 @@ def connect() -> None:
         ChatModel.users.through,
         user_model.groups.through,  # type: ignore[attr-defined]
     )
+    post_create_historical_record.connect(versioning.complete_deletion, dispatch_uid="config-complete-deletion")
     post_save.connect(connection_saved, sender=Connection, dispatch_uid="config-connection-saved")
     pre_delete.connect(connection_deleting, sender=Connection, dispatch_uid="config-connection-deleting")
     post_delete.connect(connection_deleted, sender=Connection, dispatch_uid="config-connection-deleted")

@@ -6,7 +6,7 @@ with or without Redis. `providers.catalogue` reads it at most every `CONFIG_CHEC
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -16,6 +16,7 @@ from django.db import models, transaction
 from django.db.models import F
 from django.dispatch import Signal
 from django.utils.text import capfirst
+from simple_history.manager import HistoryManager
 
 M = TypeVar("M", bound=models.Model)
 R = TypeVar("R")
@@ -84,6 +85,43 @@ class ConfigQuerySet(models.QuerySet[M]):
 
     def bulk_create(self, *args: Any, **options: Any) -> list[M]:
         return self._counted(lambda: super(ConfigQuerySet, self).bulk_create(*args, **options))
+
+
+CHUNK = 500  # rows of one query about relations
+
+
+class FullHistory(HistoryManager):  # type: ignore[misc]
+    """The versions of rows with relations: those that are written in bulk hold the relations too."""
+
+    def bulk_history_create(self, objs: Iterable[Any], *args: Any, **options: Any) -> Any:
+        rows = list(objs)
+        versions = super().bulk_history_create(rows, *args, **options)
+        by_row = {getattr(version, self.model.instance_type._meta.pk.attname): version for version in versions or ()}
+        for field in self.model._history_m2m_fields:
+            through, own = field.remote_field.through, field.m2m_column_name()
+            for start in range(0, len(rows), CHUNK):
+                links = through._base_manager.filter(**{f"{own}__in": [row.pk for row in rows[start : start + CHUNK]]})
+                _write_links(self.model, field, [(by_row[getattr(link, own)], link) for link in links])
+        return versions
+
+
+def complete_deletion(*, history_instance: Any, **_kwargs: Any) -> None:
+    """A deletion's version is written once the relations are gone: it gets those of the version before it."""
+    if history_instance.history_type == "-" and (before := history_instance.prev_record) is not None:
+        for field in type(history_instance)._history_m2m_fields:
+            links = getattr(before, field.name).all()
+            _write_links(type(history_instance), field, [(history_instance, link) for link in links])
+
+
+def _write_links(history: Any, field: Any, links: list[tuple[Any, Any]]) -> None:
+    """Write rows of a relation for versions: pairs of a version and a row with the columns of the relation."""
+    model, columns = (
+        getattr(history, field.name).model,
+        [own.attname for own in field.remote_field.through._meta.fields],
+    )
+    model.objects.bulk_create(
+        [model(history=version, **{name: getattr(link, name) for name in columns}) for version, link in links]
+    )
 
 
 class SettingsRow(models.Model):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -12,8 +13,10 @@ from django.utils.translation import gettext as _
 from imagegen import rows, workflow
 from imagegen.admin.forms import WorkflowForm
 from imagegen.models import ImageEngine
+from providers.admin.conflicts import FIELD, mark_of_columns, words_of_change
 from providers.errors import GatewayError
 
+COLUMNS = ("workflow", "nodes")  # what the page shows and writes
 KINDS = tuple(workflow.DEFAULT_KEYS)  # the types that a node can be mapped to, in the order of the page
 
 
@@ -24,16 +27,10 @@ def show(model_admin: Any, request: HttpRequest, row: ImageEngine) -> HttpRespon
     here = reverse("admin:imagegen_imageengine_workflow", args=[row.pk])
     form = WorkflowForm(request.POST or None, request.FILES or None) if "load" in request.POST else WorkflowForm()
     if request.method == "POST":
-        if "stock" in request.POST:
-            _save(row, workflow.default_graph("edit" if row.purpose == ImageEngine.Purpose.EDIT else "generate"))
-        elif "map" in request.POST:
-            row.nodes = _chosen(request)
-            row.save(update_fields=["nodes", "updated"])
-            messages.success(request, _("The mapping is saved."))
-        elif form.is_valid():
-            _save(row, form.cleaned_data["graph"])
-            messages.success(request, _("The workflow is saved. Nodes were mapped where there was only one choice."))
-        if not form.errors:
+        with transaction.atomic():
+            row = ImageEngine.objects.select_for_update().get(pk=row.pk)
+            saved = _post(request, row, form)
+        if saved:
             return redirect(here)
     context = {
         **model_admin.admin_site.each_context(request),
@@ -44,9 +41,27 @@ def show(model_admin: Any, request: HttpRequest, row: ImageEngine) -> HttpRespon
         "form": form,
         "back": reverse("admin:imagegen_imageengine_change", args=[row.pk]),
         "draw": reverse("admin:imagegen_imageengine_draw", args=[row.pk]),
+        "opened_with": mark_of_columns(row, COLUMNS),
         **_described(row),
     }
     return TemplateResponse(request, "admin/imagegen/imageengine/workflow.html", context)
+
+
+def _post(request: HttpRequest, row: ImageEngine, form: WorkflowForm) -> bool:
+    """Write what was sent; false if nothing was, because the form is wrong or somebody else changed the row."""
+    if changed := words_of_change(row, request.POST.get(FIELD, ""), COLUMNS):
+        messages.error(request, changed)
+        return False
+    if "stock" in request.POST:
+        _save(row, workflow.default_graph("edit" if row.purpose == ImageEngine.Purpose.EDIT else "generate"))
+    elif "map" in request.POST:
+        row.nodes = _chosen(request)
+        row.save(update_fields=["nodes", "updated"])
+        messages.success(request, _("The mapping is saved."))
+    elif form.is_valid():
+        _save(row, form.cleaned_data["graph"])
+        messages.success(request, _("The workflow is saved. Nodes were mapped where there was only one choice."))
+    return not form.errors
 
 
 def _save(row: ImageEngine, graph: Any) -> None:

@@ -6,7 +6,8 @@ did not change now show the stored values, so that the next save keeps them.
 """
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -37,16 +38,46 @@ class GuardedAdmin:
         return type(form_class.__name__, (_GuardedForm, form_class), {"opened": opened, "plain": form_class})
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> TemplateResponse:
-        row = kwargs.get("obj")
-        if row is not None:
+        if kwargs.get("obj") is not None:
             form = context["adminform"].form
-            present = getattr(form, "present", None)
-            if present is None and form.is_bound:  # invalid for another reason: the digests of the first time stay
-                context["opened_with"] = request.POST.get(FIELD, "")
-            else:
-                context["opened_with"] = signing.dumps(_digests(present or as_sent(form)), salt=SALT)
+            context["opened_with"] = _mark_of(request, form, form)
         response: TemplateResponse = super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
         return response
+
+
+def mark_old_version(request: HttpRequest, form: Any, stored: Any) -> str:
+    """The mark for the page of an old version: `stored` is the form of the row as it is now, which a save replaces."""
+    return _mark_of(request, form, stored)
+
+
+def _mark_of(request: HttpRequest, shown: Any, stored: Any) -> str:
+    present = getattr(shown, "present", None)
+    if present is None and shown.is_bound:  # invalid for another reason: the digests of the first time stay
+        return str(request.POST.get(FIELD, ""))
+    return signing.dumps(_digests(present or as_sent(stored)), salt=SALT)
+
+
+def mark_of_columns(row: Any, names: Iterable[str]) -> str:
+    """The mark for a page with a form of its own, which writes these columns."""
+    return signing.dumps(_column_digests(row, names), salt=SALT)
+
+
+def words_of_change(row: Any, mark: str, names: Iterable[str]) -> str:
+    """Who changed which of these columns since the page with this mark was opened; empty if nobody did.
+
+    `row` is what is stored now. A page that sends no mark is a script's, which means what it sends.
+    """
+    opened = _read(mark) if mark else {}
+    theirs = [name for name, digest in _column_digests(row, names).items() if opened.get(name, digest) != digest]
+    if not theirs:
+        return ""
+    labels = ", ".join(str(row._meta.get_field(name).verbose_name) for name in theirs)
+    words = _("Nothing was saved. The page shows what is stored now: %(names)s.")
+    return f"{_head(row)} {words % {'names': labels}}"
+
+
+def _column_digests(row: Any, names: Iterable[str]) -> dict[str, str]:
+    return {name: _digest([json.dumps(getattr(row, name), sort_keys=True, default=str)]) for name in names}
 
 
 class _GuardedForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -59,7 +90,9 @@ class _GuardedForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> Any:
         cleaned = super().clean()
         # The lock lasts until the end of the request's transaction, so the row cannot change before the save.
-        row = type(self.instance)._base_manager.select_for_update().get(pk=self.instance.pk)
+        row = type(self.instance)._base_manager.select_for_update().filter(pk=self.instance.pk).first()
+        if row is None:
+            return cleaned  # an old version of a row that was deleted
         form = self.plain(instance=row)
         present = as_sent(form)
         digests = _digests(present)
@@ -154,12 +187,6 @@ def _read(text: str) -> Mapping[str, str]:
 
 def _words(row: Any, form: forms.BaseForm, theirs: list[str], sent: Mapping[str, list[str]], mine: set[str]) -> str:
     """The message: who changed the row and when; for each field the stored value, and the value that was entered."""
-    who, when = _last_change(row)
-    head = (
-        _("%(person)s changed this on %(when)s, while you were editing it.") % {"person": who, "when": when}
-        if who
-        else _("Somebody changed this while you were editing it.")
-    )
     lines = []
     for name in theirs:
         bound = form[name]
@@ -169,10 +196,17 @@ def _words(row: Any, form: forms.BaseForm, theirs: list[str], sent: Mapping[str,
         lines.append((bound.label, words))
     return format_html(
         '{} {}<ul class="conflict">{}</ul>',
-        head,
+        _head(row),
         _("Nothing was saved yet. Look at the fields below, then save again."),
         format_html_join("", "<li><b>{}</b>: {}</li>", lines),
     )
+
+
+def _head(row: Any) -> str:
+    who, when = _last_change(row)
+    if not who:
+        return _("Somebody changed this while you were editing it.")
+    return _("%(person)s changed this on %(when)s, while you were editing it.") % {"person": who, "when": when}
 
 
 def _shown(form: forms.BaseForm, name: str, values: list[str]) -> str:

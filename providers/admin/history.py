@@ -18,7 +18,7 @@ from simple_history.template_utils import HistoricalRecordContextHelper
 from unfold.admin import ModelAdmin
 
 from providers.admin.base import EMPTY, AdminPages, said_of
-from providers.admin.conflicts import GuardedAdmin
+from providers.admin.conflicts import GuardedAdmin, mark_old_version
 from providers.secrets.rows import dropped_words
 
 
@@ -97,6 +97,14 @@ class HistoryAdmin(GuardedAdmin, AdminPages, SimpleHistoryAdmin, ModelAdmin):  #
     ) -> Any:
         with transaction.atomic():
             return super().history_form_view(request, object_id, version_id, extra_context)
+
+    def render_history_view(self, request: HttpRequest, template: str, context: Any, **kwargs: Any) -> Any:
+        """The page of an old version too says what its save would replace: the row as it is now."""
+        row = self.model._base_manager.filter(pk=context["object_id"]).first() if "adminform" in context else None
+        if row is not None:
+            stored = self.get_form(request, row)(instance=row)
+            context["opened_with"] = mark_old_version(request, context["adminform"].form, stored)
+        return super().render_history_view(request, template, context, **kwargs)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Called at the end of both ways to save a row: its form, and the page of an old version."""

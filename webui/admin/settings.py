@@ -40,7 +40,7 @@ class SiteSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["name"] = self.initial.get("name") or current.site().name
+        self.initial["name"] = self.initial.get("name") or current.default_name()
         self.initial["accent"] = self.initial.get("accent") or colours.DEFAULT_ACCENT
 
     def clean_accent(self) -> str:

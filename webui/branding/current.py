@@ -46,22 +46,23 @@ def site() -> Look:
     try:
         return runtime.state(LookMemory).value_blocking(None, _read)
     except (DatabaseError, InterfaceError, Unavailable):
-        return Look(_name_of_environment())
+        return Look(default_name())
 
 
 def stored_name() -> str:
     """The site's name, read from the row; one query. For the snapshot, which `site` itself waits for."""
-    return SiteSettings.objects.filter(pk=1).values_list("name", flat=True).first() or _name_of_environment()
+    return SiteSettings.objects.filter(pk=1).values_list("name", flat=True).first() or default_name()
 
 
 def _read() -> Look:
     row = SiteSettings.objects.filter(pk=1).first()
     if row is None:
-        return Look(_name_of_environment())
+        return Look(default_name())
     logo = bytes(row.logo)
     version = hashlib.sha256(row.accent.encode() + logo).hexdigest()[:12]
-    return Look(row.name or _name_of_environment(), row.accent, logo, version)
+    return Look(row.name or default_name(), row.accent, logo, version)
 
 
-def _name_of_environment() -> str:
+def default_name() -> str:
+    """The name of a site whose row has none."""
     return settings.SITE_NAME or DEFAULT_NAME

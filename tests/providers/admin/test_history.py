@@ -1,11 +1,17 @@
 """The history in the admin: a version contains relations, and restoring one restores all of it."""
 
+from functools import partial
+
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth.models import Group
 from django.http import QueryDict
 from django.urls import reverse
+from simple_history.utils import bulk_update_with_history
 
+from imagegen.config import form as image_form
 from imagegen.models import ImageEngine, ImageSettings
+from providers import config, services
 from providers.admin.conflicts import _put
 from providers.models import ChatModel, Connection
 from tests import people
@@ -125,3 +131,109 @@ def test_every_history_that_knows_relations_is_tried():
 
     known = {model for model in apps.get_models() if getattr(getattr(model, "history", None), "model", None)}
     assert {model for model in known if model.history.model._history_m2m_fields} == set(ROWS)
+
+
+# --- relations are part of a version, whoever writes it ---------------------------------------------------------------
+
+
+def relations(holder):
+    """The ids of everything that a row, or a version of one, names in its relations."""
+    found = {}
+    for field in (holder.instance_type if hasattr(holder, "instance_type") else holder)._meta.many_to_many:
+        column, own = f"{field.m2m_reverse_field_name()}_id", field.m2m_field_name()
+        through = field.remote_field.through._base_manager.filter(**{own: holder.pk})
+        links = getattr(holder, field.name).all() if hasattr(holder, "instance_type") else through
+        found[field.name] = sorted(links.values_list(column, flat=True))
+    return found
+
+
+def related(model):
+    """A row that names two groups, and people where it can."""
+    row = ROWS[model]()
+    for field in model._meta.many_to_many:
+        target = field.remote_field.model
+        made = [people.make_user(f"P{n}") for n in (1, 2)] if target is not Group else None
+        getattr(row, field.name).set(made or [Group.objects.create(name=f"{field.name} {n}") for n in (1, 2)])
+    if hasattr(row, "access"):
+        row.access = "groups"
+        row.save()
+    assert all(relations(row).values())
+    return row
+
+
+def post_action(action, root, row):
+    page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_changelist")
+    root.post(page, {"action": action, "_selected_action": [row.pk]})
+
+
+def of_all(write):
+    return dict.fromkeys(ROWS, write)
+
+
+# Who writes versions: the kinds of rows, and the write. Each makes a new version.
+WRITERS = {
+    "save": of_all(lambda root, row: row.save()),
+    "a form": of_all(lambda root, row: save(root, row)),
+    "bulk_update_with_history": of_all(lambda root, row: bulk_update_with_history([row], type(row), [])),
+    "bulk_history_create": of_all(lambda root, row: type(row).history.bulk_history_create([row], update=True)),
+    "a change of groups": of_all(lambda root, row: row.groups.remove(row.groups.first())),
+    **{
+        f"the action {action}": dict.fromkeys(models, partial(post_action, action))
+        for action, models in {
+            "make_public": [ChatModel], "make_private": [ChatModel], "make_inherit": [ChatModel],
+            "disable": [ChatModel, Connection, ImageEngine],
+        }.items()
+    },
+    "update_connections": {
+        Connection: lambda root, row: services.update_connections(Connection.objects.all(), tags=["x"])
+    },
+    "the flat form of connections": {Connection: lambda root, row: config.save(
+        {**config.read(), "OPENAI_API_CONFIGS": {"0": {"prefix_id": "new"}}}
+    )},
+    "the flat form of pictures": {ImageSettings: lambda root, row: image_form.update({"ENABLE_IMAGE_EDIT": True})},
+}  # fmt: skip
+CASES = [(writer, model) for writer, models in WRITERS.items() for model in models]
+
+
+@pytest.mark.parametrize(("writer", "model"), CASES, ids=lambda value: getattr(value, "__name__", value))
+def test_relations_are_part_of_every_version(root, writer, model):
+    row = related(model)
+    WRITERS[writer][model](root, row)
+    row.refresh_from_db()
+    assert relations(row.history.first()) == relations(row)
+
+
+def test_the_version_of_a_deletion_has_the_relations():
+    row = related(ChatModel)
+    before = relations(row)
+    ChatModel.objects.filter(pk=row.pk).delete()
+    version = ChatModel.history.first()
+    assert (version.history_type, relations(version)) == ("-", before)
+
+
+def test_every_action_on_a_list_with_relations_is_tried(rf, admin):
+    request = rf.get("/")
+    request.user = admin
+    deleting, calling = {"delete_selected", "enable"}, {"test_chosen"}  # `enable` is the same verb as `disable`
+    for model in ROWS:
+        actions = set(site._registry[model].get_actions(request)) - deleting - calling
+        assert {f"the action {name}" for name in actions} <= {writer for writer, named in CASES if named is model}
+
+
+def test_a_model_that_was_opened_in_bulk_goes_back_to_its_groups(root):
+    rows, lab, ann = [a_model()], Group.objects.create(name="Lab"), people.make_user("Ann")
+    rows += [ChatModel.objects.create(public_id=f"more-{number}") for number in range(3)]
+    for row in rows:
+        row.access = "groups"
+        row.save()
+        row.groups.add(lab)
+        row.users.add(ann)
+    page = reverse("admin:providers_chatmodel_changelist")
+    root.post(page, {"action": "disable", "_selected_action": [row.pk for row in rows]})
+    for row in rows:
+        version = row.history.first()
+        assert (version.enabled, version.access) == (False, "groups")
+        row.groups.clear()
+        root.post(version_url(row, version), dict(filled_in(root.get(version_url(row, version))).lists()))
+        assert set(row.groups.all()) == {lab}
+        assert set(row.users.all()) == {ann}

@@ -1,16 +1,20 @@
 """Conflicting edits of two administrators, for every kind of row: the later save shows the earlier one."""
 
+import json
+
 import pytest
 from django.contrib.admin import site as staff_site
 from django.contrib.auth.models import Group
 from django.http import QueryDict
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 
 from chat.models import ChatSettings
+from imagegen import workflow
 from imagegen.models import ImageEngine, ImageSettings
 from providers.admin.conflicts import FIELD, GuardedAdmin, _put
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings, RateLimit
 from tests import people
+from webui.branding import current
 from webui.models import SiteSettings, User
 
 pytestmark = pytest.mark.django_db
@@ -164,3 +168,137 @@ def test_a_form_without_the_mark_of_its_opening_is_saved_as_before(root):
     root.post(url_of(row), dict(data.lists()))
     row.refresh_from_db()
     assert row.name == "By a script"
+
+
+# --- every other page that writes a row -------------------------------------------------------------------------------
+
+MARKED = "its form carries the mark"
+# What each page of the administration writes, by the last part of its name in the URL conf.
+PAGES = {
+    "change": MARKED,
+    "simple_history": MARKED,  # an old version, which replaces all of the row
+    "workflow": MARKED,
+    **dict.fromkeys(["add"], "a row that nobody else knows"),
+    **dict.fromkeys(["delete", "remove_demo"], "rows go, and no column is replaced"),
+    **dict.fromkeys(["changelist"], "its actions write the one column that they name, and no value that was shown"),
+    **dict.fromkeys(["password_change"], "a password that is entered there; none was shown"),
+    **dict.fromkeys(["password_link"], "nothing: the link is signed"),
+    **dict.fromkeys(["cancel_row", "cancel_now", "retry_row", "retry_now"], "the end of a job, or a new one"),
+    **dict.fromkeys(["test_row", "test_now", "refresh_row", "refresh_now"], "health and the models of a server"),
+    **dict.fromkeys(["draw", "try_search", "search", "preview", "test_draw"], "no row of the configuration"),
+    **dict.fromkeys(
+        ["history", "index", "login", "logout", "password_change_done", "autocomplete", "jsi18n", "view_on_site",
+         "app_list", "access", "who_may", "may_use", "show_models", "open_workflow"], "nothing",
+    ),
+}  # fmt: skip
+
+
+def patterns(found, prefix=""):
+    for entry in found:
+        path = prefix + str(entry.pattern)
+        if hasattr(entry, "url_patterns"):
+            yield from patterns(entry.url_patterns, path)
+        elif path.startswith("admin/") and entry.name:
+            yield entry.name
+
+
+def last_part(name):
+    for model in staff_site._registry:
+        for prefix in (f"{model._meta.app_label}_{model._meta.model_name}_", "auth_user_"):
+            if name.startswith(prefix):
+                return name.removeprefix(prefix)
+    return name
+
+
+def test_every_page_of_the_administration_is_known_by_what_it_writes():
+    assert {last_part(name) for name in patterns(get_resolver().url_patterns)} <= set(PAGES)
+
+
+@pytest.mark.parametrize("label", sorted(model._meta.label for model in ROWS))
+def test_no_list_has_values_that_are_edited_in_it(label):
+    model = next(model for model in ROWS if model._meta.label == label)
+    found = staff_site._registry[model]
+    assert (tuple(found.list_editable), getattr(found, "ordering_field", None)) == ((), None)
+
+
+VERSIONED = [model for model in ROWS if hasattr(model, "history")]
+
+
+def opened_version(root, row, version):
+    address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_simple_history", args=[row.pk, version.pk])
+    page = root.get(address)
+    data = QueryDict(mutable=True)
+    form = page.context["adminform"].form
+    for name, field in form.fields.items():
+        _put(data, form, name, form.get_initial_for_field(field, name))
+    data[FIELD] = page.context["opened_with"]
+    assert f'name="{FIELD}"' in page.content.decode()
+    return address, data
+
+
+@pytest.mark.parametrize("model", VERSIONED, ids=lambda model: model.__name__)
+def test_an_old_version_does_not_undo_what_somebody_did_meanwhile(root, model):
+    make, (their_field, theirs), _mine = ROWS[model]
+    row = make()
+    row.save()
+    version = row.history.first()
+    address, data = opened_version(root, row, version)
+    row = model.objects.get(pk=row.pk)
+    setattr(row, their_field, theirs)
+    row.save()
+    count = row.history.count()
+
+    page = root.post(address, dict(data.lists()))
+
+    assert page.status_code == 200
+    assert "while you were editing" in str(page.context["adminform"].form.non_field_errors())
+    row.refresh_from_db()
+    assert (getattr(row, their_field), row.history.count()) == (theirs, count)
+
+    data[FIELD] = page.context["opened_with"]  # who has read that may bring the old version back all the same
+    assert root.post(address, dict(data.lists())).status_code == 302
+    row.refresh_from_db()
+    assert getattr(row, their_field) != theirs
+
+
+@pytest.mark.parametrize("model", VERSIONED, ids=lambda model: model.__name__)
+def test_an_old_version_that_nobody_else_touched_is_brought_back(root, model):
+    make, (their_field, theirs), _mine = ROWS[model]
+    row = make()
+    row.save()
+    version = row.history.first()
+    row = model.objects.get(pk=row.pk)
+    before = getattr(row, their_field)
+    setattr(row, their_field, theirs)
+    row.save()
+    address, data = opened_version(root, row, version)
+    assert root.post(address, dict(data.lists())).status_code == 302
+    row.refresh_from_db()
+    default = {"name": current.default_name()}  # a form says it where the column is empty
+    assert getattr(row, their_field) in (before, default.get(their_field, before))
+
+
+@pytest.mark.parametrize("sent", [
+    {"map": "1", "node:6:text": "prompt"},
+    {"stock": "1"},
+    {"load": "1", "text": json.dumps({"9": {"class_type": "SaveImage", "inputs": {}}})},
+], ids=lambda sent: next(iter(sent)))  # fmt: skip
+def test_the_page_of_a_workflow_shows_what_somebody_did_meanwhile(root, bob, sent):
+    graph = workflow.default_graph("generate")
+    row = ImageEngine.objects.create(name="E", kind="comfyui", url="http://127.0.0.1:9/", workflow=graph, nodes=[])
+    address = reverse("admin:imagegen_imageengine_workflow", args=[row.pk])
+    page = root.get(address)
+    assert page.content.decode().count(f'name="{FIELD}"') == 2
+    mark = page.context["opened_with"]
+    row.nodes, row._history_user = [{"type": "seed", "key": "seed", "node_ids": ["3"], "value": ""}], bob
+    row.save()
+
+    page = root.post(address, {**sent, FIELD: mark})
+
+    told = " ".join(str(message) for message in page.context["messages"])
+    assert "while you were editing" in told
+    assert str(bob) in told
+    stored = ImageEngine.objects.get(pk=row.pk)
+    assert (stored.workflow, stored.nodes) == (graph, row.nodes)
+    assert root.post(address, {**sent, FIELD: page.context["opened_with"]}).status_code == 302
+    assert ImageEngine.objects.get(pk=row.pk).nodes != row.nodes
