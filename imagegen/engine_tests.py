@@ -9,18 +9,18 @@ from providers.catalogue import health
 from providers.errors import OF_CALLER, GatewayError, UpstreamTimeout
 from providers.facts import Caller
 from providers.sentences import sentence as _
-from providers.services import CheckResult, untested
+from providers.services import DOUBTFUL, CheckResult, untested
 
 PATIENCE = 180.0  # seconds a test picture may take: a checkpoint that is not loaded takes minutes
 SMALL = "512x512"
 
 
 def check(row: ImageEngine, *, by: Caller | None = None) -> CheckResult:
-    """Ask the upstream whether address and key are right; the row's health columns store the result."""
+    """Ask the upstream whether calls will work; the row's health columns store the result."""
     begun = timezone.now()
     stored = ImageEngine.objects.quietly().filter(pk=row.pk)
     try:
-        words = str(config.check(row, by=by)["detail"])
+        result = config.check(row, by=by)
     except OF_CALLER as error:
         return untested(error)
     except GatewayError as error:
@@ -28,7 +28,9 @@ def check(row: ImageEngine, *, by: Caller | None = None) -> CheckResult:
         return CheckResult(False, error.full_message)
     spent = round((timezone.now() - begun).total_seconds() * 1000)
     health.write_now(stored, last_checked=begun, last_ok=begun, **health.NO_FAULT, last_duration_ms=spent)
-    return CheckResult(True, words)
+    if doubt := result.get("doubt"):
+        return CheckResult(True, f"{result['detail']} {doubt}", ms=spent, note=DOUBTFUL)
+    return CheckResult(True, result["detail"], ms=spent)
 
 
 def draw(caller: Caller, row: ImageEngine, prompt: str) -> list[File]:

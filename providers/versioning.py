@@ -97,7 +97,7 @@ class FullHistory(HistoryManager):  # type: ignore[misc]
         rows = list(objs)
         versions = super().bulk_history_create(rows, *args, **options)
         by_row = {getattr(version, self.model.instance_type._meta.pk.attname): version for version in versions or ()}
-        for field in self.model._history_m2m_fields:
+        for field in _relations(self.model):
             through, own = field.remote_field.through, field.m2m_column_name()
             for start in range(0, len(rows), CHUNK):
                 links = through._base_manager.filter(**{f"{own}__in": [row.pk for row in rows[start : start + CHUNK]]})
@@ -108,9 +108,14 @@ class FullHistory(HistoryManager):  # type: ignore[misc]
 def complete_deletion(*, history_instance: Any, **_kwargs: Any) -> None:
     """A deletion's version is written once the relations are gone: it gets those of the version before it."""
     if history_instance.history_type == "-" and (before := history_instance.prev_record) is not None:
-        for field in type(history_instance)._history_m2m_fields:
+        for field in _relations(type(history_instance)):
             links = getattr(before, field.name).all()
             _write_links(type(history_instance), field, [(history_instance, link) for link in links])
+
+
+def _relations(history: Any) -> list[Any]:
+    """The relations that the versions of a row hold."""
+    return [field for field in history.instance_type._meta.many_to_many if hasattr(history, field.name)]
 
 
 def _write_links(history: Any, field: Any, links: list[tuple[Any, Any]]) -> None:

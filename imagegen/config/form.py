@@ -22,7 +22,7 @@ from imagegen.models import ImageEngine, ImageSettings
 from providers import versioning
 from providers.catalogue.twins import twin_words
 from providers.config import checks, marks
-from providers.errors import BadRequest, GatewayError
+from providers.errors import BadRequest, ConfigurationError, GatewayError
 from providers.facts import Caller
 from providers.fields import is_mask, secret_behind
 from providers.models import GatewaySettings
@@ -469,8 +469,15 @@ def verify(form: Mapping[str, Any], *, by: Caller | None = None) -> dict[str, An
 
 
 def check(row: ImageEngine, *, by: Caller | None = None) -> dict[str, Any]:
-    """Ask this engine's upstream, in the name of `by`, whether address and key are right. Raises what went wrong."""
+    """Ask this engine's upstream, in the name of `by`, whether calls will work: a sentence, a `doubt` where something
+    needs a look, and the models. Raises what went wrong.
+    """
     engine, config = rows.engine_of(row), rows.config_of(row, caller=by)
-    sentence = engine.check(config)
+    can, purposes = engine.capabilities(config), (Purpose.GENERATE, Purpose.EDIT)
+    if row.purpose in purposes and not (can.edit if row.purpose == Purpose.EDIT else can.generate):
+        message = _("This engine is used to: %(purpose)s. Its model or workflow cannot do that; choose another one.")
+        raise ConfigurationError(message % {"purpose": row.get_purpose_display()}, code="not_supported", param="model")
+    finding = engine.check(config)
     models = [{"id": choice.id, "name": choice.name or choice.id} for choice in engine.models(config)]
-    return {"ok": True, "detail": str(sentence), "models": models}
+    doubt = {"doubt": str(finding.doubt)} if finding.doubt else {}
+    return {"ok": True, "detail": str(finding.words), **doubt, "models": models}

@@ -21,6 +21,7 @@ from urllib.parse import urljoin
 from imagegen import capabilities, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import refusals
+from imagegen.engines.checking import EngineFinding
 from imagegen.engines.run import Cancelled, Run
 from imagegen.image_request import MAX_SEED, ImageRequest
 from providers import http
@@ -35,9 +36,8 @@ from providers.errors import (
 from providers.http import Limits, Tls
 from providers.http.policy import origin
 from providers.http.redaction import credential_in
-from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
-from providers.upstream import error_bodies
+from providers.upstream import error_bodies, model_lists
 from providers.upstream.header_templates import with_custom
 from providers.upstream.model_lists import ListedModel, ListReader
 
@@ -48,6 +48,7 @@ __all__ = [
     "Engine",
     "EngineConfig",
     "EngineField",
+    "EngineFinding",
     "Event",
     "Learned",
     "ModelChoice",
@@ -199,7 +200,7 @@ class Engine:
 
     def capabilities(self, config: EngineConfig, model: str = "") -> Capabilities:
         """The capabilities of this model (empty: the configured one): default, then table, then the row's overrides."""
-        model = model or config.model or capabilities.default_model(self.name)
+        model = model or self.usual_model(config)
         return capabilities.known(self.name, model, self.default_capabilities(config)).but(config.capabilities)
 
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
@@ -212,7 +213,7 @@ class Engine:
         Raises BadRequest for a value that cannot be expressed, ConfigurationError for an engine that is not set up. A
         *default* that the model cannot express is left out instead: nobody requested it.
         """
-        model = request.model or config.model or capabilities.default_model(self.name)
+        model = request.model or self.usual_model(config)
         can = self.capabilities(config, model)
         can.check(request)
         for name in request.params:
@@ -383,20 +384,25 @@ class Engine:
         """The models that the endpoint lists and that can draw; blocking. Empty where there is nothing to choose."""
         return []
 
-    def check(self, config: EngineConfig) -> str:
-        """Ask the upstream, cheaply and without drawing, whether address and key are right; a sentence for people.
+    def check(self, config: EngineConfig) -> EngineFinding:
+        """Ask the upstream, cheaply and without drawing, whether calls will work: address, key, model.
 
-        Raises what went wrong.
+        Raises what went wrong; a ConfigurationError says what to change. A finding without a doubt is a promise.
         """
         raise NotImplementedError
 
-    @staticmethod
-    def models_sentence(count: int, *, drawing: int) -> str:
-        """The sentence of `check` about an endpoint with a list of models."""
-        words = ngettext(
-            "%(count)d model, %(drawing)d for pictures.", "%(count)d models, %(drawing)d of them for pictures.", count
-        )
-        return words % {"count": count, "drawing": drawing}
+    def better_address(self, config: EngineConfig, url: str) -> str:
+        """An address at the same server that has a list of models, for one that has none; empty where none is found."""
+
+        def ask(address: str) -> http.BlockingResponse:
+            with self.calling(config, None) as options:
+                return http.request("GET", address, headers=self.headers(config), **options)
+
+        return model_lists.better_address(url, ask)
+
+    def usual_model(self, config: EngineConfig) -> str:
+        """The model of a request that names none."""
+        return config.model or capabilities.default_model(self.name)
 
 
 def _picture_type(content: bytes) -> str:

@@ -15,8 +15,18 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import dialect, engine_fields, entries, refusals, responses
-from imagegen.engines.base import Engine, EngineConfig, Event, Learned, ModelChoice, Picture, Run, TokenUsage
+from imagegen.engines import checking, dialect, engine_fields, entries, refusals, responses
+from imagegen.engines.base import (
+    Engine,
+    EngineConfig,
+    EngineFinding,
+    Event,
+    Learned,
+    ModelChoice,
+    Picture,
+    Run,
+    TokenUsage,
+)
 from imagegen.engines.gemini import BY_RATIO
 from imagegen.engines.params import merged
 from imagegen.image_request import AUTO, ImageRequest
@@ -128,13 +138,26 @@ class ChatReply(Engine):
         drawing = [model for model in listed if _draws(model)]
         return [ModelChoice(model.upstream_id, model_lists.name_of(model.raw)) for model in drawing or listed]
 
-    def check(self, config: EngineConfig) -> str:
+    def check(self, config: EngineConfig) -> EngineFinding:
+        kinds.refuse_operation(config.url)
         url = config.url or DEFAULT_URL
         kind = kinds.serving(config.connection_kind, url)
         if kind.proof_path:  # its list is served for any key
             self.call(config, None, "GET", f"{url}/{kind.proof_path}")
-        listed = self._listed(config)
-        return self.models_sentence(len(listed), drawing=sum(map(_draws, listed)))
+        refused: ProviderError | None = None
+        try:
+            listed = self._listed(config)
+        except ProviderError as error:
+            if error.status in (401, 403, 429):
+                raise
+            listed, refused = [], error
+        if not listed and (better := self.better_address(config, url)):
+            raise model_lists.elsewhere(better, provider=refused.provider if refused else "")
+        if refused is not None:
+            raise refused
+        drawing = [model.upstream_id for model in listed if _draws(model)]
+        models = [model.upstream_id for model in listed]
+        return checking.of_models(self.usual_model(config), models, drawing, names=kind.also_listed_as)
 
     def _listed(self, config: EngineConfig) -> list[ListedModel]:
         query = {"output_modalities": "image"}  # OpenRouter hides picture models otherwise; others ignore it

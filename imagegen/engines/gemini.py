@@ -16,11 +16,12 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import engine_fields, refusals, responses
+from imagegen.engines import checking, engine_fields, refusals, responses
 from imagegen.engines.base import (
     Engine,
     EngineConfig,
     EngineField,
+    EngineFinding,
     Event,
     ModelChoice,
     Notice,
@@ -31,10 +32,10 @@ from imagegen.engines.base import (
 from imagegen.engines.params import merged
 from imagegen.image_request import AUTO, ImageRequest, InputPicture
 from providers import http
-from providers.errors import BadRequest, ContentRefused, ProviderError
+from providers.errors import BadRequest, ConfigurationError, ContentRefused, ProviderError
 from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
-from providers.upstream import error_bodies, words
+from providers.upstream import error_bodies, kinds, words
 
 DEFAULT_URL = "https://generativelanguage.googleapis.com/v1beta"
 GENERATE, PREDICT = "generateContent", "predict"
@@ -133,11 +134,13 @@ class Gemini(Engine):
 
     def _method(self, config: EngineConfig, request: ImageRequest) -> str:
         """`generateContent` for edits and Gemini's own models, `predict` for Imagen and all other names."""
-        if request.is_edit:
-            return GENERATE
+        return GENERATE if request.is_edit else self._method_of(config, request.model)
+
+    @staticmethod
+    def _method_of(config: EngineConfig, model: str) -> str:
         if config.method:
             return config.method
-        return GENERATE if re.match(r"gemini|nano-banana", capabilities.bare_name(request.model)) else PREDICT
+        return GENERATE if re.match(r"gemini|nano-banana", capabilities.bare_name(model)) else PREDICT
 
     def auth_headers(self, config: EngineConfig) -> dict[str, str]:
         return {"x-goog-api-key": config.secret} if config.secret else {}  # never in the URL: URLs are logged
@@ -152,9 +155,26 @@ class Gemini(Engine):
         drawing = [model for model in listed if model["draws"]]
         return [ModelChoice(model["id"], model["name"]) for model in drawing or listed]
 
-    def check(self, config: EngineConfig) -> str:
-        listed = self._listed(config)
-        return self.models_sentence(len(listed), drawing=sum(model["draws"] for model in listed))
+    def check(self, config: EngineConfig) -> EngineFinding:
+        kinds.refuse_operation(config.url)
+        try:
+            models = {model["id"]: model for model in self._listed(config)}
+        except ProviderError as error:
+            if error.status != 404:
+                raise
+            message = _("There is no list of models at this address. Enter it with the API version, such as %(url)s.")
+            facts = {"url": DEFAULT_URL}
+            raise ConfigurationError(message % facts, code="other_address", provider=error.provider) from error
+        wanted = self.usual_model(config).removeprefix("models/")
+        finding = checking.of_models(wanted, [*models], [name for name, model in models.items() if model["draws"]])
+        method, methods = self._method_of(config, wanted), models.get(wanted, {}).get("methods")
+        if methods and method not in methods:
+            message = _(
+                "The model “%(name)s” does not take the method %(method)s, but: %(methods)s. Choose another one."
+            )
+            facts = {"name": wanted, "method": method, "methods": ", ".join(methods)}
+            raise ConfigurationError(message % facts, code="not_supported", param="method")
+        return finding
 
     def _listed(self, config: EngineConfig) -> list[dict[str, Any]]:
         """Every model of the endpoint's list, page by page: id without `models/`, name, and whether it draws."""
@@ -167,7 +187,8 @@ class Gemini(Engine):
                 model = str(entry.get("name", "")).removeprefix("models/")
                 methods = entry.get("supportedGenerationMethods") or ()
                 draws = capabilities.draws(self.name, model) or methods == [PREDICT]
-                models.append({"id": model, "name": str(entry.get("displayName") or ""), "draws": draws})
+                name = str(entry.get("displayName") or "")
+                models.append({"id": model, "name": name, "draws": draws, "methods": methods})
             if not (token := page.get("nextPageToken")):
                 break
             query["pageToken"] = token

@@ -18,11 +18,12 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
-from imagegen.engines import dialect, engine_fields, entries, refusals, responses
+from imagegen.engines import checking, dialect, engine_fields, entries, refusals, responses
 from imagegen.engines.base import (
     Engine,
     EngineConfig,
     EngineField,
+    EngineFinding,
     Event,
     Learned,
     ModelChoice,
@@ -34,9 +35,10 @@ from imagegen.engines.base import (
 from imagegen.engines.params import merged
 from imagegen.image_request import ImageRequest, InputPicture
 from providers import http
-from providers.errors import BadRequest, ProviderError
+from providers.errors import BadRequest, ConfigurationError, ProviderError
 from providers.sentences import sentence as _
-from providers.upstream import error_bodies, kinds
+from providers.upstream import error_bodies, kinds, model_lists
+from providers.upstream.kinds import AZURE_DEPLOYMENTS
 
 DEFAULT_URL = "https://api.openai.com/v1"
 PARTIAL_PICTURES = 2  # requested by default; each costs about a hundred tokens
@@ -246,11 +248,58 @@ class OpenAI(Engine):
         drawing = [model for model in listed if capabilities.draws(self.name, model)]
         return [ModelChoice(model) for model in drawing or listed]
 
-    def check(self, config: EngineConfig) -> str:
-        listed = self._listed(config)
-        if listed is None:
-            return _("The server answers; it has no list of models.")
-        return self.models_sentence(len(listed), drawing=sum(capabilities.draws(self.name, model) for model in listed))
+    def check(self, config: EngineConfig) -> EngineFinding:
+        server = _server(config)
+        kind = kinds.of(server)
+        kinds.refuse_operation(config.url)
+        if kind.has_deployments and not config.model and AZURE_DEPLOYMENTS not in server.base_url:
+            raise ConfigurationError(
+                _("Azure needs the name of your deployment: enter it as the model."), code="model_needed", param="model"
+            )
+        refused: ProviderError | None = None
+        try:
+            models = self._listed(config)
+        except ProviderError as error:
+            if error.status in (401, 403, 429) or kind.has_deployments:
+                raise
+            models, refused = None, error
+        if not models and (better := self.better_address(config, server.base_url)):
+            raise model_lists.elsewhere(better, provider=refused.provider if refused else "")
+        if refused is not None:
+            raise refused
+        if kind.has_deployments:
+            self._check_deployment(config, server)
+            return EngineFinding(
+                _("The server answers, and it has the deployment “%(name)s”.") % {"name": config.model}
+            )
+        if models is None:
+            return EngineFinding(
+                _("The server answers; it has no list of models."),
+                _("So key and model were not checked. Draw a small picture with “Test” to try them."),
+            )
+        drawing = [model for model in models if capabilities.draws(self.name, model)]
+        return checking.of_models(self.usual_model(config), models, drawing, names=kind.also_listed_as)
+
+    def _check_deployment(self, config: EngineConfig, server: kinds.PlainServer) -> None:
+        """Raise ConfigurationError where Azure has no such deployment, or one that does not draw.
+
+        It is asked for a picture without a prompt, which it refuses: that costs nothing.
+        docs/upstreams/azure-openai.md, “Errors”.
+        """
+        url, body = kinds.of(server).endpoint(server, "images/generations", config.model, True), {"model": config.model}
+        with self.calling(config, None) as options:
+            headers, query = self.headers(config), _version(config, server)
+            answer = http.request("POST", url, headers=headers, params=query, json=body, **options)
+        words = error_bodies.read(answer.content)
+        facts = {"name": config.model or url}
+        if answer.status == 404 and "deployment" in f"{words.code} {words.message}".lower():
+            message = _("There is no deployment “%(name)s”. Check how it is spelled; a new one needs some minutes.")
+            raise ConfigurationError(message % facts, code="model_not_found", param="model", provider=words.message)
+        if answer.status == 404 or words.code == "OperationNotSupported":
+            message = _("The deployment “%(name)s” draws no pictures at this address. Look at model and API version.")
+            raise ConfigurationError(message % facts, code="not_supported", param="model", provider=words.message)
+        if answer.status in (401, 403):
+            raise self.error(answer)
 
     def _listed(self, config: EngineConfig) -> list[str] | None:
         """The ids in the endpoint's list that are still served; None when it has no such list."""

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from imagegen import pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import engine_fields
-from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, Picture, Progress, Run
+from imagegen.engines.base import Engine, EngineConfig, EngineField, EngineFinding, Event, Picture, Progress, Run
 from imagegen.image_request import MAX_SEED, ImageRequest
 from providers.sentences import sentence as _
 
@@ -80,8 +80,8 @@ class Placeholder(Engine):
                 provenance={"demo": True, "size": f"{image.width}x{image.height}"},
             )
 
-    def check(self, config: EngineConfig) -> str:
-        return _("Draws on this server, without a model.")
+    def check(self, config: EngineConfig) -> EngineFinding:
+        return EngineFinding(_("Draws on this server, without a model."))
 
 
 def _painted(request: ImageRequest, seed: int) -> "Image":

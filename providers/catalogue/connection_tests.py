@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -68,22 +69,14 @@ def examine(facts: ConnectionFacts, *, by: Caller | None = None) -> Finding:
     Raises GatewayError where they will not: a ConfigurationError says what to change. NoCredential: it cannot be known
     here. `by` is the caller whose credential is sent, for auth types that need one.
     """
-    if operation := kinds.operation_in(facts.base_url):
-        raise ConfigurationError(
-            _("The address ends with “%(path)s”, which this site adds by itself. Enter %(url)s.")
-            % {"path": f"/{operation}", "url": kinds.without_operation(facts.base_url)},
-            code="address_of_operation",
-        )
+    kinds.refuse_operation(facts.base_url)
     calls = _Calls(facts, by)
     try:
         with with_own_credential(auth.needs_user(facts.auth_type)):
             listed = _listed(calls, facts)
     except GatewayError as error:
         if error.status not in (401, 403) and (better := _better_address(calls, facts, error)):
-            text = _(
-                "There is no list of models at this address, but there is one at %(url)s. Enter that as the base URL."
-            )
-            raise ConfigurationError(text % {"url": better}, code="other_address", provider=error.provider) from error
+            raise model_lists.elsewhere(better, provider=error.provider) from error
         raise
     doubt = _doubt_of_address(calls, facts) if listed is None else ""
     if kinds.of(facts).has_deployments:
@@ -141,15 +134,7 @@ def _better_address(calls: _Calls, facts: ConnectionFacts, error: GatewayError |
     """An address at the same server that has a list of models; empty where none is found."""
     if error is not None and error.blame != "provider":
         return ""
-    for address in kinds.other_addresses(facts.base_url):
-        try:
-            answer = calls.ask("GET", f"{address}/models")
-            # A refused key shows the place as well, where the address that was entered refuses none.
-            if answer.status in (401, 403) or model_lists.read_list(answer.status, answer.content, answer.headers):
-                return address
-        except GatewayError:
-            continue
-    return ""
+    return model_lists.better_address(facts.base_url, partial(calls.ask, "GET"))
 
 
 def _doubt_of_address(calls: _Calls, facts: ConnectionFacts) -> str:

@@ -327,6 +327,16 @@ def without_operation(url: str) -> str:
     return url.rstrip("/").removesuffix(operation_in(url)).rstrip("/")
 
 
+def refuse_operation(url: str) -> None:
+    """Raise ConfigurationError for an address that ends with an operation: it says which address to enter."""
+    if operation := operation_in(url):
+        raise ConfigurationError(
+            _("The address ends with “%(path)s”, which this site adds by itself. Enter %(url)s.")
+            % {"path": f"/{operation}", "url": without_operation(url)},
+            code="address_of_operation",
+        )
+
+
 def other_addresses(url: str) -> list[str]:
     """Base URLs that may be meant by one without a list of models: without `/models`, with a version."""
     root = url.rstrip("/").removesuffix("/models")

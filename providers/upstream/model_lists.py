@@ -6,7 +6,7 @@ objects with status 200, HTML, the same id twice, a name that is null.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
@@ -15,7 +15,7 @@ import orjson
 from django.conf import settings
 
 from providers import http, json_bodies
-from providers.errors import ProviderError
+from providers.errors import ConfigurationError, GatewayError, ProviderError
 from providers.facts import ConnectionFacts
 from providers.sentences import sentence as _
 from providers.upstream import kinds
@@ -75,6 +75,28 @@ class _ListPage:
 def read_list(status: int, body: bytes, headers: Mapping[str, str]) -> list[ListedModel]:
     """The models in a response. Raises ProviderError with the provider's words where it is no list."""
     return _read_page(status, body, headers).models
+
+
+def better_address(url: str, ask: Callable[[str], http.BlockingResponse]) -> str:
+    """An address at the same server that has a list of models, for one that has none; empty where none is found.
+
+    `ask` gets a URL and may raise GatewayError.
+    """
+    for address in kinds.other_addresses(url):
+        try:
+            answer = ask(f"{address}/models")
+            # A refused key shows the place as well, where the address that was entered refuses none.
+            if answer.status in (401, 403) or read_list(answer.status, answer.content, answer.headers):
+                return address
+        except GatewayError:
+            continue
+    return ""
+
+
+def elsewhere(url: str, *, provider: str = "") -> ConfigurationError:
+    """The error that names the address that `better_address` found."""
+    text = _("There is no list of models at this address, but there is one at %(url)s. Enter that as the base URL.")
+    return ConfigurationError(text % {"url": url}, code="other_address", provider=provider)
 
 
 def _read_page(status: int, body: bytes, headers: Mapping[str, str]) -> _ListPage:

@@ -17,7 +17,17 @@ from imagegen import pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import engine_fields, latents, own_servers
 from imagegen.engines.automatic1111 import wire
-from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, ModelChoice, Notice, Progress, Run
+from imagegen.engines.base import (
+    Engine,
+    EngineConfig,
+    EngineField,
+    EngineFinding,
+    Event,
+    ModelChoice,
+    Notice,
+    Progress,
+    Run,
+)
 from imagegen.image_request import ImageRequest
 from providers import http
 from providers.errors import BadRequest, ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout
@@ -237,16 +247,27 @@ class Automatic1111(Engine):
         names = [entry.get("model_name") for entry in listed if isinstance(entry, dict)]
         return [ModelChoice(name, name) for name in names if isinstance(name, str)]
 
-    def check(self, config: EngineConfig) -> str:
+    def check(self, config: EngineConfig) -> EngineFinding:
+        root, path, _rest = config.url.partition("/sdapi")
+        if path:
+            message = _("The address ends with “%(path)s”, which this site adds by itself. Enter %(url)s.")
+            facts = {"path": config.url.removeprefix(root), "url": root}
+            raise ConfigurationError(message % facts, code="address_of_operation")
         count = len(self.models(config))
+        if not count:
+            raise ConfigurationError(
+                _("The server answers, but it has no checkpoint. Put one into its folder of models."),
+                code="model_not_found",
+            )
+        self._checkpoint(config, config.model, None)
         words = ngettext(
             "The server answers and has %(count)d checkpoint.",
             "The server answers and has %(count)d checkpoints.",
             count,
         )
-        return words % {"count": count}
+        return EngineFinding(words % {"count": count})
 
-    def _checkpoint(self, config: EngineConfig, wanted: str, run: Run) -> str:
+    def _checkpoint(self, config: EngineConfig, wanted: str, run: Run | None) -> str:
         """The checkpoint's `model_name`; the server would ignore one that it does not have."""
         if not wanted:
             return ""

@@ -10,8 +10,18 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import pictures, workflow
 from imagegen.capabilities import Capabilities
-from imagegen.engines import engine_fields, latents, own_servers
-from imagegen.engines.base import Engine, EngineConfig, EngineField, Event, ModelChoice, Notice, Picture, Run
+from imagegen.engines import checking, engine_fields, latents, own_servers
+from imagegen.engines.base import (
+    Engine,
+    EngineConfig,
+    EngineField,
+    EngineFinding,
+    Event,
+    ModelChoice,
+    Notice,
+    Picture,
+    Run,
+)
 from imagegen.engines.comfyui import failures, plan, results
 from imagegen.engines.comfyui.client import ServerClient
 from imagegen.engines.comfyui.event_socket import EventSocket
@@ -29,6 +39,7 @@ from providers.sentences import sentence as _
 logger = logging.getLogger(__name__)
 
 STOP_PAUSES = (0.05, 0.1, 0.2, 0.0)  # seconds after each attempt
+EXAMPLE = "A red kite"  # the prompt of a check; nothing is drawn
 MOST_PROBLEMS = 5  # named in one error
 
 
@@ -270,23 +281,36 @@ class ComfyUI(Engine):
         graph = plan.filled(made, request, {**names, "mask": "mask.png" if request.mask else None})
         return graph, workflow.check(graph, made.nodes, self.installed(config))
 
-    def check(self, config: EngineConfig) -> str:
+    def check(self, config: EngineConfig) -> EngineFinding:
         made = plan.plan_of(config)
         version = ServerClient(self, config).version()
         if made.built_in:
-            count = len(self.models(config))
+            models = [choice.id for choice in self.models(config)]
+            count = len(models)
             if not count:
                 raise ConfigurationError(_("The server answers, but it has no checkpoint for the built-in workflow."))
+            if config.model and config.model not in models:
+                message = checking.not_listed(config.model, models)
+                raise ConfigurationError(message, code="model_not_found", param="model")
             words = ngettext(
                 "ComfyUI %(version)s answers and has %(count)d model.",
                 "ComfyUI %(version)s answers and has %(count)d models.",
                 count,
             )
-            return words % {"version": version, "count": count}
-        problems = workflow.check(made.graph, made.nodes, self.installed(config))
-        if fatal := [problem.message for problem in problems if problem.fatal]:
-            raise ConfigurationError(joined(fatal[:MOST_PROBLEMS]), code="invalid_workflow")
-        return _("ComfyUI %(version)s answers, and the workflow fits it.") % {"version": version}
+            return EngineFinding(words % {"version": version, "count": count})
+        installed = self.installed(config)
+        problems = workflow.check(made.graph, made.nodes, installed)
+        # What the node map fills is looked at as it will be: with the engine's own model and steps, else the graph's.
+        usual = ImageRequest(prompt=EXAMPLE, model=config.model if "model" in made.kinds else "", steps=config.steps)
+        filled = workflow.check(plan.filled(made, usual, {}), (), installed)
+        if fatal := [problem.message for problem in (*problems, *filled) if problem.fatal]:
+            raise ConfigurationError(joined(list(dict.fromkeys(fatal))[:MOST_PROBLEMS]), code="invalid_workflow")
+        if "prompt" not in made.kinds:
+            sentence = _("No node of the workflow takes the prompt: choose one in the node map.")
+            raise ConfigurationError(sentence, code="invalid_workflow")
+        sentence = _("ComfyUI %(version)s answers, and the workflow fits it.") % {"version": version}
+        doubts = [problem.message for problem in problems if problem.code != "value_not_in_list"]  # `filled` has it
+        return EngineFinding(sentence, joined(doubts[:MOST_PROBLEMS]) if doubts else "")
 
     def error(self, response: http.BlockingResponse) -> ProviderError:
         return failures.refusal(response)

@@ -451,14 +451,14 @@ def test_the_models_shown_are_those_that_draw(engine, config, upstream):
 
     assert [(one.id, one.name) for one in engine.models(config())] == [("google/x", "X")]
     assert upstream.last.query["output_modalities"] == "image"
-    assert engine.check(config()) == "2 models, 1 of them for pictures."
+    assert engine.check(config(model="google/x")).words == "2 models, 1 of them for pictures."
     del upstream.openai.models[1]
-    assert engine.check(config()) == "1 model, 1 for pictures."
+    assert engine.check(config(model="google/x")).words == "1 model, 1 for pictures."
 
 
 def test_a_connection_to_openrouter_checks_its_key_behind_any_host(engine, config, upstream):
     upstream.always(in_json({"data": {}}), path="/key")
 
-    engine.check(config(connection_kind="openrouter"))
+    engine.check(config(connection_kind="openrouter", model="m1"))
 
     assert [call.path.rpartition("/")[2] for call in upstream.history] == ["key", "models"]

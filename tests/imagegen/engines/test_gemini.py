@@ -536,7 +536,7 @@ def test_the_model_list_is_read_page_by_page(engine, config, upstream):
         ("gemini-3-pro-image", "Gemini 3 Pro Image"),
         ("veo-9", ""),
     ]
-    assert engine.check(config()) == "5 models, 2 of them for pictures."
+    assert engine.check(config(model="gemini-3-pro-image")).words == "5 models, 2 of them for pictures."
 
 
 def test_checking_a_wrong_key_says_so(engine, config, upstream):

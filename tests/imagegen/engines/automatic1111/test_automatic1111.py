@@ -451,7 +451,7 @@ def test_a_picture_that_takes_too_long_is_interrupted_and_not_to_be_sent_again(u
 
 def test_models_are_listed_by_the_name_that_does_not_change(config):
     assert [one.id for one in ENGINE.models(config)] == ["base", "anime"]
-    assert "2" in ENGINE.check(config)
+    assert "2" in ENGINE.check(config).words
 
 
 @pytest.mark.parametrize("answer", [in_json({}), in_text("hello")])

@@ -343,8 +343,8 @@ def test_models_are_those_of_the_mapped_loader(config, upstream, comfy, old):
 
 
 def test_check_says_the_version_and_whether_the_workflow_fits(config, upstream):
-    assert ENGINE.check(config) == "ComfyUI 0.33.0 answers and has 2 models."
-    assert "workflow fits" in ENGINE.check(with_graph(config, graphs.FLUX))
+    assert ENGINE.check(config).words == "ComfyUI 0.33.0 answers and has 2 models."
+    assert "workflow fits" in ENGINE.check(with_graph(config, graphs.FLUX)).words
     broken = built_in(n9={"images": "hello"})
     with pytest.raises(ConfigurationError) as caught:
         ENGINE.check(with_graph(config, broken))

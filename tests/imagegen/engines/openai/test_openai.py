@@ -560,7 +560,7 @@ def test_a_server_without_a_list_shows_the_table(engine, config, upstream):
 
 def test_checking_says_what_is_there_and_what_is_wrong(engine, config, upstream):
     upstream.openai.models = ["gpt-6", "gpt-image-2"]
-    assert engine.check(config()) == "2 models, 1 of them for pictures."
+    assert engine.check(config(model="gpt-image-2")).words == "2 models, 1 of them for pictures."
 
     upstream.key = "another"
     with pytest.raises(ProviderError) as caught:
@@ -571,4 +571,4 @@ def test_checking_says_what_is_there_and_what_is_wrong(engine, config, upstream)
 def test_checking_azure_asks_its_own_list(engine, config, upstream):
     engine.check(config(url=upstream.origin + "/openai/deployments/d", version="2024-10-21"))
 
-    assert upstream.last.raw_path == "/openai/models?api-version=2024-10-21"
+    assert upstream.history[0].raw_path == "/openai/models?api-version=2024-10-21"
