@@ -1,0 +1,1 @@
+"""Clients by the hundred, and those that behave badly."""
