@@ -1,5 +1,6 @@
 """What the system tells of a server's process."""
 
+import contextlib
 import os
 import re
 from contextlib import suppress
@@ -17,6 +18,15 @@ def resident_kilobytes(site: ServerProcess) -> int:
 def open_files(site: ServerProcess) -> int:
     """How many files and sockets the process has open."""
     return len(os.listdir(_folder(site) / "fd"))
+
+
+def open_sockets(site: ServerProcess) -> int:
+    """How many sockets the process has open."""
+    count = 0
+    for link in (_folder(site) / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since
+            count += os.readlink(link).startswith("socket:")
+    return count
 
 
 def _folder(site: ServerProcess) -> Path:

@@ -1,9 +1,9 @@
 """Far more calls at the same moment than connections to the database, and providers that hang."""
 
-import asyncio
-import re
+import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -15,19 +15,32 @@ from tests.soak.crowds import (
     STREAMED,
     bearer,
     browser_headers,
-    crowd,
     post_at_once,
     until,
 )
-from tests.upstream import Gate, Reply
+from tests.upstream import Gate
 from tests.upstream.openai import chat
+from tests.upstream.openai.images import drawn
+from tests.upstream.pictures import png
 
 CALLS = 300
 POOL = 8  # connections to the database
-HANGING, SLOW_PICTURES = 100, 60
-PAGES = ("/", "/settings", "/settings/keys", "/images", "/sidebar", "/admin/", "/readyz", "/v1/models", "/api/v1/chats/")
+ANOTHER = "painter@example.com"
+HANGING, PICTURES, PAINTERS = 100, 30, (EMAIL, ANOTHER)
+PAGES = (
+    "/",
+    "/settings",
+    "/settings/keys",
+    "/images",
+    "/sidebar",
+    "/admin/",
+    "/readyz",
+    "/v1/models",
+    "/api/v1/chats/",
+)
 PAGE_SECONDS = 5.0
 DRAWING = {"ENABLE_IMAGE_GENERATION": "true", "IMAGE_GENERATION_ENGINE": "openai"}
+OPEN_JOBS = "SELECT count(*) FROM imagegen_imagejob WHERE state IN ('queued', 'running')"
 USED = "SELECT status, count(*) FROM providers_usagerecord GROUP BY status"
 
 
@@ -67,24 +80,33 @@ def test_pages_are_served_while_calls_hang_and_pictures_are_slow(server_process,
     env = {**environment, **DRAWING, "IMAGES_OPENAI_API_BASE_URL": upstream.url}
     site = server_process(server=server, env=env).start()
     browser, key = RemoteSite(site).session(), site.create_api_key(EMAIL)
+    site.create_user(ANOTHER)
     gate = Gate()
-    upstream.always(Reply(before=[gate]), method="POST")
+    upstream.always(chat("one two", before=[gate]), path="/chat/completions")
+    upstream.always(drawn(png(8, 8)).with_(before=[gate]), path="/images/generations")
 
-    def ask(path, body, count):
+    def ask(path, body, count, key):
         return threads.submit(post_at_once, [f"{site.url}{path}"] * count, body, bearer(key))
 
-    with ThreadPoolExecutor(2) as threads:
-        calls = ask("/v1/chat/completions", STREAMED, HANGING)
-        pictures = ask("/api/v1/images/generations", {"prompt": "a boat"}, SLOW_PICTURES)
+    with ThreadPoolExecutor(1 + len(PAINTERS)) as threads:
+        asked = [ask("/v1/chat/completions", STREAMED, HANGING, key)]
+        for email in PAINTERS:  # each has at most 50 pictures open
+            prompt = {"prompt": "a boat"}
+            asked.append(ask("/api/v1/images/generations", prompt, PICTURES, site.create_api_key(email)))
         try:
             upstream.wait_for("/chat/completions", HANGING, timeout=PATIENCE)
             upstream.wait_for("/images/generations", timeout=PATIENCE)
-            for _round in range(3):
-                for path in PAGES:
-                    answer = browser.get(f"{site.url}{path}", timeout=PAGE_SECONDS)
-                    assert answer.status_code == 200, path
+            until(lambda: open_jobs(site) == len(PAINTERS) * PICTURES)
+            for path in PAGES * 3:
+                answer = browser.get(f"{site.url}{path}", timeout=PAGE_SECONDS)
+                assert answer.status_code == 200, path
         finally:
             gate.open()
-        assert Counter(status for status, _content in calls.result(PATIENCE)) == {200: HANGING}
-        told = Counter(status for status, _content in pictures.result(PATIENCE))
-    print(told)
+        told = [Counter(status for status, _content in answers.result(PATIENCE)) for answers in asked]
+    assert told == [{200: HANGING}, *({200: PICTURES} for _painter in PAINTERS)]
+    assert "Traceback" not in site.log()
+
+
+def open_jobs(site):
+    with closing(sqlite3.connect(site.data_dir / "db.sqlite3")) as database:
+        return database.execute(OPEN_JOBS).fetchone()[0]

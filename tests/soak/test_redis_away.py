@@ -168,3 +168,4 @@ def test_no_call_fails_without_redis_and_sockets_hear_again(two_nodes, own_redis
             assert listener.text_of(again) == "You said: And now?"
     print(f"{server}, {how}: {callers.outcomes}")
     assert {outcome for outcomes in callers.outcomes for outcome in outcomes} == {200}
+    assert "Traceback" not in nodes[0].log()

@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 import requests
 
@@ -223,6 +222,8 @@ def heard_once(tab, message_id):
 
 def rows_of(database_url):
     """How many rows each table has."""
+    import psycopg
+
     with psycopg.connect(database_url) as database:
         tables = [name for (name,) in database.execute(TABLES)]
         return {name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}

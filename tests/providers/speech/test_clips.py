@@ -15,6 +15,7 @@ from providers.models import Connection, SpeechClip, UsageRecord
 from tests import people
 from tests.upstream import RESET, Gate, Reply, in_bytes, in_html, in_json, in_text
 from tests.upstream.openai import error
+from tests.upstream.pictures import speech
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATIENCE = 20
@@ -92,6 +93,15 @@ def test_a_broken_download_is_never_served_from_the_store(say, connection, upstr
         _ = say().content
     assert not SpeechClip.objects.exists()
     assert say().headers["X-Cache"] == "miss"
+
+
+def test_words_are_spoken_in_full_though_no_clip_can_be_stored(say, connection, upstream, store):
+    (store / "speech").write_bytes(b"a file where the folder of clips would be")
+    answers = [say(), say()]
+    assert [(answer.status_code, answer.headers["X-Cache"]) for answer in answers] == [(200, "miss")] * 2
+    assert [answer.content for answer in answers] == [speech(SAY["input"], "mp3")[0]] * 2
+    assert len(upstream.asked(SPEECH)) == 2
+    assert not SpeechClip.objects.exists()
 
 
 @pytest.mark.parametrize("status", [400, 401, 500])

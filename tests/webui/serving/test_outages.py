@@ -2,6 +2,7 @@
 
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -12,6 +13,10 @@ from websockets.sync.client import connect
 EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
 BODY = {"model": "m1", "messages": [{"role": "user", "content": "hi"}]}
 PATIENCE = 30
+WAITING = """
+    SELECT 1 FROM pg_locks JOIN pg_database ON pg_database.oid = database
+    WHERE NOT granted AND datname = current_database()
+"""
 SERVERS = ["daphne", "uvicorn"]
 
 
@@ -79,6 +84,38 @@ def test_a_database_that_goes_and_comes_back(server_process, environment, postgr
     line.mend()
     until_ready(site)
     assert (call().status_code, page().status_code) == (200, 200)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_used_up_pool_says_when_to_come_again(server_process, environment, postgres_url, server):
+    import psycopg
+
+    env = {**environment, "DATABASE_URL": postgres_url, "DATABASE_POOL_SIZE": "2"}  # one of them for requests
+    site = server_process(server=server, env=env).start()
+    browser = signed_in(site)
+    key = {"Authorization": f"Bearer {site.create_api_key(EMAIL)}"}
+
+    def page(path="/"):
+        return requests.get(site.url + path, cookies=browser.cookies, timeout=PATIENCE)
+
+    def call():
+        return requests.post(f"{site.url}/v1/chat/completions", json=BODY, headers=key, timeout=PATIENCE)
+
+    assert call().status_code == 200
+    with ThreadPoolExecutor(3) as threads, psycopg.connect(postgres_url) as writer:
+        writer.execute("LOCK TABLE django_session")
+        first = threads.submit(page)  # has the connection until the lock is gone
+        while not writer.execute(WAITING).fetchall():
+            threading.Event().wait(0.05)
+        shown, listed = threads.map(page, ["/", "/api/v1/chats/"])
+        assert (shown.status_code, shown.headers["Content-Type"].partition(";")[0]) == (503, "text/html")
+        assert (listed.status_code, listed.json()["code"]) == (503, "database_busy")
+        assert [int(answer.headers["Retry-After"]) > 0 for answer in (shown, listed)] == [True, True]
+        assert call().status_code == 200  # who calls is known, and the site's own work has a connection
+        writer.rollback()
+        assert first.result(PATIENCE).status_code == 200
+    assert (page().status_code, page("/api/v1/chats/").status_code) == (200, 200)
+    assert "Traceback" not in site.log()
 
 
 def opens_socket(site, browser):
