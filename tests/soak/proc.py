@@ -1,6 +1,5 @@
 """What the system tells of a server's process."""
 
-import contextlib
 import os
 import re
 from contextlib import suppress
@@ -24,7 +23,7 @@ def open_sockets(site: ServerProcess) -> int:
     """How many sockets the process has open."""
     count = 0
     for link in (_folder(site) / "fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed since
+        with suppress(FileNotFoundError):  # closed since
             count += os.readlink(link).startswith("socket:")
     return count
 

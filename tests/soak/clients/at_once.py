@@ -1,4 +1,4 @@
-"""Many clients of a site at once, and two nodes that share a database and Redis."""
+"""Many clients of a site at once, and what tests of several nodes share."""
 
 import asyncio
 import time

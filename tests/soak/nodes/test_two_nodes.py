@@ -11,7 +11,7 @@ import requests
 from tests.chat.talk import is_done
 from tests.chat.test_processes import EMAIL, PASSWORD, RemoteSite
 from tests.imagegen.jobs.test_processes import ended
-from tests.soak.crowds import (
+from tests.soak.clients.at_once import (
     BODY,
     PATIENCE,
     SERVERS,

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from tests.chat.test_processes import EMAIL, RemoteSite
-from tests.soak.crowds import (
+from tests.soak.clients.at_once import (
     BODY,
     PATIENCE,
     SERVERS,

@@ -15,7 +15,7 @@ import requests
 from tests.chat.talk import is_done
 from tests.chat.test_processes import EMAIL
 from tests.fixtures.need import require
-from tests.soak.crowds import (
+from tests.soak.clients.at_once import (
     BODY,
     PATIENCE,
     SERVERS,
