@@ -1,8 +1,8 @@
 """Forms of the admin: an engine with the fields of its kind and a write-only key, picture settings, a workflow."""
 
+import json
 from typing import Any
 
-import orjson
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -19,20 +19,21 @@ from imagegen.engines.base import EngineField
 from imagegen.models import ImageEngine, ImageSettings
 from providers.admin.key_form import PlainTextField, ServerForm, check_access
 from providers.errors import GatewayError
+from providers.json_bodies import TypedJSONField
 
 OPTION = "option_"  # prefix of the form's fields for members of `options`
 # Columns that not every kind declares.
 DECLARED = ("url", "secret", "version", "method", "model", "size", "steps", "params", "workflow", "nodes")
 
 
-class JSONField(forms.JSONField):
+class IndentedField(TypedJSONField):
     """JSON, indented for editing."""
 
     widget = UnfoldAdminTextareaWidget
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, dict | list):
-            return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if value else ""
+            return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
         return value
 
 
@@ -64,13 +65,13 @@ class ImageEngineForm(ServerForm):
     key_label = gettext_lazy("Key")
     key_help = gettext_lazy("Kept encrypted and never shown again. AUTOMATIC1111: user:password.")
 
-    params = JSONField(
+    params = IndentedField(
         label=gettext_lazy("Parameters"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
         help_text=gettext_lazy('Sent with every picture; they override a request, for example {"quality": "high"}.'),
     )
-    capabilities = JSONField(
+    capabilities = IndentedField(
         label=gettext_lazy("Abilities"),
         required=False,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),

@@ -6,13 +6,13 @@ default engine if that is of kind K, else to the first row of that kind. Reading
 for a kind without a row.
 """
 
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 from django.db import models
 
 from imagegen import rows, workflow
@@ -25,6 +25,7 @@ from providers.config import checks, marks
 from providers.errors import BadRequest, ConfigurationError, GatewayError
 from providers.facts import Caller
 from providers.fields import is_mask, secret_behind
+from providers.json_bodies import RefusedJSON, TypedJSON
 from providers.models import GatewaySettings
 from providers.secrets.rows import dropped_words
 from providers.sentences import sentence as _
@@ -111,8 +112,10 @@ def _parsed(name: str, value: Any, *, empty: Any = None) -> Any:
         return {} if empty is None else empty
     if isinstance(value, str):
         try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError as error:
+            return json.loads(value, cls=TypedJSON)
+        except RefusedJSON as error:
+            raise BadRequest(f"{name}: {error.msg}", param=name) from error
+        except ValueError as error:
             raise BadRequest(_("%s must be JSON.") % name, param=name) from error
     return value
 
@@ -188,7 +191,7 @@ def _shown(name: str, key: Key, row: ImageEngine | None) -> Any:
         return row.secret_hint
     value = getattr(row, key.column)
     if name in JSON_AS_TEXT:
-        return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if value else ""
+        return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
     return value
 
 

@@ -398,7 +398,7 @@ def _objects(value: Any) -> list[dict[str, Any]]:
 
 def _count(value: Any) -> int:
     """A number of tokens: 64-bit integers may come as text."""
-    return int(value) if str(value).isdigit() else 0
+    return int(value) if str(value).isdecimal() and len(str(value)) < 20 else 0
 
 
 def _in_path(model: str) -> str:

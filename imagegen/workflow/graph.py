@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypedDict
 
 from providers.errors import ConfigurationError
+from providers.json_bodies import RefusedJSON, TypedJSON
 from providers.sentences import sentence as _
 
 
@@ -70,9 +71,11 @@ def _decoded(source: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
         return source
     try:
         # Exported graphs may hold NaN (`is_changed`), which is no JSON and which databases refuse.
-        data = json.loads(source, parse_constant=lambda name: None)
+        data = json.loads(source, cls=TypedJSON, parse_constant=lambda name: None)
     except UnicodeDecodeError as error:
         raise refused(_("The workflow is not a text file.")) from error
+    except RefusedJSON as error:
+        raise refused(error.msg) from error
     except json.JSONDecodeError as error:
         if not source.strip():
             raise refused(_("The workflow is empty.")) from error
@@ -113,9 +116,12 @@ def title(graph: Graph, node_id: str) -> str:
 
 def in_order(node_ids: set[str]) -> list[str]:
     """Ids that are numbers by value, then the others as text: roughly the order in which the nodes were made."""
-    return sorted(
-        node_ids, key=lambda node_id: (not node_id.isdigit(), int(node_id) if node_id.isdigit() else 0, node_id)
-    )
+    return sorted(node_ids, key=lambda node_id: (*_number_first(node_id), node_id))
+
+
+def _number_first(node_id: str) -> tuple[bool, int]:
+    is_number = node_id.isdecimal() and len(node_id) < 20  # Python reads no "²", and not thousands of digits
+    return not is_number, int(node_id) if is_number else 0
 
 
 def upstream(graph: Graph, roots: set[str]) -> set[str]:

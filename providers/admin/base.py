@@ -1,14 +1,16 @@
 """The base of every list of the administration: labels, read-only values, and the page that confirms a deletion."""
 
-import json
 from collections.abc import Iterable, Iterator
 from copy import copy
 from html import unescape
 from typing import Any, ClassVar
 
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import NestedObjects, quote
 from django.core.paginator import Paginator
-from django.db import models, router
+from django.db import DataError, models, router
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,6 +18,9 @@ from django.utils.functional import cached_property
 from django.utils.html import escape, format_html, format_html_join, strip_tags
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+
+from providers.admin import relations
+from providers.json_bodies import TypedJSON
 
 MOST_COUNTED = 10_000  # rows of a list; counting more costs more than the page
 MOST_NAMES = 10  # of one kind on the page that confirms a deletion; the rest is a number
@@ -95,7 +100,12 @@ class AdminPages(ReadableValues):
         return page
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        try:
+            changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        except (OverflowError, ValueError, DataError) as error:
+            if not request.GET:
+                raise
+            raise IncorrectLookupParameters(error) from error  # Django looks at the values before the query alone
         changelist.model_admin = self.for_page(request)
         # The heading tells the number where it is not that of all rows.
         filtered = changelist.has_active_filters or changelist.query
@@ -112,6 +122,26 @@ class AdminPages(ReadableValues):
         for inline in inlines:
             inline.request = request
         return inlines
+
+    # --- what is sent ---
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
+            kwargs.setdefault("widget", relations.RowSelect(db_field, self.admin_site, using=kwargs.get("using")))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
+            kwargs.setdefault("widget", relations.RowsSelect(db_field, self.admin_site, using=kwargs.get("using")))
+        kwargs.setdefault("form_class", relations.RowsField)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if relations.possible(self.model, chosen) != chosen:
+            messages.warning(request, _("A chosen row does not exist. Nothing was changed."))
+            return None
+        return super().response_action(request, queryset)  # type: ignore[misc]
 
     def seen_by(self, request: HttpRequest, row: Any, fieldsets: Any) -> Any:
         """The fieldsets; without input fields for a person who may only view."""
@@ -232,7 +262,7 @@ def readable(contents: Any) -> Any:
     """A JSON value that Unfold shows, as people read it: nothing as a dash, a list of texts by commas."""
     text = unescape(strip_tags(str(contents)))
     try:
-        value, _end = json.JSONDecoder().raw_decode(text.strip())
+        value, _end = TypedJSON().raw_decode(text.strip())
     except ValueError:
         return contents
     return contents if (shown := said_of(value)) is None else shown

@@ -20,6 +20,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from providers.admin import relations
+
 FIELD = "_opened_with"  # the name of the form field with the digests
 SALT = "admin.opened-with"
 LONGEST = 200  # characters; longer values are cut in the list of changes
@@ -215,7 +217,7 @@ def _shown(form: forms.BaseForm, name: str, values: list[str]) -> str:
     if isinstance(_widget(field), forms.CheckboxInput):
         return _("yes") if values else _("no")
     if isinstance(field, forms.ModelChoiceField):
-        rows = field.queryset.filter(pk__in=[value for value in values if value])  # type: ignore[union-attr]
+        rows = field.queryset.filter(pk__in=relations.possible(field.queryset.model, values))  # type: ignore[union-attr]
         return ", ".join(str(row) for row in rows) or "–"
     words = dict(_flat(getattr(field, "choices", ())))
     text = ", ".join(str(words.get(value, value)) for value in values if value)

@@ -18,6 +18,7 @@ from unfold.widgets import (
 from providers import auth, callers
 from providers.addresses import validate_base_url
 from providers.admin.key_form import PlainTextField, ServerForm, check_access
+from providers.json_bodies import TypedJSONField
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings
 from providers.upstream import kinds
 
@@ -179,7 +180,7 @@ ConnectionForm.base_fields.update(option_fields())
 ConnectionForm.declared_fields.update(option_fields())
 
 
-class ParametersField(forms.JSONField):
+class ParametersField(TypedJSONField):
     """A JSON object; an empty field is an empty object."""
 
     widget = UnfoldAdminTextareaWidget

@@ -7,8 +7,9 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.utils import unquote
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from simple_history.models import DeletedObject
 from simple_history.template_utils import HistoricalRecordContextHelper
 from unfold.admin import ModelAdmin
 
+from providers.admin import relations
 from providers.admin.base import EMPTY, AdminPages, said_of
 from providers.admin.conflicts import GuardedAdmin, mark_old_version
 from providers.secrets.rows import dropped_words
@@ -92,9 +94,15 @@ class HistoryAdmin(GuardedAdmin, AdminPages, SimpleHistoryAdmin, ModelAdmin):  #
         super().save_related(request, form, formsets, change)
         _make_one_version(form.instance)
 
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        _require(self.model, object_id)
+        return super().history_view(request, object_id, extra_context)
+
     def history_form_view(
         self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
     ) -> Any:
+        _require(self.model, object_id)
+        _require(self.model.history.model, version_id)
         with transaction.atomic():
             return super().history_form_view(request, object_id, version_id, extra_context)
 
@@ -113,6 +121,12 @@ class HistoryAdmin(GuardedAdmin, AdminPages, SimpleHistoryAdmin, ModelAdmin):  #
 
     def get_historical_record_context_helper(self, request: HttpRequest, historical_record: Any) -> _Helper:
         return _Helper(self.model, historical_record)
+
+
+def _require(model: Any, key: str) -> None:
+    """Raise Http404 for what cannot be a key of a row: a query with it would be a fault."""
+    if not relations.possible(model, [unquote(key)]):
+        raise Http404
 
 
 def _make_one_version(row: Any) -> None:

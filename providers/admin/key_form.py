@@ -11,6 +11,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextareaWidget,
 
 from providers.admin._django_private import InstanceForm
 from providers.fields import UNREADABLE, hint_of, is_unreadable
+from providers.json_bodies import RefusedJSON, TypedJSON
 from providers.secrets.pasted import checked
 from providers.upstream.header_templates import check_headers, format_headers, masked, parse_headers, unmasked
 
@@ -132,7 +133,9 @@ class HeadersField(PlainTextField):
 
 def _headers_in_json(text: str) -> dict[str, str]:
     try:
-        headers = json.loads(text)
+        headers = json.loads(text, cls=TypedJSON)
+    except RefusedJSON as error:
+        raise ValidationError(error.msg, "json") from error
     except ValueError as error:
         raise ValidationError(_("This is not a JSON object."), "json") from error
     if not all(isinstance(value, str | int | float) for value in headers.values()):

@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from providers import callers, services
+from providers.admin import relations
 from providers.admin.base import AdminPages, Label
 from providers.admin.conflicts import GuardedAdmin
 from providers.admin.filters import ConditionFilter
@@ -69,7 +70,7 @@ class ClientKeyAdmin(GuardedAdmin, AdminPages, ModelAdmin):  # type: ignore[misc
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Require the rights of the key's person: the scopes and the expiry of a key are rights too."""
         if isinstance(obj, str | int):  # Unfold hands over the id where it checks an action
-            obj = ClientKey.objects.select_related("user").filter(pk=obj).first()
+            obj = relations.row_of(ClientKey, obj)
         return super().has_change_permission(request, obj) and (obj is None or may_speak_for(request.user, obj.user))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -14,6 +14,7 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
+from providers.admin import relations
 from providers.admin.access import AccessView
 from providers.admin.base import Label, ReadableValues
 from providers.admin.enabled import EnabledActions
@@ -33,7 +34,7 @@ class ConnectionFilter(DropdownFilter):  # type: ignore[misc]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        if not value or not str(value).isdigit():
+        if not relations.possible(Connection, [value]):
             return queryset
         return queryset.filter(pk__in=ModelSource.objects.filter(connection=value, listed=True).values("model"))
 

@@ -1,4 +1,4 @@
-"""JSON from outside: bodies of requests, responses of providers, and serializer fields for free text."""
+"""JSON from outside: bodies of requests, responses of providers, what people type, and fields for free text."""
 
 from providers.json_bodies.body import (
     BYTE_ORDER_MARK,
@@ -15,13 +15,17 @@ from providers.json_bodies.body import (
     with_texts,
 )
 from providers.json_bodies.fields import ObjectField, TextField, storable
+from providers.json_bodies.typed import RefusedJSON, TypedJSON, TypedJSONField
 
 __all__ = [
     "BYTE_ORDER_MARK",
     "MAX_DEPTH",
     "ObjectField",
+    "RefusedJSON",
     "SiteJSONParser",
     "TextField",
+    "TypedJSON",
+    "TypedJSONField",
     "canonical",
     "check_texts",
     "clean",

@@ -88,7 +88,7 @@ def _parsed(body: bytes) -> tuple[Any, bool]:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return _parsed_exactly(body), True
-    if _may_be_deep(body) and _is_too_deep(value):
+    if _may_be_deep(body) and is_too_deep(value):
         raise _too_deep()
     if _LONG_NUMBER.search(body) and _has_rounded(value):
         return _parsed_exactly(body), True
@@ -97,23 +97,33 @@ def _parsed(body: bytes) -> tuple[Any, bool]:
 
 def _parsed_exactly(body: bytes) -> Any:
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(body.decode(), parse_constant=refuse, parse_float=finite)
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
         raise BadRequest(_("The body of the request is not valid JSON."), code="invalid_json") from error
-    if _is_too_deep(value):
+    if is_too_deep(value):
         raise _too_deep()
     return value
 
 
-def _refuse(name: str) -> Any:
+def refuse(name: str) -> Any:
+    """For `parse_constant`: raises ValueError for NaN and Infinity."""
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
+def finite(text: str) -> float:
+    """For `parse_float`: raises ValueError for what is infinite as a float."""
     value = float(text)
     if math.isinf(value):
+        raise ValueError("the number is too large")
+    return value
+
+
+def sized(text: str) -> int:
+    """For `parse_int`: raises ValueError beyond 64 bits."""
+    value = _sized_or_unknown(text)
+    if value is None:
         raise ValueError("the number is too large")
     return value
 
@@ -142,7 +152,7 @@ def parse_response(body: bytes | bytearray | memoryview | str, *, keep_surrogate
     except orjson.JSONDecodeError:
         value = _parsed_leniently(data)
         return value if keep_surrogates else clean(value)
-    if _may_be_deep(data) and _is_too_deep(value):
+    if _may_be_deep(data) and is_too_deep(value):
         raise ValueError("nested too deeply")
     return _parsed_leniently(data) if _has_rounded(value) else value
 
@@ -158,7 +168,7 @@ def _parsed_leniently(data: bytes) -> Any:
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if _is_too_deep(value):
+    if is_too_deep(value):
         raise ValueError("nested too deeply")
     return value
 
@@ -225,7 +235,7 @@ def _may_be_deep(body: bytes) -> bool:
     return body.count(b"[") + body.count(b"{") > MAX_DEPTH
 
 
-def _is_too_deep(value: Any) -> bool:
+def is_too_deep(value: Any) -> bool:
     """Whether more than `MAX_DEPTH` objects and lists stand inside each other."""
     level = [value] if isinstance(value, dict | list) else []
     for _depth in range(MAX_DEPTH):

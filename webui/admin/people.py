@@ -26,6 +26,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminSelect2MultipleWidget
 
 from chat.models import Chat
+from providers.admin import relations
 from providers.admin.base import AdminPages, Label
 from providers.admin.conflicts import GuardedAdmin
 from providers.admin.rights import may_change_group, may_speak_for
@@ -194,7 +195,7 @@ class UserAdmin(GuardedAdmin, AdminPages, DjangoUserAdmin, ModelAdmin):  # type:
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if isinstance(obj, str | int):  # Unfold hands over the id where it checks an action
-            obj = User.objects.filter(pk=obj).first()
+            obj = relations.row_of(User, obj)
         return super().has_change_permission(request, obj) and self._outranks(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -277,7 +278,7 @@ class UserAdmin(GuardedAdmin, AdminPages, DjangoUserAdmin, ModelAdmin):  # type:
 
 
 class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
-    members = forms.ModelMultipleChoiceField(
+    members = relations.RowsField(
         label=gettext_lazy("Members"),
         queryset=User.objects.order_by("email"),
         required=False,

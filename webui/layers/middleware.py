@@ -77,6 +77,8 @@ class SiteMiddleware:
         """Answer probes before anything else: a probe has no session and may send any host."""
         request_id = request_ids.take(request.headers.get("X-Request-Id", ""))
         request.id = request_id  # type: ignore[attr-defined]
+        if request.content_type == "multipart/form-data" and request.encoding:
+            request.encoding = "utf-8"  # Python's codecs make halves of surrogate pairs, or no text at all
         if self.is_async:
             return self._answer_later(request, request_id)
         with context.assigned(current, request_id):

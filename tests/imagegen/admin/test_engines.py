@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from imagegen import workflow
@@ -127,6 +128,17 @@ def test_a_workflow_in_the_editors_own_format_is_recognised_and_explained(browse
     editors = {"nodes": [{"id": 1, "type": "KSampler"}], "links": [], "version": 0.4}
     response = browser_of.post(f"{ENGINES}{row.pk}/workflow/", {"load": "1", "text": json.dumps(editors)})
     assert "API" in str(response.context["form"].errors["text"])
+    row.refresh_from_db()
+    assert row.workflow == {}
+
+
+@pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, '{"3":' * 100_000 + "1" + "}" * 100_000])
+@pytest.mark.parametrize("as_file", [False, True], ids=["text", "file"])
+def test_a_workflow_that_is_nested_too_deeply_is_refused(browser_of, make_engine, upstream, text, as_file):
+    row = make_engine(kind="comfyui", url=upstream.origin)
+    given = {"file": SimpleUploadedFile("workflow.json", text.encode())} if as_file else {"text": text}
+    response = browser_of.post(f"{ENGINES}{row.pk}/workflow/", {"load": "1", **given})
+    assert "nested too deeply" in str(response.context["form"].errors["text"])
     row.refresh_from_db()
     assert row.workflow == {}
 

@@ -83,3 +83,41 @@ def test_the_form_that_is_shown_may_be_sent_back():
     shown = config.read()
     assert config.update(shown) == shown
     assert ImageEngine.objects.get().secret == KEY
+
+
+# --- JSON as text -----------------------------------------------------------------------------------------------------
+
+
+def keys_with_json():
+    from imagegen.config import form
+
+    return [name for name, key in form.KEYS.items() if key.read in (form.mapping, form.graph, form.nodes)]
+
+
+@pytest.mark.parametrize("name", keys_with_json())
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 5000 + "]" * 5000, "nested too deeply"),
+        ('{"a":' * 1000 + "1" + "}" * 1000, "nested too deeply"),
+        ('{"a": NaN, "b": %s}' % ("9" * 5000), "cannot be stored"),
+        (r'{"a": "\u0000"}', "cannot be stored"),
+    ],
+    ids=["lists", "objects", "a number", "NUL"],
+)
+def test_json_in_the_flat_form_that_cannot_be_stored_names_its_key(client, admin, name, text, words):
+    client.force_login(admin)
+    refused = client.post("/api/v1/images/config/update", {name: text}, content_type="application/json")
+    assert refused.status_code == 400, refused.content
+    assert name in refused.json()["detail"]
+    assert words in refused.json()["detail"]
+
+
+def test_a_large_number_in_the_flat_form_can_be_read_again(client, admin):
+    client.force_login(admin)
+    for name in ("AUTOMATIC1111_PARAMS", "IMAGES_OPENAI_API_PARAMS"):
+        sent = {name: {"seed": 10**23}}
+        assert client.post("/api/v1/images/config/update", sent, content_type="application/json").status_code == 200
+    assert client.get("/api/v1/images/config").status_code == 200
+    row = ImageEngine.objects.first()
+    assert client.get(f"/admin/imagegen/imageengine/{row.pk}/change/").status_code == 200

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagegen import workflow
+from imagegen.workflow.graph import in_order
 from providers.errors import ConfigurationError
 from tests.imagegen.graphs import ALPHA_INPAINT, CONTROLNET, FLUX, UI_FORMAT_NEW, UI_FORMAT_OLD, node
 from tests.upstream.comfyui.nodes import object_info
@@ -58,6 +59,10 @@ def test_the_editors_own_format_is_recognised_and_the_way_out_is_named(file):
         ('{"3": {"class_type": "KSampler"', "line 1, column 32"),
         ("[1, 2]", "JSON object"),
         (b"\x89PNG\r\n\x1a\n", "not a text file"),
+        ("[" * 5000 + "]" * 5000, "nested too deeply"),
+        (b'{"3":' * 100_000 + b"1" + b"}" * 100_000, "nested too deeply"),
+        ('{"3": {"class_type": "KSampler", "inputs": {"seed": %s}}}' % ("9" * 5000), "cannot be stored"),
+        (r'{"3": {"class_type": "KSampler", "inputs": {"text": "\u0000"}}}', "cannot be stored"),
         ('{"3": {"inputs": {}}}', "Node 3 has no class_type"),
         ('{"3": 5}', "Node 3 has no class_type"),
         ('{"3": {"class_type": "KSampler", "inputs": []}}', "inputs of node 3"),
@@ -363,3 +368,10 @@ def test_a_strange_list_of_nodes_breaks_nothing(object_info):
     graph = workflow.parse(copy.deepcopy({"1": node("A", x=["2", 0]), "2": node("B", ckpt_name="x")}))
     workflow.check(graph, workflow.guess_nodes(graph, installed), installed)
     installed.model_choices("B")
+
+
+def test_ids_of_nodes_may_be_any_text():
+    ids = {"10", "9", "a", "\N{SUPERSCRIPT TWO}", "9" * 5000}
+    assert in_order(ids) == ["9", "10", "9" * 5000, "a", "\N{SUPERSCRIPT TWO}"]
+    graph = {node_id: {"class_type": "KSampler", "inputs": {}} for node_id in ids}
+    assert workflow.guess_nodes(workflow.parse(json.dumps(graph))) == []

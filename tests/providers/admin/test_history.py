@@ -5,16 +5,15 @@ from functools import partial
 import pytest
 from django.contrib.admin import site
 from django.contrib.auth.models import Group
-from django.http import QueryDict
 from django.urls import reverse
 from simple_history.utils import bulk_update_with_history
 
 from imagegen.config import form as image_form
 from imagegen.models import ImageEngine, ImageSettings
 from providers import config, services
-from providers.admin.conflicts import _put
 from providers.models import ChatModel, Connection
 from tests import people
+from tests.webui.admin import filled
 
 pytestmark = pytest.mark.django_db
 
@@ -43,20 +42,9 @@ ROWS = {
 }
 
 
-def filled_in(page):
-    """The form data that a browser would send of this page."""
-    data = QueryDict(mutable=True)
-    formsets = [inline.formset for inline in page.context.get("inline_admin_formsets") or ()]
-    inner = [form for formset in formsets for form in (formset.management_form, *formset.forms)]
-    for form in (page.context["adminform"].form, *inner):
-        for name, field in form.fields.items():
-            _put(data, form, name, form.get_initial_for_field(field, name))
-    return data
-
-
 def save(client, row, **lists):
     url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    data = filled_in(client.get(url))
+    data = filled.in_(client.get(url))
     for name, values in lists.items():
         data.setlist(name, values)
     answer = client.post(url, dict(data.lists()))
@@ -89,7 +77,7 @@ def test_an_old_version_shows_its_groups_and_brings_them_back(root, model):
     page = root.get(version_url(row, version))
     assert page.context["adminform"].form["groups"].value() == [sales.pk]
     count = row.history.count()
-    answer = root.post(version_url(row, version), dict(filled_in(page).lists()))
+    answer = root.post(version_url(row, version), dict(filled.in_(page).lists()))
 
     assert answer.status_code == 302
     assert set(row.groups.all()) == {sales}
@@ -101,7 +89,7 @@ def test_people_of_an_access_rule_come_back_too(root):
     save(root, row, users=[str(alice.pk)])
     version = row.history.first()
     save(root, row, users=[str(bob.pk)])
-    root.post(version_url(row, version), dict(filled_in(root.get(version_url(row, version))).lists()))
+    root.post(version_url(row, version), dict(filled.in_(root.get(version_url(row, version))).lists()))
     assert set(row.users.all()) == {alice}
 
 
@@ -110,14 +98,14 @@ def test_a_group_that_was_deleted_since_is_left_out(root):
     save(root, row, groups=[str(sales.pk), str(lab.pk)])
     version = row.history.first()
     sales.delete()
-    root.post(version_url(row, version), dict(filled_in(root.get(version_url(row, version))).lists()))
+    root.post(version_url(row, version), dict(filled.in_(root.get(version_url(row, version))).lists()))
     assert set(row.groups.all()) == {lab}
 
 
 def test_a_new_row_with_groups_is_one_version(root):
     lab = Group.objects.create(name="Lab")
     url = reverse("admin:imagegen_imageengine_add")
-    data = filled_in(root.get(url))
+    data = filled.in_(root.get(url))
     data["name"], data["kind"] = "New", "placeholder"
     data.setlist("groups", [str(lab.pk)])
     assert root.post(url, dict(data.lists())).status_code == 302

@@ -5,15 +5,15 @@ import json
 import pytest
 from django.contrib.admin import site as staff_site
 from django.contrib.auth.models import Group
-from django.http import QueryDict
 from django.urls import get_resolver, reverse
 
 from chat.models import ChatSettings
 from imagegen import workflow
 from imagegen.models import ImageEngine, ImageSettings
-from providers.admin.conflicts import FIELD, GuardedAdmin, _put
+from providers.admin.conflicts import FIELD, GuardedAdmin
 from providers.models import ChatModel, ClientKey, Connection, GatewaySettings, RateLimit
 from tests import people
+from tests.webui.admin import filled
 from webui.branding import current
 from webui.models import SiteSettings, User
 
@@ -67,15 +67,8 @@ def url_of(row):
 def opened(client, row):
     """The form data that a browser would send of the page of this row."""
     page = client.get(url_of(row))
-    data = QueryDict(mutable=True)
-    formsets = [inline.formset for inline in page.context["inline_admin_formsets"]]
-    inner = [form for formset in formsets for form in (formset.management_form, *formset.forms)]
-    for form in (page.context["adminform"].form, *inner):
-        for name, field in form.fields.items():
-            _put(data, form, name, form.get_initial_for_field(field, name))
-    data[FIELD] = page.context["opened_with"]
     assert f'name="{FIELD}"' in page.content.decode()
-    return data
+    return filled.in_(page)
 
 
 def put(data, name, value):

@@ -115,6 +115,18 @@ def test_a_form_without_its_token_is_refused_in_our_look(db, alice):
     assert "This page has expired" in answer.content.decode()
 
 
+@pytest.mark.parametrize("charset", ["hex", "unicode_escape", "utf-16", "idna", "no-such-charset"])
+@pytest.mark.parametrize("path", ["/accounts/login/", "/settings", "/api/v1/files/"])
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=B", "application/x-www-form-urlencoded"])
+def test_a_form_in_any_charset_is_read_as_utf_8_or_refused(client, alice, charset, path, kind):
+    client.force_login(alice)
+    client.raise_request_exception = False
+    part = b'--B\r\nContent-Disposition: form-data; name="name"\r\n\r\n\\ud83d \xff\r\n--B--\r\n'
+    body = part if kind.startswith("multipart") else b"name=%5Cud83d+%FF"
+    answer = client.generic("POST", path, body, f"{kind}; charset={charset}")
+    assert answer.status_code < 500, getattr(answer, "exc_info", None)
+
+
 def test_pages_are_compressed_and_streams_and_data_are_not(client):
     page = client.get("/accounts/login/", headers={"accept-encoding": "gzip"})
     assert page["Content-Encoding"] == "gzip"
