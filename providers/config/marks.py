@@ -7,9 +7,9 @@ Without it a form is saved as it always was.
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from django.utils.crypto import salted_hmac
 
+from providers import json_bodies
 from providers.errors import Conflict
 from providers.sentences import sentence as _
 
@@ -18,7 +18,7 @@ SALT = "flat-form"
 
 def mark_of(form: Mapping[str, Any], secrets: list[Any]) -> str:
     """The mark of a form with these values and the secrets behind its masks, as an `ETag`."""
-    return f'"{salted_hmac(SALT, orjson.dumps([form, secrets], default=str)).hexdigest()[:32]}"'
+    return f'"{salted_hmac(SALT, json_bodies.canonical([form, secrets])).hexdigest()[:32]}"'
 
 
 def check(sent: str, stored: str) -> None:

@@ -15,7 +15,8 @@ from providers import config as connections
 from providers.callers import caller_for_user
 from providers.errors import ConfigurationError
 from tests.people import make_connection, make_user
-from tests.providers.admin.test_history import filled_in, version_url
+from tests.providers.admin.test_history import version_url
+from tests.webui.admin import filled
 
 pytestmark = pytest.mark.django_db
 PUBLIC = "https://api.openai.com/v1"
@@ -234,7 +235,7 @@ def test_no_old_version_brings_an_engine_without_destination_back(client, throug
     helper.user_permissions.set(Permission.objects.filter(codename__in=rights))
     client.force_login(helper)
     page = client.get(version_url(engine, version))
-    answer = client.post(version_url(engine, version), dict(filled_in(page).lists()))
+    answer = client.post(version_url(engine, version), dict(filled.in_(page).lists()))
     assert "Enter an address, or choose a connection" in answer.content.decode()
     assert_it_leads_nowhere(engine)
 
@@ -244,7 +245,7 @@ def test_a_form_of_somebody_who_may_not_change_addresses_switches_nothing_on(cli
     helper.user_permissions.set(Permission.objects.filter(codename__in=["view_imageengine", "change_imageengine"]))
     client.force_login(helper)
     address = reverse(EDIT_PAGE, args=[left.pk])
-    data = filled_in(client.get(address))
+    data = filled.in_(client.get(address))
     data["enabled"] = "on"
     assert "Enter an address, or choose a connection" in client.post(address, dict(data.lists())).content.decode()
     assert_it_leads_nowhere(left)

@@ -222,6 +222,6 @@ def test_a_model_that_was_opened_in_bulk_goes_back_to_its_groups(root):
         version = row.history.first()
         assert (version.enabled, version.access) == (False, "groups")
         row.groups.clear()
-        root.post(version_url(row, version), dict(filled_in(root.get(version_url(row, version))).lists()))
+        root.post(version_url(row, version), dict(filled.in_(root.get(version_url(row, version))).lists()))
         assert set(row.groups.all()) == {lab}
         assert set(row.users.all()) == {ann}

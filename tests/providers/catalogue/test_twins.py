@@ -8,7 +8,7 @@ from providers import config
 from providers.catalogue.twins import twin_words
 from providers.models import Connection
 from tests.people import make_key
-from tests.providers.admin.test_history import filled_in
+from tests.webui.admin import filled
 
 pytestmark = pytest.mark.django_db
 URL, KEY = "http://up.invalid/v1", "sk-upstream-0123456789"
@@ -73,5 +73,5 @@ def test_the_administration_tells_it_when_a_row_is_saved(client, admin):
     client.force_login(admin)
     make()
     address = f"/admin/providers/connection/{make(name='Second').pk}/change/"
-    page = client.post(address, dict(filled_in(client.get(address)).lists()), follow=True)
+    page = client.post(address, dict(filled.in_(client.get(address)).lists()), follow=True)
     assert any("has the address and key of" in str(message) for message in page.context["messages"])

@@ -220,11 +220,7 @@ VERSIONED = [model for model in ROWS if hasattr(model, "history")]
 def opened_version(root, row, version):
     address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_simple_history", args=[row.pk, version.pk])
     page = root.get(address)
-    data = QueryDict(mutable=True)
-    form = page.context["adminform"].form
-    for name, field in form.fields.items():
-        _put(data, form, name, form.get_initial_for_field(field, name))
-    data[FIELD] = page.context["opened_with"]
+    data = filled.in_(page)
     assert f'name="{FIELD}"' in page.content.decode()
     return address, data
 
