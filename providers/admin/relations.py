@@ -19,6 +19,8 @@ def possible(model: type[Model], keys: Iterable[Any]) -> list[Any]:
 
 
 def _is_possible(model: type[Model], key: Any) -> bool:
+    if key is None:
+        return False
     try:
         model._meta.pk.clean(key, None)
     except ValidationError:

@@ -47,6 +47,13 @@ def test_lists_have_filters_and_dates(root):  # noqa: F811
 
 
 @each_list
+def test_a_list_without_a_query_shows_every_row(root, label):  # noqa: F811
+    listed = root.get(address_of(MODELS[label], "changelist")).context
+    if listed is not None and "cl" in listed:
+        assert listed["cl"].result_count == MODELS[label]._default_manager.count()
+
+
+@each_list
 def test_no_odd_action_of_a_list_is_a_fault(root, rf, admin, label):  # noqa: F811
     model = MODELS[label]
     request = rf.get("/")
