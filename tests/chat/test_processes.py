@@ -13,7 +13,7 @@ EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
 
 
 class RemoteSite:
-    """The site in another process, for `Talker`; people sign in through the form."""
+    """The site in another process, for `Talker`; people, by their addresses, sign in through the form."""
 
     def __init__(self, server):
         self.url = server.url
@@ -22,7 +22,7 @@ class RemoteSite:
         session = requests.Session()
         page = session.get(f"{self.url}/accounts/login/", timeout=15)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
-        form = {"login": EMAIL, "password": PASSWORD, "csrfmiddlewaretoken": token}
+        form = {"login": user or EMAIL, "password": PASSWORD, "csrfmiddlewaretoken": token}
         session.headers["Referer"] = self.url
         session.post(f"{self.url}/accounts/login/", data=form, allow_redirects=False, timeout=15)
         assert "sessionid" in session.cookies

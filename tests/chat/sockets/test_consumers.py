@@ -9,6 +9,7 @@ from websockets.exceptions import ConnectionClosed
 from chat import events
 from chat.events import group_of
 from tests.chat.talk import Listener, Talker
+from tests.fixtures.process import ROOT
 
 
 @pytest.fixture
@@ -127,6 +128,25 @@ def test_the_oldest_socket_of_a_person_gives_way_to_a_new_one(site, alice, bob, 
             old.wait_for(lambda event: False)
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4429, "too_many_sockets")
     for tab in [*tabs[2:], other]:
+        tab.send({"type": "ping"})
+        assert tab.next()["data"]["type"] == "pong"
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"), [("SOCKETS_PER_PERSON", 20), ("SOCKETS_PER_ADDRESS", 200), ("SOCKET_MESSAGES_PER_SECOND", 20)]
+)
+def test_sockets_have_bounds_where_nobody_sets_any(name, bound, settings):
+    assert getattr(settings, name) == bound
+    assert f"# {name}={bound}" in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_twenty_first_socket_of_a_person_ends_the_first(site, alice):
+    talker = Talker(site, alice)
+    tabs = [talker.listen() for _ in range(21)]
+    with pytest.raises(ConnectionClosed) as closed:
+        tabs[0].wait_for(lambda event: False)
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4429, "too_many_sockets")
+    for tab in tabs[1:]:
         tab.send({"type": "ping"})
         assert tab.next()["data"]["type"] == "pong"
 
