@@ -1,6 +1,7 @@
 """Features that daphne lacks, added through undocumented parts of its requests and its server.
 
-- A socket is closed with any code of the standard (`SiteSocket`).
+- A socket is closed with any code of the standard, sends messages of any size, and is broken off when its client reads
+  nothing (`SiteSocket`).
 - An answer waits for a client that reads slowly (`Tap`). Otherwise all that a provider sends gathers in our memory.
 - An answer that fails after its status line is broken off (`handle_exception`). Otherwise daphne's periodic work stops
   and the client waits for ever.
@@ -29,6 +30,7 @@ from webui.layers import bodies
 from webui.layers.shutdown import STEP_SECONDS, close_running
 
 PIECE = 256 * 1024
+MOST_UNSENT = 8 * 2**20  # bytes that wait for the client of a socket; a snapshot of the longest answer may have 6 MB
 
 
 class Inbox(asyncio.Queue[dict[str, Any]]):
@@ -119,6 +121,22 @@ class SiteSocket(WebSocketProtocol):  # type: ignore[misc]
         later”; its `sendCloseFrame`, which daphne uses itself, does not.
         """
         self.sendCloseFrame(code=1000 if code is None else code)
+
+    def serverSend(self, content: Any, binary: bool = False) -> None:
+        """Send a message of any size, or break the connection off if its client does not take what was sent before.
+
+        Otherwise a client that reads nothing, and asks for one snapshot after another, fills the memory. A page that
+        was only slow opens another socket and resumes. autobahn's bound is for messages of both directions.
+        """
+        transport = self.transport
+        if len(transport.dataBuffer) - transport.offset + transport._tempDataLen > MOST_UNSENT:
+            transport.abortConnection()
+            return
+        bound, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        try:
+            super().serverSend(content, binary)
+        finally:
+            self.maxMessagePayloadSize = bound
 
 
 class SiteFactory(HTTPFactory):  # type: ignore[misc]

@@ -13,6 +13,8 @@ import requests
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.chat.talk import Talker
+from tests.chat.test_processes import RemoteSite
 from tests.upstream import Gate
 from webui import serving
 from webui.serving import listening_socket
@@ -176,6 +178,22 @@ def test_a_socket_message_that_no_page_sends_closes_the_socket(server_process, s
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(20)
     assert closed.value.rcvd is None or closed.value.rcvd.code == 1009  # daphne drops the connection
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_long_answer_goes_over_a_socket_as_a_whole(server_process, upstream, server):
+    env = {**ADMIN, "WEBUI_DEMO": "false", "OPENAI_API_BASE_URLS": upstream.url, "OPENAI_API_KEYS": "k"}
+    site = RemoteSite(server_process(server=server, env=env).start())
+    talker = Talker(site)
+    text = "word " * 60_000
+    upstream.answer(text, frames=3)
+    started = talker.start()
+    message_id = started["message"]["id"]
+    assert talker.until_over(started["chat"]["id"], message_id)["status"] == "done"
+    tab = site.listen(talker)
+    tab.send({"type": "resume", "message_id": message_id, "seq": 0})
+    assert tab.until_done(message_id)["content"] == text
+    tab.close()
 
 
 def peak_megabytes(site) -> float:
