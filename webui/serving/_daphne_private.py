@@ -116,6 +116,8 @@ class SiteRequest(WebRequest):  # type: ignore[misc]
 
 
 class SiteSocket(WebSocketProtocol):  # type: ignore[misc]
+    maxMessagePayloadSize: int
+
     def serverClose(self, code: int | None = None) -> None:
         """Close with any standard code. autobahn's `sendClose` refuses codes below 3000, such as 1013, “try again
         later”; its `sendCloseFrame`, which daphne uses itself, does not.
