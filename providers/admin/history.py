@@ -112,6 +112,7 @@ class HistoryAdmin(GuardedAdmin, AdminPages, SimpleHistoryAdmin, ModelAdmin):  #
         if row is not None:
             stored = self.get_form(request, row)(instance=row)
             context["opened_with"] = mark_old_version(request, context["adminform"].form, stored)
+            context["opts"] = self.opts  # not the versions' own, which have no pages: its links would lead nowhere
         return super().render_history_view(request, template, context, **kwargs)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:

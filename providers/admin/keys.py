@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import ModelAdmin
@@ -39,7 +40,7 @@ class StateFilter(ConditionFilter):
 @admin.register(ClientKey)
 class ClientKeyAdmin(GuardedAdmin, AdminPages, ModelAdmin):  # type: ignore[misc]
     form = ClientKeyForm
-    list_display = ("label", "user", "state", "limited_to", "last_used", "expires_at", "created")
+    list_display = ("label", "user", "state", "limited_to", "last_used", "expires_at", "made")
     list_display_links = ("label",)
     list_filter = (StateFilter, "last_used")
     list_filter_submit = True
@@ -50,7 +51,7 @@ class ClientKeyAdmin(GuardedAdmin, AdminPages, ModelAdmin):  # type: ignore[misc
     actions_submit_line = ("revoke_now",)
     fieldsets = (
         (None, {"fields": ("user", "name", "scopes", "expires_at")}),
-        (gettext_lazy("Use"), {"fields": ("prefix", "state", "last_used", "created")}),
+        (gettext_lazy("Use"), {"fields": ("prefix", "state", "last_used", "made")}),
     )
     add_fieldsets = (
         (
@@ -65,7 +66,7 @@ class ClientKeyAdmin(GuardedAdmin, AdminPages, ModelAdmin):  # type: ignore[misc
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: ClientKey | None = None) -> Any:
-        return ("user", "prefix", "state", "last_used", "created") if obj is not None else ()
+        return ("user", "prefix", "state", "last_used", "made") if obj is not None else ()
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Require the rights of the key's person: the scopes and the expiry of a key are rights too."""
@@ -93,6 +94,10 @@ class ClientKeyAdmin(GuardedAdmin, AdminPages, ModelAdmin):  # type: ignore[misc
     @display(description=gettext_lazy("Only for"))
     def limited_to(self, row: ClientKey) -> str:
         return ", ".join(str(callers.SCOPES.get(scope, scope)) for scope in row.scopes) or _("everything")
+
+    @display(description=gettext_lazy("created"), ordering="created")
+    def made(self, row: ClientKey) -> str:
+        return date_format(timezone.localtime(row.created), "DATETIME_FORMAT")
 
     # --- verbs ---
 

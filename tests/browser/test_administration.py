@@ -1,13 +1,34 @@
-"""The administration in a browser: no script error, and no page wider than its window, for every role."""
+"""The administration in a browser: no script error, no page wider than its window, no label over a field."""
 
 import pytest
 from django.contrib.auth.models import Permission
 
 from tests import people
 from tests.webui.admin import site_rows
-from tests.webui.admin.test_every_page import forms_and_lists
+from tests.webui.admin.test_every_page import forms_and_lists, one_of_each
 
 WIDTHS = (1280, 1440)
+# The labels of a form that lie over the control of another field, as their texts.
+OVERLAPPING = """() => {
+  const visible = (box) => box.width > 1 && box.height > 1;
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const labels = all("#content label, #content legend, #content .help");
+  const controls = all("#content input:not([type=hidden]), #content select, #content textarea");
+  const found = [];
+  for (const label of labels) {
+    const range = document.createRange();
+    range.selectNodeContents(label);
+    const one = range.getBoundingClientRect();
+    for (const control of controls) {
+      const other = control.getBoundingClientRect();
+      if (label.contains(control) || !visible(one) || !visible(other)) continue;
+      const across = Math.min(one.right, other.right) - Math.max(one.left, other.left);
+      const down = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+      if (across > 2 && down > 2) found.push(label.textContent.trim().slice(0, 40) + " / " + control.name);
+    }
+  }
+  return found;
+}"""
 
 
 def administrator():
@@ -22,25 +43,28 @@ def viewer():
 
 
 @pytest.mark.parametrize(
-    ("who", "language"),
-    [(administrator, "en"), (administrator, "zh-CN"), (viewer, "en")],  # a viewer's pages are a part of those
+    ("who", "language", "pages"),
+    [(administrator, "en", one_of_each), (administrator, "zh-CN", forms_and_lists), (viewer, "en", one_of_each)],
     ids=["administrator-en", "administrator-zh", "viewer-en"],
 )
-def test_pages_run_without_script_errors_and_fit_their_window(open_page, client, alice, who, language):
+def test_pages_run_without_script_errors_and_fit_their_window(open_page, client, alice, who, language, pages):
     site_rows.fill(owner=alice)
     user = who()
     client.force_login(user)
-    addresses = forms_and_lists(client)
+    addresses = pages(client)
     assert len(addresses) > 20
     page = open_page(user, locale=language)
-    wrong = []
+    wrong, labels = [], 0
     page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
     for address in addresses:
         page.goto(address)
         page.wait_for_load_state("load")
+        labels += page.locator("#content label").count()
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 wrong.append(f"{address}: {wide} pixels in a window of {width}")
+            wrong += [f"{address} at {width}: {names}" for names in page.evaluate(OVERLAPPING)]
     assert wrong == []
+    assert labels > 20

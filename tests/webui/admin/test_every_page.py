@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.contrib.admin import site as staff_site
 from django.contrib.auth.models import Permission
@@ -16,7 +17,9 @@ from tests.webui.admin import site_rows
 pytestmark = pytest.mark.django_db
 LANGUAGES = tuple(dict(settings.LANGUAGES))
 # What is left of a text whose values were not put in, of a value that is no text, and of a row without a name.
-LEFTOVERS = re.compile(r"%\(|%[sd]\b|(?<!\{)\{\w*\}(?!\})|\(['\"]\w+['\"],|\[['\"]|\[\]|object \(|<\w+\.\w+|\bNone\b")
+LEFTOVERS = re.compile(
+    r"%\(|%[sd]\b|(?<!\{)\{\w*\}(?!\})|\(['\"]\w+['\"],|\[['\"]|\[\]|object \(|<\w+\.\w+|\bNone\b(?! yet\.)"
+)
 SAID = ("title", "placeholder", "alt", "aria-label", "value")  # attributes that people read
 UNSAID = {"script", "style", "template", "textarea", "code", "option"}
 # Links that do what they say at once; others only show a page.
@@ -65,27 +68,49 @@ def registered():
     return {model._meta.label: (model, found) for model, found in staff_site._registry.items()}
 
 
+# Pages that do at once what they are called, at a provider or to a row.
+ACTS = {"test_row", "test_now", "refresh_row", "refresh_now", "cancel_row", "cancel_now", "retry_row", "retry_now"}
+
+
+def names_of(model):
+    """The names in the URL conf of all pages about one kind of row."""
+    prefix = f"{model._meta.app_label}_{model._meta.model_name}_"
+    known = [entry.name for entry in staff_site.get_model_admin(model).get_urls() if entry.name]
+    # The page of a person's password has a name of Django's.
+    return sorted(name for name in known if name.removeprefix(prefix) not in ACTS)
+
+
 def addresses(model):
-    """The addresses of all pages about one kind of row: its list, and those of its first and its last row."""
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    """The addresses of all pages about one kind of row, from the URL conf: its lists, and those of each of its rows."""
     rows = list(model._default_manager.order_by("pk"))
-    yield f"{name}_changelist", []
-    yield f"{name}_add", []
-    for row in rows:
-        for page in ("change", "delete", "history", "workflow", "draw"):
-            yield f"{name}_{page}", [row.pk]
-        for version in row.history.all() if hasattr(row, "history") else ():
-            yield f"{name}_simple_history", [row.pk, version.pk]
+    versions = [(row.pk, version.pk) for row in rows if hasattr(row, "history") for version in row.history.all()]
+    for name in names_of(model):
+        for arguments in [(), *((row.pk,) for row in rows), *versions]:
+            yield f"admin:{name}", arguments
 
 
 def pages_of(model):
-    found = []
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+    found = [reverse(name)]  # first
     for name, arguments in addresses(model):
         try:
             found.append(reverse(name, args=arguments))
         except NoReverseMatch:
             continue
-    return found
+    return list(dict.fromkeys(found))
+
+
+def one_of_each(client):
+    """Of every page about a kind of row the one of its last row, and the pages of no list: those that open."""
+    last = {}
+    for model, _admin in registered().values():
+        for name, arguments in addresses(model):
+            try:
+                last[name] = reverse(name, args=arguments)
+            except NoReverseMatch:
+                continue
+    found = ["/admin/", "/admin/providers/", *last.values()]
+    return [address for address in found if client.get(address).status_code == 200]
 
 
 def forms_and_lists(client):
@@ -93,7 +118,8 @@ def forms_and_lists(client):
     found = ["/admin/"]
     for model, _admin in registered().values():
         pages = pages_of(model)
-        found += pages[:2] + [address for address in pages if address.endswith("/change/")][-1:]
+        found += pages[:1] + [address for address in pages if address.endswith("/add/")]
+        found += [address for address in pages if address.endswith("/change/")][-1:]
     return [address for address in found if client.get(address).status_code == 200]
 
 
@@ -109,6 +135,52 @@ def root(client, admin, rows):
     return client
 
 
+def actions_of(model, client):
+    """The actions of a list that ask no provider; that which deletes comes first, and only asks."""
+    page = client.get(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"))
+    form = page.context["action_form"] if page.context and page.context.get("action_form") else None
+    chosen = [name for name, _words in form.fields["action"].choices if name] if form is not None else []
+    return sorted(set(chosen) - {"test_chosen"}, key=lambda name: name != "delete_selected")
+
+
+# Pages of the administration that are about no kind of row, and what they need. The others answer no page to a reader.
+OF_NO_LIST = {"index": "", "search": "?s=a", "app_list": "", "providers_chatmodel_access": "?user={user}"}
+NO_PAGES = {
+    "login", "logout", "password_change", "password_change_done", "autocomplete", "jsi18n", "view_on_site",
+    "remove_demo",
+}  # fmt: skip
+
+
+def test_every_page_that_is_about_no_list_is_known():
+    own = {name for model, _admin in registered().values() for name in names_of(model)}
+    acting = {
+        f"{model._meta.app_label}_{model._meta.model_name}_{act}" for model, _a in registered().values() for act in ACTS
+    }
+    names = {entry.name for entry in urls_below(staff_site.urls[0]) if entry.name}
+    assert names - own - acting == (set(OF_NO_LIST) | NO_PAGES) - own
+
+
+def urls_below(entries):
+    for entry in entries:
+        yield from urls_below(entry.url_patterns) if hasattr(entry, "url_patterns") else [entry]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("who", ["an administrator", "who may see everything"])
+def test_pages_about_no_list_say_what_they_mean(client, admin, rows, who, language):
+    staff = people.make_user("Viewer", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(admin if who == "an administrator" else staff)
+    found = set()
+    for name, query in OF_NO_LIST.items():
+        for arguments in [["providers"], ["imagegen"], ["chat"]] if name == "app_list" else [[]]:
+            address = reverse(f"admin:{name}", args=arguments) + query.format(user=rows.pk)
+            page = client.get(address, headers={"accept-language": language})
+            assert page.status_code == 200, address
+            found |= {f"{address}: {text}" for text in words_of(page).texts if LEFTOVERS.search(text)}
+    assert sorted(found) == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("label", sorted(registered()))
 def test_every_page_of_every_list_says_what_it_means(root, label, language):
@@ -119,14 +191,61 @@ def test_every_page_of_every_list_says_what_it_means(root, label, language):
         (address, root.get(address, headers={"accept-language": language}, follow=True)) for address in pages_of(model)
     ]
     everything = {"_selected_action": list(model._default_manager.values_list("pk", flat=True)), "index": 0}
-    actions = {"action": "delete_selected", **everything}
-    pages.append(
-        ("delete_selected", root.post(pages_of(model)[0], actions, headers={"accept-language": language}, follow=True))
-    )
+    for action in actions_of(model, root):
+        sent = {"action": action, **everything}
+        answer = root.post(pages_of(model)[0], sent, headers={"accept-language": language}, follow=True)
+        pages.append((action, answer))
+    assert len(pages) > 2
     for address, page in pages:
         assert page.status_code in (200, 403), f"{address}: {page.status_code}"
         found |= {f"{address}: {text}" for text in words_of(page).texts if LEFTOVERS.search(text)}
     assert sorted(found) == []
+
+
+LATIN = re.compile(r"[A-Za-z]{3,}")
+ICON = re.compile(r"[a-z]+(?:_[a-z]+)*")  # the names of icons stand in pages as texts of one word
+# Names that are the same in every language.
+NAMES = {"WebUI", "English", "zh", "hans", "API", "ComfyUI", "OpenAI", "Azure", "OpenRouter", "Ollama", "esc"}
+
+
+def words_of_rows():
+    """The words in the values of all rows, which nobody translates."""
+    found = set(NAMES)
+    for model in apps.get_models(include_auto_created=True):
+        for row in model._base_manager.all():
+            values = [str(getattr(row, field.attname)) for field in model._meta.concrete_fields]
+            found |= {word for value in values for word in LATIN.findall(value)}
+    return found
+
+
+@pytest.mark.parametrize("label", sorted(registered()))
+def test_every_text_of_every_list_is_translated(root, rows, label):
+    """A text that a page has in English and in Chinese alike is a row's own, or nobody has translated it."""
+    model, _admin = registered()[label]
+    pages = pages_of(model)
+    if label == "providers.Connection":
+        more = [
+            reverse(f"admin:{name}") + query.format(user=rows.pk)
+            for name, query in OF_NO_LIST.items()
+            if name != "app_list"
+        ]
+        pages = [*pages, *more, reverse("admin:app_list", args=["providers"])]
+    untranslated = set()
+    for address in pages:
+        english, chinese = (
+            set(words_of(root.get(address, headers={"accept-language": language}, follow=True)).texts)
+            for language in ("en", "zh-hans")
+        )
+        same = {text for text in english & chinese if not ICON.fullmatch(text)}
+        own = words_of_rows() if same else set()
+        untranslated |= {f"{address}: {text}" for text in same if set(LATIN.findall(text)) - own - KNOWN_PARTS}
+    assert sorted(untranslated) == []
+
+
+# Parts of addresses and of examples.
+KNOWN_PARTS = {
+    "https", "http", "com", "NAME", "openai", "azure", "openrouter", "ollama", "api", "png", "image", "invalid",
+}  # fmt: skip
 
 
 def crawl(client, *begin):
@@ -248,3 +367,46 @@ def test_the_way_above_a_page_is_that_of_the_sidebar(root, rf, admin, label):
     page = root.get(address, follow=True).content.decode()
     way = re.findall(r'leading-5 min-w-0 truncate tracking-tight">\s*(.*?)\s*</(?:a|span)>', page)
     assert way[:2] == list(titles[0])
+
+
+def test_the_search_is_in_the_language_and_with_the_rights_of_now(client, admin, rows):
+    def searched(language):
+        page = client.get("/admin/search/?s=group", headers={"accept-language": language})
+        extended = client.get("/admin/search/?s=group&extended=1", headers={"accept-language": language})
+        return page.content.decode(), extended.content.decode()
+
+    client.force_login(admin)
+    assert all("Groups" in text for text in searched("en"))
+    assert not any("Groups" in text for text in searched("zh-hans"))
+    admin.is_superuser = False
+    admin.save()
+    assert not any("Groups" in text for text in searched("en"))
+
+
+# --- who may only look ------------------------------------------------------------------------------------------------
+
+FORM = re.compile(r"<form[^>]*>", re.IGNORECASE)
+# Forms that everybody has: they end the session, or change the language.
+ENDS = re.compile(r"/(logout|login)/?$|/i18n/")
+
+
+def forms_of(client, *begin):
+    """The forms that post, on every page that links lead to: the page and where the form posts to."""
+    for address, (status, _source) in crawl(client, *begin).items():
+        page = client.get(address) if status == 200 else None
+        if page is None or "html" not in page["Content-Type"]:
+            continue
+        for form in FORM.findall(page.content.decode()):
+            target = urljoin(address, next(iter(re.findall(r'action="([^"]*)"', form)), ""))
+            if 'method="post"' in form.lower() and not ENDS.search(urlsplit(target).path):
+                yield address, target
+
+
+def test_no_form_of_somebody_who_may_see_everything_is_refused(client, admin, rows):
+    client.force_login(admin)
+    assert len({target for _address, target in forms_of(client, "/admin/")}) > 20, "an administrator has many"
+    staff = people.make_user("Viewer", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(staff)
+    refused = [(address, to) for address, to in forms_of(client, "/admin/") if client.post(to, {}).status_code == 403]
+    assert refused == []
