@@ -16,17 +16,8 @@ from django.utils.translation import gettext_lazy
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import checking, dialect, engine_fields, entries, refusals, responses
-from imagegen.engines.base import (
-    Engine,
-    EngineConfig,
-    EngineFinding,
-    Event,
-    Learned,
-    ModelChoice,
-    Picture,
-    Run,
-    TokenUsage,
-)
+from imagegen.engines.base import Engine, EngineConfig, EngineFinding, ModelChoice, Run
+from imagegen.engines.events import Event, Learned, Picture, TokenUsage
 from imagegen.engines.gemini import BY_RATIO
 from imagegen.engines.params import merged
 from imagegen.image_request import AUTO, ImageRequest

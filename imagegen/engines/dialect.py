@@ -6,7 +6,7 @@ from typing import Any
 
 from imagegen import embedded
 from imagegen.engines import refusals, responses
-from imagegen.engines.base import Event, Learned, Notice
+from imagegen.engines.events import Event, Learned, Notice
 from providers.errors import ProviderError
 from providers.http import BlockingResponse
 from providers.responses import event_streams

@@ -17,18 +17,8 @@ from django.utils.translation import gettext_lazy
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import checking, engine_fields, refusals, responses
-from imagegen.engines.base import (
-    Engine,
-    EngineConfig,
-    EngineField,
-    EngineFinding,
-    Event,
-    ModelChoice,
-    Notice,
-    Picture,
-    Run,
-    TokenUsage,
-)
+from imagegen.engines.base import Engine, EngineConfig, EngineField, EngineFinding, ModelChoice, Run
+from imagegen.engines.events import Event, Notice, Picture, TokenUsage
 from imagegen.engines.params import merged
 from imagegen.image_request import AUTO, ImageRequest, InputPicture
 from providers import http

@@ -3,7 +3,7 @@
 AUTOMATIC1111 rounds down without saying so.
 """
 
-from imagegen.engines.base import Notice
+from imagegen.engines.events import Notice
 from providers.sentences import sentence as _
 
 STEP = 8

@@ -19,19 +19,8 @@ from django.utils.translation import gettext_lazy
 from imagegen import capabilities, embedded, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import checking, dialect, engine_fields, entries, refusals, responses
-from imagegen.engines.base import (
-    Engine,
-    EngineConfig,
-    EngineField,
-    EngineFinding,
-    Event,
-    Learned,
-    ModelChoice,
-    Picture,
-    Progress,
-    Run,
-    TokenUsage,
-)
+from imagegen.engines.base import Engine, EngineConfig, EngineField, EngineFinding, ModelChoice, Run
+from imagegen.engines.events import Event, Learned, Picture, Progress, TokenUsage
 from imagegen.engines.params import merged
 from imagegen.image_request import ImageRequest, InputPicture
 from providers import http

@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy
 from imagegen import pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import engine_fields
-from imagegen.engines.base import Engine, EngineConfig, EngineField, EngineFinding, Event, Picture, Progress, Run
+from imagegen.engines.base import Engine, EngineConfig, EngineField, EngineFinding, Run
+from imagegen.engines.events import Event, Picture, Progress
 from imagegen.image_request import MAX_SEED, ImageRequest
 from providers.sentences import sentence as _
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from chat import events
 from chat.files import pictures
-from imagegen.engines.base import Progress
+from imagegen.engines.events import Progress
 from imagegen.models import ImageJob
 from providers.errors import GatewayError
 

@@ -12,7 +12,8 @@ from django.utils import timezone, translation
 from chat import files
 from chat.models import File
 from imagegen import inputs, rows
-from imagegen.engines.base import Cancelled, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, TokenUsage
+from imagegen.engines.base import Cancelled, EngineConfig, Run
+from imagegen.engines.events import Event, Learned, Notice, Picture, Progress, TokenUsage
 from imagegen.image_request import MAX_SEED, ImageRequest
 from imagegen.jobs import claims, results
 from imagegen.jobs.feed import JobFeed

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagegen import services
-from imagegen.engines.base import Engine, EngineConfig, Event, Learned, Notice, Picture, Progress, Run, TokenUsage
+from imagegen.engines.base import Engine, EngineConfig, Run
+from imagegen.engines.events import Event, Learned, Notice, Picture, Progress, TokenUsage
 from imagegen.image_request import ImageRequest, InputPicture
 from imagegen.models import ImageJob
 from imagegen.pictures import accept

@@ -25,7 +25,8 @@ DRAW = textwrap.dedent(
     import django
     django.setup()
     from imagegen.engines import ENGINES
-    from imagegen.engines.base import EngineConfig, Picture, Run
+    from imagegen.engines.base import EngineConfig, Run
+    from imagegen.engines.events import Picture
     from imagegen.image_request import ImageRequest
 
     def peak():  # not `getrusage`: that begins with the parent's

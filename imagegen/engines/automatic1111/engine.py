@@ -17,17 +17,8 @@ from imagegen import pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import engine_fields, latents, own_servers
 from imagegen.engines.automatic1111 import wire
-from imagegen.engines.base import (
-    Engine,
-    EngineConfig,
-    EngineField,
-    EngineFinding,
-    Event,
-    ModelChoice,
-    Notice,
-    Progress,
-    Run,
-)
+from imagegen.engines.base import Engine, EngineConfig, EngineField, EngineFinding, ModelChoice, Run
+from imagegen.engines.events import Event, Notice, Progress
 from imagegen.image_request import ImageRequest
 from providers import http
 from providers.errors import BadRequest, ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout

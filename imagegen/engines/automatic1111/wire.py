@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy
 
 from imagegen import embedded, pictures
 from imagegen.engines import latents, own_servers
-from imagegen.engines.base import EngineConfig, Event, Notice, Picture
+from imagegen.engines.base import EngineConfig
+from imagegen.engines.events import Event, Notice, Picture
 from imagegen.engines.params import merged
 from imagegen.engines.responses import number
 from imagegen.image_request import ImageRequest

@@ -11,23 +11,14 @@ from django.utils.translation import gettext_lazy
 from imagegen import pictures, workflow
 from imagegen.capabilities import Capabilities
 from imagegen.engines import checking, engine_fields, latents, own_servers
-from imagegen.engines.base import (
-    Engine,
-    EngineConfig,
-    EngineField,
-    EngineFinding,
-    Event,
-    ModelChoice,
-    Notice,
-    Picture,
-    Run,
-)
+from imagegen.engines.base import Engine, EngineConfig, EngineField, EngineFinding, ModelChoice, Run
 from imagegen.engines.comfyui import failures, plan, results
 from imagegen.engines.comfyui.client import ServerClient
 from imagegen.engines.comfyui.event_socket import EventSocket
 from imagegen.engines.comfyui.plan import Plan
 from imagegen.engines.comfyui.prompt_state import PromptState
 from imagegen.engines.comfyui.wait import wait
+from imagegen.engines.events import Event, Notice, Picture
 from imagegen.image_request import ImageRequest
 from providers import http
 from providers.errors import ConfigurationError, GatewayError, ProviderError

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from imagegen import pictures, workflow
-from imagegen.engines.base import Progress
 from imagegen.engines.comfyui import failures
+from imagegen.engines.events import Progress
 from imagegen.engines.responses import number
 from providers import json_bodies
 

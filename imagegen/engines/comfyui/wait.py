@@ -5,11 +5,12 @@ import time
 from collections.abc import Generator
 from typing import Any
 
-from imagegen.engines.base import Progress, Run
+from imagegen.engines.base import Run
 from imagegen.engines.comfyui import failures
 from imagegen.engines.comfyui.client import ServerClient
 from imagegen.engines.comfyui.event_socket import EventSocket
 from imagegen.engines.comfyui.prompt_state import PromptState
+from imagegen.engines.events import Progress
 from providers.errors import GatewayError
 
 logger = logging.getLogger(__name__)

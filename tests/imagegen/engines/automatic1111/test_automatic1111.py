@@ -10,7 +10,8 @@ import requests
 from PIL import Image
 
 from imagegen.engines.automatic1111 import Automatic1111
-from imagegen.engines.base import Cancelled, EngineConfig, Notice, Picture, Progress, Run
+from imagegen.engines.base import Cancelled, EngineConfig, Run
+from imagegen.engines.events import Notice, Picture, Progress
 from imagegen.image_request import ImageRequest, InputPicture
 from providers.errors import BadRequest, ConfigurationError, ProviderError, UpstreamTimeout
 from tests.imagegen.drawing import eventually, too_late_at

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from imagegen.engines.base import Cancelled, EngineConfig, Progress, Run
+from imagegen.engines.base import Cancelled, EngineConfig, Run
+from imagegen.engines.events import Progress
 from imagegen.image_request import ImageRequest
 from providers.errors import ProviderError, UpstreamTimeout
 from tests.imagegen.comfy import ENGINE, SMALL, built_in

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagegen import workflow
-from imagegen.engines.base import Progress
 from imagegen.engines.comfyui.failures import dropped_outputs, refused_workflow
 from imagegen.engines.comfyui.prompt_state import PromptState
 from imagegen.engines.comfyui.results import failure, files, without_graph
+from imagegen.engines.events import Progress
 from tests.imagegen.graphs import node
 from tests.upstream.pictures import png
 
