@@ -63,20 +63,9 @@ _UNKNOWN_WORDS = re.compile(
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Members that may hold a sentence, in any shape.
-_TEXT_KEYS = (
-    "error",
-    "message",
-    "detail",
-    "errors",
-    "msg",
-    "title",
-    "base_resp",
-    "status_msg",
-    "errorMsg",
-    "errorMessage",
-    "error_msg",
-    "error_message",
-)
+_TEXT_KEYS = """
+    error message detail errors msg title base_resp status_msg errorMsg errorMessage error_msg error_message
+    """.split()  # noqa: SIM905  words read better than quoted words
 
 
 @dataclass(frozen=True, slots=True)
