@@ -1,6 +1,30 @@
-"""The members of a message or a delta, whatever types they come in: text, reasoning, pictures. Pure."""
+"""The members of a message or a delta, whatever types they come in: text, reasoning, pictures."""
 
 from typing import Any
+
+from providers import json_bodies
+from providers.json_bodies import whole_characters
+
+
+def with_halves(text: str) -> tuple[Any, Any]:
+    """The JSON value in a frame, and the same with its halves of surrogate pairs. Raises ValueError."""
+    halves = json_bodies.parse_response(text, keep_surrogates=True)
+    return (json_bodies.clean(halves) if "\\ud" in text or "\\uD" in text else halves), halves
+
+
+class HalfCharacters:
+    """Joins surrogate pairs in a text that comes in pieces: some servers send their halves in two frames."""
+
+    __slots__ = ("_half",)
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def join(self, text: str) -> str:
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return whole_characters(text)
 
 
 def choices_of(frame: dict[str, Any]) -> list[Any]:

@@ -173,7 +173,7 @@ class AnswerReader:
     _ended_empty: bool = False  # the last `finish_reason` was ""
     _calls: CallReader = field(default_factory=CallReader)
     _text: list[str] = field(default_factory=list)  # its text, collected where calls may follow
-    _half: str = ""  # the first half of a surrogate pair
+    _halves: deltas.HalfCharacters = field(default_factory=deltas.HalfCharacters)
     _splitter: ThinkSplitter = field(default_factory=ThinkSplitter)
     _inline: InlinePictureSplitter = field(default_factory=InlinePictureSplitter)
 
@@ -253,7 +253,7 @@ class AnswerReader:
         self._calls.take(delta)
         self.finish_reason = deltas.text_of(choice.get("finish_reason")) or self.finish_reason
         self._ended_empty = choice.get("finish_reason") == ""
-        answer, thinking = self._splitter.feed(self._whole(content))
+        answer, thinking = self._splitter.feed(self._halves.join(content))
         if self._splitter.was_reasoning:
             self._splitter.was_reasoning = False
             self._text.clear()
@@ -270,13 +270,6 @@ class AnswerReader:
             content = content[len(self._message) :]
         self._message += content
         return content
-
-    def _whole(self, text: str) -> str:
-        """Join split surrogate pairs: some servers send `\ud83d` in one frame and `\ude00` in the next."""
-        text, self._half = self._half + text, ""
-        if text and "\ud800" <= text[-1] <= "\udbff":
-            text, self._half = text[:-1], text[-1]
-        return whole_characters(text)
 
     def _pieces(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
         """Text and the pictures in it, in their order."""
@@ -370,10 +363,9 @@ def _bounded(usage: dict[str, Any]) -> dict[str, Any]:
 def _parsed(text: str) -> tuple[Any, Any]:
     """The value, and the same with halves of surrogate pairs: of a text, the next frame may hold the other half."""
     try:
-        halves = json_bodies.parse_response(text, keep_surrogates=True)
+        return deltas.with_halves(text)
     except ValueError as error:
         raise _not_an_answer(text) from error
-    return (json_bodies.clean(halves) if "\\ud" in text or "\\uD" in text else halves), halves
 
 
 def _reports_an_error(frame: dict[str, Any], *, has_choices: bool) -> bool:

@@ -210,6 +210,7 @@ class MergedStream:
     def _next_round(self) -> None:
         self._reader = CallReader()
         self._texts: list[str] = []
+        self._halves = deltas.HalfCharacters()
         self._begun = False
 
     def take(self, frame: sse.Frame) -> Iterator[bytes]:
@@ -218,25 +219,27 @@ class MergedStream:
             return
         if not self._begun:
             self._held, self._begun, self._done = [], True, False
-        data = _parsed(frame.data)
+        data, halves = _with_halves(frame.data)
         if not isinstance(data, dict) or not isinstance(data.get("choices"), list):
             self._failed = self._failed or (isinstance(data, dict) and bool(data.get("error")))
             yield _packed(frame.data.encode(), frame.event)  # an error, or an unknown frame
             return
-        visible = self._visible(data)
+        visible = self._visible(data, halves)
         if visible is not None:
             yield _packed(orjson.dumps(visible), frame.event)
 
-    def _visible(self, data: dict[str, Any]) -> dict[str, Any] | None:
+    def _visible(self, data: dict[str, Any], halves: dict[str, Any]) -> dict[str, Any] | None:
         self._id = self._id or data.get("id")
         if self._id:
             data["id"] = self._id
         if isinstance(data.get("usage"), dict):
             data["usage"] = self._rounds.count(data["usage"])
-        if not self._rounds.offers:
-            return data
         choice = data["choices"][0] if data["choices"] and isinstance(data["choices"][0], dict) else {}
         delta = choice["delta"] if isinstance(choice.get("delta"), dict) else {}
+        if isinstance(delta.get("content"), str):
+            delta["content"] = self._halves.join(halves["choices"][0]["delta"]["content"])
+        if not self._rounds.offers:
+            return data
         self._reader.take(delta)
         calls = [delta.pop(name) for name in ("tool_calls", "function_call") if name in delta]
         if text := deltas.text_in(delta):
@@ -315,6 +318,13 @@ def _parsed(text: str | bytes) -> Any:
         return json_bodies.parse_response(text)
     except ValueError:
         return None
+
+
+def _with_halves(text: str) -> tuple[Any, Any]:
+    try:
+        return deltas.with_halves(text)
+    except ValueError:
+        return None, None
 
 
 def _is_stream(reply: relay.RelayResponse) -> bool:

@@ -73,6 +73,17 @@ class TestWithTools:
         assert upstream.chats[1].json["messages"][-1]["content"] == "It is raining in Paris."
         assert upstream.chats[1].json["stream"] is True
 
+    def test_a_character_in_two_frames_stays_one(self, talker, upstream):
+        deltas = ({"content": "a\ud83d"}, {"content": "\ude00b"}, {"content": ""})
+        ends = (None, None, "stop")
+        texts = [
+            json.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": end}]})
+            for delta, end in zip(deltas, ends, strict=True)
+        ]
+        upstream.script(sse(*texts))
+        chunks, _done = chunks_of(post(talker, stream=True))
+        assert "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks) == "a😀b"
+
     def test_an_answer_in_one_piece_too(self, talker, upstream):
         usage = {"total_tokens": 5}
         upstream.answer("Let me look.", tool_calls=[PARIS], usage=usage)
