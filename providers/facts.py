@@ -71,7 +71,6 @@ class ConnectionFacts:
     site_url: str = ""  # the address of this site, for providers that are told it (`ConnectionKind.attribution`)
     site_name: str = field(default="", compare=False)  # its name, for these providers and for signed user headers
     index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
-    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # what is made of these
 
     def allows(self, caller: Caller) -> bool:
         """Whether this connection's own rule lets the caller in; models may say otherwise."""
@@ -87,6 +86,7 @@ class Source:
     connection: ConnectionFacts
     upstream_id: str
     raw: Mapping[str, Any] = field(repr=False)
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # what is made of these
 
     @property
     def is_shared(self) -> bool:

@@ -50,9 +50,7 @@ def _load_rate_limits() -> tuple[RateLimitFacts, ...]:
 
 def _columns(facts: type, row: models.Model, **computed: Any) -> dict[str, Any]:
     """The fields of a facts class: the computed ones, and the others from the row's attributes of the same names."""
-    return {
-        field.name: getattr(row, field.name) for field in fields(facts) if field.init and field.name not in computed
-    } | computed
+    return {field.name: getattr(row, field.name) for field in fields(facts) if field.name not in computed} | computed
 
 
 def facts_of(

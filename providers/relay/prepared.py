@@ -24,14 +24,13 @@ class Prepared(NamedTuple):
 async def prepare(request: RelayRequest, operation: Operation, route: Route, source: Source) -> Prepared:
     """Raises ConfigurationError where the connection has no usable credential."""
     may_vary = _may_vary(request, source)
-    key = (operation.name, source.upstream_id)
     if not may_vary:
-        known: Prepared | None = source.connection.memo.get(key)
+        known: Prepared | None = source.memo.get(operation.name)
         if known is not None:
             return known
     prepared = await _prepare(request, operation, route, source)
     if not may_vary and are_constant(source.connection):
-        source.connection.memo[key] = prepared
+        source.memo[operation.name] = prepared  # not of the connection: callers name speech models that nobody lists
     return prepared
 
 

@@ -1,11 +1,12 @@
 """What a source's calls share: only what no request changes."""
 
+import gc
 import json
 from typing import Any
 
 import pytest
 
-from providers import callers
+from providers import callers, catalogue
 from providers.relay import prepared
 from tests import people
 
@@ -89,3 +90,26 @@ def test_a_callers_own_credential_is_that_of_each_call(ask, keys, connection):
     tokens = [ask(key).headers["Authorization"].removeprefix("Bearer ") for key in keys]
     people_of = [callers.caller_for_key_blocking(token).user_id for token in tokens]
     assert people_of == [callers.caller_for_key_blocking(key).user_id for key in keys]
+
+
+def texts_in(value: Any) -> set[str]:
+    """Every text that is kept as long as this value is."""
+    texts, seen, left = set(), set(), [value]
+    while left:
+        for held in gc.get_referents(left.pop()):
+            if isinstance(held, str):
+                texts.add(held)
+            elif id(held) not in seen and gc.is_tracked(held) and not isinstance(held, type):
+                seen.add(id(held))
+                left.append(held)
+    return texts
+
+
+def test_models_that_nobody_lists_leave_nothing_behind(site, connection, upstream, keys):
+    session, body = site.session(key=keys[0]), {"input": "Good morning.", "voice": "alloy"}
+    for number in range(3):
+        session.post(f"{site.url}/v1/audio/speech", json={"model": f"unlisted-{number}", **body})
+    assert len(upstream.asked("/audio/speech")) == 3
+    kept = texts_in(catalogue.snapshot_blocking())
+    assert "m1" in kept
+    assert not [text for text in kept if text.startswith("unlisted")]
