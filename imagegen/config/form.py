@@ -195,9 +195,10 @@ def _shown(name: str, key: Key, row: ImageEngine | None) -> Any:
     return value
 
 
-def stored_mark() -> str:
-    """The mark of the form that `read` returns."""
-    return marks.mark_of(read(), list(ImageEngine.objects.order_by("pk").values_list("pk", "secret")))
+def mark_of(shown: Mapping[str, Any]) -> str:
+    """The mark of a form as `read` or `update` returned it just now."""
+    values = {name: value for name, value in shown.items() if name != NOTICES}
+    return marks.mark_of(values, list(ImageEngine.objects.order_by("pk").values_list("pk", "secret")))
 
 
 def update(form: Mapping[str, Any], *, mark: str = "") -> dict[str, Any]:
@@ -213,7 +214,7 @@ def update(form: Mapping[str, Any], *, mark: str = "") -> dict[str, Any]:
     if unknown := sorted(set(given) - known):
         raise BadRequest(_("There is no setting %s.") % unknown[0], param=unknown[0])
     with versioning.exclusive():
-        marks.check(mark, stored_mark())
+        marks.check(mark, mark_of(read()))
         image_settings, tasks = ImageSettings.current(), GatewaySettings.current()
         engine_rows = _Rows(image_settings)
         values = {name: _FormValue.of(name, engine_rows).read(name, given[name]) for name in KEYS if name in given}
@@ -284,7 +285,7 @@ def _save_rows(engine_rows: "_Rows", values: Mapping[str, Any]) -> list[str]:
             # connection was deleted, gets none by this: it would send prompts of the house to the public.
             value = ENGINES[key.kind].default_url
         for changing in [row, *engine_rows.twins(key, row)]:
-            if getattr(changing, key.column) != value:
+            if not checks.same(value, getattr(changing, key.column)):
                 touched[changing.pk] = changing
                 if key.column in ("model", "size"):
                     sized[changing.pk] = key.purpose
@@ -338,10 +339,10 @@ class _FormValue:
 
     def says(self, name: str, value: Any) -> bool:
         """Whether a value that was read from a form is the stored one."""
-        if value == self.value or value == self.stored:
+        if checks.same(value, self.value) or checks.same(value, self.stored):
             return True
         try:
-            return bool(value == KEYS[name].read(name, self.value))
+            return checks.same(value, KEYS[name].read(name, self.value))
         except BadRequest:
             return False  # what is stored cannot be entered, so another value was
 

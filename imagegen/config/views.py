@@ -30,7 +30,8 @@ class Config(ConfigView):
     @extend_schema(operation_id="images_config", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request) -> Response:
         """Every key of the flat form; secrets are masked. The header `ETag` marks these values."""
-        return Response(form.read(), headers={"ETag": form.stored_mark()})
+        shown = form.read()
+        return Response(shown, headers={"ETag": form.mark_of(shown)})
 
 
 class UpdateConfig(ConfigView):
@@ -40,7 +41,7 @@ class UpdateConfig(ConfigView):
         that somebody else changed since is refused (412).
         """
         saved = form.update(_object(request), mark=request.headers.get("If-Match", ""))
-        return Response(saved, headers={"ETag": form.stored_mark()})
+        return Response(saved, headers={"ETag": form.mark_of(saved)})
 
 
 class Verify(ConfigView):

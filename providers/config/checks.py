@@ -15,8 +15,14 @@ from providers.sentences import sentence as _
 
 
 def same(given: Any, stored: Any) -> bool:
-    """Whether two JSON values are equal; `true` is not 1."""
-    return bool(given == stored and isinstance(given, bool) == isinstance(stored, bool))
+    """Whether two JSON values are equal; `true` is not 1, at any depth."""
+    if isinstance(given, bool) or isinstance(stored, bool):
+        return given is stored
+    if isinstance(given, dict) and isinstance(stored, dict):
+        return given.keys() == stored.keys() and all(same(value, stored[name]) for name, value in given.items())
+    if isinstance(given, list) and isinstance(stored, list):
+        return len(given) == len(stored) and all(map(same, given, stored))
+    return bool(given == stored)
 
 
 def wrong(name: str, sentence: str) -> BadRequest:

@@ -71,9 +71,11 @@ def read() -> dict[str, Any]:
     }
 
 
-def stored_mark() -> str:
-    """The mark of the form that `read` returns."""
-    return marks.mark_of(read(), [[row.pk, row.secret, dict(row.headers)] for row in connection_rows()])
+def mark_of(shown: Mapping[str, Any]) -> str:
+    """The mark of a form as `read` returned it just now. Of another reading it could be that of newer values, which
+    whoever sends the form back has never seen.
+    """
+    return marks.mark_of(shown, [[row.pk, row.secret, dict(row.headers)] for row in connection_rows()])
 
 
 def connection_rows() -> Any:
@@ -223,7 +225,7 @@ def save(form: Mapping[str, Any], *, mark: str = "") -> SaveResult:
     name = "ENABLE_OPENAI_API"
     switch = checks.flag(name, form[name]) if form.get(name) is not None else None
     with versioning.exclusive():
-        marks.check(mark, stored_mark())
+        marks.check(mark, mark_of(read()))
         entries = entries_of(form, list(connection_rows()))
         settings_row = GatewaySettings.current()
         if switch is not None and settings_row.enable_openai_api != switch:

@@ -78,7 +78,8 @@ class FlatConfig(AdminView):
     @extend_schema(responses={200: FlatConfigSerializer, **REFUSED})
     def get(self, request: Request) -> HttpResponse:
         """The connections as a flat form, with masked keys. The header `ETag` marks these values."""
-        return _json(config.read(), ETag=config.stored_mark())
+        shown = config.read()
+        return _json(shown, ETag=config.mark_of(shown))
 
 
 class ConfigUpdate(AdminView):
@@ -101,7 +102,8 @@ class ConfigUpdate(AdminView):
         if saved.to_refresh:
             discovery.refresh(only=saved.to_refresh, timeout=LIST_SECONDS)
         notices = saved.notices + [words for pk in saved.to_tell if (words := shared_words(pk))]
-        return _json(config.read() | ({"notices": notices} if notices else {}), ETag=config.stored_mark())
+        shown = config.read()
+        return _json(shown | ({"notices": notices} if notices else {}), ETag=config.mark_of(shown))
 
 
 class VerifyConnection(AdminView):

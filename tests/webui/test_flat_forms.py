@@ -5,13 +5,15 @@ import re
 import pytest
 from django.apps import apps
 
+from imagegen.config import form as image_form
 from imagegen.models import ImageEngine, ImageSettings
+from providers.config import form as connection_form
 from providers.models import Connection, GatewaySettings
 from tests.people import make_key, make_user
 from tests.webui.admin import site_rows
 from tests.webui.schema import routes
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)  # the use of a key is written in the background
 # The change of each form that the tests send: in both directions, so that there always is one.
 SWITCHES = {"/openai/config": "ENABLE_OPENAI_API", "/api/v1/images/config": "ENABLE_IMAGE_EDIT"}
 
@@ -79,6 +81,36 @@ def test_a_form_of_before_somebody_elses_change_is_refused(send, path):
     assert "Somebody changed these settings" in refused.content.decode()
     assert send("get", path).json()[name] == changed[name]
     assert send("post", f"{path}/update", first.json(), if_match=theirs["ETag"]).status_code == 200
+
+
+# The module of each form, and somebody else's change of its switch.
+MODULES = {"/openai/config": connection_form, "/api/v1/images/config": image_form}
+THEIRS = {
+    "/openai/config": lambda: GatewaySettings.objects.update_or_create(pk=1, defaults={"enable_openai_api": False}),
+    "/api/v1/images/config": lambda: ImageSettings.objects.update_or_create(pk=1, defaults={"edit_enabled": False}),
+}
+
+
+@pytest.mark.parametrize(("method", "suffix", "number"), [("get", "", 1), ("post", "/update", 2)])
+@pytest.mark.parametrize("path", flat_forms())
+def test_a_mark_is_that_of_the_values_beside_it(send, monkeypatch, path, method, suffix, number):
+    """Somebody's change right after the values were read, the `number`th reading of the request."""
+    ImageSettings.objects.update_or_create(pk=1, defaults={"edit_enabled": True})
+    body = send("get", path).json() if method == "post" else None
+    readings, read = [], MODULES[path].read
+
+    def read_before_a_change():
+        readings.append(read())
+        if len(readings) == number:
+            THEIRS[path]()
+        return readings[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MODULES[path], "read", read_before_a_change)
+        shown = send(method, f"{path}{suffix}", body)
+    assert shown.json()[SWITCHES[path]] is True
+    assert send("post", f"{path}/update", shown.json(), if_match=shown["ETag"]).status_code == 412
+    assert send("get", path).json()[SWITCHES[path]] is False
 
 
 @pytest.mark.parametrize("path", flat_forms())

@@ -1,5 +1,6 @@
 """The flat form read and written back unchanged changes no row, for any set of engines."""
 
+import json
 from itertools import product
 
 import pytest
@@ -143,3 +144,24 @@ def test_nothing_stored_stays_nothing():
     form.update(form.read())
     assert not ImageSettings.objects.exists()
     assert not GatewaySettings.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "key", "stored", "sent"),
+    [
+        ("automatic1111", "params", "AUTOMATIC1111_PARAMS", {"tiling": 1}, {"tiling": True}),
+        (
+            "comfyui",
+            "workflow",
+            "COMFYUI_WORKFLOW",
+            {"1": {"class_type": "A", "inputs": {"on": 0}, "_meta": {}}},
+            {"1": {"class_type": "A", "inputs": {"on": False}, "_meta": {}}},
+        ),
+    ],
+)
+def test_a_number_that_becomes_true_or_false_is_a_change(kind, column, key, stored, sent):
+    row = add(kind, "both", **{column: stored})
+    ImageSettings.objects.update_or_create(pk=1, defaults={"engine": row, "edit_engine": row})
+    form.update({**form.read(), key: sent})
+    row.refresh_from_db()
+    assert json.dumps(getattr(row, column)) == json.dumps(sent)

@@ -75,3 +75,17 @@ def test_no_value_breaks_a_check(value: Any) -> None:
         except BadRequest as error:
             named.add(error.param)
     assert named <= {"NAME"}
+
+
+@pytest.mark.parametrize(
+    ("given_value", "stored", "equal"),
+    [
+        ({"a": [1, 2.0]}, {"a": [1.0, 2]}, True),
+        ({"a": [{"b": True}]}, {"a": [{"b": 1}]}, False),
+        ([0], [False], False),
+        ({"a": None}, {}, False),
+        ([1], [1, 2], False),
+    ],
+)
+def test_true_is_not_one_at_any_depth(given_value, stored, equal):
+    assert checks.same(given_value, stored) is equal
