@@ -170,6 +170,7 @@ class AnswerReader:
     _passed_over: str = ""  # the last of them
     _has_deltas: bool = False  # text comes in `delta`, not in `message`
     _message: str = ""  # the text so far, where it comes in `message`
+    _thoughts: str = ""  # the reasoning so far, where it comes in `message`
     _ended_empty: bool = False  # the last `finish_reason` was ""
     _calls: CallReader = field(default_factory=CallReader)
     _text: list[str] = field(default_factory=list)  # its text, collected where calls may follow
@@ -249,6 +250,9 @@ class AnswerReader:
             or deltas.text_of(delta.get("reasoning"))
             or deltas.details_of(delta.get("reasoning_details"))
         )
+        if is_message and reasoning:
+            added = reasoning.removeprefix(self._thoughts)  # repeated as it is while the text grows
+            self._thoughts, reasoning = self._thoughts + added, added
         images += deltas.images_of(delta.get("images"))
         self._calls.take(delta)
         self.finish_reason = deltas.text_of(choice.get("finish_reason")) or self.finish_reason

@@ -452,3 +452,14 @@ async def test_text_before_a_tag_that_nobody_opened_was_reasoning():
             content, reasoning = "", reasoning + content
         content, reasoning = content + piece.content, reasoning + piece.reasoning
     assert (content, reasoning) == ("The answer", "Okay, thinking.")
+
+
+@pytest.mark.parametrize("thoughts", [["The", "The sky", "The sky", "The sky"], ["The", " sky", "", ""]])
+async def test_reasoning_of_growing_messages_comes_once(thoughts):
+    texts, ends = ["", "", "Blu", "Blue."], [None, None, None, "stop"]
+    frames = [
+        json.dumps({"choices": [{"message": {"content": text, "reasoning_content": thought}, "finish_reason": end}]})
+        for text, thought, end in zip(texts, thoughts, ends, strict=True)
+    ]
+    content, reasoning, _, _, error = await collect(*(f"data: {data}\n\n" for data in frames), DONE)
+    assert (content, reasoning, error) == ("Blue.", "The sky", None)
