@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from chat import access, choice, history, runs, services, tasks
@@ -169,12 +170,14 @@ def _new_answer(
 
 def _start(request: CompletionRequest, chat: Chat, answer: Message) -> Message:
     """Save an answer that waits for its reply, show its branch, and start the reply once that is committed."""
-    answer.status, answer.model, answer.saved = Message.Status.PENDING, request.model, timezone.now()
+    answer.status, answer.model = Message.Status.PENDING, request.model
+    answer.saved = Now()  # the database's clock, as for its heartbeats: those of two machines differ
     # Parameters of a program's request do not apply when a person regenerates the answer.
     params = {} if request.has_messages else dict(request.params)
     answer.options = {"features": dict(request.features), "params": params}
     answer.follow_ups = []
     answer.save()
+    answer.saved = timezone.now()  # an expression until here
     chat.leaf, chat.model, chat.updated = answer, request.model, timezone.now()
     chat.save(update_fields=["leaf", "model", "title", "updated"])
     services.tell(chat, "chat:messages", {"chat_id": str(chat.pk)})

@@ -27,6 +27,26 @@ class HalfCharacters:
         return whole_characters(text)
 
 
+class RepeatedText:
+    """A text in messages of which some servers repeat all so far with each frame, and others send the next part."""
+
+    __slots__ = ("_parts", "_size")
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._size = 0
+
+    def added(self, text: str, *, may_be_same: bool) -> str:
+        """What a text adds to those before it. `may_be_same`: an equal text says nothing new, and is no next part."""
+        if self._size and (len(text) > self._size or (may_be_same and len(text) == self._size)):
+            so_far = "".join(self._parts)  # rarely: a part is seldom longer than all before it
+            self._parts = [so_far]
+            text = text.removeprefix(so_far)
+        self._parts.append(text)
+        self._size += len(text)
+        return text
+
+
 def choices_of(frame: dict[str, Any]) -> list[Any]:
     choices = frame.get("choices")
     return choices if isinstance(choices, list) else []

@@ -169,8 +169,8 @@ class AnswerReader:
     unreadable: int = 0  # lines in a row that are no JSON
     _passed_over: str = ""  # the last of them
     _has_deltas: bool = False  # text comes in `delta`, not in `message`
-    _message: str = ""  # the text so far, where it comes in `message`
-    _thoughts: str = ""  # the reasoning so far, where it comes in `message`
+    _messages: deltas.RepeatedText = field(default_factory=deltas.RepeatedText)  # where text comes in `message`
+    _thoughts: deltas.RepeatedText = field(default_factory=deltas.RepeatedText)  # and where reasoning does
     _ended_empty: bool = False  # the last `finish_reason` was ""
     _calls: CallReader = field(default_factory=CallReader)
     _text: list[str] = field(default_factory=list)  # its text, collected where calls may follow
@@ -243,7 +243,7 @@ class AnswerReader:
             delta = text_of = {}
         content, reasoning, images = deltas.parts_of(text_of.get("content"))
         if is_message:
-            content = self._new_in_message(content, is_last=bool(choice.get("finish_reason")))
+            content = self._messages.added(content, may_be_same=bool(choice.get("finish_reason")))
         content += deltas.text_of(delta.get("refusal"))
         reasoning += (
             deltas.text_of(delta.get("reasoning_content"))
@@ -251,8 +251,7 @@ class AnswerReader:
             or deltas.details_of(delta.get("reasoning_details"))
         )
         if is_message and reasoning:
-            added = reasoning.removeprefix(self._thoughts)  # repeated as it is while the text grows
-            self._thoughts, reasoning = self._thoughts + added, added
+            reasoning = self._thoughts.added(reasoning, may_be_same=True)  # repeated as it is while the text grows
         images += deltas.images_of(delta.get("images"))
         self._calls.take(delta)
         self.finish_reason = deltas.text_of(choice.get("finish_reason")) or self.finish_reason
@@ -266,14 +265,6 @@ class AnswerReader:
         yield from self._pieces(answer, whole_characters(reasoning) + thinking, images)
         if choice.get("error"):
             raise _provider_error(choice)
-
-    def _new_in_message(self, content: str, *, is_last: bool) -> str:
-        """What a `message` adds to those before it: some servers send the whole text so far with each frame."""
-        is_whole = is_last if content == self._message else content.startswith(self._message)
-        if is_whole:
-            content = content[len(self._message) :]
-        self._message += content
-        return content
 
     def _pieces(self, content: str, reasoning: str = "", images: tuple[str, ...] = ()) -> Iterator[Piece]:
         """Text and the pictures in it, in their order."""

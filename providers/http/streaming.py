@@ -213,7 +213,9 @@ class StreamedResponse(PiecewiseBody):
                 return cleaned
 
     async def read_beginning(self) -> bytes:
-        """The first bytes, up to the first step of the body (`providers.http.pace`) or its end."""
+        """The first bytes, up to the first step of the body (`providers.http.pace`) or the last that arrived of it; a
+        few at its end may be held back for the next read.
+        """
         piece = beginning = await self.read_some()
         while piece and not self._pace.has_begun and len(beginning) < STEP and not self.is_at_end:
             piece = await self.read_some()
