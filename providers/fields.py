@@ -83,7 +83,11 @@ MASK = "••••"
 
 # Pages shorten a key: its beginning, then dots, stars or the like, then perhaps its end. No provider's keys have one of
 # these characters, or two dots in a row.
-_LEFT_OUT = re.compile(r"[…‥⋯⋮•‣·∙●○◦⬤▪■█∗＊✱。．*\[]|\.\s*\.")
+# A star or bracket alone may be of a password that somebody gave a server of their own; no provider's key has one.
+_LEFT_OUT = re.compile(
+    r"[…‥⋯⋮•‣·∙●○◦⬤▪■█∗＊✱。．]|\.\s*\.|\*\s*\*|^\[\w+\]$"
+    r"|^(?:AIza|(?:sk|pk|rk|key|gsk|csk|xai|hf|r8|gh[opsu]|glpat|nvapi|pplx|fw|tgp)[-_]).*[*\[]"
+)
 _DASHED = re.compile(r"[A-Za-z][\w-]{0,15}?-{4,}\w{0,12}")  # in longer keys four dashes may be chance
 # `user:password`, whose password may have any character: only marks that nobody types, or nothing else.
 _PASSWORD_LEFT_OUT = re.compile(r"[…⋯•]|:[*.●]{3,}$")

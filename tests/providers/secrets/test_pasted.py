@@ -78,6 +78,8 @@ WHOLE = [
     "AIzaSyA----0123456789abcdefghijklmnopqr",
     "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..aXY.Y2lwaGVydGV4dA.dGFn",
     "user:p*ss[w]..d",
+    "Tr0ub4dor*3",
+    "own[server]key",
     "gho_16C7e42F292c6912E7710c838347Ae178B4a",
     "dGVzdA==",
     "AbC~8Q~x.y_z-0123456789~AbCdEfGhIjKlMnOp",
