@@ -20,7 +20,7 @@ class HalfCharacters:
     def __init__(self) -> None:
         self._half = ""
 
-    def join(self, text: str) -> str:
+    def complete(self, text: str) -> str:
         text, self._half = self._half + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._half = text[:-1], text[-1]

@@ -256,7 +256,7 @@ class AnswerReader:
         self._calls.take(delta)
         self.finish_reason = deltas.text_of(choice.get("finish_reason")) or self.finish_reason
         self._ended_empty = choice.get("finish_reason") == ""
-        answer, thinking = self._splitter.feed(self._halves.join(content))
+        answer, thinking = self._splitter.feed(self._halves.complete(content))
         if self._splitter.was_reasoning:
             self._splitter.was_reasoning = False
             self._text.clear()

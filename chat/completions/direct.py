@@ -237,7 +237,7 @@ class MergedStream:
         choice = data["choices"][0] if data["choices"] and isinstance(data["choices"][0], dict) else {}
         delta = choice["delta"] if isinstance(choice.get("delta"), dict) else {}
         if isinstance(delta.get("content"), str):
-            delta["content"] = self._halves.join(halves["choices"][0]["delta"]["content"])
+            delta["content"] = self._halves.complete(halves["choices"][0]["delta"]["content"])
         if not self._rounds.offers:
             return data
         self._reader.take(delta)

@@ -1,4 +1,4 @@
-"""List filters made of named conditions, and the condition under which a form shows a field."""
+"""List filters, and the condition under which a form shows a field."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.contrib.filters.forms import AutocompleteDropdownForm
+
+from providers.admin.relations import RowSelect
 
 
 class ConditionFilter(admin.SimpleListFilter):
@@ -21,6 +25,16 @@ class ConditionFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         chosen = self.conditions().get(self.value() or "")
         return queryset.filter(chosen[1]) if chosen else queryset
+
+
+class _RowForm(AutocompleteDropdownForm):  # type: ignore[misc]
+    widget = RowSelect
+
+
+class RowFilter(AutocompleteSelectFilter):  # type: ignore[misc]
+    """The rows that belong to one row, which is found by typing."""
+
+    form_class = _RowForm
 
 
 def among(field: str, values: list[str]) -> str:

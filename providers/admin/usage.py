@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import (
     AllValuesCheckboxFilter,
-    AutocompleteSelectFilter,
     FieldTextFilter,
     RangeDateTimeFilter,
     RelatedDropdownFilter,
@@ -18,7 +17,7 @@ from unfold.contrib.filters.admin import (
 from unfold.decorators import display
 
 from providers.admin.base import AdminPages, Label
-from providers.admin.filters import ConditionFilter
+from providers.admin.filters import ConditionFilter, RowFilter
 from providers.models import UsageRecord
 from providers.relay import usage
 
@@ -44,7 +43,7 @@ class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
         OutcomeFilter,
         ("kind", AllValuesCheckboxFilter),
         ("model", FieldTextFilter),
-        ("user", AutocompleteSelectFilter),
+        ("user", RowFilter),
         ("connection", RelatedDropdownFilter),
     )
     list_filter_submit = True
