@@ -49,7 +49,7 @@ def test_chats_are_grouped_and_open_without_a_new_page(chat):
     expect(chat.questions).to_have_count(1)
     expect(chat.page).to_have_title("Trains · WebUI")
     expect(chat.page.get_by_role("link", name="Trains")).to_have_attribute("aria-current", "page")
-    chat.page.get_by_role("link", name="Bread").click()
+    chat.page.get_by_role("link", name="Bread", exact=True).click()
     expect(chat.answer).to_have_text("The sourdough rose")
     expect(chat.field).to_be_focused()
     chat.page.go_back()
@@ -68,7 +68,7 @@ def test_a_search_by_keys_alone_finds_words_and_opens_the_chat(chat):
 
 
 def test_a_rename_shows_everywhere_at_once(chat, make_chat):
-    chat.page.get_by_role("link", name="Bread").click()
+    chat.page.get_by_role("link", name="Bread", exact=True).click()
     other = ChatPage(chat.page.context.new_page()).open()
     menu(chat, "Bread", "Rename")
     name = chat.page.get_by_role("textbox", name="New name")
@@ -87,27 +87,27 @@ def test_escape_leaves_the_name_alone(chat):
     name.fill("Other")
     name.press("Escape")
     expect(name).to_have_count(0)
-    expect(chat.page.get_by_role("link", name="Bread")).to_be_focused()
+    expect(chat.page.get_by_role("link", name="Bread", exact=True)).to_be_focused()
     assert Chat.objects.filter(title="Bread").exists()
 
 
 def test_a_deletion_can_be_undone(chat):
-    chat.page.get_by_role("link", name="Bread").click()
+    chat.page.get_by_role("link", name="Bread", exact=True).click()
     expect(chat.answer).to_have_text("The sourdough rose")
     other = ChatPage(chat.page.context.new_page()).open()
     menu(chat, "Bread", "Delete")
     expect(chat.page.locator("#welcome")).to_be_visible()  # the open chat is gone
-    expect(chat.page.get_by_role("link", name="Bread")).to_have_count(0)
-    expect(other.page.get_by_role("link", name="Bread")).to_have_count(0)
+    expect(chat.page.get_by_role("link", name="Bread", exact=True)).to_have_count(0)
+    expect(other.page.get_by_role("link", name="Bread", exact=True)).to_have_count(0)
     chat.page.get_by_role("button", name="Undo").click()
-    expect(chat.page.get_by_role("link", name="Bread")).to_be_visible()
-    expect(other.page.get_by_role("link", name="Bread")).to_be_visible()
+    expect(chat.page.get_by_role("link", name="Bread", exact=True)).to_be_visible()
+    expect(other.page.get_by_role("link", name="Bread", exact=True)).to_be_visible()
 
 
 def test_earlier_messages_come_as_one_scrolls_up_and_nothing_jumps(chat, make_chat):
     make_chat("Long", turns=35)
     chat.page.reload()
-    chat.page.get_by_role("link", name="Long").click()
+    chat.page.get_by_role("link", name="Long", exact=True).click()
     expect(chat.questions.last).to_contain_text("Question 34")
     expect(chat.questions).to_have_count(10)
     top = chat.questions.first
