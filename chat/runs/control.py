@@ -8,6 +8,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -56,7 +57,11 @@ def start(answer: Message, request: CompletionRequest) -> None:
 
 
 def start_in(reply_store: store.ReplyStore, request: CompletionRequest) -> None:
-    """Run a reply as `start` does, wherever it is stored."""
+    """Run a reply as `start` does, wherever it is stored.
+
+    It rests on the account and not on the session that began it: who changes the password reads on.
+    """
+    request = replace(request, caller=replace(request.caller, proof=""))
     tasks.give_up_follow_ups(reply_store.chat_id)
     reply = RunningReply(reply_store, request, loop.current())
     runtime.state(Replies).running[reply.id] = reply
