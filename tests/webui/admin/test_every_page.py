@@ -404,7 +404,8 @@ def forms_of(client, *begin):
 
 def test_no_form_of_somebody_who_may_see_everything_is_refused(client, admin, rows):
     client.force_login(admin)
-    assert len({target for _address, target in forms_of(client, "/admin/")}) > 20, "an administrator has many"
+    page = client.get("/admin/providers/connection/add/").content.decode()
+    assert 'method="post"' in "".join(FORM.findall(page)).lower(), "an administrator has forms"
     staff = people.make_user("Viewer", is_staff=True)
     staff.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client.force_login(staff)
