@@ -82,8 +82,7 @@ def is_unreadable(value: str | dict[str, str]) -> bool:
 MASK = "••••"
 
 # Pages shorten a key: its beginning, then dots, stars or the like, then perhaps its end. No provider's keys have one of
-# these characters, or two dots in a row.
-# A star or bracket alone may be of a password that somebody gave a server of their own; no provider's key has one.
+# these characters, or two dots in a row. Passwords that people give servers of their own may have a star or a bracket.
 _LEFT_OUT = re.compile(
     r"[…‥⋯⋮•‣·∙●○◦⬤▪■█∗＊✱。．]|\.\s*\.|\*\s*\*|^\[\w+\]$"
     r"|^(?:AIza|(?:sk|pk|rk|key|gsk|csk|xai|hf|r8|gh[opsu]|glpat|nvapi|pplx|fw|tgp)[-_]).*[*\[]"

@@ -25,10 +25,8 @@ from providers.errors import ContentRefused, GatewayError, ProviderError
 from providers.json_bodies import whole_characters
 from providers.process import waiting
 from providers.sentences import sentence as _
-from providers.upstream import error_bodies, sse
+from providers.upstream import endings, error_bodies, sse
 
-# Every other word is a provider's own for a failure: docs/upstreams/openai.md, “Chat stream”.
-ORDINARY_ENDS = ("stop", "length", "tool_calls", "function_call")
 MAX_UNREADABLE = 10  # lines in a row
 DRAIN_SECONDS = 2.0  # how long a server may take to end the body after [DONE]
 MAX_FRAMES = 500_000  # of an answer: some servers send empty ones without end
@@ -310,13 +308,8 @@ class AnswerReader:
             raise ContentRefused(_("The provider's safety rules ended the answer."))
         if not self.finish_reason:
             raise ProviderError(_("The answer was cut off."), code="cut_off", retryable=True)
-        if self.finish_reason not in ORDINARY_ENDS:
-            raise ProviderError(
-                _("The provider ended the answer early."),
-                code="ended_early",
-                provider=self.finish_reason[:WORDS],
-                retryable=self.finish_reason != "model_context_window_exceeded",
-            )
+        if self.finish_reason not in endings.ORDINARY:
+            raise endings.ended_early(self.finish_reason, self.finish_reason[:WORDS])
         if self.may_call and self._calls.end():
             yield Piece(calls=self._calls.message("".join(self._text).strip()))
         elif not self.has_content and not self.may_be_silent:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urljoin
 
 from imagegen import capabilities, pictures
@@ -41,6 +41,8 @@ from providers.sentences import sentence as _
 from providers.upstream import error_bodies, model_lists
 from providers.upstream.header_templates import with_custom
 from providers.upstream.model_lists import ListedModel, ListReader
+
+L = TypeVar("L")  # a list of models, in the form that an engine reads it
 
 CHECK_SECONDS = 60.0  # a call that draws nothing: a list of models, a test of the connection
 
@@ -331,14 +333,31 @@ class Engine:
         """
         raise NotImplementedError
 
-    def better_address(self, config: EngineConfig, url: str) -> str:
-        """An address at the same server that has a list of models, for one that has none; empty where none is found."""
+    def list_at(self, config: EngineConfig, url: str, read: Callable[[EngineConfig], L]) -> L:
+        """The list that `read` finds at `url`.
+
+        Raises what `read` raises, and ConfigurationError with another address of the same server, if that has a list
+        and this one has not.
+        """
 
         def ask(address: str) -> http.BlockingResponse:
             with self.calling(config, None) as options:
                 return http.request("GET", address, headers=self.headers(config), **options)
 
-        return model_lists.better_address(url, ask)
+        refused: ProviderError | None = None
+        try:
+            listed = read(config)
+        except ProviderError as error:
+            if error.status in (401, 403, 429):
+                raise
+            refused = error
+        if refused is None and listed:
+            return listed
+        if better := model_lists.better_address(url, ask):
+            raise model_lists.elsewhere(better, provider=refused.provider if refused else "")
+        if refused is not None:
+            raise refused
+        return listed
 
     def usual_model(self, config: EngineConfig) -> str:
         """The model of a request that names none."""

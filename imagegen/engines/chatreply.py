@@ -24,7 +24,7 @@ from imagegen.image_request import AUTO, ImageRequest
 from providers import http
 from providers.errors import ContentRefused, ProviderError
 from providers.sentences import sentence as _
-from providers.upstream import error_bodies, kinds, model_lists, words
+from providers.upstream import endings, error_bodies, kinds, model_lists, words
 from providers.upstream.model_lists import ListedModel
 
 DEFAULT_URL = kinds.OPENROUTER.example
@@ -34,8 +34,6 @@ IMAGE_PARAMS = {"aspect_ratio", "image_size"}  # go into image_config
 _REFUSED_REASON = re.compile(
     r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|content_filter|refusal|sensitive", re.IGNORECASE
 )
-# Every other word is a provider's own for a failure: docs/upstreams/openai.md, “Chat stream”.
-_ORDINARY_ENDS = ("", "stop", "length", "tool_calls", "function_call", "content_filter")
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,[A-Za-z0-9+/=_-]+")
 _LINKED = re.compile(r"!\[[^\]]*\]\((https?://[^\s)]+)\)")
 
@@ -135,17 +133,7 @@ class ChatReply(Engine):
         kind = kinds.serving(config.connection_kind, url)
         if kind.proof_path:  # its list is served for any key
             self.call(config, None, "GET", f"{url}/{kind.proof_path}")
-        refused: ProviderError | None = None
-        try:
-            listed = self._listed(config)
-        except ProviderError as error:
-            if error.status in (401, 403, 429):
-                raise
-            listed, refused = [], error
-        if not listed and (better := self.better_address(config, url)):
-            raise model_lists.elsewhere(better, provider=refused.provider if refused else "")
-        if refused is not None:
-            raise refused
+        listed = self.list_at(config, url, self._listed)
         drawing = [model.upstream_id for model in listed if _draws(model)]
         models = [model.upstream_id for model in listed]
         return checking.of_models(self.usual_model(config), models, drawing, names=kind.also_listed_as)
@@ -190,7 +178,7 @@ class _Reply:
 
     @property
     def _has_failed(self) -> bool:
-        return self.end.lower() not in _ORDINARY_ENDS
+        return bool(self.end) and self.end.lower() not in endings.ORDINARY
 
     @property
     def _is_refused(self) -> bool:
@@ -263,12 +251,7 @@ class _Reply:
         if error_bodies.is_content_refusal(self.words):
             return refusals.as_error(self.words)
         if self._has_failed:
-            return ProviderError(
-                _("The provider ended the answer early."),
-                code="ended_early",
-                provider=refusals.with_reason(self.end, text),
-                retryable=self.end != "model_context_window_exceeded",
-            )
+            return endings.ended_early(self.end, refusals.with_reason(self.end, text))
         if text:
             message = _("The model answered in words instead of a picture.")
             return ProviderError(message, code="no_picture", provider=text)

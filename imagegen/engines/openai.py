@@ -26,7 +26,7 @@ from imagegen.image_request import ImageRequest, InputPicture
 from providers import http
 from providers.errors import BadRequest, ConfigurationError, ProviderError
 from providers.sentences import sentence as _
-from providers.upstream import error_bodies, kinds, model_lists
+from providers.upstream import error_bodies, kinds
 from providers.upstream.kinds import AZURE_DEPLOYMENTS
 
 DEFAULT_URL = "https://api.openai.com/v1"
@@ -245,22 +245,13 @@ class OpenAI(Engine):
             raise ConfigurationError(
                 _("Azure needs the name of your deployment: enter it as the model."), code="model_needed", param="model"
             )
-        refused: ProviderError | None = None
-        try:
-            models = self._listed(config)
-        except ProviderError as error:
-            if error.status in (401, 403, 429) or kind.has_deployments:
-                raise
-            models, refused = None, error
-        if not models and (better := self.better_address(config, server.base_url)):
-            raise model_lists.elsewhere(better, provider=refused.provider if refused else "")
-        if refused is not None:
-            raise refused
         if kind.has_deployments:
+            self._listed(config)  # raises for a wrong address or key
             self._check_deployment(config, server)
             return EngineFinding(
                 _("The server answers, and it has the deployment “%(name)s”.") % {"name": config.model}
             )
+        models = self.list_at(config, server.base_url, self._listed)
         if models is None:
             return EngineFinding(
                 _("The server answers; it has no list of models."),

@@ -20,6 +20,7 @@ from providers import runtime
 from providers.http.content_encoding import CannotUnpack, Unpacker
 from providers.models import ClientKey, Connection, UsageRecord
 from providers.process import outages, waiting
+from providers.upstream import endings
 
 BATCH_SECONDS = 0.5  # between two batches
 IDLE_SECONDS = 10.0  # the thread ends after this long without records
@@ -41,8 +42,6 @@ _FINISH = re.compile(rb'"finish_reason"\s*:\s*"([^"\\]{1,60})"')
 _ERROR = re.compile(
     rb'"error"\s*:\s*(?:\{|"[^"])|"base_resp"\s*:\s*\{[^{}]{0,200}"status_code"\s*:\s*-?[1-9]|(?:^|[\r\n])error:'
 )
-# Every other word that a provider ends an answer with names a failure: `network_error`, `sensitive`, `error` …
-ORDINARY_ENDS = frozenset({b"stop", b"length", b"tool_calls", b"function_call", b"content_filter"})
 _TOTAL = re.compile(rb'"total_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 _OUTPUT = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 
@@ -176,7 +175,7 @@ def failed(tail: Tail) -> bool:
         if start < 0:
             return False
         if match := _FINISH.match(text, start):
-            return match[1] not in ORDINARY_ENDS
+            return match[1].decode(errors="replace") not in endings.ORDINARY
         end = start  # null
     return False
 

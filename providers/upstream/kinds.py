@@ -330,11 +330,13 @@ def without_operation(url: str) -> str:
 def refuse_operation(url: str) -> None:
     """Raise ConfigurationError for an address that ends with an operation: it says which address to enter."""
     if operation := operation_in(url):
-        raise ConfigurationError(
-            _("The address ends with “%(path)s”, which this site adds by itself. Enter %(url)s.")
-            % {"path": f"/{operation}", "url": without_operation(url)},
-            code="address_of_operation",
-        )
+        raise address_of_operation(f"/{operation}", without_operation(url))
+
+
+def address_of_operation(path: str, url: str) -> ConfigurationError:
+    """The error for an address that ends with a path which calls add; `url` is the one to enter."""
+    message = _("The address ends with “%(path)s”, which this site adds by itself. Enter %(url)s.")
+    return ConfigurationError(message % {"path": path, "url": url}, code="address_of_operation")
 
 
 def other_addresses(url: str) -> list[str]:

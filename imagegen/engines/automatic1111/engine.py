@@ -25,6 +25,7 @@ from providers.errors import BadRequest, ConfigurationError, GatewayError, Netwo
 from providers.process import waiting
 from providers.sentences import counted as ngettext
 from providers.sentences import sentence as _
+from providers.upstream import kinds
 
 logger = logging.getLogger(__name__)
 
@@ -241,9 +242,7 @@ class Automatic1111(Engine):
     def check(self, config: EngineConfig) -> EngineFinding:
         root, path, _rest = config.url.partition("/sdapi")
         if path:
-            message = _("The address ends with “%(path)s”, which this site adds by itself. Enter %(url)s.")
-            facts = {"path": config.url.removeprefix(root), "url": root}
-            raise ConfigurationError(message % facts, code="address_of_operation")
+            raise kinds.address_of_operation(config.url.removeprefix(root), root)
         count = len(self.models(config))
         if not count:
             raise ConfigurationError(
