@@ -1,0 +1,41 @@
+"""Rows of the gateway: connections, models, API keys, sign-ins, rate limits, speech clips, usage records."""
+
+from providers.models.chat_models import ChatModel, ModelAccess, ModelSource
+from providers.models.gateway_settings import GatewaySettings
+from providers.models.keys import KEY_PREFIX, ClientKey, key_digest
+from providers.models.rate_limits import RateLimit
+from providers.models.servers import (
+    HEALTH_FIELDS,
+    Access,
+    Connection,
+    ServerRow,
+    SharedAccess,
+    auth_type_choices,
+    kind_choices,
+)
+from providers.models.sign_ins import SignIn
+from providers.models.speech_clips import SpeechClip
+from providers.models.usage_records import UsageRecord
+from providers.versioning import ConfigVersion
+
+__all__ = [
+    "HEALTH_FIELDS",
+    "KEY_PREFIX",
+    "Access",
+    "ChatModel",
+    "ClientKey",
+    "ConfigVersion",
+    "Connection",
+    "GatewaySettings",
+    "ModelAccess",
+    "ModelSource",
+    "RateLimit",
+    "ServerRow",
+    "SharedAccess",
+    "SignIn",
+    "SpeechClip",
+    "UsageRecord",
+    "auth_type_choices",
+    "key_digest",
+    "kind_choices",
+]

@@ -1,0 +1,84 @@
+"""Models that people can choose, and the connections that offer them."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from providers.models.servers import Connection
+from providers.versioning import ConfigQuerySet, FullHistory
+
+
+class ModelAccess(models.TextChoices):
+    INHERIT = "inherit", _("Same as its connection")
+    PUBLIC = "public", _("Everyone who can sign in")
+    GROUPS = "groups", _("The groups and people below")
+    PRIVATE = "private", _("Owner and administrators only")
+
+
+class ChatModel(models.Model):
+    """A model that people can choose: either discovered (it has sources) or a preset (it has a base)."""
+
+    public_id = models.CharField(_("id"), max_length=255, unique=True)
+    name = models.CharField(_("name"), max_length=255, blank=True)
+    description = models.TextField(_("description"), blank=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    base = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, related_name="presets", verbose_name=_("base model")
+    )
+    params = models.JSONField(_("parameters"), default=dict, blank=True)
+    system_prompt = models.TextField(_("system prompt"), blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("owner")
+    )
+    access = models.CharField(_("who may use it"), max_length=10, choices=ModelAccess, default=ModelAccess.INHERIT)
+    groups = models.ManyToManyField(Group, verbose_name=_("groups"), blank=True, related_name="+")
+    users = models.ManyToManyField(settings.AUTH_USER_MODEL, verbose_name=_("people"), blank=True, related_name="+")
+    tags = models.JSONField(_("tags"), default=list, blank=True)
+    vision = models.BooleanField(_("can see pictures"), null=True, blank=True)  # None = not known
+    tools = models.BooleanField(_("can use tools"), null=True, blank=True)  # None = not known
+    created = models.DateTimeField(auto_now_add=True)
+
+    history = HistoricalRecords(m2m_fields=[groups, users], history_manager=FullHistory)
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["public_id"]
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+
+    def __str__(self) -> str:
+        return self.name or self.public_id
+
+
+class ModelSource(models.Model):
+    """One connection that offers a model, and the model's id there. Discovery writes these rows."""
+
+    model = models.ForeignKey(ChatModel, models.CASCADE, related_name="sources", verbose_name=_("model"))
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="sources", verbose_name=_("connection"))
+    upstream_id = models.CharField(_("id at the provider"), max_length=255)
+    raw = models.JSONField(default=dict, blank=True)  # the provider's own object
+    listed = models.BooleanField(_("offered now"), default=True)  # false once the provider no longer lists it
+    first_seen = models.DateTimeField(_("first seen"), default=timezone.now)
+    last_seen = models.DateTimeField(_("last seen"), default=timezone.now)
+
+    objects = ConfigQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connection", "upstream_id"], name="one_source_per_upstream_id")
+        ]
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+
+    @classmethod
+    def offered(cls) -> "models.QuerySet[ModelSource]":
+        """The sources for calls: their server lists them, and their connection is enabled."""
+        return cls.objects.filter(listed=True, connection__enabled=True)
+
+    def __str__(self) -> str:
+        return f"{self.connection}: {self.upstream_id}"
