@@ -86,6 +86,7 @@ class Source:
     connection: ConnectionFacts
     upstream_id: str
     raw: Mapping[str, Any] = field(repr=False)
+    weight: int = 1
     memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # what is made of these
 
     @property
@@ -112,6 +113,7 @@ class Route:
     tags: tuple[Any, ...]
     vision: bool | None
     tools: bool | None = None  # whether it calls functions; None = not known: no tools are offered to it
+    order: str = "position"  # in which calls try the sources: a value of `SourceOrder`
     for_chat: bool = True  # false for other models of the official API: they can be called but are not listed
 
     @property

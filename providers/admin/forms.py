@@ -210,7 +210,7 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         fields = (
             "public_id", "name", "description", "enabled", "tags", "vision", "tools", "base", "params", "system_prompt",
-            "owner", "access", "groups", "users",
+            "order", "owner", "access", "groups", "users",
         )  # fmt: skip
         help_texts = {  # noqa: RUF012
             "public_id": gettext_lazy("What callers send as “model”. It cannot be changed afterwards."),
@@ -221,8 +221,18 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
             "tools": gettext_lazy(
                 "Unknown: what the provider reports. This site's tools are offered only to models that can use tools."
             ),
+            "order": gettext_lazy(
+                "When several connections offer the model. A weight of 3 gets three times as many calls as a weight "
+                "of 1; one of 0 gets calls when the others fail. Whatever is chosen, connections that fail are tried "
+                "last."
+            ),
             "access": gettext_lazy("Administrators may use everything."),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "order" in self.fields:
+            self.fields["order"].required = False  # a form without it leaves it as it is
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}

@@ -53,11 +53,12 @@ class OriginFilter(ConditionFilter):
 
 
 class SourceInline(ReadableValues, TabularInline):  # type: ignore[misc]
-    """The sources of a model, read only: discovery writes them."""
+    """The sources of a model: discovery writes them, administrators their weights."""
 
     model = ModelSource
     verbose_name_plural = gettext_lazy("Offered by")
-    fields = readonly_fields = ("connection", "upstream_id", "listed", "first_seen", "last_seen")
+    fields = ("connection", "upstream_id", "weight", "listed", "first_seen", "last_seen")
+    readonly_fields = ("connection", "upstream_id", "listed", "first_seen", "last_seen")
     extra = 0
     can_delete = False
     ordering = ("connection__position", "pk")
@@ -67,7 +68,7 @@ class SourceInline(ReadableValues, TabularInline):  # type: ignore[misc]
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return bool(request.user.has_perm("providers.change_chatmodel"))  # the weights are the model's
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelSource]:
         rows: QuerySet[ModelSource] = super().get_queryset(request)
@@ -109,6 +110,7 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
         return (
             (gettext_lazy("Basics"), {"fields": basics}),
             preset,
+            *([(gettext_lazy("Connections"), {"fields": ["order"]})] if obj is not None and not obj.base_id else []),
             (gettext_lazy("Access"), {"fields": access}),
         )
 

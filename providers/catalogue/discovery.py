@@ -184,6 +184,7 @@ def prune(model_ids: Iterable[int]) -> None:
         untouched = ChatModel.objects.quietly().filter(
             pk__in=chunk, sources=None, presets=None, base=None, groups=None, users=None, owner=None, enabled=True,
             access="inherit", name="", description="", system_prompt="", params={}, tags=[], vision=None, tools=None,
+            order="position",
         )  # fmt: skip
         ChatModel.objects.quietly().filter(pk__in=list(untouched.values_list("pk", flat=True))).delete()
 

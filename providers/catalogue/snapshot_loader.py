@@ -145,6 +145,7 @@ def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int],
         tags=tuple(row.tags),
         vision=model_lists.vision_of(raw) if row.vision is None else row.vision,
         tools=_tools(first) if row.tools is None else row.tools,
+        order=row.order,
         for_chat=not sources or any(model_lists.is_for_chat(s.connection, s.upstream_id) for s in sources),
     )
 
@@ -203,6 +204,7 @@ def _inherited(preset: Route, base: Route) -> Route:
         tags=preset.tags or base.tags,
         vision=base.vision if preset.vision is None else preset.vision,
         tools=base.tools if preset.tools is None else preset.tools,
+        order=base.order,
         for_chat=base.for_chat,
         **rule,
     )
@@ -213,12 +215,12 @@ def _load_sources(connections: dict[int, ConnectionFacts]) -> defaultdict[int, l
     rows = (
         ModelSource.offered()
         .order_by("connection__position", "connection_id", "pk")
-        .values_list("model_id", "connection_id", "upstream_id", "raw")
+        .values_list("model_id", "connection_id", "upstream_id", "raw", "weight")
     )
-    for model_id, connection_id, upstream_id, raw in rows:
+    for model_id, connection_id, upstream_id, raw, weight in rows:
         connection = connections.get(connection_id)
         if connection is not None:
-            sources[model_id].append(Source(connection, upstream_id, raw))
+            sources[model_id].append(Source(connection, upstream_id, raw, weight))
     return sources
 
 

@@ -1,6 +1,6 @@
 """Rows of the gateway: connections, models, API keys, sign-ins, rate limits, speech clips, usage records."""
 
-from providers.models.chat_models import ChatModel, ModelAccess, ModelSource
+from providers.models.chat_models import ChatModel, ModelAccess, ModelSource, SourceOrder
 from providers.models.gateway_settings import GatewaySettings
 from providers.models.keys import KEY_PREFIX, ClientKey, key_digest
 from providers.models.rate_limits import RateLimit
@@ -33,6 +33,7 @@ __all__ = [
     "ServerRow",
     "SharedAccess",
     "SignIn",
+    "SourceOrder",
     "SpeechClip",
     "UsageRecord",
     "auth_type_choices",

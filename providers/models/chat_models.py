@@ -20,6 +20,14 @@ class ModelAccess(models.TextChoices):
     PRIVATE = "private", _("Owner and administrators only")
 
 
+class SourceOrder(models.TextChoices):
+    """In which order a call tries the sources of its model. `providers.relay.source_order` holds the rules."""
+
+    POSITION = "position", _("By the position of the connections")
+    WEIGHTS = "weights", _("By chance, by the weights below")
+    FEWEST = "fewest", _("The one with the fewest calls in flight")
+
+
 class ChatModel(models.Model):
     """A model that people can choose: either discovered (it has sources) or a preset (it has a base)."""
 
@@ -41,6 +49,9 @@ class ChatModel(models.Model):
     tags = models.JSONField(_("tags"), default=list, blank=True)
     vision = models.BooleanField(_("can see pictures"), null=True, blank=True)  # None = not known
     tools = models.BooleanField(_("can use tools"), null=True, blank=True)  # None = not known
+    order = models.CharField(
+        _("order of connections"), max_length=10, choices=SourceOrder, default=SourceOrder.POSITION
+    )
     created = models.DateTimeField(auto_now_add=True)
 
     history = HistoricalRecords(m2m_fields=[groups, users], history_manager=FullHistory)
@@ -56,12 +67,13 @@ class ChatModel(models.Model):
 
 
 class ModelSource(models.Model):
-    """One connection that offers a model, and the model's id there. Discovery writes these rows."""
+    """One connection that offers a model, and the model's id there. Discovery writes these rows, but not `weight`."""
 
     model = models.ForeignKey(ChatModel, models.CASCADE, related_name="sources", verbose_name=_("model"))
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="sources", verbose_name=_("connection"))
     upstream_id = models.CharField(_("id at the provider"), max_length=255)
     raw = models.JSONField(default=dict, blank=True)  # the provider's own object
+    weight = models.PositiveSmallIntegerField(_("weight"), default=1)  # 0: only when the others fail
     listed = models.BooleanField(_("offered now"), default=True)  # false once the provider no longer lists it
     first_seen = models.DateTimeField(_("first seen"), default=timezone.now)
     last_seen = models.DateTimeField(_("last seen"), default=timezone.now)

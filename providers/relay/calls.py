@@ -44,7 +44,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     snapshot = await catalogue.snapshot()
     route = _route(request, operation, snapshot)
     admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
-    sources = source_order.in_order(route.sources)
+    sources = source_order.in_order(route.sources, route.order)
     if operation.cache is not None:
         fetch = partial(_fetch, request, operation, route, admission, unpacked=True)
         clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over, remembered)
@@ -132,9 +132,10 @@ async def _fetch(
         await catalogue.note_refusal(connection.id, error)
         raise
     response = ProviderResponse(request, operation, route, source, admission)
+    counted = route.order != source_order.POSITION and source_order.counts(route.order, route.sources)
     try:
         data = await payload.encode(body, request.raw) if raw is None else raw
-        await response.open(source, prepared, data, unpacked=unpacked)
+        await response.open(source, prepared, data, unpacked=unpacked, counted=counted)
     except (NetworkError, ConfigurationError) as error:
         await catalogue.note_failure(connection.id, error)
         raise

@@ -5,7 +5,7 @@ import time
 from functools import partial
 from typing import Any
 
-from providers import auth, catalogue, http
+from providers import auth, catalogue, http, runtime
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller, Route, Snapshot, Source
 from providers.permits import PermitScope
@@ -15,6 +15,7 @@ from providers.relay.forms import Form
 from providers.relay.operations import Operation
 from providers.relay.prepared import Prepared
 from providers.relay.request import RelayRequest, admit
+from providers.relay.source_order import InFlight
 from providers.responses import error_responses, event_streams
 from providers.sentences import sentence as _
 from providers.speech.clips import Clip
@@ -95,6 +96,7 @@ class ProviderResponse(RelayResponse):
         "_first",
         "_first_byte_ms",
         "_frames",
+        "_in_flight",
         "_operation",
         "_outcome",
         "_own_credential",
@@ -129,13 +131,27 @@ class ProviderResponse(RelayResponse):
         self._first_byte_ms: int | None = None
         self._outcome = usage.CLIENT_LEFT  # until the body is complete or broken
         self._closed = False
+        self._in_flight: tuple[int, str] | None = None
         self._started = time.perf_counter()
         self._tail = usage.Tail()
         check = partial(_check_access, operation.scope, route.public_id, source.connection.id)
         self._permit_scope = PermitScope(request.caller, check=check)
 
-    async def open(self, source: Source, prepared: Prepared, body: bytes | Form, *, unpacked: bool = False) -> None:
-        """Send the request and wait for the first byte. Raises NetworkError and its children; it is closed then."""
+    async def open(
+        self,
+        source: Source,
+        prepared: Prepared,
+        body: bytes | Form,
+        *,
+        unpacked: bool = False,
+        counted: bool = False,
+    ) -> None:
+        """Send the request and wait for the first byte. Raises NetworkError and its children; it is closed then.
+
+        `counted`: among the calls in flight at the source, until it is closed.
+        """
+        if counted:
+            self._in_flight = runtime.state(InFlight).begin(source)
         connection = source.connection
         limits = connection.limits
         if not self._operation.streams(self._request.payload):
@@ -242,6 +258,8 @@ class ProviderResponse(RelayResponse):
             return
         self._closed = True
         self._permit_scope.close()
+        if self._in_flight is not None:
+            runtime.state(InFlight).end(self._in_flight)
         try:
             await self._stream.__aexit__()
         finally:
