@@ -27,7 +27,8 @@ from providers import http
 from providers.errors import BadRequest, ConfigurationError, ProviderError
 from providers.sentences import sentence as _
 from providers.upstream import error_bodies, kinds
-from providers.upstream.kinds import AZURE_DEPLOYMENTS
+from providers.upstream.azure import DEPLOYMENTS
+from providers.upstream.servers import PlainServer
 
 DEFAULT_URL = "https://api.openai.com/v1"
 PARTIAL_PICTURES = 2  # requested by default; each costs about a hundred tokens
@@ -241,7 +242,7 @@ class OpenAI(Engine):
         server = _server(config)
         kind = kinds.of(server)
         kinds.refuse_operation(config.url)
-        if kind.has_deployments and not config.model and AZURE_DEPLOYMENTS not in server.base_url:
+        if kind.has_deployments and not config.model and DEPLOYMENTS not in server.base_url:
             raise ConfigurationError(
                 _("Azure needs the name of your deployment: enter it as the model."), code="model_needed", param="model"
             )
@@ -260,7 +261,7 @@ class OpenAI(Engine):
         drawing = [model for model in models if capabilities.draws(self.name, model)]
         return checking.of_models(self.usual_model(config), models, drawing, names=kind.also_listed_as)
 
-    def _check_deployment(self, config: EngineConfig, server: kinds.PlainServer) -> None:
+    def _check_deployment(self, config: EngineConfig, server: PlainServer) -> None:
         """Raise ConfigurationError where Azure has no such deployment, or one that does not draw.
 
         It is asked for a picture without a prompt, which it refuses: that costs nothing.
@@ -295,15 +296,15 @@ class OpenAI(Engine):
         return [model.upstream_id for model in listed if str(model.raw.get("shutdown_date") or today) >= today]
 
 
-def _server(config: EngineConfig) -> kinds.PlainServer:
+def _server(config: EngineConfig) -> PlainServer:
     """The engine's server, of the kind that the option chooses, else its connection's, else the one of its address."""
     url = config.url or DEFAULT_URL
     chosen = {"yes": kinds.AZURE, "no": kinds.DEFAULT}.get(str(config.options.get("azure") or ""))
     kind = chosen or kinds.serving(config.connection_kind, url)
-    return kinds.PlainServer(kind.name, url if config.version else kind.unversioned_url(url), config.version)
+    return PlainServer(kind.name, url if config.version else kind.unversioned_url(url), config.version)
 
 
-def _version(config: EngineConfig, server: kinds.PlainServer) -> dict[str, str]:
+def _version(config: EngineConfig, server: PlainServer) -> dict[str, str]:
     """The query with the API version, for the kinds whose addresses do not have it in them already."""
     is_in_url = kinds.of(server).needs_api_version
     return {"api-version": config.version} if config.version and not is_in_url else {}

@@ -40,7 +40,7 @@ class _Calls:
 
     def __init__(self, facts: ConnectionFacts, by: Caller | None) -> None:
         self.started = time.monotonic()
-        self._options = list_options(facts, headers_for_blocking(facts, caller=by))
+        self._options = list_options(facts, headers_for_blocking(facts, caller=by, lists=True))
 
     def ask(
         self, method: str, url: str, *, list_started: float | None = None, json: Any = None

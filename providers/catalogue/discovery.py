@@ -243,7 +243,7 @@ def list_models(row: Connection, *, by: Caller | None = None) -> list[ListedMode
 
 def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[ListedModel]:
     """Ask a server for its list, in this thread. Raises GatewayError."""
-    options = list_options(facts, headers_for_blocking(facts, caller=by))
+    options = list_options(facts, headers_for_blocking(facts, caller=by, lists=True))
     pages = ListReader(kinds.of(facts).list_urls(facts))
     started, limits = time.monotonic(), options["limits"]
     while pages.url is not None:
@@ -255,7 +255,7 @@ def fetch_blocking(facts: ConnectionFacts, *, by: Caller | None = None) -> list[
 
 async def fetch(facts: ConnectionFacts) -> list[ListedModel]:
     """Ask a server for its list, on the event loop, without a caller. Raises GatewayError."""
-    options = list_options(facts, await headers_for(facts))
+    options = list_options(facts, await headers_for(facts, lists=True))
     pages = ListReader(kinds.of(facts).list_urls(facts))
     started, limits = time.monotonic(), options["limits"]
     while pages.url is not None:

@@ -39,6 +39,8 @@ class CallPurpose(TypedDict, total=False):
     message_id: str
     model_id: str
     cookies: Mapping[str, str] | None  # the request's own, unfiltered
+    lists: bool  # the call asks for the list of models
+    forwarded: Mapping[str, str]  # the client's own headers for the provider, names in lower case
 
 
 async def headers_for(connection: ConnectionFacts, **purpose: Unpack[CallPurpose]) -> dict[str, str]:
@@ -69,7 +71,9 @@ def _assemble(connection: ConnectionFacts, auth_headers: Mapping[str, str], purp
     cookies = purpose.get("cookies")
     content_type = purpose.get("content_type", "application/json")
     own = {"Content-Type": content_type} if content_type else {}
-    headers = {**own, "Accept": purpose.get("accept", "application/json"), **auth_headers}
+    kind = kinds.of(connection)
+    headers = {**own, "Accept": purpose.get("accept", "application/json"), **auth_headers, **dict(kind.headers)}
+    headers.update(purpose.get("forwarded", {}))
     headers.update(attribution(connection.base_url, lambda: connection.site_url, lambda: connection.site_name))
     headers.update(user_headers(lambda: connection.site_name, **purpose))
     if cookies and connection.forward_cookies != "none":
@@ -116,7 +120,8 @@ def _auth_headers(auth_type: AuthType, connection: ConnectionFacts, purpose: Cal
             _("The connection's headers cannot be decrypted. Enter them again."), code="headers_unreadable"
         )
     headers = auth_type.headers(connection.secret, connection.auth_options, _identity(auth_type, connection, purpose))
-    key_header = kinds.of(connection).key_header
+    kind = kinds.of(connection)
+    key_header = (kind.list_key_header if purpose.get("lists") else "") or kind.key_header
     if key_header and auth_type.presents_key and connection.secret:
         return {key_header: connection.secret}
     return headers

@@ -4,53 +4,32 @@ To add a kind: write its row here, put it into `KINDS`, and add its case to `tes
 the contract test over the table checks the rest. No migration and no other change: nobody else compares the name of a
 kind. A kind that needs a new fact adds a field with a default, so that the other rows stay as they are.
 
-Sources: docs/upstreams/openai.md, docs/upstreams/azure-openai.md, docs/upstreams/openrouter.md and
-docs/upstreams/ollama.md.
+Sources: docs/upstreams/openai.md, docs/upstreams/azure-openai.md, docs/upstreams/openrouter.md,
+docs/upstreams/ollama.md, docs/upstreams/anthropic.md and docs/upstreams/gemini.md.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy
 
+from providers.dialects.dialect import Dialect
 from providers.errors import ConfigurationError
 from providers.sentences import sentence as _
+from providers.upstream import azure
+from providers.upstream.servers import Server
 
 # Below a base URL, the longer ones first: what examples of providers show with the address.
 OPERATION_PATHS = (
-    *("chat/completions", "audio/speech", "audio/transcriptions", "audio/translations"),
+    *("chat/completions", "audio/speech", "audio/transcriptions", "audio/translations", "messages/count_tokens"),
     *("images/generations", "images/edits", "api/chat", "api/generate", "api/embed", "api/embeddings", "api/tags"),
     *("completions", "embeddings", "responses", "moderations", "rerank", "messages"),
 )
 VERSION = re.compile(r"/v\d+[a-z0-9]*(?:/|$)")  # of an API, in a path
-
-
-class Server(Protocol):
-    """A connection as the table's functions read it. `base_url` has no trailing slash; `api_version` may be empty."""
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def base_url(self) -> str: ...
-
-    @property
-    def api_version(self) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class PlainServer:
-    """A `Server` that is no connection."""
-
-    kind: str
-    base_url: str
-    api_version: str = ""
-
-
 SPEECH_CHARACTERS = 4096  # docs/upstreams/openai.md, “Speech”
 
 # --- defaults of the rows ---------------------------------------------------------------------------------------------
@@ -101,6 +80,8 @@ class ConnectionKind:
 
     # How a key is sent, and which headers name this site.
     key_header: str = ""  # holds the plain key; empty: `Authorization: Bearer`
+    list_key_header: str = ""  # the same for the model list; empty: as for other calls
+    headers: tuple[tuple[str, str], ...] = ()  # of every call; a connection's own headers replace them
     attribution: tuple[tuple[str, str], ...] = ()  # (header, this site's `url` or `name`), sent to `hosts` alone
 
     # Addresses.
@@ -115,6 +96,8 @@ class ConnectionKind:
     proof_path: str = ""  # below the base URL: whether the key is valid, where the model list needs none
 
     # Models and payloads.
+    dialect: Dialect = Dialect.CHAT  # what is asked in another form is translated, see `providers.dialects`
+    has_tools: bool = False  # all its models call functions, whether its list says so or not
     has_openai_models: Callable[[Server], bool] = _is_at_openai  # OpenAI's parameters and model names
     also_listed_as: Callable[[str], tuple[str, ...]] = _same_name  # an id that it takes → names in its list
     has_deployments: bool = False  # administrators name the models, so all of them are meant for chats
@@ -123,79 +106,6 @@ class ConnectionKind:
     chat_parameters: Callable[[Server], frozenset[str] | None] = _any_parameter  # all that it accepts; None: any
     has_image_lists: bool = False  # in a form, one input picture too is an entry of the list `image[]`
     speech_characters: Callable[[Server], int | None] = _speech_characters  # of one `input`; None: no limit is known
-
-
-# --- Azure ------------------------------------------------------------------------------------------------------------
-#
-# Two surfaces, see docs/upstreams/azure-openai.md, “Surfaces”. The classic one has a deployment in the path and always
-# a version; the newer one (`…/openai/v1`) is the plain protocol, where `model` names the deployment.
-
-AZURE_DEFAULT_VERSION = "2023-03-15-preview"
-AZURE_STREAM_OPTIONS_SINCE = "2024-09-01"  # the first version that accepts `stream_options`
-AZURE_DEPLOYMENTS = "/deployments/"  # in a classic base URL that names its deployment, at Azure or behind a proxy
-# The classic surface answers 400 to a member of a chat completion that it does not know.
-AZURE_CHAT_PARAMETERS = frozenset(
-    """
-    messages model temperature role content contentPart contentPartImage enhancements dataSources data_sources n
-    stream stop max_tokens presence_penalty frequency_penalty logit_bias user function_call functions tools
-    tool_choice parallel_tool_calls top_p logprobs top_logprobs response_format seed max_completion_tokens
-    reasoning_effort verbosity modalities audio prediction store metadata service_tier safety_identifier
-    prompt_cache_key user_security_context
-    """.split()  # noqa: SIM905  forty words read better than forty quoted lines
-)
-
-
-def _is_azure_classic(server: Server) -> bool:
-    return not server.base_url.endswith("/v1")
-
-
-def _azure_version(server: Server) -> str:
-    """The query string, with the default version where the surface needs one."""
-    version = server.api_version or (AZURE_DEFAULT_VERSION if _is_azure_classic(server) else "")
-    return f"?api-version={quote(version, safe='')}" if version else ""
-
-
-def _azure_root(server: Server) -> str:
-    return server.base_url.partition(AZURE_DEPLOYMENTS)[0].removesuffix("/openai") + "/openai"
-
-
-def _azure_endpoint(server: Server, path: str, model: str, deployed: bool) -> str:
-    base = server.base_url
-    if _is_azure_classic(server):
-        base = _azure_root(server)
-        if deployed:
-            # A base URL with a deployment keeps it. A deployment's name is quoted into one segment of the path.
-            fixed = AZURE_DEPLOYMENTS in server.base_url
-            base = server.base_url if fixed else f"{base}/deployments/{quote(model, safe='')}"
-    return f"{base}/{path}{_azure_version(server)}"
-
-
-def _azure_unversioned(url: str) -> str:
-    """The v1 surface; a base URL with a deployment stays, because only the classic surface has it."""
-    return url if url.endswith("/v1") or AZURE_DEPLOYMENTS in url else f"{url.removesuffix('/openai')}/openai/v1"
-
-
-def _azure_list(server: Server) -> list[str]:
-    if _is_azure_classic(server):
-        raise ConfigurationError(
-            _("Azure does not list deployments. Enter their names under “Model ids”."), code="model_ids_needed"
-        )
-    return [f"{server.base_url}/models{_azure_version(server)}"]
-
-
-def _azure_probe(server: Server) -> list[str]:
-    """The classic surface lists the models of the region: no deployments, but it answers and checks the key."""
-    base = _azure_root(server) if _is_azure_classic(server) else server.base_url
-    return [f"{base}/models{_azure_version(server)}"]
-
-
-def _azure_chat_parameters(server: Server) -> frozenset[str] | None:
-    if not _is_azure_classic(server):
-        return None
-    version = server.api_version or AZURE_DEFAULT_VERSION  # a date, or `preview`, which sorts after every date
-    if version[:10] >= AZURE_STREAM_OPTIONS_SINCE:
-        return AZURE_CHAT_PARAMETERS | {"stream_options"}
-    return AZURE_CHAT_PARAMETERS
 
 
 # --- Ollama and OpenRouter --------------------------------------------------------------------------------------------
@@ -220,6 +130,33 @@ def _ollama_list(server: Server) -> list[str]:
     return [f"{server.base_url.removesuffix('/v1')}/api/tags", *_model_list(server)]
 
 
+# --- Anthropic and Gemini ---------------------------------------------------------------------------------------------
+
+LONGEST_PAGE = 1000  # models: what both take at most; docs/upstreams/anthropic.md, “Model list”
+
+
+def _anthropic_url(url: str) -> str:
+    """Their own clients are given the address without the version."""
+    return url if url.endswith("/v1") or not url else f"{url}/v1"
+
+
+def _anthropic_list(server: Server) -> list[str]:
+    return [f"{server.base_url}/models?limit={LONGEST_PAGE}"]
+
+
+def _gemini_url(url: str) -> str:
+    """The OpenAI-compatible surface, for addresses of Google's without it; others may be proxies with other paths."""
+    parts = urlsplit(url)
+    if not (parts.hostname or "").endswith("googleapis.com") or url.endswith("/openai"):
+        return url
+    return f"{url}/openai" if VERSION.search(parts.path) else f"{url}/v1beta/openai"
+
+
+def _gemini_list(server: Server) -> list[str]:
+    """Google's own list has names, limits and methods; docs/upstreams/gemini.md, “OpenAI-compatible surface”."""
+    return [f"{server.base_url.removesuffix('/openai')}/models?pageSize={LONGEST_PAGE}"]
+
+
 # --- the table --------------------------------------------------------------------------------------------------------
 
 AZURE_KEY_HEADER = "api-key"  # a request with this and `Authorization` of different content is refused
@@ -237,19 +174,19 @@ AZURE = ConnectionKind(
     example="https://NAME.openai.azure.com/openai/v1",
     note=gettext_lazy("Azure needs the names of your deployments."),
     hosts=("openai.azure.com", "services.ai.azure.com", "cognitiveservices.azure.com"),
-    path_mark=f"/openai{AZURE_DEPLOYMENTS}",
+    path_mark=f"/openai{azure.DEPLOYMENTS}",
     brand="Azure OpenAI",
     config_flag="azure",
     needs_api_version=True,
     key_header=AZURE_KEY_HEADER,
-    endpoint=_azure_endpoint,
-    list_urls=_azure_list,
-    probe_urls=_azure_probe,
-    unversioned_url=_azure_unversioned,
+    endpoint=azure.endpoint,
+    list_urls=azure.list_urls,
+    probe_urls=azure.probe_urls,
+    unversioned_url=azure.unversioned,
     has_openai_models=lambda server: True,
     has_deployments=True,
     has_image_lists=True,
-    chat_parameters=_azure_chat_parameters,
+    chat_parameters=azure.chat_parameters,
 )
 OPENROUTER = ConnectionKind(
     name="openrouter",
@@ -275,7 +212,34 @@ OLLAMA = ConnectionKind(
     has_developer_role=False,  # its templates drop messages of a developer
 )
 
-KINDS: dict[str, ConnectionKind] = {kind.name: kind for kind in (OPENAI, AZURE, OPENROUTER, OLLAMA)}
+ANTHROPIC = ConnectionKind(
+    name="anthropic",
+    label=gettext_lazy("Anthropic"),
+    example="https://api.anthropic.com/v1",
+    note=gettext_lazy("Anthropic is called with its Messages API; chats are translated."),
+    hosts=("api.anthropic.com",),
+    brand="Anthropic",
+    key_header="x-api-key",
+    headers=(("anthropic-version", "2023-06-01"),),
+    clean_url=_anthropic_url,
+    list_urls=_anthropic_list,
+    dialect=Dialect.MESSAGES,
+    has_tools=True,
+    has_reasoning_names=False,
+)
+GEMINI = ConnectionKind(
+    name="gemini",
+    label=gettext_lazy("Google Gemini"),
+    example="https://generativelanguage.googleapis.com/v1beta/openai",
+    hosts=("generativelanguage.googleapis.com",),
+    brand="Google Gemini",
+    list_key_header="x-goog-api-key",
+    clean_url=_gemini_url,
+    list_urls=_gemini_list,
+    has_reasoning_names=False,
+)
+
+KINDS: dict[str, ConnectionKind] = {kind.name: kind for kind in (OPENAI, AZURE, OPENROUTER, OLLAMA, ANTHROPIC, GEMINI)}
 DEFAULT = OPENAI  # of new connections, and of those whose kind is no longer in the table
 
 

@@ -39,6 +39,7 @@ _DOES_NOT = re.compile(
 )
 # Speech models by their names. Gemini's are left out: they answer chat requests only.
 FOR_SPEECH = re.compile(r"(?<![a-z])(?:tts|kokoro|orpheus)(?![a-z])", re.IGNORECASE)
+_CHATS_ONLY = re.compile("gemini", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +193,8 @@ def _is_same_host(asked: str, target: str) -> bool:
 
 
 def _next_page(asked: str, page: _ListPage) -> str | None:
-    """The URL of the page after this one: `next_page` (a URL, a path or a token), or `has_more`, which goes on behind
-    `last_id` or the last model of the page.
+    """The URL of the page after this one: `next_page` (a URL, a path or a token), `nextPageToken`, or `has_more`, which
+    goes on behind `last_id` or the last model of the page.
     """
     token = page.mark("next_page")
     if isinstance(token, str) and (token.startswith(("http://", "https://", "/")) or "?" in token):
@@ -201,6 +202,9 @@ def _next_page(asked: str, page: _ListPage) -> str | None:
         return target if _is_same_host(asked, target) else None
     if isinstance(token, str | int) and not isinstance(token, bool):
         return _with_query(asked, {"page": str(token)})
+    token = page.mark("nextPageToken")
+    if isinstance(token, str):  # Google
+        return _with_query(asked, {"pageToken": token})
     if _is_true(page.mark("has_more")):
         last = page.mark("last_id")
         last = str(last) if isinstance(last, str | int) and not isinstance(last, bool) else page.models[-1].upstream_id
@@ -232,7 +236,7 @@ def _read_item(item: Any) -> ListedModel | None:
         item = {"id": item}
     if not isinstance(item, dict):
         return None
-    upstream_id = item.get("id") or item.get("name") or item.get("model")
+    upstream_id = item.get("id") or _without_folder(item.get("name")) or item.get("model")
     if isinstance(upstream_id, int) and not isinstance(upstream_id, bool):
         upstream_id = str(upstream_id)
     if not isinstance(upstream_id, str) or not 0 < len(upstream_id) <= MAX_ID or "\x00" in upstream_id:
@@ -243,6 +247,11 @@ def _read_item(item: Any) -> ListedModel | None:
             k: v for k, v in raw.items() if not isinstance(v, dict | list) and not (isinstance(v, str) and len(v) > 500)
         }
     return ListedModel(upstream_id, {"id": upstream_id, **raw})
+
+
+def _without_folder(name: Any) -> Any:
+    """Google's own list names models as `models/ID`: docs/upstreams/gemini.md, “Transport”."""
+    return name.removeprefix("models/") if isinstance(name, str) else name
 
 
 def _unique(items: Iterable[ListedModel]) -> list[ListedModel]:
@@ -257,8 +266,11 @@ def _unique(items: Iterable[ListedModel]) -> list[ListedModel]:
 
 def name_of(raw: Mapping[str, Any]) -> str:
     """The model's display name; empty where the provider has none besides the id."""
-    name = raw.get("name")
-    return name.strip() if isinstance(name, str) and name != raw.get("id") else ""
+    for member in ("display_name", "displayName", "name"):  # Anthropic's, Google's, and everybody's
+        name = raw.get(member)
+        if isinstance(name, str) and name.strip() and name != raw.get("id"):
+            return name.strip()
+    return ""
 
 
 def description_of(raw: Mapping[str, Any]) -> str:
@@ -284,6 +296,8 @@ def vision_of(raw: Mapping[str, Any]) -> bool | None:
         return "vision" in capabilities
     if isinstance(capabilities, dict) and isinstance(capabilities.get("vision"), bool):
         return bool(capabilities["vision"])
+    if isinstance(capabilities, dict) and isinstance(pictures := capabilities.get("image_input"), dict):  # Anthropic
+        return pictures.get("supported") is True
     return None
 
 
@@ -298,6 +312,9 @@ def writes_of(raw: Mapping[str, Any]) -> bool | None:
         return "completion" in capabilities
     if isinstance(capabilities, dict) and isinstance(capabilities.get("completion_chat"), bool):  # Mistral
         return bool(capabilities["completion_chat"])
+    methods = raw.get("supportedGenerationMethods")
+    if isinstance(methods, list):  # Google
+        return "generateContent" in methods
     kind = raw.get("type")
     if isinstance(kind, str) and kind in ("chat", "language", "embedding", "image", "moderation", "rerank", "audio"):
         return kind in ("chat", "language")  # Together
@@ -320,8 +337,13 @@ def tools_of(raw: Mapping[str, Any]) -> bool | None:
 
 
 def is_known_to_call(facts: ConnectionFacts, upstream_id: str) -> bool:
-    """Whether the model's name says that it calls functions; only at OpenAI and Azure, whose names follow a rule."""
-    openai = kinds.of(facts).has_openai_models(facts)
+    """Whether the kind of connection, or the model's name, says that it calls functions; the name only at OpenAI and
+    Azure, whose names follow a rule.
+    """
+    kind = kinds.of(facts)
+    if kind.has_tools:
+        return True
+    openai = kind.has_openai_models(facts)
     return bool(openai and _CALLS.search(upstream_id) and not _DOES_NOT.search(upstream_id))
 
 
@@ -334,4 +356,4 @@ def is_for_chat(facts: ConnectionFacts, upstream_id: str) -> bool:
 
 def is_for_speech(model_id: str) -> bool:
     """Whether a model's name says that it is a speech model."""
-    return FOR_SPEECH.search(model_id) is not None and "gemini" not in model_id.lower()
+    return FOR_SPEECH.search(model_id) is not None and _CHATS_ONLY.search(model_id) is None

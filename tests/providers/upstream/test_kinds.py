@@ -161,6 +161,13 @@ def test_azures_newer_surface_needs_no_version() -> None:
         ("openai", "http://up.example/v1", {}, ["http://up.example/v1/models"]),
         ("ollama", "http://o:11434/v1", {}, ["http://o:11434/api/tags", "http://o:11434/v1/models"]),
         ("azure", f"{AZURE}/openai/v1", {}, [f"{AZURE}/openai/v1/models"]),
+        ("anthropic", kinds.ANTHROPIC.example, {}, ["https://api.anthropic.com/v1/models?limit=1000"]),
+        (
+            "gemini",
+            kinds.GEMINI.example,
+            {},
+            ["https://generativelanguage.googleapis.com/v1beta/models?pageSize=1000"],
+        ),
         (
             "azure",
             f"{AZURE}/openai/v1",
@@ -180,6 +187,37 @@ def test_azures_deployments_have_no_list_and_the_error_says_what_to_do() -> None
         kinds.of(server).list_urls(server)
     assert "Model ids" in caught.value.message
     assert kinds.probe_urls(server) == [f"{AZURE}/openai/models?api-version=2024-10-21"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "entered", "stored"),
+    [
+        ("anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1"),
+        ("anthropic", "https://proxy.example/anthropic/", "https://proxy.example/anthropic/v1"),
+        ("gemini", "https://generativelanguage.googleapis.com", kinds.GEMINI.example),
+        ("gemini", "https://generativelanguage.googleapis.com/v1beta/", kinds.GEMINI.example),
+        ("gemini", kinds.GEMINI.example, kinds.GEMINI.example),
+        ("gemini", "https://proxy.example/v1", "https://proxy.example/v1"),
+    ],
+)
+def test_addresses_that_people_enter_are_completed(kind: str, entered: str, stored: str) -> None:
+    assert kinds.clean_base_url(kind, entered) == stored
+
+
+def test_anthropic_gets_its_version_with_every_call_and_a_connection_may_change_it() -> None:
+    server = connection_to(kinds.ANTHROPIC.example, kind="anthropic")
+    assert headers_for_blocking(server)["anthropic-version"] == "2023-06-01"
+    other = connection_to(kinds.ANTHROPIC.example, kind="anthropic", headers={"Anthropic-Version": "2099-01-01"})
+    sent = {name.lower(): value for name, value in headers_for_blocking(other).items()}
+    assert sent["anthropic-version"] == "2099-01-01"
+
+
+def test_geminis_key_is_presented_in_another_header_for_the_list() -> None:
+    server = connection_to(kinds.GEMINI.example, kind="gemini", secret="k-1")
+    assert headers_for_blocking(server)["Authorization"] == "Bearer k-1"
+    listing = headers_for_blocking(server, lists=True)
+    assert listing["x-goog-api-key"] == "k-1"
+    assert "Authorization" not in listing
 
 
 def test_openrouters_key_is_tried_where_the_list_needs_none() -> None:

@@ -89,6 +89,14 @@ def test_a_name_that_is_null_is_left_out():
     assert "name" not in item.raw
 
 
+def test_googles_names_are_read_without_their_folder():
+    entry = {"name": "models/gemini-3.5-flash", "displayName": "Flash", "supportedGenerationMethods": ["embedContent"]}
+    (listed,) = model_lists.read_list(200, orjson.dumps({"models": [entry]}), {})
+    assert listed.upstream_id == "gemini-3.5-flash"
+    assert model_lists.name_of(listed.raw) == "Flash"
+    assert model_lists.writes_of(listed.raw) is False
+
+
 def test_a_huge_object_keeps_its_plain_members():
     huge = {"id": "a", "name": "A", "created": 1, "template": "x" * 50_000, "nested": {"y": "z" * 50_000}}
     (item,) = model_lists.read_list(200, orjson.dumps({"data": [huge]}), {})
@@ -115,6 +123,8 @@ def test_the_official_api_lists_models_that_are_not_for_chats(word):
         ({"capabilities": ["completion", "vision"]}, True),
         ({"capabilities": ["completion"]}, False),
         ({"capabilities": {"vision": True}}, True),
+        ({"capabilities": {"image_input": {"supported": True}}}, True),
+        ({"capabilities": {"image_input": {"supported": False}}}, False),
         ({"capabilities": {"chat": True}}, None),
         ({"architecture": "old"}, None),
         ({}, None),
@@ -228,6 +238,7 @@ def test_a_circle_of_redirects_ends():
         lambda number: {"next_page": f"?cursor={number}"},
         lambda number: {"next_page": f"models?cursor={number}"},
         lambda number: {"next_page": number + 1},
+        lambda number: {"nextPageToken": f"token-{number}"},
         lambda number: {"has_more": True},
         lambda number: {"has_more": 1, "last_id": f"m{number}"},
         lambda number: {"has_more": "true", "last_id": f"m{number}"},
