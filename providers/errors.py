@@ -93,6 +93,10 @@ class GatewayError(Exception):
         code = self.provider_code or self.code
         return {"error": {"message": self.full_message, "type": self.type, "param": self.param, "code": code}}
 
+    def ollama_body(self) -> dict[str, Any]:
+        """Ollama's error object; docs/upstreams/ollama.md, “Errors”."""
+        return {"error": self.full_message}
+
     def detail_body(self) -> dict[str, Any]:
         """`{"detail", "code"}`, with the provider's words in `provider` where there are any."""
         body: dict[str, Any] = {"detail": self.message, "code": self.code}

@@ -1,7 +1,8 @@
 """The gateway's addresses. Those of the operations come from the table of operations.
 
-OpenAI's clients are given `base_url=…/v1`, Azure's `azure_endpoint=…` or `base_url=…/openai/v1`; this site's own pages
-call `/openai`. With `azure_endpoint` the address names the model, and what the body says does not count.
+OpenAI's clients are given `base_url=…/v1`, Azure's `azure_endpoint=…` or `base_url=…/openai/v1`, Ollama's `…/ollama`;
+this site's own pages call `/openai`. With `azure_endpoint` the address names the model, and what the body says does not
+count.
 """
 
 import re
@@ -17,7 +18,8 @@ def routes_of(operation: Operation) -> Iterator[URLPattern]:
     view = views.view_of(operation).as_view()
     for url in operation.paths:
         yield path(url.removeprefix("/"), view)
-    yield re_path(f"^{DEPLOYMENTS.removeprefix('/')}/(?P<model>.+)/{re.escape(operation.path)}$", view)
+    if operation.has_deployments:
+        yield re_path(f"^{DEPLOYMENTS.removeprefix('/')}/(?P<model>.+)/{re.escape(operation.path)}$", view)
 
 
 urlpatterns = [
@@ -28,6 +30,10 @@ urlpatterns = [
     path("openai/models", views.Models.as_view()),
     path("openai/v1/models", views.Models.as_view()),
     path("openai/v1/models/<path:model_id>", views.Model.as_view()),
+    path("ollama/v1", views.ApiRoot.as_view()),
+    path("ollama/v1/models", views.Models.as_view()),
+    path("ollama/v1/models/<path:model_id>", views.Model.as_view()),
     path("api/models", views.SiteModels.as_view()),
+    path("", include("providers.ollama.urls")),
     path("", include("providers.config.urls")),
 ]

@@ -26,7 +26,7 @@ from django.db import close_old_connections, reset_queries
 from chat.sockets.routing import websocket_urlpatterns
 from providers import runtime
 from providers.relay.lane import Gateway
-from providers.relay.operations import PREFIXES
+from providers.relay.operations import OPERATIONS
 from webui.layers.bodies import WholeBodies
 from webui.layers.calls import Stoppable
 from webui.layers.handler import SiteHandler
@@ -42,7 +42,7 @@ request_started.disconnect(reset_queries)
 _sockets = OwnOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
 
-API_PATHS = tuple(f"{prefix.strip('/')}/" for prefix in PREFIXES)
+API_PATHS = tuple({f"{prefix.strip('/')}/" for operation in OPERATIONS.values() for prefix in operation.prefixes})
 
 
 def _plain(scope: Any) -> Any:

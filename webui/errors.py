@@ -14,7 +14,7 @@ from providers.errors import Forbidden, GatewayError, NotFound
 from providers.process import outages
 from providers.responses.error_responses import django_response, error_response
 
-API_PATHS = ("/api/", "/openai/", "/v1/")
+API_PATHS = ("/api/", "/openai/", "/ollama/", "/v1/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -20,7 +20,7 @@ from providers.relay import payload, rate_limits, source_order
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
-from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse
+from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse, RenamedResponse
 from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ async def _fetch(
     source: Source,
     *,
     unpacked: bool,
-) -> ProviderResponse:
+) -> ProviderResponse | RenamedResponse:
     """The response of one source. Raises NetworkError and its children, ConfigurationError, BadRequest."""
     connection = source.connection
     body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
@@ -131,12 +131,16 @@ async def _fetch(
     except ConfigurationError as error:
         await catalogue.note_refusal(connection.id, error)
         raise
+    names = None
+    if operation.rename is not None and (asked := request.payload["model"]) != source.upstream_id:
+        names = operation.rename(source.upstream_id, asked)
     response = ProviderResponse(request, operation, route, source, admission)
     counted = route.order != source_order.POSITION and source_order.counts(route.order, route.sources)
     try:
         data = await payload.encode(body, request.raw) if raw is None else raw
+        unpacked = unpacked or names is not None
         await response.open(source, prepared, data, unpacked=unpacked, counted=counted)
     except (NetworkError, ConfigurationError) as error:
         await catalogue.note_failure(connection.id, error)
         raise
-    return response
+    return response if names is None else RenamedResponse(response, names)

@@ -5,11 +5,11 @@ through: write its row below, put it into `OPERATIONS`, and add its case to
 `tests/providers/relay/test_operations.py`; the contract test over the table checks the rest. An operation that needs a
 new fact adds a field with a default, so that the other rows stay as they are.
 
-Sources: docs/upstreams/openai.md, docs/upstreams/rerank.md
+Sources: docs/upstreams/openai.md, docs/upstreams/rerank.md, docs/upstreams/ollama.md
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from drf_spectacular.types import OpenApiTypes
@@ -17,13 +17,17 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from providers.facts import Caller, Route, Snapshot, Source
-from providers.relay import rules, usage
+from providers.relay import ollama, rules, usage
 from providers.relay.rules import Body, Destination
 from providers.relay.serializers import (
     ChatRequestSerializer,
     CompletionsRequestSerializer,
     EmbeddingsRequestSerializer,
     ModerationsRequestSerializer,
+    OllamaChatRequestSerializer,
+    OllamaEmbeddingsRequestSerializer,
+    OllamaEmbedRequestSerializer,
+    OllamaGenerateRequestSerializer,
     RequestSerializer,
     RerankRequestSerializer,
     ResponsesRequestSerializer,
@@ -33,9 +37,12 @@ from providers.relay.serializers import (
 )
 from providers.speech import clips, voices
 
-PREFIXES = ("/v1", "/openai", "/openai/v1")  # for OpenAI's clients, the site's own pages, Azure's newer surface
+# For OpenAI's clients, the site's own pages, Azure's newer surface, OpenAI's clients that are given Ollama's address.
+PREFIXES = ("/v1", "/openai", "/openai/v1", "/ollama/v1")
+OLLAMA_PREFIXES = ("/ollama",)  # for clients that speak Ollama's own protocol
 DEPLOYMENTS = "/openai/deployments"  # for Azure's classic surface, then the model and the path of an operation
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 FORM = "multipart/form-data"
 
 WHOLE: dict[Any, OpenApiResponse] = {
@@ -44,6 +51,10 @@ WHOLE: dict[Any, OpenApiResponse] = {
 STREAMED: dict[Any, OpenApiResponse] = {
     **WHOLE,
     (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description="The same as events, with `stream`"),
+}
+IN_LINES: dict[Any, OpenApiResponse] = {
+    **WHOLE,
+    (200, NDJSON): OpenApiResponse(OpenApiTypes.STR, description="The same as lines of JSON, unless `stream` is false"),
 }
 TRANSCRIPT: dict[Any, OpenApiResponse] = {
     **STREAMED,
@@ -98,8 +109,9 @@ class Operation:
     """One operation. Its functions are pure and raise BadRequest for a body that cannot be used."""
 
     name: str  # also the `kind` of its usage records
-    path: str  # below our `PREFIXES`, and below a provider's base URL
+    path: str  # below our `prefixes`, and below a provider's base URL
     summary: str
+    prefixes: tuple[str, ...] = PREFIXES  # those of OpenAI's protocol have Azure's paths of deployments too
     request: type[serializers.Serializer[Any]] = RequestSerializer  # what the description says beside the model
     answers: Mapping[Any, OpenApiResponse] = field(default_factory=lambda: WHOLE, repr=False)
     parameters: tuple[OpenApiParameter, ...] = ()
@@ -115,20 +127,32 @@ class Operation:
     cache: Cache | None = None
 
     # The body.
+    model_alias: str = ""  # another name of the member `model`, which older clients use
     check: Callable[[Mapping[str, Any]], None] = rules.check_model
     rewrites: tuple[Callable[[Body, Destination], Body], ...] = ()
     preset_params: frozenset[str] | None = frozenset()  # the parameters of a preset that it accepts; None: all
+    # (body, a preset's parameters, `preset_params`) → the body with these as defaults
+    add_params: Callable[[Body, Mapping[str, Any], frozenset[str] | None], Body] = rules.with_params
     add_prompt: Callable[[Body, str], Body] = rules.without_prompt  # adds a preset's system prompt
     streams: Callable[[Mapping[str, Any]], bool] = _wants_stream  # the timeouts are for pieces, not the whole
 
-    may_fail_inside: bool = False  # a 200 may say in its last frame that the answer failed: `finish_reason`
+    # Whether a 200 says in its last frame that the answer failed; None: it never does.
+    failed_inside: Callable[[usage.Tail], bool] | None = None
+    # (the id at the provider, the id that was asked for) → what puts the second into the response; None: it has none
+    rename: Callable[[str, str], ollama.ModelNames] | None = None
 
+    frame: bytes = b"data:"  # what each frame of a stream has once
     count: Callable[[usage.Tail], Mapping[str, int]] = usage.count_tokens  # columns of its usage records
 
     @property
     def paths(self) -> tuple[str, ...]:
         """Our paths of this operation, without those of deployments."""
-        return tuple(f"{prefix}/{self.path}" for prefix in PREFIXES)
+        return tuple(f"{prefix}/{self.path}" for prefix in self.prefixes)
+
+    @property
+    def has_deployments(self) -> bool:
+        """Whether Azure's paths of deployments lead to it too."""
+        return self.prefixes is PREFIXES
 
     @property
     def on_lane(self) -> bool:
@@ -145,7 +169,7 @@ CHAT = Operation(
     rewrites=(rules.rename_limit, rules.name_role, rules.read_bias, rules.drop_unknown),
     preset_params=None,
     add_prompt=rules.prompt_in_messages,
-    may_fail_inside=True,
+    failed_inside=usage.failed,
 )
 COMPLETIONS = Operation(
     name="completions",
@@ -158,7 +182,7 @@ COMPLETIONS = Operation(
     preset_params=frozenset(
         ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop", "seed", "logit_bias")
     ),
-    may_fail_inside=True,
+    failed_inside=usage.failed,
 )
 EMBEDDINGS = Operation(
     name="embeddings",
@@ -228,6 +252,65 @@ TRANSLATIONS = Operation(
     streams=_wants_stream_in_form,
 )
 
+OLLAMA_CHAT = Operation(
+    name="ollama_chat",
+    path="api/chat",
+    summary="Complete a chat (Ollama's protocol).",
+    prefixes=OLLAMA_PREFIXES,
+    request=OllamaChatRequestSerializer,
+    answers=IN_LINES,
+    deployed=False,
+    route=ollama.route_for,
+    check=ollama.check_chat,
+    add_params=ollama.params_in_options,
+    add_prompt=ollama.prompt_in_messages,
+    streams=ollama.wants_stream,
+    failed_inside=ollama.has_failed,
+    rename=ollama.ModelNames,
+    frame=ollama.MORE,
+    count=ollama.count_tokens,
+)
+OLLAMA_GENERATE = replace(
+    OLLAMA_CHAT,
+    name="ollama_generate",
+    path="api/generate",
+    summary="Continue a prompt (Ollama's protocol).",
+    request=OllamaGenerateRequestSerializer,
+    check=ollama.check_generate,
+    add_prompt=ollama.prompt_in_system,
+)
+OLLAMA_EMBED = Operation(
+    name="ollama_embed",
+    path="api/embed",
+    summary="Turn texts into vectors (Ollama's protocol).",
+    prefixes=OLLAMA_PREFIXES,
+    request=OllamaEmbedRequestSerializer,
+    deployed=False,
+    route=ollama.route_for,
+    rename=ollama.ModelNames,
+    count=ollama.count_tokens,
+)
+OLLAMA_EMBEDDINGS = Operation(
+    name="ollama_embeddings",
+    path="api/embeddings",
+    summary="Turn a text into a vector (Ollama's older protocol).",
+    prefixes=OLLAMA_PREFIXES,
+    request=OllamaEmbeddingsRequestSerializer,
+    deployed=False,
+    route=ollama.route_for,
+    count=ollama.count_tokens,
+)
+OLLAMA_SHOW = Operation(
+    name="ollama_show",
+    path="api/show",
+    summary="What a model is and can do (Ollama's protocol).",
+    prefixes=OLLAMA_PREFIXES,
+    deployed=False,
+    route=ollama.route_for,
+    model_alias="name",
+    count=ollama.count_tokens,
+)
+
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
@@ -240,5 +323,10 @@ OPERATIONS: dict[str, Operation] = {
         SPEECH,
         TRANSCRIPTIONS,
         TRANSLATIONS,
+        OLLAMA_CHAT,
+        OLLAMA_GENERATE,
+        OLLAMA_EMBED,
+        OLLAMA_EMBEDDINGS,
+        OLLAMA_SHOW,
     )
 }

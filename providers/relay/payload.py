@@ -12,7 +12,7 @@ from providers.process import waiting
 from providers.relay import forms
 from providers.relay.forms import Form, ReceivedForm
 from providers.relay.operations import Operation
-from providers.relay.rules import Body, Destination, with_params, with_user
+from providers.relay.rules import Body, Destination, with_user
 from providers.sentences import sentence as _
 
 
@@ -21,7 +21,7 @@ def read(operation: Operation, body: bytes | ReceivedForm, model: str = "") -> t
 
     Raises BadRequest, and TooLarge for a file of a form.
     """
-    payload, raw = _read_form(body, model) if isinstance(body, ReceivedForm) else _read_json(body, model)
+    payload, raw = _read_form(body, model) if isinstance(body, ReceivedForm) else _read_json(operation, body, model)
     operation.check(payload)
     return payload, raw
 
@@ -33,10 +33,14 @@ def _read_form(body: ReceivedForm, model: str) -> tuple[Body, Form]:
     return form.fields, form
 
 
-def _read_json(body: bytes, model: str) -> tuple[Body, bytes | None]:
+def _read_json(operation: Operation, body: bytes, model: str) -> tuple[Body, bytes | None]:
     payload, raw = json_bodies.parse_and_keep(body)
     if not isinstance(payload, dict):
         raise BadRequest(_("The body of the request must be a JSON object."), code="invalid_json")
+    alias = operation.model_alias
+    if alias and not payload.get("model") and payload.get(alias):
+        others = {name: value for name, value in payload.items() if name not in ("model", alias)}
+        payload, raw = {"model": payload[alias], **others}, None
     if model and payload.get("model") != model:
         payload, raw = {**payload, "model": model}, None
     return payload, raw
@@ -44,7 +48,7 @@ def _read_json(body: bytes, model: str) -> tuple[Body, bytes | None]:
 
 def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source, caller: Caller) -> Body:
     """The body for a source; the same object where no rule changes anything. Raises BadRequest (`logit_bias`)."""
-    body = with_params(payload, route.params, operation.preset_params)
+    body = operation.add_params(payload, route.params, operation.preset_params)
     if route.system_prompt:
         body = operation.add_prompt(body, route.system_prompt)
     if body.get("model") != source.upstream_id:

@@ -12,11 +12,12 @@ from providers.permits import PermitScope
 from providers.process import outages, shutdown
 from providers.relay import rate_limits, usage
 from providers.relay.forms import Form
+from providers.relay.ollama import ModelNames
 from providers.relay.operations import Operation
 from providers.relay.prepared import Prepared
 from providers.relay.request import RelayRequest, admit
 from providers.relay.source_order import InFlight
-from providers.responses import error_responses, event_streams
+from providers.responses import event_streams, stream_ends
 from providers.sentences import sentence as _
 from providers.speech.clips import Clip
 from providers.upstream.error_bodies import error_of, of_own_credential, rest_after
@@ -230,27 +231,21 @@ class ProviderResponse(RelayResponse):
                 return b""
         self._tail.add(piece)
         if self._admission is not None:
-            self._frames += piece.count(b"data:")
+            self._frames += piece.count(self._operation.frame)
         return piece
 
     def fail(self, error: GatewayError) -> None:
         """Have the usage record show that the response ended in this error."""
         self._outcome = error.status
 
-    @property
-    def _is_plain_stream(self) -> bool:
-        """Whether the body is an event stream to which a frame can be added."""
-        headers = dict(self.headers)
-        unaltered = headers.keys().isdisjoint(("content-encoding", "content-length"))
-        return unaltered and event_streams.is_event_stream(headers.get("content-type", ""))
-
     def closing_bytes(self, error: GatewayError) -> bytes:
-        """The bytes of an error frame, on which OpenAI's clients raise, if this is an event stream whose last frame was
+        """The bytes of a frame with the error, on which clients raise, if this is a stream whose last frame was
         complete. Else the error is raised, which breaks the client's connection.
         """
-        if not self._is_plain_stream or not self._tail.end.endswith((b"\n\n", b"\r\r", b"\n\r\n")):
+        frame = stream_ends.error_frame(dict(self.headers), self._tail.end, error)
+        if frame is None:
             raise error
-        return b"data: " + error_responses.openai_body(error) + b"\n\n"
+        return frame
 
     async def aclose(self) -> None:
         """Close the connection to the provider (after a complete body it returns to the pool) and record the usage."""
@@ -273,7 +268,8 @@ class ProviderResponse(RelayResponse):
 
     def _record(self) -> None:
         request, counted = self._request, self._operation.count(self._tail)
-        if self._outcome == 200 and self._operation.may_fail_inside and usage.failed(self._tail):
+        failed_inside = self._operation.failed_inside
+        if self._outcome == 200 and failed_inside is not None and failed_inside(self._tail):
             self._outcome = 502
         if self._admission is not None and "tokens_in" in counted:
             # Without the provider's numbers: about a token per four bytes of the request and per frame of the stream.
@@ -293,6 +289,36 @@ class ProviderResponse(RelayResponse):
                 **counted,
             )
         )
+
+
+class RenamedResponse(RelayResponse):
+    """A response in which the model has the name that the client asked for."""
+
+    __slots__ = ("_inner", "_names")
+
+    def __init__(self, inner: ProviderResponse, names: ModelNames) -> None:
+        self.public_id, self.connection, self.connection_id = inner.public_id, inner.connection, inner.connection_id
+        self.status = inner.status
+        self.headers = [pair for pair in inner.headers if pair[0] != "content-length"]
+        self._inner, self._names = inner, names
+
+    def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
+        return self._inner.error_with(body, status=status)
+
+    def closing_bytes(self, error: GatewayError) -> bytes:
+        return self._inner.closing_bytes(error)
+
+    async def read_some(self) -> bytes:
+        while piece := await self._inner.read_some():
+            if renamed := self._names.feed(piece):
+                return renamed
+        return self._names.rest()
+
+    def fail(self, error: GatewayError) -> None:
+        self._inner.fail(error)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
 
 class CachedResponse(RelayResponse):
@@ -358,6 +384,6 @@ def _passed(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
         name = name.lower()
         if name in PASSED or name.startswith(PASSED_FAMILIES):
             passed.append((name, plain(value)))
-            if name == "content-type" and event_streams.is_event_stream(value):
+            if name == "content-type" and stream_ends.is_stream(value):
                 passed.extend(event_streams.UNBUFFERED)
     return passed

@@ -135,6 +135,34 @@ class ModerationsRequestSerializer(RequestSerializer):
     input = serializers.JSONField(help_text="A text, a list of texts, or a list of parts with texts and pictures")
 
 
+class OllamaChatRequestSerializer(RequestSerializer):
+    """Ollama's request. Other members are passed on unchanged."""
+
+    messages = serializers.ListField(child=serializers.DictField(), required=False)
+    stream = serializers.BooleanField(required=False, help_text="Streams unless it is false")
+    options = serializers.DictField(required=False, help_text="temperature, num_ctx, num_predict, seed, stop …")
+
+
+class OllamaGenerateRequestSerializer(RequestSerializer):
+    """Ollama's request. Other members are passed on unchanged."""
+
+    prompt = serializers.CharField(required=False)
+    stream = serializers.BooleanField(required=False, help_text="Streams unless it is false")
+    options = serializers.DictField(required=False, help_text="temperature, num_ctx, num_predict, seed, stop …")
+
+
+class OllamaEmbedRequestSerializer(RequestSerializer):
+    """Ollama's request. Other members are passed on unchanged."""
+
+    input = serializers.JSONField(required=False, help_text="A text, or a list of texts")
+
+
+class OllamaEmbeddingsRequestSerializer(RequestSerializer):
+    """Ollama's older request. Other members are passed on unchanged."""
+
+    prompt = serializers.CharField(required=False)
+
+
 class RerankRequestSerializer(RequestSerializer):
     """The request of Jina and Cohere. Other members are passed to the provider unchanged."""
 

@@ -1,11 +1,12 @@
-"""Error responses: in OpenAI's shape on the paths of its clients, `{"detail", "code"}` elsewhere.
+"""Error responses: in OpenAI's and Ollama's shapes on the paths of their clients, `{"detail", "code"}` elsewhere.
 
-The lane and the views both answer through `error_response`, so they cannot differ. OpenAI-shaped errors are in English
-whatever language a browser asks for: programs read them, and the lane knows no language.
+The lane and the views both answer through `error_response`, so they cannot differ. Errors in others' shapes are in
+English whatever language a browser asks for: programs read them, and the lane knows no language.
 """
 
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +39,8 @@ from providers.errors import (
 from providers.process import outages
 from providers.sentences import sentence as _
 
-OPENAI_PATHS = ("/v1/", "/openai/", "/api/chat/completions/")
+OPENAI_PATHS = ("/v1/", "/openai/", "/ollama/v1/", "/api/chat/completions/")
+OLLAMA_PATHS = ("/ollama/",)  # but those of OpenAI's protocol among them
 CHALLENGE = 'Bearer realm="api"'
 
 logger = logging.getLogger(__name__)
@@ -58,12 +60,13 @@ def error_response(error: BaseException, path: str, *, for_admin: bool = False) 
 
     `for_admin`: whether its reader looks after keys and bills; programs on OpenAI's paths always get the cause.
     """
-    with translation.override("en" if is_openai(path) else translation.get_language()):
+    shaped = _shape_of(path)
+    with translation.override("en" if shaped is not None else translation.get_language()):
         ours = gateway_error(error)
         if ours is None:
             logger.error("A request for %s failed", path, exc_info=error)
             ours = GatewayError(_("Something went wrong on this site."))
-        shape = ours.openai_body() if is_openai(path) else {**ours.for_reader(for_admin=for_admin), **_fields(error)}
+        shape = shaped(ours) if shaped is not None else {**ours.for_reader(for_admin=for_admin), **_fields(error)}
         body = orjson.dumps(json_bodies.clean(shape))
     headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
     if ours.status == 401:
@@ -73,14 +76,23 @@ def error_response(error: BaseException, path: str, *, for_admin: bool = False) 
     return ErrorResponse(ours.status, (*headers, *ours.headers), body)
 
 
-def is_openai(path: str) -> bool:
-    return f"{path}/".startswith(OPENAI_PATHS)
+def _shape_of(path: str) -> Callable[[GatewayError], dict[str, Any]] | None:
+    """What makes the body of an error for the clients of this path; None where it is this site's own."""
+    if f"{path}/".startswith(OPENAI_PATHS):
+        return GatewayError.openai_body
+    return GatewayError.ollama_body if f"{path}/".startswith(OLLAMA_PATHS) else None
 
 
 def openai_body(error: GatewayError) -> bytes:
     """An error in OpenAI's shape, as bytes."""
     with translation.override("en"):
         return orjson.dumps(json_bodies.clean(error.openai_body()))
+
+
+def ollama_body(error: GatewayError) -> bytes:
+    """An error in Ollama's shape, as bytes."""
+    with translation.override("en"):
+        return orjson.dumps(json_bodies.clean(error.ollama_body()))
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
@@ -95,7 +107,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
 
 def _is_for_admin(request: Any, path: str) -> bool:
     """Whether an administrator reads the error. Nobody is looked up for a text that is the same for everybody."""
-    if is_openai(path):
+    if _shape_of(path) is not None:
         return False
     try:
         return bool(getattr(request.user, "is_superuser", False))

@@ -77,6 +77,8 @@ class ConnectionKind:
     config_flag: str = ""  # the member of the flat configuration that is true for this kind
     needs_api_version: bool = False  # the form asks for `api_version`
     owned_by: str = "openai"  # in our model list: the protocol by which the models are called
+    # Base URL → that of Ollama's own protocol, whose operations are below `api/`; None: it does not speak it.
+    ollama_url: Callable[[str], str] | None = None
 
     # How a key is sent, and which headers name this site.
     key_header: str = ""  # holds the plain key; empty: `Authorization: Bearer`
@@ -116,6 +118,16 @@ def _ollama_url(url: str) -> str:
     return url if url.endswith("/v1") or not url else f"{url}/v1"
 
 
+def _ollama_root(url: str) -> str:
+    return url.removesuffix("/v1")
+
+
+def _ollama_endpoint(server: Server, path: str, model: str, deployed: bool) -> str:
+    """Operations of its own protocol are beside the OpenAI-compatible surface."""
+    base = _ollama_root(server.base_url) if path.startswith("api/") else server.base_url
+    return f"{base}/{path}"
+
+
 def _ollama_names(model_id: str) -> tuple[str, ...]:
     return (model_id, f"{model_id}:latest")
 
@@ -127,7 +139,7 @@ def _openrouter_names(model_id: str) -> tuple[str, ...]:
 
 def _ollama_list(server: Server) -> list[str]:
     """Ollama's own list has names and details that `/v1/models` lacks."""
-    return [f"{server.base_url.removesuffix('/v1')}/api/tags", *_model_list(server)]
+    return [f"{_ollama_root(server.base_url)}/api/tags", *_model_list(server)]
 
 
 # --- Anthropic and Gemini ---------------------------------------------------------------------------------------------
@@ -205,7 +217,9 @@ OLLAMA = ConnectionKind(
     example="http://ollama:11434",
     note=gettext_lazy("The sizes of Ollama's models are listed too."),
     owned_by="ollama",
+    ollama_url=_ollama_root,
     clean_url=_ollama_url,
+    endpoint=_ollama_endpoint,
     list_urls=_ollama_list,
     also_listed_as=_ollama_names,
     has_reasoning_names=False,
@@ -314,6 +328,17 @@ def probe_urls(server: Server) -> list[str]:
     """The URLs that show whether a server answers and accepts the key; on a 404 the next one is asked."""
     kind = of(server)
     return (kind.probe_urls or kind.list_urls)(server)
+
+
+def speaks_ollama(server: Server) -> bool:
+    """Whether Ollama's own protocol is spoken there."""
+    return of(server).ollama_url is not None
+
+
+def ollama_url(server: Server, path: str) -> str:
+    """The URL of an operation of Ollama's own protocol, such as `api/ps`, at a server that speaks it."""
+    root = of(server).ollama_url
+    return f"{root(server.base_url) if root is not None else server.base_url}/{path}"
 
 
 def proof_url(server: Server) -> str | None:

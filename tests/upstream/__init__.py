@@ -27,10 +27,10 @@ In a test, with the `upstream` fixture (fresh server, script and history each ti
 What is not scripted gets a sensible answer (a chat echoes). Ways in which real servers differ stand in `oddities.py`;
 `tls.py` makes a certificate for `Upstream(tls=…)`; `unused_port()`, `silent_listener()` and `full_listener()` are
 addresses that refuse, never answer, and never connect.
-`upstream.automatic1111`, `upstream.comfyui`, `upstream.openid` and `upstream.search` speak theirs at
+`upstream.automatic1111`, `upstream.comfyui`, `upstream.ollama`, `upstream.openid` and `upstream.search` speak theirs at
 `upstream.origin`; their files say how to steer them.
 Paths: `/v1/…` under any prefix (OpenRouter's list at `/api/v1/models`), Azure's `/openai/deployments/{d}/…` and
-`/openai/v1/…`, Ollama's `/api/tags`. By hand: `python -m tests.upstream --port 9999`.
+`/openai/v1/…`, Ollama's `/api/…`. By hand: `python -m tests.upstream --port 9999`.
 
 **To add a protocol**: write `tests/upstream/<name>.py` with a subclass of `core.Protocol` (its docstring is the
 guide: a list of routes, one method per route that returns a `Reply`, state as attributes) and add it to

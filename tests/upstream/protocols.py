@@ -6,6 +6,7 @@ from tests.upstream.automatic1111 import Automatic1111
 from tests.upstream.comfyui import ComfyUI
 from tests.upstream.core import Protocol, Upstream
 from tests.upstream.gemini import Gemini
+from tests.upstream.ollama import Ollama
 from tests.upstream.openai import OpenAI
 from tests.upstream.openid import OpenId
 from tests.upstream.search import Search
@@ -16,5 +17,6 @@ PROTOCOLS: dict[str, Callable[[Upstream], Protocol]] = {
     "comfyui": ComfyUI,
     "search": Search,
     "openid": OpenId,
+    "ollama": Ollama,
     "openai": OpenAI,
 }

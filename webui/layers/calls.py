@@ -8,12 +8,10 @@ from typing import Any
 from providers import runtime
 from providers.errors import Unavailable
 from providers.process import outages
-from providers.responses import error_responses, event_streams
+from providers.responses import error_responses, stream_ends
 
 DISCONNECT = {"type": "http.disconnect"}
 END_SECONDS = 1.0  # how long a request may take to end once it is told to
-ENDS_OF_FRAMES = (b"\n\n", b"\r\r", b"\n\r\n")
-LONGEST_END = 3  # bytes
 
 logger = logging.getLogger(__name__)
 
@@ -124,16 +122,8 @@ class _Call:
             self.is_complete = True
         else:
             body = message["body"]
-            self.tail = body if len(body) >= LONGEST_END else self.tail[-LONGEST_END:] + body
+            self.tail = body if len(body) >= stream_ends.LONGEST_END else self.tail[-stream_ends.LONGEST_END :] + body
         await self._send(message)
-
-    @property
-    def may_take_a_frame(self) -> bool:
-        """Whether the answer is an event stream whose last frame is complete."""
-        headers = dict(self.headers)
-        is_plain = headers.keys().isdisjoint((b"content-encoding", b"content-length"))
-        is_stream = is_plain and event_streams.is_event_stream(headers.get(b"content-type", b"").decode("latin-1"))
-        return is_stream and (not self.tail or self.tail.endswith(ENDS_OF_FRAMES))
 
     def end(self) -> None:
         """End the request: report a disconnect to the application, or cancel its task while the body is arriving."""
@@ -144,7 +134,7 @@ class _Call:
             self._ending.set_result(None)
 
     async def say(self, error: Unavailable) -> None:
-        """Send the error: as a whole response before the first byte, as a last frame in an event stream.
+        """Send the error: as a whole response before the first byte, as a last frame in a stream of frames.
 
         Any other body that has begun gets nothing; the server then closes its connection.
         """
@@ -156,6 +146,7 @@ class _Call:
             headers = [(name.encode(), value.encode()) for name, value in answer.headers]
             await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await self._send({"type": "http.response.body", "body": answer.body})
-        elif self.may_take_a_frame:
-            frame = b"data: " + error_responses.openai_body(error) + b"\n\n"
+            return
+        headers_so_far = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+        if (frame := stream_ends.error_frame(headers_so_far, self.tail, error)) is not None:
             await self._send({"type": "http.response.body", "body": frame, "more_body": False})

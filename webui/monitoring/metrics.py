@@ -23,8 +23,11 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 OPEN_STATES = ("pending", "streaming")
 
 # A fixed set of areas, because callers choose paths, and every label value stays in memory.
-CALLS = (*(operation.path for operation in OPERATIONS.values()), "images/generations", "images/edits", "models")
-EXACT = {f"{prefix}/{call}": call for prefix in (*PREFIXES, "/api") for call in CALLS}
+CALLS = ("chat/completions", "images/generations", "images/edits", "models")
+EXACT = {
+    **{f"{prefix}/{call}": call for prefix in (*PREFIXES, "/api") for call in CALLS},
+    **{path: operation.path for operation in OPERATIONS.values() for path in operation.paths},
+}
 STARTS = (
     ("/static/", "static"),
     ("/api/v1/files", "files"),
@@ -33,6 +36,7 @@ STARTS = (
     ("/admin/", "admin"),
     ("/accounts/", "accounts"),
     ("/api/", "api"),
+    ("/ollama/", "api"),
     ("/openai/", "api"),
     ("/v1/", "api"),
 )

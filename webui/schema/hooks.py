@@ -30,11 +30,11 @@ class BrowserScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
 
 
 def without_twins(endpoints: list[Any], **options: Any) -> list[Any]:
-    """Drop twins of paths: those with another last slash, and Azure's.
+    """Drop twins of paths: those with another last slash, Azure's, and OpenAI's below Ollama's address.
 
     A hook of drf-spectacular, named in the settings, which also loads the classes above.
     """
-    twins = (f"{DEPLOYMENTS}/", "/openai/v1/")
+    twins = (f"{DEPLOYMENTS}/", "/openai/v1/", "/ollama/v1/")
     keys = set()
     described = []
     for path, path_regex, method, callback in endpoints:

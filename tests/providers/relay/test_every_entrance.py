@@ -16,17 +16,23 @@ from drf_spectacular.generators import SchemaGenerator
 from chat.models import Message
 from providers import callers
 from providers.models import RateLimit
-from providers.relay.operations import CHAT, DEPLOYMENTS, OPERATIONS, PREFIXES, Operation
+from providers.relay.operations import CHAT, DEPLOYMENTS, OLLAMA_PREFIXES, OPERATIONS, PREFIXES, Operation
 from tests import people
 from tests.chat.talk import Talker
 from tests.fixtures.process import ROOT
-from tests.providers.relay.test_operations import REQUESTS, written
+from tests.providers.relay.test_operations import REQUESTS, kind_for, written
 
 PATIENCE = 20
 SAMPLES: dict[str, Any] = {
     "model": "m1",
     "messages": [{"role": "user", "content": "What colour is the sky?"}],
     "content": "What colour is the sky?",
+}
+
+OLLAMAS_WORDS = {  # its errors are a text without a code
+    "rate_limit_exceeded": "is reached",
+    "insufficient_scope": "may not call models",
+    "model_not_found": "model 'm1' not found",
 }
 
 
@@ -55,7 +61,7 @@ def of_other_routes() -> Iterator[Entrance]:
     schema = SchemaGenerator().get_schema(request=None, public=True)
     for path, methods in schema["paths"].items():
         content = methods.get("post", {}).get("requestBody", {}).get("content", {})
-        if path.startswith(PREFIXES) or "application/json" not in content:
+        if path.startswith((*PREFIXES, *OLLAMA_PREFIXES)) or "application/json" not in content:
             continue
         described = content["application/json"]["schema"]
         if "$ref" in described:
@@ -101,13 +107,20 @@ class World:
         """The code with which it was refused: in the answer, or in the reply that it began."""
         if answer.status_code >= 400:
             error = answer.json()
-            return str((error.get("error") or error)["code"])
+            said = error.get("error") or error
+            return (
+                next(code for code, words in OLLAMAS_WORDS.items() if words in said)
+                if isinstance(said, str)
+                else str(said["code"])
+            )
         return str(Message.objects.filter(role="assistant").latest("created").error["code"])
 
 
 @pytest.fixture
-def world(site: Any, upstream: Any, connection: Any, alice: Any) -> World:
+def world(site: Any, upstream: Any, connection: Any, alice: Any, request: Any) -> World:
     people.set_chat()
+    connection.kind = kind_for(request.node.callspec.params["entrance"].operation)
+    connection.save()
     chat_id = Talker(site, key=people.make_key(alice)).start(title="Sky")["chat"]["id"]
     world = World(site, upstream, alice, chat_id, {})
     world.settle()

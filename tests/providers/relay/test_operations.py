@@ -33,9 +33,27 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "speech": {"model": "m1", "input": "hello", "voice": "alloy"},
     "transcriptions": {"model": "m1", "language": "en"},
     "translations": {"model": "m1", "prompt": "hello"},
+    "ollama_chat": {"model": "m1", "messages": [{"role": "user", "content": "hello"}]},
+    "ollama_generate": {"model": "m1", "prompt": "hello"},
+    "ollama_embed": {"model": "m1", "input": "hello"},
+    "ollama_embeddings": {"model": "m1", "prompt": "hello"},
+    "ollama_show": {"model": "m1"},
 }
-WITHOUT_USAGE = {"moderations"}  # providers report no tokens there
+WITHOUT_USAGE = {"moderations", "ollama_embeddings", "ollama_show"}  # providers report no tokens there
 every = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+DEPLOYED = [row for row in OPERATIONS.values() if row.has_deployments]
+
+
+def kind_for(operation: Operation | None) -> str:
+    """The kind of a connection that takes an operation."""
+    return "ollama" if operation is not None and operation.path.startswith("api/") else "openai"
+
+
+@pytest.fixture
+def connection(connection: Any, request: Any) -> Any:
+    connection.kind = kind_for(request.node.callspec.params.get("operation"))
+    connection.save()
+    return connection
 
 
 def written(operation: Operation, request: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
@@ -102,7 +120,8 @@ def test_what_it_counts_are_columns_of_usage_records(operation: Operation) -> No
 def test_every_kind_of_connection_has_an_address_for_it(operation: Operation, kind: str) -> None:
     server = connection_to(kind=kind)
     url = kinds.of(server).endpoint(server, operation.path, "m1", operation.deployed)
-    assert url.partition("?")[0] == f"https://models.example/v1/{operation.path}"
+    beside = kind == "ollama" and kind_for(operation) == "ollama"
+    assert url.partition("?")[0] == f"https://models.example{'' if beside else '/v1'}/{operation.path}"
 
 
 def test_a_row_needs_no_more_than_a_name_a_path_and_a_summary(upstream: Any) -> None:
@@ -120,14 +139,15 @@ def test_a_row_needs_no_more_than_a_name_a_path_and_a_summary(upstream: Any) -> 
 
 @every
 def test_the_url_conf_serves_it_at_all_its_paths(operation: Operation) -> None:
-    assert {f"{prefix}/{operation.path}" for prefix in ("/v1", "/openai", "/openai/v1")} == set(operation.paths)
+    known = ("/ollama",) if kind_for(operation) == "ollama" else ("/v1", "/openai", "/openai/v1", "/ollama/v1")
+    assert {f"{prefix}/{operation.path}" for prefix in known} == set(operation.paths)
     for path in operation.paths:
         view = resolve(path).func.cls
         assert issubclass(view, RelayView)
         assert view.operation is operation
 
 
-@every
+@pytest.mark.parametrize("operation", DEPLOYED, ids=lambda row: row.name)
 def test_azures_path_of_a_deployment_leads_to_it(operation: Operation) -> None:
     assert resolve(views_path(operation)).func.cls.operation is operation
 
@@ -146,13 +166,13 @@ def schema() -> Any:
 
 @every
 def test_the_schema_describes_it(operation: Operation, schema: Any) -> None:
-    for prefix in ("/v1", "/openai"):
+    for prefix in set(operation.prefixes) - {"/openai/v1", "/ollama/v1"}:
         described = schema["paths"][f"{prefix}/{operation.path}"]["post"]
         assert described["description"] == operation.summary
         assert list(described["requestBody"]["content"]) == [operation.media_type]
         answers = {media for status, media in operation.answers if status == 200}
         assert set(described["responses"]["200"]["content"]) == answers
-    assert not [path for path in schema["paths"] if path.startswith(("/openai/v1/", f"{DEPLOYMENTS}/"))]
+    assert not [path for path in schema["paths"] if path.startswith(("/openai/v1/", "/ollama/v1/", f"{DEPLOYMENTS}/"))]
 
 
 @every
@@ -179,7 +199,7 @@ def test_lane_and_views_answer_it_alike_at_every_path(
     assert answers[0].complete
     assert all(answer == answers[0] for answer in answers)
 
-    asked = upstream.asked(f"/v1/{operation.path}", "POST")
+    asked = upstream.asked(f"/{operation.path}", "POST")
     assert len(asked) == len(answers)
     assert {(one.body, one.headers["Content-Type"]) for one in asked} == {(body, content_type["Content-Type"])}
     usage.flush()

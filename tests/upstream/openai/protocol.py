@@ -41,8 +41,6 @@ class OpenAI(Protocol):
         ("POST", BASE + "/audio/(?:transcriptions|translations)", "transcribe"),
         ("POST", BASE + "/images/(?:generations|edits)", "draw"),
         ("GET", "/pictures/(?P<width>[0-9]+)x(?P<height>[0-9]+)[.]png", "picture"),
-        ("GET", "/api/tags", "tags"),
-        ("GET", "/api/version", "version"),
         ("POST", BASE + "/(?P<operation>[a-z_]+(?:/[a-z_]+)?)", "answer_any"),  # behind those that it knows
     ]
 
@@ -82,16 +80,6 @@ class OpenAI(Protocol):
             if one["id"] == wanted:
                 return in_json(one)
         return error(404, f"The model '{wanted}' does not exist", code="model_not_found")
-
-    def tags(self, received: Received) -> Reply:
-        """Ollama's own list."""
-        details = {"format": "gguf", "family": "gemma3", "families": None, "parameter_size": "4.3B"}
-        facts = {"modified_at": "2026-10-01T09:00:00Z", "size": 1, "details": details}
-        rows = [{"name": one["id"], "model": one["id"], **facts} for one in self.objects()]
-        return in_json({"models": rows})
-
-    def version(self, received: Received) -> Reply:
-        return in_json({"version": "0.33.0"})
 
     # --- chat ---
 
