@@ -2,6 +2,7 @@
 
 from providers.catalogue.snapshots import (
     forget,
+    known_version,
     note_failure,
     note_rate_limit,
     note_refusal,
@@ -12,6 +13,7 @@ from providers.catalogue.snapshots import (
 
 __all__ = [
     "forget",
+    "known_version",
     "note_failure",
     "note_rate_limit",
     "note_refusal",

@@ -150,6 +150,12 @@ def snapshot_blocking() -> Snapshot:
         return snapshots.give_up(check, check.previous)
 
 
+def known_version() -> int | None:
+    """The number of the newest snapshot of this process; None before the first one."""
+    current = runtime.state(Snapshots).current
+    return None if current is None else current.version
+
+
 def forget() -> None:
     """Check the version before the next use."""
     runtime.state(Snapshots).forget()

@@ -142,7 +142,7 @@ class Operation:
     rename: Callable[[str, str], ollama.ModelNames] | None = None
 
     frame: bytes = b"data:"  # what each frame of a stream has once
-    count: Callable[[usage.Tail], Mapping[str, int]] = usage.count_tokens  # columns of its usage records
+    count: Callable[[usage.Tail], Mapping[str, Any]] = usage.count_tokens  # fields of its `CallUsage`
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -241,6 +241,7 @@ TRANSCRIPTIONS = Operation(
     answers=TRANSCRIPT,
     media_type=FORM,
     streams=_wants_stream_in_form,
+    count=usage.count_transcript,
 )
 TRANSLATIONS = Operation(
     name="translations",
@@ -250,6 +251,7 @@ TRANSLATIONS = Operation(
     answers=TRANSCRIPT,
     media_type=FORM,
     streams=_wants_stream_in_form,
+    count=usage.count_transcript,
 )
 
 OLLAMA_CHAT = Operation(

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ from providers import auth, catalogue, http, runtime
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller, Route, Snapshot, Source
 from providers.permits import PermitScope
-from providers.process import outages, shutdown
+from providers.process import outages, request_ids, shutdown
 from providers.relay import rate_limits, usage
 from providers.relay.forms import Form
 from providers.relay.ollama import ModelNames
@@ -37,6 +38,10 @@ PASSED = frozenset(
     }
 )
 PASSED_FAMILIES = ("x-ratelimit-", "openai-")
+# Where providers tell their own id of a request: OpenAI and most others, Anthropic, Azure's front, Amazon.
+REQUEST_IDS = frozenset({"x-request-id", "request-id", "apim-request-id", "x-amzn-requestid"})
+LONGEST_ID = 200  # characters of such an id that are kept
+LONGEST_CODE, LONGEST_WORDS = 100, 300  # characters of an error that are kept with the record
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +99,7 @@ class ProviderResponse(RelayResponse):
         "_admission",
         "_answer",
         "_closed",
+        "_error",
         "_first",
         "_first_byte_ms",
         "_frames",
@@ -102,13 +108,18 @@ class ProviderResponse(RelayResponse):
         "_outcome",
         "_own_credential",
         "_permit_scope",
+        "_provider_request_id",
         "_request",
+        "_request_id",
         "_started",
         "_stream",
         "_tail",
+        "_upstream_id",
+        "tried",
     )
 
     connection_id: int
+    tried: list[dict[str, Any]]  # the sources that were passed over before this one, for the usage record
 
     def __init__(
         self,
@@ -130,6 +141,11 @@ class ProviderResponse(RelayResponse):
         self._frames = 0  # of the stream, for an estimate of tokens; counted only where a rate limit counts tokens
         self._first = b""
         self._first_byte_ms: int | None = None
+        self.tried = []
+        self._request_id = request_ids.current.get()
+        self._upstream_id = source.upstream_id
+        self._provider_request_id = ""
+        self._error: GatewayError | None = None
         self._outcome = usage.CLIENT_LEFT  # until the body is complete or broken
         self._closed = False
         self._in_flight: tuple[int, str] | None = None
@@ -188,11 +204,12 @@ class ProviderResponse(RelayResponse):
         self.status = answer.status
         if answer.status >= 400:
             self._outcome = answer.status  # whether the body is read or not
-        self.headers = _passed(answer.headers)
+        self.headers, self._provider_request_id = _passed(answer.headers)
         if unpacker := http.unpacker_for(self.headers):
             self._tail = usage.PackedTail(unpacker)
         self._limit(self._admission)
         refusal = self.error_with(http.readable(self._first, self.headers)) if answer.status >= 400 else None
+        self._error = refusal
         if refusal is not None and answer.status >= 500:
             await catalogue.note_failure(connection.id, refusal)
         elif refusal is not None and refusal.is_fault:
@@ -236,7 +253,7 @@ class ProviderResponse(RelayResponse):
 
     def fail(self, error: GatewayError) -> None:
         """Have the usage record show that the response ended in this error."""
-        self._outcome = error.status
+        self._outcome, self._error = error.status, error
 
     def closing_bytes(self, error: GatewayError) -> bytes:
         """The bytes of a frame with the error, on which clients raise, if this is a stream whose last frame was
@@ -270,22 +287,32 @@ class ProviderResponse(RelayResponse):
         request, counted = self._request, self._operation.count(self._tail)
         failed_inside = self._operation.failed_inside
         if self._outcome == 200 and failed_inside is not None and failed_inside(self._tail):
+            self.fail(usage.failure(self._tail))
             self._outcome = 502
         if self._admission is not None and "tokens_in" in counted:
             # Without the provider's numbers: about a token per four bytes of the request and per frame of the stream.
             text = request.raw if isinstance(request.raw, bytes) else b""  # the bytes of a form are mostly a file's
             estimate = len(text) // 4 + self._frames if self._frames else 0
             rate_limits.spend(self._admission, counted["tokens_in"] + counted["tokens_out"] or estimate)
+        caller, error = request.caller, self._error
         usage.record(
             usage.CallUsage(
                 kind=request.kind or request.operation,
-                user_id=request.caller.user_id,
-                key_id=request.caller.key_id,
+                user_id=caller.user_id,
+                key_id=caller.key_id,
                 connection_id=self.connection_id,
                 model=self.public_id[:255],
                 status=self._status_of_usage,
                 first_byte_ms=self._first_byte_ms,
                 duration_ms=round((time.perf_counter() - self._started) * 1000),
+                request_id=self._request_id,
+                provider_request_id=self._provider_request_id,
+                upstream_id=self._upstream_id[:255],
+                config_version=catalogue.known_version(),
+                tried=self.tried,
+                error_code="" if error is None else (error.provider_code or error.code)[:LONGEST_CODE],
+                error_message="" if error is None else error.reason[:LONGEST_WORDS],
+                group_names=caller.group_names,
                 **counted,
             )
         )
@@ -345,6 +372,10 @@ class CachedResponse(RelayResponse):
                     model=self.public_id[:255],
                     audio_bytes=clip.length or 0,
                     status=clip.status,
+                    cost=Decimal(0),  # nobody was asked
+                    request_id=request_ids.current.get(),
+                    config_version=catalogue.known_version(),
+                    group_names=request.caller.group_names,
                 )
             )
 
@@ -378,12 +409,16 @@ def _check_access(scope: str, public_id: str, connection_id: int, snapshot: Snap
     rate_limits.check_not_spent(caller, snapshot.rate_limits)
 
 
-def _passed(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _passed(headers: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str]:
+    """The headers for the client, and the provider's id of the request; "" without one."""
     passed: list[tuple[str, Any]] = []
+    request_id = ""
     for name, value in headers:
         name = name.lower()
+        if name in REQUEST_IDS and not request_id:
+            request_id = value[:LONGEST_ID]
         if name in PASSED or name.startswith(PASSED_FAMILIES):
             passed.append((name, plain(value)))
             if name == "content-type" and stream_ends.is_stream(value):
                 passed.extend(event_streams.UNBUFFERED)
-    return passed
+    return passed, request_id

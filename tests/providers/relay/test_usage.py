@@ -5,6 +5,7 @@ import gzip
 import logging
 import sqlite3
 import threading
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -14,11 +15,12 @@ from django.db import DatabaseError, OperationalError, connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers import runtime
+from providers import catalogue, runtime
 from providers.http.content_encoding import PIECE, Unpacker
 from providers.models import ClientKey, UsageRecord
 from providers.relay import usage
-from providers.relay.usage import CallUsage, read_tokens
+from providers.relay.usage import CallUsage, read_tokens, reported
+from providers.relay.usage import writer as writer_module
 from tests import people
 from tests.upstream import DROP, Reply, in_bytes, in_json, oddities
 from tests.upstream import openai as oai
@@ -56,9 +58,100 @@ def test_tokens_are_found_at_the_end_of_any_answer(tail: bytes, counts: tuple[in
     assert read_tokens(tail) == counts
 
 
+REPORTED: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (
+        {
+            "prompt_tokens": 100,
+            "completion_tokens": 50,
+            "total_tokens": 150,
+            "prompt_tokens_details": {"cached_tokens": 40, "audio_tokens": 7},
+            "completion_tokens_details": {"reasoning_tokens": 30, "audio_tokens": 5},
+        },
+        {"cached_tokens": 40, "reasoning_tokens": 30, "audio_tokens_in": 7, "audio_tokens_out": 5},
+    ),
+    (
+        {"input_tokens": 9, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 5, "total_tokens": 14},
+        {"tokens_in": 9, "tokens_out": 5, "cached_tokens": 4},
+    ),
+    (
+        {
+            "input_tokens": 90,
+            "input_tokens_details": {"text_tokens": 10, "image_tokens": 80},
+            "output_tokens": 700,
+            "output_tokens_details": {"text_tokens": 0, "image_tokens": 700},
+        },
+        {"picture_tokens_in": 80, "picture_tokens_out": 700},
+    ),
+    ({"prompt_tokens": 8, "completion_tokens": 1, "prompt_cache_hit_tokens": 6}, {"tokens_in": 8, "cached_tokens": 6}),
+    ({"prompt_tokens": 8, "completion_tokens": 1, "cached_tokens": 6}, {"tokens_in": 8, "cached_tokens": 6}),
+    (
+        {"input_tokens": 5, "cache_read_input_tokens": 70, "cache_creation_input_tokens": 20, "output_tokens": 3},
+        {"tokens_in": 95, "cached_tokens": 70, "cache_write_tokens": 20, "tokens_out": 3},
+    ),
+    (
+        {
+            "prompt_tokens": 32,
+            "completion_tokens": 9,
+            "total_tokens": 135,
+            "completion_tokens_details": {"reasoning_tokens": 94},
+            "cost_in_usd_ticks": 37756000,
+        },
+        {"tokens_out": 103, "reasoning_tokens": 94, "cost": Decimal("0.0037756")},
+    ),
+    (
+        {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 40},
+        {"tokens_out": 30, "reasoning_tokens": 25},
+    ),
+    ({"prompt_tokens": 5, "completion_tokens": 1, "cost": 0.00014}, {"cost": Decimal("0.00014")}),
+    (
+        {
+            "prompt_tokens": 5,
+            "completion_tokens": 1,
+            "cost": 0.01,
+            "is_byok": True,
+            "cost_details": {"upstream_inference_cost": 0.2},
+        },
+        {"cost": Decimal("0.21")},
+    ),
+    ({"prompt_tokens": 5, "completion_tokens": 1, "cost": {"total_cost": 0.006}}, {"cost": Decimal("0.006")}),
+    ({"prompt_tokens": 5, "completion_tokens": 1, "estimated_cost": 1e-05}, {"cost": Decimal("0.00001")}),
+    ({"prompt_tokens": 5, "completion_tokens": 1, "cost": -1}, {"cost": None}),
+    ({"prompt_tokens": 5, "completion_tokens": 1, "cost": "free"}, {"cost": None}),
+    ({"prompt_tokens": 5, "completion_tokens": 1, "prompt_audio_seconds": 9}, {"seconds": Decimal(9)}),
+]
+
+
+@pytest.mark.parametrize(("value", "kept"), REPORTED)
+def test_details_are_kept_in_the_shapes_of_all_providers(value: dict[str, Any], kept: dict[str, Any]) -> None:
+    for body in (orjson.dumps({"choices": [], "usage": value}), b'data: {"usage":' + orjson.dumps(value) + b"}\n\n"):
+        tail = usage.Tail()
+        tail.add(body)
+        counted = CallUsage(kind="chat", **usage.count_tokens(tail))
+        reported.read(counted)
+        assert {name: getattr(counted, name) for name in kept} == kept
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        (b'{"text":"a","usage":{"type":"duration","seconds":9}}', "9"),
+        (b'{"task":"transcribe","language":"english","duration":8.47,"text":"a","segments":[]}', "8.47"),
+        (b"1\n00:00:00,000 --> 00:00:02,500\na\n\n2\n00:00:02,500 --> 01:00:04,250\nb\n", "3604.25"),
+        (b"WEBVTT\n\n00:00.000 --> 00:03.120\na\n", "3.12"),
+        (b"only words", "0"),
+        (b'{"text":"a","usage":{"input_tokens":5,"output_tokens":7}}', "0"),
+    ],
+)
+def test_the_length_of_what_was_written_down_is_counted(body: bytes, seconds: str) -> None:
+    tail = usage.Tail()
+    tail.add(body)
+    assert usage.count_transcript(tail).get("seconds", 0) == Decimal(seconds)
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_counting(tail: bytes) -> None:
     assert read_tokens(b'"usage":{' + tail) is not None
+    reported.read(CallUsage(kind="chat", reported=b"{" + tail))
 
 
 @given(st.text(max_size=50), st.integers(0, 10**6), st.integers(0, 10**6))
@@ -122,7 +215,7 @@ def test_only_the_tail_is_kept() -> None:
         tail.add(b"x" * 1000)
     tail.add(b'{"usage":{"prompt_tokens":5,"completion_tokens":7}}')
     assert tail._size < usage.TAIL_BYTES + 2000
-    assert tail.tokens() == (5, 7)
+    assert read_tokens(tail.text) == (5, 7)
     assert tail.end == b":7}}"
 
 
@@ -134,7 +227,7 @@ def test_a_packed_piece_is_looked_through_in_parts() -> None:
         tail.add(piece)
         looked.append(tail._left)
     assert max(before - after for before, after in pairwise(looked)) <= usage.MAX_UNPACKED_AT_ONCE + PIECE
-    assert (tail.tokens(), tail.received) == ((5, 7), len(packed))
+    assert (read_tokens(tail.text), tail.received) == ((5, 7), len(packed))
 
 
 # --- records ----------------------------------------------------------------------------------------------------------
@@ -170,6 +263,18 @@ def test_a_call_is_recorded_with_who_what_and_how_long(site, entrance, connectio
     assert one.key == ClientKey.objects.get()
     assert (one.tokens_in, one.tokens_out) == (5, 2)
     assert 0 <= one.first_byte_ms <= one.duration_ms
+
+
+def test_a_record_says_where_a_call_went_and_why_it_failed(site, entrance, connection, upstream, api_key):
+    words = "No room for " + "x" * 400
+    upstream.script(oai.error(503, message=words, headers={"x-request-id": "req_at_provider"}))
+    answer = ask(site, entrance, api_key)
+    [one] = records()
+    assert answer.headers["x-request-id"] == one.provider_request_id == "req_at_provider"
+    assert one.request_id not in ("", one.provider_request_id)
+    assert (one.upstream_id, one.config_version) == ("m1", catalogue.known_version())
+    assert one.error_message == words[:300]
+    assert one.tried == []
 
 
 def test_a_session_is_recorded_without_a_key(site, connection, alice):
@@ -224,7 +329,8 @@ def test_tokens_of_reranking_are_input_wherever_they_stand(answer, counts):
     body = orjson.dumps(answer)
     for start in range(0, len(body), 4096):
         tail.add(body[start : start + 4096])
-    assert tuple(usage.count_reranking(tail).values()) == counts
+    counted = usage.count_reranking(tail)
+    assert (counted["tokens_in"], counted["tokens_out"]) == counts
 
 
 @pytest.mark.parametrize(
@@ -292,7 +398,7 @@ def writer():
 
 @pytest.mark.django_db(transaction=True)
 def test_records_are_written_behind_without_anybody_asking(monkeypatch):
-    monkeypatch.setattr(usage, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(writer_module, "IDLE_SECONDS", 0.0)
     usage.record(CallUsage(kind="chat", model="m1", status=200))
     thread = writer().thread
     assert thread is not None
@@ -361,7 +467,7 @@ def test_records_wait_while_the_database_is_away(caplog, error):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_no_longer_fits_is_counted_in_the_log(caplog, monkeypatch):
-    monkeypatch.setattr(usage, "QUEUE_ROWS", 5)
+    monkeypatch.setattr(writer_module, "QUEUE_ROWS", 5)
     for _ in range(8):
         usage.record(CallUsage(kind="chat"))
     with caplog.at_level(logging.ERROR, "providers.relay.usage"):

@@ -1,0 +1,101 @@
+"""The details of a usage object, in the forms of all providers: read by the writer's thread, not on the event loop.
+
+Sources: docs/upstreams/usage.md
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from json import JSONDecoder
+from typing import Any
+
+from providers.relay.usage.call_usage import MAX_TOKENS, CallUsage
+
+MAX_COST = Decimal(10**6)  # dollars of one call; a larger figure is no cost
+
+_decoder = JSONDecoder(parse_float=Decimal)
+_INPUT = ("prompt_tokens", "input_tokens")
+_OUTPUT = ("completion_tokens", "output_tokens")
+_INPUT_DETAILS = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details", "output_token_details")
+# Tokens that were read from the provider's cache, where they do not stand in the details of the input.
+_CACHED = ("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens", "num_cached_tokens")
+_CACHE_WRITES = ("cache_write_tokens", "cache_creation_tokens")
+TICKS = Decimal(10**10)  # of xAI, in a dollar
+
+
+def read(usage: CallUsage) -> None:
+    """Fill the fields that `reported` tells of, and forget it. Never raises."""
+    text, usage.reported = usage.reported, b""
+    if not text:
+        return
+    try:
+        value, _end = _decoder.raw_decode(text.decode(errors="replace"))
+    except (ValueError, RecursionError):  # longer than what was kept of it
+        return
+    if isinstance(value, dict):
+        fill(usage, value)
+
+
+def fill(usage: CallUsage, value: Mapping[str, Any]) -> None:
+    """Fill the fields that this usage object tells of. Input includes what was cached, output the reasoning."""
+    inputs, outputs = _object(value, _INPUT_DETAILS), _object(value, _OUTPUT_DETAILS)
+    usage.cached_tokens = _first(inputs, ("cached_tokens",)) or _first(value, _CACHED)
+    created = _first(value, ("cache_creation_input_tokens",))
+    usage.cache_write_tokens = created or _first(inputs, _CACHE_WRITES)
+    usage.reasoning_tokens = _first(outputs, ("reasoning_tokens",)) or _first(value, ("reasoning_tokens",))
+    usage.audio_tokens_in, usage.audio_tokens_out = (
+        _first(inputs, ("audio_tokens",)),
+        _first(outputs, ("audio_tokens",)),
+    )
+    usage.picture_tokens_in = _first(inputs, ("image_tokens",))
+    usage.picture_tokens_out = _first(outputs, ("image_tokens",))
+    if "prompt_tokens" not in value and not inputs:  # Anthropic counts what was cached apart from the input
+        usage.tokens_in = min(usage.tokens_in + _first(value, ("cache_read_input_tokens",)) + created, MAX_TOKENS)
+    _add_hidden(usage, value)
+    if seconds := _number(value.get("prompt_audio_seconds")):  # Mistral's
+        usage.seconds = seconds
+    cost = _cost_in(value)
+    if cost is not None and 0 <= cost < MAX_COST:
+        usage.cost = cost
+
+
+def _add_hidden(usage: CallUsage, value: Mapping[str, Any]) -> None:
+    """Add tokens that only the total counts: xAI's and Gemini's reasoning stands beside the output, not in it."""
+    hidden = _first(value, ("total_tokens",)) - _first(value, _INPUT) - _first(value, _OUTPUT)
+    if hidden > 0 and usage.tokens_out and (not usage.reasoning_tokens or usage.reasoning_tokens == hidden):
+        usage.tokens_out = min(usage.tokens_out + hidden, MAX_TOKENS)
+        usage.reasoning_tokens = hidden
+
+
+def _cost_in(value: Mapping[str, Any]) -> Decimal | None:
+    """The provider's own figure in dollars; None where it gives none."""
+    cost = value.get("cost")
+    if isinstance(cost, dict):  # Perplexity's
+        return _number(cost.get("total_cost"))
+    if cost is not None:  # OpenRouter's; with a key of one's own there, the provider behind is paid apart
+        charged, more = _number(cost), value.get("cost_details")
+        behind = _number(more.get("upstream_inference_cost")) if isinstance(more, dict) else None
+        return charged + behind if charged is not None and behind and value.get("is_byok") is True else charged
+    if (ticks := _number(value.get("cost_in_usd_ticks"))) is not None:  # xAI's
+        return ticks / TICKS
+    return _number(value.get("estimated_cost"))  # DeepInfra's
+
+
+def _object(value: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
+    return next((item for name in names if isinstance(item := value.get(name), dict)), {})
+
+
+def _first(value: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    """The first of these members that is a number of tokens; 0 without one."""
+    for name in names:
+        item = value.get(name)
+        if isinstance(item, int) and not isinstance(item, bool) and item >= 0:
+            return min(item, MAX_TOKENS)
+    return 0
+
+
+def _number(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return None
+    number = Decimal(value)
+    return number if number.is_finite() and number >= 0 else None

@@ -1,0 +1,188 @@
+"""Usage records: one row for each call, written in batches by a thread in the background.
+
+`record` never blocks and never fails. The thread writes within a second. Without a database records wait in a queue;
+those that no longer fit are lost, and the log says how many. The end of the process writes what is still queued.
+"""
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, connection, connections, transaction
+
+from providers import runtime
+from providers.models import ClientKey, Connection, UsageRecord
+from providers.models.usage_records import MONEY_DIGITS, MONEY_PLACES
+from providers.process import outages, waiting
+from providers.relay.usage import reported
+from providers.relay.usage.call_usage import CallUsage
+
+BATCH_SECONDS = 0.5  # between two batches
+IDLE_SECONDS = 10.0  # the thread ends after this long without records
+BATCH_ROWS = 500
+GROUPS_LENGTH = 500  # characters of the column
+QUEUE_ROWS = 20_000  # 10 to 50 MB: 20 s without a database at 1,000 calls a second
+
+logger = logging.getLogger(__name__)
+
+
+def record(usage: CallUsage) -> None:
+    """Queue the usage of one call. Returns at once, from any thread or loop."""
+    runtime.state(UsageWriter).add(usage)
+
+
+def flush() -> None:
+    """Write the queued records, in this thread."""
+    runtime.state(UsageWriter).write()
+
+
+class UsageWriter:
+    """The queue and its thread, which starts with the first record (so after any fork) and ends without more."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[CallUsage] = deque()
+        self.lost = 0
+        self.thread: threading.Thread | None = None
+        self.starting = threading.Lock()
+        self.writing = threading.Lock()
+        self.closing = threading.Event()
+
+    def add(self, usage: CallUsage) -> None:
+        if len(self.waiting) >= QUEUE_ROWS:
+            self.lost += 1
+            return
+        self.waiting.append(usage)
+        if self.thread is None:
+            with self.starting:
+                if self.thread is None:
+                    self.thread = threading.Thread(target=self._run, name="usage", daemon=True)
+                    self.thread.start()
+
+    def _run(self) -> None:
+        """Write batches. On SQLite the database connection stays open: opening one takes as long as 100 rows."""
+        waiting.mark_own_work()
+        try:
+            idle = 0.0
+            while idle < IDLE_SECONDS or not self._ends():
+                if waiting.for_event(self.closing, BATCH_SECONDS):
+                    return
+                idle = 0.0 if self.waiting else idle + BATCH_SECONDS
+                self.write()
+        finally:
+            connections.close_all()
+
+    def _ends(self) -> bool:
+        with self.starting:
+            self.thread = None  # before the last check: `add` starts another thread from here on
+            if self.waiting:
+                self.thread = threading.current_thread()
+            return self.thread is None
+
+    def close(self) -> None:
+        """End the thread, and write the rest in this one."""
+        self.closing.set()
+        thread = self.thread
+        if thread is not None:
+            waiting.for_thread(thread)
+        if not self.waiting:
+            return
+        was_open = connection.connection is not None
+        try:
+            self.write()
+        finally:
+            if not was_open:
+                connection.close()
+
+    def write(self) -> None:
+        """Write the queued records. Without a database they stay queued for the next time."""
+        with self.writing:
+            while self.waiting:
+                batch = [self.waiting[index] for index in range(min(BATCH_ROWS, len(self.waiting)))]
+                try:
+                    _insert(batch)
+                except Exception as error:
+                    if outages.of(error) is not None:
+                        logger.warning("%s usage records wait for the database: %s", len(self.waiting), error)
+                        if not connection.in_atomic_block:
+                            connection.close()  # the connection may be broken; the next write opens another
+                        return
+                    # The outermost edge: a batch that can never be written must not block the next ones.
+                    logger.exception("%s usage records cannot be written", len(batch))
+                for _ in batch:
+                    self.waiting.popleft()
+            if self.lost:
+                logger.error("%s usage records were lost while the database was away", self.lost)
+                self.lost = 0
+
+
+def _insert(batch: list[CallUsage]) -> None:
+    for usage in batch:
+        reported.read(usage)
+    try:
+        _write_rows([_row(usage) for usage in batch])
+    except IntegrityError:
+        _detach(batch)
+        _write_rows([_row(usage) for usage in batch])
+
+
+def _row(usage: CallUsage) -> tuple[Any, ...]:
+    return tuple(
+        write(getattr(usage, name)) if (write := WRITTEN.get(name)) else getattr(usage, name) for name in FIELDS
+    )
+
+
+def _time(when: float) -> Any:
+    return connection.ops.adapt_datetimefield_value(datetime.fromtimestamp(when, UTC))
+
+
+def _money(cost: Decimal | None) -> Any:
+    return connection.ops.adapt_decimalfield_value(cost, MONEY_DIGITS, MONEY_PLACES)
+
+
+def _names(names: tuple[str, ...]) -> str:
+    """A line for each name that fits as a whole."""
+    text = "\n".join(names)
+    return text if len(text) <= GROUPS_LENGTH else text[: GROUPS_LENGTH + 1].rpartition("\n")[0]
+
+
+def _as_json(tried: list[dict[str, Any]]) -> str:
+    return json.dumps(tried) if tried else "[]"
+
+
+# Field of `CallUsage` → the value for the database, of the fields that are not written as they are.
+WRITTEN: dict[str, Callable[[Any], Any]] = {
+    "when": _time,
+    "cost": _money,
+    "seconds": lambda seconds: connection.ops.adapt_decimalfield_value(seconds, 12, 3),
+    "tried": _as_json,
+    "group_names": _names,
+}
+FIELDS = tuple(column.name for column in fields(CallUsage) if column.name != "reported")
+COLUMNS = tuple({"group_names": "groups"}.get(name, name) for name in FIELDS)
+
+
+def _write_rows(rows: list[tuple[Any, ...]]) -> None:
+    """Insert with plain SQL, because a row takes ten times as long through the ORM."""
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(name) for name in COLUMNS)
+    marks = ", ".join(["%s"] * len(COLUMNS))
+    with transaction.atomic(), connection.cursor() as cursor:
+        table = quote(UsageRecord._meta.db_table)
+        cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", rows)  # noqa: S608  names of our columns
+
+
+def _detach(batch: list[CallUsage]) -> None:
+    """Clear references to rows that were deleted while the records waited."""
+    for name, model in (("user_id", get_user_model()), ("key_id", ClientKey), ("connection_id", Connection)):
+        referenced = {getattr(usage, name) for usage in batch} - {None}
+        existing = set(model._default_manager.filter(pk__in=referenced).values_list("pk", flat=True))
+        for usage in batch:
+            if getattr(usage, name) not in existing:
+                setattr(usage, name, None)
