@@ -1,6 +1,6 @@
 """Usage records: what a response reports is counted, and one row for each call is written behind."""
 
-from providers.relay.usage.call_usage import CLIENT_LEFT, CallUsage
+from providers.relay.usage.call_usage import CLIENT_LEFT, MAX_TOKENS, CallUsage
 from providers.relay.usage.counting import (
     count_audio,
     count_reranking,
@@ -14,6 +14,7 @@ from providers.relay.usage.writer import UsageWriter, flush, record
 
 __all__ = [
     "CLIENT_LEFT",
+    "MAX_TOKENS",
     "MAX_UNPACKED_AT_ONCE",
     "TAIL_BYTES",
     "CallUsage",
