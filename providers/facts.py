@@ -5,6 +5,8 @@ The fast path reads these values, never a row.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -159,6 +161,8 @@ class GatewayFacts:
     default_model: str = ""
     speech_model: str = ""
     speech_voice: str = ""
+    currency: str = "USD"  # in which costs are shown
+    currency_rate: Decimal = Decimal(1)  # its units for a US dollar
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +177,19 @@ class RateLimitFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceFacts:
+    """One row of `Price`. `prices` maps its columns to US dollars, for `per` tokens or characters; None: not stated."""
+
+    id: int
+    pattern: str
+    connection_id: int | None
+    valid_from: date | None
+    per: int
+    prices: Mapping[str, Decimal | None]
+    pictures: Mapping[str, Decimal]  # by size and quality
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole configuration at one version."""
 
@@ -181,6 +198,7 @@ class Snapshot:
     connections: Mapping[int, ConnectionFacts]
     gateway: GatewayFacts
     rate_limits: tuple[RateLimitFacts, ...] = ()
+    prices: tuple[PriceFacts, ...] = ()
     speaking: tuple[Route, ...] = ()  # the `routes` that are speech models by their names
 
     def route_for(self, caller: Caller, public_id: str) -> Route:

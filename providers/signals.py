@@ -14,7 +14,16 @@ from django.dispatch import Signal
 from simple_history.signals import post_create_historical_record
 
 from providers import versioning
-from providers.models import HEALTH_FIELDS, ChatModel, ClientKey, Connection, GatewaySettings, ModelSource, RateLimit
+from providers.models import (
+    HEALTH_FIELDS,
+    ChatModel,
+    ClientKey,
+    Connection,
+    GatewaySettings,
+    ModelSource,
+    Price,
+    RateLimit,
+)
 
 # Sent with `connections` that somebody is about to delete. Receivers answer with sentences about what that changes.
 dependents = Signal()
@@ -24,7 +33,7 @@ QUIET_COLUMNS = {Connection: {*HEALTH_FIELDS}, ClientKey: {"last_used"}, ModelSo
 
 def connect() -> None:
     user_model = get_user_model()
-    count_changes_of(Connection, ChatModel, ModelSource, ClientKey, GatewaySettings, RateLimit, Group)
+    count_changes_of(Connection, ChatModel, ModelSource, ClientKey, GatewaySettings, Price, RateLimit, Group)
     count_members_of(
         Connection.groups.through,
         ChatModel.groups.through,

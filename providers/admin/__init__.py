@@ -3,6 +3,7 @@
 from providers.admin.connections import ConnectionAdmin
 from providers.admin.keys import ClientKeyAdmin
 from providers.admin.models import ChatModelAdmin
+from providers.admin.prices import PriceAdmin
 from providers.admin.rate_limits import RateLimitAdmin
 from providers.admin.settings import GatewaySettingsAdmin
 from providers.admin.usage import UsageRecordAdmin
@@ -12,6 +13,7 @@ __all__ = [
     "ClientKeyAdmin",
     "ConnectionAdmin",
     "GatewaySettingsAdmin",
+    "PriceAdmin",
     "RateLimitAdmin",
     "UsageRecordAdmin",
 ]

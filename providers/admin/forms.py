@@ -296,6 +296,8 @@ class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "task_model_external",
             "speech_model",
             "speech_voice",
+            "currency",
+            "currency_rate",
         )
         help_texts = {  # noqa: RUF012
             "enable_openai_api": gettext_lazy("When this is off, no model is listed and no request is sent."),

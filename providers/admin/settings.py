@@ -33,6 +33,7 @@ class GatewaySettingsAdmin(SingletonAdmin):
                 "description": gettext_lazy("Without a speech model the browser's own voice reads."),
             },
         ),
+        (gettext_lazy("Costs"), {"fields": ("currency", "currency_rate")}),
     )
 
     def variables_of(self, row: GatewaySettings) -> dict[str, str]:

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import models
 
 from providers import addresses, auth
-from providers.facts import ConnectionFacts, GatewayFacts, RateLimitFacts, Route, Snapshot, Source
+from providers.facts import ConnectionFacts, GatewayFacts, PriceFacts, RateLimitFacts, Route, Snapshot, Source
 from providers.http import Limits, Tls
-from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, RateLimit
+from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, Price, RateLimit
 from providers.secrets.pasted import cleaned
 from providers.upstream import kinds, model_lists
 from providers.versioning import ConfigVersion
@@ -36,6 +36,7 @@ def load_snapshot(version: int) -> Snapshot:
         connections=connections,
         gateway=_load_gateway(),
         rate_limits=_load_rate_limits(),
+        prices=_load_prices(),
         speaking=tuple(route for name, route in sorted(routes.items()) if model_lists.is_for_speech(name)),
     )
 
@@ -45,6 +46,21 @@ def _load_rate_limits() -> tuple[RateLimitFacts, ...]:
     return tuple(
         RateLimitFacts(**_columns(RateLimitFacts, row, numbers={name: getattr(row, name) for name in names}))
         for row in RateLimit.objects.filter(enabled=True)
+    )
+
+
+def _load_prices() -> tuple[PriceFacts, ...]:
+    names = Price.amounts()
+    return tuple(
+        PriceFacts(
+            **_columns(
+                PriceFacts,
+                row,
+                prices={name: getattr(row, name) for name in names},
+                pictures=row.pictures_by_name() or {},
+            )
+        )
+        for row in Price.objects.all()
     )
 
 

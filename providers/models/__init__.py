@@ -1,8 +1,9 @@
-"""Rows of the gateway: connections, models, API keys, sign-ins, rate limits, speech clips, usage records."""
+"""Rows of the gateway: connections, models, API keys, sign-ins, rate limits, prices, speech clips, usage records."""
 
 from providers.models.chat_models import ChatModel, ModelAccess, ModelSource, SourceOrder
 from providers.models.gateway_settings import GatewaySettings
 from providers.models.keys import KEY_PREFIX, ClientKey, key_digest
+from providers.models.prices import Price
 from providers.models.rate_limits import RateLimit
 from providers.models.servers import (
     HEALTH_FIELDS,
@@ -29,6 +30,7 @@ __all__ = [
     "GatewaySettings",
     "ModelAccess",
     "ModelSource",
+    "Price",
     "RateLimit",
     "ServerRow",
     "SharedAccess",

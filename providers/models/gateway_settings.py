@@ -1,5 +1,8 @@
 """The one row of settings."""
 
+from decimal import Decimal
+
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -16,6 +19,21 @@ class GatewaySettings(SettingsRow):
     default_model = models.CharField(_("model for new chats"), max_length=255, blank=True)
     speech_model = models.CharField(_("speech model"), max_length=255, blank=True)
     speech_voice = models.CharField(_("voice"), max_length=100, blank=True)
+
+    currency = models.CharField(
+        _("currency to show"),
+        max_length=3,
+        default="USD",
+        help_text=_("Its code: USD, EUR, CNY. Costs are kept in US dollars."),
+        validators=[RegexValidator(r"^[A-Z]{3}\Z", _("Enter the three letters of a currency."))],
+    )
+    currency_rate = models.DecimalField(
+        _("its units for a US dollar"),
+        max_digits=16,
+        decimal_places=8,
+        default=Decimal(1),
+        validators=[MinValueValidator(Decimal("0.00000001"))],
+    )
 
     history = HistoricalRecords()
 

@@ -18,7 +18,12 @@ GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
     (gettext_lazy("Connections"), [("providers.Connection", "hub"), ("providers.GatewaySettings", "tune")]),
     (
         gettext_lazy("Models and access"),
-        [("providers.ChatModel", "smart_toy"), ("providers.ModelSource", "alt_route"), ("providers.ClientKey", "key")],
+        [
+            ("providers.ChatModel", "smart_toy"),
+            ("providers.ModelSource", "alt_route"),
+            ("providers.Price", "payments"),
+            ("providers.ClientKey", "key"),
+        ],
     ),
     (
         gettext_lazy("Pictures"),
@@ -40,7 +45,10 @@ GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
         ],
     ),
     (gettext_lazy("People"), [("webui.User", "person"), ("auth.Group", "group"), ("providers.RateLimit", "speed")]),
-    (gettext_lazy("System"), [("webui.SiteSettings", "palette"), ("providers.UsageRecord", "monitoring")]),
+    (
+        gettext_lazy("System"),
+        [("webui.SiteSettings", "palette"), ("providers.UsageRecord", "monitoring"), ("providers.Price", "payments")],
+    ),
 ]
 
 

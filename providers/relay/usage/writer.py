@@ -17,7 +17,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, connections, transaction
 
-from providers import runtime
+from providers import pricing, runtime
 from providers.models import ClientKey, Connection, UsageRecord
 from providers.models.usage_records import MONEY_DIGITS, MONEY_PLACES
 from providers.process import outages, waiting
@@ -125,6 +125,8 @@ class UsageWriter:
 def _insert(batch: list[CallUsage]) -> None:
     for usage in batch:
         reported.read(usage)
+        if usage.cost is None:
+            usage.cost = pricing.cost_of(usage)
     try:
         _write_rows([_row(usage) for usage in batch])
     except IntegrityError:
