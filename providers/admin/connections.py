@@ -24,6 +24,8 @@ from providers.catalogue.shared_models import SHARING_COLUMNS, shared_words
 from providers.config import first_rows
 from providers.errors import GatewayError
 from providers.models import ChatModel, Connection
+from providers.ollama.pages import PAGE as SERVER_MODELS
+from providers.ollama.pages import ServerModelsPages
 from providers.signals import dependents
 from providers.upstream import kinds
 
@@ -56,7 +58,7 @@ class ConnectionAdmin(ServerAdmin):
     search_fields = ("name", "base_url", "prefix_id")
     actions = ("test_chosen", "enable", "disable")
     actions_row = ("test_row", "refresh_row")
-    actions_detail = ("test_now", "refresh_now", "show_models")
+    actions_detail = ("test_now", "refresh_now", "show_models", "show_server_models")
     readonly_fields = ("health_now", "checked", "model_count", "also_elsewhere")
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
@@ -127,6 +129,9 @@ class ConnectionAdmin(ServerAdmin):
     def variables_of(self, row: Connection) -> dict[str, str]:
         return first_rows.variables_of(row)
 
+    def get_urls(self) -> Any:
+        return [*ServerModelsPages(self).urls(), *super().get_urls()]
+
     # --- list ---
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
@@ -143,6 +148,11 @@ class ConnectionAdmin(ServerAdmin):
 
     def has_see_models_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.has_perm("providers.view_chatmodel"))
+
+    def has_hold_models_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether this person may change which models a server holds, and the server lets itself be told."""
+        row = self.get_object(request, str(object_id)) if object_id is not None else None
+        return row is not None and kinds.speaks_ollama(row) and self.has_change_permission(request, row)
 
     @display(description=gettext_lazy("Position"), ordering="position")
     def order(self, row: Connection) -> str:
@@ -169,6 +179,15 @@ class ConnectionAdmin(ServerAdmin):
     @action(description=gettext_lazy("Show models"), permissions=["see_models"], icon="smart_toy", url_path="models")
     def show_models(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(self._models_url(object_id))
+
+    @action(
+        description=gettext_lazy("Models on the server"),
+        permissions=["hold_models"],
+        icon="download",
+        url_path="on-server",
+    )
+    def show_server_models(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect(f"admin:{SERVER_MODELS}", object_id)
 
     @action(
         description=gettext_lazy("Test connection"), permissions=["change"], icon="network_check", url_path="test-row"

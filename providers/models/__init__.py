@@ -1,8 +1,10 @@
 """Rows of the gateway: connections, models, API keys, sign-ins, rate limits, prices, speech clips, usage records."""
+"""Rows of the gateway: connections, models, API keys, pulls, sign-ins, rate limits, speech clips, usage records."""
 
 from providers.models.chat_models import ChatModel, ModelAccess, ModelSource, SourceOrder
 from providers.models.gateway_settings import GatewaySettings
 from providers.models.keys import KEY_PREFIX, ClientKey, key_digest
+from providers.models.model_pulls import ModelPull
 from providers.models.prices import Price
 from providers.models.rate_limits import RateLimit
 from providers.models.servers import (
@@ -29,6 +31,7 @@ __all__ = [
     "Connection",
     "GatewaySettings",
     "ModelAccess",
+    "ModelPull",
     "ModelSource",
     "Price",
     "RateLimit",
