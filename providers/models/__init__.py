@@ -1,5 +1,4 @@
-"""Rows of the gateway: connections, models, API keys, sign-ins, rate limits, prices, speech clips, usage records."""
-"""Rows of the gateway: connections, models, API keys, pulls, sign-ins, rate limits, speech clips, usage records."""
+"""Rows of the gateway: connections, models, keys, pulls, sign-ins, rate limits, prices, clips, usage records."""
 
 from providers.models.chat_models import ChatModel, ModelAccess, ModelSource, SourceOrder
 from providers.models.gateway_settings import GatewaySettings
