@@ -126,6 +126,12 @@ def _parsed(url: str) -> URL:
     return URL(url, encoded=True)
 
 
+@lru_cache(maxsize=1024)
+def _is_plain(url: URL) -> bool:
+    """Whether nothing in the URL has to become a header or an error of its own."""
+    return url.scheme in ("http", "https") and bool(url.raw_host) and not url.raw_user and not url.raw_password
+
+
 @lru_cache(maxsize=64)
 def _timeout(limits: Limits) -> aiohttp.ClientTimeout:
     """aiohttp's timeout for connecting only. `Pace` bounds the body: aiohttp's read timeout restarts at each byte."""
@@ -376,16 +382,21 @@ async def _send(
         _aiohttp_private.dialled.set(False)
         started = time.monotonic()
         try:
+            parsed = _parsed(url)
+            if isinstance(body, bytes) and len(body) < LARGE_BODY and _is_plain(parsed):
+                return await _aiohttp_private.send_bytes(
+                    session, method, parsed, headers, body, _timeout(limits), tls_context(tls)
+                )
             return await session.request(
                 method,
-                _parsed(url),
+                parsed,
                 headers=headers,
                 data=_data(body),
                 allow_redirects=False,
                 timeout=_timeout(limits),
                 ssl=tls_context(tls),
             )
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError) as error:
             if _aiohttp_private.dialled.get() or time.monotonic() - started > STALE_SECONDS:
                 raise failures.of(error, _own) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
