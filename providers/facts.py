@@ -72,6 +72,8 @@ class ConnectionFacts:
     shared_access: str = "strictest"  # whose rules count for shared models: see `Route.sources_for`
     site_url: str = ""  # the address of this site, for providers that are told it (`ConnectionKind.attribution`)
     site_name: str = field(default="", compare=False)  # its name, for these providers and for signed user headers
+    retries: int = 0  # of the last source of a call
+    retry_seconds: float = 0.0
     index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
 
     def allows(self, caller: Caller) -> bool:
@@ -98,6 +100,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """A model that answers instead of another one, for these reasons (`FallbackReason`)."""
+
+    public_id: str
+    reasons: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One public model id and its sources. A preset (`base_id`) has the sources of its base."""
 
@@ -116,6 +126,7 @@ class Route:
     vision: bool | None
     tools: bool | None = None  # whether it calls functions; None = not known: no tools are offered to it
     order: str = "position"  # in which calls try the sources: a value of `SourceOrder`
+    fallbacks: tuple[Fallback, ...] = ()
     for_chat: bool = True  # false for other models of the official API: they can be called but are not listed
 
     @property

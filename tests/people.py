@@ -29,10 +29,13 @@ def make_key(user: Any, **fields: Any) -> str:
 
 
 def make_connection(base_url: str, *models: str, **fields: Any) -> Any:
-    """An enabled public connection that offers `models` (upstream ids), as discovery would have written it."""
+    """An enabled public connection that offers `models` (upstream ids), as discovery would have written it.
+
+    It tries nothing again, so that a test sees each failure; those of retries set `retries`.
+    """
     from providers.models import ChatModel, Connection, ModelSource
 
-    values = {"name": "Scripted", "secret": "upstream-key", "listed_at": timezone.now(), **fields}
+    values = {"name": "Scripted", "secret": "upstream-key", "listed_at": timezone.now(), "retries": 0, **fields}
     connection = Connection.objects.create(base_url=base_url, **values)
     prefix = f"{connection.prefix_id}." if connection.prefix_id else ""
     for upstream_id in models:

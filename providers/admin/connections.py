@@ -97,6 +97,7 @@ class ConnectionAdmin(ServerAdmin):
                         "connect_timeout",
                         "first_byte_timeout",
                         "idle_timeout",
+                        ("retries", "retry_seconds"),
                     ],
                 },
             ),

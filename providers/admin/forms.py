@@ -19,7 +19,7 @@ from providers import auth, callers
 from providers.addresses import validate_base_url
 from providers.admin.key_form import PlainTextField, ServerForm, check_access
 from providers.json_bodies import TypedJSONField
-from providers.models import ChatModel, ClientKey, Connection, GatewaySettings
+from providers.models import ChatModel, ClientKey, Connection, FallbackReason, GatewaySettings
 from providers.upstream import kinds
 
 _NOTES = [kind.note for kind in kinds.KINDS.values() if kind.note]
@@ -189,6 +189,44 @@ class ParametersField(TypedJSONField):
         return "" if value in (None, {}, "{}") else super().prepare_value(value)
 
 
+class FallbacksField(PlainTextField):
+    """Models that answer instead, one `MODEL` or `MODEL: reason, reason` per line; see `ChatModel.fallbacks`."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(self._line, value)) if isinstance(value, list) else value
+
+    @staticmethod
+    def _line(entry: Any) -> str:
+        if not isinstance(entry, dict):
+            return str(entry)
+        reasons = ", ".join(map(str, entry.get("on") or ()))
+        return f"{entry.get('model', '')}: {reasons}" if reasons else str(entry.get("model", ""))
+
+    def to_python(self, value: Any) -> Any:
+        return [self._entry(line.strip()) for line in str(value or "").splitlines() if line.strip()]
+
+    @staticmethod
+    def _entry(line: str) -> dict[str, Any]:
+        model, _colon, words = line.partition(": ")
+        reasons = [word.strip() for word in words.split(",") if word.strip()]
+        if odd := next((word for word in reasons if word not in FallbackReason.values), ""):
+            facts = {"reason": odd, "reasons": ", ".join(FallbackReason.values)}
+            raise ValidationError(_("“%(reason)s” is no reason. The reasons are %(reasons)s.") % facts, "reason")
+        return {"model": model.strip(), **({"on": reasons} if reasons else {})}
+
+    def validate(self, value: Any) -> None:
+        """Nothing more to check: the list may be empty, and the form looks whether the models exist."""
+
+    def run_validators(self, value: Any) -> None:
+        """Nothing more to check: `to_python` does."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.to_python(data) != (initial or []))
+        except ValidationError:
+            return True
+
+
 class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
     """The settings of a discovered model, or a preset."""
 
@@ -202,6 +240,16 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
         ),
     )
 
+    fallbacks = FallbacksField(
+        label=gettext_lazy("Fallback models"),
+        rows=3,
+        help_text=gettext_lazy(
+            "One id per line, in the order in which they are tried when this model cannot answer. Reasons may follow: "
+            "“gpt-6-mini: unavailable, context_length”; the third is content_filter. People get only models that they "
+            "may use. Their answer says so in the header x-webui-fallback."
+        ),
+    )
+
     class Meta:
         model = ChatModel
         widgets = {  # noqa: RUF012
@@ -210,7 +258,7 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         fields = (
             "public_id", "name", "description", "enabled", "tags", "vision", "tools", "base", "params", "system_prompt",
-            "order", "owner", "access", "groups", "users",
+            "order", "fallbacks", "owner", "access", "groups", "users",
         )  # fmt: skip
         help_texts = {  # noqa: RUF012
             "public_id": gettext_lazy("What callers send as “model”. It cannot be changed afterwards."),
@@ -244,6 +292,16 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
         if not isinstance(params, dict):
             raise ValidationError(_('Parameters must be a JSON object, for example {"temperature": 0.2}.'))
         return params
+
+    def clean_fallbacks(self) -> list[dict[str, Any]]:
+        fallbacks: list[dict[str, Any]] = self.cleaned_data["fallbacks"]
+        ids = [entry["model"] for entry in fallbacks]
+        known = set(ChatModel.objects.filter(public_id__in=ids).values_list("public_id", flat=True))
+        if unknown := [model for model in ids if model not in known]:
+            raise ValidationError(_("There is no model with the id “%(id)s”.") % {"id": unknown[0]}, "unknown")
+        if self.instance.public_id and self.instance.public_id in ids:
+            raise ValidationError(_("A model cannot stand in for itself."), "itself")
+        return fallbacks
 
     def clean_public_id(self) -> str:
         public_id = str(self.cleaned_data["public_id"]).strip()

@@ -107,10 +107,11 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
         )
         basics = ["public_id", "name", "description", ("enabled", "vision", "tools"), "tags"]
         access = ["owner", "access", "groups", "users"]
+        order = ["order"] if obj is not None and not obj.base_id else []
         return (
             (gettext_lazy("Basics"), {"fields": basics}),
             preset,
-            *([(gettext_lazy("Connections"), {"fields": ["order"]})] if obj is not None and not obj.base_id else []),
+            (gettext_lazy("Where calls go"), {"fields": [*order, "fallbacks"]}),
             (gettext_lazy("Access"), {"fields": access}),
         )
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from functools import cache
 from typing import Any
@@ -11,9 +11,18 @@ from django.conf import settings
 from django.db import models
 
 from providers import addresses, auth
-from providers.facts import ConnectionFacts, GatewayFacts, PriceFacts, RateLimitFacts, Route, Snapshot, Source
+from providers.facts import (
+    ConnectionFacts,
+    Fallback,
+    GatewayFacts,
+    PriceFacts,
+    RateLimitFacts,
+    Route,
+    Snapshot,
+    Source,
+)
 from providers.http import Limits, Tls
-from providers.models import ChatModel, Connection, GatewaySettings, ModelSource, Price, RateLimit
+from providers.models import ChatModel, Connection, FallbackReason, GatewaySettings, ModelSource, Price, RateLimit
 from providers.secrets.pasted import cleaned
 from providers.upstream import kinds, model_lists
 from providers.versioning import ConfigVersion
@@ -162,8 +171,18 @@ def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int],
         vision=model_lists.vision_of(raw) if row.vision is None else row.vision,
         tools=_tools(first) if row.tools is None else row.tools,
         order=row.order,
+        fallbacks=tuple(_fallbacks(row)),
         for_chat=not sources or any(model_lists.is_for_chat(s.connection, s.upstream_id) for s in sources),
     )
+
+
+def _fallbacks(row: ChatModel) -> Iterator[Fallback]:
+    """What a row lists, whoever wrote it: entries that cannot be read, or name the model itself, are left out."""
+    for entry in row.fallbacks if isinstance(row.fallbacks, list) else ():
+        model, reasons = (entry.get("model"), entry.get("on")) if isinstance(entry, dict) else (entry, None)
+        if isinstance(model, str) and model != row.public_id:
+            listed = reasons if isinstance(reasons, list) and reasons else FallbackReason.values
+            yield Fallback(model, frozenset(listed) & frozenset(FallbackReason.values))
 
 
 def _tools(source: Source | None) -> bool | None:
@@ -221,6 +240,7 @@ def _inherited(preset: Route, base: Route) -> Route:
         vision=base.vision if preset.vision is None else preset.vision,
         tools=base.tools if preset.tools is None else preset.tools,
         order=base.order,
+        fallbacks=preset.fallbacks or base.fallbacks,
         for_chat=base.for_chat,
         **rule,
     )

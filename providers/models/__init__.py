@@ -1,6 +1,6 @@
 """Rows of the gateway: connections, models, keys, pulls, sign-ins, rate limits, prices, clips, usage records."""
 
-from providers.models.chat_models import ChatModel, ModelAccess, ModelSource, SourceOrder
+from providers.models.chat_models import ChatModel, FallbackReason, ModelAccess, ModelSource, SourceOrder
 from providers.models.gateway_settings import GatewaySettings
 from providers.models.keys import KEY_PREFIX, ClientKey, key_digest
 from providers.models.model_pulls import ModelPull
@@ -28,6 +28,7 @@ __all__ = [
     "ClientKey",
     "ConfigVersion",
     "Connection",
+    "FallbackReason",
     "GatewaySettings",
     "ModelAccess",
     "ModelPull",

@@ -28,6 +28,14 @@ class SourceOrder(models.TextChoices):
     FEWEST = "fewest", _("The one with the fewest calls in flight")
 
 
+class FallbackReason(models.TextChoices):
+    """Why another model answers instead. `providers.relay.fallbacks` holds the rules."""
+
+    UNAVAILABLE = "unavailable", _("no connection answers")
+    CONTEXT_LENGTH = "context_length", _("the text is too long for the model")
+    CONTENT_FILTER = "content_filter", _("safety rules refuse the content")
+
+
 class ChatModel(models.Model):
     """A model that people can choose: either discovered (it has sources) or a preset (it has a base)."""
 
@@ -52,6 +60,8 @@ class ChatModel(models.Model):
     order = models.CharField(
         _("order of connections"), max_length=10, choices=SourceOrder, default=SourceOrder.POSITION
     )
+    # [{"model": public id, "on": [FallbackReason]}], in the order in which they are tried; without `on`: every reason
+    fallbacks = models.JSONField(_("fallback models"), default=list, blank=True)
     created = models.DateTimeField(auto_now_add=True)
 
     history = HistoricalRecords(m2m_fields=[groups, users], history_manager=FullHistory)

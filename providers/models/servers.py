@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import Group
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
@@ -142,6 +142,25 @@ class Connection(ServerRow):
     )
     idle_timeout = models.FloatField(
         _("seconds between bytes"), null=True, blank=True, validators=[MinValueValidator(0.1)]
+    )
+
+    retries = models.PositiveSmallIntegerField(
+        _("tries again"),
+        default=1,
+        validators=[MaxValueValidator(10)],
+        help_text=_(
+            "How often a call is sent again when nobody answers, or with the status 429 or of 500 and above, and no "
+            "other connection offers the model. Never after the first byte of an answer."
+        ),
+    )
+    retry_seconds = models.FloatField(
+        _("seconds for these tries"),
+        default=5.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(60.0)],
+        help_text=_(
+            "Further tries begin within this time after the first one failed. If the provider asks to wait longer "
+            "(Retry-After), its answer is passed on at once."
+        ),
     )
 
     next_try = models.DateTimeField(null=True, blank=True, editable=False)

@@ -1,13 +1,12 @@
 """One call to a provider: permission, route, request, and the response's bytes as they come.
 
 Every call passes through `begin`, which applies what must always hold: the caller's scope, the check of the body,
-access to the model, rate limits, usage. The sources of a model are tried in order. The next one is tried after a
-network error or a status that the operation passes over, and only before the first byte of a response. Closing the
-response closes the connection to the provider and records the usage.
+access to the model, rate limits, usage. The sources of a model are tried in order; `providers.relay.attempts` and
+`fallbacks` decide what follows after a failure, always before the first byte of a response. Closing the response closes
+the connection to the provider and records the usage.
 """
 
-import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -16,14 +15,14 @@ from providers import catalogue, json_bodies
 from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
-from providers.relay import payload, rate_limits, source_order
+from providers.relay import attempts, fallbacks, payload, rate_limits, source_order
+from providers.relay.attempts import Attempts, Outcome, Tried
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
 from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse, RenamedResponse
 from providers.sentences import sentence as _
-
-logger = logging.getLogger(__name__)
+from providers.upstream.headers import plain
 
 
 async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayResponse:
@@ -49,18 +48,57 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
         fetch = partial(_fetch, request, operation, route, admission, unpacked=True)
         clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over, remembered)
         return CachedResponse(request, route, clip, admission)
-    *earlier, last = sources
-    for source in earlier:
-        try:
-            response = await _fetch(request, operation, route, admission, source, unpacked=unpacked)
-        except (NetworkError, ConfigurationError) as error:
-            logger.warning("%s failed for %s, trying the next: %s", source.connection.name, route.public_id, error)
-            continue
-        if not operation.passed_over(response.status):
+    try:
+        response = await _fetch(request, operation, route, admission, sources[0], unpacked=unpacked)
+    except (NetworkError, ConfigurationError) as error:
+        first: Outcome = error
+    else:
+        if response.status < 400:
             return response
-        logger.warning("%s answered %s for %s, trying the next", response.connection, response.status, route.public_id)
-        await response.aclose()
-    return await _fetch(request, operation, route, admission, last, unpacked=unpacked)
+        first = response
+    return await _go_on(request, operation, route, admission, snapshot, sources, first, unpacked=unpacked)
+
+
+async def _go_on(
+    request: RelayRequest,
+    operation: Operation,
+    route: Route,
+    admission: rate_limits.Admission | None,
+    snapshot: Snapshot,
+    sources: Sequence[Source],
+    first: Outcome,
+    *,
+    unpacked: bool,
+) -> RelayResponse:
+    """The answer to a call whose first try failed: of another try, of another model, else the failure. Raises as
+    `begin`.
+    """
+    caller, tried = request.caller, Tried()
+
+    async def fetch(route: Route, source: Source, tried: Tried) -> RelayResponse:
+        return await _fetch(request, operation, route, admission, source, tried, unpacked=unpacked)
+
+    own = Attempts(fetch, operation, route, sources, caller=caller, tried=tried)
+    outcome = await own.go_on(first)
+    if attempts.has_answered(outcome) or not route.fallbacks or (reason := fallbacks.reason_of(outcome)) is None:
+        return attempts.result(outcome)
+    own.note(outcome)
+    try:  # the failure stays open: where no other model answers, it is the answer
+        for other in fallbacks.routes(snapshot, caller, operation, route, reason):
+            there = source_order.in_order(other.sources, other.order)
+            instead = Attempts(fetch, operation, other, there, caller=caller, tried=tried)
+            answer = await instead.begin()
+            if attempts.has_answered(answer):
+                await attempts.close(outcome)
+                response = attempts.result(answer)
+                response.headers.append((fallbacks.HEADER, plain(other.public_id)))
+                return response
+            await attempts.close(answer)
+            instead.note(answer)
+    except BaseException:
+        await attempts.close(outcome)
+        raise
+    return attempts.result(outcome)
 
 
 @asynccontextmanager
@@ -119,10 +157,14 @@ async def _fetch(
     route: Route,
     admission: rate_limits.Admission | None,
     source: Source,
+    tried: Sequence[dict[str, Any]] = (),
     *,
     unpacked: bool,
 ) -> ProviderResponse | RenamedResponse:
-    """The response of one source. Raises NetworkError and its children, ConfigurationError, BadRequest."""
+    """The response of one source; `tried` are the tries before it, for the usage record.
+
+    Raises NetworkError and its children, ConfigurationError, BadRequest.
+    """
     connection = source.connection
     body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
     raw = request.raw if body is request.payload else None  # no rule changed it: as received
@@ -135,6 +177,8 @@ async def _fetch(
     if operation.rename is not None and (asked := request.payload["model"]) != source.upstream_id:
         names = operation.rename(source.upstream_id, asked)
     response = ProviderResponse(request, operation, route, source, admission)
+    if tried:
+        response.tried = list(tried)
     counted = route.order != source_order.POSITION and source_order.counts(route.order, route.sources)
     try:
         data = await payload.encode(body, request.raw) if raw is None else raw

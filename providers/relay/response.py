@@ -73,6 +73,11 @@ class RelayResponse(http.PiecewiseBody):
         """The error of a response with a status of 400 and above, with the provider's words."""
         return self.error_with(await self.beginning())
 
+    @property
+    def refusal(self) -> bytes:
+        """The beginning of an error response, which stays in the body; b"" where it is not known."""
+        return b""
+
     def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
         """The error in a body that was read already. `status` replaces the response's own, which may be a 200."""
         return error_of(status or self.status, body, dict(self.headers))
@@ -119,7 +124,7 @@ class ProviderResponse(RelayResponse):
     )
 
     connection_id: int
-    tried: list[dict[str, Any]]  # the sources that were passed over before this one, for the usage record
+    tried: list[dict[str, Any]]  # what was passed over before this response: see `providers.relay.attempts`
 
     def __init__(
         self,
@@ -208,7 +213,7 @@ class ProviderResponse(RelayResponse):
         if unpacker := http.unpacker_for(self.headers):
             self._tail = usage.PackedTail(unpacker)
         self._limit(self._admission)
-        refusal = self.error_with(http.readable(self._first, self.headers)) if answer.status >= 400 else None
+        refusal = self.error_with(self.refusal) if answer.status >= 400 else None
         self._error = refusal
         if refusal is not None and answer.status >= 500:
             await catalogue.note_failure(connection.id, refusal)
@@ -218,6 +223,10 @@ class ProviderResponse(RelayResponse):
             catalogue.note_rate_limit(connection.id, source.upstream_id, rest_after(dict(answer.headers)))
         else:
             await catalogue.note_success(connection.id, milliseconds)
+
+    @property
+    def refusal(self) -> bytes:
+        return http.readable(self._first, self.headers) if self.status >= 400 else b""
 
     def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
         error = super().error_with(body, status=status)

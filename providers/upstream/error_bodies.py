@@ -61,6 +61,13 @@ _UNKNOWN_WORDS = re.compile(
     r"|does not support (?:the )?param|extra (?:inputs|fields) (?:are )?not permitted",
     re.IGNORECASE,
 )
+# OpenAI's code and llama.cpp's type; others say it in words. docs/upstreams/openai.md, “Errors”.
+_TOO_LONG_CODES = {"context_length_exceeded", "exceed_context_size_error"}
+_TOO_LONG_WORDS = re.compile(
+    r"maximum (?:context|prompt) length|exceeds? (?:the )?(?:available |model'?s? )?context|context window"
+    r"|(?:prompt|input) is too long|input token count.{0,40}exceeds",
+    re.IGNORECASE,
+)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Members that may hold a sentence, in any shape.
 _TEXT_KEYS = """
@@ -311,6 +318,15 @@ def is_content_refusal(body: ErrorBody) -> bool:
     ):
         return True
     return not body.code and bool(REFUSED_WORDS.search(body.message))
+
+
+def is_too_long(status: int, body: ErrorBody) -> bool:
+    """Whether the request has more tokens than the model takes. docs/upstreams/openai.md, “Errors”."""
+    if status not in (400, 413, 422):
+        return False
+    if body.code.lower() in _TOO_LONG_CODES or body.type.lower() in _TOO_LONG_CODES:
+        return True
+    return bool(_TOO_LONG_WORDS.search(body.message))
 
 
 def unknown_parameters(body: ErrorBody, sent: set[str]) -> set[str]:
