@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("providers", "0022_prices"),
+        ("providers", "0023_model_pulls"),
     ]
 
     operations = [
