@@ -80,6 +80,14 @@ def engines_for(caller: Caller, *, editing: bool | None = None) -> list[ImageEng
     return [row for row in rows if editing is None or row.serves(editing=editing)]
 
 
+def key_allows(caller: Caller, engine: ImageEngine, model: str = "") -> bool:
+    """Whether the key in use may draw with this model of the engine (empty: its usual one).
+
+    An engine whose models have no names, such as a workflow, goes by its own name.
+    """
+    return caller.may_use(model or engine.model or engine.name)
+
+
 def engine_for(caller: Caller, image_settings: ImageSettings, *, name: str = "", editing: bool = False) -> ImageEngine:
     """The engine that is named (name, id or kind), else the default one, else the first that the caller may use.
 

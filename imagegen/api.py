@@ -118,8 +118,10 @@ class Engines(ImageView):
     @extend_schema(operation_id="images_engines", responses=serializers.EngineSerializer(many=True))
     def get(self, request: Request) -> Response:
         """The engines that the caller may use."""
-        access.check_may_draw(caller_of(request))
-        return Response([shape.engine_json(row) for row in access.engines_for(caller_of(request))])
+        caller = caller_of(request)
+        access.check_may_draw(caller)
+        engines = [row for row in access.engines_for(caller) if access.key_allows(caller, row)]
+        return Response([shape.engine_json(row) for row in engines])
 
 
 class JobPages(ListPages):

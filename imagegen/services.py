@@ -18,7 +18,7 @@ from imagegen.models import ImageEngine, ImageJob
 from providers import json_bodies, sentences
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError, Unavailable
-from providers.facts import Caller
+from providers.facts import Caller, model_not_found
 from providers.process import deletion
 from providers.relay import rate_limits
 from providers.sentences import sentence as _
@@ -52,9 +52,9 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
 
     No other function makes jobs. It holds every rule that can be known before an engine draws: the key's scope and the
     person's permission (Forbidden), rate limits (RateLimited), the input pictures and the mask (NotFound, TooLarge,
-    BadRequest), the engine (NotFound), what the engine can express (BadRequest, ConfigurationError), how many jobs a
-    person may have open (Conflict), room for another file (TooLarge), and that an idempotency key stands for one
-    request (Conflict).
+    BadRequest), the engine and the key's models (NotFound), what the engine can express (BadRequest,
+    ConfigurationError), how many jobs a person may have open (Conflict), room for another file (TooLarge), and that an
+    idempotency key stands for one request (Conflict).
 
     A `tested_engine` is for administrators alone. It may be switched off, and drawing may be switched off for
     everybody: engines are tried before people may use them. All other rules hold for it too.
@@ -82,6 +82,8 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
         request.values, images=pictures, mask=inputs.mask_for(mask, pictures) if mask else None
     )
     drawing = rows.engine_of(engine).prepare(rows.config_of(engine), drawing)
+    if not access.key_allows(caller, engine, drawing.model):
+        raise model_not_found(drawing.model or engine.name)
     if ImageJob.objects.open().filter(user_id=caller.user_id).count() >= MAX_OPEN_PER_USER:
         raise Conflict(_("You have %d pictures waiting already. Let some finish first.") % MAX_OPEN_PER_USER)
     files.check_room(caller.user_id)

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from providers import callers, sign_ins
 from providers.errors import Unauthenticated
 from providers.facts import Caller
+from providers.process import client_address
 from providers.sentences import sentence as _
 from providers.upstream.kinds import AZURE_KEY_HEADER
 
@@ -23,7 +24,7 @@ class KeyAuthentication(BaseAuthentication):
         key = key_in(request.headers)
         if key is None:
             return None
-        caller = callers.caller_for_key_blocking(key, request.path)
+        caller = callers.caller_for_key_blocking(key, request.path, client_address.of_request(request))
         return user_of(caller), caller
 
     def authenticate_header(self, request: Request) -> str:

@@ -1,15 +1,17 @@
 """The caller behind an API key or a signed-in user. Known keys are kept in memory until a row changes."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core import signing
 from django.db import DatabaseError, InterfaceError
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy
@@ -18,6 +20,7 @@ from providers import runtime, sign_ins
 from providers.catalogue.versioned import Versioned
 from providers.errors import Forbidden, Unauthenticated
 from providers.facts import Caller
+from providers.matching import networks, patterns
 from providers.models import KEY_PREFIX, ClientKey, key_digest
 from providers.process import background, outages
 from providers.sentences import sentence as _
@@ -32,7 +35,9 @@ SCOPES = {
     "admin": gettext_lazy("Settings (administrators)"),
 }
 CACHE_SIZE = 10_000  # callers per process
+ADDRESSES = 50  # of clients per key that a process remembers
 LAST_USED_SECONDS = 60.0  # a key's last use is written at most this often
+USES_AT_ONCE = 500  # keys of one statement
 TOKEN_PREFIX = "st-"  # noqa: S105  a mark, not a secret
 TOKEN_SECONDS = 600  # how long the token that stands for a caller is accepted
 TOKEN_PATHS = "/v1/"  # noqa: S105  where it is accepted: paths that begin so
@@ -44,6 +49,9 @@ TOKEN_SALT = "providers.session-token"  # noqa: S105
 class _KnownCaller:
     caller: Caller
     expires_at: float | None  # seconds since the epoch
+    is_token: bool = False
+    allowed: tuple[networks.Network, ...] | None = None  # as `ClientKey.allowed_networks`
+    at: dict[str, Caller] = field(default_factory=dict)  # the caller by the client's address, where that is allowed
 
 
 class CallerMemory(Versioned[str, _KnownCaller]):
@@ -52,22 +60,22 @@ class CallerMemory(Versioned[str, _KnownCaller]):
     size = CACHE_SIZE
 
 
-async def caller_for_key(key: str, path: str = TOKEN_PATHS) -> Caller:
-    """The caller behind a key or a session token, for a request at `path`.
+async def caller_for_key(key: str, path: str = TOKEN_PATHS, address: str = "") -> Caller:
+    """The caller behind a key or a session token, for a request at `path` from a client's address (`client_address`).
 
     Raises Unauthenticated (unknown, revoked, expired, inactive user), and Forbidden for a token at another path than
-    those that it is for.
+    those that it is for, or for an address that the key does not allow (`address_not_allowed`).
     """
     digest = _digest(key)
     _check_path(key, path)
-    return _use(await runtime.state(CallerMemory).value(digest, lambda: _load(key, digest)))
+    return _use(await runtime.state(CallerMemory).value(digest, lambda: _load(key, digest)), address)
 
 
-def caller_for_key_blocking(key: str, path: str = TOKEN_PATHS) -> Caller:
+def caller_for_key_blocking(key: str, path: str = TOKEN_PATHS, address: str = "") -> Caller:
     """`caller_for_key` for synchronous code. In a transaction it reads the transaction's rows and caches nothing."""
     digest = _digest(key)
     _check_path(key, path)
-    return _use(runtime.state(CallerMemory).value_blocking(digest, lambda: _load(key, digest)))
+    return _use(runtime.state(CallerMemory).value_blocking(digest, lambda: _load(key, digest)), address)
 
 
 def caller_for_user(user: Any, *, sign_in: int | None = None) -> Caller:
@@ -91,10 +99,14 @@ def session_token(user: Any) -> str:
     return _token(user.pk, proof_of(user))
 
 
-def _token(user_id: int, proof: str, key_id: int | None = None, *, sign_in: int | None = None) -> str:
-    """A signed token for this user. With `key_id` it also ends when that API key ends."""
+def _token(
+    user_id: int, proof: str, key_id: int | None = None, secret_digest: str = "", *, sign_in: int | None = None
+) -> str:
+    """A signed token for this user. With `key_id` it also ends when that API key, or the secret of it, ends."""
     until = int(time.time()) + TOKEN_SECONDS
     value = {"user": user_id, "proof": proof, "until": until, "key": key_id, "sign_in": sign_in}
+    if secret_digest:
+        value["secret"] = secret_digest
     return TOKEN_PREFIX + signing.dumps(value, salt=TOKEN_SALT)
 
 
@@ -125,7 +137,8 @@ def _load(key: str, digest: str) -> _KnownCaller:
 
 
 def _load_key(key: str, digest: str) -> _KnownCaller:
-    row = ClientKey.objects.select_related("user").filter(digest=digest).first()
+    secret = Q(digest=digest) | Q(former_digest=digest)
+    row = ClientKey.objects.select_related("user").filter(secret).first()
     if row is None:
         raise _unknown()
     if row.revoked_at is not None:
@@ -134,9 +147,12 @@ def _load_key(key: str, digest: str) -> _KnownCaller:
         raise Unauthenticated(_("This account is not active."))
     scopes = frozenset(row.scopes)
     may_infer = not scopes or TOKEN_SCOPE in scopes  # a token may never do more than the key
-    token = partial(_token, row.user_id, proof_of(row.user), row.pk) if may_infer else None
-    caller = _caller(row.user, key_id=row.pk, scopes=scopes, token=token)
-    return _KnownCaller(caller, row.expires_at.timestamp() if row.expires_at else None)
+    token = partial(_token, row.user_id, proof_of(row.user), row.pk, digest) if may_infer else None
+    caller = _caller(
+        row.user, key_id=row.pk, scopes=scopes, models=patterns.compiled(row.models), secret_digest=digest, token=token
+    )
+    end = row.end_of(digest)
+    return _KnownCaller(caller, end.timestamp() if end else None, allowed=row.allowed_networks)
 
 
 def _load_token(key: str) -> _KnownCaller:
@@ -148,22 +164,27 @@ def _load_token(key: str) -> _KnownCaller:
     if user is None or not constant_time_compare(proof_of(user), value["proof"]):
         raise _unknown()
     key_id, until = value.get("key"), float(value["until"])
+    digest, models = value.get("secret", ""), None
     if key_id is not None:
         row = ClientKey.objects.filter(pk=key_id, user=user, revoked_at=None).first()
         if row is None:
             raise _unknown()
-        until = min(until, row.expires_at.timestamp()) if row.expires_at else until
+        end = row.end_of(digest) if digest else row.expires_at
+        until = min(until, end.timestamp()) if end else until
+        models = patterns.compiled(row.models)
     # The token is sent to providers with `session` authentication: it allows calling models and nothing else. It is
     # never renewed by a call that it makes, so it ends at its time whoever holds it.
     caller = _caller(
         user,
         key_id=key_id,
         scopes=frozenset({TOKEN_SCOPE}),
+        models=models,
+        secret_digest=digest,
         token=lambda: key,
         proof=value["proof"],
         sign_in=value.get("sign_in"),
     )
-    return _KnownCaller(caller, until)
+    return _KnownCaller(caller, until, is_token=True)
 
 
 def _caller(
@@ -171,6 +192,8 @@ def _caller(
     *,
     key_id: int | None = None,
     scopes: frozenset[str] = frozenset(),
+    models: re.Pattern[str] | None = None,
+    secret_digest: str = "",
     token: Callable[[], str] | None,
     proof: str = "",
     sign_in: int | None = None,
@@ -185,6 +208,8 @@ def _caller(
         group_names=tuple(name for _pk, name in groups),
         key_id=key_id,
         scopes=scopes,
+        models=models,
+        secret_digest=secret_digest,
         token=token,
         proof=proof,
         sign_in=sign_in,
@@ -192,36 +217,70 @@ def _caller(
     )
 
 
-def _use(known: _KnownCaller) -> Caller:
+def _use(known: _KnownCaller, address: str) -> Caller:
     if known.expires_at is not None and known.expires_at <= time.time():
         raise Unauthenticated(_("This API key has expired."))
-    if known.caller.key_id is not None:
-        runtime.state(KeyUses).note(known.caller.key_id)
-    return known.caller
+    if known.is_token:  # a provider uses it, from wherever that is
+        return known.caller
+    caller = known.at.get(address)
+    if caller is None:
+        check_address(known.allowed, address)
+        if len(known.at) >= ADDRESSES:
+            known.at.clear()
+        caller = known.at[address] = replace(known.caller, address=address)
+    runtime.state(KeyUses).note(caller)
+    return caller
+
+
+def check_address(allowed: tuple[networks.Network, ...] | None, address: str) -> None:
+    """Raise Forbidden (`address_not_allowed`) unless a key with these networks may be used from a client's address."""
+    if allowed is not None and not networks.are_around(allowed, address):
+        shown = str(networks.address_of(address) or _("unknown"))
+        raise Forbidden(
+            _("This API key may not be used from your address (%(address)s). Whose key it is can allow the address.")
+            % {"address": shown},
+            code="address_not_allowed",
+        )
 
 
 class KeyUses:
-    """Writes `last_used` in the background: at most once a minute per key, all waiting keys in one statement."""
+    """Writes the last use of keys in the background: at most once a minute per secret, several in one statement."""
+
+    columns = ("last_used", "last_address", "former_last_used", "former_last_address")
 
     def __init__(self) -> None:
-        self.noted: dict[int, float] = {}
-        self.waiting: set[int] = set()
+        self.noted: dict[str, float] = {}  # by the digest of the secret
+        self.waiting: dict[str, str] = {}  # the client's address by the digest
         self.lock = threading.Lock()
 
-    def note(self, key_id: int) -> None:
-        now = time.monotonic()
-        if now - self.noted.get(key_id, float("-inf")) < LAST_USED_SECONDS:
+    def note(self, caller: Caller) -> None:
+        now, digest = time.monotonic(), caller.secret_digest
+        if now - self.noted.get(digest, float("-inf")) < LAST_USED_SECONDS:
             return
         with self.lock:
             if len(self.noted) >= CACHE_SIZE:
                 self.noted.clear()
-            self.noted[key_id] = now
+            self.noted[digest] = now
             first = not self.waiting
-            self.waiting.add(key_id)
+            self.waiting[digest] = caller.address
         if first:
             background.write(self._flush, what="when keys were last used")
 
     def _flush(self) -> None:
         with self.lock:
-            ids, self.waiting = self.waiting, set()
-        ClientKey.objects.quietly().filter(pk__in=ids).update(last_used=timezone.now())
+            uses, self.waiting = self.waiting, {}
+        digests, now = list(uses), timezone.now()
+        rows = ClientKey.objects.quietly()
+        for start in range(0, len(digests), USES_AT_ONCE):
+            some = digests[start : start + USES_AT_ONCE]
+            used = list(rows.filter(Q(digest__in=some) | Q(former_digest__in=some)))
+            for row in used:
+                if row.digest in uses:
+                    row.last_used, row.last_address = now, _shown(uses[row.digest])
+                if row.former_digest in uses:
+                    row.former_last_used, row.former_last_address = now, _shown(uses[row.former_digest])
+            rows.bulk_update(used, self.columns)
+
+
+def _shown(address: str) -> str:
+    return str(networks.address_of(address) or "")

@@ -3,6 +3,7 @@
 The fast path reads these values, never a row.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -28,6 +29,9 @@ class Caller:
     group_names: tuple[str, ...] = ()
     key_id: int | None = None
     scopes: frozenset[str] = frozenset()
+    models: re.Pattern[str] | None = field(default=None, repr=False, compare=False)  # of the key: `patterns.compiled`
+    secret_digest: str = field(default="", repr=False, compare=False)  # of the key's secret that was sent
+    address: str = field(default="", repr=False, compare=False)  # of the client, as the key was sent from it
     # Makes a short-lived token with which a provider may call models in the caller's name; None where it may not.
     token: Callable[[], str] | None = field(default=None, repr=False, compare=False)
     # Of a session or a token: what it rests on, which another password changes; "" for a key.
@@ -43,6 +47,10 @@ class Caller:
     def may(self, scope: str) -> bool:
         """Whether the key in use has this scope (see `callers.SCOPES`)."""
         return not self.scopes or scope in self.scopes
+
+    def may_use(self, public_id: str) -> bool:
+        """Whether the key in use may call a model of this id; whether its person may is another question."""
+        return self.models is None or self.models.match(public_id) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +152,10 @@ class Route:
 
         A model with the access `inherit` is for callers whom all of its connections let in, so that a further
         connection opens it to nobody. A connection with the `shared_access` `own` is judged by its own rule alone.
+        A key with models of its own gets no others, whoever its person is.
         """
+        if not caller.may_use(self.public_id):
+            return ()
         if self.access == "public" or caller.user_id == self.owner_id or is_trusted(caller):
             return self.sources
         if self.access == "inherit" and len(self.sources) == 1:
@@ -225,11 +236,7 @@ class Snapshot:
         route = self.routes.get(public_id)
         sources = route.sources_for(caller) if route is not None else ()
         if route is None or not sources:
-            raise NotFound(
-                _("The model “%(id)s” does not exist or you do not have access to it.") % {"id": public_id},
-                code="model_not_found",
-                param="model",
-            )
+            raise model_not_found(public_id)
         return route if sources is route.sources else replace(route, sources=sources)
 
     def routes_for(self, caller: Caller) -> list[Route]:
@@ -242,6 +249,15 @@ class Snapshot:
             if sources:
                 routes.append(route if sources is route.sources else replace(route, sources=sources))
         return routes
+
+
+def model_not_found(public_id: str) -> NotFound:
+    """The same error for unknown models and for forbidden ones."""
+    return NotFound(
+        _("The model “%(id)s” does not exist or you do not have access to it.") % {"id": public_id},
+        code="model_not_found",
+        param="model",
+    )
 
 
 def is_trusted(caller: Caller) -> bool:

@@ -21,10 +21,11 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from providers import catalogue, runtime
-from providers.callers import proof_of
+from providers.callers import check_address, proof_of
 from providers.catalogue import snapshot_loader
 from providers.errors import GatewayError, Unauthenticated
 from providers.facts import Caller, Snapshot
+from providers.matching import patterns
 from providers.models import ClientKey
 from providers.process import background, waiting
 from providers.process.background import Background
@@ -167,21 +168,25 @@ class _Accounts:
         self.keys: dict[int, Any] = ClientKey.objects.in_bulk(keys) if keys else {}
 
     def caller_now(self, caller: Caller) -> Caller:
-        """The caller with the present role, groups and scopes. Raises Unauthenticated."""
+        """The caller with the present role, groups, scopes and models. Raises Unauthenticated, Forbidden."""
         user = self.users.get(caller.user_id)
         if user is None or not user.is_active:
             raise Unauthenticated(_("This account is not active."), code="account_inactive")
         if caller.proof and proof_of(user) != caller.proof:
             raise Unauthenticated(_("This session has ended."), code="session_ended")
-        scopes = caller.scopes
+        scopes, models = caller.scopes, caller.models
         if caller.key_id is not None:
             key = self.keys.get(caller.key_id)
             if key is None or key.revoked_at is not None:
                 raise Unauthenticated(_("This API key was revoked."))
-            if key.expires_at is not None and key.expires_at <= timezone.now():
+            end = key.end_of(caller.secret_digest) if caller.secret_digest else key.expires_at
+            if end is not None and end <= timezone.now():
                 raise Unauthenticated(_("This API key has expired."))
+            if not caller.proof:  # a token is used by a provider, wherever that is
+                check_address(key.allowed_networks, caller.address)
+            models = patterns.compiled(key.models)
             scopes = scopes if caller.proof else frozenset(key.scopes)  # a token has fewer than its key
-        return replace(caller, role=user.role, group_ids=frozenset(self.groups[user.pk]), scopes=scopes)
+        return replace(caller, role=user.role, group_ids=frozenset(self.groups[user.pk]), scopes=scopes, models=models)
 
 
 class PermitScope:

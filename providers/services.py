@@ -3,10 +3,11 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -16,7 +17,7 @@ from simple_history.utils import bulk_update_with_history
 from providers import callers, versioning
 from providers.catalogue import connection_tests, discovery, health, snapshot_loader
 from providers.catalogue.discovery import RefreshResult
-from providers.errors import OF_CALLER, BadRequest, CredentialRefused, GatewayError, NoCredential
+from providers.errors import OF_CALLER, BadRequest, Conflict, CredentialRefused, GatewayError, NoCredential
 from providers.facts import Caller
 from providers.fields import EncryptedTextField, is_unreadable
 from providers.models import ClientKey, Connection, key_digest
@@ -40,6 +41,14 @@ UNTESTABLE = {  # by the code of a NoCredential
     "oauth_token_ended": gettext_lazy(
         "This cannot be tested here, because your single sign-on has expired. Sign in with it again, then test."
     ),
+}
+MAX_OVERLAP = timedelta(days=90)  # for which a secret works after it was replaced
+OVERLAPS = {  # what the pages offer of it, by seconds
+    "0": gettext_lazy("It ends at once"),
+    "3600": gettext_lazy("One hour"),
+    "86400": gettext_lazy("One day"),
+    "604800": gettext_lazy("One week"),
+    "2592000": gettext_lazy("30 days"),
 }
 PREFIX_LENGTH = 8  # characters of a key that stay readable: `sk-` and five more
 
@@ -130,11 +139,20 @@ def untested(error: NoCredential | CredentialRefused) -> CheckResult:
 
 
 def issue_key(
-    user: Any, *, name: str = "", expires_at: datetime | None = None, scopes: Iterable[str] = ()
+    user: Any = None,
+    *,
+    group: Any = None,
+    name: str = "",
+    expires_at: datetime | None = None,
+    scopes: Iterable[str] = (),
+    models: str = "",
+    addresses: str = "",
 ) -> tuple[ClientKey, str]:
-    """Make an API key for a person. Returns its row and the key, which is stored nowhere and cannot be shown again.
+    """Make an API key for a person, or for a group. Returns its row and the key, which is stored nowhere and cannot be
+    shown again.
 
-    Raises BadRequest for an unknown scope and an expiry in the past.
+    Raises BadRequest for an unknown scope and an expiry in the past, ValidationError for models and addresses that
+    cannot be read (`ClientKey.clean`).
     """
     chosen = sorted(set(scopes))
     unknown = [scope for scope in chosen if scope not in callers.SCOPES]
@@ -143,19 +161,62 @@ def issue_key(
     if expires_at is not None and expires_at <= timezone.now():
         raise BadRequest(_("The expiry date must be in the future."), param="expires_at")
     key = ClientKey.make_key()
-    row = ClientKey.objects.create(
-        user=user,
-        name=name.strip()[:100],
-        prefix=key[:PREFIX_LENGTH],
-        digest=key_digest(key),
-        expires_at=expires_at,
-        scopes=chosen,
-    )
+    user_model: Any = get_user_model()
+    with versioning.exclusive():
+        row = ClientKey.objects.create(
+            user=user if group is None else user_model.objects.service_account(group),
+            group=group,
+            name=name.strip()[:100],
+            prefix=key[:PREFIX_LENGTH],
+            digest=key_digest(key),
+            expires_at=expires_at,
+            scopes=chosen,
+            models=models,
+            addresses=addresses,
+        )
     return row, key
 
 
+def rotate_key(row: ClientKey, *, keep: timedelta = timedelta()) -> str:
+    """Give a key a new secret and return it; the one so far works for `keep` longer, at most `MAX_OVERLAP`.
+
+    A secret that an earlier rotation left ends at once. Limits, budgets and usage stay with the key. Raises Conflict
+    for a key that was revoked or has expired.
+    """
+    secret = ClientKey.make_key()
+    with versioning.exclusive():
+        now = timezone.now()
+        stored = ClientKey.objects.select_for_update().get(pk=row.pk)
+        if stored.revoked_at is not None or (stored.expires_at is not None and stored.expires_at <= now):
+            raise Conflict(_("This key no longer works. Make another one."), code="key_ended")
+        if keep > timedelta():
+            stored.former_prefix, stored.former_digest = stored.prefix, stored.digest
+            stored.former_until = now + min(keep, MAX_OVERLAP)
+            stored.former_last_used, stored.former_last_address = stored.last_used, stored.last_address
+        else:
+            _forget_former(stored)
+        stored.prefix, stored.digest = secret[:PREFIX_LENGTH], key_digest(secret)
+        stored.last_used, stored.last_address = None, ""
+        stored.save()
+    row.refresh_from_db()
+    return secret
+
+
+def end_former_secret(row: ClientKey) -> None:
+    """End the secret that a rotation left, before its time."""
+    _forget_former(row)
+    row.save(
+        update_fields=["former_prefix", "former_digest", "former_until", "former_last_used", "former_last_address"]
+    )
+
+
+def _forget_former(row: ClientKey) -> None:
+    row.former_prefix = row.former_last_address = ""
+    row.former_digest = row.former_until = row.former_last_used = None
+
+
 def revoke_key(row: ClientKey) -> None:
-    """Revoke a key for good; every process refuses it within a second."""
+    """Revoke a key with all its secrets for good; every process refuses it within a second."""
     if row.revoked_at is None:
         row.revoked_at = timezone.now()
         row.save(update_fields=["revoked_at"])

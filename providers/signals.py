@@ -28,7 +28,11 @@ from providers.models import (
 # Sent with `connections` that somebody is about to delete. Receivers answer with sentences about what that changes.
 dependents = Signal()
 
-QUIET_COLUMNS = {Connection: {*HEALTH_FIELDS}, ClientKey: {"last_used"}, ModelSource: {"last_seen"}}
+QUIET_COLUMNS = {
+    Connection: {*HEALTH_FIELDS},
+    ClientKey: {"last_used", "last_address", "former_last_used", "former_last_address"},
+    ModelSource: {"last_seen"},
+}
 
 
 def connect() -> None:

@@ -3,14 +3,17 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import BaseUserManager
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import AbstractUser, Group
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from providers import versioning
+
+SERVICE_ADDRESS = "group-%s@service.invalid"
 
 
 class UserQuerySet(versioning.ConfigQuerySet["User"]):
@@ -20,6 +23,10 @@ class UserQuerySet(versioning.ConfigQuerySet["User"]):
         if versioning.USER_COLUMNS.isdisjoint(values):
             return models.QuerySet.update(self, **values)
         return super().update(**values)
+
+    def people(self) -> "UserQuerySet":
+        """Without the service accounts of groups."""
+        return self.filter(service_group=None)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -39,6 +46,27 @@ class UserManager(BaseUserManager["User"]):
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
 
+    def people(self) -> UserQuerySet:
+        return self.get_queryset().people()
+
+    def service_account(self, group: Group) -> "User":
+        """The account to which the API keys of a group belong; made when the group gets its first key.
+
+        It is a member of that group alone, has an address that cannot exist (RFC 2606), and no password.
+        """
+        with transaction.atomic():
+            user, new = self.get_or_create(
+                service_group=group,
+                defaults={
+                    "email": SERVICE_ADDRESS % group.pk,
+                    "name": group.name[:150],
+                    "password": make_password(None),
+                },
+            )
+            if new or not user.groups.filter(pk=group.pk).exists():
+                user.groups.set([group])
+        return user
+
     def get_by_natural_key(self, email: str | None) -> "User":
         return self.get(email__iexact=email)
 
@@ -53,6 +81,11 @@ class User(AbstractUser):
     name = models.CharField(_("name"), max_length=150, blank=True)
     # Settings of this person's pages: {"model": public id, "theme": "light" | "dark", …}.
     preferences = models.JSONField(default=dict, blank=True, editable=False)
+    # Of a service account: the group whose API keys belong to it. Nobody can sign in to it, and lists of people leave
+    # it out; it is an account so that chats, files and usage of these keys have an owner.
+    service_group = models.OneToOneField(
+        Group, models.CASCADE, null=True, blank=True, editable=False, related_name="service_account"
+    )
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -72,6 +105,11 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return self.name or self.email.partition("@")[0]
+
+    @property
+    def is_service(self) -> bool:
+        """Whether this is no person but the account of a group's API keys."""
+        return self.service_group_id is not None
 
     @property
     def role(self) -> str:

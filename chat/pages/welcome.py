@@ -223,5 +223,5 @@ def people_invited(caller: Caller) -> Step:
         label=_("Invite people"),
         help=_("everyone gets their own chats; you decide who may use which model"),
         url=reverse(f"admin:{user._meta.app_label}_{user._meta.model_name}_add"),
-        done=user._default_manager.exclude(pk=caller.user_id).exists(),
+        done=user._default_manager.exclude(pk=caller.user_id).filter(service_group=None).exists(),
     )

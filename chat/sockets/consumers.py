@@ -15,7 +15,7 @@ from providers import json_bodies, runtime
 from providers.callers import session_of
 from providers.errors import BadRequest, GatewayError, TooLarge
 from providers.permits import Permit
-from providers.process import outages
+from providers.process import client_address, outages
 from providers.sentences import sentence as _
 
 TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.xhtml: the page does
@@ -140,7 +140,7 @@ class EventsConsumer(AsyncWebsocketConsumer):
         """The owners by which sockets are counted (person, address), each with its maximum."""
         return [
             (("person", self.user.pk), settings.SOCKETS_PER_PERSON),
-            (("address", _address_of(self.scope)), settings.SOCKETS_PER_ADDRESS),
+            (("address", client_address.of_scope(self.scope)), settings.SOCKETS_PER_ADDRESS),
         ]
 
     async def give_way(self, reason: str) -> None:
@@ -195,15 +195,6 @@ class EventsConsumer(AsyncWebsocketConsumer):
         "stop": stop,
         "ping": ping,
     }
-
-
-def _address_of(scope: dict[str, Any]) -> str:
-    """The client's address; behind a proxy the one that it puts last into X-Forwarded-For."""
-    if settings.BEHIND_PROXY:
-        forwarded = str(dict(scope["headers"]).get(b"x-forwarded-for", b""), "latin-1")
-        if forwarded:
-            return forwarded.rpartition(",")[2].strip()
-    return str((scope.get("client") or ("",))[0])
 
 
 class _SocketSender:

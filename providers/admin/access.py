@@ -20,7 +20,7 @@ from providers.facts import Caller, Route
 class PersonForm(forms.Form):
     user = forms.ModelChoiceField(
         label=gettext_lazy("Person"),
-        queryset=get_user_model()._default_manager.order_by("email"),
+        queryset=get_user_model()._default_manager.filter(service_group=None).order_by("email"),
         widget=UnfoldAdminSelect2Widget,
     )
 

@@ -15,7 +15,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from providers import auth, callers
+from providers import auth, callers, services
 from providers.addresses import validate_base_url
 from providers.admin.key_form import PlainTextField, ServerForm, check_access
 from providers.json_bodies import TypedJSONField
@@ -333,11 +333,38 @@ class ClientKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = ClientKey
-        fields = ("user", "name", "scopes", "expires_at")
+        fields = ("user", "group", "name", "scopes", "models", "addresses", "expires_at")
+        widgets = {  # noqa: RUF012
+            "models": UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
+            "addresses": UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
+        }
         help_texts = {  # noqa: RUF012
+            "user": gettext_lazy("Whose key it is. Leave it empty for the key of a group."),
             "name": gettext_lazy("What the key is for, for example “nightly report”."),
             "expires_at": gettext_lazy("Empty: valid until it is revoked."),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "user" in self.fields:
+            self.fields["user"].required = False
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if "user" in self.fields and bool(data.get("user")) == bool(data.get("group")) and not self.errors:
+            self.add_error("user", _("Choose either a person or a group."))
+        return data
+
+
+class RotateKeyForm(forms.Form):
+    """How long the secret so far stays valid."""
+
+    keep = forms.ChoiceField(
+        label=gettext_lazy("The key so far works for"),
+        choices=lambda: list(services.OVERLAPS.items()),
+        initial="86400",
+        widget=UnfoldAdminSelectWidget,
+    )
 
 
 class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]

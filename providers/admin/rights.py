@@ -9,12 +9,13 @@ from django.db.models import Q
 def may_speak_for(actor: Any, person: Any) -> bool:
     """Whether `actor` may set what signs somebody in as this person: password, link, API key, email address.
 
-    Only an administrator may do so for administrators and staff. Nobody may for a person with more rights than their
-    own, even while that person's account is switched off.
+    Only an administrator may do so for administrators and staff, and for the service account of a group, which may use
+    what the group may. Nobody may for a person with more rights than their own, even while that person's account is
+    switched off.
     """
     if actor.is_superuser or person == actor:
         return True
-    if person.is_superuser or person.is_staff:
+    if person.is_superuser or person.is_staff or person.is_service:
         return False
     return _rights_of(person) <= _rights_of(actor)
 

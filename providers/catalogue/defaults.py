@@ -75,5 +75,7 @@ def _callers() -> Iterable[Caller]:
     groups: defaultdict[int, set[int]] = defaultdict(set)
     for user_id, group_id in user_model.groups.through._default_manager.values_list("user_id", "group_id"):
         groups[user_id].add(group_id)
-    for pk in user_model._default_manager.filter(is_active=True, is_superuser=False).values_list("pk", flat=True):
+    for pk in user_model._default_manager.filter(is_active=True, is_superuser=False, service_group=None).values_list(
+        "pk", flat=True
+    ):
         yield Caller(user_id=pk, email="", name="", role="user", group_ids=frozenset(groups[pk]))

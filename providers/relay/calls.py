@@ -47,7 +47,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     if operation.cache is not None:
         fetch = partial(_fetch, request, operation, route, admission, unpacked=True)
         clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over, remembered)
-        return CachedResponse(request, route, clip, admission)
+        return CachedResponse(request, operation.scope, route, clip, admission)
     try:
         response = await _fetch(request, operation, route, admission, sources[0], unpacked=unpacked)
     except (NetworkError, ConfigurationError) as error:

@@ -17,7 +17,7 @@ from django.http import parse_cookie
 from providers import callers
 from providers.authentication import presented_key
 from providers.errors import GatewayError
-from providers.process import request_ids, waiting
+from providers.process import client_address, request_ids, waiting
 from providers.relay import calls
 from providers.relay.operations import OPERATIONS
 from providers.relay.request import RelayRequest, read_on_loop
@@ -52,7 +52,8 @@ class Gateway:
             return await self.inner(scope, receive, send)
         request_ids.current.set(request_ids.take(headers.get(b"x-request-id", b"").decode("latin-1")))
         try:
-            request = await _read_request(operation, key, scope["path"], headers, receive)
+            address = client_address.of_scope(scope)
+            request = await _read_request(operation, key, scope["path"], headers, receive, address)
         except ClientDisconnected:
             return None
         except Exception as error:  # the outermost edge: any error is logged and answered
@@ -63,11 +64,11 @@ class Gateway:
 
 
 async def _read_request(
-    operation: str, key: str | None, path: str, headers: Mapping[bytes, bytes], receive: Receive
+    operation: str, key: str | None, path: str, headers: Mapping[bytes, bytes], receive: Receive, address: str
 ) -> RelayRequest:
     if key is None:
         raise error_responses.anonymous()
-    caller = await callers.caller_for_key(key, path)
+    caller = await callers.caller_for_key(key, path, address)
     body = await _body(receive, headers)
     if b"content-encoding" in headers:
         codings = packed_requests.codings_of(headers[b"content-encoding"].decode("latin-1"))

@@ -363,7 +363,7 @@ class CachedResponse(RelayResponse):
     __slots__ = ("_clip", "_permit_scope")
 
     def __init__(
-        self, request: RelayRequest, route: Route, clip: Clip, admission: rate_limits.Admission | None
+        self, request: RelayRequest, scope: str, route: Route, clip: Clip, admission: rate_limits.Admission | None
     ) -> None:
         self.public_id, self.connection, self.connection_id = route.public_id, "", None
         self.status, self.headers = clip.status, list(clip.headers)
@@ -371,7 +371,7 @@ class CachedResponse(RelayResponse):
             self.headers.append(("content-length", str(clip.length)))
         self._limit(admission)
         self._clip = clip
-        self._permit_scope = PermitScope(request.caller)
+        self._permit_scope = PermitScope(request.caller, check=partial(_check_access, scope, route.public_id, None))
         if clip.stored:  # a download has a ProviderResponse, which records it
             usage.record(
                 usage.CallUsage(
@@ -403,19 +403,25 @@ def _ours_or(error: GatewayError) -> GatewayError:
     return outages.restarting() if shutdown.breaks_off() else error
 
 
-def _check_access(scope: str, public_id: str, connection_id: int, snapshot: Snapshot, caller: Caller) -> None:
-    """Whether this caller might still begin a call to this model through this connection.
+def _check_access(scope: str, public_id: str, connection_id: int | None, snapshot: Snapshot, caller: Caller) -> None:
+    """Whether this caller might still begin a call to this model through this connection (None: from a cache).
 
     A model that is not there ends nothing: a provider's list may lack it for a while.
     """
     admit(caller, scope)
     route = snapshot.routes.get(public_id)
+    if not caller.may_use(public_id):
+        raise _access_ended(public_id)
     if route is not None:
         offered = {source.connection.id for source in route.sources}
         allowed = {source.connection.id for source in route.sources_for(caller)}
         if connection_id in offered - allowed:
-            raise Forbidden(_("You may no longer use the model “%(id)s”.") % {"id": public_id}, code="access_ended")
+            raise _access_ended(public_id)
     rate_limits.check_not_spent(caller, snapshot.rate_limits)
+
+
+def _access_ended(public_id: str) -> Forbidden:
+    return Forbidden(_("You may no longer use the model “%(id)s”.") % {"id": public_id}, code="access_ended")
 
 
 def _passed(headers: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str]:

@@ -26,6 +26,7 @@ from providers.authentication import IsCaller, caller_of, key_in, user_of
 from providers.catalogue import discovery
 from providers.errors import GatewayError
 from providers.facts import Caller
+from providers.process import client_address
 from providers.process._django_private import body_file
 from providers.relay import calls, forms
 from providers.relay.forms import ReceivedForm
@@ -95,7 +96,7 @@ class LoopView(OpenAIView):
         key = key_in(request.headers)
         if key is None:
             return await sync_to_async(self.initial)(request)
-        caller = await callers.caller_for_key(key, request.path)
+        caller = await callers.caller_for_key(key, request.path, client_address.of_request(request))
         request.user, request.auth = user_of(caller), caller
         return self.initial(request)
 

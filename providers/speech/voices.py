@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from providers.errors import GatewayError, NotFound
-from providers.facts import Caller, Route, Snapshot, Source
+from providers.facts import Caller, Route, Snapshot, Source, model_not_found
 from providers.sentences import sentence as _
 
 DEFAULT_VOICE = "alloy"  # every OpenAI speech model has it, and compatible servers know it
@@ -17,6 +17,8 @@ def route_for(snapshot: Snapshot, caller: Caller, model: str) -> Route:
     """
     if model in snapshot.routes or not snapshot.gateway.enable_openai_api:
         return snapshot.route_for(caller, model)
+    if not caller.may_use(model):
+        raise model_not_found(model)
     prefixed, unprefixed = [], []
     for connection in sorted(snapshot.connections.values(), key=lambda row: (row.position, row.id)):
         if connection.demo or not connection.allows(caller):

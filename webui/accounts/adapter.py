@@ -59,7 +59,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return user
 
     def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponseBase | None:
-        """Treat the address of an account that was made by a command of Django (`createsuperuser`) as proved."""
+        """Treat the address of an account that was made by a command of Django (`createsuperuser`) as proved.
+
+        Nobody signs in to the service account of a group, however they come.
+        """
+        if user.is_service:
+            return redirect("account_inactive")
         addresses.vouch_unless_own(user)
         response: HttpResponseBase | None = super().pre_login(request, user, **kwargs)
         return response

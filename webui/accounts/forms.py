@@ -1,5 +1,6 @@
 """The forms of the set-up and settings pages."""
 
+from datetime import date
 from typing import Any, ClassVar
 
 from allauth.account import forms as allauth_forms
@@ -9,8 +10,11 @@ from django.conf import settings
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from providers.matching import networks, patterns
+from providers.services import OVERLAPS
 from webui.accounts import services
 from webui.models import User
 
@@ -70,13 +74,68 @@ class ProfileForm(forms.Form):
     theme = forms.ChoiceField(label=_("Appearance"), choices=THEMES, widget=forms.RadioSelect)
 
 
-class KeyForm(forms.Form):
+class KeyRulesForm(forms.Form):
+    """Base of the forms of an API key: what it is for, and what it may be used for."""
+
     name = forms.CharField(
         label=_("What is it for?"),
         max_length=100,
         widget=forms.TextInput({"placeholder": _("For example “notebook” or “backup script”"), "autocomplete": "off"}),
     )
+    models = forms.CharField(
+        label=_("Models"),
+        required=False,
+        strip=False,
+        help_text=_("One per line; * stands for any text, for example gpt-*. Empty: every model that you may use."),
+        widget=forms.Textarea({"rows": 2, "spellcheck": "false"}),
+    )
+    addresses = forms.CharField(
+        label=_("Allowed addresses"),
+        required=False,
+        strip=False,
+        help_text=_(
+            "From where the key works: one address or network per line, for example 192.0.2.7 or 10.0.0.0/8. "
+            "Empty: from everywhere."
+        ),
+        widget=forms.Textarea({"rows": 2, "spellcheck": "false"}),
+    )
+
+    def clean_models(self) -> str:
+        return patterns.checked(self.cleaned_data["models"])
+
+    def clean_addresses(self) -> str:
+        return networks.checked(self.cleaned_data["addresses"])
+
+
+class NewKeyForm(KeyRulesForm):
     lifetime = forms.ChoiceField(label=_("Valid"), choices=LIFETIMES, required=False)
+
+    field_order = ("name", "lifetime", "models", "addresses")
+
+
+class KeyForm(KeyRulesForm):
+    """The form of a key that there is. `last_day` is the last day on which it works."""
+
+    last_day = forms.DateField(
+        label=_("Valid until"),
+        required=False,
+        help_text=_("Empty: until you revoke it."),
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+    )
+
+    field_order = ("name", "last_day", "models", "addresses")
+
+    def clean_last_day(self) -> date | None:
+        day: date | None = self.cleaned_data["last_day"]
+        if day is not None and day < timezone.localdate():
+            raise ValidationError(_("This day is over. To end the key now, revoke it."))
+        return day
+
+
+class ReplaceKeyForm(forms.Form):
+    keep = forms.ChoiceField(
+        label=_("How long does the key so far work?"), choices=lambda: list(OVERLAPS.items()), initial="86400"
+    )
 
 
 class LinkForm(forms.Form):

@@ -59,8 +59,8 @@ def claim_password(user: User, password: str) -> None:
 
 
 def account_with(email: str) -> User | None:
-    """The account with this address, whatever its case; also by a secondary address."""
-    user = User.objects.filter(email__iexact=email).first()
+    """The person's account with this address, whatever its case; also by a secondary address."""
+    user = User.objects.people().filter(email__iexact=email).first()
     if user is None:
         rows = EmailAddress.objects.filter(email__iexact=email).order_by("-verified")
         address = rows.select_related("user").first()

@@ -6,7 +6,7 @@ from allauth.account import views as allauth_views
 from django.conf import settings
 from django.urls import include, path, re_path
 
-from webui.accounts import views
+from webui.accounts import keys, views
 
 accounts: list[Any] = [
     path("login/", allauth_views.login, name="account_login"),
@@ -38,8 +38,11 @@ urlpatterns = [
     path("settings", views.profile, name="settings"),
     path("settings/password", views.ChangePassword.as_view(), name="account_change_password"),
     path("settings/password/set", views.SetPassword.as_view(), name="account_set_password"),
-    path("settings/keys", views.keys, name="settings_keys"),
-    path("settings/keys/<int:key_id>/revoke", views.revoke_key, name="settings_revoke_key"),
+    path("settings/keys", keys.keys, name="settings_keys"),
+    path("settings/keys/<int:key_id>", keys.key, name="settings_key"),
+    path("settings/keys/<int:key_id>/replace", keys.replace_key, name="settings_replace_key"),
+    path("settings/keys/<int:key_id>/end-former", keys.end_former_key, name="settings_end_former_key"),
+    path("settings/keys/<int:key_id>/revoke", keys.revoke_key, name="settings_revoke_key"),
     path("settings/usage", views.usage, name="settings_usage"),
     path("i18n/setlang/", views.set_language, name="set_language"),
 ]

@@ -1,6 +1,5 @@
 """The set-up page, the settings pages and the language switch."""
 
-from datetime import timedelta
 from typing import Any
 
 from allauth.account.utils import perform_login
@@ -19,7 +18,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
-from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -28,12 +26,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language as django_set_language
 
 from chat.services import set_preferences
-from providers import services as provider_services
 from providers.errors import ConfigurationError, Conflict, NotFound
 from webui import address
 from webui.accounts import account_link, queries, setup
 from webui.accounts.cookies import remember_language, remember_theme
-from webui.accounts.forms import KeyForm, LinkForm, ProfileForm, SetupForm
+from webui.accounts.forms import LinkForm, ProfileForm, SetupForm
 from webui.models import User
 
 
@@ -181,49 +178,6 @@ class ResetPasswordFromKey(PasswordResetFromKeyView):  # type: ignore[misc]
             self.reset_user = None
             response = self.render_to_response(self.get_context_data(token_fail=True))
         return response
-
-
-@login_required
-@never_cache  # the response shows a new key
-@require_http_methods(["GET", "HEAD", "POST"])
-def keys(request: HttpRequest) -> HttpResponse:
-    user: Any = request.user
-    form = KeyForm(request.POST or None)
-    new_key = ""
-    if request.method == "POST" and form.is_valid():
-        lifetime = form.cleaned_data["lifetime"]
-        expires = timezone.now() + timedelta(days=int(lifetime)) if lifetime else None
-        _row, new_key = provider_services.issue_key(user, name=form.cleaned_data["name"], expires_at=expires)
-        form = KeyForm()
-    context = {
-        "form": form,
-        "section": "keys",
-        "keys": queries.keys_of(user),
-        "new_key": new_key,
-        "now": timezone.now(),
-        "base_url": f"{_origin(request)}/v1",
-    }
-    return render(request, "settings/keys.html", context)
-
-
-def _origin(request: HttpRequest) -> str:
-    """The address of the site as this page shows it; while it is unknown, the address of the request."""
-    try:
-        return address.origin_for(request)
-    except ConfigurationError:
-        return str(request.build_absolute_uri("/")).rstrip("/")
-
-
-@login_required
-@require_POST
-def revoke_key(request: HttpRequest, key_id: int) -> HttpResponse:
-    user: Any = request.user
-    key = queries.keys_of(user).filter(pk=key_id).first()
-    if key is None:
-        raise Http404
-    provider_services.revoke_key(key)
-    messages.success(request, _("The key “%(name)s” no longer works.") % {"name": key.name or key.prefix})
-    return redirect("settings_keys")
 
 
 @login_required

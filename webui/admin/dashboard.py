@@ -145,7 +145,7 @@ def usage() -> dict[str, Any]:
         "bars": bars,
         "usage_days": DAYS,
         "totals": {name: value or 0 for name, value in totals.items()},
-        "accounts": get_user_model().objects.filter(is_active=True).count(),
+        "accounts": get_user_model().objects.people().filter(is_active=True).count(),
     }
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.core.exceptions import ValidationError
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -151,7 +151,7 @@ class UserAdmin(GuardedAdmin, AdminPages, DjangoUserAdmin, ModelAdmin):  # type:
         # Subqueries: two joins would multiply each other's counts.
         chats = Chat.objects.filter(user=OuterRef("pk"), deleted_at=None).order_by().values("user")
         keys = ClientKey.objects.filter(user=OuterRef("pk"), revoked_at=None).order_by().values("user")
-        rows: QuerySet[User] = super().get_queryset(request)
+        rows: QuerySet[User] = super().get_queryset(request).filter(service_group=None)
         return rows.prefetch_related("groups").annotate(
             chats_now=Coalesce(Subquery(chats.annotate(n=Count("pk")).values("n")), 0),
             keys_now=Coalesce(Subquery(keys.annotate(n=Count("pk")).values("n")), 0),
@@ -280,7 +280,7 @@ class UserAdmin(GuardedAdmin, AdminPages, DjangoUserAdmin, ModelAdmin):  # type:
 class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
     members = relations.RowsField(
         label=gettext_lazy("Members"),
-        queryset=User.objects.order_by("email"),
+        queryset=User.objects.people().order_by("email"),
         required=False,
         widget=UnfoldAdminSelect2MultipleWidget,
     )
@@ -294,12 +294,12 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self.fields["members"].initial = self.instance.user_set.all()
+            self.fields["members"].initial = self.instance.user_set.filter(service_group=None)
 
     def clean_members(self) -> QuerySet[User]:
         """Refuse that staff add themselves: a group gives access to connections and models."""
         members: QuerySet[User] = self.cleaned_data["members"]
-        before = set(self.instance.user_set.all()) if self.instance.pk else set()
+        before = set(self.instance.user_set.filter(service_group=None)) if self.instance.pk else set()
         if not self.actor.is_superuser and self.actor in set(members) - before:
             raise ValidationError(_("Only an administrator can make you a member."))
         return members
@@ -343,7 +343,7 @@ class GroupAdmin(GuardedAdmin, AdminPages, DjangoGroupAdmin, ModelAdmin):  # typ
         return obj is None or may_change_group(request.user, obj)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
-        return super().get_queryset(request).annotate(members_now=Count("user"))
+        return super().get_queryset(request).annotate(members_now=Count("user", filter=Q(user__service_group=None)))
 
     @display(description=gettext_lazy("Members"), ordering="members_now")
     def member_count(self, group: Any) -> str:
@@ -352,4 +352,6 @@ class GroupAdmin(GuardedAdmin, AdminPages, DjangoGroupAdmin, ModelAdmin):  # typ
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        form.instance.user_set.set(form.cleaned_data["members"])
+        group: Group = form.instance
+        own = User.objects.filter(service_group=group)  # the account of the group's API keys stays a member
+        group.user_set.set([*form.cleaned_data["members"], *own])

@@ -1,21 +1,21 @@
 """The headers that proxies in front of this site set: `X-Forwarded-For` and `X-Forwarded-Proto`.
 
-Each header is a list. A proxy appends one entry at its end, or passes the header on. So the last `TRUSTED_PROXY_COUNT`
-entries come from our proxies, and the first of these says what the outermost proxy saw. Only that entry is kept:
-the visitor may have written everything before it.
+Each header is a list, of which only the entry of the outermost of our proxies is kept: see
+`providers.process.client_address`.
 """
 
 from typing import Any
 
 from django.conf import settings
 
+from providers.process.client_address import forwarded_entry
+
 HEADERS = (b"x-forwarded-for", b"x-forwarded-proto")
 
 
 def as_seen_outside(scope: Any) -> Any:
     """A copy of the ASGI scope in which each of these headers has one entry; the scope itself where there is none."""
-    count = settings.TRUSTED_PROXY_COUNT
-    if not count or not any(name in HEADERS for name, _value in scope["headers"]):
+    if not settings.TRUSTED_PROXY_COUNT or not any(name in HEADERS for name, _value in scope["headers"]):
         return scope
     chosen: dict[bytes, bytes] = {}
     others = []
@@ -24,10 +24,4 @@ def as_seen_outside(scope: Any) -> Any:
             chosen[name] = chosen[name] + b"," + value if name in chosen else value
         else:
             others.append((name, value))
-    return {**scope, "headers": [*others, *((name, _entry(value, count)) for name, value in chosen.items())]}
-
-
-def _entry(value: bytes, count: int) -> bytes:
-    """The entry of the outermost trusted proxy; the first where there are fewer."""
-    entries = value.split(b",")
-    return entries[-min(count, len(entries))].strip()
+    return {**scope, "headers": [*others, *((name, forwarded_entry(value)) for name, value in chosen.items())]}

@@ -166,6 +166,16 @@ def test_every_entrance_holds_the_strictest_rule_of_who_offers_it(entrance: Entr
     assert world.calls == before
 
 
+@pytest.mark.django_db(transaction=True)
+@every
+def test_every_entrance_holds_the_rules_of_the_key(entrance: Entrance, world: World) -> None:
+    before = world.calls
+    assert world.refusal(world.post(entrance, people.make_key(world.alice, models="gpt-*"))) == "model_not_found"
+    far = people.make_key(world.alice, addresses="192.0.2.0/24")
+    assert world.refusal(world.post(entrance, far)) == "address_not_allowed"
+    assert world.calls == before
+
+
 # --- nobody else calls models -----------------------------------------------------------------------------------------
 
 RULES = {  # what belongs to the verbs of the relay, and the modules that may name it

@@ -121,3 +121,58 @@ def test_the_pages_do_not_query_more_when_there_is_more(client, alice):
             UsageRecord.objects.create(user=alice, model=f"m{number}", kind="chat")
 
     assert_queries_do_not_grow(visit, grow)
+
+
+def test_an_own_key_gets_rules_and_a_last_day(client, alice):
+    client.force_login(alice)
+    rules = {"models": "gpt-*", "addresses": "10.0.0.9/8"}
+    client.post("/settings/keys", {"name": "notebook", "lifetime": "", **rules})
+    row = ClientKey.objects.get()
+    assert (row.models, row.addresses, row.expires_at) == ("gpt-*", "10.0.0.0/8", None)
+    page = f"/settings/keys/{row.pk}"
+    assert "gpt-*" in client.get(page).content.decode()
+    day = timezone.localdate() + timedelta(days=3)
+    assert (
+        client.post(page, {"name": "n2", "models": "", "addresses": "", "last_day": day.isoformat()}).status_code == 302
+    )
+    row.refresh_from_db()
+    assert (row.name, row.models, row.addresses) == ("n2", "", "")
+    assert timezone.localtime(row.expires_at).date() == day
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"models": "two words"}, {"addresses": "10.0.0.0/99"}, {"last_day": "2020-01-01"}, {"name": ""}],
+)
+def test_rules_that_cannot_be_meant_are_refused(client, alice, values):
+    make_key(alice, name="k")
+    client.force_login(alice)
+    row = ClientKey.objects.get()
+    answer = client.post(f"/settings/keys/{row.pk}", {"name": "k", "models": "", "addresses": "", **values})
+    assert (answer.status_code, "errorlist" in answer.content.decode()) == (200, True)
+
+
+def test_replacing_an_own_key_shows_the_new_one_once(client, alice):
+    old = make_key(alice, name="k")
+    client.force_login(alice)
+    row = ClientKey.objects.get()
+    answer = client.post(f"/settings/keys/{row.pk}/replace", {"keep": "3600"})
+    key = re.search(r'value="(sk-[\w-]+)"', answer.content.decode())[1]
+    assert "no-store" in answer["Cache-Control"]
+    row.refresh_from_db()
+    assert (row.digest, row.former_digest) == (key_digest(key), key_digest(old))
+    page = client.get(f"/settings/keys/{row.pk}").content.decode()
+    assert key not in page
+    assert old[:8] in page
+    client.post(f"/settings/keys/{row.pk}/end-former")
+    row.refresh_from_db()
+    assert row.former_digest is None
+
+
+def test_nobody_reaches_the_page_of_another_persons_key(client, alice, bob):
+    make_key(bob)
+    client.force_login(alice)
+    page = f"/settings/keys/{ClientKey.objects.get().pk}"
+    assert client.get(page).status_code == 404
+    for path in (page, f"{page}/replace", f"{page}/end-former"):
+        assert client.post(path, {"name": "x", "keep": "0"}).status_code == 404

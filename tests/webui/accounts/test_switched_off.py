@@ -97,6 +97,22 @@ def take_the_scope(alice, members):
     row.save()
 
 
+def take_the_model(alice, members):
+    row = ClientKey.objects.get()
+    row.models = "gpt-*"
+    row.save()
+
+
+def allow_other_addresses_alone(alice, members):
+    row = ClientKey.objects.get()
+    row.addresses = "192.0.2.0/24"
+    row.save()
+
+
+def rotate_the_key(alice, members):
+    provider_services.rotate_key(ClientKey.objects.get())
+
+
 def change_the_password(alice, members):
     alice.set_password("another horse battery")
     alice.save()
@@ -104,7 +120,14 @@ def change_the_password(alice, members):
 
 PERSON = [switch_off, switch_off_by_update, delete, delete_in_bulk]
 RIGHT = [leave_the_group, delete_the_group, close_the_connection, close_the_model, leave_no_tokens]
-KEY = [revoke_the_key, delete_the_key, take_the_scope]
+KEY = [
+    revoke_the_key,
+    delete_the_key,
+    take_the_scope,
+    take_the_model,
+    allow_other_addresses_alone,
+    rotate_the_key,
+]
 SESSION = [change_the_password]
 ONE_OF_EACH = [switch_off, delete, leave_the_group, revoke_the_key]
 
