@@ -60,14 +60,14 @@ def test_staff_make_no_keys_for_groups(client, writers, db):
     values = {"name": "robot", "user": "", "group": writers.pk, **RULES}
     assert client.post(f"{LIST}add/", values, follow=True).status_code == 403
     row, _key = services.issue_key(group=writers)
-    assert client.post(f"{LIST}{row.pk}/rotate", {"keep": "0"}, follow=True).status_code in (403, 404)
+    assert client.post(f"{LIST}{row.pk}/rotate/", {"keep": "0"}, follow=True).status_code in (403, 404)
     assert ClientKey.objects.count() == 1
 
 
 def test_replacing_a_key_shows_a_new_one_and_when_the_former_ends(client, admin, alice):
     row, old = services.issue_key(alice, name="script")
     client.force_login(admin)
-    page = f"{LIST}{row.pk}/rotate"
+    page = f"{LIST}{row.pk}/rotate/"
     assert "One week" in client.get(page, follow=True).content.decode()
     new = issued(client.post(page, {"keep": "3600"}, follow=True))
     assert {callers.caller_for_key_blocking(key).key_id for key in (old, new)} == {row.pk}
