@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("providers", "0023_model_pulls"),
+        ("providers", "0024_tries_again_and_fallbacks"),
     ]
 
     operations = [
