@@ -80,6 +80,9 @@ class ConnectionFacts:
     shared_access: str = "strictest"  # whose rules count for shared models: see `Route.sources_for`
     site_url: str = ""  # the address of this site, for providers that are told it (`ConnectionKind.attribution`)
     site_name: str = field(default="", compare=False)  # its name, for these providers and for signed user headers
+    extra_params: Mapping[str, Any] = field(default_factory=dict)  # members of every JSON body, instead of given ones
+    dropped_params: tuple[str, ...] = ()  # members that are left out of every JSON body
+    learn_params: bool = False
     retries: int = 0  # of the last source of a call
     retry_seconds: float = 0.0
     index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
@@ -99,6 +102,7 @@ class Source:
     upstream_id: str
     raw: Mapping[str, Any] = field(repr=False)
     weight: int = 1
+    unknown: set[str] = field(default_factory=set, compare=False)  # parameters that it called unknown; it may grow
     memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # what is made of these
 
     @property
@@ -135,6 +139,8 @@ class Route:
     tools: bool | None = None  # whether it calls functions; None = not known: no tools are offered to it
     order: str = "position"  # in which calls try the sources: a value of `SourceOrder`
     fallbacks: tuple[Fallback, ...] = ()
+    extra_params: Mapping[str, Any] = field(default_factory=dict)  # as those of a connection, over which they win
+    dropped_params: tuple[str, ...] = ()
     for_chat: bool = True  # false for other models of the official API: they can be called but are not listed
 
     @property

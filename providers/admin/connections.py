@@ -85,6 +85,10 @@ class ConnectionAdmin(ServerAdmin):
                 {"fields": ["auth_type", *self.key_fields(obj), *options, "api_version"]},
             ),
             (gettext_lazy("Models"), {"fields": [*also, "prefix_id", "model_ids", "position"]}),
+            (
+                gettext_lazy("Requests"),
+                {"classes": ["collapse"], "fields": ["extra_params", "dropped_params", "learn_params"]},
+            ),
             (gettext_lazy("Access"), {"fields": ["access", "groups", "shared_access"]}),
             (
                 gettext_lazy("Advanced"),

@@ -19,7 +19,7 @@ from providers import auth, callers, services
 from providers.addresses import validate_base_url
 from providers.admin.key_form import PlainTextField, ServerForm, check_access
 from providers.json_bodies import TypedJSONField
-from providers.models import ChatModel, ClientKey, Connection, FallbackReason, GatewaySettings
+from providers.models import ChatModel, ClientKey, Connection, FallbackReason, GatewaySettings, ModelSource
 from providers.upstream import kinds
 
 _NOTES = [kind.note for kind in kinds.KINDS.values() if kind.note]
@@ -74,7 +74,55 @@ def types_with(field_name: str) -> list[str]:
     return [name for name, row in auth.AUTH_TYPES.items() if any(field.name == field_name for field in row.fields)]
 
 
-class ConnectionForm(ServerForm):
+class ParametersField(TypedJSONField):
+    """A JSON object; an empty field is an empty object."""
+
+    widget = UnfoldAdminTextareaWidget
+
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value in (None, {}, "{}") else super().prepare_value(value)
+
+
+KEPT_PARAMS = frozenset({"model", "messages", "input", "prompt", "stream"})  # a call is not the same without them
+
+
+class BodyRulesForm(forms.Form):
+    """The fields of rows that change the bodies of requests: what is added, and what is dropped."""
+
+    extra_params = ParametersField(
+        label=gettext_lazy("Added parameters"),
+        required=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false", "class": "font-mono"}),
+        help_text=gettext_lazy(
+            'A JSON object whose members are sent with every request, instead of what it has, for example {"provider": '
+            '{"data_collection": "deny"}}. Those of a model count before those of its connection.'
+        ),
+    )
+    dropped_params = LinesField(
+        label=gettext_lazy("Dropped parameters"),
+        rows=2,
+        help_text=gettext_lazy("One name per line. They are left out of every request, for example “user”."),
+    )
+
+    def clean_extra_params(self) -> dict[str, Any]:
+        params = self.cleaned_data["extra_params"] or {}
+        if not isinstance(params, dict):
+            raise ValidationError(_('Parameters must be a JSON object, for example {"temperature": 0.2}.'))
+        return dict(_without_kept(params))
+
+    def clean_dropped_params(self) -> list[str]:
+        names: list[str] = self.cleaned_data["dropped_params"]
+        return list(_without_kept(dict.fromkeys(names)))
+
+
+def _without_kept(names: dict[str, Any]) -> dict[str, Any]:
+    """The names, none of which may be one of `KEPT_PARAMS`. Raises ValidationError."""
+    if kept := sorted(KEPT_PARAMS & names.keys()):
+        raise ValidationError(_("“%(name)s” belongs to whoever calls and cannot be changed here.") % {"name": kept[0]})
+    return names
+
+
+class ConnectionForm(BodyRulesForm, ServerForm):
     tags = LinesField(
         label=gettext_lazy("Tags"),
         rows=2,
@@ -180,15 +228,6 @@ ConnectionForm.base_fields.update(option_fields())
 ConnectionForm.declared_fields.update(option_fields())
 
 
-class ParametersField(TypedJSONField):
-    """A JSON object; an empty field is an empty object."""
-
-    widget = UnfoldAdminTextareaWidget
-
-    def prepare_value(self, value: Any) -> Any:
-        return "" if value in (None, {}, "{}") else super().prepare_value(value)
-
-
 class FallbacksField(PlainTextField):
     """Models that answer instead, one `MODEL` or `MODEL: reason, reason` per line; see `ChatModel.fallbacks`."""
 
@@ -227,7 +266,7 @@ class FallbacksField(PlainTextField):
             return True
 
 
-class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
+class ChatModelForm(BodyRulesForm, forms.ModelForm):  # type: ignore[type-arg]
     """The settings of a discovered model, or a preset."""
 
     tags = LinesField(label=gettext_lazy("Tags"), rows=2, help_text=gettext_lazy("One per line."))
@@ -258,7 +297,7 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
         }
         fields = (
             "public_id", "name", "description", "enabled", "tags", "vision", "tools", "base", "params", "system_prompt",
-            "order", "fallbacks", "owner", "access", "groups", "users",
+            "order", "fallbacks", "extra_params", "dropped_params", "owner", "access", "groups", "users",
         )  # fmt: skip
         help_texts = {  # noqa: RUF012
             "public_id": gettext_lazy("What callers send as “model”. It cannot be changed afterwards."),
@@ -320,6 +359,16 @@ class ChatModelForm(forms.ModelForm):  # type: ignore[type-arg]
         if base is None and self.instance._state.adding:
             raise ValidationError(_("Choose a base model. Models without one come from the connections."))
         return base
+
+
+class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What administrators change of a source: its weight, and what was learnt of it."""
+
+    unknown_params = LinesField(label=gettext_lazy("Unknown parameters"), rows=1)
+
+    class Meta:
+        model = ModelSource
+        fields = ("weight", "unknown_params")
 
 
 class ClientKeyForm(forms.ModelForm):  # type: ignore[type-arg]

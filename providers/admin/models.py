@@ -19,7 +19,7 @@ from providers.admin.access import AccessView
 from providers.admin.base import Label, ReadableValues
 from providers.admin.enabled import EnabledActions
 from providers.admin.filters import ConditionFilter, among
-from providers.admin.forms import ChatModelForm
+from providers.admin.forms import ChatModelForm, SourceForm
 from providers.admin.history import HistoryAdmin
 from providers.models import ChatModel, Connection, ModelAccess, ModelSource
 from providers.upstream import model_lists
@@ -57,8 +57,9 @@ class SourceInline(ReadableValues, TabularInline):  # type: ignore[misc]
 
     model = ModelSource
     verbose_name_plural = gettext_lazy("Offered by")
-    fields = ("connection", "upstream_id", "weight", "listed", "first_seen", "last_seen")
+    fields = ("connection", "upstream_id", "weight", "unknown_params", "listed", "first_seen", "last_seen")
     readonly_fields = ("connection", "upstream_id", "listed", "first_seen", "last_seen")
+    form = SourceForm
     extra = 0
     can_delete = False
     ordering = ("connection__position", "pk")
@@ -111,7 +112,7 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
         return (
             (gettext_lazy("Basics"), {"fields": basics}),
             preset,
-            (gettext_lazy("Where calls go"), {"fields": [*order, "fallbacks"]}),
+            (gettext_lazy("Where calls go"), {"fields": [*order, "fallbacks", "extra_params", "dropped_params"]}),
             (gettext_lazy("Access"), {"fields": access}),
         )
 

@@ -42,6 +42,7 @@ UNLISTED_COLUMNS = frozenset(
     """
     id name position prefix_id tags connection_type forward_cookies connect_timeout first_byte_timeout idle_timeout
     access shared_access demo created updated retries retry_seconds
+    extra_params dropped_params learn_params
     """.split()  # noqa: SIM905  names read better than quoted names
 ) | {*HEALTH_FIELDS}
 LISTED_COLUMNS = frozenset(column.name for column in Connection._meta.concrete_fields) - UNLISTED_COLUMNS
@@ -184,7 +185,7 @@ def prune(model_ids: Iterable[int]) -> None:
         untouched = ChatModel.objects.quietly().filter(
             pk__in=chunk, sources=None, presets=None, base=None, groups=None, users=None, owner=None, enabled=True,
             access="inherit", name="", description="", system_prompt="", params={}, tags=[], vision=None, tools=None,
-            order="position", fallbacks=[],
+            order="position", fallbacks=[], extra_params={}, dropped_params=[],
         )  # fmt: skip
         ChatModel.objects.quietly().filter(pk__in=list(untouched.values_list("pk", flat=True))).delete()
 

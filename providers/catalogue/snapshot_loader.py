@@ -104,6 +104,8 @@ def facts_of(
         "tls": Tls(verify=row.verify_tls and settings.UPSTREAM_VERIFY_TLS, ca_file=row.ca_file),
         "group_ids": frozenset(group_ids),
         "model_ids": tuple(row.model_ids),
+        "extra_params": dict(row.extra_params),
+        "dropped_params": tuple(row.dropped_params),
         "index": index,
         "site_url": site_url() if owner is not None and owner.attribution else "",
         "site_name": site_name() if _is_told_name(owner) else "",
@@ -172,6 +174,8 @@ def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int],
         tools=_tools(first) if row.tools is None else row.tools,
         order=row.order,
         fallbacks=tuple(_fallbacks(row)),
+        extra_params=dict(row.extra_params),
+        dropped_params=tuple(row.dropped_params),
         for_chat=not sources or any(model_lists.is_for_chat(s.connection, s.upstream_id) for s in sources),
     )
 
@@ -241,6 +245,8 @@ def _inherited(preset: Route, base: Route) -> Route:
         tools=base.tools if preset.tools is None else preset.tools,
         order=base.order,
         fallbacks=preset.fallbacks or base.fallbacks,
+        extra_params={**base.extra_params, **preset.extra_params},
+        dropped_params=tuple(dict.fromkeys((*base.dropped_params, *preset.dropped_params))),
         for_chat=base.for_chat,
         **rule,
     )
@@ -251,12 +257,12 @@ def _load_sources(connections: dict[int, ConnectionFacts]) -> defaultdict[int, l
     rows = (
         ModelSource.offered()
         .order_by("connection__position", "connection_id", "pk")
-        .values_list("model_id", "connection_id", "upstream_id", "raw", "weight")
+        .values_list("model_id", "connection_id", "upstream_id", "raw", "weight", "unknown_params")
     )
-    for model_id, connection_id, upstream_id, raw, weight in rows:
+    for model_id, connection_id, upstream_id, raw, weight, unknown in rows:
         connection = connections.get(connection_id)
         if connection is not None:
-            sources[model_id].append(Source(connection, upstream_id, raw, weight))
+            sources[model_id].append(Source(connection, upstream_id, raw, weight, set(unknown)))
     return sources
 
 

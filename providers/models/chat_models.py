@@ -62,6 +62,8 @@ class ChatModel(models.Model):
     )
     # [{"model": public id, "on": [FallbackReason]}], in the order in which they are tried; without `on`: every reason
     fallbacks = models.JSONField(_("fallback models"), default=list, blank=True)
+    extra_params = models.JSONField(_("added parameters"), default=dict, blank=True)
+    dropped_params = models.JSONField(_("dropped parameters"), default=list, blank=True)
     created = models.DateTimeField(auto_now_add=True)
 
     history = HistoricalRecords(m2m_fields=[groups, users], history_manager=FullHistory)
@@ -84,6 +86,8 @@ class ModelSource(models.Model):
     upstream_id = models.CharField(_("id at the provider"), max_length=255)
     raw = models.JSONField(default=dict, blank=True)  # the provider's own object
     weight = models.PositiveSmallIntegerField(_("weight"), default=1)  # 0: only when the others fail
+    # What the provider called unknown in chats (`providers.relay.learning`). No configuration: it makes no new version.
+    unknown_params = models.JSONField(_("unknown parameters"), default=list, blank=True)
     listed = models.BooleanField(_("offered now"), default=True)  # false once the provider no longer lists it
     first_seen = models.DateTimeField(_("first seen"), default=timezone.now)
     last_seen = models.DateTimeField(_("last seen"), default=timezone.now)

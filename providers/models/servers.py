@@ -163,6 +163,17 @@ class Connection(ServerRow):
         ),
     )
 
+    extra_params = models.JSONField(_("added parameters"), default=dict, blank=True)
+    dropped_params = models.JSONField(_("dropped parameters"), default=list, blank=True)
+    learn_params = models.BooleanField(
+        _("leave out what the provider calls unknown"),
+        default=True,
+        help_text=_(
+            "When a provider calls a parameter of a chat unknown that changes little, such as “temperature”, the call "
+            "is sent again without it, and further ones to this model leave it out."
+        ),
+    )
+
     next_try = models.DateTimeField(null=True, blank=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)
     listed_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -2,6 +2,7 @@
 
 The rules, all of them before the first byte of an answer:
 
+- Where a provider calls a parameter unknown, it is asked again without it (`providers.relay.learning`).
 - A network error, a missing credential, or a status that the operation passes over leads to the next source.
 - The last source is tried again as often, and within the time, that its connection allows (`retries`,
   `retry_seconds`). Not after a timeout, which took long enough; not where the provider says that it does not help; and
@@ -21,8 +22,10 @@ from typing import Any
 from providers.errors import ConfigurationError, GatewayError, NetworkError, UpstreamTimeout
 from providers.facts import Caller, ConnectionFacts, Route, Source
 from providers.permits import PermitScope
+from providers.relay.learning import learn
 from providers.relay.operations import Operation
 from providers.relay.response import RelayResponse
+from providers.relay.rules import Body
 from providers.upstream.error_bodies import wait_after
 
 FIRST_WAIT = 0.5  # seconds before the first further try; doubled with each, and shortened by chance
@@ -71,8 +74,10 @@ class Attempts:
         sources: Sequence[Source],
         *,
         caller: Caller,
+        body: Body,
         tried: Tried,
     ) -> None:
+        self.body = body  # the caller's
         self.fetch, self.operation, self.route, self.sources = fetch, operation, route, sources
         self.caller, self.tried = caller, tried
         self.place = 0  # of the source that was tried last
@@ -102,8 +107,12 @@ class Attempts:
 
     def _following(self, outcome: Outcome) -> float | None:
         """The seconds until the next try, whose source is set then; None where the call ends with this outcome."""
-        if isinstance(outcome, RelayResponse) and not self.operation.passed_over(outcome.status):
-            return None
+        if isinstance(outcome, RelayResponse):
+            source, route = self.sources[self.place], self.route
+            if learn(self.operation, self.body, outcome, route=route, source=source, caller=self.caller):
+                return 0.0  # to the same source; each time it knows one parameter less, so this ends
+            if not self.operation.passed_over(outcome.status):
+                return None
         if self.place + 1 < len(self.sources):
             self.place += 1
             return 0.0

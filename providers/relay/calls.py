@@ -78,7 +78,7 @@ async def _go_on(
     async def fetch(route: Route, source: Source, tried: Tried) -> RelayResponse:
         return await _fetch(request, operation, route, admission, source, tried, unpacked=unpacked)
 
-    own = Attempts(fetch, operation, route, sources, caller=caller, tried=tried)
+    own = Attempts(fetch, operation, route, sources, caller=caller, body=request.payload, tried=tried)
     outcome = await own.go_on(first)
     if attempts.has_answered(outcome) or not route.fallbacks or (reason := fallbacks.reason_of(outcome)) is None:
         return attempts.result(outcome)
@@ -86,7 +86,7 @@ async def _go_on(
     try:  # the failure stays open: where no other model answers, it is the answer
         for other in fallbacks.routes(snapshot, caller, operation, route, reason):
             there = source_order.in_order(other.sources, other.order)
-            instead = Attempts(fetch, operation, other, there, caller=caller, tried=tried)
+            instead = Attempts(fetch, operation, other, there, caller=caller, body=request.payload, tried=tried)
             answer = await instead.begin()
             if attempts.has_answered(answer):
                 await attempts.close(outcome)

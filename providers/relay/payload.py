@@ -11,8 +11,8 @@ from providers.facts import Caller, Route, Source
 from providers.process import waiting
 from providers.relay import forms
 from providers.relay.forms import Form, ReceivedForm
-from providers.relay.operations import Operation
-from providers.relay.rules import Body, Destination, with_user
+from providers.relay.operations import JSON, Operation
+from providers.relay.rules import Body, Destination, with_user, without
 from providers.sentences import sentence as _
 
 
@@ -58,6 +58,13 @@ def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source
     destination = Destination(source.upstream_id, source.connection)
     for rule in operation.rewrites:
         body = rule(body, destination)
+    connection = source.connection
+    if operation.media_type != JSON:
+        return body  # of a form, only the model is replaced
+    if source.unknown or connection.dropped_params or route.dropped_params:
+        body = without(body, {*source.unknown, *connection.dropped_params, *route.dropped_params})
+    if connection.extra_params or route.extra_params:
+        body = {**body, **connection.extra_params, **route.extra_params}
     return body
 
 

@@ -6,7 +6,7 @@ the row of `providers.relay.operations` that needs it, and describe it in one te
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ _REASONING = re.compile(r"(?:^|[/.:@])(?:o\d+|gpt-(?P<major>\d+))(?!\w)", re.IGN
 _CHATS = re.compile(r"chat-latest|gpt-\d[\d.]*-chat", re.IGNORECASE)  # models of ChatGPT's own page do not reason
 _REFUSES_DEVELOPER = re.compile(r"(?:^|[/.:@])o1-(?:mini|preview)", re.IGNORECASE)
 MAX_BIAS = 100
+LIMITS = ("max_tokens", "max_completion_tokens")  # the older and the newer name
 
 
 class Destination(NamedTuple):
@@ -195,6 +196,17 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
         raise ValueError(value)
     return int(value) if float(value).is_integer() else value
+
+
+def without(body: Body, names: Collection[str]) -> Body:
+    """The body without these members. Of the two names of the same limit, the other one takes its place."""
+    if body.keys().isdisjoint(names):
+        return body
+    kept = {name: value for name, value in body.items() if name not in names}
+    for old, new in (LIMITS, LIMITS[::-1]):
+        if old in body and old not in kept and new not in body and new not in names:
+            kept[new] = body[old]
+    return kept
 
 
 def drop_unknown(body: Body, destination: Destination) -> Body:
