@@ -20,7 +20,7 @@ from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller, model_not_found
 from providers.process import deletion
-from providers.relay import rate_limits
+from providers.relay import budgets, rate_limits
 from providers.sentences import sentence as _
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
@@ -53,8 +53,8 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
     No other function makes jobs. It holds every rule that can be known before an engine draws: the key's scope and the
     person's permission (Forbidden), rate limits (RateLimited), the input pictures and the mask (NotFound, TooLarge,
     BadRequest), the engine and the key's models (NotFound), what the engine can express (BadRequest,
-    ConfigurationError), how many jobs a person may have open (Conflict), room for another file (TooLarge), and that an
-    idempotency key stands for one request (Conflict).
+    ConfigurationError), how many jobs a person may have open (Conflict), room for another file (TooLarge), budgets
+    (BudgetSpent), and that an idempotency key stands for one request (Conflict).
 
     A `tested_engine` is for administrators alone. It may be switched off, and drawing may be switched off for
     everybody: engines are tried before people may use them. All other rules hold for it too.
@@ -87,10 +87,14 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
     if ImageJob.objects.open().filter(user_id=caller.user_id).count() >= MAX_OPEN_PER_USER:
         raise Conflict(_("You have %d pictures waiting already. Let some finish first.") % MAX_OPEN_PER_USER)
     files.check_room(caller.user_id)
+    hold = budgets.reserve_blocking(caller, drawing.model or engine.name, budgets.Used(pictures=drawing.n))
     try:
-        return _write(request, engine, drawing, images, mask, digest), True
-    except IntegrityError:  # the same key arrived twice at once
-        first = _first_job(caller, key, digest)
+        return _write(request, engine, drawing, images, mask, digest, hold), True
+    except BaseException as error:
+        if hold is not None:
+            hold.release()
+        # The same key may have arrived twice at once.
+        first = _first_job(caller, key, digest) if isinstance(error, IntegrityError) else None
         if first is None:
             raise
         return first, False
@@ -103,6 +107,7 @@ def _write(
     images: Sequence[File],
     mask: File | None,
     digest: str,
+    hold: budgets.Hold | None,
 ) -> ImageJob:
     """The row of a job, given to this process once it is committed."""
     context = request.context
@@ -128,7 +133,7 @@ def _write(
         job.inputs.set(images)
         if context.expires_at is None:
             _keep([*images, *([mask] if mask else [])])
-        jobs.submit(job)
+        jobs.submit(job, hold)
     return job
 
 

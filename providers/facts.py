@@ -218,6 +218,27 @@ class PriceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetFacts:
+    """One row of `Budget`. `amount` and `warn_from` are whole numbers of the smallest units that are counted: tokens,
+    pictures, or billionths of a US dollar (`providers.units`)."""
+
+    id: int
+    name: str
+    target: str  # everyone, user, group, key, site
+    target_id: int | None
+    unit: str  # money, tokens, pictures
+    amount: int
+    period: str  # day, week, month
+    warn_from: int | None  # people are warned when this much is used; None: never
+    pattern: str = ""
+    models: re.Pattern[str] | None = field(default=None, compare=False)  # matches public ids; None: all
+
+    def counts(self, model: str) -> bool:
+        """Whether calls of this model, a public id, count."""
+        return self.models is None or self.models.match(model) is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole configuration at one version."""
 
@@ -227,6 +248,7 @@ class Snapshot:
     gateway: GatewayFacts
     rate_limits: tuple[RateLimitFacts, ...] = ()
     prices: tuple[PriceFacts, ...] = ()
+    budgets: tuple[BudgetFacts, ...] = ()
     speaking: tuple[Route, ...] = ()  # the `routes` that are speech models by their names
 
     def route_for(self, caller: Caller, public_id: str) -> Route:

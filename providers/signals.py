@@ -16,6 +16,7 @@ from simple_history.signals import post_create_historical_record
 from providers import versioning
 from providers.models import (
     HEALTH_FIELDS,
+    Budget,
     ChatModel,
     ClientKey,
     Connection,
@@ -37,7 +38,7 @@ QUIET_COLUMNS = {
 
 def connect() -> None:
     user_model = get_user_model()
-    count_changes_of(Connection, ChatModel, ModelSource, ClientKey, GatewaySettings, Price, RateLimit, Group)
+    count_changes_of(Connection, ChatModel, ModelSource, ClientKey, GatewaySettings, Price, RateLimit, Budget, Group)
     count_members_of(
         Connection.groups.through,
         ChatModel.groups.through,

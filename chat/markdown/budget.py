@@ -22,7 +22,7 @@ class BudgetExceeded(Exception):
     """A text exceeds its budget, or its client has disconnected."""
 
 
-class Budget:
+class StepBudget:
     """The steps and the processor seconds that are left. `spent` counts the steps."""
 
     def __init__(self, steps: int = TEXT_STEPS, seconds: float = TEXT_SECONDS) -> None:
@@ -65,10 +65,10 @@ def one_page() -> Iterator[None]:
 
 
 @contextmanager
-def one_text() -> Iterator[Budget]:
+def one_text() -> Iterator[StepBudget]:
     """The budget of one text, within that of its page. Raises BudgetExceeded where the client has left."""
     page = _page.get()
-    budget = Budget(min(TEXT_STEPS, page.left) if page else TEXT_STEPS)
+    budget = StepBudget(min(TEXT_STEPS, page.left) if page else TEXT_STEPS)
     budget.check()
     try:
         yield budget

@@ -22,6 +22,7 @@ from providers.errors import GatewayError
 from providers.facts import Caller, Snapshot
 from providers.permits import Permit
 from providers.process import waiting
+from providers.relay.budgets import Hold
 from providers.relay.usage import UsageWriter
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class _OpenJob:
     run: Run | None = None  # None while the job is queued
     thread: threading.Thread | None = None
     resumable: bool = False  # another process can go on with it
+    hold: Hold | None = None  # what the job reserved of its person's budgets; not known of another process's job
 
 
 class Dispatcher:
@@ -160,6 +162,8 @@ class Dispatcher:
             held = self.held.pop(job_id, None)
         if held:
             held.permit.close()
+            if held.hold is not None:
+                held.hold.release()
         return held
 
     def _drop(self, job: ImageJob) -> None:
@@ -233,7 +237,7 @@ class Dispatcher:
 
         def live() -> None:
             try:
-                worker.work(job, run, held.feed, resume=resume, language=held.language)
+                worker.work(job, run, held.feed, resume=resume, language=held.language, hold=held.hold)
             finally:
                 self._release(job.pk)
                 self.wake.set()  # there is room for the next job
@@ -277,10 +281,11 @@ def start() -> None:
     runtime.state(Dispatcher).start()
 
 
-def submit(job: ImageJob) -> JobFeed:
-    """Run the job of this row, once its transaction has committed and there is room for it."""
+def submit(job: ImageJob, hold: Hold | None = None) -> JobFeed:
+    """Run the job of this row, once its transaction has committed and there is room for it. The job ends the hold."""
     dispatcher = runtime.state(Dispatcher)
     held = dispatcher.hold(job)
+    held.hold = hold
     transaction.on_commit(dispatcher.start_and_wake)
     return held.feed
 

@@ -3,9 +3,11 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connections
 from django.utils import timezone, translation
 
@@ -23,7 +25,8 @@ from providers import callers
 from providers.catalogue import health
 from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge, Unavailable
 from providers.process import outages, waiting
-from providers.relay import usage
+from providers.relay import budgets, usage
+from providers.relay.budgets import Hold
 from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
@@ -41,17 +44,19 @@ def make_run(job: ImageJob) -> Run:
     return Run(id=str(job.pk), deadline=time.monotonic() + limit, started=started)
 
 
-def work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, language: str | None) -> None:
-    """Run the job to its end. Never raises; closes this thread's database connections."""
+def work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, language: str | None, hold: Hold | None) -> None:
+    """Run the job to its end. Never raises; closes this thread's database connections. `hold`: of `budgets`, where
+    this process took the request.
+    """
     waiting.mark_own_work()
     try:
         with translation.override(language) if language else translation.override(None):
-            _work(job, run, feed, resume=resume)
+            _work(job, run, feed, resume=resume, hold=hold)
     finally:
         connections.close_all()
 
 
-def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
+def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, hold: Hold | None) -> None:
     begun = time.monotonic()
     job_usage = JobUsage()
     fault: GatewayError | None = None
@@ -78,7 +83,7 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool) -> None:
         fault = GatewayError(_("Something went wrong on this site while drawing. Its log has the details."))
         claims.finish(job, ImageJob.State.FAILED, error=fault.message_body())
         job_usage.status = 500
-    job_usage.record(job, duration=time.monotonic() - begun)
+    job_usage.record(job, hold, duration=time.monotonic() - begun)
     _note_health(job, fault, duration=time.monotonic() - begun)
     claims.reread(job)
     results.show_or_log(job)
@@ -104,20 +109,27 @@ class JobUsage:
         """The engine's usage in OpenAI's form (docs/upstreams/openai.md, “Image response”); None without any."""
         return usage_json(self.usages) if self.usages else None
 
-    def record(self, job: ImageJob, *, duration: float) -> None:
-        usage.record(
-            usage.CallUsage(
-                kind="image",
-                user_id=job.user_id,
-                connection_id=job.engine.connection_id if job.engine else None,
-                model=job.request.get("model") or (job.engine.name if job.engine else ""),
-                images=self.images,
-                tokens_in=sum(used.input_tokens for used in self.usages),
-                tokens_out=sum(used.output_tokens for used in self.usages),
-                status=self.status,
-                duration_ms=round(duration * 1000),
-            )
+    def record(self, job: ImageJob, hold: Hold | None, *, duration: float) -> None:
+        """Write the usage record, and count in the budgets of the person."""
+        with suppress(ObjectDoesNotExist):  # the person was deleted meanwhile
+            hold = hold or budgets.without_reservation(lambda: callers.caller_for_user(job.user))
+        call = usage.CallUsage(
+            kind="image",
+            user_id=job.user_id,
+            key_id=hold.caller.key_id if hold is not None else None,
+            connection_id=job.engine.connection_id if job.engine else None,
+            model=job.request.get("model") or (job.engine.name if job.engine else ""),
+            images=self.images,
+            tokens_in=sum(used.input_tokens for used in self.usages),
+            tokens_out=sum(used.output_tokens for used in self.usages),
+            status=self.status,
+            duration_ms=round(duration * 1000),
         )
+        if hold is not None:
+            hold.price(call)
+        usage.record(call)
+        if hold is not None:
+            hold.settle(call)
 
 
 def usage_json(usages: Sequence[TokenUsage]) -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """Makes the snapshot from rows. The number of queries does not depend on the number of rows."""
 
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.db import models
 
-from providers import addresses, auth
+from providers import addresses, auth, patterns, units
 from providers.facts import (
+    BudgetFacts,
     ConnectionFacts,
     Fallback,
     GatewayFacts,
@@ -22,7 +25,16 @@ from providers.facts import (
     Source,
 )
 from providers.http import Limits, Tls
-from providers.models import ChatModel, Connection, FallbackReason, GatewaySettings, ModelSource, Price, RateLimit
+from providers.models import (
+    Budget,
+    ChatModel,
+    Connection,
+    FallbackReason,
+    GatewaySettings,
+    ModelSource,
+    Price,
+    RateLimit,
+)
 from providers.secrets.pasted import cleaned
 from providers.upstream import kinds, model_lists
 from providers.versioning import ConfigVersion
@@ -46,6 +58,7 @@ def load_snapshot(version: int) -> Snapshot:
         gateway=_load_gateway(),
         rate_limits=_load_rate_limits(),
         prices=_load_prices(),
+        budgets=tuple(budget_facts(row) for row in Budget.objects.filter(enabled=True)),
         speaking=tuple(route for name, route in sorted(routes.items()) if model_lists.is_for_speech(name)),
     )
 
@@ -71,6 +84,15 @@ def _load_prices() -> tuple[PriceFacts, ...]:
         )
         for row in Price.objects.all()
     )
+
+
+def budget_facts(row: Budget) -> BudgetFacts:
+    """The facts of a budget's row, which need not be saved."""
+    amount = units.smallest(row.unit, row.amount)
+    warn_from = None if row.warn_at is None else max(1, math.ceil(amount * Decimal(str(row.warn_at))))
+    models = patterns.compiled(row.pattern)
+    computed = {"id": row.pk or 0, "amount": amount, "warn_from": warn_from, "models": models}
+    return BudgetFacts(**_columns(BudgetFacts, row, **computed))
 
 
 def _columns(facts: type, row: models.Model, **computed: Any) -> dict[str, Any]:

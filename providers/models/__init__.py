@@ -1,5 +1,6 @@
-"""Rows of the gateway: connections, models, keys, pulls, sign-ins, rate limits, prices, clips, usage records."""
+"""Rows of the gateway: connections, models, keys, pulls, sign-ins, rate limits, budgets, prices, clips, usage."""
 
+from providers.models.budgets import Budget, BudgetNotice
 from providers.models.chat_models import ChatModel, FallbackReason, ModelAccess, ModelSource, SourceOrder
 from providers.models.gateway_settings import GatewaySettings
 from providers.models.keys import KEY_PREFIX, ClientKey, key_digest
@@ -24,6 +25,8 @@ __all__ = [
     "HEALTH_FIELDS",
     "KEY_PREFIX",
     "Access",
+    "Budget",
+    "BudgetNotice",
     "ChatModel",
     "ClientKey",
     "ConfigVersion",

@@ -64,8 +64,10 @@ class Prices:
         self.is_loading = False
 
 
-def cost_of(usage: Call, snapshot: Snapshot | None = None) -> Decimal | None:
+def cost_of(usage: Call, snapshot: Snapshot | None = None, *, wait: bool = True) -> Decimal | None:
     """What a call cost in US dollars; None where that is unknown. For threads: it may read rows and load prices.
+
+    On the event loop give a snapshot and do not `wait`: well-known prices are unknown until they are loaded.
 
     A call that no provider answered, or that it refused, costs nothing.
     """
@@ -80,7 +82,7 @@ def cost_of(usage: Call, snapshot: Snapshot | None = None) -> Decimal | None:
     source = _source_of(usage, snapshot)
     if source is None:
         return None
-    rates = _rates(snapshot, usage.model, source, usage.when)
+    rates = _rates(snapshot, usage.model, source, usage.when, wait=wait)
     if rates is None or (is_empty and rates.request is None):
         return None  # nothing was counted
     return rates.cost(usage)

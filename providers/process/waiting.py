@@ -151,6 +151,19 @@ async def in_own_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(executor, _closing, call)
 
 
+def start(job: Callable[[], object], *, what: str) -> None:
+    """Start a job that waits (for a mail server) and that nobody waits for, in one of many threads.
+
+    If it fails, the log says so; `what` names what was not done.
+    """
+
+    def logged(future: "Future[object]") -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            logger.warning("Could not send %s: %s", what, error)
+
+    runtime.state(WaitingThreads).executor.submit(_closing, job).add_done_callback(logged)
+
+
 def mark_small_pool() -> None:
     """Mark this thread as one of a small pool: it must not wait. For use as the `initializer` of an executor."""
     runtime.state(ThreadMarks).of.small_pool = True

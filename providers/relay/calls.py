@@ -1,21 +1,20 @@
 """One call to a provider: permission, route, request, and the response's bytes as they come.
 
 Every call passes through `begin`, which applies what must always hold: the caller's scope, the check of the body,
-access to the model, rate limits, usage. The sources of a model are tried in order; `providers.relay.attempts` and
-`fallbacks` decide what follows after a failure, always before the first byte of a response. Closing the response closes
-the connection to the provider and records the usage.
+access to the model, rate limits, budgets, usage. The sources of a model are tried in order; `providers.relay.attempts`
+and `fallbacks` decide what follows after a failure, always before the first byte of a response. Closing the response
+closes the connection to the provider and records the usage.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 from providers import catalogue, json_bodies
 from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
-from providers.relay import attempts, fallbacks, payload, rate_limits, source_order
+from providers.relay import attempts, budgets, fallbacks, payload, rate_limits, source_order
 from providers.relay.attempts import Attempts, Outcome, Tried
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.prepared import prepare
@@ -31,7 +30,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     `unpacked`: for whoever reads the body; others pass on what the provider packed as it is.
 
     Raises Forbidden (`insufficient_scope`), BadRequest, NotFound (`model_not_found`), Conflict, RateLimited,
-    ConfigurationError, NetworkError and its children. A status of 400 and above from the provider is a
+    BudgetSpent, ConfigurationError, NetworkError and its children. A status of 400 and above from the provider is a
     response like any other.
     """
     operation = OPERATIONS[request.operation]
@@ -43,9 +42,45 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     snapshot = await catalogue.snapshot()
     route = _route(request, operation, snapshot)
     admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
+    hold = await _hold(request, operation, route, snapshot) if snapshot.budgets else None
+    if hold is None:
+        return await _answer(request, operation, route, admission, snapshot, None, remembered, unpacked=unpacked)
+    try:
+        response = await _answer(request, operation, route, admission, snapshot, hold, remembered, unpacked=unpacked)
+    except BaseException:
+        hold.release()
+        raise
+    response.keep(hold)
+    return response
+
+
+async def _hold(request: RelayRequest, operation: Operation, route: Route, snapshot: Snapshot) -> budgets.Hold:
+    """What the call reserves of the caller's budgets. Raises BudgetSpent and RateLimited."""
+    estimate = budgets.of_call(snapshot, route, request.payload, request.raw, writes=operation.writes)
+    return await budgets.reserve(request.caller, snapshot, route.public_id, estimate)
+
+
+async def _answer(
+    request: RelayRequest,
+    operation: Operation,
+    route: Route,
+    admission: rate_limits.Admission | None,
+    snapshot: Snapshot,
+    hold: budgets.Hold | None,
+    remembered: Any,
+    *,
+    unpacked: bool,
+) -> RelayResponse:
+    """The response of a source, of another model in its place, or of the operation's cache. Raises as `begin`."""
     sources = source_order.in_order(route.sources, route.order)
     if operation.cache is not None:
-        fetch = partial(_fetch, request, operation, route, admission, unpacked=True)
+
+        async def fetch(source: Source) -> ProviderResponse | RenamedResponse:
+            response = await _fetch(request, operation, route, admission, source, unpacked=True)
+            if hold is not None:
+                response.keep(hold)  # a download outlives the call, and counts what it used
+            return response
+
         clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over, remembered)
         return CachedResponse(request, operation.scope, route, clip, admission)
     try:

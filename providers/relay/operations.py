@@ -136,6 +136,7 @@ class Operation:
     add_prompt: Callable[[Body, str], Body] = rules.without_prompt  # adds a preset's system prompt
     streams: Callable[[Mapping[str, Any]], bool] = _wants_stream  # the timeouts are for pieces, not the whole
 
+    writes: bool = True  # whether a model writes an answer, whose tokens a call reserves of its caller's budgets
     # Whether a 200 says in its last frame that the answer failed; None: it never does.
     failed_inside: Callable[[usage.Tail], bool] | None = None
     # (the id at the provider, the id that was asked for) → what puts the second into the response; None: it has none
@@ -189,6 +190,7 @@ EMBEDDINGS = Operation(
     path="embeddings",
     summary="Turn texts into vectors.",
     request=EmbeddingsRequestSerializer,
+    writes=False,
 )
 MODERATIONS = Operation(
     name="moderations",
@@ -198,6 +200,7 @@ MODERATIONS = Operation(
     deployed=False,
     default_model="omni-moderation-latest",
     check=rules.check_model_if_named,
+    writes=False,
 )
 RERANK = Operation(
     name="rerank",
@@ -206,6 +209,7 @@ RERANK = Operation(
     request=RerankRequestSerializer,
     deployed=False,
     count=usage.count_reranking,
+    writes=False,
 )
 RESPONSES = Operation(
     name="responses",
@@ -231,6 +235,7 @@ SPEECH = Operation(
     check=clips.check,
     streams=lambda body: True,
     count=usage.count_audio,
+    writes=False,
 )
 
 TRANSCRIPTIONS = Operation(

@@ -1,8 +1,6 @@
 """Rate limits: requests and tokens per minute and per day, for everybody, a person, a group together, or one key.
 
-Several rows may concern a caller: for their API key, for them, and for everybody. Of those that have a number, such as
-requests per minute, the first in this order counts, so a person's own limit may be wider than everybody's. The limits
-of their groups, which a group uses up together, count in addition.
+Which rows concern a caller says `providers.relay.targets`, for each number, such as requests per minute, by itself.
 
 Windows are fixed: a minute and a day of UTC. Requests are counted when they arrive. Tokens are counted when a response
 has reported them, so the last response of a window may exceed the limit, and the next request is refused. With Redis
@@ -24,6 +22,7 @@ from providers import catalogue, runtime
 from providers.errors import RateLimited
 from providers.facts import Caller, RateLimitFacts
 from providers.process import waiting
+from providers.relay import targets
 from providers.sentences import sentence as _
 
 MINUTE, DAY = 60, 86_400
@@ -51,9 +50,6 @@ RULES = (
     Rule("requests_day", "requests", DAY),
     Rule("tokens_day", "tokens", DAY),
 )
-
-
-SPECIFIC = ("key", "user", "everyone")  # targets whose rows replace each other, the most specific first
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,30 +82,15 @@ class Admission:
 
 def buckets_for(caller: Caller, rows: Iterable[RateLimitFacts]) -> list[Bucket]:
     """The counters that a caller's request counts in."""
-    concerning = [(row, name) for row in rows if (name := _counter_of(row, caller))]
+    concerning = targets.concerning(caller, rows)
     buckets = []
     for rule in RULES:
-        having = [(row, name, limit) for row, name in concerning if (limit := row.numbers[rule.name]) is not None]
-        targets = {row.target for row, _name, _limit in having}
-        replaced = set(SPECIFIC) - {next((target for target in SPECIFIC if target in targets), "")}
+        having = [(row, name) for row, name in concerning if row.numbers[rule.name] is not None]
         buckets += [
-            Bucket(name, rule.counts, rule.seconds, limit) for row, name, limit in having if row.target not in replaced
+            Bucket(name, rule.counts, rule.seconds, row.numbers[rule.name] or 0)
+            for row, name in targets.most_specific(having)
         ]
     return buckets
-
-
-def _counter_of(row: RateLimitFacts, caller: Caller) -> str:
-    """The name of the counter that a caller's request counts in for this row; empty where it does not concern them."""
-    match row.target:
-        case "everyone":
-            return f"each{row.id}:{caller.user_id}"
-        case "user" if row.target_id == caller.user_id:
-            return f"user:{caller.user_id}:{row.id}"
-        case "group" if row.target_id in caller.group_ids:
-            return f"group:{row.target_id}:{row.id}"
-        case "key" if row.target_id is not None and row.target_id == caller.key_id:
-            return f"key:{caller.key_id}:{row.id}"
-    return ""
 
 
 async def admit(caller: Caller, rows: Iterable[RateLimitFacts]) -> Admission | None:

@@ -11,7 +11,7 @@ from providers.errors import Forbidden, GatewayError, NetworkError, ProviderErro
 from providers.facts import Caller, Route, Snapshot, Source
 from providers.permits import PermitScope
 from providers.process import outages, request_ids, shutdown
-from providers.relay import rate_limits, usage
+from providers.relay import budgets, rate_limits, usage
 from providers.relay.forms import Form
 from providers.relay.ollama import ModelNames
 from providers.relay.operations import Operation
@@ -53,13 +53,18 @@ class RelayResponse(http.PiecewiseBody):
     the permission for it.
     """
 
-    __slots__ = ("connection", "connection_id", "headers", "public_id", "status")
+    __slots__ = ("connection", "connection_id", "headers", "hold", "public_id", "status")
 
     public_id: str
     connection: str  # its name; "" for a response from the cache
     connection_id: int | None
     status: int
     headers: list[tuple[str, str]]
+    hold: budgets.Hold | None  # what the call reserved of its caller's budgets
+
+    def keep(self, hold: budgets.Hold) -> None:
+        """Take over a hold, which the end of the response settles."""
+        self.hold = hold
 
     async def aclose(self) -> None:
         """End the call, at any point of the body, and record the usage."""
@@ -139,11 +144,12 @@ class ProviderResponse(RelayResponse):
         self.connection_id = source.connection.id
         self.status = 0
         self.headers = []
+        self.hold = None
         self._request = request
         self._own_credential = auth.needs_user(source.connection.auth_type)  # the caller's
         self._operation = operation
         self._admission = admission
-        self._frames = 0  # of the stream, for an estimate of tokens; counted only where a rate limit counts tokens
+        self._frames = 0  # of the stream, for an estimate of tokens; counted only where a limit counts tokens
         self._first = b""
         self._first_byte_ms: int | None = None
         self.tried = []
@@ -256,7 +262,7 @@ class ProviderResponse(RelayResponse):
                 await self._tail.finish()
                 return b""
         self._tail.add(piece)
-        if self._admission is not None:
+        if self._admission is not None or self.hold is not None:
             self._frames += piece.count(self._operation.frame)
         return piece
 
@@ -298,33 +304,38 @@ class ProviderResponse(RelayResponse):
         if self._outcome == 200 and failed_inside is not None and failed_inside(self._tail):
             self.fail(usage.failure(self._tail))
             self._outcome = 502
-        if self._admission is not None and "tokens_in" in counted:
+        tokens = 0
+        if (self._admission is not None or self.hold is not None) and "tokens_in" in counted:
             # Without the provider's numbers: about a token per four bytes of the request and per frame of the stream.
             text = request.raw if isinstance(request.raw, bytes) else b""  # the bytes of a form are mostly a file's
             estimate = len(text) // 4 + self._frames if self._frames else 0
-            rate_limits.spend(self._admission, counted["tokens_in"] + counted["tokens_out"] or estimate)
+            tokens = counted["tokens_in"] + counted["tokens_out"] or estimate
+            rate_limits.spend(self._admission, tokens)
         caller, error = request.caller, self._error
-        usage.record(
-            usage.CallUsage(
-                kind=request.kind or request.operation,
-                user_id=caller.user_id,
-                key_id=caller.key_id,
-                connection_id=self.connection_id,
-                model=self.public_id[:255],
-                status=self._status_of_usage,
-                first_byte_ms=self._first_byte_ms,
-                duration_ms=round((time.perf_counter() - self._started) * 1000),
-                request_id=self._request_id,
-                provider_request_id=self._provider_request_id,
-                upstream_id=self._upstream_id[:255],
-                config_version=catalogue.known_version(),
-                tried=self.tried,
-                error_code="" if error is None else (error.provider_code or error.code)[:LONGEST_CODE],
-                error_message="" if error is None else error.reason[:LONGEST_WORDS],
-                group_names=caller.group_names,
-                **counted,
-            )
+        call = usage.CallUsage(
+            kind=request.kind or request.operation,
+            user_id=caller.user_id,
+            key_id=caller.key_id,
+            connection_id=self.connection_id,
+            model=self.public_id[:255],
+            status=self._status_of_usage,
+            first_byte_ms=self._first_byte_ms,
+            duration_ms=round((time.perf_counter() - self._started) * 1000),
+            request_id=self._request_id,
+            provider_request_id=self._provider_request_id,
+            upstream_id=self._upstream_id[:255],
+            config_version=catalogue.known_version(),
+            tried=self.tried,
+            error_code="" if error is None else (error.provider_code or error.code)[:LONGEST_CODE],
+            error_message="" if error is None else error.reason[:LONGEST_WORDS],
+            group_names=caller.group_names,
+            **counted,
         )
+        if self.hold is not None:
+            self.hold.price(call)
+        usage.record(call)
+        if self.hold is not None:
+            self.hold.settle(call, tokens)
 
 
 class RenamedResponse(RelayResponse):
@@ -353,6 +364,9 @@ class RenamedResponse(RelayResponse):
     def fail(self, error: GatewayError) -> None:
         self._inner.fail(error)
 
+    def keep(self, hold: budgets.Hold) -> None:
+        self._inner.keep(hold)
+
     async def aclose(self) -> None:
         await self._inner.aclose()
 
@@ -366,7 +380,7 @@ class CachedResponse(RelayResponse):
         self, request: RelayRequest, scope: str, route: Route, clip: Clip, admission: rate_limits.Admission | None
     ) -> None:
         self.public_id, self.connection, self.connection_id = route.public_id, "", None
-        self.status, self.headers = clip.status, list(clip.headers)
+        self.status, self.headers, self.hold = clip.status, list(clip.headers), None
         if clip.length is not None and self.length is None:
             self.headers.append(("content-length", str(clip.length)))
         self._limit(admission)
@@ -395,6 +409,8 @@ class CachedResponse(RelayResponse):
     async def aclose(self) -> None:
         """Stop reading. The download goes on: other calls may share it, and the result is stored."""
         self._permit_scope.close()
+        if self.hold is not None:  # what a download used, its ProviderResponse counts
+            self.hold.release()
         await self._clip.pieces.aclose()
 
 
@@ -418,6 +434,8 @@ def _check_access(scope: str, public_id: str, connection_id: int | None, snapsho
         if connection_id in offered - allowed:
             raise _access_ended(public_id)
     rate_limits.check_not_spent(caller, snapshot.rate_limits)
+    if snapshot.budgets:
+        budgets.check_not_empty(caller, snapshot.budgets, public_id)
 
 
 def _access_ended(public_id: str) -> Forbidden:

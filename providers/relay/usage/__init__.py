@@ -9,6 +9,7 @@ from providers.relay.usage.counting import (
     read_tokens,
 )
 from providers.relay.usage.failures import failed, failure
+from providers.relay.usage.reported import read as read_reported
 from providers.relay.usage.tail import MAX_UNPACKED_AT_ONCE, TAIL_BYTES, PackedTail, Tail
 from providers.relay.usage.writer import UsageWriter, flush, record
 
@@ -28,6 +29,7 @@ __all__ = [
     "failed",
     "failure",
     "flush",
+    "read_reported",
     "read_tokens",
     "record",
 ]

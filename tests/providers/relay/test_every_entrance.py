@@ -15,7 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from chat.models import Message
 from providers import callers
-from providers.models import RateLimit
+from providers.models import Budget, RateLimit
 from providers.relay.operations import CHAT, DEPLOYMENTS, OLLAMA_PREFIXES, OPERATIONS, PREFIXES, Operation
 from tests import people
 from tests.chat.talk import Talker
@@ -31,6 +31,7 @@ SAMPLES: dict[str, Any] = {
 
 OLLAMAS_WORDS = {  # its errors are a text without a code
     "rate_limit_exceeded": "is reached",
+    "insufficient_quota": "is spent",
     "insufficient_scope": "may not call models",
     "model_not_found": "model 'm1' not found",
 }
@@ -136,7 +137,7 @@ def test_the_routes_that_take_a_model_are_found() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @every
-def test_every_entrance_calls_a_model_and_counts_against_a_limit(entrance: Entrance, world: World) -> None:
+def test_every_entrance_calls_a_model_within_limits_and_budgets(entrance: Entrance, world: World) -> None:
     key, before = people.make_key(world.alice), world.calls
     assert world.post(entrance, key).ok
     assert world.calls > before
@@ -144,6 +145,11 @@ def test_every_entrance_calls_a_model_and_counts_against_a_limit(entrance: Entra
     RateLimit.objects.create(requests_minute=0)
     before = world.calls
     assert world.refusal(world.post(entrance, key)) == "rate_limit_exceeded"
+    assert world.calls == before
+
+    RateLimit.objects.all().delete()
+    Budget.objects.create(everybody=True, unit="tokens", amount=0)
+    assert world.refusal(world.post(entrance, key)) == "insufficient_quota"
     assert world.calls == before
 
 
@@ -183,6 +189,7 @@ RULES = {  # what belongs to the verbs of the relay, and the modules that may na
     ".endpoint": {"providers/relay/prepared.py", "providers/catalogue/connection_tests.py"},
     "rate_limits.admit": {"providers/relay/calls.py"},
     "rate_limits.spend": {"providers/relay/response.py"},
+    "budgets.reserve": {"providers/relay/calls.py"},
     "usage.record": {"providers/relay/response.py"},
 }
 

@@ -1,0 +1,144 @@
+"""Budgets at the entrances: what is refused and how, who shares one, and what a restart knows."""
+
+from decimal import Decimal
+
+import openai
+import pytest
+import requests
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+
+from providers import runtime
+from providers.models import Budget, ClientKey, Price, UsageRecord, key_digest
+from providers.relay import usage
+from tests import people
+from tests.upstream import openai as oai
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PATIENCE = 20
+BODY = {"model": "m1", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 3}
+USAGE = {"prompt_tokens": 7, "completion_tokens": 5}
+
+
+@pytest.fixture(params=["lane", "views"])
+def ask(request, site, connection):
+    base = site.url if request.param == "lane" else site.views_url
+
+    def post(key, body=BODY):
+        with requests.Session() as session:
+            headers = {"Authorization": f"Bearer {key}"}
+            return session.post(f"{base}/v1/chat/completions", json=body, headers=headers, timeout=PATIENCE)
+
+    return post
+
+
+def codes(answers):
+    return [answer.json().get("error", {}).get("code", answer.status_code) for answer in answers]
+
+
+def test_a_spent_budget_answers_as_a_used_up_account_does(ask, api_key, upstream):
+    upstream.answer("x", usage=USAGE)
+    Budget.objects.create(everybody=True, unit="tokens", amount=12, period="month")
+    answers = [ask(api_key) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+    error = answers[1].json()["error"]
+    assert error["type"] == error["code"] == "insufficient_quota"
+    assert "12 tokens per month" in error["message"]
+    assert "begins anew on" in error["message"]
+    assert answers[1].headers["x-should-retry"] == "false"
+    assert len(upstream.chats) == 1
+
+
+def test_the_official_sdk_does_not_try_again(site, api_key, connection, upstream):
+    Budget.objects.create(everybody=True, unit="tokens", amount=0)
+    client = openai.OpenAI(base_url=f"{site.url}/v1", api_key=api_key, max_retries=5)
+    with pytest.raises(openai.RateLimitError) as refused:
+        client.chat.completions.create(**BODY)
+    assert refused.value.code == "insufficient_quota"
+    assert not upstream.chats
+
+
+def test_money_is_counted_with_the_rows_of_prices(ask, api_key, upstream):
+    upstream.answer("x", usage=USAGE)
+    Price.objects.create(pattern="m*", input=Decimal(1_000), output=Decimal(2_000))
+    Budget.objects.create(everybody=True, unit="money", amount=Decimal("0.017"))  # (7 + 2 × 5) / 1000 dollars
+    assert codes([ask(api_key) for _ in range(2)]) == [200, "insufficient_quota"]
+    usage.flush()
+    runtime.replace()
+    assert codes([ask(api_key)]) == ["insufficient_quota"]
+
+
+def test_a_restart_begins_with_what_the_records_say(ask, api_key, alice):
+    Budget.objects.create(user=alice, unit="tokens", amount=100, period="day", pattern="m*")
+    UsageRecord.objects.create(user=alice, model="m1", kind="chat", tokens_in=60, tokens_out=39)
+    UsageRecord.objects.create(user=alice, model="other", kind="chat", tokens_in=600)
+    assert ask(api_key).status_code == 200
+    usage.flush()
+    UsageRecord.objects.create(user=alice, model="m1", kind="chat", tokens_in=1)
+    runtime.replace()
+    assert codes([ask(api_key)]) == ["insufficient_quota"]
+
+
+def test_a_key_a_person_and_each_person_replace_each_other(ask, api_key, alice, bob):
+    bobs, second = people.make_key(bob), people.make_key(alice)
+    Budget.objects.create(everybody=True, unit="tokens", amount=0)
+    Budget.objects.create(user=alice, unit="tokens", amount=1000)
+    Budget.objects.create(key=ClientKey.objects.get(digest=key_digest(second)), unit="tokens", amount=0)
+    assert codes([ask(key) for key in (api_key, second, bobs)]) == [200, "insufficient_quota", "insufficient_quota"]
+
+
+def test_a_group_and_the_whole_site_count_in_addition(ask, api_key, alice, bob, upstream):
+    upstream.answer("x", usage=USAGE)
+    bobs, group = people.make_key(bob), Group.objects.create(name="class")
+    group.user_set.add(alice, bob)
+    Budget.objects.create(user=alice, unit="tokens", amount=1000)
+    row = Budget.objects.create(group=group, unit="tokens", amount=12)
+    assert codes([ask(key) for key in (api_key, bobs)]) == [200, "insufficient_quota"]
+    row.delete()
+    Budget.objects.create(unit="tokens", amount=12)
+    assert codes([ask(api_key)]) == ["insufficient_quota"]
+
+
+def test_a_budget_of_a_model_concerns_no_other_model(ask, api_key, upstream, alice):
+    Budget.objects.create(everybody=True, unit="tokens", amount=0, pattern="gpt-*")
+    assert ask(api_key).status_code == 200
+
+
+def test_calls_under_way_are_told_from_a_spent_budget(ask, api_key, alice):
+    from providers.callers import caller_for_user
+    from providers.relay import budgets
+
+    Budget.objects.create(everybody=True, unit="tokens", amount=100)
+    hold = budgets.reserve_blocking(caller_for_user(alice), "m1", budgets.Used(tokens=500))
+    refused = ask(api_key)
+    assert codes([refused]) == ["rate_limit_exceeded"]
+    assert int(refused.headers["Retry-After"]) == 5
+    hold.release()
+    assert ask(api_key).status_code == 200
+
+
+def test_a_call_that_fails_gives_back_what_it_reserved(ask, api_key, upstream):
+    Budget.objects.create(everybody=True, unit="tokens", amount=20)  # less than two of them reserve
+    upstream.script(oai.error(400))
+    assert ask(api_key).status_code == 400
+    assert ask(api_key).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"amount": -1},
+        {"amount": Decimal("NaN")},
+        {"amount": 10**13, "unit": "tokens"},
+        {"amount": Decimal("0.5"), "unit": "tokens"},
+    ],
+)
+def test_an_amount_that_cannot_be_counted_is_not_saved(values):
+    with pytest.raises(ValidationError):
+        Budget.objects.create(everybody=True, **values)
+
+
+def test_a_budget_is_for_one_target(alice):
+    with pytest.raises(ValidationError):
+        Budget.objects.create(everybody=True, user=alice, amount=1)
