@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from providers import addresses, auth, patterns, units
+from providers import addresses, auth, units
 from providers.facts import (
     BudgetFacts,
     ConnectionFacts,
@@ -25,6 +25,7 @@ from providers.facts import (
     Source,
 )
 from providers.http import Limits, Tls
+from providers.matching import patterns
 from providers.models import (
     Budget,
     ChatModel,
