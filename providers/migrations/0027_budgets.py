@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("providers", "0025_keys_with_rules"),
+        ("providers", "0026_rules_for_bodies"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
