@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import FormView
 from unfold.views import UnfoldModelAdminViewMixin
 from unfold.widgets import UnfoldAdminSelect2Widget
 
 from providers import callers, catalogue
+from providers.catalogue.access_reasons import why
 from providers.facts import Caller, Route
 
 
@@ -78,42 +77,4 @@ def decisions_for(user: Any) -> list[AccessDecision]:
 def _decision(route: Route, caller: Caller, groups: dict[int, str]) -> AccessDecision:
     sources = route.sources_for(caller)
     names = tuple(dict.fromkeys(source.connection.name for source in sources))
-    return AccessDecision(route.public_id, route.name, bool(sources), _why(route, caller, groups), names)
-
-
-def _why(route: Route, caller: Caller, groups: dict[int, str]) -> str:
-    if caller.is_admin:
-        return _("administrators may use everything")
-    if settings.BYPASS_MODEL_ACCESS_CONTROL:
-        return _("BYPASS_MODEL_ACCESS_CONTROL opens everything to everyone")
-    if route.access == "public":
-        return _("the model is open to everyone")
-    if caller.user_id == route.owner_id:
-        return _("it is their own model")
-    if route.access == "groups":
-        if caller.user_id in route.user_ids:
-            return _("the model lists this person")
-        return _of_groups(route.group_ids, caller, groups, _("the model is open to: %(names)s"))
-    if route.access == "private":
-        return _("the model is private")
-    reasons = []
-    for connection in dict.fromkeys(source.connection.id for source in route.sources):
-        facts = next(source.connection for source in route.sources if source.connection.id == connection)
-        if facts.access == "public":
-            reason = _("open to everyone")
-        elif facts.access == "groups":
-            reason = _of_groups(facts.group_ids, caller, groups, _("open to: %(names)s"))
-        else:
-            reason = _("administrators only")
-        reasons.append(f"{facts.name}: {reason}")
-    if sum(source.is_shared for source in route.sources) > 1:
-        reasons.append(_("the strictest of these rules holds"))
-    return "; ".join(reasons)
-
-
-def _of_groups(group_ids: frozenset[int], caller: Caller, groups: dict[int, str], sentence: str) -> str:
-    shared = group_ids & caller.group_ids
-    names = sorted(groups.get(pk, "?") for pk in (shared or group_ids))
-    if shared:
-        return _("they belong to %(names)s") % {"names": ", ".join(names)}
-    return sentence % {"names": ", ".join(names) or _("nobody yet")}
+    return AccessDecision(route.public_id, route.name, bool(sources), why(route, caller, groups), names)

@@ -117,8 +117,10 @@ class BodyRulesForm(forms.Form):
 
 def _without_kept(names: dict[str, Any]) -> dict[str, Any]:
     """The names, none of which may be one of `KEPT_PARAMS`. Raises ValidationError."""
-    if kept := sorted(KEPT_PARAMS & names.keys()):
-        raise ValidationError(_("“%(name)s” belongs to whoever calls and cannot be changed here.") % {"name": kept[0]})
+    if refused := sorted(KEPT_PARAMS & names.keys()):
+        raise ValidationError(
+            _("“%(name)s” belongs to whoever calls and cannot be changed here.") % {"name": refused[0]}
+        )
     return names
 
 

@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from providers.config import views
+from providers.config import explain, views
 
 urlpatterns = [
     path("openai/config", views.FlatConfig.as_view()),
     path("openai/config/update", views.ConfigUpdate.as_view()),
+    path("openai/explain", explain.Explain.as_view()),
     path("openai/verify", views.VerifyConnection.as_view()),
     path("openai/models/<int:url_idx>", views.ConnectionModels.as_view()),
 ]

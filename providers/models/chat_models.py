@@ -29,7 +29,7 @@ class SourceOrder(models.TextChoices):
 
 
 class FallbackReason(models.TextChoices):
-    """Why another model answers instead. `providers.relay.fallbacks` holds the rules."""
+    """Why another model answers instead. `providers.relay.routing.fallbacks` holds the rules."""
 
     UNAVAILABLE = "unavailable", _("no connection answers")
     CONTEXT_LENGTH = "context_length", _("the text is too long for the model")
@@ -86,7 +86,7 @@ class ModelSource(models.Model):
     upstream_id = models.CharField(_("id at the provider"), max_length=255)
     raw = models.JSONField(default=dict, blank=True)  # the provider's own object
     weight = models.PositiveSmallIntegerField(_("weight"), default=1)  # 0: only when the others fail
-    # What the provider called unknown in chats (`providers.relay.learning`). No configuration: it makes no new version.
+    # What the provider called unknown in chats: no configuration, it makes no new version (`relay.routing.learning`).
     unknown_params = models.JSONField(_("unknown parameters"), default=list, blank=True)
     listed = models.BooleanField(_("offered now"), default=True)  # false once the provider no longer lists it
     first_seen = models.DateTimeField(_("first seen"), default=timezone.now)

@@ -1,9 +1,9 @@
 """One call to a provider: permission, route, request, and the response's bytes as they come.
 
 Every call passes through `begin`, which applies what must always hold: the caller's scope, the check of the body,
-access to the model, rate limits, budgets, usage. The sources of a model are tried in order; `providers.relay.attempts`
-and `fallbacks` decide what follows after a failure, always before the first byte of a response. Closing the response
-closes the connection to the provider and records the usage.
+access to the model, rate limits, budgets, usage. The sources of a model are tried in order; `providers.relay.routing`
+decides what follows after a failure, always before the first byte of a response. Closing the response closes the
+connection to the provider and records the usage.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -14,12 +14,13 @@ from providers import catalogue, json_bodies
 from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
-from providers.relay import attempts, budgets, fallbacks, payload, rate_limits, source_order
-from providers.relay.attempts import Attempts, Outcome, Tried
+from providers.relay import budgets, payload, rate_limits, source_order
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
 from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse, RenamedResponse
+from providers.relay.routing import attempts, fallbacks
+from providers.relay.routing.attempts import Attempts, Outcome, Tried
 from providers.sentences import sentence as _
 from providers.upstream.headers import plain
 
@@ -40,7 +41,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     if operation.cache is not None:
         remembered = await operation.cache.check(request.caller, request.payload, request.idempotency_key)
     snapshot = await catalogue.snapshot()
-    route = _route(request, operation, snapshot)
+    route = route_of(request, operation, snapshot)
     admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
     hold = await _hold(request, operation, route, snapshot) if snapshot.budgets else None
     if hold is None:
@@ -165,7 +166,7 @@ async def complete(request: RelayRequest, *, max_bytes: int) -> dict[str, Any]:
     return value
 
 
-def _route(request: RelayRequest, operation: Operation, snapshot: Snapshot) -> Route:
+def route_of(request: RelayRequest, operation: Operation, snapshot: Snapshot) -> Route:
     """The route of the named model, else of the operation's default model. Raises as the operation's `route`, and
     BadRequest where no model is named and the caller may not use the default one.
     """

@@ -129,7 +129,7 @@ class ProviderResponse(RelayResponse):
     )
 
     connection_id: int
-    tried: list[dict[str, Any]]  # what was passed over before this response: see `providers.relay.attempts`
+    tried: list[dict[str, Any]]  # what was passed over before this response: see `providers.relay.routing.attempts`
 
     def __init__(
         self,

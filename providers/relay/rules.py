@@ -202,11 +202,11 @@ def without(body: Body, names: Collection[str]) -> Body:
     """The body without these members. Of the two names of the same limit, the other one takes its place."""
     if body.keys().isdisjoint(names):
         return body
-    kept = {name: value for name, value in body.items() if name not in names}
+    remaining = {name: value for name, value in body.items() if name not in names}
     for old, new in (LIMITS, LIMITS[::-1]):
-        if old in body and old not in kept and new not in body and new not in names:
-            kept[new] = body[old]
-    return kept
+        if old in body and old not in remaining and new not in body and new not in names:
+            remaining[new] = body[old]
+    return remaining
 
 
 def drop_unknown(body: Body, destination: Destination) -> Body:

@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 
 from providers import callers, catalogue, relay
 from providers.models import ChatModel, Connection
-from providers.relay import attempts
+from providers.relay.routing import attempts
 from tests import people
 from tests.upstream import DROP, Gate, Reply, in_html, in_json, in_text, reset, unused_port
 from tests.upstream import openai as oai

@@ -2,7 +2,7 @@
 
 The rules, all of them before the first byte of an answer:
 
-- Where a provider calls a parameter unknown, it is asked again without it (`providers.relay.learning`).
+- Where a provider calls a parameter unknown, it is asked again without it (`providers.relay.routing.learning`).
 - A network error, a missing credential, or a status that the operation passes over leads to the next source.
 - The last source is tried again as often, and within the time, that its connection allows (`retries`,
   `retry_seconds`). Not after a timeout, which took long enough; not where the provider says that it does not help; and
@@ -22,9 +22,9 @@ from typing import Any
 from providers.errors import ConfigurationError, GatewayError, NetworkError, UpstreamTimeout
 from providers.facts import Caller, ConnectionFacts, Route, Source
 from providers.permits import PermitScope
-from providers.relay.learning import learn
 from providers.relay.operations import Operation
 from providers.relay.response import RelayResponse
+from providers.relay.routing.learning import learn
 from providers.relay.rules import Body
 from providers.upstream.error_bodies import wait_after
 
@@ -80,7 +80,7 @@ class Attempts:
         self.body = body  # the caller's
         self.fetch, self.operation, self.route, self.sources = fetch, operation, route, sources
         self.caller, self.tried = caller, tried
-        self.place = 0  # of the source that was tried last
+        self.index = 0  # of the source that was tried last
         self.repeats = 0  # of the last source
         self.since = time.monotonic()  # the first failure
 
@@ -96,27 +96,27 @@ class Attempts:
             self.note(outcome)
             if wait:
                 await self._rest(wait)
-            outcome = await outcome_of(self.fetch(self.route, self.sources[self.place], self.tried))
+            outcome = await outcome_of(self.fetch(self.route, self.sources[self.index], self.tried))
         return outcome
 
     def note(self, outcome: Outcome) -> None:
         """Note that the last try is passed over."""
-        connection, code = self.sources[self.place].connection.name, code_of(outcome)
+        connection, code = self.sources[self.index].connection.name, code_of(outcome)
         self.tried.append({"model": self.route.public_id, "connection": connection, "outcome": code})
         logger.warning("%s failed for %s (%s), trying on", connection, self.route.public_id, code)
 
     def _following(self, outcome: Outcome) -> float | None:
         """The seconds until the next try, whose source is set then; None where the call ends with this outcome."""
         if isinstance(outcome, RelayResponse):
-            source, route = self.sources[self.place], self.route
+            source, route = self.sources[self.index], self.route
             if learn(self.operation, self.body, outcome, route=route, source=source, caller=self.caller):
                 return 0.0  # to the same source; each time it knows one parameter less, so this ends
             if not self.operation.passed_over(outcome.status):
                 return None
-        if self.place + 1 < len(self.sources):
-            self.place += 1
+        if self.index + 1 < len(self.sources):
+            self.index += 1
             return 0.0
-        wait = wait_before_repeat(self.sources[self.place].connection, outcome, self.repeats, self.since)
+        wait = wait_before_repeat(self.sources[self.index].connection, outcome, self.repeats, self.since)
         self.repeats += 1
         return wait
 

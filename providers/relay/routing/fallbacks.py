@@ -9,9 +9,9 @@ from dataclasses import replace
 from providers.errors import OF_CALLER, ConfigurationError, ContentRefused, NotFound, ProviderError
 from providers.facts import Caller, Route, Snapshot
 from providers.models import FallbackReason
-from providers.relay.attempts import Outcome, error_of
 from providers.relay.operations import Operation
 from providers.relay.response import RelayResponse
+from providers.relay.routing.attempts import Outcome, error_of
 from providers.upstream import error_bodies
 
 HEADER = "x-webui-fallback"  # of an answer: the public id of the model that gave it

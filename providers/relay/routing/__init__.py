@@ -1,0 +1,1 @@
+"""What follows after a failed try: another source, the same again, fewer parameters, another model."""
