@@ -103,6 +103,7 @@ class Source:
     raw: Mapping[str, Any] = field(repr=False)
     weight: int = 1
     unknown: set[str] = field(default_factory=set, compare=False)  # parameters that it called unknown; it may grow
+    asks_usage: bool = field(default=True, compare=False)  # whether it is asked for the usage of streams
     memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # what is made of these
 
     @property

@@ -5,12 +5,14 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from providers import addresses, auth, units
 from providers.facts import (
@@ -39,6 +41,8 @@ from providers.models import (
 from providers.secrets.pasted import cleaned
 from providers.upstream import kinds, model_lists
 from providers.versioning import ConfigVersion
+
+ASK_AGAIN = timedelta(days=7)
 
 logger = logging.getLogger(__name__)
 
@@ -280,13 +284,19 @@ def _load_sources(connections: dict[int, ConnectionFacts]) -> defaultdict[int, l
     rows = (
         ModelSource.offered()
         .order_by("connection__position", "connection_id", "pk")
-        .values_list("model_id", "connection_id", "upstream_id", "raw", "weight", "unknown_params")
+        .values_list("model_id", "connection_id", "upstream_id", "raw", "weight", "unknown_params", "usage_refused")
     )
-    for model_id, connection_id, upstream_id, raw, weight, unknown in rows:
+    for model_id, connection_id, upstream_id, raw, weight, unknown, refused in rows:
         connection = connections.get(connection_id)
         if connection is not None:
-            sources[model_id].append(Source(connection, upstream_id, raw, weight, set(unknown)))
+            source = Source(connection, upstream_id, raw, weight, set(unknown), not _is_recent(refused))
+            sources[model_id].append(source)
     return sources
+
+
+def _is_recent(refused: datetime | None) -> bool:
+    """Whether a provider refused the question for the usage of streams lately; servers are updated."""
+    return refused is not None and timezone.now() - refused < ASK_AGAIN
 
 
 def _load_gateway() -> GatewayFacts:

@@ -88,6 +88,9 @@ class ModelSource(models.Model):
     weight = models.PositiveSmallIntegerField(_("weight"), default=1)  # 0: only when the others fail
     # What the provider called unknown in chats: no configuration, it makes no new version (`relay.routing.learning`).
     unknown_params = models.JSONField(_("unknown parameters"), default=list, blank=True)
+    usage_refused = models.DateTimeField(
+        _("refused to tell usage"), null=True, blank=True, editable=False
+    )  # of streams
     listed = models.BooleanField(_("offered now"), default=True)  # false once the provider no longer lists it
     first_seen = models.DateTimeField(_("first seen"), default=timezone.now)
     last_seen = models.DateTimeField(_("last seen"), default=timezone.now)

@@ -14,11 +14,11 @@ from providers import catalogue, json_bodies
 from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
-from providers.relay import budgets, payload, rate_limits, source_order
+from providers.relay import budgets, payload, rate_limits, source_order, stream_usage
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
-from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse, RenamedResponse
+from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse, RewrittenResponse
 from providers.relay.routing import attempts, fallbacks
 from providers.relay.routing.attempts import Attempts, Outcome, Tried
 from providers.sentences import sentence as _
@@ -76,7 +76,7 @@ async def _answer(
     sources = source_order.in_order(route.sources, route.order)
     if operation.cache is not None:
 
-        async def fetch(source: Source) -> ProviderResponse | RenamedResponse:
+        async def fetch(source: Source) -> ProviderResponse | RewrittenResponse:
             response = await _fetch(request, operation, route, admission, source, unpacked=True)
             if hold is not None:
                 response.keep(hold)  # a download outlives the call, and counts what it used
@@ -196,7 +196,7 @@ async def _fetch(
     tried: Sequence[dict[str, Any]] = (),
     *,
     unpacked: bool,
-) -> ProviderResponse | RenamedResponse:
+) -> ProviderResponse | RewrittenResponse:
     """The response of one source; `tried` are the tries before it, for the usage record.
 
     Raises NetworkError and its children, ConfigurationError, BadRequest.
@@ -212,15 +212,23 @@ async def _fetch(
     names = None
     if operation.rename is not None and (asked := request.payload["model"]) != source.upstream_id:
         names = operation.rename(source.upstream_id, asked)
+    asks = operation.has_stream_options and stream_usage.is_to_ask(body, source)
     response = ProviderResponse(request, operation, route, source, admission)
     if tried:
         response.tried = list(tried)
     counted = route.order != source_order.POSITION and source_order.counts(route.order, route.sources)
     try:
         data = await payload.encode(body, request.raw) if raw is None else raw
-        unpacked = unpacked or names is not None
-        await response.open(source, prepared, data, unpacked=unpacked, counted=counted)
+        unpacked = unpacked or asks or names is not None
+        question = stream_usage.with_question(data, body) if asks and isinstance(data, bytes) else data
+        await response.open(source, prepared, question, unpacked=unpacked, counted=counted)
+        if asks and response.status >= 400 and stream_usage.is_refusal(response.status, response.refusal):
+            stream_usage.note_refusal(source)
+            await response.discard()
+            return await _fetch(request, operation, route, admission, source, tried, unpacked=unpacked)
     except (NetworkError, ConfigurationError) as error:
         await catalogue.note_failure(connection.id, error)
         raise
-    return response if names is None else RenamedResponse(response, names)
+    if asks and response.is_event_stream:
+        return RewrittenResponse(response, stream_usage.UsageFrames())
+    return response if names is None else RewrittenResponse(response, names)

@@ -138,6 +138,7 @@ class Operation:
 
     writes: bool = True  # whether a model writes an answer, whose tokens a call reserves of its caller's budgets
     # Whether a 200 says in its last frame that the answer failed; None: it never does.
+    has_stream_options: bool = False  # a stream tells its usage where `stream_options` asks for it
     failed_inside: Callable[[usage.Tail], bool] | None = None
     # (the id at the provider, the id that was asked for) → what puts the second into the response; None: it has none
     rename: Callable[[str, str], ollama.ModelNames] | None = None
@@ -170,6 +171,7 @@ CHAT = Operation(
     rewrites=(rules.rename_limit, rules.name_role, rules.read_bias, rules.drop_unknown),
     preset_params=None,
     add_prompt=rules.prompt_in_messages,
+    has_stream_options=True,
     failed_inside=usage.failed,
 )
 COMPLETIONS = Operation(
@@ -183,6 +185,7 @@ COMPLETIONS = Operation(
     preset_params=frozenset(
         ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop", "seed", "logit_bias")
     ),
+    has_stream_options=True,
     failed_inside=usage.failed,
 )
 EMBEDDINGS = Operation(

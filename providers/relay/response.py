@@ -4,7 +4,7 @@ import logging
 import time
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from providers import auth, catalogue, http, runtime
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
@@ -13,7 +13,6 @@ from providers.permits import PermitScope
 from providers.process import outages, request_ids, shutdown
 from providers.relay import budgets, rate_limits, usage
 from providers.relay.forms import Form
-from providers.relay.ollama import ModelNames
 from providers.relay.operations import Operation
 from providers.relay.prepared import Prepared
 from providers.relay.request import RelayRequest, admit
@@ -114,6 +113,7 @@ class ProviderResponse(RelayResponse):
         "_first_byte_ms",
         "_frames",
         "_in_flight",
+        "_is_recorded",
         "_operation",
         "_outcome",
         "_own_credential",
@@ -159,6 +159,7 @@ class ProviderResponse(RelayResponse):
         self._error: GatewayError | None = None
         self._outcome = usage.CLIENT_LEFT  # until the body is complete or broken
         self._closed = False
+        self._is_recorded = True
         self._in_flight: tuple[int, str] | None = None
         self._started = time.perf_counter()
         self._tail = usage.Tail()
@@ -234,6 +235,15 @@ class ProviderResponse(RelayResponse):
     def refusal(self) -> bytes:
         return http.readable(self._first, self.headers) if self.status >= 400 else b""
 
+    @property
+    def is_event_stream(self) -> bool:
+        return any(name == "content-type" and event_streams.is_event_stream(value) for name, value in self.headers)
+
+    async def discard(self) -> None:
+        """Close a response that nobody gets, because the same source is asked again. It leaves no record."""
+        self._is_recorded = False
+        await self.aclose()
+
     def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
         error = super().error_with(body, status=status)
         return of_own_credential(error) if self._own_credential else error
@@ -299,6 +309,8 @@ class ProviderResponse(RelayResponse):
         return Unavailable.status if away else self._outcome
 
     def _record(self) -> None:
+        if not self._is_recorded:
+            return
         request, counted = self._request, self._operation.count(self._tail)
         failed_inside = self._operation.failed_inside
         if self._outcome == 200 and failed_inside is not None and failed_inside(self._tail):
@@ -338,16 +350,28 @@ class ProviderResponse(RelayResponse):
             self.hold.settle(call, tokens)
 
 
-class RenamedResponse(RelayResponse):
-    """A response in which the model has the name that the client asked for."""
+class Rewriter(Protocol):
+    """Changes a body that comes in pieces."""
 
-    __slots__ = ("_inner", "_names")
+    def feed(self, piece: bytes) -> bytes:
+        """The bytes that can be sent now; b"" where all of them wait for more."""
 
-    def __init__(self, inner: ProviderResponse, names: ModelNames) -> None:
+    def rest(self) -> bytes:
+        """The bytes that wait, at the end of the body."""
+
+
+class RewrittenResponse(RelayResponse):
+    """A response with other bytes than the provider's: the model's name that the client asked for, a stream without
+    the usage for which only we asked.
+    """
+
+    __slots__ = ("_inner", "_rewriter")
+
+    def __init__(self, inner: ProviderResponse, rewriter: Rewriter) -> None:
         self.public_id, self.connection, self.connection_id = inner.public_id, inner.connection, inner.connection_id
         self.status = inner.status
         self.headers = [pair for pair in inner.headers if pair[0] != "content-length"]
-        self._inner, self._names = inner, names
+        self._inner, self._rewriter = inner, rewriter
 
     def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
         return self._inner.error_with(body, status=status)
@@ -357,9 +381,9 @@ class RenamedResponse(RelayResponse):
 
     async def read_some(self) -> bytes:
         while piece := await self._inner.read_some():
-            if renamed := self._names.feed(piece):
-                return renamed
-        return self._names.rest()
+            if rewritten := self._rewriter.feed(piece):
+                return rewritten
+        return self._rewriter.rest()
 
     def fail(self, error: GatewayError) -> None:
         self._inner.fail(error)

@@ -106,6 +106,7 @@ class ConnectionKind:
     has_reasoning_names: bool = True  # a model named o3 or gpt-5 reasons; false: names are free
     has_developer_role: bool = True  # false: the role `developer` becomes `system`
     chat_parameters: Callable[[Server], frozenset[str] | None] = _any_parameter  # all that it accepts; None: any
+    always_tells_usage: bool = False  # in a stream too, without `stream_options`
     has_image_lists: bool = False  # in a form, one input picture too is an entry of the list `image[]`
     speech_characters: Callable[[Server], int | None] = _speech_characters  # of one `input`; None: no limit is known
 
@@ -209,6 +210,7 @@ OPENROUTER = ConnectionKind(
     brand="OpenRouter",
     attribution=(("HTTP-Referer", "url"), ("X-Title", "name")),
     proof_path="key",
+    always_tells_usage=True,
     also_listed_as=_openrouter_names,
 )
 OLLAMA = ConnectionKind(

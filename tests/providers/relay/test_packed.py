@@ -35,7 +35,8 @@ def no_tasks(db):
 def test_a_call_is_passed_on_as_it_is_and_counted(site, upstream, connection, api_key, name, views, stream):
     upstream.always(answer(name), path="/chat/completions")
     url = f"{site.views_url if views else site.url}/v1/chat/completions"
-    got = site.session(key=api_key).post(url, json={**BODY, "stream": stream}, stream=True)
+    asked = {"stream_options": {"include_usage": True}} if stream else {}  # a stream without it is unpacked and read
+    got = site.session(key=api_key).post(url, json={**BODY, "stream": stream, **asked}, stream=True)
     assert got.headers["Content-Encoding"] == PACKINGS[name][0]
     raw = got.raw.read(decode_content=False)
     assert b"Blue" not in raw or "br" in PACKINGS[name][0]  # what is short, brotli may leave as it is
