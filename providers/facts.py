@@ -181,6 +181,21 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterFacts:
+    """A filter of a pipelines server: it is called before and after the models that it names."""
+
+    connection: ConnectionFacts
+    id: str  # at the server
+    name: str
+    targets: frozenset[str] | None  # public ids of models; None: every model
+    priority: float = 0
+
+    def filters(self, route: Route) -> bool:
+        """Whether calls of a model pass through it; a preset's also where it names the base."""
+        return self.targets is None or route.public_id in self.targets or route.base_id in self.targets
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayFacts:
     """The settings of the gateway as a whole."""
 
@@ -192,6 +207,7 @@ class GatewayFacts:
     speech_voice: str = ""
     currency: str = "USD"  # in which costs are shown
     currency_rate: Decimal = Decimal(1)  # its units for a US dollar
+    filter_api_calls: bool = False  # calls of programs pass through the filters too, as those of chats do
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +267,7 @@ class Snapshot:
     prices: tuple[PriceFacts, ...] = ()
     budgets: tuple[BudgetFacts, ...] = ()
     speaking: tuple[Route, ...] = ()  # the `routes` that are speech models by their names
+    filters: tuple[FilterFacts, ...] = ()  # in the order in which they are called
 
     def route_for(self, caller: Caller, public_id: str) -> Route:
         """The route with the sources that this caller may use, in order of position.

@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.fixtures.people",
     "tests.fixtures.site",
     "tests.fixtures.process",
+    "tests.fixtures.pipelines",
     "tests.fixtures.services",
     "tests.fixtures.wires",
     "tests.fixtures.browser",

@@ -360,6 +360,7 @@ CHAT_PIPELINE: list[str] = [
     "chat.memory.MemoryHandler",
     "chat.websearch.WebSearchHandler",
     "imagegen.conversation.handler.ImageHandler",
+    "chat.filters.FilterHandler",
 ]
 # First values of the row that the administrator edits; `chat.first_rows` knows what each means.
 CHAT_CONFIG: dict[str, Any] = {

@@ -17,6 +17,8 @@
 A toggle may ask more with `options`: what is chosen arrives as `turn.features["weather"] == {"unit": "celsius"}`, and
 `True` stands for a chip that is merely pressed. `page_part` and `page_script` bring what only a page can do.
 
+`before_model` sees the messages as the model will read them, and may refuse the turn; `after_answer` sees the answer.
+
 A handler works on a `Turn` and on nothing else, so it serves replies in the browser and `POST /api/chat/completions`
 alike. A handler with a toggle runs only when the request switches it on and the person may use it. Attached files are
 `files` of their messages until all handlers have run, so that `content` is what the person wrote. What handlers before
@@ -26,7 +28,7 @@ it becomes a status line, and the model is called all the same.
 
 from chat.pipeline.base import Choice, Handler, Option, Starter, Toggle
 from chat.pipeline.completion_request import CompletionRequest
-from chat.pipeline.runner import handlers, keep_picture, receive_pictures, run, toggles_for
+from chat.pipeline.runner import end_answer, handlers, keep_picture, receive_pictures, run, toggles_for
 from chat.pipeline.turn import Turn
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Starter",
     "Toggle",
     "Turn",
+    "end_answer",
     "handlers",
     "keep_picture",
     "receive_pictures",

@@ -77,6 +77,16 @@ class Handler:
         """Add context, files and events, change the payload, or finish the turn. An exception becomes a status line."""
         raise NotImplementedError
 
+    async def before_model(self, turn: Turn) -> None:
+        """Change the payload as the model will read it, once all handlers have worked and files are attached.
+
+        A GatewayError ends the turn: the model is not called.
+        """
+
+    async def after_answer(self, turn: Turn, text: str) -> str:
+        """The text of a complete answer, as it is to be stored. A GatewayError becomes a status line."""
+        return text
+
     async def receive_pictures(self, turn: Turn, urls: Sequence[str]) -> bool:
         """Store pictures that the model sent (data or http URLs); False leaves them to the next handler."""
         return False

@@ -53,6 +53,19 @@ async def run(turn: Turn) -> None:
             await _report(turn, _("Something went wrong on this site."))
     if not turn.finished:
         await attachments.attach(turn)
+        for handler in handlers():
+            await handler.before_model(turn)
+
+
+async def end_answer(turn: Turn, text: str) -> str:
+    """The text of a complete answer after all handlers have seen it."""
+    for handler in handlers():
+        try:
+            text = await handler.after_answer(turn, text)
+        except GatewayError as error:
+            logger.warning("Handler %s gave up: %s", handler.name, error.message)
+            await _report(turn, error.reason)
+    return text
 
 
 async def receive_pictures(turn: Turn, urls: Sequence[str]) -> None:

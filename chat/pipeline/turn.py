@@ -33,6 +33,7 @@ class Turn:
     answer_files: list[FileData] = field(default_factory=list)
     picture_allowance: PictureAllowance = field(default_factory=PictureAllowance)
     finished: bool = False
+    is_filtered: bool = False  # filters of pipelines servers have seen the messages
 
     def __post_init__(self) -> None:
         messages = list(self.request.messages or ())
@@ -128,6 +129,7 @@ class Turn:
             chat_id=self.chat_id,
             message_id=self.message_id,
             cookies=self.request.cookies,
+            is_filtered=self.is_filtered,
         )
 
 

@@ -124,6 +124,9 @@ class RunningReply:
         await pipeline.run(turn)
         if not turn.finished:
             await self._call_model(turn)
+            text = self.draft.content
+            if (changed := await pipeline.end_answer(turn, text)) != text:
+                await self.emit("replace", {"content": changed[: settings.CHAT_ANSWER_MAX_CHARACTERS]})
 
     async def _call_model(self, turn: Turn) -> None:
         """Call the model until it calls no tools any more."""

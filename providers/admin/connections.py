@@ -28,6 +28,8 @@ from providers.ollama.pages import PAGE as SERVER_MODELS
 from providers.ollama.pages import ServerModelsPages
 from providers.signals import dependents
 from providers.upstream import kinds
+from providers.valves.pages import PAGE as VALVES
+from providers.valves.pages import ValvesPages, has_pipelines
 
 
 class HealthFilter(ConditionFilter):
@@ -58,7 +60,7 @@ class ConnectionAdmin(ServerAdmin):
     search_fields = ("name", "base_url", "prefix_id")
     actions = ("test_chosen", "enable", "disable")
     actions_row = ("test_row", "refresh_row")
-    actions_detail = ("test_now", "refresh_now", "show_models", "show_server_models")
+    actions_detail = ("test_now", "refresh_now", "show_models", "show_server_models", "show_valves")
     readonly_fields = ("health_now", "checked", "model_count", "also_elsewhere")
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
@@ -135,7 +137,7 @@ class ConnectionAdmin(ServerAdmin):
         return first_rows.variables_of(row)
 
     def get_urls(self) -> Any:
-        return [*ServerModelsPages(self).urls(), *super().get_urls()]
+        return [*ServerModelsPages(self).urls(), *ValvesPages(self).urls(), *super().get_urls()]
 
     # --- list ---
 
@@ -158,6 +160,11 @@ class ConnectionAdmin(ServerAdmin):
         """Whether this person may change which models a server holds, and the server lets itself be told."""
         row = self.get_object(request, str(object_id)) if object_id is not None else None
         return row is not None and kinds.speaks_ollama(row) and self.has_change_permission(request, row)
+
+    def has_change_valves_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether this person may change the valves of pipelines, and the server lists some."""
+        row = self.get_object(request, str(object_id)) if object_id is not None else None
+        return row is not None and has_pipelines(row) and self.has_change_permission(request, row)
 
     @display(description=gettext_lazy("Position"), ordering="position")
     def order(self, row: Connection) -> str:
@@ -193,6 +200,12 @@ class ConnectionAdmin(ServerAdmin):
     )
     def show_server_models(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(f"admin:{SERVER_MODELS}", object_id)
+
+    @action(
+        description=gettext_lazy("Valves"), permissions=["change_valves"], icon="tune", url_path="valves-of-pipelines"
+    )
+    def show_valves(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect(f"admin:{VALVES}", object_id)
 
     @action(
         description=gettext_lazy("Test connection"), permissions=["change"], icon="network_check", url_path="test-row"

@@ -19,6 +19,7 @@ class GatewaySettingsAdmin(SingletonAdmin):
     form = GatewaySettingsForm
     fieldsets = (
         (None, {"fields": ("enable_openai_api", "default_model")}),
+        (gettext_lazy("Pipelines"), {"fields": ("filter_api_calls",)}),
         (
             gettext_lazy("Small tasks"),
             {

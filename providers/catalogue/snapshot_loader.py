@@ -19,6 +19,7 @@ from providers.facts import (
     BudgetFacts,
     ConnectionFacts,
     Fallback,
+    FilterFacts,
     GatewayFacts,
     PriceFacts,
     RateLimitFacts,
@@ -55,7 +56,8 @@ def load_version() -> int:
 def load_snapshot(version: int) -> Snapshot:
     """Read the whole configuration. `version` was read before, so that a later change is noticed by its number."""
     connections = _load_connections()
-    routes = _load_routes(connections)
+    sources, filters = _load_sources(connections)
+    routes = _load_routes(sources)
     return Snapshot(
         version=version,
         routes=routes,
@@ -65,6 +67,7 @@ def load_snapshot(version: int) -> Snapshot:
         prices=_load_prices(),
         budgets=tuple(budget_facts(row) for row in Budget.objects.filter(enabled=True)),
         speaking=tuple(route for name, route in sorted(routes.items()) if model_lists.is_for_speech(name)),
+        filters=tuple(sorted(filters, key=lambda one: one.priority)),
     )
 
 
@@ -165,10 +168,9 @@ def _load_connections() -> dict[int, ConnectionFacts]:
     }
 
 
-def _load_routes(connections: dict[int, ConnectionFacts]) -> dict[str, Route]:
+def _load_routes(sources: defaultdict[int, list[Source]]) -> dict[str, Route]:
     groups = _pairs(ChatModel.groups.through.objects, "chatmodel_id", "group_id")
     users = _pairs(ChatModel.users.through.objects, "chatmodel_id", "user_id")
-    sources = _load_sources(connections)
     rows = {row.pk: row for row in ChatModel.objects.filter(enabled=True).order_by("public_id").defer("created")}
     routes = {
         row.pk: _route(row, tuple(sources[row.pk]), group_ids=groups[row.pk], user_ids=users[row.pk])
@@ -279,8 +281,12 @@ def _inherited(preset: Route, base: Route) -> Route:
     )
 
 
-def _load_sources(connections: dict[int, ConnectionFacts]) -> defaultdict[int, list[Source]]:
+def _load_sources(
+    connections: dict[int, ConnectionFacts],
+) -> tuple[defaultdict[int, list[Source]], list[FilterFacts]]:
+    """The sources by model, and the filters, which are in the lists of their servers but are no models."""
     sources: defaultdict[int, list[Source]] = defaultdict(list)
+    filters: list[FilterFacts] = []
     rows = (
         ModelSource.offered()
         .order_by("connection__position", "connection_id", "pk")
@@ -288,10 +294,15 @@ def _load_sources(connections: dict[int, ConnectionFacts]) -> defaultdict[int, l
     )
     for model_id, connection_id, upstream_id, raw, weight, unknown, refused in rows:
         connection = connections.get(connection_id)
-        if connection is not None:
+        if connection is None:
+            continue
+        if (row := model_lists.filter_of(raw)) is not None:
+            name = model_lists.name_of(raw) or upstream_id
+            filters.append(FilterFacts(connection, upstream_id, name, row.targets, row.priority))
+        else:
             source = Source(connection, upstream_id, raw, weight, set(unknown), not _is_recent(refused))
             sources[model_id].append(source)
-    return sources
+    return sources, filters
 
 
 def _is_recent(refused: datetime | None) -> bool:

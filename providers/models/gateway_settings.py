@@ -34,6 +34,14 @@ class GatewaySettings(SettingsRow):
         default=Decimal(1),
         validators=[MinValueValidator(Decimal("0.00000001"))],
     )
+    filter_api_calls = models.BooleanField(
+        _("filters for programs too"),
+        default=False,
+        help_text=_(
+            "Chat completions by API key pass through the filters of pipelines servers, as chats do. A streamed answer "
+            "is not changed by them: they only see it at its end."
+        ),
+    )
 
     history = HistoricalRecords()
 

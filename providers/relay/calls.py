@@ -14,7 +14,7 @@ from providers import catalogue, json_bodies
 from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
-from providers.relay import budgets, payload, rate_limits, source_order, stream_usage
+from providers.relay import budgets, filtering, payload, rate_limits, source_order, stream_usage
 from providers.relay.operations import OPERATIONS, Operation
 from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
@@ -43,6 +43,25 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     snapshot = await catalogue.snapshot()
     route = route_of(request, operation, snapshot)
     admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
+    if snapshot.filters and (filters := filtering.filters_of(request, operation, snapshot, route)):
+        request = await filtering.filtered(request, operation, filters)
+        route = route_of(request, operation, snapshot)  # a filter may choose another model
+        response = await _within_budgets(request, operation, route, admission, snapshot, remembered, unpacked=True)
+        return await filtering.shown(response, request, filters)
+    return await _within_budgets(request, operation, route, admission, snapshot, remembered, unpacked=unpacked)
+
+
+async def _within_budgets(
+    request: RelayRequest,
+    operation: Operation,
+    route: Route,
+    admission: rate_limits.Admission | None,
+    snapshot: Snapshot,
+    remembered: Any,
+    *,
+    unpacked: bool,
+) -> RelayResponse:
+    """The response, for which the caller's budgets hold what it may cost. Raises as `begin`."""
     hold = await _hold(request, operation, route, snapshot) if snapshot.budgets else None
     if hold is None:
         return await _answer(request, operation, route, admission, snapshot, None, remembered, unpacked=unpacked)

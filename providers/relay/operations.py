@@ -137,8 +137,9 @@ class Operation:
     streams: Callable[[Mapping[str, Any]], bool] = _wants_stream  # the timeouts are for pieces, not the whole
 
     writes: bool = True  # whether a model writes an answer, whose tokens a call reserves of its caller's budgets
-    # Whether a 200 says in its last frame that the answer failed; None: it never does.
+    has_messages: bool = False  # as a chat completion has them: the filters of pipelines servers can read them
     has_stream_options: bool = False  # a stream tells its usage where `stream_options` asks for it
+    # Whether a 200 says in its last frame that the answer failed; None: it never does.
     failed_inside: Callable[[usage.Tail], bool] | None = None
     # (the id at the provider, the id that was asked for) → what puts the second into the response; None: it has none
     rename: Callable[[str, str], ollama.ModelNames] | None = None
@@ -172,6 +173,7 @@ CHAT = Operation(
     preset_params=None,
     add_prompt=rules.prompt_in_messages,
     has_stream_options=True,
+    has_messages=True,
     failed_inside=usage.failed,
 )
 COMPLETIONS = Operation(
@@ -274,6 +276,7 @@ OLLAMA_CHAT = Operation(
     check=ollama.check_chat,
     add_params=ollama.params_in_options,
     add_prompt=ollama.prompt_in_messages,
+    has_messages=True,
     streams=ollama.wants_stream,
     failed_inside=ollama.has_failed,
     rename=ollama.ModelNames,
@@ -287,6 +290,7 @@ OLLAMA_GENERATE = replace(
     summary="Continue a prompt (Ollama's protocol).",
     request=OllamaGenerateRequestSerializer,
     check=ollama.check_generate,
+    has_messages=False,
     add_prompt=ollama.prompt_in_system,
 )
 OLLAMA_EMBED = Operation(

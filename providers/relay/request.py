@@ -30,6 +30,7 @@ class RelayRequest:
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
     kind: str = ""  # of the usage record; empty: the name of the operation
     idempotency_key: str = ""  # for operations with a cache
+    is_filtered: bool = False  # the filters of pipelines servers have seen it already
 
     @property
     def message_ids(self) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from providers import pipelines
 from providers.errors import BadRequest
 from providers.facts import Caller, ConnectionFacts
 from providers.sentences import sentence as _
@@ -99,8 +100,7 @@ def without_prompt(body: Body, prompt: str) -> Body:
 
 def with_user(body: Body, caller: Caller) -> Body:
     """The body with the caller in `user`, for the models of a pipelines server."""
-    user = {"name": caller.name, "id": str(caller.user_id), "email": caller.email, "role": caller.role}
-    return {**body, "user": user}
+    return {**body, "user": pipelines.user_of(caller)}
 
 
 # --- rules: (body, destination) -> body -------------------------------------------------------------------------------

@@ -301,6 +301,25 @@ def vision_of(raw: Mapping[str, Any]) -> bool | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedFilter:
+    """What a pipelines server says of a filter: the models that it is for (None: all), and its place among others."""
+
+    targets: frozenset[str] | None
+    priority: float
+
+
+def filter_of(raw: Mapping[str, Any]) -> ListedFilter | None:
+    """The facts of a filter; None for a model. docs/upstreams/pipelines.md, “Model list”."""
+    facts = raw.get("pipeline")
+    if not isinstance(facts, dict) or facts.get("type") != "filter":
+        return None
+    named, priority = facts.get("pipelines"), facts.get("priority")
+    targets = frozenset(name for name in named if isinstance(name, str)) if isinstance(named, list) else frozenset()
+    is_number = isinstance(priority, int | float) and not isinstance(priority, bool)
+    return ListedFilter(None if "*" in targets else targets, float(priority or 0) if is_number else 0.0)
+
+
 def writes_of(raw: Mapping[str, Any]) -> bool | None:
     """Whether the model answers with text; None where the provider does not say."""
     architecture = raw.get("architecture")

@@ -9,6 +9,7 @@ from tests.upstream.gemini import Gemini
 from tests.upstream.ollama import Ollama
 from tests.upstream.openai import OpenAI
 from tests.upstream.openid import OpenId
+from tests.upstream.pipelines import Pipelines
 from tests.upstream.search import Search
 
 PROTOCOLS: dict[str, Callable[[Upstream], Protocol]] = {
@@ -18,5 +19,6 @@ PROTOCOLS: dict[str, Callable[[Upstream], Protocol]] = {
     "search": Search,
     "openid": OpenId,
     "ollama": Ollama,
+    "pipelines": Pipelines,
     "openai": OpenAI,
 }

@@ -1,0 +1,1 @@
+"""The settings of pipelines (their valves), which their servers keep and describe."""
