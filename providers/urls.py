@@ -34,6 +34,7 @@ urlpatterns = [
     path("ollama/v1/models", views.Models.as_view()),
     path("ollama/v1/models/<path:model_id>", views.Model.as_view()),
     path("api/models", views.SiteModels.as_view()),
+    path("api/v1/usage", views.Usage.as_view(), name="usage"),
     path("", include("providers.ollama.urls")),
     path("", include("providers.config.urls")),
 ]

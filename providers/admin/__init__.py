@@ -2,13 +2,14 @@
 
 from providers.admin.connections import ConnectionAdmin
 from providers.admin.keys import ClientKeyAdmin
+from providers.admin.limits import BudgetAdmin, RateLimitAdmin
 from providers.admin.models import ChatModelAdmin
 from providers.admin.prices import PriceAdmin
-from providers.admin.rate_limits import RateLimitAdmin
 from providers.admin.settings import GatewaySettingsAdmin
 from providers.admin.usage import UsageRecordAdmin
 
 __all__ = [
+    "BudgetAdmin",
     "ChatModelAdmin",
     "ClientKeyAdmin",
     "ConnectionAdmin",

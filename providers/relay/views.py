@@ -16,6 +16,7 @@ from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.datastructures import MultiValueDict
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.parsers import BaseParser, DataAndFiles
 from rest_framework.request import Request
@@ -28,7 +29,7 @@ from providers.errors import GatewayError
 from providers.facts import Caller
 from providers.process import client_address
 from providers.process._django_private import body_file
-from providers.relay import calls, forms
+from providers.relay import calls, forms, own_usage
 from providers.relay.forms import ReceivedForm
 from providers.relay.operations import FORM, STREAMED, Operation
 from providers.relay.request import admit, read_on_loop
@@ -215,6 +216,20 @@ class SiteModels(APIView):
         if request.GET.get("refresh", "").lower() in ("1", "true"):
             discovery.refresh(timeout=REFRESH_SECONDS)
         return _listed(caller)
+
+
+class Usage(APIView):
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("from", str, description="The first day, such as 2026-11-01; 30 days unless it is named"),
+            OpenApiParameter("to", str, description="The last day; today unless it is named"),
+        ],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """What the caller used by day and model, what it cost, and what is left of their budgets."""
+        start, end = own_usage.days_between(request.GET.get("from", ""), request.GET.get("to", ""))
+        return _json(own_usage.of_caller(caller_of(request), start, end))
 
 
 def _caller(request: Request) -> Caller:

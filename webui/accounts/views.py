@@ -26,9 +26,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django.views.i18n import set_language as django_set_language
 
 from chat.services import set_preferences
+from providers import catalogue
+from providers.callers import caller_for_user
 from providers.errors import ConfigurationError, Conflict, NotFound
+from providers.models import UsageRecord
+from providers.relay import own_usage
 from webui import address
-from webui.accounts import account_link, queries, setup
+from webui.accounts import account_link, setup
 from webui.accounts.cookies import remember_language, remember_theme
 from webui.accounts.forms import LinkForm, ProfileForm, SetupForm
 from webui.models import User
@@ -184,9 +188,21 @@ class ResetPasswordFromKey(PasswordResetFromKeyView):  # type: ignore[misc]
 @require_http_methods(["GET", "HEAD"])
 def usage(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
-    rows = queries.usage_of(user)
-    total = {name: sum(row[name] or 0 for row in rows) for name in ("calls", "total_in", "total_out", "total_images")}
-    context = {"rows": rows, "total": total, "days": queries.USAGE_DAYS, "section": "usage"}
+    first, last = own_usage.days_between("", "")
+    totals = own_usage.by_day_and_model(UsageRecord.objects.filter(user=user), first, last)
+    gateway = catalogue.snapshot_blocking().gateway
+    context = {
+        "rows": [
+            {"day": day, "model": model, "total": total, "cost": own_usage.shown(total.cost, gateway)}
+            for (day, model), total in totals.items()
+        ],
+        "total": (whole := own_usage.summed(totals.values())),
+        "cost": own_usage.shown(whole.cost, gateway),
+        "currency": gateway.currency,
+        "budgets": own_usage.budgets_of(caller_for_user(user)),
+        "days": own_usage.DAYS,
+        "section": "usage",
+    }
     return render(request, "settings/usage.html", context)
 
 

@@ -44,7 +44,15 @@ GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
             ("chat.ChatSettings", "tune"),
         ],
     ),
-    (gettext_lazy("People"), [("webui.User", "person"), ("auth.Group", "group"), ("providers.RateLimit", "speed")]),
+    (
+        gettext_lazy("People"),
+        [
+            ("webui.User", "person"),
+            ("auth.Group", "group"),
+            ("providers.RateLimit", "speed"),
+            ("providers.Budget", "savings"),
+        ],
+    ),
     (
         gettext_lazy("System"),
         [("webui.SiteSettings", "palette"), ("providers.UsageRecord", "monitoring"), ("providers.Price", "payments")],

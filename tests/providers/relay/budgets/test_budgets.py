@@ -142,3 +142,46 @@ def test_an_amount_that_cannot_be_counted_is_not_saved(values):
 def test_a_budget_is_for_one_target(alice):
     with pytest.raises(ValidationError):
         Budget.objects.create(everybody=True, user=alice, amount=1)
+
+
+def test_people_see_what_they_used_and_what_is_left(site, api_key, alice, bob, connection):
+    Price.objects.create(pattern="m*", input=Decimal(1_000_000), output=Decimal(1_000_000))
+    Budget.objects.create(user=alice, name="Mine", unit="tokens", amount=100, period="day")
+    Budget.objects.create(user=bob, name="Not mine", unit="tokens", amount=100)
+    UsageRecord.objects.create(user=alice, model="m1", kind="chat", tokens_in=60, tokens_out=25, cost=Decimal("0.85"))
+    UsageRecord.objects.create(user=alice, model="m2", kind="chat", tokens_in=1)
+    UsageRecord.objects.create(user=bob, model="m1", kind="chat", tokens_in=999)
+    answer = requests.get(
+        f"{site.url}/api/v1/usage", headers={"Authorization": f"Bearer {api_key}"}, timeout=PATIENCE
+    ).json()
+    assert (answer["cost"], answer["currency"]) == (0.85, "USD")
+    assert [(row["model"], row["tokens_in"], row["cost"]) for row in answer["models"]] == [
+        ("m1", 60, 0.85), ("m2", 1, None),
+    ]  # fmt: skip
+    [day] = answer["days"]
+    assert (day["calls"], day["tokens_out"]) == (2, 25)
+    [budget] = answer["budgets"]
+    assert (budget["name"], budget["amount"], budget["spent"], budget["unit"]) == ("Mine", 100, 86, "tokens")
+    assert budget["warning"]
+    assert budget["resets_at"] > answer["to"]
+
+    page = site.session(alice).get(f"{site.url}/settings/usage", timeout=PATIENCE).text
+    assert "Mine" in page
+    assert "nearly used up" in page
+    assert "Not mine" not in page
+
+
+@pytest.mark.parametrize("query", ["from=tomorrow", "to=99999-1-1", "from=2026-02-01&to=2026-01-01", "from=0001-01-01"])
+def test_days_that_cannot_be_meant_are_refused(site, api_key, query):
+    headers = {"Authorization": f"Bearer {api_key}"}
+    answer = requests.get(f"{site.url}/api/v1/usage?{query}", headers=headers, timeout=PATIENCE)
+    assert answer.status_code == 400
+
+
+def test_the_administration_lists_budgets_with_what_is_used(client, admin, alice):
+    UsageRecord.objects.create(user=alice, model="m1", kind="chat", tokens_in=90)
+    client.force_login(admin)
+    form = {"enabled": "on", "user": str(alice.pk), "unit": "tokens", "amount": "100", "period": "day"}
+    client.post("/admin/providers/budget/add/", form)
+    assert Budget.objects.get().user == alice
+    assert "90 (90 %)" in client.get("/admin/providers/budget/").content.decode()
