@@ -39,8 +39,8 @@ class BudgetAdmin(HistoryAdmin):
                 "fields": ("name", "enabled", "everybody", "user", "group", "key"),
                 "description": gettext_lazy(
                     "Choose each person, one person, one group or one API key; with none of them, the budget is for "
-                    "all people together. The budget of a key replaces that of its person, and the budget of a person the "
-                    "one for each person, where they count the same thing over the same time: it may be lower or "
+                    "all people together. The budget of a key replaces that of its person, and the budget of a person "
+                    "the one for each person, where they count the same thing over the same time: it may be lower or "
                     "higher. What a group or all people may use together counts besides."
                 ),
             },
