@@ -83,6 +83,7 @@ class ConnectionFacts:
     extra_params: Mapping[str, Any] = field(default_factory=dict)  # members of every JSON body, instead of given ones
     dropped_params: tuple[str, ...] = ()  # members that are left out of every JSON body
     learn_params: bool = False
+    more_keys: tuple[str, ...] = field(default=(), repr=False)  # calls take turns with these and `secret`
     retries: int = 0  # of the last source of a call
     retry_seconds: float = 0.0
     index: int = 0  # position among all connections: the `urlIdx` of the flat configuration and of the model list
@@ -140,6 +141,7 @@ class Route:
     tools: bool | None = None  # whether it calls functions; None = not known: no tools are offered to it
     order: str = "position"  # in which calls try the sources: a value of `SourceOrder`
     fallbacks: tuple[Fallback, ...] = ()
+    has_keys: bool = False  # whether a connection has several keys
     extra_params: Mapping[str, Any] = field(default_factory=dict)  # as those of a connection, over which they win
     dropped_params: tuple[str, ...] = ()
     for_chat: bool = True  # false for other models of the official API: they can be called but are not listed

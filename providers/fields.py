@@ -98,6 +98,17 @@ def hint_of(secret: str) -> str:
     return f"{MASK}{secret[-4:]}" if len(secret) >= 12 else MASK if secret else ""
 
 
+def named_keys(keys: Iterable[str]) -> dict[str, str]:
+    """Keys by their masks, each once; masks that are alike get a number."""
+    named: dict[str, str] = {}
+    for key in dict.fromkeys(keys):
+        mask, number = hint_of(key), 2
+        while (name := mask) in named:
+            mask, number = f"{hint_of(key)} ({number})", number + 1
+        named[name] = key
+    return named
+
+
 def is_shortened(key: str) -> bool:
     """Whether a part of a key is missing, as in `sk-ab…yz`."""
     if ":" in key:

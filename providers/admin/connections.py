@@ -61,13 +61,14 @@ class ConnectionAdmin(ServerAdmin):
     actions = ("test_chosen", "enable", "disable")
     actions_row = ("test_row", "refresh_row")
     actions_detail = ("test_now", "refresh_now", "show_models", "show_server_models", "show_valves")
-    readonly_fields = ("health_now", "checked", "model_count", "also_elsewhere")
+    readonly_fields = ("health_now", "checked", "model_count", "also_elsewhere", "refused_keys")
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
         "api_version": among("kind", [kind.name for kind in kinds.KINDS.values() if kind.needs_api_version]),
         "groups": among("access", ["groups"]),
         "new_key": among("auth_type", types_with("secret")),
         "remove_key": among("auth_type", types_with("secret")),
+        "more_keys": among("auth_type", types_with("secret")),
         **{name: among("auth_type", types_with(name.removeprefix(OPTION))) for name in option_fields()},
     }
 
@@ -80,11 +81,12 @@ class ConnectionAdmin(ServerAdmin):
         if obj is not None:
             basics[:0] = ["health_now", ("checked", "model_count")]
             also = ["also_elsewhere"] if self.also_elsewhere(obj) else []
+        faults = ["refused_keys"] if obj is not None and obj.key_faults else []
         fieldsets: Any = (
             (gettext_lazy("Basics"), {"fields": basics}),
             (
                 gettext_lazy("Authentication"),
-                {"fields": ["auth_type", *self.key_fields(obj), *options, "api_version"]},
+                {"fields": ["auth_type", *self.key_fields(obj), "more_keys", *faults, *options, "api_version"]},
             ),
             (gettext_lazy("Models"), {"fields": [*also, "prefix_id", "model_ids", "position"]}),
             (
@@ -169,6 +171,10 @@ class ConnectionAdmin(ServerAdmin):
     @display(description=gettext_lazy("Position"), ordering="position")
     def order(self, row: Connection) -> str:
         return "–" if row.demo else str(row.position)
+
+    @display(description=gettext_lazy("Refused keys"))
+    def refused_keys(self, row: Connection) -> str:
+        return "; ".join(f"{mask}: {words}" for mask, words in row.key_faults.items())
 
     @display(description=gettext_lazy("Also elsewhere"))
     def also_elsewhere(self, row: Connection) -> str:

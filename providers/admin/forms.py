@@ -17,9 +17,11 @@ from unfold.widgets import (
 
 from providers import auth, callers, services
 from providers.addresses import validate_base_url
-from providers.admin.key_form import PlainTextField, ServerForm, check_access
+from providers.admin.key_form import KeysField, PlainTextField, ServerForm, check_access
+from providers.fields import is_mask, is_unreadable, named_keys
 from providers.json_bodies import TypedJSONField
 from providers.models import ChatModel, ClientKey, Connection, FallbackReason, GatewaySettings, ModelSource
+from providers.secrets.pasted import checked
 from providers.upstream import kinds
 
 _NOTES = [kind.note for kind in kinds.KINDS.values() if kind.note]
@@ -125,6 +127,14 @@ def _without_kept(names: dict[str, Any]) -> dict[str, Any]:
 
 
 class ConnectionForm(BodyRulesForm, ServerForm):
+    more_keys = KeysField(
+        label=gettext_lazy("Further API keys"),
+        rows=2,
+        help_text=gettext_lazy(
+            "One per line. Calls take turns with all keys; a key that is used up or refused rests. Stored keys are "
+            "shown as masks: a mask keeps its key, and without its line it is removed."
+        ),
+    )
     tags = LinesField(
         label=gettext_lazy("Tags"),
         rows=2,
@@ -179,6 +189,7 @@ class ConnectionForm(BodyRulesForm, ServerForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         row: Connection = self.instance
+        self._stored_keys = dict(row.more_keys)
         if row._state.adding and "position" in self.fields:  # last, so that no model gets another first source
             last = Connection.objects.filter(demo=False).aggregate(last=Max("position"))["last"]
             self.fields["position"].initial = 0 if last is None else last + 1
@@ -216,9 +227,22 @@ class ConnectionForm(BodyRulesForm, ServerForm):
             elif not data.get(OPTION + declared.name):
                 self.add_error(OPTION + declared.name, _("This authentication type needs a value here."))
 
+    def clean_more_keys(self) -> dict[str, str]:
+        stored, lines = self._stored_keys, self.cleaned_data["more_keys"]
+        if not lines and is_unreadable(stored):
+            return dict(stored)  # nothing was shown, so nothing was taken away
+        if odd := next((line for line in lines if is_mask(line) and line not in stored), ""):
+            words = _("“%(mask)s” is a mask, but not of a stored key: enter the key itself.")
+            raise ValidationError(words % {"mask": odd})
+        return named_keys(stored.get(line) or checked(line) for line in lines)
+
     def change_instance(self) -> None:
         super().change_instance()
         data, row = self.cleaned_data, self.instance
+        if "more_keys" in data:
+            stored = set(self._stored_keys.values())
+            entered = {name for name, key in data["more_keys"].items() if key not in stored}
+            row.enter("more_keys", data["more_keys"], names=entered)
         auth_type = auth.AUTH_TYPES.get(row.auth_type)
         if auth_type is not None and any(name.startswith(OPTION) for name in self.fields):
             names = [declared.name for declared in auth_type.fields if declared.name != "secret"]

@@ -77,6 +77,35 @@ class StoredKeyForm(InstanceForm):
             row.enter(self.key_column, data.get("new_key") or "")
 
 
+class PlainTextField(forms.CharField):
+    """Ids, headers or names of several lines, which may be empty and which no spell checker marks."""
+
+    def __init__(self, *, rows: int, **options: Any) -> None:
+        widget = UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false"})
+        super().__init__(widget=widget, required=False, **options)
+
+
+class KeysField(PlainTextField):
+    """Keys, one per line. Stored ones are shown as masks, and a mask keeps its key."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(name for name in value if name != UNREADABLE) if isinstance(value, dict) else value
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return list(value)
+        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+
+    def validate(self, value: Any) -> None:
+        """Nothing more to check: the list may be empty."""
+
+    def run_validators(self, value: Any) -> None:
+        """Nothing more to check: the form compares masks with the stored keys."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.to_python(data) != list(initial or ()))
+
+
 def check_access(form: forms.BaseForm, *lists: str) -> None:
     """Require a group when access is for groups: without one, only administrators could use the row."""
     data = form.cleaned_data
@@ -96,14 +125,6 @@ HEADERS_HELP = gettext_lazy(
     "Placeholders are {{USER_ID}}, {{USER_NAME}}, {{USER_EMAIL}}, {{USER_ROLE}}, {{USER_GROUPS}}, "
     "{{CHAT_ID}}, {{MESSAGE_ID}} and {{MODEL_ID}}."
 )
-
-
-class PlainTextField(forms.CharField):
-    """Ids, headers or names of several lines, which may be empty and which no spell checker marks."""
-
-    def __init__(self, *, rows: int, **options: Any) -> None:
-        widget = UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false"})
-        super().__init__(widget=widget, required=False, **options)
 
 
 class HeadersField(PlainTextField):

@@ -27,6 +27,7 @@ from providers.facts import (
     Snapshot,
     Source,
 )
+from providers.fields import is_unreadable
 from providers.http import Limits, Tls
 from providers.matching import patterns
 from providers.models import (
@@ -134,6 +135,7 @@ def facts_of(
         "tls": Tls(verify=row.verify_tls and settings.UPSTREAM_VERIFY_TLS, ca_file=row.ca_file),
         "group_ids": frozenset(group_ids),
         "model_ids": tuple(row.model_ids),
+        "more_keys": tuple(cleaned(key) for key in row.more_keys.values() if not is_unreadable(row.more_keys)),
         "extra_params": dict(row.extra_params),
         "dropped_params": tuple(row.dropped_params),
         "index": index,
@@ -203,6 +205,7 @@ def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int],
         tools=_tools(first) if row.tools is None else row.tools,
         order=row.order,
         fallbacks=tuple(_fallbacks(row)),
+        has_keys=any(source.connection.more_keys for source in sources),
         extra_params=dict(row.extra_params),
         dropped_params=tuple(row.dropped_params),
         for_chat=not sources or any(model_lists.is_for_chat(s.connection, s.upstream_id) for s in sources),
@@ -274,6 +277,7 @@ def _inherited(preset: Route, base: Route) -> Route:
         tools=base.tools if preset.tools is None else preset.tools,
         order=base.order,
         fallbacks=preset.fallbacks or base.fallbacks,
+        has_keys=base.has_keys,
         extra_params={**base.extra_params, **preset.extra_params},
         dropped_params=tuple(dict.fromkeys((*base.dropped_params, *preset.dropped_params))),
         for_chat=base.for_chat,

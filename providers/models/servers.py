@@ -25,6 +25,7 @@ HEALTH_FIELDS = (
     "next_try",
     "failures",
     "listed_at",
+    "key_faults",
 )
 
 
@@ -110,6 +111,7 @@ class Connection(ServerRow):
     )
     auth_type = models.CharField(_("authentication"), max_length=30, choices=auth_type_choices, default=auth.DEFAULT)
     secret = EncryptedTextField(_("API key"), blank=True)
+    more_keys: Any = EncryptedMappingField(_("further API keys"))  # keys by their masks, see `named_keys`
     auth_options = models.JSONField(_("authentication options"), default=dict, blank=True)
     api_version = models.CharField(_("API version"), max_length=40, blank=True)
     prefix_id = models.CharField(
@@ -174,13 +176,14 @@ class Connection(ServerRow):
         ),
     )
 
+    key_faults = models.JSONField(default=dict, blank=True, editable=False)  # of refused keys, by mask: English words
     next_try = models.DateTimeField(null=True, blank=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)
     listed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # Key and headers are not in the history. A change of them is: as the reason of a change.
     history = HistoricalRecords(
-        excluded_fields=[*HEALTH_FIELDS, "updated", "secret", "headers"],
+        excluded_fields=[*HEALTH_FIELDS, "updated", "secret", "more_keys", "headers"],
         m2m_fields=["groups"],
         history_manager=FullHistory,
     )

@@ -21,6 +21,7 @@ from providers.relay.request import RelayRequest, admit
 from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse, RewrittenResponse
 from providers.relay.routing import attempts, fallbacks
 from providers.relay.routing.attempts import Attempts, Outcome, Tried
+from providers.relay.routing.keys import by_key
 from providers.sentences import sentence as _
 from providers.upstream.headers import plain
 
@@ -93,6 +94,8 @@ async def _answer(
 ) -> RelayResponse:
     """The response of a source, of another model in its place, or of the operation's cache. Raises as `begin`."""
     sources = source_order.in_order(route.sources, route.order)
+    if route.has_keys:
+        sources = by_key(sources)
     if operation.cache is not None:
 
         async def fetch(source: Source) -> ProviderResponse | RewrittenResponse:
@@ -140,7 +143,7 @@ async def _go_on(
     own.note(outcome)
     try:  # the failure stays open: where no other model answers, it is the answer
         for other in fallbacks.routes(snapshot, caller, operation, route, reason):
-            there = source_order.in_order(other.sources, other.order)
+            there = by_key(source_order.in_order(other.sources, other.order))
             instead = Attempts(fetch, operation, other, there, caller=caller, body=request.payload, tried=tried)
             answer = await instead.begin()
             if attempts.has_answered(answer):

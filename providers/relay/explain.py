@@ -24,6 +24,7 @@ from providers.relay import calls, payload, rate_limits, source_order
 from providers.relay.operations import JSON, OPERATIONS, Operation
 from providers.relay.prepared import Prepared, prepare
 from providers.relay.request import RelayRequest
+from providers.relay.routing.keys import by_key
 from providers.sentences import sentence as _
 from providers.upstream import kinds
 from providers.upstream.header_templates import is_template
@@ -48,7 +49,7 @@ async def explain(operation: str, body: Mapping[str, Any], caller: Caller) -> di
         route = calls.route_of(request, row, snapshot)
     except (NotFound, ConfigurationError) as error:
         return {**_no_access(error, snapshot, body, caller, groups), "limits": _limits(caller, snapshot), "price": None}
-    sources = source_order.in_order(route.sources, route.order)
+    sources = by_key(source_order.in_order(route.sources, route.order), takes_turn=False)
     return {
         "access": {"allowed": True, "model": route.public_id, "reason": why(route, caller, groups)},
         "sources": [await _source(request, row, route, source) for source in sources],

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from providers import auth, catalogue, http, runtime
+from providers.catalogue import keys
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller, Route, Snapshot, Source
 from providers.permits import PermitScope
@@ -224,11 +225,17 @@ class ProviderResponse(RelayResponse):
         self._error = refusal
         if refusal is not None and answer.status >= 500:
             await catalogue.note_failure(connection.id, refusal)
+        elif refusal is not None and refusal.is_fault and connection.more_keys:
+            keys.refuse(connection, refusal)
         elif refusal is not None and refusal.is_fault:
             await catalogue.note_refusal(connection.id, refusal)
+        elif answer.status == 429 and connection.more_keys:
+            keys.rest(connection, source.upstream_id, rest_after(dict(answer.headers)))
         elif answer.status == 429:  # neither a failure nor a success
             catalogue.note_rate_limit(connection.id, source.upstream_id, rest_after(dict(answer.headers)))
         else:
+            if connection.more_keys:
+                keys.accepted(connection)
             await catalogue.note_success(connection.id, milliseconds)
 
     @property

@@ -32,6 +32,8 @@ FIRST_WAIT = 0.5  # seconds before the first further try; doubled with each, and
 LONGEST_WAIT = 8.0
 LONGEST_CODE = 100  # characters
 
+OF_KEY = frozenset({401, 402, 403, 429})  # statuses that another key of the connection may not get
+
 Outcome = RelayResponse | NetworkError | ConfigurationError
 Tried = list[dict[str, Any]]  # {"model", "connection", "outcome"} of each try that was passed over, in order
 Fetch = Callable[[Route, Source, Tried], Awaitable[RelayResponse]]
@@ -111,14 +113,26 @@ class Attempts:
             source, route = self.sources[self.index], self.route
             if learn(self.operation, self.body, outcome, route=route, source=source, caller=self.caller):
                 return 0.0  # to the same source; each time it knows one parameter less, so this ends
+            if outcome.status in OF_KEY and (after := self._next(same=True)) is not None:
+                self.index = after
+                return 0.0
             if not self.operation.passed_over(outcome.status):
                 return None
-        if self.index + 1 < len(self.sources):
-            self.index += 1
+        if (after := self._next(same=False)) is not None:
+            self.index = after
             return 0.0
         wait = wait_before_repeat(self.sources[self.index].connection, outcome, self.repeats, self.since)
         self.repeats += 1
         return wait
+
+    def _next(self, *, same: bool) -> int | None:
+        """The index of the next source of the same connection, which has another key, or of another connection."""
+        now = self.sources[self.index]
+        for index in range(self.index + 1, len(self.sources)):
+            source = self.sources[index]
+            if same is (source.connection.id == now.connection.id and source.upstream_id == now.upstream_id):
+                return index
+        return None
 
     async def _rest(self, seconds: float) -> None:
         """Wait; whoever loses the right to the call meanwhile ends it."""
