@@ -14,11 +14,11 @@ from providers.errors import Unauthenticated
 from providers.facts import Caller
 from providers.process import client_address
 from providers.sentences import sentence as _
-from providers.upstream.kinds import AZURE_KEY_HEADER
+from providers.upstream.kinds import ANTHROPIC_KEY_HEADER, AZURE_KEY_HEADER
 
 
 class KeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer sk-…`, or `api-key: sk-…` as Azure's clients send it."""
+    """`Authorization: Bearer sk-…`, `api-key: sk-…` as Azure's clients send it, or `x-api-key: sk-…` as Anthropic's."""
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         key = key_in(request.headers)
@@ -64,11 +64,12 @@ def user_of(caller: Caller) -> Any:
 
 def key_in(headers: Mapping[str, str]) -> str | None:
     """The API key in the headers of a Django request; None where there is none."""
-    return presented_key(headers.get("Authorization", ""), headers.get(AZURE_KEY_HEADER, ""))
+    api_key = headers.get(AZURE_KEY_HEADER, "") or headers.get(ANTHROPIC_KEY_HEADER, "")
+    return presented_key(headers.get("Authorization", ""), api_key)
 
 
 def presented_key(authorization: str, api_key: str = "") -> str | None:
-    """The API key in the values of `Authorization` and of Azure's header; None where neither holds one."""
+    """The API key in the values of `Authorization` and of a header for keys; None where neither holds one."""
     scheme, _space, key = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return key.strip()

@@ -8,4 +8,3 @@ class Dialect(Enum):
 
     CHAT = "chat completions"  # OpenAI's: docs/upstreams/openai.md
     MESSAGES = "messages"  # Anthropic's: docs/upstreams/anthropic.md
-    MESSAGE_TOKENS = "the number of tokens of messages"  # Anthropic's too

@@ -8,14 +8,15 @@ connection to the provider and records the usage.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from providers import catalogue, json_bodies
+from providers.dialects.translation import Translation
 from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
-from providers.relay import budgets, filtering, payload, rate_limits, source_order, stream_usage
-from providers.relay.operations import OPERATIONS, Operation
+from providers.relay import budgets, filtering, payload, rate_limits, source_order, stream_usage, translated
+from providers.relay.operations import BY_DIALECT, OPERATIONS, Operation
 from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
 from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse, RewrittenResponse
@@ -107,7 +108,7 @@ async def _answer(
         clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over, remembered)
         return CachedResponse(request, operation.scope, route, clip, admission)
     try:
-        response = await _fetch(request, operation, route, admission, sources[0], unpacked=unpacked)
+        response = await _try(request, operation, route, admission, sources[0], unpacked=unpacked)
     except (NetworkError, ConfigurationError) as error:
         first: Outcome = error
     else:
@@ -134,7 +135,7 @@ async def _go_on(
     caller, tried = request.caller, Tried()
 
     async def fetch(route: Route, source: Source, tried: Tried) -> RelayResponse:
-        return await _fetch(request, operation, route, admission, source, tried, unpacked=unpacked)
+        return await _try(request, operation, route, admission, source, tried, unpacked=unpacked)
 
     own = Attempts(fetch, operation, route, sources, caller=caller, body=request.payload, tried=tried)
     outcome = await own.go_on(first)
@@ -209,6 +210,30 @@ def route_of(request: RelayRequest, operation: Operation, snapshot: Snapshot) ->
         ) from error
 
 
+async def _try(
+    request: RelayRequest,
+    operation: Operation,
+    route: Route,
+    admission: rate_limits.Admission | None,
+    source: Source,
+    tried: Sequence[dict[str, Any]] = (),
+    *,
+    unpacked: bool,
+) -> RelayResponse:
+    """The response of one source in the form of the request. Raises as `_fetch`, and ProviderError for an answer that
+    cannot be translated.
+    """
+    translation = translated.translation_for(operation, source.connection)
+    if translation is None:
+        return await _fetch(request, operation, route, admission, source, tried, unpacked=unpacked)
+    if operation.estimate is not None:
+        size = payload.size_of(request.payload)
+        answer = await waiting.off_loop(size, operation.estimate, request.payload)
+        return translated.EstimatedResponse(request, operation, route, source, admission, answer)
+    response = await _fetch(request, operation, route, admission, source, tried, unpacked=True, translation=translation)
+    return await translated.translate(cast(ProviderResponse, response), translation, request, operation)
+
+
 async def _fetch(
     request: RelayRequest,
     operation: Operation,
@@ -218,24 +243,32 @@ async def _fetch(
     tried: Sequence[dict[str, Any]] = (),
     *,
     unpacked: bool,
+    translation: Translation | None = None,
 ) -> ProviderResponse | RewrittenResponse:
-    """The response of one source; `tried` are the tries before it, for the usage record.
+    """The response of one source; `tried` are the tries before it, for the usage record. `translation`: of the
+    request, into the form of the connection.
 
     Raises NetworkError and its children, ConfigurationError, BadRequest.
     """
-    connection = source.connection
-    body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller)
+    connection, caller = source.connection, request.caller
+    asked = operation
+    if translation is None:
+        body = payload.rewrite(operation, request.payload, route=route, source=source, caller=caller)
+    else:
+        asked, size = BY_DIALECT[translation.dialect], payload.size_of(request.payload)
+        options = {"route": route, "source": source, "caller": caller, "translation": translation}
+        body = await waiting.off_loop(size, payload.rewrite, operation, request.payload, **options)
     raw = request.raw if body is request.payload else None  # no rule changed it: as received
     try:
-        prepared = await prepare(request, operation, route, source)
+        prepared = await prepare(request, asked, route, source)
     except ConfigurationError as error:
         await catalogue.note_refusal(connection.id, error)
         raise
     names = None
-    if operation.rename is not None and (asked := request.payload["model"]) != source.upstream_id:
-        names = operation.rename(source.upstream_id, asked)
-    asks = operation.has_stream_options and stream_usage.is_to_ask(body, source)
-    response = ProviderResponse(request, operation, route, source, admission)
+    if operation.rename is not None and (named := request.payload["model"]) != source.upstream_id:
+        names = operation.rename(source.upstream_id, named)
+    asks = asked.has_stream_options and stream_usage.is_to_ask(body, source)
+    response = ProviderResponse(request, asked, route, source, admission)
     if tried:
         response.tried = list(tried)
     counted = route.order != source_order.POSITION and source_order.counts(route.order, route.sources)
@@ -247,10 +280,12 @@ async def _fetch(
         if asks and response.status >= 400 and stream_usage.is_refusal(response.status, response.refusal):
             stream_usage.note_refusal(source)
             await response.discard()
-            return await _fetch(request, operation, route, admission, source, tried, unpacked=unpacked)
+            return await _fetch(
+                request, operation, route, admission, source, tried, unpacked=unpacked, translation=translation
+            )
     except (NetworkError, ConfigurationError) as error:
         await catalogue.note_failure(connection.id, error)
         raise
-    if asks and response.is_event_stream:
+    if asks and response.is_event_stream and translation is None:
         return RewrittenResponse(response, stream_usage.UsageFrames())
     return response if names is None else RewrittenResponse(response, names)

@@ -23,6 +23,7 @@ from providers.relay.operations import OPERATIONS
 from providers.relay.request import RelayRequest, read_on_loop
 from providers.relay.response import RelayResponse
 from providers.responses import error_responses, packed_requests
+from providers.upstream import kinds
 from providers.upstream.kinds import AZURE_KEY_HEADER
 
 Message = MutableMapping[str, Any]
@@ -33,6 +34,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 # Path → name of the operation. Django answers Azure's paths of deployments, which contain a name.
 ROUTES = {path: row.name for row in OPERATIONS.values() if row.on_lane for path in row.paths}
 KEY_HEADER = AZURE_KEY_HEADER.encode()  # the header in which clients for Azure send their key
+ANTHROPIC_KEY_HEADER = kinds.ANTHROPIC_KEY_HEADER.encode()  # and those for Anthropic
 WATCH_AFTER = 0.25  # seconds until a call looks whether its client is still connected; most calls end sooner
 
 
@@ -77,7 +79,9 @@ async def _read_request(
             body = await waiting.in_own_thread(packed_requests.plain, body, codings, limit)
     cookies = parse_cookie(headers[b"cookie"].decode("latin-1")) if b"cookie" in headers else {}
     idempotency_key = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
-    return await read_on_loop(operation, caller, body, cookies, idempotency_key=idempotency_key)
+    names = OPERATIONS[operation].forwards
+    forwarded = {name: value.decode("latin-1") for name in names if (value := headers.get(name.encode()))}
+    return await read_on_loop(operation, caller, body, cookies, idempotency_key=idempotency_key, forwarded=forwarded)
 
 
 async def _exchange(request: RelayRequest, path: str, send: Send) -> None:
@@ -129,7 +133,8 @@ class ClientDisconnected(Exception):
 
 
 def _key(headers: Mapping[bytes, bytes]) -> str | None:
-    authorization, api_key = headers.get(b"authorization", b""), headers.get(KEY_HEADER, b"")
+    authorization = headers.get(b"authorization", b"")
+    api_key = headers.get(KEY_HEADER) or headers.get(ANTHROPIC_KEY_HEADER, b"")
     return presented_key(authorization.decode("latin-1"), api_key.decode("latin-1"))
 
 

@@ -5,7 +5,7 @@ through: write its row below, put it into `OPERATIONS`, and add its case to
 `tests/providers/relay/test_operations.py`; the contract test over the table checks the rest. An operation that needs a
 new fact adds a field with a default, so that the other rows stay as they are.
 
-Sources: docs/upstreams/openai.md, docs/upstreams/rerank.md, docs/upstreams/ollama.md
+Sources: docs/upstreams/openai.md, docs/upstreams/rerank.md, docs/upstreams/ollama.md, docs/upstreams/anthropic.md
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,6 +16,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+from providers.dialects import tokens
+from providers.dialects.dialect import Dialect
+from providers.errors import GatewayError
 from providers.facts import Caller, Route, Snapshot, Source
 from providers.relay import ollama, rules, usage
 from providers.relay.rules import Body, Destination
@@ -23,6 +26,7 @@ from providers.relay.serializers import (
     ChatRequestSerializer,
     CompletionsRequestSerializer,
     EmbeddingsRequestSerializer,
+    MessagesRequestSerializer,
     ModerationsRequestSerializer,
     OllamaChatRequestSerializer,
     OllamaEmbeddingsRequestSerializer,
@@ -35,7 +39,9 @@ from providers.relay.serializers import (
     TranscriptionsRequestSerializer,
     TranslationsRequestSerializer,
 )
+from providers.responses import error_responses
 from providers.speech import clips, voices
+from providers.upstream import error_bodies
 
 # For OpenAI's clients, the site's own pages, Azure's newer surface, OpenAI's clients that are given Ollama's address.
 PREFIXES = ("/v1", "/openai", "/openai/v1", "/ollama/v1")
@@ -119,6 +125,16 @@ class Operation:
     media_type: str = JSON  # of the request: JSON, or FORM, which the lane leaves to the views
     accept: str = JSON  # the header for the provider
 
+    # The form of request and answer. Connections that speak another one get a translation of it (`providers.dialects`).
+    dialect: Dialect | None = None  # None: no other form says the same
+    estimate: Callable[[Body], Body] | None = None  # the answer where a connection of another form has none
+    error_frame: Callable[[GatewayError], bytes] = error_responses.openai_frame  # the error of a stream that breaks off
+    error_shape: Callable[[error_bodies.ErrorBody, int], Body] = (
+        error_bodies.openai_shape
+    )  # a provider's error of this status
+    id_header: str = ""  # for the request's id in translated answers, beside `x-request-id`
+    forwards: tuple[str, ...] = ()  # the client's headers for a provider of this form, in lower case
+
     # Permission and route.
     scope: str = "inference"  # the scope that an API key needs, see `callers.SCOPES`
     route: Callable[[Snapshot, Caller, str], Route] = _route_for
@@ -168,6 +184,7 @@ CHAT = Operation(
     summary="Complete a chat.",
     request=ChatRequestSerializer,
     answers=STREAMED,
+    dialect=Dialect.CHAT,
     check=rules.check_chat,
     rewrites=(rules.rename_limit, rules.name_role, rules.read_bias, rules.drop_unknown),
     preset_params=None,
@@ -196,6 +213,34 @@ EMBEDDINGS = Operation(
     summary="Turn texts into vectors.",
     request=EmbeddingsRequestSerializer,
     writes=False,
+)
+_OF_ANTHROPIC: dict[str, Any] = {
+    "dialect": Dialect.MESSAGES,
+    "error_frame": error_responses.anthropic_frame,
+    "error_shape": error_bodies.anthropic_shape,
+    "id_header": "request-id",
+    "forwards": ("anthropic-version", "anthropic-beta"),  # docs/upstreams/anthropic.md, “Transport”
+    "check": rules.check_chat,
+    "add_prompt": rules.prompt_in_system,
+}
+MESSAGES = Operation(
+    name="messages",
+    path="messages",
+    summary="Complete a conversation (Anthropic's protocol).",
+    request=MessagesRequestSerializer,
+    answers=STREAMED,
+    preset_params=frozenset(("temperature", "top_p", "top_k")),
+    count=usage.count_messages,
+    **_OF_ANTHROPIC,
+)
+COUNT_TOKENS = Operation(
+    name="count_tokens",
+    path="messages/count_tokens",
+    summary="Count the tokens of a conversation (Anthropic's protocol); for models of other providers an estimate.",
+    request=MessagesRequestSerializer,
+    estimate=lambda body: {"input_tokens": tokens.estimate(body)},
+    writes=False,
+    **_OF_ANTHROPIC,
 )
 MODERATIONS = Operation(
     name="moderations",
@@ -330,7 +375,9 @@ OPERATIONS: dict[str, Operation] = {
     for operation in (
         CHAT,
         COMPLETIONS,
+        COUNT_TOKENS,
         EMBEDDINGS,
+        MESSAGES,
         MODERATIONS,
         RERANK,
         RESPONSES,
@@ -344,3 +391,5 @@ OPERATIONS: dict[str, Operation] = {
         OLLAMA_SHOW,
     )
 }
+# The operation that a connection of this form is asked for, where a request is translated.
+BY_DIALECT = {Dialect.CHAT: CHAT, Dialect.MESSAGES: MESSAGES}

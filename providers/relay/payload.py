@@ -6,14 +6,16 @@ The row of the operation in `providers.relay.operations` names the checks and ru
 from typing import Any
 
 from providers import json_bodies
+from providers.dialects.translation import AskedModel, Translation
 from providers.errors import BadRequest
 from providers.facts import Caller, Route, Source
 from providers.process import waiting
 from providers.relay import forms
 from providers.relay.forms import Form, ReceivedForm
-from providers.relay.operations import JSON, Operation
-from providers.relay.rules import Body, Destination, with_user, without
+from providers.relay.operations import BY_DIALECT, JSON, Operation
+from providers.relay.rules import Body, Destination, is_reasoning, with_user, without
 from providers.sentences import sentence as _
+from providers.upstream import kinds
 
 
 def read(operation: Operation, body: bytes | ReceivedForm, model: str = "") -> tuple[Body, bytes | Form | None]:
@@ -46,13 +48,27 @@ def _read_json(operation: Operation, body: bytes, model: str) -> tuple[Body, byt
     return payload, raw
 
 
-def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source, caller: Caller) -> Body:
-    """The body for a source; the same object where no rule changes anything. Raises BadRequest (`logit_bias`)."""
+def rewrite(
+    operation: Operation,
+    payload: Body,
+    *,
+    route: Route,
+    source: Source,
+    caller: Caller,
+    translation: Translation | None = None,
+) -> Body:
+    """The body for a source, in the form of its connection; the same object where no rule changes anything.
+
+    Raises BadRequest (`logit_bias`, and what the other form cannot say).
+    """
     body = operation.add_params(payload, route.params, operation.preset_params)
     if route.system_prompt:
         body = operation.add_prompt(body, route.system_prompt)
     if body.get("model") != source.upstream_id:
         body = {**body, "model": source.upstream_id}
+    if translation is not None:
+        body = translation.request(body, _model(source))
+        operation = BY_DIALECT[translation.dialect]
     if source.raw.get("pipeline"):
         body = with_user(body, caller)
     destination = Destination(source.upstream_id, source.connection)
@@ -68,6 +84,15 @@ def rewrite(operation: Operation, payload: Body, *, route: Route, source: Source
     return body
 
 
+def _model(source: Source) -> AskedModel:
+    """The model as translations know it. What its list says of reasoning counts, else its name."""
+    raw = source.raw
+    listed = [value for name in ("supported_parameters", "capabilities") if isinstance(value := raw.get(name), list)]
+    reasons = any(word in words for words in listed for word in ("reasoning", "reasoning_effort", "thinking"))
+    named = kinds.of(source.connection).has_reasoning_names and is_reasoning(source.upstream_id)
+    return AskedModel(source.upstream_id, raw, reasons or named)
+
+
 async def encode(body: Body, received: bytes | Form | None) -> bytes | Form:
     """The body as JSON, or as the form that it was made of; `received` is what it was made of.
 
@@ -75,11 +100,11 @@ async def encode(body: Body, received: bytes | Form | None) -> bytes | Form:
     """
     if isinstance(received, Form):
         return received.with_fields(body)
-    size = _size_of(body) if received is None else len(received)
+    size = size_of(body) if received is None else len(received)
     return await waiting.off_loop(size, json_bodies.dumps, body)
 
 
-def _size_of(body: Body) -> int:
+def size_of(body: Body) -> int:
     """About as many bytes as the JSON will have; counted only until they are many."""
     size, values = 0, [body]
     while values and size <= waiting.LARGE:

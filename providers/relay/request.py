@@ -31,6 +31,7 @@ class RelayRequest:
     kind: str = ""  # of the usage record; empty: the name of the operation
     idempotency_key: str = ""  # for operations with a cache
     is_filtered: bool = False  # the filters of pipelines servers have seen it already
+    forwarded: Mapping[str, str] = field(default_factory=dict)  # the client's headers that its operation `forwards`
 
     @property
     def message_ids(self) -> tuple[str, str]:
@@ -51,6 +52,7 @@ def read_request(
     cookies: Mapping[str, str],
     *,
     idempotency_key: str = "",
+    forwarded: Mapping[str, str] | None = None,
     model: str = "",
 ) -> RelayRequest:
     """The request in a body; a `model` of the address replaces that of the body.
@@ -60,7 +62,15 @@ def read_request(
     row = OPERATIONS[operation]
     admit(caller, row.scope)
     value, raw = payload.read(row, body, model)
-    return RelayRequest(operation, caller, value, raw=raw, cookies=cookies, idempotency_key=idempotency_key)
+    return RelayRequest(
+        operation,
+        caller,
+        value,
+        raw=raw,
+        cookies=cookies,
+        idempotency_key=idempotency_key,
+        forwarded=forwarded or {},
+    )
 
 
 async def read_on_loop(

@@ -31,6 +31,7 @@ PASSED = frozenset(
         "content-type",
         "content-encoding",
         "content-length",
+        "request-id",
         "retry-after",
         "retry-after-ms",
         "x-request-id",
@@ -291,7 +292,7 @@ class ProviderResponse(RelayResponse):
         """The bytes of a frame with the error, on which clients raise, if this is a stream whose last frame was
         complete. Else the error is raised, which breaks the client's connection.
         """
-        frame = stream_ends.error_frame(dict(self.headers), self._tail.end, error)
+        frame = stream_ends.error_frame(dict(self.headers), self._tail.end, error, self._operation.error_frame)
         if frame is None:
             raise error
         return frame

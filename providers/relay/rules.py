@@ -93,6 +93,15 @@ def prompt_in_instructions(body: Body, prompt: str) -> Body:
     return {**body, "instructions": prompt + own}
 
 
+def prompt_in_system(body: Body, prompt: str) -> Body:
+    """A preset's system prompt before the caller's own, in Anthropic's form."""
+    system = body.get("system")
+    if isinstance(system, list):
+        return {**body, "system": [{"type": "text", "text": prompt}, *system]}
+    own = f"\n\n{system}" if isinstance(system, str) and system else ""
+    return {**body, "system": prompt + own}
+
+
 def without_prompt(body: Body, prompt: str) -> Body:
     """The body unchanged, for operations without system prompts."""
     return body

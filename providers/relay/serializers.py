@@ -114,6 +114,14 @@ class ChatRequestSerializer(RequestSerializer):
     stream = serializers.BooleanField(required=False)
 
 
+class MessagesRequestSerializer(RequestSerializer):
+    """Anthropic's request. Other members are passed to its servers unchanged, and translated for other ones."""
+
+    messages = serializers.ListField(child=serializers.DictField(), min_length=1)
+    max_tokens = serializers.IntegerField(required=False, min_value=1)
+    stream = serializers.BooleanField(required=False)
+
+
 class CompletionsRequestSerializer(RequestSerializer):
     """OpenAI's request. Other members are passed to the provider unchanged."""
 

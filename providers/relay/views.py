@@ -126,6 +126,7 @@ class RelayView(LoopView):
             form_of(request) if self.operation.media_type == FORM else body_of(request),
             request.COOKIES,
             idempotency_key=request.headers.get("Idempotency-Key", "").strip(),
+            forwarded={name: value for name in self.operation.forwards if (value := request.headers.get(name))},
             model=model,
         )
         response = await calls.begin(relay_request)

@@ -1,4 +1,4 @@
-"""Error responses: in OpenAI's and Ollama's shapes on the paths of their clients, `{"detail", "code"}` elsewhere.
+"""Error responses: in the shapes of OpenAI, Ollama and Anthropic on their paths, `{"detail", "code"}` elsewhere.
 
 The lane and the views both answer through `error_response`, so they cannot differ. Errors in others' shapes are in
 English whatever language a browser asks for: programs read them, and the lane knows no language.
@@ -26,6 +26,7 @@ from django.utils import translation
 from rest_framework import exceptions as drf
 
 from providers import json_bodies
+from providers.dialects import anthropic_errors
 from providers.errors import (
     BadRequest,
     CallerError,
@@ -41,6 +42,7 @@ from providers.sentences import sentence as _
 
 OPENAI_PATHS = ("/v1/", "/openai/", "/ollama/v1/", "/api/chat/completions/")
 OLLAMA_PATHS = ("/ollama/",)  # but those of OpenAI's protocol among them
+ANTHROPIC_ENDS = ("/messages", "/messages/count_tokens")  # of OpenAI's paths, where Anthropic's clients call
 CHALLENGE = 'Bearer realm="api"'
 
 logger = logging.getLogger(__name__)
@@ -79,8 +81,29 @@ def error_response(error: BaseException, path: str, *, for_admin: bool = False) 
 def _shape_of(path: str) -> Callable[[GatewayError], dict[str, Any]] | None:
     """What makes the body of an error for the clients of this path; None where it is this site's own."""
     if f"{path}/".startswith(OPENAI_PATHS):
-        return GatewayError.openai_body
+        return anthropic_shape if path.rstrip("/").endswith(ANTHROPIC_ENDS) else GatewayError.openai_body
     return GatewayError.ollama_body if f"{path}/".startswith(OLLAMA_PATHS) else None
+
+
+def anthropic_shape(error: GatewayError) -> dict[str, Any]:
+    """The body of an error for Anthropic's clients."""
+    return anthropic_errors.body_of(error.status, error.full_message)
+
+
+def openai_frame(error: GatewayError) -> bytes:
+    """The event of a stream on which OpenAI's clients raise."""
+    return b"data: " + openai_body(error) + b"\n\n"
+
+
+def event_for(path: str) -> Callable[[GatewayError], bytes]:
+    """What makes the event of an error, in a stream of events for the clients of this path."""
+    return anthropic_frame if _shape_of(path) is anthropic_shape else openai_frame
+
+
+def anthropic_frame(error: GatewayError) -> bytes:
+    """The event of a stream on which Anthropic's clients raise."""
+    with translation.override("en"):
+        return anthropic_errors.frame_of(error.status, error.full_message)
 
 
 def openai_body(error: GatewayError) -> bytes:

@@ -18,6 +18,7 @@ from typing import Any
 from django.utils.functional import Promise
 
 from providers import json_bodies
+from providers.dialects import anthropic_errors
 from providers.errors import ContentRefused, CredentialRefused, ProviderError
 from providers.sentences import Sentence
 from providers.sentences import sentence as _
@@ -100,6 +101,17 @@ def read(body: bytes) -> ErrorBody:
     if isinstance(value, list):
         value = value[0] if value else {}
     return of_value((value.get("error") or value) if isinstance(value, dict) else value)
+
+
+def openai_shape(error: ErrorBody, status: int) -> dict[str, Any]:
+    """A provider's error of this status in OpenAI's shape, for a client of another form than the provider's."""
+    shape = {"message": error.message or f"HTTP {status}", "type": error.type or "provider_error"}
+    return {"error": {**shape, "param": error.param or None, "code": error.code or None}}
+
+
+def anthropic_shape(error: ErrorBody, status: int) -> dict[str, Any]:
+    """The same in Anthropic's shape."""
+    return anthropic_errors.body_of(status, error.message or f"HTTP {status}")
 
 
 def provider_words(body: bytes) -> str:

@@ -172,6 +172,7 @@ def _gemini_list(server: Server) -> list[str]:
 
 # --- the table --------------------------------------------------------------------------------------------------------
 
+ANTHROPIC_KEY_HEADER = "x-api-key"
 AZURE_KEY_HEADER = "api-key"  # a request with this and `Authorization` of different content is refused
 
 OPENAI = ConnectionKind(
@@ -235,7 +236,7 @@ ANTHROPIC = ConnectionKind(
     note=gettext_lazy("Anthropic is called with its Messages API; chats are translated."),
     hosts=("api.anthropic.com",),
     brand="Anthropic",
-    key_header="x-api-key",
+    key_header=ANTHROPIC_KEY_HEADER,
     headers=(("anthropic-version", "2023-06-01"),),
     clean_url=_anthropic_url,
     list_urls=_anthropic_list,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tests.upstream.anthropic import Anthropic
 from tests.upstream.automatic1111 import Automatic1111
 from tests.upstream.comfyui import ComfyUI
 from tests.upstream.core import Protocol, Upstream
@@ -20,5 +21,6 @@ PROTOCOLS: dict[str, Callable[[Upstream], Protocol]] = {
     "openid": OpenId,
     "ollama": Ollama,
     "pipelines": Pipelines,
+    "anthropic": Anthropic,
     "openai": OpenAI,
 }

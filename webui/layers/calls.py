@@ -148,5 +148,6 @@ class _Call:
             await self._send({"type": "http.response.body", "body": answer.body})
             return
         headers_so_far = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
-        if (frame := stream_ends.error_frame(headers_so_far, self.tail, error)) is not None:
+        event = error_responses.event_for(self.path)
+        if (frame := stream_ends.error_frame(headers_so_far, self.tail, error, event)) is not None:
             await self._send({"type": "http.response.body", "body": frame, "more_body": False})

@@ -3,6 +3,7 @@
 from providers.relay.usage.call_usage import CLIENT_LEFT, MAX_TOKENS, CallUsage
 from providers.relay.usage.counting import (
     count_audio,
+    count_messages,
     count_reranking,
     count_tokens,
     count_transcript,
@@ -23,6 +24,7 @@ __all__ = [
     "Tail",
     "UsageWriter",
     "count_audio",
+    "count_messages",
     "count_reranking",
     "count_tokens",
     "count_transcript",

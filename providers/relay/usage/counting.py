@@ -16,6 +16,13 @@ _IS_OBJECT = re.compile(rb'"usage"\s*:\s*\{')
 _INPUT = re.compile(rb'"(?:prompt|input)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 _TOTAL = re.compile(rb'"total_tokens"\s*:\s*(\d{1,18})\s*[,}]')
 _OUTPUT = re.compile(rb'"(?:completion|output)_tokens"\s*:\s*(\d{1,18})\s*[,}]')
+# Of a message in Anthropic's form: docs/upstreams/anthropic.md, “Usage”.
+_OF_MESSAGES = re.compile(
+    rb'"((?:cache_creation_|cache_read_)?input_tokens|output_tokens|thinking_tokens)"\s*:\s*(\d{1,18})\s*[,}]'
+)
+_SUM_OF_MESSAGES = (
+    b'{"prompt_tokens":%d,"cache_read_input_tokens":%d,"cache_creation_input_tokens":%d,"reasoning_tokens":%d}'
+)
 # The length of an audio file: `verbose_json` has it near the beginning, OpenAI's whisper-1 also in `usage`.
 # docs/upstreams/openai.md, “Transcriptions and translations”
 _DURATION = re.compile(rb'"duration"\s*:\s*"?(\d{1,8}(?:\.\d{1,20})?)')
@@ -42,6 +49,28 @@ def count_reranking(tail: Tail) -> dict[str, Any]:
         if counted["tokens_in"] or counted["tokens_out"]:
             return counted
     return {"tokens_in": 0, "tokens_out": 0}
+
+
+def count_messages(tail: Tail) -> dict[str, Any]:
+    """The fields of a response in Anthropic's form, which counts cached input apart from the other.
+
+    Of a stream the first event has the input, and the last one the output.
+    """
+    counts: dict[bytes, int] = {}
+    for text, start in ((tail.head, tail.head.find(b'"usage"')), (tail.text, tail.text.rfind(b'"usage"'))):
+        if start >= 0:
+            end = start + REPORTED_BYTES
+            counts |= {match[1]: int(match[2]) for match in _OF_MESSAGES.finditer(text, start, end)}
+    if not counts:
+        return {"tokens_in": 0, "tokens_out": 0}
+    read, written = counts.get(b"cache_read_input_tokens", 0), counts.get(b"cache_creation_input_tokens", 0)
+    tokens_in = min(counts.get(b"input_tokens", 0) + read + written, MAX_TOKENS)
+    reported = _SUM_OF_MESSAGES % (tokens_in, read, written, counts.get(b"thinking_tokens", 0))
+    return {
+        "tokens_in": tokens_in,
+        "tokens_out": min(counts.get(b"output_tokens", 0), MAX_TOKENS),
+        "reported": reported,
+    }
 
 
 def count_audio(tail: Tail) -> dict[str, Any]:

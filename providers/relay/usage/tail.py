@@ -6,7 +6,7 @@ from providers.http.content_encoding import CannotUnpack, Unpacker
 from providers.process import waiting
 
 TAIL_BYTES = 64 * 1024  # the end of a response, which has its usage
-HEAD_BYTES = 1024  # the beginning, where servers that rerank put it
+HEAD_BYTES = 1024  # the beginning, where servers that rerank put it, and Anthropic's streams that of the input
 MAX_UNPACKED = 2**26  # bytes of a packed response that are looked through
 MAX_UNPACKED_AT_ONCE = 2**21  # of them, because the event loop waits meanwhile
 
@@ -19,15 +19,15 @@ class Tail:
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
         self._size = 0
-        self.head = b""  # the first `HEAD_BYTES`, of the first piece
+        self.head = b""  # the first `HEAD_BYTES`
         self._text: bytes | None = None  # of these pieces; two of its readers come at the end of a response
         self.received = 0
 
     def add(self, piece: bytes) -> None:
         size = len(piece)
         self._text = None
-        if not self.head:
-            self.head = piece[:HEAD_BYTES]
+        if len(self.head) < HEAD_BYTES:
+            self.head += piece[: HEAD_BYTES - len(self.head)]
         self._pieces.append(piece)
         self._size += size
         self.received += size

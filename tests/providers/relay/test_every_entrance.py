@@ -5,6 +5,7 @@ whose request names a model (pictures have rules of their own). That no other co
 """
 
 import ast
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,11 +30,11 @@ SAMPLES: dict[str, Any] = {
     "content": "What colour is the sky?",
 }
 
-OLLAMAS_WORDS = {  # its errors are a text without a code
+WORDS = {  # errors of Ollama and Anthropic have no code
     "rate_limit_exceeded": "is reached",
     "insufficient_quota": "is spent",
     "insufficient_scope": "may not call models",
-    "model_not_found": "model 'm1' not found",
+    "model_not_found": "model 'm1' not found|model “m1” does not exist",
 }
 
 
@@ -109,11 +110,9 @@ class World:
         if answer.status_code >= 400:
             error = answer.json()
             said = error.get("error") or error
-            return (
-                next(code for code, words in OLLAMAS_WORDS.items() if words in said)
-                if isinstance(said, str)
-                else str(said["code"])
-            )
+            if isinstance(said, dict) and "code" in said:
+                return str(said["code"])
+            return next(code for code, words in WORDS.items() if re.search(words, str(said)))
         return str(Message.objects.filter(role="assistant").latest("created").error["code"])
 
 

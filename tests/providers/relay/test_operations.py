@@ -30,6 +30,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "moderations": {"model": "m1", "input": "hello"},
     "rerank": {"model": "m1", "query": "hello", "documents": ["hello", "bye"]},
     "responses": {"model": "m1", "input": "hello"},
+    "messages": {"model": "m1", "max_tokens": 64, "messages": [{"role": "user", "content": "hello"}]},
+    "count_tokens": {"model": "m1", "messages": [{"role": "user", "content": "hello"}]},
     "speech": {"model": "m1", "input": "hello", "voice": "alloy"},
     "transcriptions": {"model": "m1", "language": "en"},
     "translations": {"model": "m1", "prompt": "hello"},
@@ -39,13 +41,15 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "ollama_embeddings": {"model": "m1", "prompt": "hello"},
     "ollama_show": {"model": "m1"},
 }
-WITHOUT_USAGE = {"moderations", "ollama_embeddings", "ollama_show"}  # providers report no tokens there
+WITHOUT_USAGE = {"moderations", "count_tokens", "ollama_embeddings", "ollama_show"}  # providers report no tokens there
 every = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 DEPLOYED = [row for row in OPERATIONS.values() if row.has_deployments]
 
 
 def kind_for(operation: Operation | None) -> str:
     """The kind of a connection that takes an operation."""
+    if operation is not None and operation.path.startswith("messages"):
+        return "anthropic"
     return "ollama" if operation is not None and operation.path.startswith("api/") else "openai"
 
 

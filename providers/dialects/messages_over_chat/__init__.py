@@ -1,0 +1,1 @@
+"""Anthropic's Messages API, over a server that speaks OpenAI's chat completions."""

@@ -1,0 +1,290 @@
+"""Chat completions as Anthropic's answers, whole and streamed. docs/upstreams/anthropic.md."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from providers import json_bodies
+from providers.dialects.anthropic_errors import event
+from providers.dialects.chat_over_messages.requests import arguments_of
+from providers.dialects.translation import Body, ClientRequest
+from providers.errors import ProviderError
+from providers.sentences import sentence as _
+
+STOP_REASONS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "function_call": "tool_use",
+    "content_filter": "refusal",
+}
+MOST_HELD = 2**22  # characters of calls that wait for the end of the one before them
+THINKS = ("enabled", "adaptive")
+
+
+def answer(value: Any, request: ClientRequest) -> Body:
+    """Raises ProviderError for what is no chat completion."""
+    choices = value.get("choices") if isinstance(value, dict) else None
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if choice is None or not isinstance(message, dict):
+        raise ProviderError(_("The provider's answer is not a chat completion."), code="invalid_answer")
+    content: list[Body] = []
+    if wants_thoughts(request) and (thoughts := _thoughts(message)):
+        content.append({"type": "thinking", "thinking": thoughts, "signature": ""})
+    if text := _text(message):
+        content.append({"type": "text", "text": text})
+    calls = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
+    for number, call in enumerate(calls):
+        function = call["function"] if isinstance(call.get("function"), dict) else {}
+        content.append(
+            {**_call(call.get("id"), function.get("name"), number), "input": arguments_of(function.get("arguments"))}
+        )
+    reason = stop_reason(choice.get("finish_reason") or "stop", has_calls=bool(calls))
+    ending = {"stop_reason": reason, "stop_sequence": None}
+    return {**_head(value, request), "content": content, **ending, "usage": usage_of(value.get("usage"))}
+
+
+def wants_thoughts(request: ClientRequest) -> bool:
+    """Whether the client asked for thoughts: others take the first block for the answer."""
+    thinking = request.body.get("thinking")
+    return isinstance(thinking, dict) and thinking.get("type") in THINKS and thinking.get("display") != "omitted"
+
+
+def stop_reason(finish_reason: Any, *, has_calls: bool) -> str:
+    """Raises ProviderError for a provider's own word for a failure."""
+    reason = STOP_REASONS.get(finish_reason) if isinstance(finish_reason, str) else None
+    if reason is None:
+        raise ProviderError(
+            _("The provider ended the answer early."),
+            code="ended_early",
+            provider=str(finish_reason)[:200],
+            retryable=True,
+        )
+    return "tool_use" if has_calls and reason == "end_turn" else reason
+
+
+def usage_of(usage: Any) -> Body:
+    """OpenAI counts cached input within the other, Anthropic beside it."""
+    counts = usage if isinstance(usage, dict) else {}
+    details = counts.get("prompt_tokens_details")
+    cached = _number(details, "cached_tokens") if isinstance(details, dict) else 0
+    prompt = _number(counts, "prompt_tokens")
+    return {
+        "input_tokens": max(0, prompt - cached),
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": min(cached, prompt),
+        "output_tokens": _number(counts, "completion_tokens"),
+    }
+
+
+def _number(counts: Mapping[str, Any], name: str) -> int:
+    value = counts.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+def _head(value: Mapping[str, Any], request: ClientRequest) -> Body:
+    named = str(value.get("id") or request.created)
+    return {
+        "id": named if named.startswith("msg_") else f"msg_{named}",
+        "type": "message",
+        "role": "assistant",
+        "model": request.model,
+    }
+
+
+def _call(call_id: Any, name: Any, number: int) -> Body:
+    given = call_id if isinstance(call_id, str) and call_id else f"call_{number}"
+    return {"type": "tool_use", "id": given, "name": name if isinstance(name, str) else "", "input": {}}
+
+
+def _thoughts(message: Mapping[str, Any]) -> str:
+    return next((text for name in ("reasoning_content", "reasoning") if isinstance(text := message.get(name), str)), "")
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content, refusal = message.get("content"), message.get("refusal")
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        content = "".join(text for text in texts if isinstance(text, str))
+    return (content if isinstance(content, str) else "") + (refusal if isinstance(refusal, str) else "")
+
+
+@dataclass(slots=True)
+class _HeldCall:
+    """A call of a tool, and the text of its arguments that was not sent yet."""
+
+    id: str = ""
+    name: str = ""
+    held: list[str] = field(default_factory=list)
+
+
+class MessageStream:
+    """The chunks of one chat completion as the events of a message.
+
+    Blocks of a message come one after the other, while a provider may send parallel calls at the same time: the first
+    one is sent as it comes, and the others wait for its end, at most `MOST_HELD` characters. So does text after a call.
+    """
+
+    def __init__(self, request: ClientRequest) -> None:
+        self._request = request
+        self._shows_thoughts = wants_thoughts(request)
+        self._begun = self._has_ended = False
+        self._open = ""  # the type of the open block
+        self._index = -1  # of the newest block
+        self._calls: dict[Any, _HeldCall] = {}  # in their order; the first one is the open block
+        self._late: list[str] = []  # text after the first call
+        self._held = 0  # characters
+        self._ending: Any = None
+        self._usage: Any = None
+
+    def take(self, name: str, data: str) -> Iterator[bytes]:
+        if data.startswith("[DONE]"):
+            yield from self._finish()
+            return
+        try:
+            value = json_bodies.parse_response(data)
+        except ValueError:
+            return  # a sign of life
+        if not isinstance(value, dict):
+            return
+        if name == "error" or value.get("error"):
+            raise _failure(value.get("error") or value)
+        if isinstance(value.get("usage"), dict):
+            self._usage = value["usage"]
+        choices = value.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict) and not choice.get("index"):
+                yield from self._take(value, choice)
+
+    def _take(self, value: Body, choice: Mapping[str, Any]) -> Iterator[bytes]:
+        if not self._begun:
+            yield from self._begin(value)
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            if thoughts := _thoughts(delta):
+                yield from self._think(thoughts)
+            if text := _text(delta):
+                yield from self._say(text)
+            calls = delta.get("tool_calls")
+            for call in calls if isinstance(calls, list) else ():
+                if isinstance(call, dict):
+                    yield from self._call(call)
+        self._ending = choice.get("finish_reason") or self._ending
+
+    def _begin(self, value: Body) -> Iterator[bytes]:
+        self._begun = True
+        message = {**_head(value, self._request), "content": [], "stop_reason": None, "stop_sequence": None}
+        yield event("message_start", {"type": "message_start", "message": {**message, "usage": usage_of(None)}})
+        yield event("ping", {"type": "ping"})
+
+    # --- blocks ---
+
+    def _start(self, block: Body) -> Iterator[bytes]:
+        yield from self._close()
+        self._index += 1
+        self._open = block["type"]
+        yield event(
+            "content_block_start", {"type": "content_block_start", "index": self._index, "content_block": block}
+        )
+
+    def _add(self, delta: Body) -> bytes:
+        value = {"type": "content_block_delta", "index": self._index, "delta": delta}
+        return event("content_block_delta", value)
+
+    def _close(self) -> Iterator[bytes]:
+        if self._open:
+            self._open = ""
+            yield event("content_block_stop", {"type": "content_block_stop", "index": self._index})
+
+    def _think(self, text: str) -> Iterator[bytes]:
+        if not self._shows_thoughts or self._calls:
+            yield event("ping", {"type": "ping"})  # so that nothing on the way takes the connection for dead
+            return
+        if self._open != "thinking":
+            yield from self._start({"type": "thinking", "thinking": "", "signature": ""})
+        yield self._add({"type": "thinking_delta", "thinking": text})
+
+    def _say(self, text: str) -> Iterator[bytes]:
+        if self._calls:
+            self._hold(self._late, text)
+            return
+        if self._open != "text":
+            yield from self._start({"type": "text", "text": ""})
+        yield self._add({"type": "text_delta", "text": text})
+
+    def _call(self, delta: Mapping[str, Any]) -> Iterator[bytes]:
+        function = delta["function"] if isinstance(delta.get("function"), dict) else {}
+        call, is_new = self._call_of(delta, function)
+        given = function.get("arguments")
+        text = given if isinstance(given, str) else ""
+        if isinstance(given, dict):
+            text = json_bodies.dumps(given).decode()
+        if next(iter(self._calls.values())) is not call:
+            self._hold(call.held, text)
+            return
+        if is_new:
+            yield from self._start(_call(call.id, call.name, 0))
+        if text:
+            yield self._add({"type": "input_json_delta", "partial_json": text})
+
+    def _call_of(self, delta: Mapping[str, Any], function: Mapping[str, Any]) -> tuple[_HeldCall, bool]:
+        """The call that a piece belongs to, and whether it begins here. Some servers leave the index out, or give all
+        calls the same one: then another id begins another call.
+        """
+        call_id = delta["id"] if isinstance(delta.get("id"), str) else ""
+        name = function["name"] if isinstance(function.get("name"), str) else ""
+        key = delta.get("index") if isinstance(delta.get("index"), int) else None
+        if key is None:
+            key = next(reversed(self._calls), None) if not call_id and not name else f"id {call_id or len(self._calls)}"
+        call = self._calls.get(key)
+        if call is not None and call_id and call.id and call_id != call.id and name:
+            key = f"id {call_id}"
+            call = self._calls.get(key)
+        if call is not None:
+            return call, False
+        call = self._calls[key] = _HeldCall(call_id or f"call_{len(self._calls)}", name)
+        return call, True
+
+    def _hold(self, held: list[str], text: str) -> None:
+        self._held += len(text)
+        if self._held > MOST_HELD or len(self._calls) > 1000:
+            raise ProviderError(_("The answer is too long."), code="answer_too_large")
+        held.append(text)
+
+    # --- the end ---
+
+    def end(self) -> Iterator[bytes]:
+        """Raises ProviderError for a stream that ended without an end."""
+        yield from self._finish()
+
+    def _finish(self) -> Iterator[bytes]:
+        if self._has_ended:
+            return
+        if self._ending is None:
+            raise ProviderError(_("The answer was cut off."), code="cut_off", retryable=True)
+        reason = stop_reason(self._ending, has_calls=bool(self._calls))
+        self._has_ended = True
+        for number, call in enumerate(self._calls.values()):
+            if number:
+                yield from self._start(_call(call.id, call.name, number))
+                yield self._add({"type": "input_json_delta", "partial_json": "".join(call.held)})
+        if self._late:
+            yield from self._start({"type": "text", "text": ""})
+            yield self._add({"type": "text_delta", "text": "".join(self._late)})
+        yield from self._close()
+        delta = {"stop_reason": reason, "stop_sequence": None}
+        yield event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage_of(self._usage)})
+        yield event("message_stop", {"type": "message_stop"})
+
+
+def _failure(error: Any) -> ProviderError:
+    shape = error if isinstance(error, dict) else {"message": error}
+    words = shape.get("message")
+    code = shape.get("code") or shape.get("type")
+    return ProviderError(
+        _("The provider ended the answer with an error."),
+        code=code if isinstance(code, str) else "provider_error",
+        provider=words[:2000] if isinstance(words, str) else "",
+        retryable=True,
+    )
