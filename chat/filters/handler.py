@@ -22,8 +22,8 @@ class FilterHandler(Handler):
         filters = await _filters(turn)
         if not filters:
             return
-        told = {**turn.payload, **_facts(turn)}
-        body = await pipelines.inlet(filters, told, turn.caller)
+        facts = {**turn.payload, **_facts(turn)}
+        body = await pipelines.inlet(filters, facts, turn.caller)
         turn.payload = {name: value for name, value in body.items() if name not in OURS or name in turn.payload}
 
     async def after_answer(self, turn: Turn, text: str) -> str:

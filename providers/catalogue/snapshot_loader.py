@@ -68,7 +68,7 @@ def load_snapshot(version: int) -> Snapshot:
         prices=_load_prices(),
         budgets=tuple(budget_facts(row) for row in Budget.objects.filter(enabled=True)),
         speaking=tuple(route for name, route in sorted(routes.items()) if model_lists.is_for_speech(name)),
-        filters=tuple(sorted(filters, key=lambda one: one.priority)),
+        filters=tuple(sorted(filters, key=lambda row: row.priority)),
     )
 
 

@@ -26,7 +26,7 @@ def user_of(caller: Caller) -> dict[str, str]:
 
 def filters_for(snapshot: Snapshot, route: Route) -> tuple[FilterFacts, ...]:
     """The filters of a model, in their order."""
-    return tuple(one for one in snapshot.filters if one.filters(route))
+    return tuple(entry for entry in snapshot.filters if entry.filters(route))
 
 
 async def inlet(filters: Sequence[FilterFacts], body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
@@ -41,20 +41,20 @@ async def outlet(filters: Sequence[FilterFacts], body: Mapping[str, Any], caller
 
 async def _through(filters: Sequence[FilterFacts], way: str, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
     current = dict(body)
-    for one in filters:
-        current = await _call(one, way, current, caller)
+    for entry in filters:
+        current = await _call(entry, way, current, caller)
     return current
 
 
-async def _call(one: FilterFacts, way: str, body: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    connection = one.connection
+async def _call(entry: FilterFacts, way: str, body: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    connection = entry.connection
     headers = await headers_for(connection, caller=caller)
     # Files that handlers and messages hold are texts by now; what JSON cannot hold was refused before.
     data = await waiting.in_own_thread(json_bodies.dumps, {"user": user_of(caller), "body": body})
     try:
         async with http.stream(
             "POST",
-            f"{connection.base_url}/{quote(one.id, safe='')}/filter/{way}",
+            f"{connection.base_url}/{quote(entry.id, safe='')}/filter/{way}",
             headers=headers,
             body=data,
             limits=_limits(connection),
@@ -63,24 +63,24 @@ async def _call(one: FilterFacts, way: str, body: dict[str, Any], caller: Caller
             unpacked=True,
         ) as answer:
             if answer.status >= 400:
-                raise _refused(one, error_of(answer.status, await answer.beginning(), dict(answer.headers)))
+                raise _refused(entry, error_of(answer.status, await answer.beginning(), dict(answer.headers)))
             received = await answer.read(MAX_BYTES)
     except (NetworkError, ConfigurationError) as error:
-        text = _("The filter “%(name)s” cannot be asked: %(why)s") % {"name": one.name, "why": error.message}
+        text = _("The filter “%(name)s” cannot be asked: %(why)s") % {"name": entry.name, "why": error.message}
         raise type(error)(text, code="filter_unreachable", status=error.status) from error
     try:
         value = await waiting.off_loop(len(received), json_bodies.parse_response, received)
     except ValueError:
         value = None
     if not isinstance(value, dict) or not isinstance(value.get("messages"), list):
-        text = _("The filter “%(name)s” did not return the request.") % {"name": one.name}
+        text = _("The filter “%(name)s” did not return the request.") % {"name": entry.name}
         raise ProviderError(text, code="invalid_answer")
     return value
 
 
-def _refused(one: FilterFacts, error: ProviderError) -> GatewayError:
+def _refused(entry: FilterFacts, error: ProviderError) -> GatewayError:
     """A filter refuses by an exception, which its server reports as a 500 with the words: no server has failed."""
-    text = _("The filter “%(name)s” refused the request.") % {"name": one.name}
+    text = _("The filter “%(name)s” refused the request.") % {"name": entry.name}
     if error.provider:
         return BadRequest(text, code="filter_refused", provider=error.provider)
     return ProviderError(text, code="filter_refused", status=502)

@@ -58,18 +58,20 @@ def _is_secret(name: str, kind: str) -> bool:
 
 def _kind_of(rule: Mapping[str, Any], value: Any) -> str:
     """boolean, integer, number, string, texts, choice or json; by the value where several types are allowed."""
-    if isinstance(rule.get("enum"), list) and all(isinstance(one, str) for one in rule["enum"]):
+    if isinstance(rule.get("enum"), list) and all(isinstance(entry, str) for entry in rule["enum"]):
         return "choice"
     options = rule.get("anyOf")
     types = (
-        [one.get("type") for one in options if isinstance(one, dict)]
+        [entry.get("type") for entry in options if isinstance(entry, dict)]
         if isinstance(options, list)
         else [rule.get("type")]
     )
-    known = [one for one in types if one in ("boolean", "integer", "number", "string", "array")]
+    known = [entry for entry in types if entry in ("boolean", "integer", "number", "string", "array")]
     kind = known[0] if known and len({*types} - {"null"}) == 1 else "json"
     if kind == "array":
-        items = rule.get("items") or next((one.get("items") for one in options or () if isinstance(one, dict)), None)
+        items = rule.get("items") or next(
+            (entry.get("items") for entry in options or () if isinstance(entry, dict)), None
+        )
         plain = isinstance(items, dict) and items.get("type") == "string"
         return "texts" if plain and (value is None or isinstance(value, list)) else "json"
     return kind
@@ -84,7 +86,7 @@ def _field(kind: str, rule: Mapping[str, Any], name: str) -> forms.Field:
         case "number":
             return forms.FloatField(required=False, widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}))
         case "choice":
-            choices = [(one, one) for one in rule["enum"][:MAX_FIELDS]]
+            choices = [(entry, entry) for entry in rule["enum"][:MAX_FIELDS]]
             return forms.ChoiceField(choices=choices, required=False, widget=UnfoldAdminSelectWidget())
         case "texts":
             return forms.CharField(
@@ -112,7 +114,7 @@ def _check_json(text: str) -> None:
 
 def _shown(kind: str, value: Any) -> Any:
     if kind == "texts":
-        return "\n".join(str(one) for one in value) if isinstance(value, list) else ""
+        return "\n".join(str(entry) for entry in value) if isinstance(value, list) else ""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() if kind == "json" else value
 
 

@@ -80,11 +80,11 @@ class ValvesPages:
 async def pipelines_with_valves(facts: ConnectionFacts, by: Caller) -> list[dict[str, str]]:
     """`{"id", "name", "type"}` of the pipelines on a server that have valves. Raises GatewayError."""
     listed = (await _ask(facts, "pipelines", by)).get("data")
-    entries = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     return [
-        {name: str(one.get(name) or "")[:LONGEST_ID] for name in ("id", "name", "type")}
-        for one in entries[:MAX_PIPELINES]
-        if one.get("valves") and isinstance(one.get("id"), str)
+        {name: str(entry.get(name) or "")[:LONGEST_ID] for name in ("id", "name", "type")}
+        for entry in entries[:MAX_PIPELINES]
+        if entry.get("valves") and isinstance(entry.get("id"), str)
     ]
 
 

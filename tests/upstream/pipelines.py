@@ -1,4 +1,4 @@
-"""A pipelines server, made from the behaviour of https://github.com/open-webui/pipelines (main.py, November 2026).
+"""A pipelines server, as docs/upstreams/pipelines.md describes it.
 
 Its models are listed by `upstream.openai.models`; `listed(…)` makes their objects. `inlets` and `outlets` are functions
 (body, user) → body by the id of a filter; one that raises is a 500 with its words, as there.
