@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -21,7 +22,7 @@ from imagegen.jobs import claims, results
 from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageEngine, ImageJob
-from providers import callers
+from providers import callers, catalogue
 from providers.catalogue import health
 from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge, Unavailable
 from providers.process import outages, waiting
@@ -83,7 +84,7 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, hold: Hold | 
         fault = GatewayError(_("Something went wrong on this site while drawing. Its log has the details."))
         claims.finish(job, ImageJob.State.FAILED, error=fault.message_body())
         job_usage.status = 500
-    job_usage.record(job, hold, duration=time.monotonic() - begun)
+    job_usage.record(job, hold, fault, duration=time.monotonic() - begun)
     _note_health(job, fault, duration=time.monotonic() - begun)
     claims.reread(job)
     results.show_or_log(job)
@@ -109,7 +110,13 @@ class JobUsage:
         """The engine's usage in OpenAI's form (docs/upstreams/openai.md, “Image response”); None without any."""
         return usage_json(self.usages) if self.usages else None
 
-    def record(self, job: ImageJob, hold: Hold | None, *, duration: float) -> None:
+    def _cost(self) -> Decimal | None:
+        """The dollars that the provider itself named for all of its calls; None where it did not."""
+        costs = [used.cost for used in self.usages]
+        known = [Decimal(str(cost)) for cost in costs if cost is not None and 0 <= cost < usage.MAX_COST]
+        return sum(known, Decimal(0)) if known and len(known) == len(costs) else None
+
+    def record(self, job: ImageJob, hold: Hold | None, fault: GatewayError | None, *, duration: float) -> None:
         """Write the usage record, and count in the budgets of the person."""
         with suppress(ObjectDoesNotExist):  # the person was deleted meanwhile
             hold = hold or budgets.without_reservation(lambda: callers.caller_for_user(job.user))
@@ -119,11 +126,21 @@ class JobUsage:
             key_id=hold.caller.key_id if hold is not None else None,
             connection_id=job.engine.connection_id if job.engine else None,
             model=job.request.get("model") or (job.engine.name if job.engine else ""),
+            upstream_id=str(job.request.get("model") or (job.engine.model if job.engine else "")),
             images=self.images,
+            picture_size=str(job.request.get("size") or "")[:20],
+            picture_quality=str((job.request.get("params") or {}).get("quality") or "")[:20],
             tokens_in=sum(used.input_tokens for used in self.usages),
             tokens_out=sum(used.output_tokens for used in self.usages),
+            picture_tokens_in=sum(used.input_picture_tokens for used in self.usages),
+            picture_tokens_out=sum(max(0, used.output_tokens - used.output_text_tokens) for used in self.usages),
+            cost=self._cost(),
             status=self.status,
             duration_ms=round(duration * 1000),
+            config_version=catalogue.known_version(),
+            error_code="" if fault is None else fault.code[:100],
+            error_message="" if fault is None else fault.reason[:300],
+            group_names=() if hold is None else hold.caller.group_names,
         )
         if hold is not None:
             hold.price(call)

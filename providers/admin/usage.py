@@ -37,7 +37,18 @@ class OutcomeFilter(ConditionFilter):
 
 @admin.register(UsageRecord)
 class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
-    list_display = ("when", "user", "kind", "model", "connection", "outcome", "tokens", "first_byte", "duration")
+    list_display = (
+        "when",
+        "user",
+        "kind",
+        "model",
+        "connection",
+        "outcome",
+        "tokens",
+        "spent",
+        "first_byte",
+        "duration",
+    )
     list_filter = (
         ("when", RangeDateTimeFilter),
         OutcomeFilter,
@@ -73,6 +84,10 @@ class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     @display(description=gettext_lazy("Tokens in / out"), ordering="tokens_out")
     def tokens(self, row: UsageRecord) -> str:
         return f"{row.tokens_in} / {row.tokens_out}"
+
+    @display(description=gettext_lazy("Cost in dollars"), ordering="cost")
+    def spent(self, row: UsageRecord) -> str:
+        return "–" if row.cost is None else f"{row.cost.normalize():f}"
 
     @display(description=gettext_lazy("First byte"), ordering="first_byte_ms")
     def first_byte(self, row: UsageRecord) -> str:

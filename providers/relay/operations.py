@@ -161,6 +161,8 @@ class Operation:
     rename: Callable[[str, str], ollama.ModelNames] | None = None
 
     frame: bytes = b"data:"  # what each frame of a stream has once
+    # The fields of `CallUsage` that the request tells, of a call that was answered
+    count_request: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     count: Callable[[usage.Tail], Mapping[str, Any]] = usage.count_tokens  # fields of its `CallUsage`
 
     @property
@@ -284,6 +286,7 @@ SPEECH = Operation(
     cache=clips.Clips(),
     check=clips.check,
     streams=lambda body: True,
+    count_request=usage.count_characters,
     count=usage.count_audio,
     writes=False,
 )

@@ -331,6 +331,8 @@ class ProviderResponse(RelayResponse):
             estimate = len(text) // 4 + self._frames if self._frames else 0
             tokens = counted["tokens_in"] + counted["tokens_out"] or estimate
             rate_limits.spend(self._admission, tokens)
+        if self._operation.count_request is not None and self._outcome < 400:
+            counted = {**counted, **self._operation.count_request(request.payload)}
         caller, error = request.caller, self._error
         call = usage.CallUsage(
             kind=request.kind or request.operation,

@@ -3,6 +3,7 @@
 from providers.relay.usage.call_usage import CLIENT_LEFT, MAX_TOKENS, CallUsage
 from providers.relay.usage.counting import (
     count_audio,
+    count_characters,
     count_messages,
     count_reranking,
     count_tokens,
@@ -10,12 +11,14 @@ from providers.relay.usage.counting import (
     read_tokens,
 )
 from providers.relay.usage.failures import failed, failure
+from providers.relay.usage.reported import MAX_COST
 from providers.relay.usage.reported import read as read_reported
 from providers.relay.usage.tail import MAX_UNPACKED_AT_ONCE, TAIL_BYTES, PackedTail, Tail
 from providers.relay.usage.writer import UsageWriter, flush, record
 
 __all__ = [
     "CLIENT_LEFT",
+    "MAX_COST",
     "MAX_TOKENS",
     "MAX_UNPACKED_AT_ONCE",
     "TAIL_BYTES",
@@ -24,6 +27,7 @@ __all__ = [
     "Tail",
     "UsageWriter",
     "count_audio",
+    "count_characters",
     "count_messages",
     "count_reranking",
     "count_tokens",

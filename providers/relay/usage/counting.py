@@ -4,6 +4,7 @@ They run on the event loop. What needs parsing is left to the writer's thread: `
 """
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -76,6 +77,12 @@ def count_messages(tail: Tail) -> dict[str, Any]:
 def count_audio(tail: Tail) -> dict[str, Any]:
     """The fields of a response that is audio."""
     return {"audio_bytes": tail.received}
+
+
+def count_characters(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a request whose text is read aloud."""
+    text = body.get("input")
+    return {"characters": len(text) if isinstance(text, str) else 0}
 
 
 def count_transcript(tail: Tail) -> dict[str, Any]:

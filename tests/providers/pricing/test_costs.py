@@ -1,6 +1,7 @@
 """What calls cost: answers of all providers against costs that were computed by hand, and which price counts."""
 
 import itertools
+import threading
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from providers import pricing
 from providers.facts import GatewayFacts, PriceFacts, Snapshot, Source
-from providers.models import Price
+from providers.models import Price, UsageRecord
 from providers.relay import usage
 from providers.relay.usage import CallUsage, reported
 from tests.providers.facts import connection_to, route_to
@@ -219,3 +220,17 @@ def test_an_estimate_is_made_of_the_same_prices() -> None:
     snapshot = snapshot_of(LOCAL, ROW)
     guess = pricing.estimate(snapshot, "m1", LOCAL, when=WHEN, tokens_in=100, tokens_out=50)
     assert guess == Decimal("0.0006")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_speech_costs_by_its_characters(site, connection, upstream, api_key):
+    Price.objects.create(pattern="tts*", character="15")
+    body = {"model": "tts-1", "input": "Hello there", "voice": "alloy"}
+    assert site.session(key=api_key).post(f"{site.url}/v1/audio/speech", json=body).status_code == 200
+    pause = threading.Event()
+    for _ in range(1000):
+        usage.flush()
+        if one := UsageRecord.objects.first():
+            break
+        pause.wait(0.01)
+    assert (one.characters, one.cost) == (11, Decimal("0.000165"))
