@@ -383,6 +383,10 @@ class RewrittenResponse(RelayResponse):
         self.headers = [pair for pair in inner.headers if pair[0] != "content-length"]
         self._inner, self._rewriter = inner, rewriter
 
+    @property
+    def refusal(self) -> bytes:
+        return self._inner.refusal
+
     def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
         return self._inner.error_with(body, status=status)
 

@@ -157,6 +157,12 @@ def test_another_model_answers_for_its_reasons(post, connection, upstream, spare
     assert spare.last.json["model"] == "spare"
 
 
+def test_a_stream_that_is_too_long_goes_to_another_model_too(post, connection, upstream, spare):
+    upstream.script(TOO_LONG)
+    answer = post(stream=True)
+    assert (answer.status_code, answer.headers["x-webui-fallback"]) == (200, "spare")
+
+
 def test_a_refusal_of_the_request_itself_leads_to_no_other_model(post, connection, upstream, spare):
     upstream.script(oai.error(400, "Bad.", code="invalid_value"))
     assert post().json()["error"]["message"] == "Bad."
