@@ -21,11 +21,13 @@ from chat import files
 from chat import services as chats
 from imagegen import services as pictures
 from providers import sign_ins
-from providers.models import UsageRecord
+from providers.models import BudgetNotice, UsageRecord
 from providers.process import clock, deletion, waiting
 from webui.models import Housekeeping
 
 LOOK_SECONDS = 600.0  # between checks whether housekeeping is due
+
+NOTICES = timedelta(days=62)  # how long it is known that people were warned of a budget
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +70,7 @@ def _files(now: datetime) -> int:
 
 
 def _usage(now: datetime) -> int:
+    deletion.in_batches(BudgetNotice.objects.filter(period_start__lt=now - NOTICES))  # their periods are over
     before = _before(now, settings.USAGE_DAYS)
     return deletion.in_batches(UsageRecord.objects.filter(when__lt=before)) if before else 0
 

@@ -18,7 +18,7 @@ from chat import pipeline, tools
 from imagegen import inputs, jobs
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from providers import callers
-from providers.models import ChatModel, RateLimit
+from providers.models import Budget, ChatModel, RateLimit
 from tests import people
 from tests.chat.talk import Talker
 from tests.fixtures.process import ROOT
@@ -110,6 +110,13 @@ def test_every_route_counts_against_a_limit(site, ended, alice, path):
     refused = post(site, path, key, ended)
     assert (refused.status_code, code_of(refused)) == (429, "rate_limit_exceeded")
     assert int(refused.headers["Retry-After"]) > 0
+    assert ImageJob.objects.count() == 2
+
+    RateLimit.objects.all().delete()
+    Budget.objects.create(everybody=True, unit="pictures", amount=0)
+    refused = post(site, path, key, ended)
+    assert (refused.status_code, code_of(refused)) == (429, "insufficient_quota")
+    assert refused.headers["x-should-retry"] == "false"
     assert ImageJob.objects.count() == 2
 
 
@@ -242,6 +249,7 @@ RULES = {  # what belongs to the verb, and the functions that may call it
     "ImageJob.objects.bulk_create": set(),
     "ImageJob": set(),
     "rate_limits.admit_blocking": {"imagegen/services.py"},
+    "budgets.reserve_blocking": {"imagegen/services.py"},
     "jobs.submit": {"imagegen/services.py"},
 }
 
