@@ -27,6 +27,7 @@ from webui.monitoring.health import RunningChecks
 from webui.version import VERSION
 
 DAYS = 7
+UNPRICED = 10  # names of models in the finding about prices
 STATES = ("failing", "unknown", "ok", "off")  # order of connections and engines: those with a problem first
 CHART_HEIGHT = 100  # units of the drawing, scaled by the style sheet
 
@@ -62,6 +63,8 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         line for line in (*context.get("connections", ()), *context.get("engines", ())) if line.state == "failing"
     ]
     context["findings"] = [_finding(line) for line in failing]
+    if user.has_perm("providers.view_usagerecord"):
+        context["findings"] += models_without_price()
     if user.is_superuser:
         context["findings"] = [*findings(), *context["findings"]]
         context["steps"] = welcome.steps(caller_for_user(user))
@@ -147,6 +150,20 @@ def usage() -> dict[str, Any]:
         "totals": {name: value or 0 for name, value in totals.items()},
         "accounts": get_user_model().objects.people().filter(is_active=True).count(),
     }
+
+
+def models_without_price() -> list[dict[str, str]]:
+    """A finding that names the models of the last days whose calls have no known cost; none where all have."""
+    counted = Q(tokens_in__gt=0) | Q(tokens_out__gt=0) | Q(images__gt=0) | Q(characters__gt=0) | Q(seconds__gt=0)
+    since = timezone.now() - timedelta(days=DAYS)
+    records = UsageRecord.objects.filter(counted, when__gte=since, cost=None, connection__isnull=False, status__lt=400)
+    names = list(records.order_by().values_list("model", flat=True).annotate(calls=Count("pk")).order_by("-calls"))
+    if not names:
+        return []
+    text = _("No price is known for what was used of: %(models)s") % {"models": ", ".join(names[:UNPRICED])}
+    more = "" if len(names) <= UNPRICED else " …"
+    hint = _("Their costs are unknown, not zero. Enter prices, also for what costs nothing.")
+    return [{"level": "warning", "text": text + more, "hint": hint, "url": reverse("admin:providers_price_changelist")}]
 
 
 def findings() -> list[dict[str, str]]:

@@ -71,3 +71,12 @@ def test_not_more_people_called_than_there_are(admin, alice, bob):
     bob.save()
     found = dashboard.usage()
     assert (found["totals"]["people"], found["accounts"]) == (1, 2)
+
+
+def test_models_without_a_price_are_named(db):
+    row = people.make_connection("http://one.invalid/v1", "m1")
+    for model, cost in (("priced", 1), ("dear", None)):
+        UsageRecord.objects.create(model=model, kind="chat", status=200, tokens_in=5, connection=row, cost=cost)
+    [found] = dashboard.models_without_price()
+    assert "dear" in found["text"]
+    assert "priced" not in found["text"]
