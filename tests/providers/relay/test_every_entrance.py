@@ -35,6 +35,7 @@ WORDS = {  # errors of Ollama and Anthropic have no code
     "insufficient_quota": "is spent",
     "insufficient_scope": "may not call models",
     "model_not_found": "model 'm1' not found|model “m1” does not exist",
+    "address_not_allowed": "from (?:this|your) address|address",
 }
 
 
@@ -189,7 +190,7 @@ RULES = {  # what belongs to the verbs of the relay, and the modules that may na
     "rate_limits.admit": {"providers/relay/calls.py"},
     "rate_limits.spend": {"providers/relay/response.py"},
     "budgets.reserve": {"providers/relay/calls.py"},
-    "usage.record": {"providers/relay/response.py"},
+    "usage.record": {"providers/relay/response.py", "providers/relay/translated.py"},
 }
 
 
