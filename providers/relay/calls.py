@@ -15,7 +15,7 @@ from providers.dialects.translation import Translation
 from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
-from providers.relay import budgets, filtering, payload, rate_limits, source_order, stream_usage, translated
+from providers.relay import budgets, filtering, payload, rate_limits, source_order, translated
 from providers.relay.operations import BY_DIALECT, OPERATIONS, Operation
 from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
@@ -23,6 +23,7 @@ from providers.relay.response import CachedResponse, ProviderResponse, RelayResp
 from providers.relay.routing import attempts, fallbacks
 from providers.relay.routing.attempts import Attempts, Outcome, Tried
 from providers.relay.routing.keys import by_key
+from providers.relay.usage import stream_usage
 from providers.sentences import sentence as _
 from providers.upstream.headers import plain
 

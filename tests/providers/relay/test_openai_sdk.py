@@ -9,7 +9,7 @@ import requests
 from pydantic import BaseModel
 
 from providers.models import Connection
-from providers.relay import stream_usage
+from providers.relay.usage import stream_usage
 from tests import people
 from tests.upstream import DROP, Reply, unused_port
 from tests.upstream import openai as oai

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from providers.models import ModelSource, UsageRecord
 from providers.relay import usage
-from providers.relay.stream_usage import HELD, UsageFrames
+from providers.relay.usage.stream_usage import HELD, UsageFrames
 from tests.upstream import in_json, oddities
 from tests.upstream import openai as oai
 
