@@ -69,13 +69,13 @@ class OpenAIGenerations(ImageView):
             )
         )
         if streaming:
-            return _stream(job, self.kind)
+            return _with_receipt(_stream(job, self.kind), job)
         job = wait(job)
         data = [_datum(row, form, origin) for row in services.finished_files(job)]
         answer: dict[str, Any] = {"created": int(job.created.timestamp()), "data": data}
         if job.usage:
             answer["usage"] = job.usage
-        return HttpResponse(orjson.dumps(answer), content_type="application/json")
+        return _with_receipt(HttpResponse(orjson.dumps(answer), content_type="application/json"), job)
 
     def inputs(self, request: Request, body: dict[str, Any]) -> tuple[list[object], object]:
         """Input pictures and mask, as `inputs.files_of` takes them."""
@@ -146,6 +146,12 @@ def _datum(row: File, form: str, origin: str) -> dict[str, Any]:
     if form == "url":
         return {"url": origin + links.signed_address(row), **facts}
     return {"b64_json": base64.b64encode(stores.read(row.storage_name)).decode(), **facts}
+
+
+def _with_receipt(response: HttpResponseBase, job: ImageJob) -> HttpResponseBase:
+    """The response under the id by which the job's receipt is found."""
+    response["X-Request-Id"] = str(job.pk)
+    return response
 
 
 def _stream(job: ImageJob, kind: str) -> HttpResponseBase:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from django.urls import URLPattern, include, path, re_path
 
-from providers.relay import views
+from providers.relay import receipts, views
 from providers.relay.operations import DEPLOYMENTS, OPERATIONS, Operation
 
 
@@ -33,6 +33,7 @@ urlpatterns = [
     path("ollama/v1", views.ApiRoot.as_view()),
     path("ollama/v1/models", views.Models.as_view()),
     path("ollama/v1/models/<path:model_id>", views.Model.as_view()),
+    path("api/v1/receipts/<str:request_id>", receipts.Receipt.as_view(), name="receipt"),
     path("api/models", views.SiteModels.as_view()),
     path("api/v1/usage", views.Usage.as_view(), name="usage"),
     path("", include("providers.ollama.urls")),

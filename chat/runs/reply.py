@@ -19,7 +19,7 @@ from chat.runs.store import ReplyStore
 from providers import relay, stored_errors
 from providers.errors import GatewayError, ProviderError
 from providers.permits import PermitScope
-from providers.process import outages
+from providers.process import outages, request_ids
 from providers.process.waiting import LARGE
 from providers.sentences import sentence as _
 
@@ -89,6 +89,7 @@ class RunningReply:
     async def run(self) -> None:
         """From the pending row to the last event. Errors are saved in the row, none is raised."""
         self._task = asyncio.current_task()
+        request_ids.current.set(str(self.id))  # its calls have a receipt under the message's id
         permit_scope = PermitScope(self.request.caller)
         helpers = [asyncio.create_task(self._send_as_it_grows()), asyncio.create_task(self._save_as_it_grows())]
         try:

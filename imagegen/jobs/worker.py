@@ -141,6 +141,7 @@ class JobUsage:
             error_code="" if fault is None else fault.code[:100],
             error_message="" if fault is None else fault.reason[:300],
             group_names=() if hold is None else hold.caller.group_names,
+            request_id=str(job.pk),  # its receipt is under the job's id
         )
         if hold is not None:
             hold.price(call)

@@ -63,6 +63,7 @@ class UsageRecord(models.Model):
     upstream_id = models.CharField(_("model at the provider"), max_length=255, blank=True)
     config_version = models.BigIntegerField(_("version of the configuration"), null=True, blank=True)
     tried = models.JSONField(_("sources passed over"), default=list, blank=True)  # [{"connection", "outcome", …}]
+    rewrites = models.JSONField(_("rules that changed the request"), default=list, blank=True)  # `payload.rewrite`
     error_code = models.CharField(_("error code"), max_length=100, blank=True)
     error_message = models.CharField(_("error"), max_length=300, blank=True)  # the provider's words, without secrets
     groups = models.CharField(_("groups"), max_length=500, blank=True)  # of the person then; a line for each name

@@ -252,12 +252,14 @@ async def _fetch(
     Raises NetworkError and its children, ConfigurationError, BadRequest.
     """
     connection, caller = source.connection, request.caller
+    changed: list[str] = []
     asked = operation
     if translation is None:
-        body = payload.rewrite(operation, request.payload, route=route, source=source, caller=caller)
+        body = payload.rewrite(operation, request.payload, route=route, source=source, caller=caller, changed=changed)
     else:
         asked, size = BY_DIALECT[translation.dialect], payload.size_of(request.payload)
         options = {"route": route, "source": source, "caller": caller, "translation": translation}
+        options["changed"] = changed
         body = await waiting.off_loop(size, payload.rewrite, operation, request.payload, **options)
     raw = request.raw if body is request.payload else None  # no rule changed it: as received
     try:
@@ -270,6 +272,7 @@ async def _fetch(
         names = operation.rename(source.upstream_id, named)
     asks = asked.has_stream_options and stream_usage.is_to_ask(body, source)
     response = ProviderResponse(request, asked, route, source, admission)
+    response.rewrites = changed
     if tried:
         response.tried = list(tried)
     counted = route.order != source_order.POSITION and source_order.counts(route.order, route.sources)

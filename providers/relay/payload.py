@@ -56,31 +56,45 @@ def rewrite(
     source: Source,
     caller: Caller,
     translation: Translation | None = None,
+    changed: list[str] | None = None,
 ) -> Body:
     """The body for a source, in the form of its connection; the same object where no rule changes anything.
+    `changed` gets the names of those that do.
 
     Raises BadRequest (`logit_bias`, and what the other form cannot say).
     """
+    changed = [] if changed is None else changed
     body = operation.add_params(payload, route.params, operation.preset_params)
+    if body is not payload:
+        changed.append("params")
     if route.system_prompt:
         body = operation.add_prompt(body, route.system_prompt)
+        changed.append("system_prompt")
     if body.get("model") != source.upstream_id:
         body = {**body, "model": source.upstream_id}
+        changed.append("model")
     if translation is not None:
         body = translation.request(body, _model(source))
         operation = BY_DIALECT[translation.dialect]
+        changed.append("translation")
     if source.raw.get("pipeline"):
         body = with_user(body, caller)
+        changed.append("user")
     destination = Destination(source.upstream_id, source.connection)
     for rule in operation.rewrites:
-        body = rule(body, destination)
+        before, body = body, rule(body, destination)
+        if body is not before:
+            changed.append(rule.__name__)
     connection = source.connection
     if operation.media_type != JSON:
         return body  # of a form, only the model is replaced
     if source.unknown or connection.dropped_params or route.dropped_params:
-        body = without(body, {*source.unknown, *connection.dropped_params, *route.dropped_params})
+        before, body = body, without(body, {*source.unknown, *connection.dropped_params, *route.dropped_params})
+        if body is not before:
+            changed.append("dropped_params")
     if connection.extra_params or route.extra_params:
         body = {**body, **connection.extra_params, **route.extra_params}
+        changed.append("extra_params")
     return body
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, Protocol
@@ -127,6 +128,7 @@ class ProviderResponse(RelayResponse):
         "_stream",
         "_tail",
         "_upstream_id",
+        "rewrites",
         "tried",
     )
 
@@ -155,6 +157,7 @@ class ProviderResponse(RelayResponse):
         self._first = b""
         self._first_byte_ms: int | None = None
         self.tried = []
+        self.rewrites: Sequence[str] = ()  # the rules that changed the body: see `payload.rewrite`
         self._request_id = request_ids.current.get()
         self._upstream_id = source.upstream_id
         self._provider_request_id = ""
@@ -348,6 +351,7 @@ class ProviderResponse(RelayResponse):
             upstream_id=self._upstream_id[:255],
             config_version=catalogue.known_version(),
             tried=self.tried,
+            rewrites=self.rewrites,
             error_code="" if error is None else (error.provider_code or error.code)[:LONGEST_CODE],
             error_message="" if error is None else error.reason[:LONGEST_WORDS],
             group_names=caller.group_names,

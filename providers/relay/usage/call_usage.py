@@ -1,6 +1,7 @@
 """The usage of one call, as it waits to be written."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -45,6 +46,7 @@ class CallUsage:
     upstream_id: str = ""
     config_version: int | None = None
     tried: list[dict[str, Any]] = field(default_factory=list)  # the sources that were passed over, with the reason
+    rewrites: Sequence[str] = ()  # the rules that changed the body
     error_code: str = ""
     error_message: str = ""
 

@@ -164,6 +164,7 @@ WRITTEN: dict[str, Callable[[Any], Any]] = {
     "cost": _money,
     "seconds": lambda seconds: connection.ops.adapt_decimalfield_value(seconds, 12, 3),
     "tried": _as_json,
+    "rewrites": _as_json,
     "group_names": _names,
 }
 FIELDS = tuple(column.name for column in fields(CallUsage) if column.name != "reported")

@@ -1,0 +1,93 @@
+"""The receipt of a call: where it went, what changed it, what it used and cost."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from providers import catalogue
+from providers.authentication import caller_of
+from providers.errors import NotFound
+from providers.facts import Caller, GatewayFacts
+from providers.models import UsageRecord
+from providers.relay import usage
+from providers.sentences import sentence as _
+
+MOST_CALLS = 100  # of one request: an answer asks a model again after each round of tools
+LONGEST_ID = 200
+SIDE_CALL = "task"  # the kind of calls beside the answer: a search query, a title
+COUNTED = ("tokens_in", "tokens_out")  # shown even where they are 0
+ALSO_COUNTED = (
+    "cached_tokens", "cache_write_tokens", "reasoning_tokens", "audio_tokens_in", "audio_tokens_out",
+    "picture_tokens_in", "picture_tokens_out", "images", "seconds", "characters", "audio_bytes",
+)  # fmt: skip
+
+
+class Receipt(APIView):
+    @extend_schema(operation_id="receipt", responses=dict)
+    def get(self, request: Request, request_id: str) -> Response:
+        """What became of a request that called a model: of one's own, or of anybody's for administrators.
+
+        `request_id` is the `x-request-id` of the answer: this site's own, or the provider's where that was passed on.
+        For answers of a chat it is the id of the message, for pictures that of the job.
+        """
+        caller = caller_of(request)
+        calls = calls_of(caller, request_id)
+        return Response(receipt_of(calls, catalogue.snapshot_blocking().gateway))
+
+
+def calls_of(caller: Caller, request_id: str) -> list[UsageRecord]:
+    """The calls of a request, the oldest first. Raises NotFound for unknown ids and for those of other people."""
+    found = _look_up(caller, request_id)
+    if not found:  # it may have ended just now
+        usage.flush()
+        found = _look_up(caller, request_id)
+    if not found:
+        raise NotFound(_("There is no receipt for this request."), code="receipt_not_found")
+    return [row for row in found if row.kind != SIDE_CALL] or found
+
+
+def _look_up(caller: Caller, request_id: str) -> list[UsageRecord]:
+    if not request_id or len(request_id) > LONGEST_ID:
+        return []
+    rows = UsageRecord.objects.filter(Q(request_id=request_id) | Q(provider_request_id=request_id))
+    if not (caller.is_admin and caller.may("admin")):
+        rows = rows.filter(user_id=caller.user_id)
+    return list(rows.select_related("connection").order_by("-when", "-pk")[:MOST_CALLS])[::-1]
+
+
+def receipt_of(calls: list[UsageRecord], gateway: GatewayFacts) -> dict[str, Any]:
+    """One receipt of all calls of a request: sums, and the first byte of the first. `cost` is None where unknown."""
+    last = calls[-1]
+    costs = [row.cost for row in calls]
+    cost = None if None in costs else sum((row.cost or Decimal(0) for row in calls), Decimal(0))
+    used = {name: sum(getattr(row, name) for row in calls) for name in (*COUNTED, *ALSO_COUNTED)}
+    return {
+        "request_id": last.request_id,
+        "provider_request_id": last.provider_request_id or None,
+        "when": calls[0].when,
+        "kind": last.kind,
+        "model": last.model,
+        "calls": len(calls),
+        "status": last.status,
+        "error": {"code": last.error_code, "message": last.error_message} if last.error_code else None,
+        "sources": [source for row in calls for source in (*row.tried, _source(row))],
+        "rewrites": list(dict.fromkeys(name for row in calls for name in row.rewrites)),
+        "usage": {name: float(n) if name == "seconds" else n for name, n in used.items() if n or name in COUNTED},
+        "cost": None if cost is None else float(cost * gateway.currency_rate),
+        "currency": gateway.currency,
+        "first_byte_ms": calls[0].first_byte_ms,
+        "duration_ms": sum(row.duration_ms for row in calls),
+        "config_version": last.config_version,
+    }
+
+
+def _source(row: UsageRecord) -> dict[str, Any]:
+    """The source that a call ended with, in the form of `UsageRecord.tried`."""
+    connection = row.connection.name if row.connection else None
+    outcome = row.error_code or ("answered" if row.status < 400 else str(row.status))
+    return {"model": row.model, "connection": connection, "outcome": outcome}
