@@ -11,7 +11,7 @@ from providers import auth, catalogue, http, runtime
 from providers.catalogue import keys
 from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Caller, Route, Snapshot, Source
-from providers.permits import PermitScope
+from providers.permits import Permits, PermitScope
 from providers.process import outages, request_ids, shutdown
 from providers.relay import budgets, rate_limits, usage
 from providers.relay.forms import Form
@@ -478,6 +478,12 @@ def _check_access(scope: str, public_id: str, connection_id: int | None, snapsho
     rate_limits.check_not_spent(caller, snapshot.rate_limits)
     if snapshot.budgets:
         budgets.check_not_empty(caller, snapshot.budgets, public_id)
+
+
+def open_calls() -> int:
+    """How many calls to providers this process has open now, streams for the most part."""
+    held = list(runtime.state(Permits).held)
+    return sum(isinstance(permit.check, partial) and permit.check.func is _check_access for permit in held)
 
 
 def _access_ended(public_id: str) -> Forbidden:

@@ -18,6 +18,7 @@ from imagegen.models import ImageJob
 from providers import runtime
 from providers.models import Connection
 from providers.relay.operations import OPERATIONS, PREFIXES
+from webui.monitoring.calls import CallMetrics
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 OPEN_STATES = ("pending", "streaming")
@@ -134,11 +135,15 @@ class RowGauges:
 
 def page() -> bytes:
     """All metrics in Prometheus' text format."""
+    calls = runtime.state(CallMetrics)
+    calls.look()
     if ValueClass.__name__ == "MmapedValue":
         counters = CollectorRegistry()
         multiprocess.MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
+        own = b""  # among these
     else:
         counters = runtime.state(RequestMetrics).registry
+        own = generate_latest(calls.registry)
     rows = CollectorRegistry(auto_describe=False)
     rows.register(RowGauges())  # type: ignore[arg-type]
-    return generate_latest(counters) + generate_latest(rows)
+    return generate_latest(counters) + own + generate_latest(rows)

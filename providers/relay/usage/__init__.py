@@ -14,7 +14,7 @@ from providers.relay.usage.failures import failed, failure
 from providers.relay.usage.reported import MAX_COST
 from providers.relay.usage.reported import read as read_reported
 from providers.relay.usage.tail import MAX_UNPACKED_AT_ONCE, TAIL_BYTES, PackedTail, Tail
-from providers.relay.usage.writer import UsageWriter, flush, record
+from providers.relay.usage.writer import UsageWriter, flush, record, written
 
 __all__ = [
     "CLIENT_LEFT",
@@ -38,4 +38,5 @@ __all__ = [
     "read_reported",
     "read_tokens",
     "record",
+    "written",
 ]

@@ -1,7 +1,5 @@
 """Receipts: where a call went, what changed it, what it used; for whoever made it, and administrators."""
 
-import json
-
 import pytest
 from django.contrib.auth.models import Group
 
@@ -10,7 +8,7 @@ from providers import services
 from providers.models import ChatModel, Connection, ModelSource
 from tests import people
 from tests.chat.talk import Talker
-from tests.upstream import Reply, unused_port
+from tests.upstream import in_json, unused_port
 
 CHAT = {"model": "m1", "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -40,9 +38,8 @@ def test_a_call_has_a_receipt_under_the_id_of_its_answer(site, upstream, connect
 
 
 def test_a_receipt_is_found_by_our_id_and_by_the_providers(site, upstream, connection, alice):
-    body = json.dumps({"choices": [], "usage": {"prompt_tokens": 2, "completion_tokens": 3}})
-    headers = {"x-request-id": "req_of_the_provider", "content-type": "application/json"}
-    upstream.script(Reply(200, [body.encode()], headers=headers))
+    body = {"choices": [], "usage": {"prompt_tokens": 2, "completion_tokens": 3}}
+    upstream.script(in_json(body, headers={"x-request-id": "req_of_the_provider"}))
     key = people.make_key(alice)
     session = site.session(key=key)
     answer = session.post(f"{site.url}/v1/chat/completions", json=CHAT, headers={"x-request-id": "mine-12345678"})
