@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group
 
 from chat.models import Message
 from providers import services
-from providers.models import ChatModel, Connection, ModelSource
+from providers.models import ChatModel, ModelSource
 from tests import people
 from tests.chat.talk import Talker
 from tests.upstream import in_json, unused_port
@@ -52,8 +52,7 @@ def test_a_receipt_is_found_by_our_id_and_by_the_providers(site, upstream, conne
 def test_a_receipt_names_the_sources_that_were_passed_over_and_the_rules(site, upstream, alice):
     people.make_connection(f"http://127.0.0.1:{unused_port()}/v1", "m1", name="First", position=0)
     people.make_connection(upstream.url, "gpt-6", name="Second", position=1, prefix_id="x")
-    second = Connection.objects.get(name="Second")
-    ModelSource.objects.create(model=ChatModel.objects.get(public_id="m1"), connection=second, upstream_id="gpt-6")
+    ModelSource.objects.filter(upstream_id="gpt-6").update(model=ChatModel.objects.get(public_id="m1"))
     upstream.answer("Hi.")
     key = people.make_key(alice)
     answer = site.session(key=key).post(f"{site.url}/v1/chat/completions", json=CHAT)
