@@ -17,6 +17,7 @@ from providers.config.views import REFUSED, AdminView
 from providers.errors import BadRequest
 from providers.facts import Caller
 from providers.relay import explain
+from providers.relay.operations import CHAT
 from providers.relay.views import body_of
 from providers.sentences import sentence as _
 
@@ -40,7 +41,7 @@ class Explain(AdminView):
         value = json_bodies.parse_request(body_of(request))
         if not isinstance(value, dict) or not isinstance(value.get("body"), dict):
             raise BadRequest(_("“body” must be an object: the request to explain."), code="invalid_type", param="body")
-        operation = value.get("operation", "chat")
+        operation = value.get("operation", CHAT.name)
         if not isinstance(operation, str):
             raise BadRequest(_("“operation” must be a text."), code="invalid_type", param="operation")
         caller = _person(value["user"]) if value.get("user") is not None else caller_of(request)

@@ -22,7 +22,7 @@ SPAN = 3600  # seconds for which a price is kept: some change with the hour
 CLIENT_LEFT = 499  # of a usage record
 
 
-class Call(Quantities, Protocol):
+class PricedCall(Quantities, Protocol):
     """A call that has ended."""
 
     model: str  # public id
@@ -64,7 +64,7 @@ class Prices:
         self.is_loading = False
 
 
-def cost_of(usage: Call, snapshot: Snapshot | None = None, *, wait: bool = True) -> Decimal | None:
+def cost_of(usage: PricedCall, snapshot: Snapshot | None = None, *, wait: bool = True) -> Decimal | None:
     """What a call cost in US dollars; None where that is unknown. For threads: it may read rows and load prices.
 
     On the event loop give a snapshot and do not `wait`: well-known prices are unknown until they are loaded.
@@ -113,7 +113,7 @@ def estimate(
     return rates.cost(amount)
 
 
-def _source_of(usage: Call, snapshot: Snapshot) -> Source | None:
+def _source_of(usage: PricedCall, snapshot: Snapshot) -> Source | None:
     """The source of a call; one without the provider's object for models that are in no list."""
     route = snapshot.routes.get(usage.model)
     for source in route.sources if route is not None else ():
@@ -136,9 +136,8 @@ def _rates(snapshot: Snapshot, public_id: str, source: Source, when: float, *, w
     if not wait and not known_prices.is_loaded() and _needs_known(snapshot, public_id, source, when):
         _load(prices)
         return None
-    found = _look_up(snapshot, public_id, source, when)
-    prices.rates[key] = found
-    return found
+    rates = prices.rates[key] = _look_up(snapshot, public_id, source, when)
+    return rates
 
 
 def _load(prices: Prices) -> None:

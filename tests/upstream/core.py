@@ -89,8 +89,9 @@ class Received:
 
     @property
     def key(self) -> str:
-        """The credential presented: `Authorization: Bearer …`, else `api-key`, else nothing."""
-        return self.headers.get("Authorization", "").removeprefix("Bearer ") or self.headers.get("api-key", "")
+        """The credential presented: `Authorization: Bearer …`, else `api-key` or `x-api-key`, else nothing."""
+        bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        return bearer or self.headers.get("api-key", "") or self.headers.get("x-api-key", "")
 
     def wait_closed(self, timeout: float = PATIENCE) -> None:
         assert self.closed.wait(timeout), f"the client was still there after {timeout} s"

@@ -26,7 +26,7 @@ NAMES = (b"stream_options", b"include_usage")
 MOST_KEPT = 4096  # sources that refused; callers may name models that are in no list
 
 
-class Refusals:
+class UsageRefusals:
     """The sources that refused to be asked, as far as this process saw it: (connection's id, model there)."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ def is_to_ask(body: Mapping[str, Any], source: Source) -> bool:
     if (
         not source.asks_usage
         or "stream_options" in source.unknown
-        or (source.connection.id, source.upstream_id) in runtime.state(Refusals).sources
+        or (source.connection.id, source.upstream_id) in runtime.state(UsageRefusals).sources
     ):
         return False
     kind = kinds.of(source.connection)
@@ -65,7 +65,7 @@ def is_refusal(status: int, body: bytes) -> bool:
 
 def note_refusal(source: Source) -> None:
     """Do not ask this source again: at once in this process, and from the next snapshot on in every one."""
-    refusals = runtime.state(Refusals).sources
+    refusals = runtime.state(UsageRefusals).sources
     if len(refusals) >= MOST_KEPT:
         refusals.clear()
     refusals.add((source.connection.id, source.upstream_id))
@@ -155,5 +155,5 @@ def _says_something(choice: Any) -> bool:
     if not isinstance(choice, dict):
         return True
     delta = choice.get("delta")
-    said = [value for name, value in choice.items() if name not in ("index", "delta")]
-    return any(said) or (any(delta.values()) if isinstance(delta, dict) else bool(delta))
+    others = [value for name, value in choice.items() if name not in ("index", "delta")]
+    return any(others) or (any(delta.values()) if isinstance(delta, dict) else bool(delta))
