@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from django.urls import URLPattern, include, path, re_path
 
-from providers.relay import receipts, views
+from providers.relay import views
 from providers.relay.operations import DEPLOYMENTS, OPERATIONS, Operation
+from providers.relay.usage.receipts import Receipt
 
 
 def routes_of(operation: Operation) -> Iterator[URLPattern]:
@@ -33,7 +34,7 @@ urlpatterns = [
     path("ollama/v1", views.ApiRoot.as_view()),
     path("ollama/v1/models", views.Models.as_view()),
     path("ollama/v1/models/<path:model_id>", views.Model.as_view()),
-    path("api/v1/receipts/<str:request_id>", receipts.Receipt.as_view(), name="receipt"),
+    path("api/v1/receipts/<str:request_id>", Receipt.as_view(), name="receipt"),
     path("api/models", views.SiteModels.as_view()),
     path("api/v1/usage", views.Usage.as_view(), name="usage"),
     path("", include("providers.ollama.urls")),

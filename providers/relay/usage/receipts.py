@@ -14,7 +14,7 @@ from providers.authentication import caller_of
 from providers.errors import NotFound
 from providers.facts import Caller, GatewayFacts
 from providers.models import UsageRecord
-from providers.relay import usage
+from providers.relay.usage.writer import flush
 from providers.sentences import sentence as _
 
 MOST_CALLS = 100  # of one request: an answer asks a model again after each round of tools
@@ -42,13 +42,13 @@ class Receipt(APIView):
 
 def calls_of(caller: Caller, request_id: str) -> list[UsageRecord]:
     """The calls of a request, the oldest first. Raises NotFound for unknown ids and for those of other people."""
-    found = _look_up(caller, request_id)
-    if not found:  # it may have ended just now
-        usage.flush()
-        found = _look_up(caller, request_id)
-    if not found:
+    calls = _look_up(caller, request_id)
+    if not calls:  # it may have ended just now
+        flush()
+        calls = _look_up(caller, request_id)
+    if not calls:
         raise NotFound(_("There is no receipt for this request."), code="receipt_not_found")
-    return [row for row in found if row.kind != SIDE_CALL] or found
+    return [row for row in calls if row.kind != SIDE_CALL] or calls
 
 
 def _look_up(caller: Caller, request_id: str) -> list[UsageRecord]:
@@ -61,9 +61,12 @@ def _look_up(caller: Caller, request_id: str) -> list[UsageRecord]:
 
 
 def receipt_of(calls: list[UsageRecord], gateway: GatewayFacts) -> dict[str, Any]:
-    """One receipt of all calls of a request: sums, and the first byte of the first. `cost` is None where unknown."""
-    last = calls[-1]
-    costs = [row.cost for row in calls]
+    """One receipt of all calls of a request: sums, and the first byte of the first answer.
+
+    `cost` is None where that of an answer is unknown. A source that failed has a record of its own, without a cost.
+    """
+    last, answered = calls[-1], [row for row in calls if row.status < 400]
+    costs = [row.cost for row in answered or calls]
     cost = None if None in costs else sum((row.cost or Decimal(0) for row in calls), Decimal(0))
     used = {name: sum(getattr(row, name) for row in calls) for name in (*COUNTED, *ALSO_COUNTED)}
     return {
@@ -75,15 +78,25 @@ def receipt_of(calls: list[UsageRecord], gateway: GatewayFacts) -> dict[str, Any
         "calls": len(calls),
         "status": last.status,
         "error": {"code": last.error_code, "message": last.error_message} if last.error_code else None,
-        "sources": [source for row in calls for source in (*row.tried, _source(row))],
+        "sources": _sources(calls),
         "rewrites": list(dict.fromkeys(name for row in calls for name in row.rewrites)),
         "usage": {name: float(n) if name == "seconds" else n for name, n in used.items() if n or name in COUNTED},
         "cost": None if cost is None else float(cost * gateway.currency_rate),
         "currency": gateway.currency,
-        "first_byte_ms": calls[0].first_byte_ms,
+        "first_byte_ms": (answered or calls)[0].first_byte_ms,
         "duration_ms": sum(row.duration_ms for row in calls),
         "config_version": last.config_version,
     }
+
+
+def _sources(calls: list[UsageRecord]) -> list[dict[str, Any]]:
+    """The sources in the order in which they were tried. Those that were reached have records of their own."""
+    reached = {(source["model"], source["connection"]) for source in map(_source, calls)}
+    sources = []
+    for row in calls:
+        sources += [source for source in row.tried if (source["model"], source["connection"]) not in reached]
+        sources.append(_source(row))
+    return sources
 
 
 def _source(row: UsageRecord) -> dict[str, Any]:
