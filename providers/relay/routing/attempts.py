@@ -93,24 +93,34 @@ class Attempts:
     async def go_on(self, outcome: Outcome) -> Outcome:
         """The outcome of the call, after the first try came to this one. Nobody else closes what is passed over."""
         self.since = time.monotonic()
+        source = self.source
         while not has_answered(outcome) and (wait := self._following(outcome)) is not None:
             await close(outcome)
-            self.note(outcome)
+            self._note(source, outcome)
             if wait:
                 await self._rest(wait)
-            outcome = await outcome_of(self.fetch(self.route, self.sources[self.index], self.tried))
+            source = self.source
+            outcome = await outcome_of(self.fetch(self.route, source, self.tried))
         return outcome
+
+    @property
+    def source(self) -> Source:
+        """The source of the last try, or of the next one that was decided."""
+        return self.sources[self.index]
 
     def note(self, outcome: Outcome) -> None:
         """Note that the last try is passed over."""
-        connection, code = self.sources[self.index].connection.name, code_of(outcome)
+        self._note(self.source, outcome)
+
+    def _note(self, source: Source, outcome: Outcome) -> None:
+        connection, code = source.connection.name, code_of(outcome)
         self.tried.append({"model": self.route.public_id, "connection": connection, "outcome": code})
         logger.warning("%s failed for %s (%s), trying on", connection, self.route.public_id, code)
 
     def _following(self, outcome: Outcome) -> float | None:
         """The seconds until the next try, whose source is set then; None where the call ends with this outcome."""
         if isinstance(outcome, RelayResponse):
-            source, route = self.sources[self.index], self.route
+            source, route = self.source, self.route
             if learn(self.operation, self.body, outcome, route=route, source=source, caller=self.caller):
                 return 0.0  # to the same source; each time it knows one parameter less, so this ends
             if outcome.status in OF_KEY and (after := self._next(same=True)) is not None:
@@ -121,13 +131,13 @@ class Attempts:
         if (after := self._next(same=False)) is not None:
             self.index = after
             return 0.0
-        wait = wait_before_repeat(self.sources[self.index].connection, outcome, self.repeats, self.since)
+        wait = wait_before_repeat(self.source.connection, outcome, self.repeats, self.since)
         self.repeats += 1
         return wait
 
     def _next(self, *, same: bool) -> int | None:
         """The index of the next source of the same connection, which has another key, or of another connection."""
-        now = self.sources[self.index]
+        now = self.source
         for index in range(self.index + 1, len(self.sources)):
             source = self.sources[index]
             if same is (source.connection.id == now.connection.id and source.upstream_id == now.upstream_id):

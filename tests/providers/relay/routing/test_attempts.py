@@ -7,7 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from providers import callers, catalogue, relay
-from providers.models import ChatModel, Connection
+from providers.models import ChatModel, Connection, ModelSource
 from providers.relay.routing import attempts
 from tests import people
 from tests.upstream import DROP, Gate, Reply, in_html, in_json, in_text, reset, unused_port
@@ -211,6 +211,20 @@ async def test_an_answer_knows_what_was_tried_before_it(connection, upstream, sp
             {"model": "m1", "connection": "Scripted", "outcome": "busy"},
             {"model": "m1", "connection": "Scripted", "outcome": "slow_down"},
         ]
+
+
+async def test_what_was_tried_names_the_source_that_failed(connection, upstream, spare, alice, transactional_db):
+    def prepare() -> relay.RelayRequest:
+        change(connection, position=0, retries=0)
+        other = people.make_connection(spare.url, "m2", name="Second", position=1, prefix_id="x")
+        ModelSource.objects.filter(connection=other).update(model=ChatModel.objects.get(public_id="m1"))
+        catalogue.forget()
+        return relay.RelayRequest("chat", callers.caller_for_user(alice), {"model": "m1", "messages": MESSAGES})
+
+    upstream.script(oai.error(503, code="busy"))
+    async with relay.call(await sync_to_async(prepare)()) as response:
+        assert response.connection == "Second"
+        assert response.tried == [{"model": "m1", "connection": "Scripted", "outcome": "busy"}]
 
 
 # --- the form ---------------------------------------------------------------------------------------------------------
