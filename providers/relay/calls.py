@@ -271,25 +271,25 @@ async def _fetch(
     if operation.rename is not None and (named := request.payload["model"]) != source.upstream_id:
         names = operation.rename(source.upstream_id, named)
     asks = asked.has_stream_options and stream_usage.is_to_ask(body, source)
+    data = await payload.encode(body, request.raw) if raw is None else raw
+    question = stream_usage.with_question(data, body) if asks and isinstance(data, bytes) else data
+    unpacked = unpacked or asks or names is not None
     response = ProviderResponse(request, asked, route, source, admission)
     response.rewrites = changed
     if tried:
         response.tried = list(tried)
     counted = route.order != source_order.POSITION and source_order.counts(route.order, route.sources)
     try:
-        data = await payload.encode(body, request.raw) if raw is None else raw
-        unpacked = unpacked or asks or names is not None
-        question = stream_usage.with_question(data, body) if asks and isinstance(data, bytes) else data
         await response.open(source, prepared, question, unpacked=unpacked, counted=counted)
-        if asks and response.status >= 400 and stream_usage.is_refusal(response.status, response.refusal):
-            stream_usage.note_refusal(source)
-            await response.discard()
-            return await _fetch(
-                request, operation, route, admission, source, tried, unpacked=unpacked, translation=translation
-            )
     except (NetworkError, ConfigurationError) as error:
         await catalogue.note_failure(connection.id, error)
         raise
+    if asks and response.status >= 400 and stream_usage.is_refusal(response.status, response.refusal):
+        stream_usage.note_refusal(source)
+        await response.discard()
+        return await _fetch(
+            request, operation, route, admission, source, tried, unpacked=unpacked, translation=translation
+        )
     if asks and response.is_event_stream and translation is None:
         return RewrittenResponse(response, stream_usage.UsageFrames())
     return response if names is None else RewrittenResponse(response, names)
