@@ -55,7 +55,7 @@ GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
     ),
     (
         gettext_lazy("System"),
-        [("webui.SiteSettings", "palette"), ("providers.UsageRecord", "monitoring"), ("providers.Price", "payments")],
+        [("webui.SiteSettings", "palette"), ("providers.UsageRecord", "monitoring")],
     ),
 ]
 
