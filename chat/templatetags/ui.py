@@ -315,6 +315,8 @@ def advice(error: dict[str, Any] | None, user: Any) -> str:
         whole: int = max(1, round(wait))
         words = ngettext("Try again in %d second.", "Try again in %d seconds.", whole)
         return words % whole
+    if error.get("blame") == "caller" and error.get("status") == 429:  # a budget; it says itself when it begins anew
+        return _("An administrator can raise the budget. It may not count for other models.")
     return advice_on(
         error,
         user,
