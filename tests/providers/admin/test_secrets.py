@@ -45,7 +45,8 @@ def engine():
 def connection_form(**values):
     return {
         "name": "Up", "kind": "openai", "base_url": FIRST, "auth_type": "bearer", "connection_type": "external",
-        "access": "public", "forward_cookies": "auto", "position": "0", "verify_tls": "on", "headers": SHOWN, **values,
+        "access": "public", "forward_cookies": "auto", "position": "0", "verify_tls": "on", "retries": "1",
+        "retry_seconds": "5", "headers": SHOWN, **values,
     }  # fmt: skip
 
 

@@ -141,7 +141,8 @@ def by_connection_page(client, pasted):
         "/admin/providers/connection/add/",
         {
             "name": "Up", "kind": "openai", "base_url": URL, "auth_type": "bearer", "connection_type": "external",
-            "access": "public", "forward_cookies": "auto", "position": "0", "verify_tls": "on", "new_key": pasted,
+            "access": "public", "forward_cookies": "auto", "position": "0", "verify_tls": "on", "retries": "1",
+            "retry_seconds": "5", "new_key": pasted,
         },
     )  # fmt: skip
     row = Connection.objects.first()
@@ -171,8 +172,8 @@ def by_headers_of_a_connection(client, pasted):
         "/admin/providers/connection/add/",
         {
             "name": "Up", "kind": "openai", "base_url": URL, "auth_type": "none", "connection_type": "external",
-            "access": "public", "forward_cookies": "auto", "position": "0", "verify_tls": "on",
-            "headers": json.dumps({"X-Api-Key": pasted}),
+            "access": "public", "forward_cookies": "auto", "position": "0", "verify_tls": "on", "retries": "1",
+            "retry_seconds": "5", "headers": json.dumps({"X-Api-Key": pasted}),
         },
     )  # fmt: skip
     row = Connection.objects.first()

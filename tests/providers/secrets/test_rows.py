@@ -19,6 +19,8 @@ pytestmark = pytest.mark.django_db
 KEY = "sk-for-the-first-server"
 GATE = "gate-for-the-first-server"
 HEADERS = {"X-Gate": GATE, "X-Person": "{{USER_ID}}"}
+FURTHER = "sk-another-for-the-first-server"
+FURTHER_KEYS = {"••••rver": FURTHER}
 FIRST = "https://first.example/v1"
 OTHERS = (
     "https://second.example/v1",
@@ -30,7 +32,12 @@ SAME = ("https://first.example/v2", "https://FIRST.example:443/v1", "https://fir
 
 # Each model with an encrypted column, how to make its row, and its column for the address.
 ROWS = {
-    Connection: (lambda: Connection.objects.create(name="c", base_url=FIRST, secret=KEY, headers=HEADERS), "base_url"),
+    Connection: (
+        lambda: Connection.objects.create(
+            name="c", base_url=FIRST, secret=KEY, more_keys=FURTHER_KEYS, headers=HEADERS
+        ),
+        "base_url",
+    ),
     ImageEngine: (
         lambda: ImageEngine.objects.create(name="e", kind="openai", url=FIRST, secret=KEY, headers=HEADERS),
         "url",
@@ -40,6 +47,9 @@ ROWS = {
         "web_search_url",
     ),
 }
+
+# What is left of each encrypted mapping when the address leads to another server; of a text, nothing is.
+LEFT = {"headers": {"X-Person": "{{USER_ID}}"}, "more_keys": {}}
 
 
 def encrypting():
@@ -85,7 +95,7 @@ def test_every_secret_is_dropped_when_the_address_leads_to_another_server(model,
 
     assert row.moved
     for name, value in stored(row).items():
-        assert value == ({"X-Person": "{{USER_ID}}"} if name == "headers" else ""), name
+        assert value == LEFT.get(name, ""), name
     assert row.lost_secrets
     assert "removed" in row.history.first().history_change_reason
 
@@ -99,6 +109,7 @@ def test_the_same_holds_for_a_save_of_the_address_alone(model):
     row.save(update_fields=[column])
     assert KEY not in str(stored(row).values())
     assert GATE not in dict(stored(row).get("headers", {})).values()
+    assert FURTHER not in dict(stored(row).get("more_keys", {})).values()
 
 
 @pytest.mark.parametrize("url", SAME)
@@ -193,15 +204,16 @@ def test_every_encrypted_column_is_no_plain_text_in_the_database(model):
         values = cursor.fetchone()
     assert all(value.startswith("gAAAA") for value in values)
     assert KEY not in str(values)
-    assert all(isinstance(field, EncryptedMappingField) == (field.name == "headers") for field in fields)
+    assert all(isinstance(field, EncryptedMappingField) == (field.name in LEFT) for field in fields)
     assert GATE not in repr(getattr(model.objects.get(pk=row.pk), "headers", ""))
+    assert FURTHER not in repr(getattr(model.objects.get(pk=row.pk), "more_keys", ""))
 
 
 def test_what_no_key_decrypts_outlives_other_edits(settings):
     from cryptography.fernet import Fernet
 
     keys = settings.FIELD_ENCRYPTION_KEYS
-    Connection.objects.create(name="c", base_url=FIRST, secret=KEY, headers=HEADERS)
+    Connection.objects.create(name="c", base_url=FIRST, secret=KEY, more_keys=FURTHER_KEYS, headers=HEADERS)
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     row = Connection.objects.get()
     row.name = "renamed"
@@ -209,6 +221,7 @@ def test_what_no_key_decrypts_outlives_other_edits(settings):
     settings.FIELD_ENCRYPTION_KEYS = keys
     row = Connection.objects.get()
     assert (row.name, row.secret, row.headers) == ("renamed", KEY, HEADERS)
+    assert row.more_keys == FURTHER_KEYS
 
 
 def test_the_history_says_what_decides_about_secrets():
