@@ -64,7 +64,8 @@ def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     ]
     context["findings"] = [_finding(line) for line in failing]
     if user.has_perm("providers.view_usagerecord"):
-        context["findings"] += models_without_price()
+        may_see_prices = user.has_perm("providers.view_price") or user.has_perm("providers.change_price")
+        context["findings"] += models_without_price(with_link=may_see_prices)
     if user.is_superuser:
         context["findings"] = [*findings(), *context["findings"]]
         context["steps"] = welcome.steps(caller_for_user(user))
@@ -152,7 +153,7 @@ def usage() -> dict[str, Any]:
     }
 
 
-def models_without_price() -> list[dict[str, str]]:
+def models_without_price(*, with_link: bool) -> list[dict[str, str]]:
     """A finding that names the models of the last days whose calls have no known cost; none where all have."""
     counted = Q(tokens_in__gt=0) | Q(tokens_out__gt=0) | Q(images__gt=0) | Q(characters__gt=0) | Q(seconds__gt=0)
     since = timezone.now() - timedelta(days=DAYS)
@@ -163,7 +164,8 @@ def models_without_price() -> list[dict[str, str]]:
     text = _("No price is known for what was used of: %(models)s") % {"models": ", ".join(names[:UNPRICED])}
     more = "" if len(names) <= UNPRICED else " …"
     hint = _("Their costs are unknown, not zero. Enter prices, also for what costs nothing.")
-    return [{"level": "warning", "text": text + more, "hint": hint, "url": reverse("admin:providers_price_changelist")}]
+    url = reverse("admin:providers_price_changelist") if with_link else ""
+    return [{"level": "warning", "text": text + more, "hint": hint, "url": url}]
 
 
 def findings() -> list[dict[str, str]]:

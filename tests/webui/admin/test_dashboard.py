@@ -77,6 +77,6 @@ def test_models_without_a_price_are_named(db):
     row = people.make_connection("http://one.invalid/v1", "m1")
     for model, cost in (("priced", 1), ("dear", None)):
         UsageRecord.objects.create(model=model, kind="chat", status=200, tokens_in=5, connection=row, cost=cost)
-    [found] = dashboard.models_without_price()
+    [found] = dashboard.models_without_price(with_link=True)
     assert "dear" in found["text"]
     assert "priced" not in found["text"]
