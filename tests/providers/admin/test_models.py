@@ -270,9 +270,12 @@ def test_the_switches_are_one_page_with_models_to_choose_from(root):
     page = root.get("/admin/providers/gatewaysettings/", follow=True)
     assert page.redirect_chain
     assert page.context["adminform"].form.fields["task_model"].choices == [("", "None"), ("gone", "gone"), ("m", "m")]
-    root.post(page.request["PATH_INFO"], {"enable_openai_api": "on", "default_model": "m", "task_model": "gone"})
+    sent = {"enable_openai_api": "on", "default_model": "m", "task_model": "gone"}
+    sent |= {"currency": "EUR", "currency_rate": "0.9", "filter_api_calls": "on"}
+    assert root.post(page.request["PATH_INFO"], sent).status_code == 302
     row = GatewaySettings.objects.get()
     assert (row.default_model, row.task_model) == ("m", "gone")
+    assert (row.currency, str(row.currency_rate), row.filter_api_calls) == ("EUR", "0.90000000", True)
     assert row.history.count() == 2
     assert root.get("/admin/providers/gatewaysettings/add/").status_code == 403
 

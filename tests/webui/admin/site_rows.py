@@ -9,7 +9,7 @@ from django.utils import timezone
 from chat import files
 from chat.models import Chat, ChatSettings, Memory, Message, Share
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
-from providers.models import ChatModel, Connection, GatewaySettings, RateLimit, UsageRecord
+from providers.models import Budget, ChatModel, Connection, GatewaySettings, Price, RateLimit, UsageRecord
 from tests import people
 from tests.upstream.pictures import png
 from webui.models import SiteSettings
@@ -53,6 +53,10 @@ def fill(*, owner: Any) -> None:
     RateLimit.objects.create(requests_minute=3)
     RateLimit.objects.create(target="user", user=owner, tokens_day=100, name="Careful")
     RateLimit.objects.create(target="group", group=group, tokens_day=100)
+    Budget.objects.create(user=owner, unit="tokens", amount=10**9)
+    budget = Budget.objects.create(group=group, amount=1000, pattern="gpt-*", name="Shared")
+    Price.objects.create(input=2, output=8)
+    price = Price.objects.create(pattern="m1", connection=works, valid_from=now.date(), picture=1)
     engine = ImageEngine.objects.create(
         name="Studio", kind="comfyui", url="http://comfy.invalid:8188", last_error="Away.", last_checked=now
     )
@@ -71,7 +75,7 @@ def fill(*, owner: Any) -> None:
         UsageRecord.objects.create(
             user=owner, connection=works, model="m1", kind="chat", tokens_in=1500, tokens_out=20, status=status
         )
-    for row in (works, model, engine, settings):  # a second version, to compare
+    for row in (works, model, budget, price, engine, settings):  # a second version, to compare
         row.name = f"{getattr(row, 'name', '')} 2"
         row.save()
 

@@ -11,7 +11,7 @@ from chat.models import ChatSettings
 from imagegen import workflow
 from imagegen.models import ImageEngine, ImageSettings
 from providers.admin.conflicts import FIELD, GuardedAdmin
-from providers.models import ChatModel, ClientKey, Connection, GatewaySettings, RateLimit
+from providers.models import Budget, ChatModel, ClientKey, Connection, GatewaySettings, Price, RateLimit
 from tests import people
 from tests.webui.admin import filled
 from webui.branding import current
@@ -30,6 +30,8 @@ ROWS = {
     Connection: (lambda: people.make_connection("http://up.invalid/v1", "m1"), ("enabled", False), ("name", "Mine")),
     ChatModel: (a_model, ("enabled", False), ("name", "Mine")),
     RateLimit: (lambda: RateLimit.objects.create(requests_minute=3), ("enabled", False), ("name", "Mine")),
+    Budget: (lambda: Budget.objects.create(amount=5), ("enabled", False), ("name", "Mine")),
+    Price: (lambda: Price.objects.create(input=1), ("pattern", "gpt-*"), ("per", 1000)),
     ClientKey: (
         lambda: ClientKey.objects.create(user=people.make_user("Keyed"), name="Old", prefix="sk-1", digest="d"),
         ("name", "Theirs"),
@@ -175,13 +177,17 @@ PAGES = {
     **dict.fromkeys(["delete", "remove_demo"], "rows go, and no column is replaced"),
     **dict.fromkeys(["changelist"], "its actions write the one column that they name, and no value that was shown"),
     **dict.fromkeys(["password_change"], "a password that is entered there; none was shown"),
+    **dict.fromkeys(["rotate"], "a new secret of a key, or the end of the former one; none was shown"),
+    **dict.fromkeys(["server_models"], "the models of a server, and pulls of them"),
+    **dict.fromkeys(["valves"], "the settings of a pipeline, which its server keeps; no row of the configuration"),
     **dict.fromkeys(["password_link"], "nothing: the link is signed"),
     **dict.fromkeys(["cancel_row", "cancel_now", "retry_row", "retry_now"], "the end of a job, or a new one"),
     **dict.fromkeys(["test_row", "test_now", "refresh_row", "refresh_now"], "health and the models of a server"),
     **dict.fromkeys(["draw", "try_search", "search", "preview", "test_draw"], "no row of the configuration"),
     **dict.fromkeys(
         ["history", "index", "login", "logout", "password_change_done", "autocomplete", "jsi18n", "view_on_site",
-         "app_list", "access", "who_may", "may_use", "show_models", "open_workflow"], "nothing",
+         "app_list", "access", "who_may", "may_use", "show_models", "open_workflow",
+         "show_server_models", "show_valves", "pull_progress"], "nothing",
     ),
 }  # fmt: skip
 

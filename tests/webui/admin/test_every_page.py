@@ -11,6 +11,8 @@ from django.contrib.admin import site as staff_site
 from django.contrib.auth.models import Permission
 from django.urls import NoReverseMatch, reverse
 
+from providers.upstream import kinds
+from providers.valves.pages import has_pipelines
 from tests import people
 from tests.webui.admin import site_rows
 
@@ -70,6 +72,10 @@ def registered():
 
 # Pages that do at once what they are called, at a provider or to a row.
 ACTS = {"test_row", "test_now", "refresh_row", "refresh_now", "cancel_row", "cancel_now", "retry_row", "retry_now"}
+# Answers to scripts, with no text for people.
+DATA = {"pull_progress"}
+# Pages that only some rows have; the tests of each see that the others have none.
+OF_SOME = {"providers_connection_server_models": kinds.speaks_ollama, "providers_connection_valves": has_pipelines}
 
 
 def names_of(model):
@@ -77,7 +83,7 @@ def names_of(model):
     prefix = f"{model._meta.app_label}_{model._meta.model_name}_"
     known = [entry.name for entry in staff_site.get_model_admin(model).get_urls() if entry.name]
     # The page of a person's password has a name of Django's.
-    return sorted(name for name in known if name.removeprefix(prefix) not in ACTS)
+    return sorted(name for name in known if name.removeprefix(prefix) not in ACTS | DATA)
 
 
 def addresses(model):
@@ -85,7 +91,8 @@ def addresses(model):
     rows = list(model._default_manager.order_by("pk"))
     versions = [(row.pk, version.pk) for row in rows if hasattr(row, "history") for version in row.history.all()]
     for name in names_of(model):
-        for arguments in [(), *((row.pk,) for row in rows), *versions]:
+        having = [row for row in rows if name not in OF_SOME or OF_SOME[name](row)]
+        for arguments in [(), *((row.pk,) for row in having), *versions]:
             yield f"admin:{name}", arguments
 
 
@@ -154,7 +161,9 @@ NO_PAGES = {
 def test_every_page_that_is_about_no_list_is_known():
     own = {name for model, _admin in registered().values() for name in names_of(model)}
     acting = {
-        f"{model._meta.app_label}_{model._meta.model_name}_{act}" for model, _a in registered().values() for act in ACTS
+        f"{model._meta.app_label}_{model._meta.model_name}_{act}"
+        for model, _admin in registered().values()
+        for act in ACTS | DATA
     }
     names = {entry.name for entry in urls_below(staff_site.urls[0]) if entry.name}
     assert names - own - acting == (set(OF_NO_LIST) | NO_PAGES) - own
@@ -245,6 +254,7 @@ def test_every_text_of_every_list_is_translated(root, rows, label):
 # Parts of addresses and of examples.
 KNOWN_PARTS = {
     "https", "http", "com", "NAME", "openai", "azure", "openrouter", "ollama", "api", "png", "image", "invalid",
+    "anthropic", "generativelanguage", "googleapis", "beta",
 }  # fmt: skip
 
 
