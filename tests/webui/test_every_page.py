@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 LANGUAGES = tuple(dict(settings.LANGUAGES))
 READERS = ("nobody", "alice", "admin")
 # Routes that programs call; they answer JSON, of which `tests/webui/schema` knows more.
-OF_PROGRAMS = re.compile(r"/(?:v1|openai|api/(?!docs)|healthz|readyz|metrics)\b")
+OF_PROGRAMS = re.compile(r"/(?:v1|openai|ollama|api/(?!docs)|healthz|readyz|metrics)\b")
 
 
 def templates():

@@ -24,6 +24,12 @@ PATIENCE = 60
 # Every route of the site that may wait for an upstream; the test below fails for one that stands in neither list.
 SAID = [{"role": "user", "content": "hi"}]
 BODY = {"model": "m1", "messages": SAID, "input": "hi", "prompt": "a boat", "voice": "alloy"}
+OLLAMA_MODEL = "local.m1"  # of a connection that speaks Ollama's protocol
+OLLAMA_SERVER = """
+from providers.models import Connection
+Connection.objects.create(name="Ollama", kind="ollama", base_url="{url}", prefix_id="local", position=9)
+"""
+SHORTLY = (200, 504)  # servers are asked for a few seconds, however long the others wait
 PICTURE = f"data:image/png;base64,{base64.b64encode(png(8, 8)).decode()}"
 
 
@@ -33,6 +39,7 @@ class Call:
     path: str
     body: dict | None = None
     session: bool = False  # with a browser's session instead of a key
+    ends: tuple[int, ...] = (200, 201)
     counted: bool = True  # each caller's request reaches the upstream while the others wait
 
     def __str__(self) -> str:
@@ -42,11 +49,14 @@ class Call:
 
 def _calls_of_operations():
     for operation in OPERATIONS.values():
+        by_session = operation.paths[min(1, len(operation.paths) - 1)]  # that of the site's own pages, if there is one
+        body = BODY if operation.has_deployments else {**BODY, "model": OLLAMA_MODEL}
+        counted = operation.estimate is None  # else the answer is made here: the connection has another form
         if operation.media_type == JSON and operation.cache is None:
-            yield Call("POST", operation.paths[0], BODY)
-            yield Call("POST", operation.paths[1], {**BODY, "stream": True}, session=True)
+            yield Call("POST", operation.paths[0], body, counted=counted)
+            yield Call("POST", by_session, {**body, "stream": True}, session=True, counted=counted)
         elif operation.media_type == JSON:
-            yield Call("POST", operation.paths[1], BODY, session=True)
+            yield Call("POST", by_session, body, session=True)
 
 
 CALLS = [
@@ -60,6 +70,8 @@ CALLS = [
     Call("POST", "/api/v1/images/edit", {"prompt": "a boat", "image": PICTURE}, session=True, counted=False),
     Call("POST", "/v1/images/generations", {"prompt": "a boat"}, counted=False),
     Call("POST", "/v1/images/edits", {"prompt": "b", "images": [PICTURE], "stream": True}, counted=False),
+    Call("GET", "/ollama/api/ps", counted=False, ends=SHORTLY),
+    Call("GET", "/ollama/api/version", session=True, counted=False, ends=SHORTLY),
     Call("GET", "/api/v1/images/models", session=True, counted=False),
     Call("GET", "/api/v1/images/config/url/verify", session=True),
     Call("POST", "/api/v1/images/verify", {"engine": "openai"}, session=True),
@@ -74,7 +86,8 @@ QUICK = (
     *("api/v1/images/config", "api/v1/images/config/update", "api/v1/images/engines", "api/v1/images/jobs"),
     *("api/v1/chats/<", "api/v1/chats/keep", "api/v1/shared", "api/v1/preferences", "api/v1/memories", "api/v1/files"),
     *("api/tasks", "temporary", "c/", "images", "shared", "search", "memories", "preferences", "language", "theme"),
-    *("i18n/", "s/", "site/"),
+    *("i18n/", "s/", "site/", "openai/explain", "api/v1/receipts", "api/v1/usage"),
+    *("ollama/v1", "ollama/api/tags", "^ollama/api/(?:pull"),
     *("^openai/deployments", "openai/v1/images"),  # the same views as those of the operations and of pictures
 )
 
@@ -89,7 +102,7 @@ def patterns(resolver, prefix=""):
 
 
 def test_every_route_is_known_to_wait_or_not():
-    waiting = {call.path.lstrip("/") for call in CALLS} | {"v1"}  # that one only says where things are
+    waiting = {call.path.lstrip("/") for call in CALLS} | {"v1", "ollama", "ollama/"}  # these only say where things are
     waiting |= {path.lstrip("/") for operation in OPERATIONS.values() for path in operation.paths}
     unknown = [path for path in patterns(get_resolver()) if path and path not in waiting and not path.startswith(QUICK)]
     assert unknown == []
@@ -105,7 +118,8 @@ class Held:
     def close(self):
         def answer(received):
             self.arrived += 1
-            handler, params = self.upstream.protocols["openai"].handler_for(received.method, received.path)
+            protocol = "ollama" if received.path.startswith("/api/") else "openai"
+            handler, params = self.upstream.protocols[protocol].handler_for(received.method, received.path)
             received.params.update(params)
             reply = handler(received)
             return reply.with_(before=[self.gate])
@@ -161,6 +175,7 @@ def test_who_waits_keeps_nobody_out(server_process, upstream, database_url, serv
         **({"DATABASE_URL": database_url} if database_url else {}),
     }
     site = server_process(server=server, env=env).start()
+    site.manage("shell", "-c", OLLAMA_SERVER.format(url=upstream.url))  # no variable says this kind
     browser, key = signed_in(site.url), site.create_api_key(EMAIL)
     held = Held(upstream)
     held.close()
@@ -182,7 +197,7 @@ def test_who_waits_keeps_nobody_out(server_process, upstream, database_url, serv
             except requests.RequestException as error:
                 answers[str(call)].append(type(error).__name__)
             else:
-                fine = done.status_code in (200, 201) and not re.search(r'"error": ?\{', done.text)
+                fine = done.status_code in call.ends and not re.search(r'"error": ?\{', done.text)
                 answers[str(call)].append("fine" if fine else f"{done.status_code} {done.text[:300]}")
 
     expected = CALLERS * sum(call.counted for call in CALLS)
