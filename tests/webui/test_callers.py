@@ -20,7 +20,7 @@ from chat import files
 from chat.models import Chat, Memory, Message, Share
 from imagegen.models import ImageJob
 from providers.callers import session_token
-from providers.models import ClientKey
+from providers.models import ClientKey, UsageRecord
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401  fixtures
 from tests.webui.serving.test_waits import patterns
@@ -32,7 +32,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OF_VARIANTS = ("GET", "POST", "DELETE")  # of those who differ from `nobody` and `stranger` in how they are known
 # Who is not signed in reads these, and nothing else; the measurements on the site's own machine.
 OPEN = re.compile(
-    r"^/(accounts/|setup/|i18n/setlang/|(healthz|readyz|metrics|site/logo|v1)$|admin/(login|logout|jsi18n)|s/)",
+    r"^/(accounts/|setup/|i18n/setlang/|(healthz|readyz|metrics|site/logo|v1|ollama/?|ollama/v1)$|admin/(login|logout|jsi18n)|s/)",
     re.IGNORECASE,
 )
 REFUSED = {301, 302, 400, 401, 403, 404, 405, 411, 415, 429}
@@ -51,6 +51,7 @@ def belongings(alice, upstream, make_engine):  # noqa: F811
     job = ImageJob.objects.create(user=alice, engine=engine, state="succeeded", prompt=MARK, request={"prompt": MARK})
     memory = Memory.objects.create(user=alice, text=f"Lives in {MARK}.")
     people.make_key(alice, name=MARK)
+    call = UsageRecord.objects.create(user=alice, model=MARK, kind="chat", status=200, request_id="of-alice")
     Share.objects.create(chat=chat, leaf=chat.leaf).delete()  # its address may be known, the link has ended
     return {
         "chat_id": chat.pk,
@@ -63,6 +64,7 @@ def belongings(alice, upstream, make_engine):  # noqa: F811
         "key_id": ClientKey.objects.get(name=MARK).pk,
         "url_idx": 0,
         "model_id": "m1",
+        "request_id": call.request_id,
         "model": "m1",
         "token": "x",
         "uidb36": "1",
@@ -245,4 +247,5 @@ def test_the_mark_shows_where_its_owner_looks(alice, belongings):
     seen = {path for path in paths(belongings) if "shows what is Alice's" in fault(client, "GET", path, known=True)}
     chat, file = belongings["chat_id"], belongings["file_id"]
     assert {f"/c/{chat}", f"/api/v1/chats/{chat}", f"/api/v1/files/{file}", "/settings/keys"} <= seen
+    assert f"/api/v1/receipts/{belongings['request_id']}" in seen
     assert len(seen) >= 10

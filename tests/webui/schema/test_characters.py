@@ -83,6 +83,8 @@ BODIES = {
     "POST /v1/chat/completions": TASK,
     "POST /v1/completions": {"model": Name("m1"), "prompt": Text("Once upon a time")},
     "POST /v1/embeddings": {"model": Name("m1"), "input": Text("Words")},
+    "POST /v1/messages": {**TASK, "max_tokens": 64, "system": Text("Be brief.")},
+    "POST /v1/messages/count_tokens": {**TASK, "system": Text("Be brief.")},
     "POST /v1/moderations": {"model": Name("m1"), "input": Text("Words")},
     "POST /v1/rerank": {"model": Name("m1"), "query": Text("Which?"), "documents": [Text("One"), Text("Two")]},
     "POST /v1/responses": {"model": Name("m1"), "input": Text("Hello")},
@@ -111,6 +113,7 @@ BODIES = {
     "POST /api/v1/images/jobs": {**DRAWN, "original_prompt": Text("A kite")},
     "POST /temporary/messages": {"messages": KEPT},
     "POST /openai/verify": {"url": Name("{upstream}"), "key": Name("sk-0123456789")},
+    "POST /openai/explain": {"operation": Name("chat"), "body": TASK, "user": Name("boss@example.com")},
     "POST /openai/config/update": {
         "OPENAI_API_BASE_URLS": [Name("{upstream}")],
         "OPENAI_API_KEYS": [Name("sk-0123456789")],
@@ -134,7 +137,7 @@ def routes_with_bodies():
     """`(method, template, body)` of every route of the API that reads JSON."""
     found = []
     for route in routes.of_the_site():
-        plain = re.sub(r"^/openai/(?:v1/|deployments/{model}/)?(?!config|verify)", "/v1/", route.template)
+        plain = re.sub(r"^/openai/(?:v1/|deployments/{model}/)?(?!config|explain|verify)", "/v1/", route.template)
         for method in set(route.methods) & {"POST", "PUT", "PATCH"}:
             if not route.is_api or WITHOUT_BODY.search(plain) or FORMS.search(plain):
                 continue
@@ -175,7 +178,7 @@ def asking(request, site, upstream, make_engine):  # noqa: F811
     if request.param == "session":
         return Asking(site, upstream, boss, site.session(boss), routes_with_bodies())
     session = site.session(key=people.make_key(boss))  # by the lane, where that serves the route
-    served = [one for one in routes_with_bodies() if error_responses.is_openai(one[1])]
+    served = [one for one in routes_with_bodies() if f"{one[1]}/".startswith(error_responses.OPENAI_PATHS)]
     return Asking(site, upstream, boss, session, served)
 
 
