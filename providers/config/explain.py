@@ -3,7 +3,6 @@
 from typing import Any
 
 import orjson
-from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -16,6 +15,7 @@ from providers.authentication import caller_of
 from providers.config.views import REFUSED, AdminView
 from providers.errors import BadRequest
 from providers.facts import Caller
+from providers.process import waiting
 from providers.relay import explain
 from providers.relay.operations import CHAT
 from providers.relay.views import body_of
@@ -45,7 +45,7 @@ class Explain(AdminView):
         if not isinstance(operation, str):
             raise BadRequest(_("“operation” must be a text."), code="invalid_type", param="operation")
         caller = _person(value["user"]) if value.get("user") is not None else caller_of(request)
-        answer = async_to_sync(explain.explain)(operation, value["body"], caller)
+        answer = waiting.on_loop(explain.explain)(operation, value["body"], caller)
         return HttpResponse(orjson.dumps(answer, default=str), content_type="application/json")
 
 

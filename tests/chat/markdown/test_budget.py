@@ -112,7 +112,7 @@ def test_nothing_is_rendered_for_a_client_that_has_left():
 
 def test_a_rendering_stops_when_its_client_leaves():
     checks = []
-    check = budget.Budget.check
+    check = budget.StepBudget.check
 
     def third_finds_nobody(left):
         checks.append(left.spent)
@@ -121,6 +121,6 @@ def test_a_rendering_stops_when_its_client_leaves():
         check(left)
 
     text = "a *b*\n\n" * 10_000
-    with disconnects.watched(), mock.patch.object(budget.Budget, "check", third_finds_nobody):
+    with disconnects.watched(), mock.patch.object(budget.StepBudget, "check", third_finds_nobody):
         assert to_html(text) == render.plain(text)
     assert len(checks) == 3

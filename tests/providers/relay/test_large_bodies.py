@@ -74,4 +74,4 @@ async def test_a_small_body_is_written_at_once(monkeypatch):
     ],
 )
 def test_the_size_of_a_body_is_estimated(body, is_large):
-    assert (payload._size_of(body) > waiting.LARGE) == is_large
+    assert (payload.size_of(body) > waiting.LARGE) == is_large
