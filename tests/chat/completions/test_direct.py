@@ -20,6 +20,7 @@ ADDRESS = "/api/chat/completions"
 QUESTION = {"model": "m1", "messages": [{"role": "user", "content": "Umbrella?"}]}
 PARIS = {"name": "get_weather", "arguments": {"place": "Paris"}}
 RED = png(8, 8)
+ASKED = {"stream_options": {"include_usage": True}}
 PICTURE = f"data:image/png;base64,{base64.b64encode(RED).decode()}"
 
 
@@ -61,7 +62,7 @@ class TestWithTools:
         upstream.answer("Let me look.", tool_calls=[PARIS], id="chatcmpl-1", usage=usage)
         upstream.answer("Take one.", id="chatcmpl-2", usage=usage)
 
-        chunks, done = chunks_of(post(talker, stream=True))
+        chunks, done = chunks_of(post(talker, stream=True, **ASKED))
 
         deltas = [choice for chunk in chunks for choice in chunk["choices"]]
         assert "".join(one["delta"].get("content") or "" for one in deltas) == "Let me look.\n\nTake one."
@@ -72,6 +73,16 @@ class TestWithTools:
         assert done
         assert upstream.chats[1].json["messages"][-1]["content"] == "It is raining in Paris."
         assert upstream.chats[1].json["stream"] is True
+
+    def test_a_client_that_asks_for_no_usage_gets_none(self, talker, upstream):
+        upstream.answer("Let me look.", tool_calls=[PARIS])
+        upstream.answer("Take one.")
+
+        chunks, done = chunks_of(post(talker, stream=True))
+
+        assert not any("usage" in chunk for chunk in chunks)
+        assert done
+        assert [one.json["stream_options"] for one in upstream.chats] == [ASKED["stream_options"]] * 2
 
     def test_a_character_in_two_frames_stays_one(self, talker, upstream):
         deltas = ({"content": "a\ud83d"}, {"content": "\ude00b"}, {"content": ""})
@@ -97,12 +108,14 @@ class TestWithTools:
         assert choice["finish_reason"] == "stop"
         assert answer["usage"] == {"total_tokens": 10}
 
-    def test_a_stream_without_calls_is_passed_on(self, talker, upstream):
+    @pytest.mark.parametrize("asked", [{}, ASKED], ids=["without usage", "with usage"])
+    def test_a_stream_without_calls_is_passed_on(self, talker, upstream, asked):
         upstream.answer("Take one.")
 
-        answer = post(talker, stream=True)
+        answer = post(talker, stream=True, **asked)
 
-        assert answer.text == b"".join(chat("Take one.")(upstream.last).steps).decode()
+        expected = chat("Take one.", usage=bool(asked))(upstream.last)  # the relay asks for the usage in any case
+        assert answer.text == b"".join(expected.steps).decode()
 
     def test_a_call_and_its_text_in_one_frame_are_both_seen_to(self, talker, upstream):
         call = {"function": {"name": "get_weather", "arguments": {"place": "Paris"}}}
@@ -237,7 +250,8 @@ class TestPicturesOfTheModel:
 
         got = post(talker, stream=stream, **named(answer))
 
-        reply = scripted(upstream.last)
+        # the relay asks for a stream's usage, for which this client has not asked
+        reply = chat("Look:", images=[PICTURE], usage=not stream)(upstream.last)
         assert got.content == (b"".join(reply.steps) if stream else reply.body)
         event = tab.wait_for(lambda event: event["data"]["type"] == "files")
         assert event["message_id"] == str(answer.pk)

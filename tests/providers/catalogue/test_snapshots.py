@@ -15,7 +15,7 @@ from django.utils import timezone
 from providers import catalogue, runtime, versioning
 from providers.catalogue import health, snapshot_loader, snapshots
 from providers.errors import Unavailable
-from providers.models import ChatModel, ConfigVersion, Connection, GatewaySettings, ModelSource
+from providers.models import Budget, ChatModel, ConfigVersion, Connection, GatewaySettings, ModelSource, Price
 from providers.process import background
 from providers.relay import source_order
 
@@ -139,12 +139,14 @@ def test_the_number_of_queries_does_not_grow_with_rows(django_assert_num_queries
             connection = make_connection(f"c{count}-{number}")
             connection.groups.add(group)
             make_model(f"m{count}-{number}", connection).groups.add(group)
+            Price.objects.create(pattern=f"m{count}-{number}", connection=connection, input=1)
+            Budget.objects.create(group=group, unit="tokens", amount=1)
 
     build(1)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         snapshot_loader.load_snapshot(snapshot_loader.load_version())
     build(15)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         snapshot_loader.load_snapshot(snapshot_loader.load_version())
 
 
