@@ -1,13 +1,16 @@
 """What models cost, as administrators know it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import JSONField
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from providers.admin.history import HistoryAdmin
+from providers.json_bodies import TypedJSONField
 from providers.models import Price
 
 
@@ -20,6 +23,9 @@ class PriceAdmin(HistoryAdmin):
     list_select_related = ("connection",)
     search_fields = ("pattern", "connection__name")
     autocomplete_fields = ("connection",)
+    formfield_overrides: ClassVar[dict[Any, Any]] = {
+        JSONField: {"form_class": TypedJSONField, "widget": UnfoldAdminTextareaWidget}
+    }
     fieldsets = (
         (
             None,
