@@ -13,11 +13,9 @@ class WebuiConfig(AppConfig):
         from providers.signals import count_changes_of
         from webui import checks, demo  # noqa: F401
         from webui.models import SiteSettings
-        from webui.monitoring import calls
 
         count_changes_of(SiteSettings)
         demo.register()
-        calls.connect()
 
 
 class SiteAdminConfig(admin_apps.AdminConfig):

@@ -33,11 +33,14 @@ from webui.layers.handler import SiteHandler
 from webui.layers.origins import OwnOrigin
 from webui.layers.shutdown import close_running
 from webui.layers.static import StaticFiles
+from webui.monitoring import calls
 from webui.monitoring.metrics import MetricsLayer
 
 # A request's thread closes its connections when the request ends: at the start of the next there is no old one.
 request_started.disconnect(close_old_connections)
 request_started.disconnect(reset_queries)
+
+calls.connect()  # not earlier: the library of metrics reads its folder when it is imported, and `serve` sets it
 
 _sockets = OwnOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
