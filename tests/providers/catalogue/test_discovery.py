@@ -168,7 +168,7 @@ def test_prefixes_with_dots_and_ids_with_dots_are_never_taken_apart(db):
 
 def test_writing_a_long_list_takes_few_queries(db, django_assert_max_num_queries):
     connection = make("http://up.example/v1")
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(45):
         offer(connection, *(f"m{number}" for number in range(1000)))
     assert ChatModel.objects.count() == 1000
 
