@@ -19,7 +19,13 @@ from providers.relay import budgets, filtering, payload, rate_limits, source_ord
 from providers.relay.operations import BY_DIALECT, OPERATIONS, Operation
 from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
-from providers.relay.response import CachedResponse, ProviderResponse, RelayResponse, RewrittenResponse
+from providers.relay.response import (
+    CachedResponse,
+    EstimatedResponse,
+    ProviderResponse,
+    RelayResponse,
+    RewrittenResponse,
+)
 from providers.relay.routing import attempts, fallbacks
 from providers.relay.routing.attempts import Attempts, Outcome, Tried
 from providers.relay.routing.keys import by_key
@@ -230,7 +236,7 @@ async def _try(
     if operation.estimate is not None:
         size = payload.size_of(request.payload)
         answer = await waiting.off_loop(size, operation.estimate, request.payload)
-        return translated.EstimatedResponse(request, operation, route, source, admission, answer)
+        return EstimatedResponse(request, operation, route, source, admission, answer)
     response = await _fetch(request, operation, route, admission, source, tried, unpacked=True, translation=translation)
     return await translated.translate(cast(ProviderResponse, response), translation, request, operation)
 

@@ -8,13 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from providers import json_bodies, pipelines
-from providers.errors import GatewayError, ProviderError
 from providers.facts import FilterFacts, Route, Snapshot
 from providers.process import waiting
-from providers.relay import budgets
 from providers.relay.operations import Operation
 from providers.relay.request import RelayRequest
-from providers.relay.response import RelayResponse
+from providers.relay.response import RelayResponse, WrappedResponse
 from providers.responses import stream_ends
 from providers.upstream import sse
 
@@ -55,18 +53,16 @@ async def shown(response: RelayResponse, request: RelayRequest, filters: tuple[F
     return filtered_response
 
 
-class FilteredResponse(RelayResponse):
+class FilteredResponse(WrappedResponse):
     """A response whose answer the filters see. In one piece it is held until they have; a stream passes, and its end
     waits for them.
     """
 
-    __slots__ = ("_filters", "_inner", "_is_shown", "_pieces", "_request", "_rest", "_size")
+    __slots__ = ("_filters", "_is_shown", "_pieces", "_request", "_rest", "_size")
 
     def __init__(self, inner: RelayResponse, request: RelayRequest, filters: tuple[FilterFacts, ...]) -> None:
-        self.public_id, self.connection, self.connection_id = inner.public_id, inner.connection, inner.connection_id
-        self.status = inner.status
-        self.headers = [pair for pair in inner.headers if pair[0] != "content-length"]
-        self._inner, self._request, self._filters = inner, request, filters
+        super().__init__(inner)
+        self._request, self._filters = request, filters
         self._pieces: list[bytes] = []
         self._size = 0
         self._rest = b""
@@ -85,12 +81,6 @@ class FilteredResponse(RelayResponse):
     @property
     def _streams(self) -> bool:
         return stream_ends.is_stream(dict(self.headers).get("content-type", ""))
-
-    def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
-        return self._inner.error_with(body, status=status)
-
-    def closing_bytes(self, error: GatewayError) -> bytes:
-        return self._inner.closing_bytes(error)
 
     async def read_some(self) -> bytes:
         if not self._streams:
@@ -133,12 +123,6 @@ class FilteredResponse(RelayResponse):
         last = returned["messages"][-1] if returned["messages"] else None
         content = last.get("content") if isinstance(last, dict) and last.get("role") == "assistant" else None
         return content if isinstance(content, str) else text
-
-    def keep(self, hold: budgets.Hold) -> None:
-        self._inner.keep(hold)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 def _message_of(value: Any) -> dict[str, Any] | None:

@@ -1,22 +1,20 @@
-"""Answers in another form than the connection's: translated as they come, or estimated where it has none.
+"""Answers in another form than the connection's, translated as they come.
 
 Where both forms are equal, none of this is used: the bytes pass as they are.
 """
 
 import time
-from decimal import Decimal
 from typing import Any
 
-from providers import catalogue, json_bodies
+from providers import json_bodies
 from providers.dialects.table import TRANSLATIONS
 from providers.dialects.translation import Body, ClientRequest, Stream, Translation
 from providers.errors import GatewayError, ProviderError
-from providers.facts import ConnectionFacts, Route, Source
+from providers.facts import ConnectionFacts
 from providers.process import request_ids, waiting
-from providers.relay import budgets, rate_limits, usage
 from providers.relay.operations import Operation
 from providers.relay.request import RelayRequest
-from providers.relay.response import ProviderResponse, RelayResponse
+from providers.relay.response import ProviderResponse, WrappedResponse
 from providers.responses import event_streams
 from providers.sentences import sentence as _
 from providers.upstream import error_bodies, kinds, sse
@@ -78,17 +76,16 @@ def _packed(value: Body) -> bytes:
     return json_bodies.dumps(json_bodies.clean(value))
 
 
-class TranslatedResponse(RelayResponse):
+class TranslatedResponse(WrappedResponse):
     """A provider's response in the form of the request: a stream frame by frame, anything else in one piece."""
 
-    __slots__ = ("_failure", "_inner", "_is_over", "_operation", "_refusal", "_splitter", "_stream", "_whole")
+    __slots__ = ("_failure", "_is_over", "_operation", "_refusal", "_splitter", "_stream", "_whole")
 
     def __init__(
         self, inner: ProviderResponse, operation: Operation, content: Stream | bytes, refusal: bytes = b""
     ) -> None:
-        self.public_id, self.status = inner.public_id, inner.status
-        self.connection, self.connection_id = inner.connection, inner.connection_id
-        self._inner, self._operation, self._refusal = inner, operation, refusal
+        super().__init__(inner)
+        self._operation, self._refusal = operation, refusal
         self._whole = content if isinstance(content, bytes) else b""
         self._stream = None if isinstance(content, bytes) else content
         self._splitter = sse.Splitter(sse.LONGEST_WITH_PICTURES)
@@ -129,69 +126,16 @@ class TranslatedResponse(RelayResponse):
         assert self._stream is not None  # noqa: S101
         return list(self._stream.take(frame.event, frame.data))
 
-    def keep(self, hold: budgets.Hold) -> None:
-        self._inner.keep(hold)
-
     @property
     def refusal(self) -> bytes:
         """In the provider's form, for whoever looks for its words."""
         return self._refusal
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
     def closing_bytes(self, error: GatewayError) -> bytes:
         if self._stream is None:
             raise error
         return self._operation.error_frame(error)
 
-    def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
-        return self._inner.error_with(body, status=status)
-
 
 def _type_of(stream: Any) -> str:
     return "application/json" if stream is None else event_streams.TYPE
-
-
-class EstimatedResponse(RelayResponse):
-    """An answer that this site makes, because the connection has none in this form."""
-
-    __slots__ = ("_body",)
-
-    def __init__(
-        self,
-        request: RelayRequest,
-        operation: Operation,
-        route: Route,
-        source: Source,
-        admission: rate_limits.Admission | None,
-        answer: Body,
-    ) -> None:
-        self.public_id, self.status, self.hold = route.public_id, 200, None
-        self.connection, self.connection_id = source.connection.name, source.connection.id
-        self._body = json_bodies.dumps(answer)
-        self.headers = [("content-type", operation.accept), ("content-length", str(len(self._body)))]
-        self._limit(admission)
-        usage.record(
-            usage.CallUsage(
-                kind=request.kind or request.operation,
-                user_id=request.caller.user_id,
-                key_id=request.caller.key_id,
-                connection_id=self.connection_id,
-                model=self.public_id[:255],
-                status=self.status,
-                cost=Decimal(0),  # nobody was asked
-                request_id=request_ids.current.get(),
-                config_version=catalogue.known_version(),
-                group_names=request.caller.group_names,
-            )
-        )
-
-    async def read_some(self) -> bytes:
-        piece, self._body = self._body, b""
-        return piece
-
-    async def aclose(self) -> None:
-        """Nothing was spent."""
-        if self.hold is not None:
-            self.hold.release()

@@ -188,9 +188,9 @@ RULES = {  # what belongs to the verbs of the relay, and the modules that may na
     # A test of a connection asks deployments with an empty chat, which no model answers.
     ".endpoint": {"providers/relay/prepared.py", "providers/catalogue/connection_tests.py"},
     "rate_limits.admit": {"providers/relay/calls.py"},
-    "rate_limits.spend": {"providers/relay/response.py"},
+    "rate_limits.spend": {"providers/relay/response/provider.py"},
     "budgets.reserve": {"providers/relay/calls.py"},
-    "usage.record": {"providers/relay/response.py", "providers/relay/translated.py"},
+    "usage.record": {"providers/relay/response/provider.py", "providers/relay/response/site.py"},
 }
 
 

@@ -1,28 +1,26 @@
-"""The response to a call: from a provider, once its first byte has arrived, or from the operation's cache."""
+"""The response of a provider, once its first byte has arrived, and the usage record of the call."""
 
 import logging
 import time
 from collections.abc import Sequence
-from decimal import Decimal
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from providers import auth, catalogue, http, runtime
 from providers.catalogue import keys
-from providers.errors import Forbidden, GatewayError, NetworkError, ProviderError, Unavailable
-from providers.facts import Caller, Route, Snapshot, Source
-from providers.permits import Permits, PermitScope
+from providers.errors import GatewayError, NetworkError, ProviderError, Unavailable
+from providers.facts import Route, Source
 from providers.process import outages, request_ids, shutdown
-from providers.relay import budgets, rate_limits, usage
+from providers.relay import rate_limits, usage
 from providers.relay.forms import Form
 from providers.relay.operations import Operation
 from providers.relay.prepared import Prepared
-from providers.relay.request import RelayRequest, admit
+from providers.relay.request import RelayRequest
+from providers.relay.response.access import permit_scope
+from providers.relay.response.base import RelayResponse
 from providers.relay.source_order import InFlight
 from providers.responses import event_streams, stream_ends
 from providers.sentences import sentence as _
-from providers.speech.clips import Clip
-from providers.upstream.error_bodies import error_of, of_own_credential, rest_after
+from providers.upstream.error_bodies import of_own_credential, rest_after
 from providers.upstream.headers import plain
 
 # The provider's headers that are passed to the client. Others are not: those of the hop, cookies, server names. The
@@ -46,62 +44,6 @@ LONGEST_ID = 200  # characters of such an id that are kept
 LONGEST_CODE, LONGEST_WORDS = 100, 300  # characters of an error that are kept with the record
 
 logger = logging.getLogger(__name__)
-
-
-class RelayResponse(http.PiecewiseBody):
-    """A response that has begun. `headers` are those for the client, with lower-case names. The receiver must close it.
-
-    Reading raises NetworkError and UpstreamTimeout where the body breaks off, and a CallerError where the caller lost
-    the permission for it.
-    """
-
-    __slots__ = ("connection", "connection_id", "headers", "hold", "public_id", "status")
-
-    public_id: str
-    connection: str  # its name; "" for a response from the cache
-    connection_id: int | None
-    status: int
-    headers: list[tuple[str, str]]
-    hold: budgets.Hold | None  # what the call reserved of its caller's budgets
-
-    def keep(self, hold: budgets.Hold) -> None:
-        """Take over a hold, which the end of the response settles."""
-        self.hold = hold
-
-    async def aclose(self) -> None:
-        """End the call, at any point of the body, and record the usage."""
-        raise NotImplementedError
-
-    def closing_bytes(self, error: GatewayError) -> bytes:
-        """The bytes that end a body which broke off with this error. Raises the error where no bytes can tell of it."""
-        raise error
-
-    async def error(self) -> ProviderError:
-        """The error of a response with a status of 400 and above, with the provider's words."""
-        return self.error_with(await self.beginning())
-
-    @property
-    def refusal(self) -> bytes:
-        """The beginning of an error response, which stays in the body; b"" where it is not known."""
-        return b""
-
-    def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
-        """The error in a body that was read already. `status` replaces the response's own, which may be a 200."""
-        return error_of(status or self.status, body, dict(self.headers))
-
-    @property
-    def length(self) -> int | None:
-        """The number of bytes of the body; None where the provider did not send it."""
-        for name, value in self.headers:
-            if name == "content-length":
-                return int(value)
-        return None
-
-    def _limit(self, admission: rate_limits.Admission | None) -> None:
-        """Replace the provider's rate limit headers by ours, which are the limits of this client."""
-        if admission is not None:
-            others = [pair for pair in self.headers if not pair[0].startswith("x-ratelimit-")]
-            self.headers = [*others, *admission.headers]
 
 
 class ProviderResponse(RelayResponse):
@@ -168,8 +110,7 @@ class ProviderResponse(RelayResponse):
         self._in_flight: tuple[int, str] | None = None
         self._started = time.perf_counter()
         self._tail = usage.Tail()
-        check = partial(_check_access, operation.scope, route.public_id, source.connection.id)
-        self._permit_scope = PermitScope(request.caller, check=check)
+        self._permit_scope = permit_scope(request.caller, operation.scope, route.public_id, source.connection.id)
 
     async def open(
         self,
@@ -288,7 +229,6 @@ class ProviderResponse(RelayResponse):
         return piece
 
     def fail(self, error: GatewayError) -> None:
-        """Have the usage record show that the response ended in this error."""
         self._outcome, self._error = error.status, error
 
     def closing_bytes(self, error: GatewayError) -> bytes:
@@ -364,130 +304,9 @@ class ProviderResponse(RelayResponse):
             self.hold.settle(call, tokens)
 
 
-class Rewriter(Protocol):
-    """Changes a body that comes in pieces."""
-
-    def feed(self, piece: bytes) -> bytes:
-        """The bytes that can be sent now; b"" where all of them wait for more."""
-
-    def rest(self) -> bytes:
-        """The bytes that wait, at the end of the body."""
-
-
-class RewrittenResponse(RelayResponse):
-    """A response with other bytes than the provider's: the model's name that the client asked for, a stream without
-    the usage for which only we asked.
-    """
-
-    __slots__ = ("_inner", "_rewriter")
-
-    def __init__(self, inner: ProviderResponse, rewriter: Rewriter) -> None:
-        self.public_id, self.connection, self.connection_id = inner.public_id, inner.connection, inner.connection_id
-        self.status = inner.status
-        self.headers = [pair for pair in inner.headers if pair[0] != "content-length"]
-        self._inner, self._rewriter = inner, rewriter
-
-    @property
-    def refusal(self) -> bytes:
-        return self._inner.refusal
-
-    def error_with(self, body: bytes, *, status: int | None = None) -> ProviderError:
-        return self._inner.error_with(body, status=status)
-
-    def closing_bytes(self, error: GatewayError) -> bytes:
-        return self._inner.closing_bytes(error)
-
-    async def read_some(self) -> bytes:
-        while piece := await self._inner.read_some():
-            if rewritten := self._rewriter.feed(piece):
-                return rewritten
-        return self._rewriter.rest()
-
-    def fail(self, error: GatewayError) -> None:
-        self._inner.fail(error)
-
-    def keep(self, hold: budgets.Hold) -> None:
-        self._inner.keep(hold)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-class CachedResponse(RelayResponse):
-    """A response through the operation's cache: a stored clip, or a download that other calls may share."""
-
-    __slots__ = ("_clip", "_permit_scope")
-
-    def __init__(
-        self, request: RelayRequest, scope: str, route: Route, clip: Clip, admission: rate_limits.Admission | None
-    ) -> None:
-        self.public_id, self.connection, self.connection_id = route.public_id, "", None
-        self.status, self.headers, self.hold = clip.status, list(clip.headers), None
-        if clip.length is not None and self.length is None:
-            self.headers.append(("content-length", str(clip.length)))
-        self._limit(admission)
-        self._clip = clip
-        self._permit_scope = PermitScope(request.caller, check=partial(_check_access, scope, route.public_id, None))
-        if clip.stored:  # a download has a ProviderResponse, which records it
-            usage.record(
-                usage.CallUsage(
-                    kind=request.kind or request.operation,
-                    user_id=request.caller.user_id,
-                    key_id=request.caller.key_id,
-                    model=self.public_id[:255],
-                    audio_bytes=clip.length or 0,
-                    status=clip.status,
-                    cost=Decimal(0),  # nobody was asked
-                    request_id=request_ids.current.get(),
-                    config_version=catalogue.known_version(),
-                    group_names=request.caller.group_names,
-                )
-            )
-
-    async def read_some(self) -> bytes:
-        with self._permit_scope:
-            return await anext(self._clip.pieces, b"")
-
-    async def aclose(self) -> None:
-        """Stop reading. The download goes on: other calls may share it, and the result is stored."""
-        self._permit_scope.close()
-        if self.hold is not None:  # what a download used, its ProviderResponse counts
-            self.hold.release()
-        await self._clip.pieces.aclose()
-
-
 def _ours_or(error: GatewayError) -> GatewayError:
     """The error, or `restarting` if this site's shutdown ended the call: then the provider has not failed."""
     return outages.restarting() if shutdown.breaks_off() else error
-
-
-def _check_access(scope: str, public_id: str, connection_id: int | None, snapshot: Snapshot, caller: Caller) -> None:
-    """Whether this caller might still begin a call to this model through this connection (None: from a cache).
-
-    A model that is not there ends nothing: a provider's list may lack it for a while.
-    """
-    admit(caller, scope)
-    route = snapshot.routes.get(public_id)
-    if not caller.may_use(public_id):
-        raise _access_ended(public_id)
-    if route is not None:
-        offered = {source.connection.id for source in route.sources}
-        allowed = {source.connection.id for source in route.sources_for(caller)}
-        if connection_id in offered - allowed:
-            raise _access_ended(public_id)
-    rate_limits.check_not_spent(caller, snapshot.rate_limits)
-    if snapshot.budgets:
-        budgets.check_not_empty(caller, snapshot.budgets, public_id)
-
-
-def open_calls() -> int:
-    """How many calls to providers this process has open now, streams for the most part."""
-    held = list(runtime.state(Permits).held)
-    return sum(isinstance(permit.check, partial) and permit.check.func is _check_access for permit in held)
-
-
-def _access_ended(public_id: str) -> Forbidden:
-    return Forbidden(_("You may no longer use the model “%(id)s”.") % {"id": public_id}, code="access_ended")
 
 
 def _passed(headers: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], str]:
