@@ -1,8 +1,12 @@
-"""The units of budgets, as counters hold them: tokens, pictures, and billionths of a US dollar, all whole numbers."""
+"""The units of budgets, as counters hold them: tokens, pictures, and billionths of a US dollar, all whole numbers.
+
+Where nobody counted tokens, they are estimated from bytes.
+"""
 
 from decimal import ROUND_HALF_UP, Decimal
 
 MONEY, TOKENS, PICTURES = "money", "tokens", "pictures"
+BYTES_PER_TOKEN = 4  # of English text and code; of Chinese it is about a token per character, which has three bytes
 BILLIONTHS = Decimal(10**9)  # of a dollar: Redis counts whole numbers, and compares those below 2^53 exactly
 
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-BYTES_PER_TOKEN = 4  # of English text and code; of Chinese it is about a token per character, which has three bytes
+from providers.units import BYTES_PER_TOKEN
+
 PICTURE = 1600  # tokens, as Anthropic counts a picture of a megapixel and a half
 MESSAGE = 4  # tokens around each message
 

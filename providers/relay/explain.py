@@ -21,6 +21,7 @@ from providers.http.redaction import credential_in
 from providers.pricing import costs
 from providers.process import waiting
 from providers.relay import calls, payload, rate_limits, source_order
+from providers.relay.budgets import estimates
 from providers.relay.operations import JSON, OPERATIONS, Operation
 from providers.relay.prepared import Prepared, prepare
 from providers.relay.request import RelayRequest
@@ -28,8 +29,6 @@ from providers.relay.routing.keys import by_key
 from providers.sentences import sentence as _
 from providers.upstream import kinds
 from providers.upstream.header_templates import is_template
-
-BYTES_OF_A_TOKEN = 4  # about as many, in English
 
 
 async def explain(operation: str, body: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
@@ -54,7 +53,7 @@ async def explain(operation: str, body: Mapping[str, Any], caller: Caller) -> di
         "access": {"allowed": True, "model": route.public_id, "reason": why(route, caller, groups)},
         "sources": [await _source(request, row, route, source) for source in sources],
         "limits": _limits(caller, snapshot),
-        "price": _price(snapshot, route, sources[0], body),
+        "price": _price(snapshot, row, route, sources[0], body),
     }
 
 
@@ -135,13 +134,15 @@ def _limits(caller: Caller, snapshot: Snapshot) -> list[dict[str, Any]]:
     ]
 
 
-def _price(snapshot: Snapshot, route: Route, source: Source, body: Mapping[str, Any]) -> dict[str, Any] | None:
+def _price(
+    snapshot: Snapshot, operation: Operation, route: Route, source: Source, body: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """An estimate in US dollars through the first source; None where no price is known."""
-    allowed = next((n for name in ("max_completion_tokens", "max_tokens") if isinstance(n := body.get(name), int)), 0)
-    tokens_in = len(str(body)) // BYTES_OF_A_TOKEN
+    tokens_in = estimates.input_tokens(None, body)
+    tokens_out = estimates.output_tokens(body) if operation.writes else 0
     cost = costs.estimate(
-        snapshot, route.public_id, source, when=time.time(), tokens_in=tokens_in, tokens_out=max(0, allowed)
+        snapshot, route.public_id, source, when=time.time(), tokens_in=tokens_in, tokens_out=tokens_out
     )
     if cost is None:
         return None
-    return {"cost": str(cost), "currency": "USD", "tokens_in": tokens_in, "tokens_out": max(0, allowed)}
+    return {"cost": str(cost), "currency": "USD", "tokens_in": tokens_in, "tokens_out": tokens_out}

@@ -14,7 +14,6 @@ from providers.relay.budgets.holds import Used
 TYPICAL_OUTPUT = 1000  # tokens, where a request does not limit its answer
 MOST_OUTPUT = 16_384  # tokens: a request may not reserve a whole group's budget with a number
 MOST_INPUT = 100_000  # tokens: pictures in a message are many bytes and few tokens
-BYTES_PER_TOKEN = 4
 LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 TEXTS = ("messages", "input", "prompt", "instructions", "system", "documents", "query")
 
@@ -43,7 +42,7 @@ def input_tokens(raw: Any, payload: Mapping[str, Any]) -> int:
     else:
         size = 0
         pending: list[Any] = [payload.get(name) for name in TEXTS]
-        while pending and size < MOST_INPUT * BYTES_PER_TOKEN:
+        while pending and size < MOST_INPUT * units.BYTES_PER_TOKEN:
             value = pending.pop()
             if isinstance(value, str):
                 size += len(value)
@@ -51,7 +50,7 @@ def input_tokens(raw: Any, payload: Mapping[str, Any]) -> int:
                 pending.extend(value.values())
             elif isinstance(value, list | tuple):
                 pending.extend(value)
-    return min(size // BYTES_PER_TOKEN, MOST_INPUT)
+    return min(size // units.BYTES_PER_TOKEN, MOST_INPUT)
 
 
 def output_tokens(payload: Mapping[str, Any]) -> int:

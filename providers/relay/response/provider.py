@@ -20,6 +20,7 @@ from providers.relay.response.base import RelayResponse
 from providers.relay.source_order import InFlight
 from providers.responses import event_streams, stream_ends
 from providers.sentences import sentence as _
+from providers.units import BYTES_PER_TOKEN
 from providers.upstream.error_bodies import of_own_credential, rest_after
 from providers.upstream.headers import plain
 
@@ -269,9 +270,9 @@ class ProviderResponse(RelayResponse):
             self._outcome = 502
         tokens = 0
         if (self._admission is not None or self.hold is not None) and "tokens_in" in counted:
-            # Without the provider's numbers: about a token per four bytes of the request and per frame of the stream.
+            # Without the provider's numbers: by the bytes of the request, and about a token per frame of the stream.
             text = request.raw if isinstance(request.raw, bytes) else b""  # the bytes of a form are mostly a file's
-            estimate = len(text) // 4 + self._frames if self._frames else 0
+            estimate = len(text) // BYTES_PER_TOKEN + self._frames if self._frames else 0
             tokens = counted["tokens_in"] + counted["tokens_out"] or estimate
             rate_limits.spend(self._admission, tokens)
         if self._operation.count_request is not None and self._outcome < 400:
