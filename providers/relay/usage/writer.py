@@ -31,6 +31,8 @@ BATCH_ROWS = 500
 GROUPS_LENGTH = 500  # characters of the column
 QUEUE_ROWS = 20_000  # 10 to 50 MB: 20 s without a database at 1,000 calls a second
 
+MAX_COST = Decimal(10) ** (MONEY_DIGITS - MONEY_PLACES)  # the column holds less
+
 written = Signal()  # sent in the writer's thread with `calls`, the records that it has written
 
 logger = logging.getLogger(__name__)
@@ -130,13 +132,22 @@ class UsageWriter:
 def _insert(batch: list[CallUsage]) -> None:
     for usage in batch:
         reported.read(usage)
-        if usage.cost is None:
-            usage.cost = pricing.cost_of(usage)
+        usage.cost = _cost(usage)
     try:
         _write_rows([_row(usage) for usage in batch])
     except IntegrityError:
         _detach(batch)
         _write_rows([_row(usage) for usage in batch])
+
+
+def _cost(usage: CallUsage) -> Decimal | None:
+    """In US dollars; None where it is unknown or impossible: no record is lost to a price."""
+    try:
+        cost = pricing.cost_of(usage) if usage.cost is None else usage.cost
+    except Exception:  # the outermost edge: prices come from rows, lists of providers and a package
+        logger.exception("The cost of a call of %s cannot be computed", usage.model)
+        return None
+    return cost if cost is None or cost < MAX_COST else None
 
 
 def _row(usage: CallUsage) -> tuple[Any, ...]:

@@ -222,15 +222,29 @@ def test_an_estimate_is_made_of_the_same_prices() -> None:
     assert guess == Decimal("0.0006")
 
 
+def _first_record() -> UsageRecord:
+    pause = threading.Event()
+    for _ in range(1000):
+        usage.flush()
+        if one := UsageRecord.objects.first():
+            return one
+        pause.wait(0.01)
+    raise AssertionError("no record was written")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_impossible_price_loses_no_record(site, connection, upstream, api_key):
+    Price.objects.create(pattern="tts*", character="999999", per=1)
+    body = {"model": "tts-1", "input": "Hello there" * 200_000, "voice": "alloy"}
+    assert site.session(key=api_key).post(f"{site.url}/v1/audio/speech", json=body).status_code == 200
+    record = _first_record()
+    assert (record.characters, record.cost) == (2_200_000, None)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_speech_costs_by_its_characters(site, connection, upstream, api_key):
     Price.objects.create(pattern="tts*", character="15")
     body = {"model": "tts-1", "input": "Hello there", "voice": "alloy"}
     assert site.session(key=api_key).post(f"{site.url}/v1/audio/speech", json=body).status_code == 200
-    pause = threading.Event()
-    for _ in range(1000):
-        usage.flush()
-        if one := UsageRecord.objects.first():
-            break
-        pause.wait(0.01)
+    one = _first_record()
     assert (one.characters, one.cost) == (11, Decimal("0.000165"))
