@@ -81,7 +81,7 @@ class ConnectionAdmin(ServerAdmin):
         if obj is not None:
             basics[:0] = ["health_now", ("checked", "model_count")]
             also = ["also_elsewhere"] if self.also_elsewhere(obj) else []
-        faults = ["refused_keys"] if obj is not None and obj.key_faults else []
+        faults = ["refused_keys"] if obj is not None and obj.refused_keys else []
         fieldsets: Any = (
             (gettext_lazy("Basics"), {"fields": basics}),
             (
@@ -174,7 +174,7 @@ class ConnectionAdmin(ServerAdmin):
 
     @display(description=gettext_lazy("Refused keys"))
     def refused_keys(self, row: Connection) -> str:
-        return "; ".join(f"{mask}: {words}" for mask, words in row.key_faults.items())
+        return "; ".join(f"{mask}: {words}" for mask, words in row.refused_keys.items())
 
     @display(description=gettext_lazy("Also elsewhere"))
     def also_elsewhere(self, row: Connection) -> str:

@@ -201,6 +201,12 @@ class Connection(ServerRow):
             ("change_connection_destination", _("Can change where calls lead and what proves who we are"))
         ]
 
+    @property
+    def refused_keys(self) -> dict[str, str]:
+        """The keys that the provider refused: mask → why. Those that were replaced since are left out."""
+        masks = {hint_of(key) for key in (self.secret, *self.more_keys.values())}
+        return {mask: words for mask, words in self.key_faults.items() if mask in masks}
+
     def __str__(self) -> str:
         return self.name
 

@@ -67,6 +67,14 @@ def test_a_refused_key_is_named_by_its_mask_until_it_works_again(post, client, a
     assert not any(key in page for key in (FIRST, SECOND, THIRD))
 
 
+def test_faults_of_keys_that_were_replaced_are_not_shown(connection):
+    connection.secret = FIRST
+    connection.key_faults = {"••••1111": "Wrong key.", "••••9999": "No credit."}
+    assert connection.refused_keys == {"••••1111": "Wrong key."}
+    connection.secret = "sk-another-key-5555"
+    assert connection.refused_keys == {}
+
+
 def test_keys_are_entered_line_by_line_and_shown_as_masks(client, admin, post, connection):
     client.force_login(admin)
     address = f"/admin/providers/connection/{connection.pk}/change/"
