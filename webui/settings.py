@@ -491,7 +491,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "webui.admin.look.site_name",
     "SITE_ICON": "webui.admin.look.logo",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "webui.admin.look.logo"}],
-    "STYLES": ["webui.admin.look.style"],
+    "STYLES": ["webui.admin.look.style", "webui.admin.look.preview_style"],
     "SCRIPTS": ["webui.admin.look.script"],
     "THEME": "webui.admin.look.theme",
     "COLORS": {"primary": "webui.admin.look.accent"},

@@ -76,6 +76,10 @@ def style(request: HttpRequest) -> str:
     return static("css/pages/admin.css")
 
 
+def preview_style(request: HttpRequest) -> str:
+    return static("css/pages/look_preview.css")
+
+
 def script(request: HttpRequest) -> str:
     return static("js/pages/admin.js")
 
