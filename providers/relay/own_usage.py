@@ -21,6 +21,7 @@ from providers.relay.budgets.holds import counts_blocking
 from providers.relay.budgets.periods import moment
 from providers.relay.budgets.warnings import is_due, share
 from providers.relay.usage import CLIENT_LEFT
+from providers.relay.usage.own_records import own_records
 from providers.sentences import sentence as _
 
 DAYS = 30  # unless somebody asks for others
@@ -154,7 +155,7 @@ def shown(cost: Decimal | None, gateway: GatewayFacts) -> Decimal | None:
 def of_caller(caller: Caller, start: date, end: date) -> dict[str, Any]:
     """The answer of `GET /api/v1/usage`."""
     gateway = catalogue.snapshot_blocking().gateway
-    rows = by_day_and_model(UsageRecord.objects.filter(user_id=caller.user_id), start, end)
+    rows = by_day_and_model(UsageRecord.objects.filter(own_records(caller)), start, end)
     days, models = dict[date, Total](), dict[str, Total]()
     for (day, model), total in rows.items():
         days.setdefault(day, Total()).add(total)

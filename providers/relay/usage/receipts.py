@@ -14,6 +14,7 @@ from providers.authentication import caller_of
 from providers.errors import NotFound
 from providers.facts import Caller, GatewayFacts
 from providers.models import UsageRecord
+from providers.relay.usage.own_records import own_records
 from providers.relay.usage.writer import flush
 from providers.sentences import sentence as _
 
@@ -30,7 +31,8 @@ ALSO_COUNTED = (
 class Receipt(APIView):
     @extend_schema(operation_id="receipt", responses=dict)
     def get(self, request: Request, request_id: str) -> Response:
-        """What became of a request that called a model: of one's own, or of anybody's for administrators.
+        """What became of a request that called a model: of one's own, or of anybody's for administrators. A key
+        with scopes reads those of its own calls.
 
         `request_id` is the `x-request-id` of the answer: this site's own, or the provider's where that was passed on.
         For answers of a chat it is the id of the message, for pictures that of the job.
@@ -56,7 +58,7 @@ def _look_up(caller: Caller, request_id: str) -> list[UsageRecord]:
         return []
     rows = UsageRecord.objects.filter(Q(request_id=request_id) | Q(provider_request_id=request_id))
     if not (caller.is_admin and caller.may("admin")):
-        rows = rows.filter(user_id=caller.user_id)
+        rows = rows.filter(own_records(caller))
     return list(rows.select_related("connection").order_by("-when", "-pk")[:MOST_CALLS])[::-1]
 
 

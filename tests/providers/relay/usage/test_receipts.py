@@ -31,7 +31,8 @@ def test_a_call_has_a_receipt_under_the_id_of_its_answer(site, upstream, connect
     assert told["duration_ms"] >= told["first_byte_ms"] >= 0
     assert {"cost", "provider_request_id", "config_version"} <= told.keys()
     assert receipt(site, request_id, key=people.make_key(admin)).json() == told
-    for stranger in (people.make_key(bob), people.make_key(admin, scopes=["inference"])):
+    others = [people.make_key(alice, name=scope, scopes=[scope]) for scope in ("inference", "chat")]
+    for stranger in (*others, people.make_key(bob), people.make_key(admin, scopes=["inference"])):
         refused = receipt(site, request_id, key=stranger)
         assert (refused.status_code, refused.json()["code"]) == (404, "receipt_not_found")
     assert receipt(site, "x" * 300, key=key).status_code == 404
