@@ -8,6 +8,7 @@ from providers.models import ChatModel, GatewaySettings
 from tests.people import make_connection, make_user
 from webui import checks
 
+FORM = {"enable_openai_api": "on", "default_model": "m", "currency": "USD", "currency_rate": "1"}
 SETTINGS = "/admin/providers/gatewaysettings/1/change/"
 
 
@@ -49,7 +50,7 @@ def test_the_administrator_is_told_when_saving_and_by_the_checks(client, admin, 
     make_connection("http://up.invalid/v1", "m", access="private")
     choose("")
     client.force_login(admin)
-    page = client.post(SETTINGS, {"enable_openai_api": "on", "default_model": "m"}, follow=True)
+    page = client.post(SETTINGS, FORM, follow=True)
     assert any("1 person may not use" in str(message) for message in page.context["messages"])
     assert [one.id for one in checks.check_default_model(databases=["default"])] == ["webui.W006"]
     assert list(checks.check_default_model()) == []

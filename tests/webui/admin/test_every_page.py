@@ -350,7 +350,7 @@ def test_a_helper_who_may_not_see_keys_reads_their_number(client, rows, alice):
     helper = people.make_user("Helper", is_staff=True)
     rights = [f"{verb}_{kind}" for verb in ("view", "delete") for kind in ("user", "group")]
     rights += [f"delete_{kind}" for kind in ("clientkey", "chat", "message", "file", "memory", "share", "imagejob")]
-    helper.user_permissions.set(Permission.objects.filter(codename__in=[*rights, "delete_ratelimit"]))
+    helper.user_permissions.set(Permission.objects.filter(codename__in=[*rights, "delete_ratelimit", "delete_budget"]))
     client.force_login(helper)
     text = client.get(f"/admin/webui/user/{alice.pk}/delete/").content.decode()
     assert "Nightly" not in text

@@ -113,7 +113,11 @@ BODIES = {
     "POST /api/v1/images/jobs": {**DRAWN, "original_prompt": Text("A kite")},
     "POST /temporary/messages": {"messages": KEPT},
     "POST /openai/verify": {"url": Name("{upstream}"), "key": Name("sk-0123456789")},
-    "POST /openai/explain": {"operation": Name("chat"), "body": TASK, "user": Name("boss@example.com")},
+    "POST /openai/explain": {
+        "operation": Name("chat"),
+        "body": {**TASK, "model": "m1"},
+        "user": Name("boss@example.com"),
+    },
     "POST /openai/config/update": {
         "OPENAI_API_BASE_URLS": [Name("{upstream}")],
         "OPENAI_API_KEYS": [Name("sk-0123456789")],
