@@ -24,6 +24,7 @@ from providers.models import (
     ModelSource,
     Price,
     RateLimit,
+    UsageRecord,
 )
 
 # Sent with `connections` that somebody is about to delete. Receivers answer with sentences about what that changes.
@@ -49,6 +50,7 @@ def connect() -> None:
     post_save.connect(connection_saved, sender=Connection, dispatch_uid="config-connection-saved")
     pre_delete.connect(connection_deleting, sender=Connection, dispatch_uid="config-connection-deleting")
     post_delete.connect(connection_deleted, sender=Connection, dispatch_uid="config-connection-deleted")
+    pre_delete.connect(key_deleting, sender=ClientKey, dispatch_uid="usage-key-deleting")
     pre_save.connect(user_saving, sender=user_model, dispatch_uid="config-user-saving")
     post_save.connect(row_saved, sender=user_model, dispatch_uid="config-user-saved")
     pre_delete.connect(row_deleting, sender=user_model, dispatch_uid="config-user-deleting")
@@ -99,6 +101,11 @@ def connection_saved(
 
 def connection_deleting(*, instance: Any, **_kwargs: Any) -> None:
     instance._offered = list(instance.sources.values_list("model_id", flat=True))
+    UsageRecord.objects.filter(connection=instance).update(connection_name=instance.name)
+
+
+def key_deleting(*, instance: ClientKey, **_kwargs: Any) -> None:
+    UsageRecord.objects.filter(key=instance).update(key_name=instance.lasting_name)
 
 
 def connection_deleted(*, instance: Any, **_kwargs: Any) -> None:

@@ -1,6 +1,6 @@
 """The daily removal of expired data: `manage.py housekeeping`, and by itself in a site that serves.
 
-It deletes the trash of chats, expired files and sessions, and old records.
+It deletes the trash of chats, expired files and sessions, and old records; what usage records add up to stays.
 """
 
 import logging
@@ -21,8 +21,9 @@ from chat import files
 from chat import services as chats
 from imagegen import services as pictures
 from providers import sign_ins
-from providers.models import BudgetNotice, UsageRecord
+from providers.models import BudgetNotice
 from providers.process import clock, deletion, waiting
+from providers.relay.usage import roll_up
 from webui.models import Housekeeping
 
 LOOK_SECONDS = 600.0  # between checks whether housekeeping is due
@@ -72,7 +73,7 @@ def _files(now: datetime) -> int:
 def _usage(now: datetime) -> int:
     deletion.in_batches(BudgetNotice.objects.filter(period_start__lt=now - NOTICES))  # their periods are over
     before = _before(now, settings.USAGE_DAYS)
-    return deletion.in_batches(UsageRecord.objects.filter(when__lt=before)) if before else 0
+    return roll_up.roll_up(before) if before else 0
 
 
 def _jobs(now: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from providers.models.budgets import Budget, BudgetNotice
 from providers.models.chat_models import ChatModel, FallbackReason, ModelAccess, ModelSource, SourceOrder
+from providers.models.daily_totals import UsageTotal
 from providers.models.gateway_settings import GatewaySettings
 from providers.models.keys import KEY_PREFIX, ClientKey, key_digest
 from providers.models.model_pulls import ModelPull
@@ -44,6 +45,7 @@ __all__ = [
     "SourceOrder",
     "SpeechClip",
     "UsageRecord",
+    "UsageTotal",
     "auth_type_choices",
     "key_digest",
     "kind_choices",

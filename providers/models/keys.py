@@ -84,6 +84,11 @@ class ClientKey(models.Model):
     def __str__(self) -> str:
         return f"{self.name or _('API key')} ({self.prefix}…)"
 
+    @property
+    def lasting_name(self) -> str:
+        """Its name in rows that outlive it; at most 130 characters, in no language."""
+        return f"{self.name} ({self.prefix}…)".strip()
+
     def clean(self) -> None:
         """Bring models and addresses into their stored form. Raises ValidationError for lines that are neither."""
         errors = {}

@@ -68,6 +68,10 @@ class UsageRecord(models.Model):
     error_message = models.CharField(_("error"), max_length=300, blank=True)  # the provider's words, without secrets
     groups = models.CharField(_("groups"), max_length=500, blank=True)  # of the person then; a line for each name
 
+    # Empty while the row exists. Its deletion writes the name (`providers.signals`), which totals go on telling.
+    key_name = models.CharField(_("deleted API key"), max_length=130, blank=True, default="", db_default="")
+    connection_name = models.CharField(_("deleted connection"), max_length=100, blank=True, default="", db_default="")
+
     class Meta:
         ordering: ClassVar = ["-when"]
         indexes: ClassVar = [models.Index(fields=["user", "when"], name="usage_by_user")]

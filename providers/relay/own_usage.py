@@ -1,49 +1,29 @@
 """What somebody used, by day and model, and what is left of their budgets: for the API and the page of settings."""
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import CharField, Count, Q, QuerySet, Sum
-from django.db.models.functions import Cast, Substr
+from django.db.models import Q
 from django.utils import timezone
 
 from providers import catalogue, units
 from providers.errors import BadRequest
 from providers.facts import Caller, GatewayFacts
-from providers.models import UsageRecord
+from providers.pricing import money
 from providers.relay.budgets.accounts import PERIODS, UNITS, Account, accounts_for
 from providers.relay.budgets.holds import counts_blocking
 from providers.relay.budgets.periods import moment
 from providers.relay.budgets.warnings import is_due, share
-from providers.relay.usage import CLIENT_LEFT
+from providers.relay.usage import totals
 from providers.relay.usage.own_records import own_records
+from providers.relay.usage.totals import Total
 from providers.sentences import sentence as _
 
 DAYS = 30  # unless somebody asks for others
 MOST_DAYS = 400
-HOUR, MINUTE = len("2026-11-30 07"), len("2026-11-30 07:00")
-
-
-@dataclass(slots=True)
-class Total:
-    """The sum of some calls; `cost` in US dollars of those whose price is known, None where that is none of them."""
-
-    calls: int = 0
-    failed: int = 0
-    tokens_in: int = 0
-    tokens_out: int = 0
-    pictures: int = 0
-    cost: Decimal | None = None
-
-    def add(self, other: "Total") -> None:
-        for field in fields(self):
-            mine, more = getattr(self, field.name), getattr(other, field.name)
-            setattr(self, field.name, more if mine is None else mine + (more or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +55,7 @@ def days_between(first: str, last: str) -> tuple[date, date]:
         end = date.fromisoformat(last[:10]) if last else timezone.localdate()
         start = date.fromisoformat(first[:10]) if first else end - timedelta(days=DAYS - 1)
         length = (end - start).days
-        _midnight(start), _midnight(end + timedelta(days=1))
+        totals.midnight(start), totals.midnight(end + timedelta(days=1))
     except (ValueError, OverflowError) as error:
         raise BadRequest(_("Write “from” and “to” as days, such as 2026-11-30."), param="from") from error
     if not 0 <= length < MOST_DAYS:
@@ -83,41 +63,10 @@ def days_between(first: str, last: str) -> tuple[date, date]:
     return start, end
 
 
-def by_day_and_model(records: QuerySet[UsageRecord], start: date, end: date) -> dict[tuple[date, str], Total]:
-    """The totals of records by day, of the site's time zone, and model; the newest day first.
-
-    The database groups by hours of UTC as they are stored, because cutting dates takes SQLite ten times as long.
-    """
-    zone = timezone.get_default_timezone()
-    offset = datetime.combine(start, clock_time(), zone).utcoffset() or timedelta(0)
-    width = HOUR if offset % timedelta(hours=1) == timedelta(0) else MINUTE
-    rows: Any = (
-        records.filter(when__gte=_midnight(start), when__lt=_midnight(end + timedelta(days=1)))
-        .order_by()
-        .annotate(hour=Substr(Cast("when", CharField()), 1, width))
-        .values("hour", "model")
-        .annotate(
-            calls=Count("pk"),
-            failed=Count("pk", filter=Q(status__gte=400) & ~Q(status=CLIENT_LEFT)),
-            sent=Sum("tokens_in"),
-            received=Sum("tokens_out"),
-            pictures=Sum("images"),
-            money=Sum("cost"),
-        )
-    )
-    totals: dict[tuple[date, str], Total] = {}
-    for row in rows:
-        hour = datetime.fromisoformat(row["hour"] if width == MINUTE else f"{row['hour']}:00").replace(tzinfo=UTC)
-        total = totals.setdefault((hour.astimezone(zone).date(), row["model"]), Total())
-        total.add(Total(row["calls"], row["failed"], row["sent"], row["received"], row["pictures"], row["money"]))
-    return dict(sorted(totals.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1])))
-
-
-def summed(totals: Iterable[Total]) -> Total:
-    result = Total()
-    for total in totals:
-        result.add(total)
-    return result
+def by_day_and_model(of: Q, start: date, end: date) -> dict[tuple[date, str], Total]:
+    """The totals of some calls by day, of the site's time zone, and model; the newest day first."""
+    rows = totals.grouped((totals.DAY, "model"), start, end, of)
+    return dict(sorted(rows.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1])))
 
 
 def budgets_of(caller: Caller) -> list[BudgetState]:
@@ -147,26 +96,21 @@ def state_of(account: Account, spent: int, gateway: GatewayFacts) -> BudgetState
     )
 
 
-def shown(cost: Decimal | None, gateway: GatewayFacts) -> Decimal | None:
-    """A cost in the currency to show."""
-    return None if cost is None else cost * gateway.currency_rate
-
-
 def of_caller(caller: Caller, start: date, end: date) -> dict[str, Any]:
     """The answer of `GET /api/v1/usage`."""
     gateway = catalogue.snapshot_blocking().gateway
-    rows = by_day_and_model(UsageRecord.objects.filter(own_records(caller)), start, end)
+    rows = by_day_and_model(own_records(caller), start, end)
     days, models = dict[date, Total](), dict[str, Total]()
     for (day, model), total in rows.items():
         days.setdefault(day, Total()).add(total)
         models.setdefault(model, Total()).add(total)
 
     def value(total: Total) -> dict[str, Any]:
-        cost = shown(total.cost, gateway)
-        values = {field.name: getattr(total, field.name) for field in fields(total)}
-        return {**values, "cost": None if cost is None else float(cost)}
+        cost = money.shown(total.cost, gateway)
+        values = {name: getattr(total, name) for name in totals.MEMBERS}
+        return {**values, "seconds": float(total.seconds), "cost": None if cost is None else float(cost)}
 
-    whole = summed(rows.values())
+    whole = totals.summed(rows.values())
     return {
         "from": start.isoformat(),
         "to": end.isoformat(),
@@ -188,7 +132,3 @@ def of_caller(caller: Caller, start: date, end: date) -> dict[str, Any]:
             for state in budgets_of(caller)
         ],
     }
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, clock_time(), timezone.get_default_timezone())

@@ -14,6 +14,7 @@ from django.utils import timezone
 from chat.models import Chat, File
 from imagegen.models import ImageJob
 from providers.models import ChatModel, Connection, UsageRecord
+from providers.relay.usage import totals
 from webui import housekeeping
 from webui.models import Housekeeping
 
@@ -29,11 +30,12 @@ def removed(**options):
     return housekeeping.run(now=NOW, **options)[0]
 
 
-def test_old_usage_goes_and_younger_stays(db, settings):
+def test_old_usage_goes_and_younger_stays_and_totals_of_all_remain(db, settings):
     settings.USAGE_DAYS = 30
     UsageRecord.objects.bulk_create(UsageRecord(kind="chat", when=ago(days)) for days in (31, 40, 29, 0))
     assert removed()["usage records"] == 2
     assert not UsageRecord.objects.filter(when__lt=ago(30)).exists()
+    assert totals.grouped(("model",), ago(50).date())[("",)].calls == 4
 
 
 def test_more_rows_than_a_batch_go_too(db, settings, monkeypatch):

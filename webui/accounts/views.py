@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -29,8 +30,9 @@ from chat.services import set_preferences
 from providers import catalogue
 from providers.callers import caller_for_user
 from providers.errors import ConfigurationError, Conflict, NotFound
-from providers.models import UsageRecord
+from providers.pricing import money
 from providers.relay import own_usage
+from providers.relay.usage import totals
 from webui import address
 from webui.accounts import account_link, setup
 from webui.accounts.cookies import remember_language, remember_theme
@@ -189,15 +191,15 @@ class ResetPasswordFromKey(PasswordResetFromKeyView):  # type: ignore[misc]
 def usage(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     first, last = own_usage.days_between("", "")
-    totals = own_usage.by_day_and_model(UsageRecord.objects.filter(user=user), first, last)
+    rows = own_usage.by_day_and_model(Q(user=user), first, last)
     gateway = catalogue.snapshot_blocking().gateway
     context = {
         "rows": [
-            {"day": day, "model": model, "total": total, "cost": own_usage.shown(total.cost, gateway)}
-            for (day, model), total in totals.items()
+            {"day": day, "model": model, "total": total, "cost": money.shown(total.cost, gateway)}
+            for (day, model), total in rows.items()
         ],
-        "total": (whole := own_usage.summed(totals.values())),
-        "cost": own_usage.shown(whole.cost, gateway),
+        "total": (whole := totals.summed(rows.values())),
+        "cost": money.shown(whole.cost, gateway),
         "currency": gateway.currency,
         "budgets": own_usage.budgets_of(caller_for_user(user)),
         "days": own_usage.DAYS,

@@ -8,8 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import checks
-from django.db.models import Count, Model, Q, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import Count, Exists, Model, OuterRef, Q
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -21,8 +20,9 @@ from imagegen.models import ImageEngine
 from providers import runtime
 from providers.callers import caller_for_user
 from providers.catalogue import health
-from providers.models import Connection, UsageRecord
+from providers.models import Connection, UsageRecord, UsageTotal
 from providers.process import file_store, outages
+from providers.relay.usage import totals
 from webui.monitoring.health import RunningChecks
 from webui.version import VERSION
 
@@ -108,38 +108,19 @@ def _change_url(row: Model) -> str:
 
 
 def usage() -> dict[str, Any]:
-    """Totals of the last days and a bar for each day: {totals: {...}, bars: [{day, calls, tokens, height, x, y}]}."""
-    today = timezone.localdate()
-    days = [today - timedelta(days=back) for back in reversed(range(DAYS))]
-    since = timezone.now() - timedelta(days=DAYS)
-    records = UsageRecord.objects.filter(when__gte=since)
-    rows: Any = (
-        records.annotate(day=TruncDate("when"))
-        .values("day")
-        .annotate(calls=Count("pk"), total_in=Sum("tokens_in"), total_out=Sum("tokens_out"))
-        .order_by("day")
-    )
-    per_day: dict[date, dict[str, Any]] = {row["day"]: row for row in rows}
-    totals = records.aggregate(
-        calls=Count("pk"),
-        failed=Count("pk", filter=Q(status__gte=400) & ~Q(status=499)),
-        tokens_in=Sum("tokens_in"),
-        tokens_out=Sum("tokens_out"),
-        images=Sum("images"),
-        people=Count("user", filter=Q(user__is_active=True), distinct=True),
-    )
-    most = max((row["calls"] for row in per_day.values()), default=0) or 1
+    """Totals of the last days and a bar for each day: {total, people, bars: [{day, calls, tokens, height, x, y}]}."""
+    days = _days()
+    per_day = {day: total for (day,), total in totals.grouped((totals.DAY,), days[0], days[-1]).items()}
+    most = max((total.calls for total in per_day.values()), default=0) or 1
     bars = []
     for number, day in enumerate(days):
-        row = per_day.get(day, {})
-        calls = row.get("calls", 0)
-        height = round(CHART_HEIGHT * calls / most)
-        tokens = (row.get("total_in") or 0) + (row.get("total_out") or 0)
+        total = per_day.get(day, totals.Total())
+        height = round(CHART_HEIGHT * total.calls / most)
         bars.append(
             {
                 "day": day,
-                "calls": calls,
-                "tokens": tokens,
+                "calls": total.calls,
+                "tokens": total.tokens_in + total.tokens_out,
                 "x": number * 40,
                 "y": CHART_HEIGHT - height,
                 "height": height,
@@ -148,17 +129,31 @@ def usage() -> dict[str, Any]:
     return {
         "bars": bars,
         "usage_days": DAYS,
-        "totals": {name: value or 0 for name, value in totals.items()},
+        "total": totals.summed(per_day.values()),
+        "people": _people_who_called(days[0]),
         "accounts": get_user_model().objects.people().filter(is_active=True).count(),
     }
 
 
+def _days() -> list[date]:
+    """The last days, today included."""
+    today = timezone.localdate()
+    return [today - timedelta(days=back) for back in reversed(range(DAYS))]
+
+
+def _people_who_called(since: date) -> int:
+    """How many active accounts called a model since a day."""
+    called = UsageRecord.objects.filter(user=OuterRef("pk"), when__gte=totals.midnight(since))
+    before = UsageTotal.objects.filter(user=OuterRef("pk"), day__gte=since)
+    return get_user_model().objects.filter(Exists(called) | Exists(before), is_active=True).count()
+
+
 def models_without_price(*, with_link: bool) -> list[dict[str, str]]:
     """A finding that names the models of the last days whose calls have no known cost; none where all have."""
-    counted = Q(tokens_in__gt=0) | Q(tokens_out__gt=0) | Q(images__gt=0) | Q(characters__gt=0) | Q(seconds__gt=0)
-    since = timezone.now() - timedelta(days=DAYS)
-    records = UsageRecord.objects.filter(counted, when__gte=since, cost=None, connection__isnull=False, status__lt=400)
-    names = list(records.order_by().values_list("model", flat=True).annotate(calls=Count("pk")).order_by("-calls"))
+    days = _days()
+    rows = totals.grouped(("model",), days[0], days[-1])
+    unpriced = {model: total.unpriced for (model,), total in rows.items() if total.unpriced}
+    names = sorted(unpriced, key=lambda model: -unpriced[model])
     if not names:
         return []
     text = _("No price is known for what was used of: %(models)s") % {"models": ", ".join(names[:UNPRICED])}

@@ -1,18 +1,21 @@
 """What the usage records say was used in a period: where counters begin after a restart."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Q
 
 from providers import units
-from providers.models import UsageRecord
 from providers.relay import usage
 from providers.relay.budgets.accounts import Account
 from providers.relay.budgets.periods import moment
+from providers.relay.usage.totals import Total, grouped
 
-SUMS = {units.TOKENS: Sum("tokens_in") + Sum("tokens_out"), units.PICTURES: Sum("images"), units.MONEY: Sum("cost")}
+AMOUNTS: dict[str, Callable[[Total], Decimal]] = {
+    units.TOKENS: lambda total: Decimal(total.tokens_in + total.tokens_out),
+    units.PICTURES: lambda total: Decimal(total.pictures),
+    units.MONEY: lambda total: total.cost or Decimal(0),
+}
 
 
 def load(accounts: Iterable[Account]) -> dict[str, int]:
@@ -26,14 +29,9 @@ def load(accounts: Iterable[Account]) -> dict[str, int]:
 
 def _total(account: Account) -> int:
     budget = account.budget
-    rows: Any = (
-        UsageRecord.objects.filter(_of(account), when__gte=moment(account.period.start))
-        .order_by()
-        .values("model")
-        .annotate(**{budget.unit: SUMS[budget.unit]})
-    )
-    used = [row[budget.unit] for row in rows if budget.counts(row["model"])]
-    return sum(units.smallest(budget.unit, Decimal(amount or 0)) for amount in used)
+    rows = grouped(("model",), moment(account.period.start).date(), of=_of(account))  # periods begin at midnight
+    amount = AMOUNTS[budget.unit]
+    return sum(units.smallest(budget.unit, amount(total)) for (model,), total in rows.items() if budget.counts(model))
 
 
 def _of(account: Account) -> Q:

@@ -1,4 +1,4 @@
-"""Which usage records somebody may read as their own."""
+"""Which usage records, and totals of deleted ones, somebody may read as their own."""
 
 from django.db.models import Q
 

@@ -14,6 +14,7 @@ from providers.authentication import caller_of
 from providers.errors import NotFound
 from providers.facts import Caller, GatewayFacts
 from providers.models import UsageRecord
+from providers.pricing import money
 from providers.relay.usage.own_records import own_records
 from providers.relay.usage.writer import flush
 from providers.sentences import sentence as _
@@ -69,7 +70,8 @@ def receipt_of(calls: list[UsageRecord], gateway: GatewayFacts) -> dict[str, Any
     """
     last, answered = calls[-1], [row for row in calls if row.status < 400]
     costs = [row.cost for row in answered or calls]
-    cost = None if None in costs else sum((row.cost or Decimal(0) for row in calls), Decimal(0))
+    whole = None if None in costs else sum((row.cost or Decimal(0) for row in calls), Decimal(0))
+    cost = money.shown(whole, gateway)
     used = {name: sum(getattr(row, name) for row in calls) for name in (*COUNTED, *ALSO_COUNTED)}
     return {
         "request_id": last.request_id,
@@ -83,7 +85,7 @@ def receipt_of(calls: list[UsageRecord], gateway: GatewayFacts) -> dict[str, Any
         "sources": _sources(calls),
         "rewrites": list(dict.fromkeys(name for row in calls for name in row.rewrites)),
         "usage": {name: float(n) if name == "seconds" else n for name, n in used.items() if n or name in COUNTED},
-        "cost": None if cost is None else float(cost * gateway.currency_rate),
+        "cost": None if cost is None else float(cost),
         "currency": gateway.currency,
         "first_byte_ms": (answered or calls)[0].first_byte_ms,
         "duration_ms": sum(row.duration_ms for row in calls),

@@ -298,6 +298,15 @@ def test_usage_is_there_to_read_and_not_to_write(root, alice):
         assert root.get(f"/admin/providers/usagerecord/?{query}").status_code == 200
 
 
+def test_costs_of_calls_are_shown_in_the_chosen_currency(root, alice):
+    GatewaySettings.objects.update_or_create(pk=1, defaults={"currency": "CNY", "currency_rate": "7.25"})
+    for cost, words in (("0.000125", "0.0009063 CNY"), ("1200", "8,700.00 CNY"), ("0", "0.00 CNY"), (None, "unknown")):
+        row = UsageRecord.objects.create(user=alice, kind="chat", status=200, cost=cost)
+        for page in ("", f"{row.pk}/change/"):
+            assert words in root.get(f"/admin/providers/usagerecord/{page}").text
+        row.delete()
+
+
 def test_a_persons_page_leads_there(root, alice):
     page = root.get(f"/admin/webui/user/{alice.pk}/may-use/", follow=True)
     assert page.context["person"] == alice

@@ -70,7 +70,7 @@ def test_not_more_people_called_than_there_are(admin, alice, bob):
     bob.is_active = False
     bob.save()
     found = dashboard.usage()
-    assert (found["totals"]["people"], found["accounts"]) == (1, 2)
+    assert (found["people"], found["accounts"]) == (1, 2)
 
 
 def test_models_without_a_price_are_named(db):

@@ -16,10 +16,15 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.decorators import display
 
-from providers.admin.base import AdminPages, Label
+from providers import catalogue
+from providers.admin.base import EMPTY, AdminPages, Label
 from providers.admin.filters import ConditionFilter, RowFilter
+from providers.facts import GatewayFacts
 from providers.models import UsageRecord
+from providers.pricing import money
 from providers.relay import usage
+
+LEFT = ("key_name", "connection_name")  # of deleted rows
 
 
 class OutcomeFilter(ConditionFilter):
@@ -61,6 +66,19 @@ class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     list_select_related = ("user", "connection", "key")
     search_fields = ("model", "user__email")
     ordering = ("-when",)
+    readonly_fields = ("spent",)
+    gateway = GatewayFacts()  # with the currency; each page has its own
+
+    def for_page(self, request: HttpRequest) -> Any:
+        page = super().for_page(request)
+        page.gateway = catalogue.snapshot_blocking().gateway
+        return page
+
+    def get_fields(self, request: HttpRequest, obj: UsageRecord | None = None) -> list[str]:
+        """All columns, the cost in the currency to show, and names of deleted rows where there are any."""
+        names = [field.name for field in UsageRecord._meta.fields if field.editable and not field.primary_key]
+        shown = [name for name in names if name not in LEFT or (obj is not None and getattr(obj, name))]
+        return ["spent" if name == "cost" else name for name in shown]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -85,9 +103,10 @@ class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     def tokens(self, row: UsageRecord) -> str:
         return f"{row.tokens_in} / {row.tokens_out}"
 
-    @display(description=gettext_lazy("Cost in dollars"), ordering="cost")
+    @display(description=gettext_lazy("Cost"), ordering="cost")
     def spent(self, row: UsageRecord) -> str:
-        return "–" if row.cost is None else f"{row.cost.normalize():f}"
+        unknown = _("unknown") if row.status < 400 else EMPTY
+        return money.in_words(row.cost, self.gateway, unknown)
 
     @display(description=gettext_lazy("First byte"), ordering="first_byte_ms")
     def first_byte(self, row: UsageRecord) -> str:
