@@ -46,7 +46,7 @@ class Permit:
     that made the permit. If there was none, the thread of the permits calls it; then it must not wait.
     """
 
-    __slots__ = ("caller", "check", "end", "judged", "loop")
+    __slots__ = ("_permits", "caller", "check", "end", "judged", "loop")
 
     def __init__(self, caller: Caller, end: End, *, check: Check | None = None) -> None:
         self.caller, self.end, self.check = caller, end, check
@@ -55,11 +55,12 @@ class Permit:
             self.loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
             self.loop = None
-        runtime.state(Permits).add(self)
+        self._permits = runtime.state(Permits)
+        self._permits.add(self)
 
     def close(self) -> None:
         """Give the permit back when the work is done. May be called several times."""
-        runtime.state(Permits).discard(self)
+        self._permits.discard(self)
 
 
 class Permits:

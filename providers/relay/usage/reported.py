@@ -38,20 +38,19 @@ def read(usage: CallUsage) -> None:
 
 def fill(usage: CallUsage, value: Mapping[str, Any]) -> None:
     """Fill the fields that this usage object tells of. Input includes what was cached, output the reasoning."""
+    numbers = _numbers(value)
     inputs, outputs = _object(value, _INPUT_DETAILS), _object(value, _OUTPUT_DETAILS)
-    usage.cached_tokens = _first(inputs, ("cached_tokens",)) or _first(value, _CACHED)
-    created = _first(value, ("cache_creation_input_tokens",))
+    usage.cached_tokens = inputs.get("cached_tokens", 0) or _first(numbers, _CACHED)
+    created = numbers.get("cache_creation_input_tokens", 0)
     usage.cache_write_tokens = created or _first(inputs, _CACHE_WRITES)
-    usage.reasoning_tokens = _first(outputs, ("reasoning_tokens",)) or _first(value, ("reasoning_tokens",))
-    usage.audio_tokens_in, usage.audio_tokens_out = (
-        _first(inputs, ("audio_tokens",)),
-        _first(outputs, ("audio_tokens",)),
-    )
-    usage.picture_tokens_in = _first(inputs, ("image_tokens",))
-    usage.picture_tokens_out = _first(outputs, ("image_tokens",))
-    if "prompt_tokens" not in value and not inputs:  # Anthropic counts what was cached apart from the input
-        usage.tokens_in = min(usage.tokens_in + _first(value, ("cache_read_input_tokens",)) + created, MAX_TOKENS)
-    _add_hidden(usage, value)
+    usage.reasoning_tokens = outputs.get("reasoning_tokens", 0) or numbers.get("reasoning_tokens", 0)
+    usage.audio_tokens_in, usage.audio_tokens_out = inputs.get("audio_tokens", 0), outputs.get("audio_tokens", 0)
+    usage.picture_tokens_in, usage.picture_tokens_out = inputs.get("image_tokens", 0), outputs.get("image_tokens", 0)
+    if "prompt_tokens" not in value and not _has(value, _INPUT_DETAILS):
+        # Anthropic counts what was cached apart from the input
+        read = numbers.get("cache_read_input_tokens", 0)
+        usage.tokens_in = min(usage.tokens_in + read + created, MAX_TOKENS)
+    _add_hidden(usage, numbers)
     if seconds := _number(value.get("prompt_audio_seconds")):  # Mistral's
         usage.seconds = seconds
     cost = _cost_in(value)
@@ -59,9 +58,9 @@ def fill(usage: CallUsage, value: Mapping[str, Any]) -> None:
         usage.cost = cost
 
 
-def _add_hidden(usage: CallUsage, value: Mapping[str, Any]) -> None:
+def _add_hidden(usage: CallUsage, numbers: Mapping[str, int]) -> None:
     """Add tokens that only the total counts: xAI's and Gemini's reasoning stands beside the output, not in it."""
-    hidden = _first(value, ("total_tokens",)) - _first(value, _INPUT) - _first(value, _OUTPUT)
+    hidden = numbers.get("total_tokens", 0) - _first(numbers, _INPUT) - _first(numbers, _OUTPUT)
     if hidden > 0 and usage.tokens_out and (not usage.reasoning_tokens or usage.reasoning_tokens == hidden):
         usage.tokens_out = min(usage.tokens_out + hidden, MAX_TOKENS)
         usage.reasoning_tokens = hidden
@@ -81,16 +80,30 @@ def _cost_in(value: Mapping[str, Any]) -> Decimal | None:
     return _number(value.get("estimated_cost"))  # DeepInfra's
 
 
-def _object(value: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
-    return next((item for name in names if isinstance(item := value.get(name), dict)), {})
+def _has(value: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    """Whether one of these members is an object with something in it."""
+    return any(isinstance(item := value.get(name), dict) and item for name in names)
 
 
-def _first(value: Mapping[str, Any], names: tuple[str, ...]) -> int:
-    """The first of these members that is a number of tokens; 0 without one."""
+def _object(value: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, int]:
+    """The numbers of tokens in the first of these members that is an object."""
     for name in names:
         item = value.get(name)
-        if isinstance(item, int) and not isinstance(item, bool) and item >= 0:
-            return min(item, MAX_TOKENS)
+        if isinstance(item, dict):
+            return _numbers(item)
+    return {}
+
+
+def _numbers(value: Mapping[str, Any]) -> dict[str, int]:
+    """The members that are numbers of tokens. `type` leaves out truth values, which are integers to Python."""
+    return {name: min(item, MAX_TOKENS) for name, item in value.items() if type(item) is int and item >= 0}
+
+
+def _first(numbers: Mapping[str, int], names: tuple[str, ...]) -> int:
+    """The first of these members that is there; 0 without one."""
+    for name in names:
+        if name in numbers:
+            return numbers[name]
     return 0
 
 
