@@ -84,6 +84,31 @@ def caller_for_user(user: Any, *, sign_in: int | None = None) -> Caller:
     return _caller(user, token=partial(_token, user.pk, proof, sign_in=sign_in), proof=proof, sign_in=sign_in)
 
 
+def caller_of_key(row: ClientKey) -> Caller:
+    """The caller behind the row of a key, without its secret: to say what a call with it may do."""
+    models = patterns.compiled(row.models)
+    return _caller(row.user, key_id=row.pk, scopes=frozenset(row.scopes), models=models, token=None)
+
+
+def check_valid(row: ClientKey) -> None:
+    """Raise Unauthenticated for a key that was revoked, or whose account is switched off. Its end is another matter."""
+    if row.revoked_at is not None:
+        raise Unauthenticated(_("This API key was revoked."))
+    check_active(row.user)
+
+
+def check_active(user: Any) -> None:
+    """Raise Unauthenticated for an account that is switched off."""
+    if not user.is_active:
+        raise Unauthenticated(_("This account is not active."))
+
+
+def check_not_ended(end: float | None) -> None:
+    """Raise Unauthenticated for a key that ends, or ended, at this time, in seconds since the epoch."""
+    if end is not None and end <= time.time():
+        raise Unauthenticated(_("This API key has expired."))
+
+
 def session_of(user: Any) -> Caller:
     """The caller for a signed-in user without groups and without a query: for work that only ends with the session."""
     return Caller(user_id=user.pk, email=user.email, name="", role=user.role, proof=proof_of(user))
@@ -141,16 +166,10 @@ def _load_key(key: str, digest: str) -> _KnownCaller:
     row = ClientKey.objects.select_related("user").filter(secret).first()
     if row is None:
         raise _unknown()
-    if row.revoked_at is not None:
-        raise Unauthenticated(_("This API key was revoked."))
-    if not row.user.is_active:
-        raise Unauthenticated(_("This account is not active."))
-    scopes = frozenset(row.scopes)
-    may_infer = not scopes or TOKEN_SCOPE in scopes  # a token may never do more than the key
+    check_valid(row)
+    may_infer = not row.scopes or TOKEN_SCOPE in row.scopes  # a token may never do more than the key
     token = partial(_token, row.user_id, proof_of(row.user), row.pk, digest) if may_infer else None
-    caller = _caller(
-        row.user, key_id=row.pk, scopes=scopes, models=patterns.compiled(row.models), secret_digest=digest, token=token
-    )
+    caller = replace(caller_of_key(row), secret_digest=digest, token=token)
     end = row.end_of(digest)
     return _KnownCaller(caller, end.timestamp() if end else None, allowed=row.allowed_networks)
 
@@ -218,8 +237,7 @@ def _caller(
 
 
 def _use(known: _KnownCaller, address: str) -> Caller:
-    if known.expires_at is not None and known.expires_at <= time.time():
-        raise Unauthenticated(_("This API key has expired."))
+    check_not_ended(known.expires_at)
     if known.is_token:  # a provider uses it, from wherever that is
         return known.caller
     caller = known.at.get(address)

@@ -18,6 +18,7 @@ from providers import services
 from providers.admin.filters import ConditionFilter, among
 from providers.admin.forms import OPTION, ConnectionForm, option_fields, types_with
 from providers.admin.servers import ServerAdmin
+from providers.admin.usage.explain import may_explain
 from providers.authentication import caller_of
 from providers.catalogue import discovery, health
 from providers.catalogue.shared_models import SHARING_COLUMNS, shared_words
@@ -26,6 +27,7 @@ from providers.errors import GatewayError
 from providers.models import ChatModel, Connection
 from providers.ollama.pages import PAGE as SERVER_MODELS
 from providers.ollama.pages import ServerModelsPages
+from providers.relay.usage import receipts
 from providers.signals import dependents
 from providers.upstream import kinds
 from providers.valves.pages import PAGE as VALVES
@@ -60,7 +62,14 @@ class ConnectionAdmin(ServerAdmin):
     search_fields = ("name", "base_url", "prefix_id")
     actions = ("test_chosen", "enable", "disable")
     actions_row = ("test_row", "refresh_row")
-    actions_detail = ("test_now", "refresh_now", "show_models", "show_server_models", "show_valves")
+    actions_detail = (
+        "test_now",
+        "refresh_now",
+        "show_models",
+        "show_server_models",
+        "show_valves",
+        "explain_connection",
+    )
     readonly_fields = ("health_now", "checked", "model_count", "also_elsewhere", "refused_keys")
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
@@ -163,6 +172,9 @@ class ConnectionAdmin(ServerAdmin):
         row = self.get_object(request, str(object_id)) if object_id is not None else None
         return row is not None and kinds.speaks_ollama(row) and self.has_change_permission(request, row)
 
+    def has_explain_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return may_explain(request)
+
     def has_change_valves_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether this person may change the valves of pipelines, and the server lists some."""
         row = self.get_object(request, str(object_id)) if object_id is not None else None
@@ -212,6 +224,18 @@ class ConnectionAdmin(ServerAdmin):
     )
     def show_valves(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect(f"admin:{VALVES}", object_id)
+
+    @action(
+        description=gettext_lazy("Explain a call"),
+        permissions=["explain"],
+        icon="route",
+        url_path="explain-connection",
+    )
+    def explain_connection(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page with the connection's first model."""
+        row = self.get_object(request, object_id)
+        source = row.sources.filter(listed=True).select_related("model").order_by("pk").first() if row else None
+        return redirect(receipts.explain_page(model=source.model.public_id if source else ""))
 
     @action(
         description=gettext_lazy("Test connection"), permissions=["change"], icon="network_check", url_path="test-row"

@@ -21,7 +21,9 @@ from providers.admin.enabled import EnabledActions
 from providers.admin.filters import ConditionFilter, among
 from providers.admin.forms import ChatModelForm, SourceForm
 from providers.admin.history import HistoryAdmin
+from providers.admin.usage.explain import ExplainView, may_explain
 from providers.models import ChatModel, Connection, ModelAccess, ModelSource
+from providers.relay.usage import receipts
 from providers.upstream import model_lists
 
 
@@ -87,7 +89,8 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
     ordering = ("public_id",)
     list_per_page = 100
     actions = ("make_public", "make_inherit", "make_private", "enable", "disable")
-    actions_list = ("who_may",)
+    actions_list = ("who_may", "explain_a_call")
+    actions_detail = ("explain_model",)
     autocomplete_fields = ("base", "owner", "groups", "users")
     inlines = (SourceInline,)
     warn_unsaved_form = True
@@ -123,7 +126,10 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
         return self.inlines if obj is not None and obj.base_id is None else ()
 
     def get_custom_urls(self) -> Any:
-        return (("access/", "providers_chatmodel_access", AccessView.as_view(model_admin=self)),)
+        return (
+            ("access/", "providers_chatmodel_access", AccessView.as_view(model_admin=self)),
+            ("explain/", receipts.EXPLAIN, ExplainView.as_view(model_admin=self)),
+        )
 
     # --- list ---
 
@@ -171,6 +177,20 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
     @action(description=gettext_lazy("Who may use what"), permissions=["view"], icon="policy", url_path="who-may")
     def who_may(self, request: HttpRequest) -> HttpResponse:
         return redirect("admin:providers_chatmodel_access")
+
+    def has_explain_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return may_explain(request)
+
+    @action(
+        description=gettext_lazy("Explain a call"), permissions=["explain"], icon="route", url_path="explain-a-call"
+    )
+    def explain_a_call(self, request: HttpRequest) -> HttpResponse:
+        return redirect(receipts.explain_page())
+
+    @action(description=gettext_lazy("Explain a call"), permissions=["explain"], icon="route", url_path="explain-model")
+    def explain_model(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        return redirect(receipts.explain_page(model=row.public_id if row is not None else ""))
 
     @admin.action(description=gettext_lazy("Open to everyone"), permissions=["change"])
     def make_public(self, request: HttpRequest, queryset: QuerySet[ChatModel]) -> None:

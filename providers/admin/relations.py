@@ -45,6 +45,17 @@ class RowsField(forms.ModelMultipleChoiceField):
         return super().clean(value)
 
 
+class RowField(forms.ModelChoiceField):
+    """A row that is chosen by its key."""
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values:
+            return None
+        if not _is_possible(self.queryset.model, value):  # type: ignore[union-attr]
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice", params={"value": value})
+        return super().to_python(value)
+
+
 class _Known:
     """Mixin of widgets that look the chosen rows up: it leaves out what cannot be a key."""
 

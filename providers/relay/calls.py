@@ -16,7 +16,7 @@ from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFo
 from providers.facts import Route, Snapshot, Source
 from providers.process import waiting
 from providers.relay import budgets, filtering, payload, rate_limits, source_order, translated
-from providers.relay.operations import BY_DIALECT, OPERATIONS, Operation
+from providers.relay.operations import BY_DIALECT, OPERATIONS, Cache, Operation
 from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
 from providers.relay.response import (
@@ -27,7 +27,7 @@ from providers.relay.response import (
     RewrittenResponse,
 )
 from providers.relay.routing import attempts, fallbacks
-from providers.relay.routing.attempts import Attempts, Outcome, Tried
+from providers.relay.routing.attempts import FAILURES, Attempts, Fetch, Outcome, Tried, outcome_of
 from providers.relay.routing.keys import by_key
 from providers.relay.usage import stream_usage
 from providers.sentences import sentence as _
@@ -105,45 +105,85 @@ async def _answer(
     if route.has_keys:
         sources = by_key(sources)
     if operation.cache is not None:
-
-        async def fetch(source: Source) -> ProviderResponse | RewrittenResponse:
-            response = await _fetch(request, operation, route, admission, source, unpacked=True)
-            if hold is not None:
-                response.keep(hold)  # a download outlives the call, and counts what it used
-            return response
-
-        clip = await operation.cache.answer(request.payload, sources, fetch, operation.passed_over, remembered)
-        return CachedResponse(request, operation.scope, route, clip, admission)
+        return await _through_cache(
+            request, operation, operation.cache, route, sources, admission, snapshot, hold, remembered
+        )
     try:
         response = await _try(request, operation, route, admission, sources[0], unpacked=unpacked)
-    except (NetworkError, ConfigurationError) as error:
+    except FAILURES as error:
         first: Outcome = error
     else:
         if response.status < 400:
             return response
         first = response
-    return await _go_on(request, operation, route, admission, snapshot, sources, first, unpacked=unpacked)
+
+    async def fetch(route: Route, source: Source, tried: Tried) -> RelayResponse:
+        return await _try(request, operation, route, admission, source, tried, unpacked=unpacked)
+
+    return await _go_on(request, operation, route, snapshot, sources, first, fetch)
+
+
+async def _through_cache(
+    request: RelayRequest,
+    operation: Operation,
+    cache: Cache,
+    route: Route,
+    sources: Sequence[Source],
+    admission: rate_limits.Admission | None,
+    snapshot: Snapshot,
+    hold: budgets.Hold | None,
+    remembered: Any,
+) -> RelayResponse:
+    """What is stored, else the answer of a source or of another model, which is then stored as theirs. Raises as
+    `begin`.
+    """
+    payload = request.payload
+
+    def response_of(route: Route, clip: Any) -> CachedResponse:
+        return CachedResponse(request, operation.scope, route, clip, admission)
+
+    async def fetch(other: Route, source: Source, tried: Tried) -> RelayResponse:
+        async def download(source: Source) -> ProviderResponse | RewrittenResponse:
+            response = await _fetch(request, operation, other, admission, source, tried, unpacked=True)
+            if hold is not None and response.status < 400:
+                response.keep(hold)  # a download outlives the call, and counts what it used
+            return response
+
+        # Of the asked model all that is stored was looked for.
+        stored = None if other is route else await cache.find(payload, [source])
+        return response_of(other, stored or await cache.begin(payload, source, download))
+
+    if not (remembered and remembered.refusal):
+        fitting = cache.fitting(payload, sources)
+        if not fitting:
+            raise cache.too_long(sources)
+        sources = fitting
+    if clip := await cache.find(payload, sources, remembered):
+        return response_of(route, clip)
+    first = await outcome_of(fetch(route, sources[0], Tried()))
+    try:
+        response = await _go_on(request, operation, route, snapshot, sources, first, fetch)
+    except FAILURES:
+        await cache.note(remembered, None)
+        raise
+    if response.status >= 400 and isinstance(response, CachedResponse):
+        await cache.note(remembered, response.clip.refusal)
+    return response
 
 
 async def _go_on(
     request: RelayRequest,
     operation: Operation,
     route: Route,
-    admission: rate_limits.Admission | None,
     snapshot: Snapshot,
     sources: Sequence[Source],
     first: Outcome,
-    *,
-    unpacked: bool,
+    fetch: Fetch,
 ) -> RelayResponse:
-    """The answer to a call whose first try failed: of another try, of another model, else the failure. Raises as
+    """The answer to a call whose first try came to this: of another try, of another model, else the failure. Raises as
     `begin`.
     """
     caller, tried = request.caller, Tried()
-
-    async def fetch(route: Route, source: Source, tried: Tried) -> RelayResponse:
-        return await _try(request, operation, route, admission, source, tried, unpacked=unpacked)
-
     own = Attempts(fetch, operation, route, sources, caller=caller, body=request.payload, tried=tried)
     outcome = await own.go_on(first)
     if attempts.has_answered(outcome) or not route.fallbacks or (reason := fallbacks.reason_of(outcome)) is None:
@@ -151,7 +191,9 @@ async def _go_on(
     own.note(outcome)
     try:  # the failure stays open: where no other model answers, it is the answer
         for other in fallbacks.routes(snapshot, caller, operation, route, reason):
-            there = by_key(source_order.in_order(other.sources, other.order))
+            there: Sequence[Source] = by_key(source_order.in_order(other.sources, other.order))
+            if operation.cache is not None and not (there := operation.cache.fitting(request.payload, there)):
+                continue
             instead = Attempts(fetch, operation, other, there, caller=caller, body=request.payload, tried=tried)
             answer = await instead.begin()
             if attempts.has_answered(answer):

@@ -78,15 +78,22 @@ class Cache(Protocol):
     def check(self, caller: Caller, payload: Body, idempotency_key: str) -> "Awaitable[clips.IdempotentRequest | None]":
         """What is remembered under the idempotency key. Raise Conflict where it was used for another request."""
 
-    def answer(
-        self,
-        payload: Body,
-        sources: Sequence[Source],
-        fetch: "clips.Fetch",
-        passed_over: Callable[[int], bool],
-        remembered: "clips.IdempotentRequest | None",
-    ) -> "Awaitable[clips.Clip]":
-        """The stored clip, else one from the first source that gives one, which is then stored."""
+    def fitting(self, payload: Body, sources: Sequence[Source]) -> list[Source]:
+        """The sources that take the request."""
+
+    def too_long(self, sources: Sequence[Source]) -> GatewayError:
+        """The error for a request that none of them takes."""
+
+    def find(
+        self, payload: Body, sources: Sequence[Source], remembered: "clips.IdempotentRequest | None" = None
+    ) -> "Awaitable[clips.Clip | None]":
+        """What is remembered, or stored of one of the sources."""
+
+    def begin(self, payload: Body, source: Source, fetch: "clips.Fetch") -> "Awaitable[clips.Clip]":
+        """The answer of one source, which is then stored."""
+
+    def note(self, remembered: "clips.IdempotentRequest | None", refusal: Any) -> Awaitable[None]:
+        """Remember how the call ended."""
 
 
 def _route_for(snapshot: Snapshot, caller: Caller, model: str) -> Route:
@@ -124,6 +131,7 @@ class Operation:
     deployed: bool = True  # Azure's classic surface has it below a deployment; ours has all
     media_type: str = JSON  # of the request: JSON, or FORM, which the lane leaves to the views
     accept: str = JSON  # the header for the provider
+    example: Body = field(default_factory=dict, repr=False)  # a small request without its model; of JSON alone
 
     # The form of request and answer. Connections that speak another one get a translation of it (`providers.dialects`).
     dialect: Dialect | None = None  # None: no other form says the same
@@ -180,10 +188,13 @@ class Operation:
         return self.media_type == JSON
 
 
+GREETING: Body = {"messages": [{"role": "user", "content": "Hello"}]}
+
 CHAT = Operation(
     name="chat",
     path="chat/completions",
     summary="Complete a chat.",
+    example=GREETING,
     request=ChatRequestSerializer,
     answers=STREAMED,
     dialect=Dialect.CHAT,
@@ -199,6 +210,7 @@ COMPLETIONS = Operation(
     name="completions",
     path="completions",
     summary="Continue a text (OpenAI's older protocol).",
+    example={"prompt": "Once upon a time"},
     request=CompletionsRequestSerializer,
     answers=STREAMED,
     rewrites=(rules.read_bias,),
@@ -213,6 +225,7 @@ EMBEDDINGS = Operation(
     name="embeddings",
     path="embeddings",
     summary="Turn texts into vectors.",
+    example={"input": "Hello"},
     request=EmbeddingsRequestSerializer,
     writes=False,
 )
@@ -224,6 +237,7 @@ _OF_ANTHROPIC: dict[str, Any] = {
     "forwards": ("anthropic-version", "anthropic-beta"),  # docs/upstreams/anthropic.md, “Transport”
     "check": rules.check_chat,
     "add_prompt": rules.prompt_in_system,
+    "example": {"max_tokens": 1024, **GREETING},
 }
 MESSAGES = Operation(
     name="messages",
@@ -248,6 +262,7 @@ MODERATIONS = Operation(
     name="moderations",
     path="moderations",
     summary="Say whether texts or pictures may be harmful.",
+    example={"input": "Hello"},
     request=ModerationsRequestSerializer,
     deployed=False,
     default_model="omni-moderation-latest",
@@ -258,6 +273,7 @@ RERANK = Operation(
     name="rerank",
     path="rerank",
     summary="Order documents by how well they answer a query (the protocol of Jina and Cohere).",
+    example={"query": "Hello", "documents": ["Hello", "Goodbye"]},
     request=RerankRequestSerializer,
     deployed=False,
     count=usage.count_reranking,
@@ -267,6 +283,7 @@ RESPONSES = Operation(
     name="responses",
     path="responses",
     summary="Make a response (OpenAI's newer protocol).",
+    example={"input": "Hello"},
     request=ResponsesRequestSerializer,
     answers=STREAMED,
     deployed=False,
@@ -277,6 +294,7 @@ SPEECH = Operation(
     name="speech",
     path="audio/speech",
     summary="Read a text aloud; the same request is sent to the provider once.",
+    example={"input": "Hello", "voice": "alloy"},
     request=SpeechRequestSerializer,
     answers=AUDIO,
     parameters=(OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER),),
@@ -316,6 +334,7 @@ OLLAMA_CHAT = Operation(
     name="ollama_chat",
     path="api/chat",
     summary="Complete a chat (Ollama's protocol).",
+    example=GREETING,
     prefixes=OLLAMA_PREFIXES,
     request=OllamaChatRequestSerializer,
     answers=IN_LINES,
@@ -336,6 +355,7 @@ OLLAMA_GENERATE = replace(
     name="ollama_generate",
     path="api/generate",
     summary="Continue a prompt (Ollama's protocol).",
+    example={"prompt": "Once upon a time"},
     request=OllamaGenerateRequestSerializer,
     check=ollama.check_generate,
     has_messages=False,
@@ -345,6 +365,7 @@ OLLAMA_EMBED = Operation(
     name="ollama_embed",
     path="api/embed",
     summary="Turn texts into vectors (Ollama's protocol).",
+    example={"input": "Hello"},
     prefixes=OLLAMA_PREFIXES,
     request=OllamaEmbedRequestSerializer,
     deployed=False,
@@ -356,6 +377,7 @@ OLLAMA_EMBEDDINGS = Operation(
     name="ollama_embeddings",
     path="api/embeddings",
     summary="Turn a text into a vector (Ollama's older protocol).",
+    example={"prompt": "Hello"},
     prefixes=OLLAMA_PREFIXES,
     request=OllamaEmbeddingsRequestSerializer,
     deployed=False,

@@ -32,6 +32,7 @@ class BudgetState:
 
     name: str
     pattern: str
+    target: str  # whose it is: see `providers.relay.targets`
     unit: str
     period: str
     amount: Decimal
@@ -69,10 +70,10 @@ def by_day_and_model(of: Q, start: date, end: date) -> dict[tuple[date, str], To
     return dict(sorted(rows.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1])))
 
 
-def budgets_of(caller: Caller) -> list[BudgetState]:
-    """The state of the budgets that concern somebody now, as the verbs of calls see it."""
+def budgets_of(caller: Caller, model: str | None = None) -> list[BudgetState]:
+    """The state of the budgets that concern somebody, or their calls of this model, as the verbs of calls see it."""
     snapshot = catalogue.snapshot_blocking()
-    accounts = accounts_for(caller, snapshot.budgets, time.time())
+    accounts = accounts_for(caller, snapshot.budgets, time.time(), model)
     counts = counts_blocking(accounts)
     return [state_of(account, count.spent, snapshot.gateway) for account, count in zip(accounts, counts, strict=True)]
 
@@ -85,6 +86,7 @@ def state_of(account: Account, spent: int, gateway: GatewayFacts) -> BudgetState
         name=budget.name
         or str(_("%(unit)s per %(period)s") % {"unit": UNITS[budget.unit], "period": PERIODS[budget.period]}),
         pattern=budget.pattern,
+        target=budget.target,
         unit=budget.unit,
         period=budget.period,
         amount=units.amount_of(budget.unit, budget.amount) * rate,

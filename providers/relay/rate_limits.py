@@ -127,6 +127,17 @@ def _admission(buckets: list[Bucket], counts: list[int] | None, now: float) -> A
     return Admission(headers, tuple(buckets))
 
 
+def used_now(buckets: list[Bucket], now: float) -> list[int]:
+    """What each counter holds, for pages in a thread. Nothing is counted."""
+    counts = waiting.on_loop(runtime.state(RedisCounters).read)(buckets, now) if settings.REDIS_URL else None
+    return runtime.state(ProcessCounters).read(buckets, now) if counts is None else counts
+
+
+def is_reached(bucket: Bucket, used: int) -> bool:
+    """Whether a counter that holds this much refuses the next request."""
+    return _is_over(bucket, used + (bucket.counts == "requests"))
+
+
 def check_not_spent(caller: Caller, rows: Iterable[RateLimitFacts]) -> None:
     """Raises RateLimited where a limit leaves this caller nothing at all: what runs already has to end too."""
     for bucket in buckets_for(caller, rows):
@@ -206,6 +217,10 @@ class ProcessCounters:
                         self.used[bucket.name, bucket.counts, bucket.seconds] = (bucket.window(now), used)
             return counts
 
+    def read(self, buckets: Iterable[Bucket], now: float) -> list[int]:
+        with self.lock:
+            return [self._get(bucket, now) for bucket in buckets]
+
     def add(self, buckets: Iterable[Bucket], tokens: int, now: float) -> None:
         with self.lock:
             for bucket in buckets:
@@ -238,6 +253,18 @@ class RedisCounters:
         try:
             async with asyncio.timeout(REDIS_SECONDS):
                 return await self._count(buckets, now)
+        except Exception as error:
+            self._pause(error)
+            return None
+
+    async def read(self, buckets: list[Bucket], now: float) -> list[int] | None:
+        """As `ProcessCounters.read`; None while Redis does not answer."""
+        if time.monotonic() < self.paused_until or not buckets:
+            return None
+        try:
+            async with asyncio.timeout(REDIS_SECONDS):
+                names = [f"{settings.REDIS_PREFIX}:{bucket.key(now)}" for bucket in buckets]
+                return [int(value or 0) for value in await self._client().mget(names)]
         except Exception as error:
             self._pause(error)
             return None

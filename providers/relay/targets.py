@@ -13,6 +13,12 @@ from providers.facts import Caller
 SPECIFIC = ("key", "user", "everyone")  # targets whose rows replace each other, the most specific first
 
 
+def target_of(counter: str) -> str:
+    """The target of the row whose counter has this name."""
+    first = counter.partition(":")[0]
+    return "everyone" if first.startswith("each") else first
+
+
 class Targeted(Protocol):
     """The facts of a row with a target: everyone, user, group, key or site; `target_id` is the person's, group's or
     key's.

@@ -23,10 +23,8 @@ from django.utils import timezone
 from providers import json_bodies, runtime
 from providers.errors import (
     BadRequest,
-    ConfigurationError,
     Conflict,
     GatewayError,
-    NetworkError,
     ProviderError,
     TooLarge,
     Unavailable,
@@ -85,6 +83,7 @@ class Clip:
     pieces: AsyncGenerator[bytes, None]
     length: int | None = None
     stored: bool = False
+    refusal: "_Refusal | None" = None  # where it is an error response
 
 
 def check(payload: Mapping[str, Any]) -> None:
@@ -99,15 +98,8 @@ def check(payload: Mapping[str, Any]) -> None:
         raise BadRequest(message, param="response_format")
 
 
-def sources_for(sources: Sequence[Source], payload: Mapping[str, Any]) -> list[Source]:
-    """The sources that take a text of this length at once, in order. Raises BadRequest if none does."""
-    lengths = [(source, kinds.of(source.connection).speech_characters(source.connection)) for source in sources]
-    fitting = [source for source, most in lengths if most is None or len(payload["input"]) <= most]
-    if not fitting:
-        most = max(length for _source, length in lengths if length is not None)
-        message = _("At most %(count)d characters can be spoken at once.") % {"count": most}
-        raise BadRequest(message, code="string_above_max_length", param="input")
-    return fitting
+def _most_characters(source: Source) -> int | None:
+    return kinds.of(source.connection).speech_characters(source.connection)
 
 
 def type_of(payload: Mapping[str, Any]) -> str:
@@ -136,47 +128,48 @@ class Clips:
             return None
         return await waiting.in_own_thread(_remembered, caller, payload, idempotency_key)
 
-    async def answer(
-        self,
-        payload: Mapping[str, Any],
-        sources: Sequence[Source],
-        fetch: Fetch,
-        passed_over: Callable[[int], bool],
-        remembered: "IdempotentRequest | None" = None,
-    ) -> Clip:
-        """The stored clip, or one from the first source that has audio, which is then stored.
+    def fitting(self, payload: Mapping[str, Any], sources: Sequence[Source]) -> list[Source]:
+        """The sources that take a text of this length at once, in order."""
+        length = len(payload["input"])
+        return [source for source in sources if (most := _most_characters(source)) is None or length <= most]
 
-        `fetch` calls one source; `passed_over` says after which status the next one is tried; `remembered` is what
-        `check` gave. Raises what the last source raised: NetworkError, ConfigurationError, ProviderError; BadRequest
-        for a text too long for all.
+    def too_long(self, sources: Sequence[Source]) -> BadRequest:
+        """The error for a text that none of the sources takes."""
+        most = max(length for source in sources if (length := _most_characters(source)) is not None)
+        message = _("At most %(count)d characters can be spoken at once.") % {"count": most}
+        return BadRequest(message, code="string_above_max_length", param="input")
+
+    async def find(
+        self, payload: Mapping[str, Any], sources: Sequence[Source], remembered: "IdempotentRequest | None" = None
+    ) -> Clip | None:
+        """The refusal that `check` remembered, or the stored clip of any source: the first one may have been down when
+        it was made. None without them.
         """
         if remembered and remembered.refusal:
             return remembered.refusal.clip()
-        sources = sources_for(sources, payload)
-        keys = [clip_key(source, payload) for source in sources]
-        # A clip of any source counts: the first one may have been down when it was made.
-        if row := await _find_latest(keys):
+        if row := await _find_latest([clip_key(source, payload) for source in sources]):
             return Clip(200, _headers(row.content_type, "hit"), _stored(row), row.size, stored=True)
-        for source, key in zip(sources, keys, strict=True):
-            download = _join(key, source, type_of(payload), fetch)
-            try:
-                await download.begun()
-            except (NetworkError, ConfigurationError, ProviderError) as error:
-                if source is sources[-1] or not (isinstance(error, NetworkError) or passed_over(error.status)):
-                    if remembered:
-                        await remembered.forget()
-                    raise
-                logger.warning("%s cannot speak, trying the next: %s", source.connection.name, error)
-                continue
-            refusal = download.refusal
-            if refusal is None:
-                return Clip(200, _headers(download.content_type, "miss"), download.listen())
-            if source is sources[-1] or not passed_over(refusal.status):
-                if remembered:
-                    await remembered.take(refusal)
-                return refusal.clip()
-            logger.warning("%s answered %s, trying the next", source.connection.name, refusal.status)
-        raise AssertionError("a route has sources")
+        return None
+
+    async def begin(self, payload: Mapping[str, Any], source: Source, fetch: Fetch) -> Clip:
+        """The clip that `fetch` downloads from this source, and that is stored then, or the source's refusal.
+
+        Raises what the source raised: NetworkError, ConfigurationError, ProviderError.
+        """
+        download = _join(clip_key(source, payload), source, type_of(payload), fetch)
+        await download.begun()
+        if download.refusal is not None:
+            return download.refusal.clip()
+        return Clip(200, _headers(download.content_type, "miss"), download.listen())
+
+    async def note(self, remembered: "IdempotentRequest | None", refusal: "_Refusal | None") -> None:
+        """Remember under the idempotency key that the call ended with this refusal; forget the key after an error."""
+        if remembered is None:
+            return
+        if refusal is None:
+            await remembered.forget()
+        else:
+            await remembered.take(refusal)
 
 
 def _headers(content_type: str, outcome: str) -> tuple[tuple[str, str], ...]:
@@ -225,7 +218,7 @@ class _Refusal:
     body: bytes
 
     def clip(self) -> Clip:
-        return Clip(self.status, self.headers, _once(self.body), len(self.body))
+        return Clip(self.status, self.headers, _once(self.body), len(self.body), refusal=self)
 
 
 @dataclass(slots=True)
@@ -285,13 +278,14 @@ def _join(key: str, source: Source, content_type: str, fetch: Fetch) -> _Downloa
     position = (id(loop), key)
     downloads = runtime.state(Downloads)
     download = downloads.by_key.get(position)
-    if download is None:
+    if download is None or download.done:  # another try comes before the end of a failed one is noted
+        begun = download = downloads.by_key[position] = _Download(content_type)
 
         def end(_task: object) -> None:
             downloads.ended += 1
-            downloads.by_key.pop(position, None)
+            if downloads.by_key.get(position) is begun:
+                del downloads.by_key[position]
 
-        download = downloads.by_key[position] = _Download(content_type)
         download.task = loop.create_task(_run(download, key, source, fetch))
         download.task.add_done_callback(end)
     return download

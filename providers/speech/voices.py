@@ -48,6 +48,7 @@ def route_for(snapshot: Snapshot, caller: Caller, model: str) -> Route:
         user_ids=frozenset(),
         tags=(),
         vision=None,
+        has_keys=any(source.connection.more_keys for source in (*prefixed, *unprefixed)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The list of usage records, and what they add up to."""
+"""The list of usage records, what they add up to, and what would become of a call."""
 
 from providers.admin.usage.records import UsageRecordAdmin
 

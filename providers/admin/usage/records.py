@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
@@ -14,15 +15,17 @@ from unfold.contrib.filters.admin import (
     RangeDateTimeFilter,
     RelatedDropdownFilter,
 )
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from providers import catalogue
 from providers.admin.base import EMPTY, AdminPages, Label
 from providers.admin.filters import ConditionFilter, RowFilter
+from providers.admin.usage.explain import may_explain
 from providers.facts import GatewayFacts
 from providers.models import UsageRecord
 from providers.pricing import money
 from providers.relay import usage
+from providers.relay.usage import receipts
 
 LEFT = ("key_name", "connection_name")  # of deleted rows
 
@@ -66,6 +69,22 @@ class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     list_select_related = ("user", "connection", "key")
     search_fields = ("model", "user__email")
     ordering = ("-when",)
+    actions_detail = ("explain_record",)
+
+    def has_explain_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return may_explain(request)
+
+    @action(
+        description=gettext_lazy("Why did this go there?"),
+        permissions=["explain"],
+        icon="route",
+        url_path="explain-record",
+    )
+    def explain_record(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The page with what is known of the call: its body is not."""
+        row = self.get_object(request, object_id)
+        return redirect(receipts.explained_as(row) if row is not None else receipts.explain_page())
+
     readonly_fields = ("spent",)
     gateway = GatewayFacts()  # with the currency; each page has its own
 

@@ -36,6 +36,14 @@ class CachedResponse(RelayResponse):
         with self._permit_scope:
             return await anext(self._clip.pieces, b"")
 
+    @property
+    def clip(self) -> Clip:
+        return self._clip
+
+    @property
+    def refusal(self) -> bytes:
+        return self._clip.refusal.body if self._clip.refusal is not None else b""
+
     async def aclose(self) -> None:
         """Stop reading. The download goes on: other calls may share it, and the result is stored."""
         self._permit_scope.close()

@@ -19,7 +19,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from providers.errors import ConfigurationError, GatewayError, NetworkError, UpstreamTimeout
+from providers.errors import ConfigurationError, GatewayError, NetworkError, ProviderError, UpstreamTimeout
 from providers.facts import Caller, ConnectionFacts, Route, Source
 from providers.permits import PermitScope
 from providers.relay.operations import Operation
@@ -34,7 +34,8 @@ LONGEST_CODE = 100  # characters
 
 OF_KEY = frozenset({401, 402, 403, 429})  # statuses that another key of the connection may not get
 
-Outcome = RelayResponse | NetworkError | ConfigurationError
+FAILURES = (NetworkError, ConfigurationError, ProviderError)  # of a source, as exceptions
+Outcome = RelayResponse | NetworkError | ConfigurationError | ProviderError
 Tried = list[dict[str, Any]]  # {"model", "connection", "outcome"} of each try that was passed over, in order
 Fetch = Callable[[Route, Source, Tried], Awaitable[RelayResponse]]
 
@@ -49,7 +50,7 @@ async def outcome_of(attempt: Awaitable[RelayResponse]) -> Outcome:
     """What an attempt came to. Raises what is no fault of the source: BadRequest, an ended permit, a shutdown."""
     try:
         return await attempt
-    except (NetworkError, ConfigurationError) as error:
+    except FAILURES as error:
         return error
 
 
@@ -126,8 +127,8 @@ class Attempts:
             if outcome.status in OF_KEY and (after := self._next(same=True)) is not None:
                 self.index = after
                 return 0.0
-            if not self.operation.passed_over(outcome.status):
-                return None
+        if isinstance(outcome, RelayResponse | ProviderError) and not self.operation.passed_over(outcome.status):
+            return None
         if (after := self._next(same=False)) is not None:
             self.index = after
             return 0.0

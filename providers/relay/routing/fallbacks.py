@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from providers.errors import OF_CALLER, ConfigurationError, ContentRefused, NotFound, ProviderError
-from providers.facts import Caller, Route, Snapshot
+from providers.facts import Caller, Fallback, Route, Snapshot
 from providers.models import FallbackReason
 from providers.relay.operations import Operation
 from providers.relay.response import RelayResponse
@@ -36,15 +36,18 @@ def reason_of(outcome: Outcome) -> str | None:
 def routes(snapshot: Snapshot, caller: Caller, operation: Operation, asked: Route, reason: str) -> Iterator[Route]:
     """The routes to try instead, in order: only those that the caller may use."""
     for fallback in asked.fallbacks:
-        if reason not in fallback.reasons:
-            continue
-        try:
-            route = operation.route(snapshot, caller, fallback.public_id)
-        except (NotFound, ConfigurationError):
-            continue
-        # The asked model's own prompt and parameters stay: it may be a preset, and its people expect that.
-        yield replace(
-            route,
-            params={**route.params, **asked.params},
-            system_prompt=asked.system_prompt or route.system_prompt,
-        )
+        if reason in fallback.reasons and (route := route_of(snapshot, caller, operation, fallback)) is not None:
+            # The asked model's own prompt and parameters stay: it may be a preset, and its people expect that.
+            yield replace(
+                route,
+                params={**route.params, **asked.params},
+                system_prompt=asked.system_prompt or route.system_prompt,
+            )
+
+
+def route_of(snapshot: Snapshot, caller: Caller, operation: Operation, fallback: Fallback) -> Route | None:
+    """The route of a fallback; None where this caller may not use it, or nobody offers it."""
+    try:
+        return operation.route(snapshot, caller, fallback.public_id)
+    except (NotFound, ConfigurationError):
+        return None

@@ -2,8 +2,10 @@
 
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Q
+from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +24,7 @@ from providers.sentences import sentence as _
 MOST_CALLS = 100  # of one request: an answer asks a model again after each round of tools
 LONGEST_ID = 200
 SIDE_CALL = "task"  # the kind of calls beside the answer: a search query, a title
+EXPLAIN = "providers_chatmodel_explain"  # the page of the administration that explains calls
 COUNTED = ("tokens_in", "tokens_out")  # shown even where they are 0
 ALSO_COUNTED = (
     "cached_tokens", "cache_write_tokens", "reasoning_tokens", "audio_tokens_in", "audio_tokens_out",
@@ -40,7 +43,26 @@ class Receipt(APIView):
         """
         caller = caller_of(request)
         calls = calls_of(caller, request_id)
-        return Response(receipt_of(calls, catalogue.snapshot_blocking().gateway))
+        receipt = receipt_of(calls, catalogue.snapshot_blocking().gateway)
+        if is_for_all(caller):
+            receipt["explain"] = request.build_absolute_uri(explained_as(calls[-1]))
+        return Response(receipt)
+
+
+def is_for_all(caller: Caller) -> bool:
+    """Whether a caller reads the receipts of everybody."""
+    return caller.is_admin and caller.may("admin")
+
+
+def explain_page(*, operation: str = "", model: str = "", user: Any = None, key: Any = None) -> str:
+    """The path of the page that explains a call, with these fields filled in."""
+    given = {"operation": operation, "model": model, **({"key": key} if key else {"user": user})}
+    return f"{reverse(f'admin:{EXPLAIN}')}?{urlencode({name: value for name, value in given.items() if value})}"
+
+
+def explained_as(row: UsageRecord) -> str:
+    """The path of the page that explains a call like a recorded one. Its body is not known."""
+    return explain_page(operation=row.kind, model=row.model, user=row.user_id, key=row.key_id)
 
 
 def calls_of(caller: Caller, request_id: str) -> list[UsageRecord]:
@@ -58,7 +80,7 @@ def _look_up(caller: Caller, request_id: str) -> list[UsageRecord]:
     if not request_id or len(request_id) > LONGEST_ID:
         return []
     rows = UsageRecord.objects.filter(Q(request_id=request_id) | Q(provider_request_id=request_id))
-    if not (caller.is_admin and caller.may("admin")):
+    if not is_for_all(caller):
         rows = rows.filter(own_records(caller))
     return list(rows.select_related("connection").order_by("-when", "-pk")[:MOST_CALLS])[::-1]
 

@@ -55,7 +55,12 @@ def with_question(data: bytes, body: Body) -> bytes:
     """The encoded body with the question; put in at its end, where the client sent no options."""
     if body.get("stream_options") is None and "stream_options" not in body:
         return data[: data.rindex(b"}")] + b"," + QUESTION + b"}"
-    return json_bodies.dumps({**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}})
+    return json_bodies.dumps(asking(body))
+
+
+def asking(body: Mapping[str, Any]) -> Body:
+    """The body with the question."""
+    return {**body, "stream_options": {**(body.get("stream_options") or {}), "include_usage": True}}
 
 
 def is_refusal(status: int, body: bytes) -> bool:

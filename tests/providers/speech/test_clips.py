@@ -11,7 +11,9 @@ from django.core.cache import cache
 from django.db import connections
 
 from providers import callers, relay
-from providers.models import Connection, SpeechClip, UsageRecord
+from providers.models import ChatModel, Connection, SpeechClip, UsageRecord
+from providers.relay import usage
+from providers.relay.routing import attempts
 from tests import people
 from tests.upstream import RESET, Gate, Reply, in_bytes, in_html, in_json, in_text
 from tests.upstream.openai import error
@@ -143,6 +145,40 @@ def test_the_next_connection_speaks_when_the_first_does_not_know_the_model(say, 
     upstream.always(error(404, "No such model", code="model_not_found"), path=SPEECH)
     assert say().status_code == 200
     assert len(upstream.asked(SPEECH)) == len(second.asked(SPEECH)) == 1
+
+
+def test_the_last_connection_is_tried_again_as_for_every_call(say, connection, upstream, monkeypatch):
+    monkeypatch.setattr(attempts, "FIRST_WAIT", 0.01)
+    Connection.objects.update(retries=1)
+    upstream.script(error(503), path=SPEECH)
+    assert say().status_code == 200
+    assert len(upstream.asked(SPEECH)) == 2
+    assert say().headers["X-Cache"] == "hit"
+
+
+def test_another_key_of_the_connection_speaks(say, connection, upstream):
+    connection.more_keys = {"••••4567": "sk-second-1234567"}
+    connection.save()
+    upstream.script(error(401), path=SPEECH)
+    assert say().status_code == 200
+    assert len({asked.headers["Authorization"] for asked in upstream.asked(SPEECH)}) == 2
+
+
+def test_a_fallback_model_speaks_and_its_clip_is_stored_as_its_own(say, upstream, start_upstream):
+    second = start_upstream()
+    people.make_connection(upstream.url, "tts-1")
+    people.make_connection(second.url, "tts-2", name="Second", position=1)
+    ChatModel.objects.filter(public_id="tts-1").update(fallbacks=["tts-2"])
+    upstream.script(error(503), error(503), path=SPEECH)
+    first, again = say(), say()
+    assert (first.status_code, first.headers["x-webui-fallback"]) == (200, "tts-2")
+    assert (again.headers["x-webui-fallback"], again.headers["X-Cache"]) == ("tts-2", "hit")
+    assert (len(upstream.asked(SPEECH)), len(second.asked(SPEECH))) == (2, 1)
+    assert say({"model": "tts-2"}).headers["X-Cache"] == "hit"
+    own = say()
+    assert (own.headers["X-Cache"], "x-webui-fallback" in own.headers) == ("miss", False)
+    usage.flush()
+    assert UsageRecord.objects.filter(model="tts-2", status=200, audio_bytes__gt=0, connection__name="Second").exists()
 
 
 def test_a_connection_that_is_not_theirs_does_not_speak_for_them(say, connection, upstream):
