@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from django.urls import URLPattern, include, path, re_path
 
 from providers.relay import views
-from providers.relay.operations import DEPLOYMENTS, OPERATIONS, Operation
+from providers.relay.operations import DEPLOYMENTS, OPERATIONS, RESPONSES, Operation
 from providers.relay.usage.receipts import Receipt
 
 
@@ -23,8 +23,16 @@ def routes_of(operation: Operation) -> Iterator[URLPattern]:
         yield re_path(f"^{DEPLOYMENTS.removeprefix('/')}/(?P<model>.+)/{re.escape(operation.path)}$", view)
 
 
+def routes_of_made() -> Iterator[URLPattern]:
+    """Those of the operations on a response, below the paths at which responses are made."""
+    for behind, view in views.made_views().items():
+        for url in RESPONSES.paths:
+            yield path(f"{url.removeprefix('/')}/<str:response_id>{behind}", view.as_view())
+
+
 urlpatterns = [
     *(route for operation in OPERATIONS.values() for route in routes_of(operation)),
+    *routes_of_made(),
     path("v1", views.ApiRoot.as_view()),
     path("v1/models", views.Models.as_view()),
     path("v1/models/<path:model_id>", views.Model.as_view()),

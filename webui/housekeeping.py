@@ -21,7 +21,7 @@ from chat import files
 from chat import services as chats
 from imagegen import services as pictures
 from providers import sign_ins
-from providers.models import BudgetNotice
+from providers.models import BudgetNotice, MadeResponse
 from providers.process import clock, deletion, waiting
 from providers.relay.usage import roll_up
 from webui.models import Housekeeping
@@ -76,6 +76,11 @@ def _usage(now: datetime) -> int:
     return roll_up.roll_up(before) if before else 0
 
 
+def _responses(now: datetime) -> int:
+    before = _before(now, settings.RESPONSE_DAYS)
+    return deletion.in_batches(MadeResponse.objects.filter(when__lt=before)) if before else 0
+
+
 def _jobs(now: datetime) -> int:
     before = _before(now, settings.JOB_DAYS)
     return pictures.purge_ended_jobs(before=before) if before else 0
@@ -109,6 +114,7 @@ TASKS: dict[str, Callable[[datetime], int]] = {
     "deleted chats": lambda now: chats.purge_chats(before=now - timedelta(days=chats.TRASH_DAYS)),
     "files": _files,
     "usage records": _usage,
+    "makers of responses": _responses,
     "picture jobs": _jobs,
     "old versions": _history,
 }

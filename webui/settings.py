@@ -350,6 +350,7 @@ HOUSEKEEPING_HOURS = env.hours("HOUSEKEEPING_HOURS", 24)  # between two runs of 
 PRICES_REFRESH = env.flag("PRICES_REFRESH", False)  # whether the list of well-known prices keeps itself up to date
 BUDGET_WEBHOOK_URL = env.text("BUDGET_WEBHOOK_URL")
 USAGE_DAYS = env.days("USAGE_DAYS", 400)  # records of calls: more than a year, so that years can be compared
+RESPONSE_DAYS = env.days("RESPONSE_DAYS", 30)  # who made which response; OpenAI keeps them as long
 JOB_DAYS = env.days("JOB_DAYS", 90)  # picture jobs that have ended; their pictures stay
 HISTORY_DAYS = env.days("HISTORY_DAYS", 730)  # who changed what; the newest version of each row stays
 

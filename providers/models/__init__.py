@@ -5,6 +5,7 @@ from providers.models.chat_models import ChatModel, FallbackReason, ModelAccess,
 from providers.models.daily_totals import UsageTotal
 from providers.models.gateway_settings import GatewaySettings
 from providers.models.keys import KEY_PREFIX, ClientKey, key_digest
+from providers.models.made_responses import MadeResponse
 from providers.models.model_pulls import ModelPull
 from providers.models.prices import Price
 from providers.models.rate_limits import RateLimit
@@ -34,6 +35,7 @@ __all__ = [
     "Connection",
     "FallbackReason",
     "GatewaySettings",
+    "MadeResponse",
     "ModelAccess",
     "ModelPull",
     "ModelSource",

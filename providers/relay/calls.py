@@ -6,18 +6,21 @@ decides what follows after a failure, always before the first byte of a response
 connection to the provider and records the usage.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from providers import catalogue, json_bodies
 from providers.dialects.translation import Translation
 from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
-from providers.facts import Route, Snapshot, Source
+from providers.facts import Caller, Route, Snapshot, Source
 from providers.process import waiting
 from providers.relay import budgets, filtering, payload, rate_limits, source_order, translated
+from providers.relay.forms import Form
+from providers.relay.made import memory
+from providers.relay.made.table import OnMade, at_response, query_of
 from providers.relay.operations import BY_DIALECT, OPERATIONS, Cache, Operation
-from providers.relay.prepared import prepare
+from providers.relay.prepared import Prepared, prepare
 from providers.relay.request import RelayRequest, admit
 from providers.relay.response import (
     CachedResponse,
@@ -26,7 +29,7 @@ from providers.relay.response import (
     RelayResponse,
     RewrittenResponse,
 )
-from providers.relay.routing import attempts, fallbacks
+from providers.relay.routing import attempts, fallbacks, makers
 from providers.relay.routing.attempts import FAILURES, Attempts, Fetch, Outcome, Tried, outcome_of
 from providers.relay.routing.keys import by_key
 from providers.relay.usage import stream_usage
@@ -52,6 +55,8 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     snapshot = await catalogue.snapshot()
     route = route_of(request, operation, snapshot)
     admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
+    if operation.made_id is not None and request.payload.get("previous_response_id") is not None:
+        route = await at_maker(request, operation, route, snapshot)
     if snapshot.filters and (filters := filtering.filters_of(request, operation, snapshot, route)):
         request = await filtering.filtered(request, operation, filters)
         route = route_of(request, operation, snapshot)  # a filter may choose another model
@@ -209,6 +214,58 @@ async def _go_on(
     return attempts.result(outcome)
 
 
+async def begin_on_made(
+    row: OnMade, caller: Caller, response_id: str, query: str, cookies: Mapping[str, str]
+) -> RelayResponse:
+    """Start an operation on a response that was made, at the connection that made it. As `begin`; `query` is that of
+    the address, without the question mark.
+
+    Raises Forbidden, BadRequest, NotFound (`response_not_found` for unknown responses and for those of others,
+    `response_connection_off`, `model_not_found`), RateLimited, ConfigurationError, NetworkError and its children.
+    """
+    operation = row.operation
+    admit(caller, operation.scope)
+    parameters = query_of(query)
+    snapshot = await catalogue.snapshot()
+    admission = await rate_limits.admit(caller, snapshot.rate_limits) if snapshot.rate_limits else None
+    made = await memory.find(caller, response_id)
+    if made is None:
+        raise makers.not_found(response_id)
+    route = makers.of_maker(made, snapshot, caller)
+    streams = ("stream", "true") in parameters
+    request = RelayRequest(operation.name, caller, {"model": made.model, "stream": streams}, cookies=cookies)
+
+    async def fetch(route: Route, source: Source, tried: Tried) -> RelayResponse:
+        prepared = at_response(await prepare(request, operation, route, source), row, response_id, parameters)
+        return await _open(
+            ProviderResponse(request, operation, route, source, admission), source, prepared, None, tried
+        )
+
+    tries = Attempts(fetch, operation, route, route.sources, caller=caller, body=request.payload, tried=Tried())
+    response = attempts.result(await tries.begin())
+    if row.forgets and response.status < 300:
+        memory.forget(made)
+    return response
+
+
+async def at_maker(request: RelayRequest, operation: Operation, route: Route, snapshot: Snapshot) -> Route:
+    """The route of a request that goes on from another response: to the connection that made it, and no other one.
+
+    Unchanged where no connection of the route keeps responses: the translation of the request says so. Raises NotFound
+    (`previous_response_not_found`), and BadRequest where the model is not offered there.
+    """
+    if all(translated.translation_for(operation, source.connection) for source in route.sources):
+        return route
+    previous = request.payload["previous_response_id"]
+    if not isinstance(previous, str):
+        param = "previous_response_id"
+        raise BadRequest(_("“%(name)s” must be text.") % {"name": param}, code="invalid_type", param=param)
+    made = await memory.find(request.caller, previous)
+    if made is None:
+        raise makers.not_found(previous, "previous_response_id")
+    return makers.following(route, made, snapshot)
+
+
 @asynccontextmanager
 async def call(request: RelayRequest) -> AsyncIterator[RelayResponse]:
     """`begin` as a context, for whoever reads the body; it closes the response at its end."""
@@ -324,14 +381,10 @@ async def _fetch(
     unpacked = unpacked or asks or names is not None
     response = ProviderResponse(request, asked, route, source, admission)
     response.rewrites = changed
-    if tried:
-        response.tried = list(tried)
+    if operation.made_id is not None and translation is None and body.get("store") is not False:
+        response.made_id = operation.made_id
     counted = route.order != source_order.POSITION and source_order.counts(route.order, route.sources)
-    try:
-        await response.open(source, prepared, question, unpacked=unpacked, counted=counted)
-    except (NetworkError, ConfigurationError) as error:
-        await catalogue.note_failure(connection.id, error)
-        raise
+    await _open(response, source, prepared, question, tried, unpacked=unpacked, counted=counted)
     if asks and response.status >= 400 and stream_usage.is_refusal(response.status, response.refusal):
         stream_usage.note_refusal(source)
         await response.discard()
@@ -341,3 +394,24 @@ async def _fetch(
     if asks and response.is_event_stream and translation is None:
         return RewrittenResponse(response, stream_usage.UsageFrames())
     return response if names is None else RewrittenResponse(response, names)
+
+
+async def _open(
+    response: ProviderResponse,
+    source: Source,
+    prepared: Prepared,
+    body: bytes | Form | None,
+    tried: Sequence[dict[str, Any]],
+    *,
+    unpacked: bool = False,
+    counted: bool = False,
+) -> ProviderResponse:
+    """The response with its first byte. Raises NetworkError and its children, which the connection's health notes."""
+    if tried:
+        response.tried = list(tried)
+    try:
+        await response.open(source, prepared, body, unpacked=unpacked, counted=counted)
+    except (NetworkError, ConfigurationError) as error:
+        await catalogue.note_failure(source.connection.id, error)
+        raise
+    return response

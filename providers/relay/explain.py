@@ -25,11 +25,12 @@ from providers.process import waiting
 from providers.relay import calls, filtering, own_usage, payload, rate_limits, source_order, targets, translated
 from providers.relay.budgets import estimates
 from providers.relay.budgets.accounts import plain
-from providers.relay.operations import BY_DIALECT, JSON, OPERATIONS, Operation
+from providers.relay.operations import BY_DIALECT, OPERATIONS, Operation
 from providers.relay.prepared import Prepared, prepare
 from providers.relay.request import RelayRequest, admit
 from providers.relay.routing import fallbacks
 from providers.relay.routing.keys import by_key
+from providers.relay.serializers import JSON
 from providers.relay.usage import stream_usage
 from providers.sentences import sentence as _
 from providers.upstream import kinds

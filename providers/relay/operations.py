@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
@@ -23,6 +22,12 @@ from providers.facts import Caller, Route, Snapshot, Source
 from providers.relay import ollama, rules, usage
 from providers.relay.rules import Body, Destination
 from providers.relay.serializers import (
+    AUDIO,
+    IN_LINES,
+    JSON,
+    STREAMED,
+    TRANSCRIPT,
+    WHOLE,
     ChatRequestSerializer,
     CompletionsRequestSerializer,
     EmbeddingsRequestSerializer,
@@ -42,34 +47,13 @@ from providers.relay.serializers import (
 from providers.responses import error_responses
 from providers.speech import clips, voices
 from providers.upstream import error_bodies
+from providers.upstream.made_ids import made_id
 
 # For OpenAI's clients, the site's own pages, Azure's newer surface, OpenAI's clients that are given Ollama's address.
 PREFIXES = ("/v1", "/openai", "/openai/v1", "/ollama/v1")
 OLLAMA_PREFIXES = ("/ollama",)  # for clients that speak Ollama's own protocol
 DEPLOYMENTS = "/openai/deployments"  # for Azure's classic surface, then the model and the path of an operation
-JSON = "application/json"
-NDJSON = "application/x-ndjson"
 FORM = "multipart/form-data"
-
-WHOLE: dict[Any, OpenApiResponse] = {
-    (200, JSON): OpenApiResponse(OpenApiTypes.OBJECT, description="The provider's response, unchanged")
-}
-STREAMED: dict[Any, OpenApiResponse] = {
-    **WHOLE,
-    (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description="The same as events, with `stream`"),
-}
-IN_LINES: dict[Any, OpenApiResponse] = {
-    **WHOLE,
-    (200, NDJSON): OpenApiResponse(OpenApiTypes.STR, description="The same as lines of JSON, unless `stream` is false"),
-}
-TRANSCRIPT: dict[Any, OpenApiResponse] = {
-    **STREAMED,
-    (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description="The same as text, `srt` or `vtt`"),
-}
-AUDIO: dict[Any, OpenApiResponse] = {
-    (200, media_type): OpenApiResponse(OpenApiTypes.BINARY, description="The audio, in the requested `response_format`")
-    for media_type in clips.TYPES.values()
-}
 
 
 class Cache(Protocol):
@@ -129,6 +113,7 @@ class Operation:
     answers: Mapping[Any, OpenApiResponse] = field(default_factory=lambda: WHOLE, repr=False)
     parameters: tuple[OpenApiParameter, ...] = ()
     deployed: bool = True  # Azure's classic surface has it below a deployment; ours has all
+    method: str = "POST"
     media_type: str = JSON  # of the request: JSON, or FORM, which the lane leaves to the views
     accept: str = JSON  # the header for the provider
     example: Body = field(default_factory=dict, repr=False)  # a small request without its model; of JSON alone
@@ -168,6 +153,8 @@ class Operation:
     # (the id at the provider, the id that was asked for) → what puts the second into the response; None: it has none
     rename: Callable[[str, str], ollama.ModelNames] | None = None
 
+    # The id, in the beginning of a response, by which its client asks for it later; None: the provider keeps nothing
+    made_id: Callable[[bytes], str] | None = None
     frame: bytes = b"data:"  # what each frame of a stream has once
     # The fields of `CallUsage` that the request tells, of a call that was answered
     count_request: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
@@ -289,6 +276,7 @@ RESPONSES = Operation(
     deployed=False,
     preset_params=frozenset({"temperature", "top_p"}),
     add_prompt=rules.prompt_in_instructions,
+    made_id=made_id,
 )
 SPEECH = Operation(
     name="speech",

@@ -12,8 +12,9 @@ from providers.facts import Caller, Route, Source
 from providers.process import waiting
 from providers.relay import forms
 from providers.relay.forms import Form, ReceivedForm
-from providers.relay.operations import BY_DIALECT, JSON, Operation
+from providers.relay.operations import BY_DIALECT, Operation
 from providers.relay.rules import Body, Destination, is_reasoning, with_user, without
+from providers.relay.serializers import JSON
 from providers.sentences import sentence as _
 from providers.upstream import kinds
 

@@ -3,11 +3,37 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
 from providers.facts import Route
 from providers.speech import clips
 from providers.upstream import kinds
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+
+# The answers of operations.
+WHOLE: dict[Any, OpenApiResponse] = {
+    (200, JSON): OpenApiResponse(OpenApiTypes.OBJECT, description="The provider's response, unchanged")
+}
+STREAMED: dict[Any, OpenApiResponse] = {
+    **WHOLE,
+    (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description="The same as events, with `stream`"),
+}
+IN_LINES: dict[Any, OpenApiResponse] = {
+    **WHOLE,
+    (200, NDJSON): OpenApiResponse(OpenApiTypes.STR, description="The same as lines of JSON, unless `stream` is false"),
+}
+TRANSCRIPT: dict[Any, OpenApiResponse] = {
+    **STREAMED,
+    (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, description="The same as text, `srt` or `vtt`"),
+}
+AUDIO: dict[Any, OpenApiResponse] = {
+    (200, media_type): OpenApiResponse(OpenApiTypes.BINARY, description="The audio, in the requested `response_format`")
+    for media_type in clips.TYPES.values()
+}
 
 
 def model_object(route: Route) -> dict[str, Any]:

@@ -31,10 +31,12 @@ from providers.process import client_address
 from providers.process._django_private import body_file
 from providers.relay import calls, forms, own_usage
 from providers.relay.forms import ReceivedForm
-from providers.relay.operations import FORM, STREAMED, Operation
+from providers.relay.made.table import OPERATIONS_ON_MADE, OnMade
+from providers.relay.operations import FORM, Operation
 from providers.relay.request import admit, read_on_loop
 from providers.relay.response import RelayResponse
 from providers.relay.serializers import (
+    STREAMED,
     ModelListSerializer,
     ModelSerializer,
     OpenAIErrorSerializer,
@@ -147,6 +149,33 @@ def view_of(operation: Operation) -> type[RelayView]:
 
     parsers = {"parser_classes": (UnreadForm,)} if operation.media_type == FORM else {}
     return type(f"{operation.name.title()}Relay", (RelayView,), {"operation": operation, "post": post, **parsers})
+
+
+class MadeView(LoopView):
+    """The operations on a response at one path; `made_views` makes the views."""
+
+
+def made_views() -> dict[str, type[MadeView]]:
+    """The views of operations on a response, by the end of their path behind its id."""
+    handlers: dict[str, dict[str, Any]] = {}
+    for row in OPERATIONS_ON_MADE.values():
+        handlers.setdefault(row.behind, {})[row.operation.method.lower()] = _handler_of(row)
+    return {behind: type(f"Made{behind[1:].title()}", (MadeView,), methods) for behind, methods in handlers.items()}
+
+
+def _handler_of(row: OnMade) -> Any:
+    @extend_schema(
+        description=row.operation.summary,
+        parameters=list(row.parameters),
+        request=None,
+        responses={**REFUSED, **row.operation.answers, **FAILED},
+    )
+    async def handle(self: MadeView, request: Request, response_id: str) -> StreamingHttpResponse:
+        query = request.META.get("QUERY_STRING", "")
+        response = await calls.begin_on_made(row, caller_of(request), response_id, query, request.COOKIES)
+        return StreamingHttpResponse(pass_on(response), status=response.status, headers=dict(response.headers))
+
+    return handle
 
 
 def body_of(request: Request) -> bytes:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from chat.models import Chat, File
 from imagegen.models import ImageJob
-from providers.models import ChatModel, Connection, UsageRecord
+from providers.models import ChatModel, Connection, MadeResponse, UsageRecord
 from providers.relay.usage import totals
 from webui import housekeeping
 from webui.models import Housekeeping
@@ -147,3 +147,15 @@ def test_a_serving_site_does_it_by_itself(server_process):
         assert time.monotonic() < end, site.log()
         time.sleep(0.05)
     assert "1 usage records" in site.log()
+
+
+def test_who_made_which_response_is_known_for_a_while(alice, settings):
+    settings.RESPONSE_DAYS = 30
+    MadeResponse.objects.bulk_create(
+        MadeResponse(response_id=f"resp_{days}", user=alice, model="m1", upstream_id="m1", when=ago(days))
+        for days in (31, 29)
+    )
+    assert removed()["makers of responses"] == 1
+    settings.RESPONSE_DAYS = 0
+    assert removed()["makers of responses"] == 0
+    assert MadeResponse.objects.get().response_id == "resp_29"

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from providers import auth, catalogue, http, runtime
@@ -12,6 +12,7 @@ from providers.facts import Route, Source
 from providers.process import outages, request_ids, shutdown
 from providers.relay import rate_limits, usage
 from providers.relay.forms import Form
+from providers.relay.made import memory
 from providers.relay.operations import Operation
 from providers.relay.prepared import Prepared
 from providers.relay.request import RelayRequest
@@ -67,15 +68,17 @@ class ProviderResponse(RelayResponse):
         "_provider_request_id",
         "_request",
         "_request_id",
+        "_source",
         "_started",
         "_stream",
         "_tail",
-        "_upstream_id",
+        "made_id",
         "rewrites",
         "tried",
     )
 
     connection_id: int
+    made_id: Callable[[bytes], str] | None  # finds the id of what is made and stays, until it is noted
     tried: list[dict[str, Any]]  # what was passed over before this response: see `providers.relay.routing.attempts`
 
     def __init__(
@@ -100,9 +103,10 @@ class ProviderResponse(RelayResponse):
         self._first = b""
         self._first_byte_ms: int | None = None
         self.tried = []
+        self.made_id = None
         self.rewrites: Sequence[str] = ()  # the rules that changed the body: see `payload.rewrite`
         self._request_id = request_ids.current.get()
-        self._upstream_id = source.upstream_id
+        self._source = source
         self._provider_request_id = ""
         self._error: GatewayError | None = None
         self._outcome = usage.CLIENT_LEFT  # until the body is complete or broken
@@ -117,7 +121,7 @@ class ProviderResponse(RelayResponse):
         self,
         source: Source,
         prepared: Prepared,
-        body: bytes | Form,
+        body: bytes | Form | None,
         *,
         unpacked: bool = False,
         counted: bool = False,
@@ -133,7 +137,7 @@ class ProviderResponse(RelayResponse):
         if not self._operation.streams(self._request.payload):
             limits = limits.for_whole()
         self._stream = http.stream(
-            "POST",
+            self._operation.method,
             prepared.url,
             headers=prepared.headers,
             body=body,
@@ -167,6 +171,8 @@ class ProviderResponse(RelayResponse):
         if unpacker := http.unpacker_for(self.headers):
             self._tail = usage.PackedTail(unpacker)
         self._limit(self._admission)
+        if self.made_id is not None and answer.status < 400:
+            self._note_made(self._first)
         refusal = self.error_with(self.refusal) if answer.status >= 400 else None
         self._error = refusal
         if refusal is not None and answer.status >= 500:
@@ -183,6 +189,12 @@ class ProviderResponse(RelayResponse):
             if connection.more_keys:
                 keys.accepted(connection)
             await catalogue.note_success(connection.id, milliseconds)
+
+    def _note_made(self, beginning: bytes) -> None:
+        """Note which connection made the response, if its id is here: follow-ups come as soon as the client has it."""
+        if self.made_id is not None and (made := self.made_id(beginning)):
+            memory.note(made, self._request.caller, self.public_id, self._source)
+            self.made_id = None
 
     @property
     def refusal(self) -> bytes:
@@ -263,6 +275,8 @@ class ProviderResponse(RelayResponse):
     def _record(self) -> None:
         if not self._is_recorded:
             return
+        if self.made_id is not None and self.status < 400:
+            self._note_made(self._tail.head)  # its first bytes came one by one, or packed
         request, counted = self._request, self._operation.count(self._tail)
         failed_inside = self._operation.failed_inside
         if self._outcome == 200 and failed_inside is not None and failed_inside(self._tail):
@@ -289,7 +303,7 @@ class ProviderResponse(RelayResponse):
             duration_ms=round((time.perf_counter() - self._started) * 1000),
             request_id=self._request_id,
             provider_request_id=self._provider_request_id,
-            upstream_id=self._upstream_id[:255],
+            upstream_id=self._source.upstream_id[:255],
             config_version=catalogue.known_version(),
             tried=self.tried,
             rewrites=self.rewrites,

@@ -10,3 +10,8 @@ def own_records(caller: Caller) -> Q:
     if caller.key_id is not None and caller.scopes:
         return Q(user_id=caller.user_id, key_id=caller.key_id)
     return Q(user_id=caller.user_id)
+
+
+def is_own(caller: Caller, user_id: int | None, key_id: int | None) -> bool:
+    """The same for one call, of which person and key are known."""
+    return caller.user_id == user_id and (caller.key_id in (None, key_id) or not caller.scopes)

@@ -1,13 +1,7 @@
-"""Usage records: one row for each call, written in batches by a thread in the background.
-
-`record` never blocks and never fails. The thread writes within a second. Without a database records wait in a queue;
-those that no longer fit are lost, and the log says how many. The end of the process writes what is still queued.
-"""
+"""Usage records: one row for each call, written behind (`providers.process.row_writer`)."""
 
 import json
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -16,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.dispatch import Signal
 
@@ -25,15 +19,11 @@ from providers.errors import GatewayError
 from providers.facts import Snapshot
 from providers.models import ClientKey, Connection, UsageRecord
 from providers.models.usage_records import MONEY_DIGITS, MONEY_PLACES
-from providers.process import outages, waiting
+from providers.process.row_writer import RowWriter, existing
 from providers.relay.usage import reported
 from providers.relay.usage.call_usage import CallUsage
 
-BATCH_SECONDS = 0.5  # between two batches
-IDLE_SECONDS = 10.0  # the thread ends after this long without records
-BATCH_ROWS = 500
 GROUPS_LENGTH = 500  # characters of the column
-QUEUE_ROWS = 20_000  # 10 to 50 MB: 20 s without a database at 1,000 calls a second
 
 MAX_COST = Decimal(10) ** (MONEY_DIGITS - MONEY_PLACES)  # the column holds less
 
@@ -52,85 +42,15 @@ def flush() -> None:
     runtime.state(UsageWriter).write()
 
 
-class UsageWriter:
-    """The queue and its thread, which starts with the first record (so after any fork) and ends without more."""
+class UsageWriter(RowWriter[CallUsage]):
+    rows = "usage records"
+    thread_name = "usage"
 
-    def __init__(self) -> None:
-        self.waiting: deque[CallUsage] = deque()
-        self.lost = 0
-        self.thread: threading.Thread | None = None
-        self.starting = threading.Lock()
-        self.writing = threading.Lock()
-        self.closing = threading.Event()
+    def insert(self, batch: list[CallUsage]) -> None:
+        _insert(batch)
 
-    def add(self, usage: CallUsage) -> None:
-        if len(self.waiting) >= QUEUE_ROWS:
-            self.lost += 1
-            return
-        self.waiting.append(usage)
-        if self.thread is None:
-            with self.starting:
-                if self.thread is None:
-                    self.thread = threading.Thread(target=self._run, name="usage", daemon=True)
-                    self.thread.start()
-
-    def _run(self) -> None:
-        """Write batches. On SQLite the database connection stays open: opening one takes as long as 100 rows."""
-        waiting.mark_own_work()
-        try:
-            idle = 0.0
-            while idle < IDLE_SECONDS or not self._ends():
-                if waiting.for_event(self.closing, BATCH_SECONDS):
-                    return
-                idle = 0.0 if self.waiting else idle + BATCH_SECONDS
-                self.write()
-        finally:
-            connections.close_all()
-
-    def _ends(self) -> bool:
-        with self.starting:
-            self.thread = None  # before the last check: `add` starts another thread from here on
-            if self.waiting:
-                self.thread = threading.current_thread()
-            return self.thread is None
-
-    def close(self) -> None:
-        """End the thread, and write the rest in this one."""
-        self.closing.set()
-        thread = self.thread
-        if thread is not None:
-            waiting.for_thread(thread)
-        if not self.waiting:
-            return
-        was_open = connection.connection is not None
-        try:
-            self.write()
-        finally:
-            if not was_open:
-                connection.close()
-
-    def write(self) -> None:
-        """Write the queued records. Without a database they stay queued for the next time."""
-        with self.writing:
-            while self.waiting:
-                batch = [self.waiting[index] for index in range(min(BATCH_ROWS, len(self.waiting)))]
-                try:
-                    _insert(batch)
-                except Exception as error:
-                    if outages.of(error) is not None:
-                        logger.warning("%s usage records wait for the database: %s", len(self.waiting), error)
-                        if not connection.in_atomic_block:
-                            connection.close()  # the connection may be broken; the next write opens another
-                        return
-                    # The outermost edge: a batch that can never be written must not block the next ones.
-                    logger.exception("%s usage records cannot be written", len(batch))
-                else:
-                    written.send_robust(sender=UsageWriter, calls=batch)
-                for _ in batch:
-                    self.waiting.popleft()
-            if self.lost:
-                logger.error("%s usage records were lost while the database was away", self.lost)
-                self.lost = 0
+    def has_written(self, batch: list[CallUsage]) -> None:
+        written.send_robust(sender=UsageWriter, calls=batch)
 
 
 def _insert(batch: list[CallUsage]) -> None:
@@ -228,8 +148,7 @@ def _write_rows(rows: list[list[Any]]) -> None:
 def _detach(batch: list[CallUsage]) -> None:
     """Clear references to rows that were deleted while the records waited."""
     for name, model in (("user_id", get_user_model()), ("key_id", ClientKey), ("connection_id", Connection)):
-        referenced = {getattr(usage, name) for usage in batch} - {None}
-        existing = set(model._default_manager.filter(pk__in=referenced).values_list("pk", flat=True))
+        present = existing(model, (getattr(usage, name) for usage in batch))
         for usage in batch:
-            if getattr(usage, name) not in existing:
+            if getattr(usage, name) not in present:
                 setattr(usage, name, None)

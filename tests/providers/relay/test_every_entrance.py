@@ -16,7 +16,8 @@ from drf_spectacular.generators import SchemaGenerator
 
 from chat.models import Message
 from providers import callers
-from providers.models import Budget, RateLimit
+from providers.models import Budget, MadeResponse, RateLimit
+from providers.relay.made.table import OPERATIONS_ON_MADE
 from providers.relay.operations import CHAT, DEPLOYMENTS, OLLAMA_PREFIXES, OPERATIONS, PREFIXES, Operation
 from tests import people
 from tests.chat.talk import Talker
@@ -24,6 +25,7 @@ from tests.fixtures.process import ROOT
 from tests.providers.relay.test_operations import REQUESTS, kind_for, written
 
 PATIENCE = 20
+MADE = "resp_made"  # a response of Alice's, which the model m1 made
 SAMPLES: dict[str, Any] = {
     "model": "m1",
     "messages": [{"role": "user", "content": "What colour is the sky?"}],
@@ -45,9 +47,11 @@ class Entrance:
     body: dict[str, Any]
     views: bool = False  # without the lane
     operation: Operation | None = None
+    method: str = "POST"
+    costs: bool = True  # it asks a model, and does more than read or end what was asked before
 
     def __str__(self) -> str:
-        return f"{self.path} {'views' if self.views else 'site'}"
+        return f"{self.method} {self.path} {'views' if self.views else 'site'}"
 
 
 def of_the_table() -> Iterator[Entrance]:
@@ -57,6 +61,12 @@ def of_the_table() -> Iterator[Entrance]:
             yield Entrance(path, REQUESTS[operation.name], views=True, operation=operation)
         if operation.deployed:
             yield Entrance(f"{DEPLOYMENTS}/m1/{operation.path}", REQUESTS[operation.name], operation=operation)
+
+
+def of_made_responses() -> Iterator[Entrance]:
+    for row in OPERATIONS_ON_MADE.values():
+        path = f"/v1/{row.operation.path}/{MADE}{row.behind}"
+        yield Entrance(path, {}, operation=row.operation, method=row.operation.method, costs=False)
 
 
 def of_other_routes() -> Iterator[Entrance]:
@@ -74,7 +84,7 @@ def of_other_routes() -> Iterator[Entrance]:
             yield Entrance(path, {name: value for name, value in SAMPLES.items() if name in members})
 
 
-ENTRANCES = [*of_the_table(), *of_other_routes()]
+ENTRANCES = [*of_the_table(), *of_made_responses(), *of_other_routes()]
 every = pytest.mark.parametrize("entrance", ENTRANCES, ids=str)
 
 
@@ -91,7 +101,8 @@ class World:
         role = "user" if entrance.path.endswith("/edit") else "assistant"
         path = entrance.path.replace("{chat_id}", self.chat_id).replace("{message_id}", self.messages[role])
         body, headers = written(entrance.operation or CHAT, entrance.body)
-        answer = self.site.session(key=key).post(f"{base}{path}", data=body, headers=headers, timeout=PATIENCE)
+        client = self.site.session(key=key)
+        answer = client.request(entrance.method, f"{base}{path}", data=body, headers=headers, timeout=PATIENCE)
         self.settle()
         return answer
 
@@ -104,7 +115,8 @@ class World:
 
     @property
     def calls(self) -> int:
-        return len([one for one in self.upstream.history if one.method == "POST"])
+        lists = ("/models", "/api/tags")
+        return len([one for one in self.upstream.history if not one.path.endswith(lists)])
 
     def refusal(self, answer: Any) -> str:
         """The code with which it was refused: in the answer, or in the reply that it began."""
@@ -122,6 +134,7 @@ def world(site: Any, upstream: Any, connection: Any, alice: Any, request: Any) -
     people.set_chat()
     connection.kind = kind_for(request.node.callspec.params["entrance"].operation)
     connection.save()
+    MadeResponse.objects.create(response_id=MADE, user=alice, connection=connection, model="m1", upstream_id="m1")
     chat_id = Talker(site, key=people.make_key(alice)).start(title="Sky")["chat"]["id"]
     world = World(site, upstream, alice, chat_id, {})
     world.settle()
@@ -148,6 +161,8 @@ def test_every_entrance_calls_a_model_within_limits_and_budgets(entrance: Entran
     assert world.calls == before
 
     RateLimit.objects.all().delete()
+    if not entrance.costs:
+        return
     Budget.objects.create(everybody=True, unit="tokens", amount=0)
     assert world.refusal(world.post(entrance, key)) == "insufficient_quota"
     assert world.calls == before

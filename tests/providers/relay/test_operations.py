@@ -15,7 +15,8 @@ from providers.errors import BadRequest
 from providers.models import UsageRecord
 from providers.relay import usage
 from providers.relay.lane import ROUTES
-from providers.relay.operations import DEPLOYMENTS, JSON, OPERATIONS, Operation
+from providers.relay.operations import DEPLOYMENTS, OPERATIONS, Operation
+from providers.relay.serializers import JSON
 from providers.relay.views import RelayView
 from providers.upstream import kinds
 from tests.providers.facts import connection_to

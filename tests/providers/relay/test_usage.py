@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from providers import catalogue, runtime
 from providers.http.content_encoding import PIECE, Unpacker
 from providers.models import ClientKey, UsageRecord
+from providers.process import row_writer
 from providers.relay import usage
 from providers.relay.usage import CallUsage, read_tokens, reported
-from providers.relay.usage import writer as writer_module
 from tests import people
 from tests.upstream import DROP, Reply, in_bytes, in_json, oddities
 from tests.upstream import openai as oai
@@ -398,7 +398,7 @@ def writer():
 
 @pytest.mark.django_db(transaction=True)
 def test_records_are_written_behind_without_anybody_asking(monkeypatch):
-    monkeypatch.setattr(writer_module, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(row_writer, "IDLE_SECONDS", 0.0)
     usage.record(CallUsage(kind="chat", model="m1", status=200))
     thread = writer().thread
     assert thread is not None
@@ -467,7 +467,7 @@ def test_records_wait_while_the_database_is_away(caplog, error):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_no_longer_fits_is_counted_in_the_log(caplog, monkeypatch):
-    monkeypatch.setattr(writer_module, "QUEUE_ROWS", 5)
+    monkeypatch.setattr(row_writer, "QUEUE_ROWS", 5)
     for _ in range(8):
         usage.record(CallUsage(kind="chat"))
     with caplog.at_level(logging.ERROR, "providers.relay.usage"):

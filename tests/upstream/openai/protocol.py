@@ -37,6 +37,10 @@ class OpenAI(Protocol):
         ("POST", BASE + "/moderations", "moderate"),
         ("POST", BASE + "/rerank", "rerank"),
         ("POST", BASE + "/responses", "respond"),
+        ("GET", BASE + "/responses/(?P<id>[^/]+)", "get_response"),
+        ("DELETE", BASE + "/responses/(?P<id>[^/]+)", "delete_response"),
+        ("POST", BASE + "/responses/(?P<id>[^/]+)/cancel", "cancel_response"),
+        ("GET", BASE + "/responses/(?P<id>[^/]+)/input_items", "list_input"),
         ("POST", BASE + "/audio/speech", "speak"),
         ("POST", BASE + "/audio/(?:transcriptions|translations)", "transcribe"),
         ("POST", BASE + "/images/(?:generations|edits)", "draw"),
@@ -118,7 +122,22 @@ class OpenAI(Protocol):
     def respond(self, received: Received) -> Reply:
         if not isinstance((received.json or {}).get("input", ""), str | list):
             return error(400, "Invalid type for 'input': expected one of a string or array of input items.")
-        return respond()(received)  # type: ignore[operator]
+        return respond()(received)
+
+    def get_response(self, received: Received) -> Reply:
+        asked = {"input": "it", "model": "m1", "stream": received.query.get("stream") == "true"}
+        return respond(id=received.params["id"]).answer(asked)
+
+    def delete_response(self, received: Received) -> Reply:
+        return in_json({"id": received.params["id"], "object": "response", "deleted": True})
+
+    def cancel_response(self, received: Received) -> Reply:
+        return respond(id=received.params["id"], status="cancelled").answer({"model": "m1"})
+
+    def list_input(self, received: Received) -> Reply:
+        content = [{"type": "input_text", "text": "it"}]
+        item = {"id": "msg_0", "type": "message", "role": "user", "status": "completed", "content": content}
+        return in_json({"object": "list", "data": [item], "first_id": "msg_0", "last_id": "msg_0", "has_more": False})
 
     def speak(self, received: Received) -> Reply:
         asked = received.json or {}

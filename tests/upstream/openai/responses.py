@@ -1,11 +1,11 @@
 """OpenAI's `/responses`: a whole response, or the named events of a stream."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.upstream.core import Received
-from tests.upstream.replies import Behaviour, Reply, Step, frame, in_json
+from tests.upstream.replies import Reply, Step, frame, in_json
 
 
 def respond(
@@ -15,34 +15,37 @@ def respond(
     after: Mapping[int, Step | Sequence[Step]] | None = None,
     items: Sequence[Mapping[str, Any]] = (),
     failure: Mapping[str, Any] | None = None,
-) -> Behaviour:
+    id: str = "resp_1",
+    status: str = "",
+    extra: Mapping[str, Any] | None = None,
+) -> "Response":
     """One answer of the Responses API; without `content` it echoes the input.
 
     `items` come before the message in `output` (reasoning, image_generation_call). `after[n]`: steps once n deltas are
-    out. `failure`: `{code, message}`, and the response ends as `failed`.
+    out. `failure`: `{code, message}`, and the response ends as `failed`. `extra`: more members of the response.
     """
 
-    def behave(received: Received) -> Reply:
-        asked = received.json if isinstance(received.json, dict) else {}
+    def behave(asked: Mapping[str, Any]) -> Reply:
         pieces = [content] if isinstance(content, str) else list(content or [f"You said: {_said(asked.get('input'))}"])
-        status = "failed" if failure else "completed"
+        ending = status or ("failed" if failure else "completed")
         message = {
             "id": "msg_1",
             "type": "message",
             "role": "assistant",
-            "status": status,
+            "status": ending,
             "content": [{"type": "output_text", "text": "".join(pieces), "annotations": []}],
         }
         whole = {
-            "id": "resp_1",
+            "id": id,
             "object": "response",
             "created_at": 1795000000,
             "model": asked.get("model"),
-            "status": status,
+            "status": ending,
             "output": [*items, message],
             "usage": {"input_tokens": 3, "output_tokens": len(pieces), "total_tokens": 3 + len(pieces)},
             "error": failure,
             "incomplete_details": None,
+            **(extra or {}),
         }
         if not asked.get("stream"):
             return in_json(whole, before=before)
@@ -68,7 +71,7 @@ def respond(
             {"type": "response.output_text.done", **place, "text": "".join(pieces), "logprobs": []},
             {"type": "response.content_part.done", **place, "part": message["content"][0]},
             {"type": "response.output_item.done", "output_index": index, "item": message},
-            {"type": f"response.{status}", "response": whole},
+            {"type": f"response.{ending}", "response": whole},
         ]
         steps: list[Step] = []
         sequence = 0
@@ -80,7 +83,17 @@ def respond(
                 steps.append(event)
         return Reply(200, {"Content-Type": "text/event-stream; charset=utf-8"}, steps=steps, before=before)
 
-    return behave
+    return Response(behave)
+
+
+class Response:
+    """What a test queues, and what answers questions of any form."""
+
+    def __init__(self, answer: Callable[[Mapping[str, Any]], Reply]) -> None:
+        self.answer = answer
+
+    def __call__(self, received: Received) -> Reply:
+        return self.answer(received.json if isinstance(received.json, dict) else {})
 
 
 def _said(given: Any) -> str:

@@ -12,7 +12,9 @@ import pytest
 import requests
 from django.urls import get_resolver
 
-from providers.relay.operations import JSON, OPERATIONS
+from providers.relay.made.table import OPERATIONS_ON_MADE
+from providers.relay.operations import OPERATIONS, RESPONSES
+from providers.relay.serializers import JSON
 from tests.upstream import Gate
 from tests.upstream.pictures import png
 
@@ -29,7 +31,15 @@ OLLAMA_SERVER = """
 from providers.models import Connection
 Connection.objects.create(name="Ollama", kind="ollama", base_url="{url}", prefix_id="local", position=9)
 """
+# A response of the administrator's, which is read and cancelled.
+MADE_RESPONSE = """
+from django.contrib.auth import get_user_model
+from providers.models import Connection, MadeResponse
+user, connection = get_user_model().objects.get(), Connection.objects.exclude(kind="ollama").get()
+MadeResponse.objects.create(response_id="resp_made", user=user, connection=connection, model="m1", upstream_id="m1")
+"""
 SHORTLY = (200, 504)  # servers are asked for a few seconds, however long the others wait
+ENDS_OF_MADE = {row.behind for row in OPERATIONS_ON_MADE.values()}
 PICTURE = f"data:image/png;base64,{base64.b64encode(png(8, 8)).decode()}"
 
 
@@ -61,6 +71,8 @@ def _calls_of_operations():
 
 CALLS = [
     *_calls_of_operations(),
+    Call("GET", "/v1/responses/resp_made"),
+    Call("POST", "/openai/responses/resp_made/cancel", session=True),
     Call("POST", "/api/chat/completions", {"model": "m1", "messages": SAID}),
     Call("POST", "/api/chat/completions", {"model": "m1", "messages": SAID, "stream": True}, session=True),
     Call("POST", "/api/v1/tasks/title/completions", {"model": "m1", "messages": SAID}, session=True),
@@ -104,6 +116,7 @@ def patterns(resolver, prefix=""):
 def test_every_route_is_known_to_wait_or_not():
     waiting = {call.path.lstrip("/") for call in CALLS} | {"v1", "ollama", "ollama/"}  # these only say where things are
     waiting |= {path.lstrip("/") for operation in OPERATIONS.values() for path in operation.paths}
+    waiting |= {f"{path.lstrip('/')}/<str:response_id>{end}" for path in RESPONSES.paths for end in ENDS_OF_MADE}
     unknown = [path for path in patterns(get_resolver()) if path and path not in waiting and not path.startswith(QUICK)]
     assert unknown == []
 
@@ -176,6 +189,7 @@ def test_who_waits_keeps_nobody_out(server_process, upstream, database_url, serv
     }
     site = server_process(server=server, env=env).start()
     site.manage("shell", "-c", OLLAMA_SERVER.format(url=upstream.url))  # no variable says this kind
+    site.manage("shell", "-c", MADE_RESPONSE)
     browser, key = signed_in(site.url), site.create_api_key(EMAIL)
     held = Held(upstream)
     held.close()
