@@ -20,7 +20,7 @@ from chat import files
 from chat.models import Chat, Memory, Message, Share
 from imagegen.models import ImageJob
 from providers.callers import session_token
-from providers.models import ClientKey, UsageRecord
+from providers.models import ClientKey, Connection, MadeResponse, UsageRecord
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401  fixtures
 from tests.webui.serving.test_waits import patterns
@@ -52,6 +52,10 @@ def belongings(alice, upstream, make_engine):  # noqa: F811
     memory = Memory.objects.create(user=alice, text=f"Lives in {MARK}.")
     people.make_key(alice, name=MARK)
     call = UsageRecord.objects.create(user=alice, model=MARK, kind="chat", status=200, request_id="of-alice")
+    connection = Connection.objects.get()
+    made = MadeResponse.objects.create(
+        response_id="resp_of_alice", user=alice, connection=connection, model="m1", upstream_id="m1"
+    )
     Share.objects.create(chat=chat, leaf=chat.leaf).delete()  # its address may be known, the link has ended
     return {
         "chat_id": chat.pk,
@@ -65,6 +69,7 @@ def belongings(alice, upstream, make_engine):  # noqa: F811
         "url_idx": 0,
         "model_id": "m1",
         "request_id": call.request_id,
+        "response_id": made.response_id,
         "model": "m1",
         "token": "x",
         "uidb36": "1",

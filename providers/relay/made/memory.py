@@ -95,10 +95,10 @@ async def find(caller: Caller, response_id: str) -> Made | None:
         return None
     made = runtime.state(MadeResponses).recent.get((caller.user_id, response_id))
     if made is None:
-        made = await _read(caller, response_id)
-    if made is None:  # another process may have made it just now
-        await asyncio.sleep(LATE)
-        made = await _read(caller, response_id)
+        made, is_known = await _read(caller, response_id)
+        if not is_known:  # another process may have made it just now
+            await asyncio.sleep(LATE)
+            made, is_known = await _read(caller, response_id)
     return made if made is not None and is_own(caller, made.user_id, made.key_id) else None
 
 
@@ -114,15 +114,17 @@ def forget(made: Made) -> None:
     background.write(delete, what="that a response was deleted")
 
 
-async def _read(caller: Caller, response_id: str) -> Made | None:
+async def _read(caller: Caller, response_id: str) -> tuple[Made | None, bool]:
     return await asyncio.wrap_future(background.submit(partial(_stored, caller.user_id, response_id)))
 
 
-def _stored(user_id: int, response_id: str) -> Made | None:
-    row = MadeResponse.objects.filter(response_id=response_id, user_id=user_id).order_by("-pk").first()
+def _stored(user_id: int, response_id: str) -> tuple[Made | None, bool]:
+    """The newest response of this id that was made for the person, and whether one was made for anybody."""
+    rows = MadeResponse.objects.filter(response_id=response_id)
+    row = rows.filter(user_id=user_id).order_by("-pk").first()
     if row is None:
-        return None
-    return Made(
+        return None, rows.exists()
+    made = Made(
         row.response_id,
         row.user_id,
         row.key_id,
@@ -132,6 +134,7 @@ def _stored(user_id: int, response_id: str) -> Made | None:
         row.credential,
         row.when.timestamp(),
     )
+    return made, True
 
 
 def _row(made: Made) -> MadeResponse:

@@ -16,7 +16,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from chat import files
 from chat.models import Chat, File, Memory, Message, Share
 from imagegen.models import ImageJob
-from providers.models import UsageRecord
+from providers.models import Connection, MadeResponse, UsageRecord
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401
 
@@ -46,8 +46,12 @@ def things_of(user):
     share, _ = Share.objects.get_or_create(chat=chat, defaults={"leaf": chat.leaf})
     memory = Memory.objects.filter(user=user).first() or Memory.objects.create(user=user, text="Likes tea.")
     call, _ = UsageRecord.objects.get_or_create(user=user, request_id="of-" + str(user.pk), kind="chat", status=200)
+    made, _ = MadeResponse.objects.get_or_create(
+        response_id="resp_1", user=user, connection=Connection.objects.first(), model="m1", upstream_id="m1"
+    )
     return {
         "request_id": call.request_id,
+        "response_id": made.response_id,
         "chat_id": str(chat.pk),
         "message_id": str(chat.leaf_id),
         "file_id": str(file.pk),
