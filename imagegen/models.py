@@ -262,6 +262,8 @@ class ImageJob(models.Model):
 
     # {"fraction", "step", "total", "queue"}: those that are known.
     progress = models.JSONField(default=dict, blank=True)
+    # What it reserved of budgets that processes share, as `budgets.Hold.as_json` gives it.
+    reserved = models.JSONField(null=True, blank=True, editable=False)
     upstream_id = models.CharField(_("id at the engine"), max_length=200, blank=True)
     cancel_requested = models.BooleanField(default=False)
     # When the pictures of a job in a temporary chat expire, and the job with them. None: they stay.

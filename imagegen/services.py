@@ -13,7 +13,7 @@ from chat import files
 from chat.models import File
 from imagegen import access, inputs, jobs, rows
 from imagegen.image_request import ImageRequest
-from imagegen.jobs import claims
+from imagegen.jobs import claims, estimates
 from imagegen.models import ImageEngine, ImageJob
 from providers import json_bodies, sentences
 from providers.authentication import user_of
@@ -87,7 +87,7 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
     if ImageJob.objects.open().filter(user_id=caller.user_id).count() >= MAX_OPEN_PER_USER:
         raise Conflict(_("You have %d pictures waiting already. Let some finish first.") % MAX_OPEN_PER_USER)
     files.check_room(caller.user_id)
-    hold = budgets.reserve_blocking(caller, drawing.model or engine.name, budgets.Used(pictures=drawing.n))
+    hold = budgets.reserve_blocking(caller, drawing.model or engine.name, lambda: estimates.of_request(engine, drawing))
     try:
         return _write(request, engine, drawing, images, mask, digest, hold), True
     except BaseException as error:
@@ -127,6 +127,7 @@ def _write(
             expires_at=context.expires_at,
             idempotency_key=request.idempotency_key[:200],
             request_digest=digest,
+            reserved=hold.as_json() if hold is not None else None,
             worker=claims.worker(),
             heartbeat=timezone.now(),
         )

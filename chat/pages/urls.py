@@ -11,5 +11,6 @@ urlpatterns = [
     path("c/<uuid:chat_id>/messages/<uuid:message_id>", views.message_part, name="message"),
     path("sidebar", views.sidebar_part, name="sidebar"),
     path("models", views.models_part, name="models"),
+    path("budget-warning", views.budget_part, name="budget-warning"),
     path("temporary/messages", temporary.RenderMessages.as_view(), name="temporary-messages"),
 ]

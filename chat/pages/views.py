@@ -22,6 +22,7 @@ from providers import catalogue
 from providers.authentication import caller_of
 from providers.catalogue import defaults
 from providers.errors import NotFound
+from providers.relay import own_usage
 from providers.speech import voices
 
 View = Callable[..., HttpResponseBase]
@@ -97,6 +98,13 @@ def models_part(request: HttpRequest) -> HttpResponseBase:
     return render(request, "chat/composer/_models.html", {"routes": ordered})
 
 
+@page
+def budget_part(request: HttpRequest) -> HttpResponseBase:
+    """The line about budgets that are nearly used up; empty where none is."""
+    lines = own_usage.warnings_of(caller_of(request))
+    return render(request, "common/_budget_warning.html", {"budget_warnings": lines})
+
+
 def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = False) -> HttpResponseBase:
     caller = caller_of(request)
     snapshot = catalogue.snapshot_blocking()
@@ -116,6 +124,7 @@ def _chat_page(request: HttpRequest, chat: Chat | None, *, temporary: bool = Fal
         "voice": voices.voice_for(snapshot, caller),
         "page_scripts": [handler.page_script for handler in pipeline.handlers() if handler.page_script],
         "page_parts": [handler.page_part for handler in pipeline.handlers() if handler.page_part],
+        "budget_warnings": own_usage.warnings_of(caller),
         "max_files": serializers.MAX_FILES,
         "max_bytes": settings.FILE_MAX_BYTES,
     }

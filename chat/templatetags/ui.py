@@ -34,7 +34,7 @@ CHAT_MODULES = (
     *(f"chat/{name}" for name in ("replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
     *(f"chat/markdown/{name}" for name in ("code", "emphasis", "footnotes", "formulas", "links", "maths")),
     "chat/markdown/render",
-    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "grow", "ids")),
+    *(f"common/{name}" for name in ("api", "budget", "clipboard", "cookies", "dom", "file-drop", "grow", "ids")),
     *(f"common/{name}" for name in ("rounds", "shortcuts", "socket", "text", "theme", "toast", "upload")),
 )
 # Files that the dialog for attachments offers: types, and suffixes of texts without a type of their own.

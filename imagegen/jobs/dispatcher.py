@@ -17,11 +17,12 @@ from imagegen.jobs import claims, results, worker
 from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageJob
-from providers import runtime
+from providers import callers, runtime
 from providers.errors import GatewayError
 from providers.facts import Caller, Snapshot
 from providers.permits import Permit
 from providers.process import waiting
+from providers.relay import budgets
 from providers.relay.budgets import Hold
 from providers.relay.usage import UsageWriter
 
@@ -41,7 +42,7 @@ class _OpenJob:
     run: Run | None = None  # None while the job is queued
     thread: threading.Thread | None = None
     resumable: bool = False  # another process can go on with it
-    hold: Hold | None = None  # what the job reserved of its person's budgets; not known of another process's job
+    hold: Hold | None = None  # what the job reserved of its person's budgets
 
 
 class Dispatcher:
@@ -248,8 +249,10 @@ class Dispatcher:
 
     def _adopt(self, job: ImageJob) -> None:
         """Take over a job of a dead process: resume it, keep it queued, or fail it with a reason."""
+        held = self.hold(job)
+        if held.hold is None:
+            held.hold = budgets.taken_over(lambda: callers.caller_for_user(job.user), job.reserved)
         if job.state == State.QUEUED:
-            self.hold(job)
             return
         if job.upstream_id and job.engine is not None and rows.engine_of(job.engine).resumable:
             self._run(job, resume=True)
@@ -257,10 +260,8 @@ class Dispatcher:
                 self.cancel(job)  # resumed first: its engine still draws, and has to be stopped
             return
         if job.cancel_requested:
-            self.hold(job)
             self._end_waiting(job)
             return
-        self.hold(job)
         if claims.finish(job, State.FAILED, error=worker.lost().message_body()):
             results.show_or_log(job)
             self._drop(job)

@@ -119,7 +119,7 @@ class JobUsage:
     def record(self, job: ImageJob, hold: Hold | None, fault: GatewayError | None, *, duration: float) -> None:
         """Write the usage record, and count in the budgets of the person."""
         with suppress(ObjectDoesNotExist):  # the person was deleted meanwhile
-            hold = hold or budgets.without_reservation(lambda: callers.caller_for_user(job.user))
+            hold = hold or budgets.taken_over(lambda: callers.caller_for_user(job.user), job.reserved)
         call = usage.CallUsage(
             kind="image",
             user_id=job.user_id,

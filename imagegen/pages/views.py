@@ -16,6 +16,7 @@ from imagegen.pages import choices, queries
 from imagegen.pages.queries import Filters
 from providers.authentication import caller_of
 from providers.errors import Forbidden, NotFound
+from providers.relay import own_usage
 from providers.sentences import sentence as _
 
 
@@ -79,6 +80,7 @@ def _images_page(request: HttpRequest, opened: File | None = None) -> HttpRespon
         "jobs": [
             job for job in queries.shown_jobs(request.user) if job.state in job.OPEN
         ],  # the script asks for failures
+        "budget_warnings": own_usage.warnings_of(caller_of(request)),
         **_gallery(request),
     }
     if opened is not None:

@@ -25,7 +25,7 @@ MODULES = (
     *(f"images/{name}" for name in ("form", "gallery", "inputs", "jobs", "lightbox", "mask", "page", "studio")),
     "images/picture-view",
     *("chat/share", "chat/sidebar"),
-    *(f"common/{name}" for name in ("api", "clipboard", "cookies", "dom", "file-drop", "grow", "ids")),
+    *(f"common/{name}" for name in ("api", "budget", "clipboard", "cookies", "dom", "file-drop", "grow", "ids")),
     *(f"common/{name}" for name in ("pick", "rounds", "shortcuts", "socket", "text", "theme", "toast", "upload")),
 )
 RATIO_STEPS = 8  # the style sheet has classes for the shapes 3/8 to 24/8

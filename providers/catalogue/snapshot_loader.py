@@ -73,11 +73,13 @@ def load_snapshot(version: int) -> Snapshot:
 
 
 def _load_rate_limits() -> tuple[RateLimitFacts, ...]:
-    names = RateLimit.numbers()
-    return tuple(
-        RateLimitFacts(**_columns(RateLimitFacts, row, numbers={name: getattr(row, name) for name in names}))
-        for row in RateLimit.objects.filter(enabled=True)
-    )
+    return tuple(rate_limit_facts(row) for row in RateLimit.objects.filter(enabled=True))
+
+
+def rate_limit_facts(row: RateLimit) -> RateLimitFacts:
+    """The facts of a rate limit's row, which need not be saved."""
+    numbers = {name: getattr(row, name) for name in RateLimit.numbers()}
+    return RateLimitFacts(**_columns(RateLimitFacts, row, id=row.pk or 0, numbers=numbers))
 
 
 def _load_prices() -> tuple[PriceFacts, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import date_format, number_format
 
 from providers import catalogue, units
 from providers.errors import BadRequest
@@ -70,12 +71,41 @@ def by_day_and_model(of: Q, start: date, end: date) -> dict[tuple[date, str], To
     return dict(sorted(rows.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1])))
 
 
-def budgets_of(caller: Caller, model: str | None = None) -> list[BudgetState]:
+def budgets_of(caller: Caller, model: str | None = None, *, warning_only: bool = False) -> list[BudgetState]:
     """The state of the budgets that concern somebody, or their calls of this model, as the verbs of calls see it."""
     snapshot = catalogue.snapshot_blocking()
     accounts = accounts_for(caller, snapshot.budgets, time.time(), model)
+    if warning_only:
+        accounts = [account for account in accounts if account.budget.warn_from is not None and account.budget.amount]
     counts = counts_blocking(accounts)
     return [state_of(account, count.spent, snapshot.gateway) for account, count in zip(accounts, counts, strict=True)]
+
+
+def warnings_of(caller: Caller) -> list[str] | None:
+    """What pages say of the budgets of somebody's that are used up or nearly, the most pressing first.
+
+    None where no budget warns anybody: no query is made then, and no page has to ask again.
+    """
+    snapshot = catalogue.snapshot_blocking()
+    if not any(row.warn_from is not None for row in snapshot.budgets):
+        return None
+    states = [state for state in budgets_of(caller, warning_only=True) if state.is_due]
+    states.sort(key=lambda state: state.share, reverse=True)
+    return [_warning(state, snapshot.gateway.currency) for state in states]
+
+
+def _warning(state: BudgetState, currency: str) -> str:
+    is_money = state.unit == units.MONEY
+    values = {
+        "name": f"{state.name} ({state.pattern})" if state.pattern else state.name,
+        "left": number_format(state.left, 2 if is_money else 0, use_l10n=True, force_grouping=True),
+        "amount": number_format(state.amount, 2 if is_money else 0, use_l10n=True, force_grouping=True),
+        "unit": currency if is_money else UNITS[state.unit],
+        "when": date_format(timezone.localtime(state.resets_at), "SHORT_DATETIME_FORMAT"),
+    }
+    if state.is_spent:
+        return str(_("Budget “%(name)s”: all of %(amount)s %(unit)s is used up until %(when)s.") % values)
+    return str(_("Budget “%(name)s”: %(left)s of %(amount)s %(unit)s are left until %(when)s.") % values)
 
 
 def state_of(account: Account, spent: int, gateway: GatewayFacts) -> BudgetState:

@@ -118,7 +118,7 @@ def _admission(buckets: list[Bucket], counts: list[int] | None, now: float) -> A
     if counts is None:
         counts = runtime.state(ProcessCounters).count(buckets, now)
     headers = _headers(buckets, counts, now)
-    over = [bucket for bucket, used in zip(buckets, counts, strict=True) if _is_over(bucket, used)]
+    over = [bucket for bucket, used in zip(buckets, counts, strict=True) if is_over(bucket, used)]
     if over:
         worst = max(over, key=lambda bucket: bucket.resets_in(now))
         raise RateLimited(
@@ -158,7 +158,7 @@ def spend(admission: Admission | None, tokens: int) -> None:
     runtime.state(ProcessCounters).add(buckets, tokens, now)
 
 
-def _is_over(bucket: Bucket, used: int) -> bool:
+def is_over(bucket: Bucket, used: int) -> bool:
     """Whether a counter exceeds its limit. `used` includes this request, but not the tokens that it will use."""
     return used > bucket.limit if bucket.counts == "requests" else used >= bucket.limit
 
@@ -211,7 +211,7 @@ class ProcessCounters:
         with self.lock:
             self._sweep(now)
             counts = [self._get(bucket, now) + (bucket.counts == "requests") for bucket in buckets]
-            if not any(_is_over(bucket, used) for bucket, used in zip(buckets, counts, strict=True)):
+            if not any(is_over(bucket, used) for bucket, used in zip(buckets, counts, strict=True)):
                 for bucket, used in zip(buckets, counts, strict=True):
                     if bucket.counts == "requests":
                         self.used[bucket.name, bucket.counts, bucket.seconds] = (bucket.window(now), used)
@@ -284,7 +284,7 @@ class RedisCounters:
             counts.append(int(next(answers) or 0))
             if bucket.counts == "requests":
                 next(answers)
-        if any(_is_over(bucket, used) for bucket, used in zip(buckets, counts, strict=True)):
+        if any(is_over(bucket, used) for bucket, used in zip(buckets, counts, strict=True)):
             await self._uncount(buckets, now)
         return counts
 

@@ -113,11 +113,12 @@ def test_every_route_counts_against_a_limit(site, ended, alice, path):
     assert ImageJob.objects.count() == 2
 
     RateLimit.objects.all().delete()
-    Budget.objects.create(everybody=True, unit="pictures", amount=0)
-    refused = post(site, path, key, ended)
-    assert (refused.status_code, code_of(refused)) == (429, "insufficient_quota")
-    assert refused.headers["x-should-retry"] == "false"
-    assert ImageJob.objects.count() == 2
+    for unit in ("pictures", "money"):
+        Budget.objects.update_or_create(everybody=True, defaults={"unit": unit, "amount": 0})
+        refused = post(site, path, key, ended)
+        assert (refused.status_code, code_of(refused)) == (429, "insufficient_quota")
+        assert refused.headers["x-should-retry"] == "false"
+        assert ImageJob.objects.count() == 2
 
 
 @pytest.mark.parametrize("path", DRAWING)
@@ -177,6 +178,14 @@ def test_every_handler_and_tool_says_that_a_limit_is_reached(talk, name, calls):
     message = talk(name)
     assert ImageJob.objects.count() == 1
     assert "The limit of" in next(status["detail"] for status in message["status_history"] if status.get("error"))
+
+
+@pytest.mark.parametrize("name", [*HANDLERS, *TOOLS])
+def test_every_handler_and_tool_says_that_a_budget_of_money_is_spent(talk, name):
+    Budget.objects.create(everybody=True, unit="money", amount=0, pattern="[!m]*")  # of the engine, not of the model
+    message = talk(name)
+    assert ImageJob.objects.count() == 1
+    assert "The budget of" in next(status["detail"] for status in message["status_history"] if status.get("error"))
 
 
 @pytest.mark.parametrize("name", [*HANDLERS, *TOOLS])

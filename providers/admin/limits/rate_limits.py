@@ -7,13 +7,16 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
+from providers import catalogue
 from providers.admin.filters import among
-from providers.admin.history import HistoryAdmin
+from providers.admin.limits.trial import TrialAdmin
+from providers.catalogue.snapshot_loader import rate_limit_facts
 from providers.models import RateLimit
+from providers.relay import trials
 
 
 @admin.register(RateLimit)
-class RateLimitAdmin(HistoryAdmin):
+class RateLimitAdmin(TrialAdmin):
     list_display = ("subject", *RateLimit.numbers(), "enabled")
     list_display_links = ("subject",)
     list_filter = (("target", ChoicesDropdownFilter), "enabled")
@@ -43,3 +46,6 @@ class RateLimitAdmin(HistoryAdmin):
     @display(description=gettext_lazy("For"), ordering="target", header=True)
     def subject(self, row: RateLimit) -> list[Any]:
         return [str(row.user or row.group or row.key or row.get_target_display()), row.name]
+
+    def trial_of(self, row: RateLimit) -> trials.Trial:
+        return trials.of_rate_limit(rate_limit_facts(row), catalogue.snapshot_blocking().rate_limits)

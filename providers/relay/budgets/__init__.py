@@ -7,7 +7,7 @@ from providers.relay.budgets.holds import (
     check_not_empty,
     reserve,
     reserve_blocking,
-    without_reservation,
+    taken_over,
 )
 
-__all__ = ["Hold", "Used", "check_not_empty", "of_call", "reserve", "reserve_blocking", "without_reservation"]
+__all__ = ["Hold", "Used", "check_not_empty", "of_call", "reserve", "reserve_blocking", "taken_over"]

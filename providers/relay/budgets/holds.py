@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -74,6 +74,12 @@ class Hold:
         reserved, self.reserved = self.reserved, {}
         _end(accounts, spent, reserved, self.slot, is_shared=self.is_shared)
 
+    def as_json(self) -> dict[str, Any] | None:
+        """The reservation for a row, for the process that takes the work over; None where no other knows it."""
+        if not self.is_shared:
+            return None
+        return {"reserved": self.reserved, "slot": self.slot, "key": self.caller.key_id}
+
     def release(self) -> None:
         """Give back what was reserved: the call used nothing, or has counted it."""
         reserved, self.reserved = self.reserved, {}
@@ -101,13 +107,13 @@ async def reserve(caller: Caller, snapshot: Snapshot, model: str, estimate: Used
     return _hold(caller, snapshot, asks, counts, slot, is_shared=is_shared)
 
 
-def reserve_blocking(caller: Caller, model: str, estimate: Used) -> Hold | None:
+def reserve_blocking(caller: Caller, model: str, estimate: Callable[[], Used]) -> Hold | None:
     """`reserve` for code in a thread, with the rows of the configuration; None without budgets."""
     snapshot = catalogue.snapshot_blocking()
     if not snapshot.budgets:
         return None
     now = time.time()
-    asks = _asks(caller, snapshot, model, estimate, now)
+    asks = _asks(caller, snapshot, model, estimate(), now)
     slot = slot_at(now)
     counts = waiting.on_loop(_reserve_shared)(asks, slot, now) if asks and settings.REDIS_URL else None
     is_shared = counts is not None
@@ -119,10 +125,16 @@ def reserve_blocking(caller: Caller, model: str, estimate: Used) -> Hold | None:
     return _hold(caller, snapshot, asks, counts, slot, is_shared=is_shared)
 
 
-def without_reservation(caller: Callable[[], Caller]) -> Hold | None:
-    """A hold that only counts what was used: of work that another process began. None without budgets."""
+def taken_over(caller: Callable[[], Caller], stored: Mapping[str, Any] | None) -> Hold | None:
+    """The hold of work that another process began, by its `Hold.as_json`; None without budgets.
+
+    What was not reserved in Redis is not known here: such a hold only counts what was used.
+    """
     snapshot = catalogue.snapshot_blocking()
-    return Hold(caller(), snapshot) if snapshot.budgets else None
+    if not stored:
+        return Hold(caller(), snapshot) if snapshot.budgets else None
+    person = replace(caller(), key_id=stored["key"])
+    return Hold(person, snapshot, dict(stored["reserved"]), stored["slot"], is_shared=True)
 
 
 def check_not_empty(caller: Caller, rows: Iterable[BudgetFacts], model: str) -> None:
@@ -248,13 +260,20 @@ class Loads:
 
 
 def counts_blocking(accounts: list[Account]) -> list[Count]:
-    """The state of counters, for pages: as the verbs see it; without a counter, the total of the records."""
+    """The state of counters, for pages: as the verbs see it.
+
+    A counter that nobody has begun is begun with the total of the records, so the next page makes no query.
+    """
     if not accounts:
         return []
-    slot, keys = slot_at(time.time()), [account.key for account in accounts]
-    known: Any = waiting.on_loop(runtime.state(SharedAccounts).counts)(keys, slot) if settings.REDIS_URL else None
-    if known is None:
-        known = runtime.state(ProcessAccounts).counts(keys, slot)
+    now = time.time()
+    slot, keys = slot_at(now), [account.key for account in accounts]
+    shared: Any = waiting.on_loop(runtime.state(SharedAccounts).counts)(keys, slot) if settings.REDIS_URL else None
+    known = runtime.state(ProcessAccounts).counts(keys, slot) if shared is None else shared
     missing = [account for account, count in zip(accounts, known, strict=True) if count is None]
     loaded = totals.load(missing) if missing else {}
+    if missing and shared is not None:
+        waiting.on_loop(runtime.state(SharedAccounts).begin)(loaded, missing, now)
+    elif missing:
+        runtime.state(ProcessAccounts).begin(loaded, missing, now)
     return [count or Count(loaded[key], 0) for key, count in zip(keys, known, strict=True)]

@@ -1,6 +1,7 @@
 """What the usage records say was used in a period: where counters begin after a restart."""
 
 from collections.abc import Callable, Iterable
+from datetime import date
 from decimal import Decimal
 
 from django.db.models import Q
@@ -16,32 +17,51 @@ AMOUNTS: dict[str, Callable[[Total], Decimal]] = {
     units.PICTURES: lambda total: Decimal(total.pictures),
     units.MONEY: lambda total: total.cost or Decimal(0),
 }
+# The column that says whose records count in a counter, by the target of its budget; without one, all do. The records
+# of a group are those of its members of today.
+OWNERS = {"key": "key_id", "group": "user__groups", "user": "user_id", "everyone": "user_id"}
 
 
 def load(accounts: Iterable[Account]) -> dict[str, int]:
-    """The totals of counters by key, in the smallest units. Reads rows; what this process has queued is written first.
+    """The totals of counters by key, in the smallest units. What this process has queued is written first.
 
-    Calls without a known cost count as no money.
+    One statement reads those of one period and column of `OWNERS`, however many they are. Calls without a known cost
+    count as no money.
     """
     usage.flush()
-    return {account.key: _total(account) for account in accounts}
+    alike: dict[tuple[str, int], list[Account]] = {}
+    for account in accounts:
+        alike.setdefault((OWNERS.get(account.budget.target, ""), account.period.start), []).append(account)
+    loaded: dict[str, int] = {}
+    for (column, start), some in alike.items():
+        loaded |= _totals(some, column, moment(start).date())  # periods begin at midnight
+    return loaded
 
 
-def _total(account: Account) -> int:
+def _totals(accounts: list[Account], column: str, first: date) -> dict[str, int]:
+    owners = {account.key: _owner(account) for account in accounts}
+    if column:
+        used = grouped((column, "model"), first, of=Q(**{f"{column}__in": set(owners.values())}))
+    else:
+        used = {(None, *model): total for model, total in grouped(("model",), first).items()}
+    return {
+        account.key: sum(
+            amount_of(account.budget.unit, total)
+            for (owner, model), total in used.items()
+            if owner == owners[account.key] and account.budget.counts(model)
+        )
+        for account in accounts
+    }
+
+
+def _owner(account: Account) -> int | None:
+    """The value of the column of `OWNERS`; None where all records count."""
     budget = account.budget
-    rows = grouped(("model",), moment(account.period.start).date(), of=_of(account))  # periods begin at midnight
-    amount = AMOUNTS[budget.unit]
-    return sum(units.smallest(budget.unit, amount(total)) for (model,), total in rows.items() if budget.counts(model))
+    if budget.target in ("user", "everyone"):
+        return account.caller.user_id
+    return budget.target_id
 
 
-def _of(account: Account) -> Q:
-    """The records that count in a counter. A group's are those of its members of today."""
-    budget = account.budget
-    match budget.target:
-        case "key":
-            return Q(key_id=budget.target_id)
-        case "group":
-            return Q(user__groups=budget.target_id)
-        case "site":
-            return Q()
-    return Q(user_id=account.caller.user_id)
+def amount_of(unit: str, total: Total) -> int:
+    """How much of a unit some calls used, in the smallest units."""
+    return units.smallest(unit, AMOUNTS[unit](total))

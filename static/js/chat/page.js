@@ -1,4 +1,5 @@
 // The chat page: puts its parts together.
+import * as budget from "../common/budget.js";
 import { setTimeZone } from "../common/cookies.js";
 import { all, byId, find } from "../common/dom.js";
 import * as shortcuts from "../common/shortcuts.js";
@@ -40,6 +41,7 @@ replies.listen({
   onEnd(reply) {
     thread.finish(reply);
     composer.replyEnded(reply);
+    budget.look();
   },
   onChange: sidebar.mark,
 });

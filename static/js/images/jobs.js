@@ -1,6 +1,7 @@
 // What is being drawn: live cards that end as pictures or as an explanation. The server draws the cards, also after a
 // reload.
 import { part, post, tellRefusal } from "../common/api.js";
+import * as budget from "../common/budget.js";
 import { all, byId, child, closest, find, fragment, partOf } from "../common/dom.js";
 import { inRounds } from "../common/rounds.js";
 import { on, onOpen } from "../common/socket.js";
@@ -134,6 +135,7 @@ function moved(data) {
  * @param {HTMLElement | null} item
  */
 async function end({ id, state, prompt }, item) {
+  budget.look();
   if (state === "failed") {
     await refresh();
     return announce(t("failed", { prompt }));

@@ -47,12 +47,19 @@ def ask():
     return post
 
 
-def test_after_kill_and_restart_work_that_is_lost_ends_with_a_reason_and_can_be_retried(server_process, upstream, ask):
+ONE_PICTURE = "from providers.models import Budget; Budget.objects.create(everybody=True, unit='pictures', amount=1)"
+
+
+def test_after_kill_and_restart_work_that_is_lost_ends_with_a_reason_and_can_be_retried(
+    server_process, upstream, ask, redis_url
+):
+    """What the killed process had reserved of a budget is free again, else the retry would be refused."""
     gate = Gate()
     upstream.script(Reply(before=[gate]), path="/images/generations")
-    env = {"IMAGE_GENERATION_ENGINE": "openai", "IMAGES_OPENAI_API_BASE_URL": upstream.url}
+    env = {"IMAGE_GENERATION_ENGINE": "openai", "IMAGES_OPENAI_API_BASE_URL": upstream.url, "REDIS_URL": redis_url}
     server, session = installation(server_process, upstream, **env)
     with session:
+        server.manage("shell", "-c", ONE_PICTURE)
         job_id = ask(session, server)
         upstream.wait_for("/images/generations")
         server.kill()
@@ -64,6 +71,8 @@ def test_after_kill_and_restart_work_that_is_lost_ends_with_a_reason_and_can_be_
         upstream.always(drawn(png(8, 8)), path="/images/generations")
         again = session.post(f"{server.url}/api/v1/images/jobs/{job_id}/retry", timeout=PATIENCE).json()
         assert ended(session, server, again["id"])["state"] == "succeeded"
+        refused = session.post(f"{server.url}/api/v1/images/jobs", json={"prompt": "a boat"}, timeout=PATIENCE)
+        assert (refused.status_code, refused.json()["code"]) == (429, "insufficient_quota")
     gate.open()
 
 

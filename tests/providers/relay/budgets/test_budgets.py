@@ -110,7 +110,7 @@ def test_calls_under_way_are_told_from_a_spent_budget(ask, api_key, alice):
     from providers.relay import budgets
 
     Budget.objects.create(everybody=True, unit="tokens", amount=100)
-    hold = budgets.reserve_blocking(caller_for_user(alice), "m1", budgets.Used(tokens=500))
+    hold = budgets.reserve_blocking(caller_for_user(alice), "m1", lambda: budgets.Used(tokens=500))
     refused = ask(api_key)
     assert codes([refused]) == ["rate_limit_exceeded"]
     assert int(refused.headers["Retry-After"]) == 5
