@@ -169,7 +169,7 @@ def test_a_trial_takes_as_many_queries_for_many_people(browser, alice):
             record(person, noon(1) + timedelta(seconds=second), tokens_in=200)
     with CaptureQueriesContext(connection) as of_many:
         found, page = trial(browser, f"{BUDGETS}try/", budget())
-    assert len(of_many) == len(of_one)
+    assert len(of_many) <= len(of_one)  # the first page of a process reads some rows more
     assert (found.people, len(found.lines), found.more) == (31, 20, 11)
     assert "and 11 more" in page
 
