@@ -135,7 +135,7 @@ def used_now(buckets: list[Bucket], now: float) -> list[int]:
 
 def is_reached(bucket: Bucket, used: int) -> bool:
     """Whether a counter that holds this much refuses the next request."""
-    return _is_over(bucket, used + (bucket.counts == "requests"))
+    return is_over(bucket, used + (bucket.counts == "requests"))
 
 
 def check_not_spent(caller: Caller, rows: Iterable[RateLimitFacts]) -> None:
