@@ -34,13 +34,13 @@ def run_suite(tmp_path):
         (tmp_path / "test_suite.py").write_text(SUITE)
         (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = browser\n")
         # The frame's rules alone: no Django, no workers.
-        plugins = ["tests.fixtures.need", "no:django", "no:xdist", "no:asyncio", "no:cacheprovider"]
+        plugins = ["tests.fixtures.need", "no:cacheprovider"]
         words = [word for plugin in plugins for word in ("-p", plugin)]
         kept = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS")}
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-ra", "-c", tmp_path / "pytest.ini", *words, tmp_path],
             cwd=ROOT,
-            env={**kept, **env},
+            env={**kept, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **env},
             check=False,
             capture_output=True,
             text=True,

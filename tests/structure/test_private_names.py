@@ -198,7 +198,7 @@ def own_names(tree: ast.AST) -> set[str]:
 
 def foreign_names(tree: ast.AST, defined: set[str]) -> Iterator[tuple[int, str]]:
     """(line, name) of every private attribute that is not defined here; `self`'s may be defined in any of our files."""
-    here = {name for name in own_names(tree) if not overrides(tree, name)}
+    here = own_names(tree) - overridden_in(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and is_private(node.attr):
             of_self = ast.unparse(node.value) in ("self", "cls", "super()")
@@ -213,12 +213,10 @@ def foreign_names(tree: ast.AST, defined: set[str]) -> Iterator[tuple[int, str]]
             yield from ((node.lineno, part) for part in parts if is_private(part))
 
 
-def overrides(tree: ast.AST, name: str) -> bool:
-    """Whether a method of this name calls the one that it replaces."""
-    return any(
-        isinstance(node, ast.Attribute) and node.attr == name and ast.unparse(node.value) == "super()"
-        for node in ast.walk(tree)
-    )
+def overridden_in(tree: ast.AST) -> set[str]:
+    """The names of methods that call the one that they replace."""
+    attributes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    return {node.attr for node in attributes if is_private(node.attr) and ast.unparse(node.value) == "super()"}
 
 
 def test_no_other_file_uses_a_private_name_of_a_library():
