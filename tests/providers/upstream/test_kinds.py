@@ -1,13 +1,10 @@
 """The table of connection kinds: the contract of every row, and the special rules of each."""
 
 from dataclasses import FrozenInstanceError
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connection as database
-from django.db.migrations.executor import MigrationExecutor
 
 from providers.addresses import validate_base_url
 from providers.errors import ConfigurationError
@@ -234,23 +231,3 @@ def test_this_site_is_named_to_openrouter_at_its_own_address_alone() -> None:
     told = headers_for_blocking(connection_to(kinds.OPENROUTER.example, site_name="Näme"))
     assert "HTTP-Referer" not in told
     assert told["X-Title"] == "N%C3%A4me"
-
-
-# --- rows from before -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.django_db(transaction=True)
-def test_connections_that_followed_azures_rules_are_of_its_kind() -> None:
-    migration = import_module("providers.migrations.0011_azure_is_a_kind")
-    before = ("providers", "0010_kinds_are_a_table")
-    executor = MigrationExecutor(database)
-    executor.migrate([before])
-    try:
-        rows = executor.loader.project_state([before]).apps.get_model("providers", "Connection").objects
-        rows.create(name="A", base_url=AZURE, azure=True)
-        rows.create(name="O", base_url="https://models.example/v1")
-    finally:
-        executor = MigrationExecutor(database)
-        executor.migrate(executor.loader.graph.leaf_nodes())
-    assert dict(Connection.objects.values_list("name", "kind")) == {"A": "azure", "O": "openai"}
-    assert migration.Migration.operations[0].reversible

@@ -1,4 +1,6 @@
-"""Migrations of older rows: encrypted header values, and the rule for this site's own cookies."""
+"""Migrations of older rows: kinds of connections, encrypted header values, the rule for this site's own cookies."""
+
+from importlib import import_module
 
 import pytest
 from django.db import connection as database
@@ -53,3 +55,23 @@ def test_secrets_of_older_rows_are_encrypted_and_cookies_have_their_rule(old_row
     # a password in an address becomes a header and leaves the history
     assert engine.url == ImageEngine.history.get().url == "http://up.example/v1"
     assert engine.headers == {**HEADERS, "Authorization": "Basic c3R1ZGlvOndvcmQtaW4tYWRkcmVzcw=="}
+
+
+AZURE = "https://res.openai.azure.com"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connections_that_followed_azures_rules_are_of_its_kind() -> None:
+    migration = import_module("providers.migrations.0011_azure_is_a_kind")
+    before = ("providers", "0010_kinds_are_a_table")
+    executor = MigrationExecutor(database)
+    executor.migrate([before])
+    try:
+        rows = executor.loader.project_state([before]).apps.get_model("providers", "Connection").objects
+        rows.create(name="A", base_url=AZURE, azure=True)
+        rows.create(name="O", base_url="https://models.example/v1")
+    finally:
+        executor = MigrationExecutor(database)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+    assert dict(Connection.objects.values_list("name", "kind")) == {"A": "azure", "O": "openai"}
+    assert migration.Migration.operations[0].reversible
