@@ -18,6 +18,7 @@ from imagegen.models import ImageJob
 from providers import runtime
 from providers.models import Connection
 from providers.relay.operations import OPERATIONS, PREFIXES
+from webui.monitoring import budgets
 from webui.monitoring.calls import CallMetrics
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -117,11 +118,13 @@ class RowGauges:
         replies = Message.objects.filter(status__in=OPEN_STATES).count()
         yield GaugeMetricFamily("webui_replies_running", "Answers being written", value=replies)
         jobs = GaugeMetricFamily("webui_image_jobs", "Picture jobs that are not done", labels=["state"])
-        for state, count in (
+        by_state = dict(
             ImageJob.objects.filter(state__in=ImageJob.OPEN).values_list("state").annotate(Count("pk")).order_by()
-        ):
-            jobs.add_metric([state], count)
+        )
+        for state in ImageJob.OPEN:  # also those without a job: alerts need their zero
+            jobs.add_metric([state], by_state.get(state, 0))
         yield jobs
+        yield from budgets.collect()
         up = GaugeMetricFamily(
             "webui_connection_up", "1 when the connection's last call succeeded", labels=["connection"]
         )

@@ -7,6 +7,7 @@ warning is posted to `BUDGET_WEBHOOK_URL` too, where that is set. Pages show war
 import logging
 from collections.abc import Iterable
 from functools import partial
+from smtplib import SMTPException
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +17,6 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from providers import addresses, http, runtime, units
-from providers.errors import GatewayError
 from providers.models import Budget, BudgetNotice
 from providers.process import background, waiting
 from providers.relay.budgets.accounts import Account, plain
@@ -57,28 +57,40 @@ def is_due(account: Account, spent: int) -> bool:
 
 def _tell(account: Account, spent: int) -> None:
     """Note that people are warned; whoever is first to note it tells them."""
-    if not Budget.objects.filter(pk=account.budget.id).exists():
+    try:
+        is_new = _note(account)
+    except Exception:
+        runtime.state(Warned).keys.discard(account.key)  # the next call tries again
+        raise
+    if not is_new:
         return
-    start = moment(account.period.start)
-    _row, is_new = BudgetNotice.objects.get_or_create(
-        budget_id=account.budget.id, counter=account.key[:100], period_start=start
-    )
-    if is_new:
-        waiting.start(partial(_send, account, spent), what="the warning of a budget")
-
-
-def _send(account: Account, spent: int) -> None:
+    # Apart from each other: a webhook that hangs holds no mail up.
     if settings.BUDGET_WEBHOOK_URL:
-        try:
-            _post(account, spent)
-        except GatewayError as error:
-            logger.warning("The warning of a budget could not be posted: %s", error)
+        waiting.start(partial(_post, account, spent), what="the warning of a budget to BUDGET_WEBHOOK_URL")
     if settings.EMAIL_ENABLED:
-        waiting.give_back()
-        for person in _people(account):
-            with translation.override(person.preferences.get("language") or settings.LANGUAGE_CODE):
-                subject = _("%(share)d %% of a budget are used up") % {"share": share(account, spent)}
+        waiting.start(partial(_send_mails, account, spent), what="the warning of a budget")
+
+
+def _note(account: Account) -> bool:
+    """Write that people are warned; whether nobody had."""
+    if not Budget.objects.filter(pk=account.budget.id).exists():
+        return False
+    _row, is_new = BudgetNotice.objects.get_or_create(
+        budget_id=account.budget.id, counter=account.key[:100], period_start=moment(account.period.start)
+    )
+    return is_new
+
+
+def _send_mails(account: Account, spent: int) -> None:
+    people = _people(account)
+    waiting.give_back()
+    for person in people:
+        with translation.override(person.preferences.get("language") or settings.LANGUAGE_CODE):
+            subject = _("%(share)d %% of a budget are used up") % {"share": share(account, spent)}
+            try:
                 send_mail(subject, _mail(account, spent), None, [person.email])
+            except (OSError, SMTPException) as error:  # the others get theirs
+                logger.warning("The warning of a budget could not be mailed: %s", error)
 
 
 def _people(account: Account) -> list[Any]:
@@ -112,9 +124,9 @@ def _mail(account: Account, spent: int) -> str:
 def _post(account: Account, spent: int) -> None:
     budget = account.budget
     is_personal = budget.target not in ("group", "site")
-    http.request(
+    answer = http.request(
         "POST",
-        settings.BUDGET_WEBHOOK_URL,
+        settings.BUDGET_WEBHOOK_URL,  # of the environment, so it may lead into private networks; redirects do not count
         json={
             "event": "budget.warning",
             "text": _mail(account, spent),  # what Slack and Mattermost show
@@ -129,3 +141,5 @@ def _post(account: Account, spent: int) -> None:
         limits=LIMITS,
         secrets=http.Secrets([settings.BUDGET_WEBHOOK_URL]),
     )
+    if not 200 <= answer.status < 300:
+        logger.warning("BUDGET_WEBHOOK_URL answered the warning of a budget with HTTP %s", answer.status)

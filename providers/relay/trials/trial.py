@@ -25,7 +25,7 @@ from providers.relay.trials.calls import PastCall
 from providers.relay.trials.report import DAYS, Tally, Trial
 from providers.relay.usage.totals import Total, grouped, midnight
 
-Place = tuple[str, int]  # the name of a counter of a budget, and the start of its period
+Key = tuple[str, int]  # the name of a counter of a budget, and the start of its period
 
 
 def of_rate_limit(row: RateLimitFacts, others: Iterable[RateLimitFacts]) -> Trial:
@@ -62,10 +62,10 @@ def of_budget(row: BudgetFacts, others: Iterable[BudgetFacts]) -> Trial:
     calls, since = _calls(row.target, row.target_id)
     spent = _spent_before(row, calls[-1].ends) if calls else {}
     rows = [row, *(other for other in others if other.id != row.id)]
-    known: dict[tuple[int | None, int | None, str, int], tuple[Place, Ask] | None] = {}
+    known: dict[tuple[int | None, int | None, str, int], tuple[Key, Ask] | None] = {}
     period = Span(0, 0)
 
-    def counter_of(call: PastCall, now: float) -> tuple[Place, Ask] | None:
+    def counter_of(call: PastCall, now: float) -> tuple[Key, Ask] | None:
         nonlocal period
         if not period.start <= now < period.end:
             period = period_at(row.period, now)
@@ -119,7 +119,7 @@ def _replayed(
     return tally
 
 
-def _spent_before(row: BudgetFacts, first: float) -> dict[Place, int]:
+def _spent_before(row: BudgetFacts, first: float) -> dict[Key, int]:
     """What was spent in the period of the oldest of the calls before it, by counter. Two queries."""
     period, oldest = period_at(row.period, first), moment(int(first))
     begins, day = moment(period.start).date(), oldest.date()
@@ -142,11 +142,11 @@ def _spent_before(row: BudgetFacts, first: float) -> dict[Place, int]:
             cost=record["money"],
         )
         used[record["user_id"], record["model"]] += totals.amount_of(row.unit, total)
-    spent: dict[Place, int] = {}
+    spent: dict[Key, int] = {}
     groups = frozenset([row.target_id or 0])
     for (user_id, model), amount in used.items():
         if row.counts(model):
             caller = Caller(user_id or 0, "", "", "user", group_ids=groups, key_id=row.target_id)
-            place = (targets.counter_of(row, caller), period.start)
-            spent[place] = spent.get(place, 0) + amount
+            counter = (targets.counter_of(row, caller), period.start)
+            spent[counter] = spent.get(counter, 0) + amount
     return spent
