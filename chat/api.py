@@ -13,10 +13,10 @@ from rest_framework.views import APIView
 
 from chat import access, exchanges, export, search, serializers, services
 from chat.export import archive
-from chat.files import stores
 from chat.models import Chat
 from chat.pipeline import CompletionRequest
 from providers.authentication import caller_of
+from providers.process import waiting
 from providers.rest import ListPages, checked_body
 
 NOT_FOUND = OpenApiResponse(serializers.ProblemSerializer, description="Not there, or not yours")
@@ -154,7 +154,7 @@ class ExportChatWithFiles(ChatView):
         pieces = archive.pieces(chat)
         first = next(pieces)  # before the headers are sent: an error here is a response, not a broken archive
         return StreamingHttpResponse(
-            stores.later(first, pieces),
+            waiting.later(first, pieces),
             content_type="application/zip",
             headers={"Content-Disposition": export.disposition(chat, "zip")},
         )

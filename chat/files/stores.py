@@ -5,7 +5,7 @@ The table of storage providers says how each store reads a range and lists its o
 
 import io
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -58,19 +58,6 @@ def read_range(name: str, start: int, length: int | None) -> Iterator[bytes]:
 def _guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
     with file_store.guarded():
         yield from pieces
-
-
-async def later(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Pieces, none of them empty, for a response that streams. Each is made in a thread, so that a slow disk or bucket
-    blocks no other request.
-    """
-
-    def following() -> bytes:
-        return next(rest, b"")
-
-    yield first
-    while piece := await waiting.in_own_thread(following):
-        yield piece
 
 
 # --- listing ----------------------------------------------------------------------------------------------------------

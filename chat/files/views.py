@@ -24,6 +24,7 @@ from chat.files import rows as files
 from chat.models import File
 from providers.authentication import caller_of
 from providers.errors import BadRequest
+from providers.process import waiting
 from providers.rest import AnyAccept, ListPages
 from providers.sentences import sentence as _
 
@@ -227,7 +228,7 @@ def content_response(request: Request, row: File) -> HttpResponseBase:
     start, length = span
     pieces = stores.read_range(row.storage_name, start, length)
     first = next(pieces, b"")  # before the headers are sent: missing bytes are a 404, not a broken response
-    response = StreamingHttpResponse(stores.later(first, pieces), content_type=row.content_type)
+    response = StreamingHttpResponse(waiting.later(first, pieces), content_type=row.content_type)
     response["Content-Length"] = str(length)
     if length != row.size:
         response.status_code = 206

@@ -17,10 +17,11 @@ def shown(cost: Decimal | None, gateway: GatewayFacts) -> Decimal | None:
 def in_words(cost: Decimal | None, gateway: GatewayFacts, unknown: str = "–") -> str:
     """A cost in US dollars for people to read: "1,234.50 EUR", "0.0001235 EUR"."""
     amount = shown(cost, gateway)
-    return unknown if amount is None else f"{_rounded(amount)} {gateway.currency}"
+    return unknown if amount is None else f"{rounded(amount)} {gateway.currency}"
 
 
-def _rounded(amount: Decimal) -> str:
+def rounded(amount: Decimal) -> str:
+    """An amount of the currency to show, without its name."""
     decimals = DECIMALS if not amount or amount.adjusted() >= 0 else max(DECIMALS, DIGITS - 1 - amount.adjusted())
     rounded = amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP).normalize()
     exponent = rounded.as_tuple().exponent

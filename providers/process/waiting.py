@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -149,6 +149,19 @@ async def in_own_thread(job: Callable[..., T], *args: Any, **options: Any) -> T:
     call = partial(copy_context().run, job, *args, **options)
     executor = runtime.state(WaitingThreads).executor
     return await asyncio.get_running_loop().run_in_executor(executor, _closing, call)
+
+
+async def later(first: bytes, rest: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Pieces, none of them empty, for a response that streams. Each is made in a thread, so that a slow disk, bucket or
+    database blocks no other request.
+    """
+
+    def following() -> bytes:
+        return next(rest, b"")
+
+    yield first
+    while piece := await in_own_thread(following):
+        yield piece
 
 
 def start(job: Callable[[], object], *, what: str) -> None:

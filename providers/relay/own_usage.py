@@ -25,6 +25,7 @@ from providers.sentences import sentence as _
 
 DAYS = 30  # unless somebody asks for others
 MOST_DAYS = 400
+FIRST_YEAR, LAST_YEAR = 2000, 2999
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ class BudgetState:
         return max(Decimal(0), self.amount - self.spent)
 
 
-def days_between(first: str, last: str) -> tuple[date, date]:
-    """The days of a query, of the site's time zone, both included; the last `DAYS` unless they are named.
+def days_between(first: str, last: str, most: int = MOST_DAYS) -> tuple[date, date]:
+    """The days of a query, of the site's time zone, both included; the last `DAYS` unless they are named. Not more
+    than `most`.
 
     Raises BadRequest.
     """
@@ -57,11 +59,13 @@ def days_between(first: str, last: str) -> tuple[date, date]:
         end = date.fromisoformat(last[:10]) if last else timezone.localdate()
         start = date.fromisoformat(first[:10]) if first else end - timedelta(days=DAYS - 1)
         length = (end - start).days
-        totals.midnight(start), totals.midnight(end + timedelta(days=1))
     except (ValueError, OverflowError) as error:
         raise BadRequest(_("Write “from” and “to” as days, such as 2026-11-30."), param="from") from error
-    if not 0 <= length < MOST_DAYS:
-        raise BadRequest(_("Ask for 1 to %(most)d days.") % {"most": MOST_DAYS}, param="from")
+    if not 0 <= length < most:
+        raise BadRequest(_("Ask for 1 to %(most)d days.") % {"most": most}, param="from")
+    if not FIRST_YEAR <= start.year <= end.year <= LAST_YEAR:
+        words = _("Ask for days from %(first)d to %(last)d.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
+        raise BadRequest(words, param="from")
     return start, end
 
 

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from webui.branding import colours, current
 
+RECORDS, TOTALS = "providers.UsageRecord", "admin:providers_usagerecord_totals"
+
 # Title, then lists as (model label, icon of Material Symbols). Lists that are not registered, or that a person may not
 # see, are left out; registered lists that are missing here follow under System.
 GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
@@ -55,7 +57,7 @@ GROUPS: list[tuple[Any, list[tuple[str, str]]]] = [
     ),
     (
         gettext_lazy("System"),
-        [("webui.SiteSettings", "palette"), ("providers.UsageRecord", "monitoring")],
+        [("webui.SiteSettings", "palette"), (RECORDS, "monitoring")],
     ),
 ]
 
@@ -122,6 +124,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
             items += [
                 _list_item(registered[label], "table_rows") for label in rest if _visible(registered[label], request)
             ]
+            if _visible(registered.get(RECORDS), request):
+                items.append(_item(_("Usage totals"), "bar_chart", reverse(TOTALS)))
             items.append(_item(_("API"), "api", "/api/docs"))
         if items:
             groups.append({"title": str(title), "separator": True, "items": items})
@@ -144,7 +148,10 @@ def _list_item(model_admin: Any, icon: str) -> dict[str, Any]:
     meta = model_admin.model._meta
     link = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
     name = str(meta.verbose_name_plural)
-    return _item(name[:1].upper() + name[1:], icon, link)
+    item = _item(name[:1].upper() + name[1:], icon, link)
+    if meta.label == RECORDS:  # whose address begins that of the totals
+        item["active"] = lambda request: request.path.startswith(link) and not request.path.startswith(reverse(TOTALS))
+    return item
 
 
 def _item(title: str, icon: str, link: str) -> dict[str, Any]:

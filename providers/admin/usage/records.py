@@ -21,6 +21,7 @@ from providers import catalogue
 from providers.admin.base import EMPTY, AdminPages, Label
 from providers.admin.filters import ConditionFilter, RowFilter
 from providers.admin.usage.explain import may_explain
+from providers.admin.usage.totals_page import FILE, PAGE, TotalsFile, TotalsView
 from providers.facts import GatewayFacts
 from providers.models import UsageRecord
 from providers.pricing import money
@@ -69,6 +70,9 @@ class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
     list_select_related = ("user", "connection", "key")
     search_fields = ("model", "user__email")
     ordering = ("-when",)
+    readonly_fields = ("spent",)
+    actions_list = ("show_totals",)
+    gateway = GatewayFacts()  # with the currency; each page has its own
     actions_detail = ("explain_record",)
 
     def has_explain_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -85,8 +89,15 @@ class UsageRecordAdmin(AdminPages, ModelAdmin):  # type: ignore[misc]
         row = self.get_object(request, object_id)
         return redirect(receipts.explained_as(row) if row is not None else receipts.explain_page())
 
-    readonly_fields = ("spent",)
-    gateway = GatewayFacts()  # with the currency; each page has its own
+    def get_custom_urls(self) -> Any:
+        return (
+            ("totals/", PAGE, TotalsView.as_view(model_admin=self)),
+            ("totals/csv/", FILE, TotalsFile.as_view(model_admin=self)),
+        )
+
+    @action(description=gettext_lazy("Usage totals"), permissions=["view"], icon="bar_chart", url_path="all-totals")
+    def show_totals(self, request: HttpRequest) -> HttpResponse:
+        return redirect(f"admin:{PAGE}")
 
     def for_page(self, request: HttpRequest) -> Any:
         page = super().for_page(request)

@@ -72,8 +72,8 @@ def registered():
 
 # Pages that do at once what they are called, at a provider or to a row.
 ACTS = {"test_row", "test_now", "refresh_row", "refresh_now", "cancel_row", "cancel_now", "retry_row", "retry_now"}
-# Answers to scripts: with no text for people, or to the values of a form.
-DATA = {"pull_progress", "try"}
+# Answers to scripts: with no text for people, or to the values of a form; and files.
+DATA = {"pull_progress", "totals_csv", "try"}
 # Pages that only some rows have; the tests of each see that the others have none.
 OF_SOME = {"providers_connection_server_models": kinds.speaks_ollama, "providers_connection_valves": has_pipelines}
 
