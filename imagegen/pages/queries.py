@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,6 +19,11 @@ from chat.models import File
 from chat.pages import cursors
 from imagegen.image_request import MAX_PICTURES
 from imagegen.models import ImageJob
+from providers import catalogue
+from providers.errors import NotFound
+from providers.facts import Caller
+from providers.pricing import money
+from providers.relay.usage import receipts
 
 PAGE_SIZE = 30  # pictures at first, and at each step downwards; more where one request made the last of them
 NEAR = 8  # pictures of the first page that are on the screen at once: the browser loads them without waiting
@@ -151,6 +157,25 @@ def facts(row: File) -> list[tuple[str, str]]:
         for label, value in labelled
         if value not in (None, "") and not (value == prompt and label != _("Prompt"))
     ]
+
+
+def spent(row: File, caller: Caller) -> list[tuple[str, str]]:
+    """What the job of a picture used and cost, as labels and values; none without a receipt that `caller` may read."""
+    made = row.provenance
+    if not made.get("job") or made.get("demo"):
+        return []
+    try:
+        calls = receipts.calls_of(caller, str(made["job"]))
+    except NotFound:  # such as one of long ago
+        return []
+    words = money.in_words(receipts.cost_of(calls), catalogue.snapshot_blocking().gateway, _("unknown"))
+    if (pictures := sum(call.images for call in calls)) > 1:
+        words = _("%(cost)s for %(n)d pictures") % {"cost": words, "n": pictures}
+    tokens = [
+        (_("Tokens in"), sum(call.tokens_in for call in calls)),
+        (_("Tokens out"), sum(call.tokens_out for call in calls)),
+    ]
+    return [*((label, number_format(n, force_grouping=True)) for label, n in tokens if n), (_("Cost"), words)]
 
 
 def inputs_of(row: File) -> list[File]:

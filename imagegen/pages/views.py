@@ -117,7 +117,7 @@ def _gallery(request: HttpRequest) -> dict[str, Any]:
 def _opened(request: HttpRequest, row: File) -> dict[str, Any]:
     return {
         "picture": row,
-        "facts": queries.facts(row),
+        "facts": queries.facts(row) + queries.spent(row, caller_of(request)),
         "inputs": queries.inputs_of(row),
         "image_request": queries.request_of(row),
         "may_edit": access.may_draw(caller_of(request), editing=True),

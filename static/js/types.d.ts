@@ -95,6 +95,13 @@ interface Reply {
   drawn?: Promise<void>;
 }
 
+/** What became of a call: `GET /api/v1/receipts/{id}`. */
+interface Receipt {
+  usage: Record<string, number>;
+  cost: number | null;
+  currency: string;
+}
+
 /** What a page does that keeps its chat itself; each → whether it worked. */
 interface OwnChat {
   send(message: MessageRequest): Promise<{ chat?: Chat }>;

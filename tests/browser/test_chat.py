@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from chat.models import Chat, Message
 from chat.pipeline import Handler, Toggle
-from providers.models import ChatModel
+from providers.models import ChatModel, GatewaySettings
 from tests import people
 from tests.fixtures.chat_page import ChatPage
 from tests.upstream import RESET, Gate, openai
@@ -352,6 +352,17 @@ def test_details_tell_model_connection_tokens_and_the_first_word(chat, provider)
     card = chat.page.locator(".details-card:popover-open")
     for words in ("m1", "Scripted", "21", "42", "Time to first word"):
         expect(card).to_contain_text(words)
+    expect(card.locator("[data-receipt-part=cost]")).to_have_text("unknown")
+
+
+def test_details_tell_what_an_answer_cost_in_the_chosen_currency(chat, provider):
+    GatewaySettings.objects.update_or_create(pk=1, defaults={"currency": "EUR", "currency_rate": "0.5"})
+    provider.says("Hello", "Hi.", usage={"prompt_tokens": 2100, "completion_tokens": 42, "cost": 0.00246914})
+    chat.ask("Hello")
+    chat.press(chat.answers.last, "Details")
+    card = chat.page.locator(".details-card:popover-open")
+    expect(card.locator("[data-receipt-part=cost]")).to_have_text("0.001235 EUR")
+    expect(card.locator("[data-receipt-part=tokens_in]")).to_have_text("2,100")
 
 
 def test_a_message_that_cannot_be_sent_stays_in_the_field(chat, problems):

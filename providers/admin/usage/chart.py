@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from providers.admin.usage.report import Period
+from providers.admin.usage.report import ReportPeriod
 from providers.facts import GatewayFacts
 from providers.pricing import money
 from providers.relay.usage.totals import ZERO, Total
@@ -72,7 +72,7 @@ class Chart:
         return STEP * len(self.bars)
 
 
-def chart(period: Period, days: Mapping[date, Total], measure: Measure, gateway: GatewayFacts) -> Chart:
+def chart(period: ReportPeriod, days: Mapping[date, Total], measure: Measure, gateway: GatewayFacts) -> Chart:
     """The bars of a period, from the totals of its days and of those of the period before."""
     spans, before = _spans(period), _spans(period.before())
     sums = [_sum(span, days, measure) for span in spans]
@@ -90,23 +90,25 @@ def _height(value: Decimal | int, most: Decimal | int) -> int:
     return round(HEIGHT * value / most) if most else 0
 
 
-def _words(span: Period, now: Decimal | int, before: Decimal | int, measure: Measure, gateway: GatewayFacts) -> str:
+def _words(
+    span: ReportPeriod, now: Decimal | int, before: Decimal | int, measure: Measure, gateway: GatewayFacts
+) -> str:
     days = [date_format(day, "SHORT_DATE_FORMAT") for day in dict.fromkeys((span.start, span.end))]
     values = {"now": measure.words(now, gateway), "before": measure.words(before, gateway)}
     return " – ".join(days) + ": " + _("%(now)s, before: %(before)s") % values
 
 
-def _spans(period: Period) -> list[Period]:
+def _spans(period: ReportPeriod) -> list[ReportPeriod]:
     """The days, weeks or months of a period, from its first day on."""
     spans, start = [], period.start
     while start <= period.end:
         end = min(_end(start, period), period.end)
-        spans.append(Period(start, end))
+        spans.append(ReportPeriod(start, end))
         start = end + timedelta(days=1)
     return spans
 
 
-def _end(start: date, period: Period) -> date:
+def _end(start: date, period: ReportPeriod) -> date:
     if period.days <= BY_DAY:
         return start
     if period.days <= BY_WEEK:
@@ -114,6 +116,6 @@ def _end(start: date, period: Period) -> date:
     return (start.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
-def _sum(span: Period, days: Mapping[date, Total], measure: Measure) -> Decimal | int:
+def _sum(span: ReportPeriod, days: Mapping[date, Total], measure: Measure) -> Decimal | int:
     inside = (span.start + timedelta(days=number) for number in range(span.days))
     return sum(measure.value(days[day]) for day in inside if day in days)

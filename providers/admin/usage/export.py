@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from providers.admin.usage.report import (
     DIMENSIONS,
     Dimension,
-    Line,
-    Period,
+    ReportLine,
+    ReportPeriod,
     difference,
     lines,
     name_of,
@@ -38,7 +38,7 @@ CHANGES = ("calls_before", "calls_change_percent", "cost_before", "cost_change_p
 COLUMNS = (*SUMS, "seconds", "cost", "currency", "calls_of_unknown_cost")
 
 
-def table(name: str, period: Period, gateway: GatewayFacts) -> Iterator[bytes]:
+def table(name: str, period: ReportPeriod, gateway: GatewayFacts) -> Iterator[bytes]:
     """A row for each person, group, API key, model or connection (`name`), with the period before, in pieces."""
     dimension = DIMENSIONS[name]
     head = (
@@ -55,7 +55,7 @@ def table(name: str, period: Period, gateway: GatewayFacts) -> Iterator[bytes]:
     yield from _pieces(head, _table(dimension, period, gateway))
 
 
-def _table(dimension: Dimension, period: Period, gateway: GatewayFacts) -> Iterator[list[Any]]:
+def _table(dimension: Dimension, period: ReportPeriod, gateway: GatewayFacts) -> Iterator[list[Any]]:
     rows = lines(dimension, period)
     for start in range(0, len(rows), PIECE_ROWS):
         for line in with_names(rows[start : start + PIECE_ROWS], dimension):
@@ -69,7 +69,7 @@ def _table(dimension: Dimension, period: Period, gateway: GatewayFacts) -> Itera
             ]
 
 
-def _change(line: Line, gateway: GatewayFacts) -> list[Any]:
+def _change(line: ReportLine, gateway: GatewayFacts) -> list[Any]:
     now, before = line.now, line.before
     return [
         before.calls,
@@ -82,13 +82,13 @@ def _change(line: Line, gateway: GatewayFacts) -> list[Any]:
 ALL = ("user_id", "groups", "key_id", "key_name", "model", "connection_id", "connection_name")
 
 
-def by_day(period: Period, gateway: GatewayFacts) -> Iterator[bytes]:
+def by_day(period: ReportPeriod, gateway: GatewayFacts) -> Iterator[bytes]:
     """A row for each day, person, groups, API key, model and connection, in pieces. Some days are read at a time."""
     head = ("day", "person", "email", "groups", "key", "model", "connection", *COLUMNS)
     yield from _pieces(head, _by_day(period, gateway))
 
 
-def _by_day(period: Period, gateway: GatewayFacts) -> Iterator[list[Any]]:
+def _by_day(period: ReportPeriod, gateway: GatewayFacts) -> Iterator[list[Any]]:
     start = period.start
     while start <= period.end:
         end = min(start + timedelta(days=DAYS_AT_ONCE - 1), period.end)

@@ -24,14 +24,14 @@ MOST_DAYS = 3660  # of a period: ten years
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class ReportPeriod:
     """Days of the site's time zone, both included."""
 
     start: date
     end: date
 
     @classmethod
-    def of(cls, first: str, last: str) -> "Period":
+    def of(cls, first: str, last: str) -> "ReportPeriod":
         """The period of a query; the last 30 days unless it names some. Raises BadRequest."""
         return cls(*own_usage.days_between(first, last, MOST_DAYS))
 
@@ -39,14 +39,14 @@ class Period:
     def days(self) -> int:
         return (self.end - self.start).days + 1
 
-    def before(self) -> "Period":
+    def before(self) -> "ReportPeriod":
         """As many whole months before this one if it is made of whole months, else as many days."""
         end = self.start - timedelta(days=1)
         next_day = self.end + timedelta(days=1)
         if self.start.day == 1 and next_day.day == 1:
             months = 12 * (next_day.year - self.start.year) + next_day.month - self.start.month
-            return Period(_months_back(self.start, months), end)
-        return Period(self.start - timedelta(days=self.days), end)
+            return ReportPeriod(_months_back(self.start, months), end)
+        return ReportPeriod(self.start - timedelta(days=self.days), end)
 
 
 def _months_back(day: date, months: int) -> date:
@@ -54,18 +54,18 @@ def _months_back(day: date, months: int) -> date:
     return date(year, month + 1, 1)
 
 
-def quick_choices() -> list[tuple[str, Period]]:
+def quick_choices() -> list[tuple[str, ReportPeriod]]:
     """Periods that are chosen often, with their words."""
     today = timezone.localdate()
     month = today.replace(day=1)
     return [
-        (_("Today"), Period(today, today)),
-        (_("Last 7 days"), Period(today - timedelta(days=6), today)),
-        (_("Last 30 days"), Period(today - timedelta(days=29), today)),
-        (_("This month"), Period(month, today)),
-        (_("Last month"), Period(_months_back(month, 1), month - timedelta(days=1))),
-        (_("This year"), Period(date(today.year, 1, 1), today)),
-        (_("Last 12 months"), Period(_months_back(month, 12), month - timedelta(days=1))),
+        (_("Today"), ReportPeriod(today, today)),
+        (_("Last 7 days"), ReportPeriod(today - timedelta(days=6), today)),
+        (_("Last 30 days"), ReportPeriod(today - timedelta(days=29), today)),
+        (_("This month"), ReportPeriod(month, today)),
+        (_("Last month"), ReportPeriod(_months_back(month, 1), month - timedelta(days=1))),
+        (_("This year"), ReportPeriod(date(today.year, 1, 1), today)),
+        (_("Last 12 months"), ReportPeriod(_months_back(month, 12), month - timedelta(days=1))),
     ]
 
 
@@ -150,7 +150,7 @@ def name_of(member: Any, names: Names, dimension: Dimension) -> tuple[str, str]:
 
 
 @dataclass(slots=True)
-class Line:
+class ReportLine:
     """The totals of one member in the period, and in the one before."""
 
     member: Any
@@ -160,25 +160,25 @@ class Line:
     detail: str = ""
 
 
-def lines(dimension: Dimension, period: Period) -> list[Line]:
+def lines(dimension: Dimension, period: ReportPeriod) -> list[ReportLine]:
     """A line for each member, what costs most first, without names. Two queries.
 
     A call counts for each group of its person: the lines of groups may add up to more than all calls.
     """
-    result: dict[Any, Line] = {}
+    result: dict[Any, ReportLine] = {}
     for span, name in ((period, "now"), (period.before(), "before")):
         for values, total in totals.grouped(dimension.columns, span.start, span.end).items():
             for member in dimension.members(*values):
-                getattr(result.setdefault(member, Line(member)), name).add(total)
+                getattr(result.setdefault(member, ReportLine(member)), name).add(total)
     return sorted(result.values(), key=_weight, reverse=True)
 
 
-def _weight(line: Line) -> tuple[Decimal, int, Decimal, int, str]:
+def _weight(line: ReportLine) -> tuple[Decimal, int, Decimal, int, str]:
     now, before = line.now, line.before
     return (now.cost or totals.ZERO, now.calls, before.cost or totals.ZERO, before.calls, str(line.member))
 
 
-def with_names(some: list[Line], dimension: Dimension) -> Iterator[Line]:
+def with_names(some: list[ReportLine], dimension: Dimension) -> Iterator[ReportLine]:
     """The lines with their names. A query for a bounded number of lines."""
     ids = {line.member for line in some if isinstance(line.member, int)}
     names = dimension.names(ids) if dimension.names else {}
@@ -187,13 +187,13 @@ def with_names(some: list[Line], dimension: Dimension) -> Iterator[Line]:
         yield line
 
 
-def by_day(period: Period) -> dict[date, Total]:
+def by_day(period: ReportPeriod) -> dict[date, Total]:
     """The totals of the days of the period and of the one before, those with calls. One query."""
     rows = totals.grouped((totals.DAY,), period.before().start, period.end)
     return {day: total for (day,), total in rows.items()}
 
 
-def unpriced_models(period: Period) -> list[tuple[str, int]]:
+def unpriced_models(period: ReportPeriod) -> list[tuple[str, int]]:
     """Models that were used without a known price, with the number of such calls. One query."""
     rows = totals.grouped(("model",), period.start, period.end)
     return sorted(((model, row.unpriced) for (model,), row in rows.items() if row.unpriced), key=lambda pair: -pair[1])

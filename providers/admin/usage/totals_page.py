@@ -16,7 +16,7 @@ from unfold.views import UnfoldModelAdminViewMixin
 from providers import catalogue
 from providers.admin.usage import export, report
 from providers.admin.usage.chart import MEASURES, chart
-from providers.admin.usage.report import DIMENSIONS, Line, Period
+from providers.admin.usage.report import DIMENSIONS, ReportLine, ReportPeriod
 from providers.errors import BadRequest
 from providers.facts import GatewayFacts
 from providers.pricing import money
@@ -45,9 +45,9 @@ class TotalsView(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]
         context: dict[str, Any] = super().get_context_data()  # the arguments of the address are known
         query = self.request.GET
         try:
-            period, failure = Period.of(query.get("from", ""), query.get("to", "")), ""
+            period, failure = ReportPeriod.of(query.get("from", ""), query.get("to", "")), ""
         except BadRequest as error:
-            period, failure = Period.of("", ""), error.message
+            period, failure = ReportPeriod.of("", ""), error.message
         gateway = catalogue.snapshot_blocking().gateway
         by = query.get("by", "") if query.get("by", "") in DIMENSIONS else "person"
         numbers = _numbers(period, by, query.get("measure", ""), gateway)
@@ -71,11 +71,11 @@ class TotalsView(UnfoldModelAdminViewMixin, TemplateView):  # type: ignore[misc]
         }
 
 
-def _query(period: Period, by: str, **more: str) -> str:
+def _query(period: ReportPeriod, by: str, **more: str) -> str:
     return urlencode({"from": period.start, "to": period.end, "by": by, **more})
 
 
-def _numbers(period: Period, by: str, wanted: str, gateway: GatewayFacts) -> dict[str, Any]:
+def _numbers(period: ReportPeriod, by: str, wanted: str, gateway: GatewayFacts) -> dict[str, Any]:
     """What the page shows of the calls. Six queries at most, whatever there is."""
     usage.flush()
     dimension, days = DIMENSIONS[by], report.by_day(period)
@@ -85,7 +85,7 @@ def _numbers(period: Period, by: str, wanted: str, gateway: GatewayFacts) -> dic
     measure = MEASURES[name]
     lines = report.lines(dimension, period)
     shown, others = lines[:MOST_LINES], lines[MOST_LINES:]
-    rest = Line(None, totals.summed(line.now for line in others), totals.summed(line.before for line in others))
+    rest = ReportLine(None, totals.summed(line.now for line in others), totals.summed(line.before for line in others))
     most = max((measure.value(line.now) for line in lines), default=0)
     return {
         "measure": name,
@@ -136,7 +136,7 @@ def _sums(now: Total, before: Total, gateway: GatewayFacts) -> list[dict[str, An
     ]
 
 
-def _row(line: Line, gateway: GatewayFacts, share: int) -> dict[str, Any]:
+def _row(line: ReportLine, gateway: GatewayFacts, share: int) -> dict[str, Any]:
     """A line of the table; `share`: the length of its bar, in per cent of the longest."""
     now, before = line.now, line.before
     return {
@@ -171,7 +171,7 @@ class TotalsFile(TotalsView):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         query = request.GET
         try:
-            period = Period.of(query.get("from", ""), query.get("to", ""))
+            period = ReportPeriod.of(query.get("from", ""), query.get("to", ""))
         except BadRequest:
             return redirect(f"{reverse(f'admin:{PAGE}')}?{query.urlencode()}")  # which says what is wrong
         usage.flush()

@@ -91,9 +91,7 @@ def receipt_of(calls: list[UsageRecord], gateway: GatewayFacts) -> dict[str, Any
     `cost` is None where that of an answer is unknown. A source that failed has a record of its own, without a cost.
     """
     last, answered = calls[-1], [row for row in calls if row.status < 400]
-    costs = [row.cost for row in answered or calls]
-    whole = None if None in costs else sum((row.cost or Decimal(0) for row in calls), Decimal(0))
-    cost = money.shown(whole, gateway)
+    cost = money.shown(cost_of(calls), gateway)
     used = {name: sum(getattr(row, name) for row in calls) for name in (*COUNTED, *ALSO_COUNTED)}
     return {
         "request_id": last.request_id,
@@ -113,6 +111,12 @@ def receipt_of(calls: list[UsageRecord], gateway: GatewayFacts) -> dict[str, Any
         "duration_ms": sum(row.duration_ms for row in calls),
         "config_version": last.config_version,
     }
+
+
+def cost_of(calls: list[UsageRecord]) -> Decimal | None:
+    """What the calls of a request cost together, in US dollars."""
+    costs = [row.cost for row in calls if row.status < 400] or [row.cost for row in calls]
+    return None if None in costs else sum((row.cost or Decimal(0) for row in calls), Decimal(0))
 
 
 def _sources(calls: list[UsageRecord]) -> list[dict[str, Any]]:

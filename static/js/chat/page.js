@@ -14,6 +14,7 @@ import * as footnotes from "./markdown/footnotes.js";
 import * as markdown from "./markdown/render.js";
 import * as options from "./options.js";
 import * as picker from "./picker.js";
+import * as receipts from "./receipts.js";
 import * as replies from "./replies.js";
 import * as scroll from "./scroll.js";
 import * as sidebar from "./sidebar.js";
@@ -32,7 +33,7 @@ async function openMain() {
   sidebar.mark();
 }
 
-for (const part of [actions, composer, followUps, options, picker, sidebar]) part.start();
+for (const part of [actions, composer, followUps, options, picker, receipts, sidebar]) part.start();
 shortcuts.start({ search: sidebar.focusSearch, onEscape: () => picker.isOpen() || composer.stop() });
 watchTheme();
 footnotes.watch();

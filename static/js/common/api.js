@@ -57,6 +57,9 @@ export function tellRefusal(error) {
   toast(error.message || t("actionFailed"));
 }
 
+/** @param {string} url */
+export const get = (url) => call("GET", url);
+
 /**
  * @param {string} url
  * @param {object} [data]

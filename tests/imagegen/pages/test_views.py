@@ -14,6 +14,7 @@ from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from imagegen.pages import choices, queries
 from imagegen.pages.queries import Filters
 from imagegen.templatetags.pictures import wants_demo_badge
+from providers.models import GatewaySettings, UsageRecord
 from tests.queries import assert_queries_do_not_grow
 
 pytestmark = pytest.mark.django_db
@@ -226,6 +227,26 @@ def test_a_picture_says_how_it_was_made_and_how_to_draw_another_one(client_of, a
     assert queries.request_of(row) == {"prompt": "a <red> kite", "size": "512x512", "engine": str(demo.pk)}
     assert "<html" not in html
     assert 'id="view"' in text_of(client_of(alice).get(f"/images/{row.pk}"))  # the address alone opens the page with it
+
+
+def test_a_picture_tells_what_it_used_and_cost_to_its_owner(client_of, alice, bob, demo):
+    GatewaySettings.objects.update_or_create(pk=1, defaults={"currency": "EUR", "currency_rate": "0.5"})
+    row = make_picture(alice, "a kite", made={"job": "11111111-1111-4111-8111-111111111111"})
+    assert "Cost" not in text_of(client_of(alice).get(f"/images/{row.pk}", headers=PART))  # there is no receipt
+    values = {"request_id": row.provenance["job"], "kind": "image", "status": 200, "tokens_out": 4160}
+    record = UsageRecord.objects.create(user=alice, images=2, cost="0.08", **values)
+    html = text_of(client_of(alice).get(f"/images/{row.pk}", headers=PART))
+    for words in (
+        "<dt>Tokens out</dt><dd>4,160</dd>",
+        "<dt>Cost</dt><dd>0.04 EUR for 2 pictures</dd>",
+        "/receipts/1111",
+    ):
+        assert words in html
+    UsageRecord.objects.update(cost=None, images=1)
+    assert "<dt>Cost</dt><dd>unknown</dd>" in text_of(client_of(alice).get(f"/images/{row.pk}", headers=PART))
+    record.user = bob  # nobody else's receipt is told
+    record.save()
+    assert "<dt>Cost</dt>" not in text_of(client_of(alice).get(f"/images/{row.pk}", headers=PART))
 
 
 def test_an_upload_has_no_settings_to_use_again(client_of, alice, demo):

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from providers.admin.usage import export, report, totals_page
-from providers.admin.usage.report import DIMENSIONS, Period
+from providers.admin.usage.report import DIMENSIONS, ReportPeriod
 from providers.models import ClientKey, GatewaySettings, UsageRecord
 from providers.relay.usage import roll_up
 from tests import people
@@ -196,7 +196,7 @@ def test_more_rows_are_no_more_queries_and_the_rest_is_one_line(root, monkeypatc
     ],
 )
 def test_the_period_before_is_as_long_or_made_of_whole_months(first, last, before):
-    assert Period(date(*first), date(*last)).before() == Period(*(date(*day) for day in before))
+    assert ReportPeriod(date(*first), date(*last)).before() == ReportPeriod(*(date(*day) for day in before))
 
 
 def test_every_quick_choice_ends_today_or_with_the_last_month(root):
