@@ -1,8 +1,8 @@
 """The site as an ASGI application, in layers.
 
-A request passes, from the outside in: metrics (`MetricsLayer`), the list of running requests (`Stoppable`), the lane
-(`Gateway`), static files, the check of bodies (`WholeBodies`), Django. A WebSocket passes the check of its origin and
-the session.
+A request passes, from the outside in: spans where tracing is on (`TracedRequests`), metrics (`MetricsLayer`), the list
+of running requests (`Stoppable`), the lane (`Gateway`), static files, the check of bodies (`WholeBodies`), Django. A
+WebSocket passes the check of its origin and the session.
 
 `application` is what servers run. `django_application` leaves the lane out, for tests that send a call both ways.
 """
@@ -85,6 +85,19 @@ class Site:
                 return
 
 
+def _site(http: Any) -> Site:
+    observed: Any = MetricsLayer(Stoppable(http))
+    if settings.TRACING:
+        from webui.monitoring import tracing  # an extra, which need not be installed
+
+        observed = tracing.TracedRequests(observed)
+    return Site(observed)
+
+
+if settings.TRACING:
+    from webui.monitoring import tracing
+
+    tracing.begin()
 _static = StaticFiles(WholeBodies(SiteHandler()))
-django_application = Site(MetricsLayer(Stoppable(_static)))
-application = Site(MetricsLayer(Stoppable(Gateway(_static)))) if settings.GATEWAY_LANE else django_application
+django_application = _site(_static)
+application = _site(Gateway(_static)) if settings.GATEWAY_LANE else django_application

@@ -349,6 +349,8 @@ STOP_GRACE_SECONDS = env.span("STOP_GRACE_SECONDS", 5.0)  # how long a stop wait
 HOUSEKEEPING_HOURS = env.hours("HOUSEKEEPING_HOURS", 24)  # between two runs of a serving site; 0: by hand only
 PRICES_REFRESH = env.flag("PRICES_REFRESH", False)  # whether the list of well-known prices keeps itself up to date
 BUDGET_WEBHOOK_URL = env.text("BUDGET_WEBHOOK_URL")
+if TRACING := bool(_collector := env.text("OTEL_EXPORTER_OTLP_ENDPOINT")):  # spans of OpenTelemetry are sent there
+    env.export("OTEL_EXPORTER_OTLP_ENDPOINT", _collector)
 USAGE_DAYS = env.days("USAGE_DAYS", 400)  # records of calls: more than a year, so that years can be compared
 RESPONSE_DAYS = env.days("RESPONSE_DAYS", 30)  # who made which response; OpenAI keeps them as long
 JOB_DAYS = env.days("JOB_DAYS", 90)  # picture jobs that have ended; their pictures stay
