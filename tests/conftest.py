@@ -14,6 +14,7 @@ settings.load_profile("suite")
 
 pytest_plugins = [
     "tests.fixtures.need",
+    "tests.fixtures.order",
     "tests.fixtures.database",
     "tests.fixtures.memory",
     "tests.fixtures.people",
