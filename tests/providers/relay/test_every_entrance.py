@@ -16,13 +16,14 @@ from drf_spectacular.generators import SchemaGenerator
 
 from chat.models import Message
 from providers import callers
-from providers.models import Budget, MadeResponse, RateLimit
+from providers.models import Budget, Connection, MadeResponse, RateLimit
 from providers.relay.made.table import OPERATIONS_ON_MADE
 from providers.relay.operations import CHAT, DEPLOYMENTS, OLLAMA_PREFIXES, OPERATIONS, PREFIXES, Operation
 from tests import people
 from tests.chat.talk import Talker
 from tests.fixtures.process import ROOT
 from tests.providers.relay.test_operations import REQUESTS, kind_for, written
+from tests.upstream import unused_port
 
 PATIENCE = 20
 MADE = "resp_made"  # a response of Alice's, which the model m1 made
@@ -35,6 +36,7 @@ SAMPLES: dict[str, Any] = {
 WORDS = {  # errors of Ollama and Anthropic have no code
     "rate_limit_exceeded": "is reached",
     "insufficient_quota": "is spent",
+    "upstream_unreachable": "cannot be reached",
     "insufficient_scope": "may not call models",
     "model_not_found": "model 'm1' not found|model “m1” does not exist",
     "address_not_allowed": "from (?:this|your) address|address",
@@ -153,10 +155,7 @@ def test_the_routes_that_take_a_model_are_found() -> None:
 @every
 def test_every_entrance_calls_a_model_by_the_rules(entrance: Entrance, world: World) -> None:
     key, before = people.make_key(world.alice), world.calls
-    assert world.post(entrance, key).ok
-    assert world.calls > before
-
-    before = world.calls
+    assert world.post(entrance, "sk-nobody-has-this-one-0123456789").status_code == 401
     others = [scope for scope in callers.SCOPES if scope != "inference"]
     assert world.refusal(world.post(entrance, people.make_key(world.alice, scopes=others))) == "insufficient_scope"
     assert world.refusal(world.post(entrance, people.make_key(world.alice, models="gpt-*"))) == "model_not_found"
@@ -167,15 +166,23 @@ def test_every_entrance_calls_a_model_by_the_rules(entrance: Entrance, world: Wo
     assert world.refusal(world.post(entrance, key)) == "rate_limit_exceeded"
 
     RateLimit.objects.all().delete()
-    if not entrance.costs:
-        return
-    Budget.objects.create(everybody=True, unit="tokens", amount=0)
-    assert world.refusal(world.post(entrance, key)) == "insufficient_quota"
+    address = Connection.objects.values_list("base_url", flat=True).get()
+    Connection.objects.update(base_url=f"http://127.0.0.1:{unused_port()}/v1", retries=0)
+    assert world.refusal(world.post(entrance, key)) == "upstream_unreachable"
+    Connection.objects.update(base_url=address)
 
-    Budget.objects.all().delete()  # where several connections offer a model, the strictest rule counts
-    people.make_connection("http://another.invalid/v1", "m1", name="Closed", access="private", position=9)
-    assert world.refusal(world.post(entrance, key)) == "model_not_found"
+    if entrance.costs:
+        Budget.objects.create(everybody=True, unit="tokens", amount=0)
+        assert world.refusal(world.post(entrance, key)) == "insufficient_quota"
+        Budget.objects.all().delete()
+        # where several connections offer a model, the strictest rule counts
+        closed = people.make_connection("http://another.invalid/v1", "m1", name="Closed", access="private", position=9)
+        assert world.refusal(world.post(entrance, key)) == "model_not_found"
+        closed.delete()
     assert world.calls == before
+
+    assert world.post(entrance, key).ok
+    assert world.calls > before
 
 
 # --- nobody else calls models -----------------------------------------------------------------------------------------
