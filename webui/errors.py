@@ -12,7 +12,7 @@ from django.views import defaults
 
 from providers.errors import Forbidden, GatewayError, NotFound
 from providers.process import outages
-from providers.responses.error_responses import django_response, error_response
+from providers.responses.error_responses import asks_as_anthropic, django_response, error_response
 
 API_PATHS = ("/api/", "/openai/", "/ollama/", "/v1/")
 
@@ -20,7 +20,7 @@ API_PATHS = ("/api/", "/openai/", "/ollama/", "/v1/")
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The 400 page, also for an invalid Host header: Django's, because the site's templates would read the host."""
     if _is_api(request):
-        return django_response(error_response(exception, request.path))
+        return django_response(error_response(exception, request.path, is_anthropic=asks_as_anthropic(request)))
     return defaults.bad_request(request, exception)
 
 
@@ -52,7 +52,7 @@ def _is_api(request: HttpRequest) -> bool:
 
 def _respond(request: HttpRequest, error: GatewayError, template: str, **context: Any) -> HttpResponse:
     if _is_api(request):
-        return django_response(error_response(error, request.path))
+        return django_response(error_response(error, request.path, is_anthropic=asks_as_anthropic(request)))
     if error.status >= 500:  # no context processors: they may need what failed
         page = HttpResponse(loader.get_template(template).render(context), status=error.status)
         if error.retry_after is not None:

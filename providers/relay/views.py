@@ -29,7 +29,7 @@ from providers.errors import GatewayError
 from providers.facts import Caller
 from providers.process import client_address
 from providers.process._django_private import body_file
-from providers.relay import calls, forms, own_usage
+from providers.relay import anthropic_models, calls, forms, own_usage
 from providers.relay.forms import ReceivedForm
 from providers.relay.made.table import OPERATIONS_ON_MADE, OnMade
 from providers.relay.operations import FORM, Operation
@@ -219,18 +219,29 @@ class ApiRoot(OpenAIView):
 
 
 class Models(OpenAIView):
-    @extend_schema(responses={200: ModelListSerializer, **REFUSED})
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("limit", int, description="Models of a page; only with `anthropic-version`"),
+            OpenApiParameter("after_id", str, description="The page after this model; only with `anthropic-version`"),
+            OpenApiParameter("before_id", str, description="The page before this model; only with `anthropic-version`"),
+        ],
+        responses={200: ModelListSerializer, **REFUSED},
+    )
     def get(self, request: Request) -> HttpResponse:
-        """The models that the caller may use."""
-        return _listed(_caller(request))
+        """The models that the caller may use; in Anthropic's form for clients that send `anthropic-version`."""
+        caller = _caller(request)
+        if not error_responses.asks_as_anthropic(request):
+            return _listed(caller)
+        return _json(anthropic_models.page_of(catalogue.snapshot_blocking().routes_for(caller), request.GET))
 
 
 class Model(OpenAIView):
     @extend_schema(responses={200: ModelSerializer, **REFUSED})
     def get(self, request: Request, model_id: str) -> HttpResponse:
-        """One model."""
+        """One model; in Anthropic's form for clients that send `anthropic-version`."""
         route = catalogue.snapshot_blocking().route_for(_caller(request), model_id)
-        return _json(model_object(route))
+        is_anthropic = error_responses.asks_as_anthropic(request)
+        return _json(anthropic_models.model_of(route) if is_anthropic else model_object(route))
 
 
 class SiteModels(APIView):

@@ -6,6 +6,7 @@ English whatever language a browser asks for: programs read them, and the lane k
 
 import logging
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,8 @@ from providers.sentences import sentence as _
 OPENAI_PATHS = ("/v1/", "/openai/", "/ollama/v1/", "/api/chat/completions/")
 OLLAMA_PATHS = ("/ollama/",)  # but those of OpenAI's protocol among them
 ANTHROPIC_ENDS = ("/messages", "/messages/count_tokens")  # of OpenAI's paths, where Anthropic's clients call
+ANTHROPIC_VERSION = "anthropic-version"  # the header of Anthropic's clients; both protocols have the list of models
+MODELS = re.compile(r"/v1/models(?:/|$)")
 CHALLENGE = 'Bearer realm="api"'
 
 logger = logging.getLogger(__name__)
@@ -57,12 +60,20 @@ class ErrorResponse:
     body: bytes
 
 
-def error_response(error: BaseException, path: str, *, for_admin: bool = False) -> ErrorResponse:
+def asks_as_anthropic(request: Any) -> bool:
+    """Whether a request of Django's for models comes from one of Anthropic's clients."""
+    return ANTHROPIC_VERSION in request.headers and MODELS.search(request.path) is not None
+
+
+def error_response(
+    error: BaseException, path: str, *, for_admin: bool = False, is_anthropic: bool = False
+) -> ErrorResponse:
     """The response to a request for `path` that failed with `error`. An unexpected error is logged: a 500.
 
     `for_admin`: whether its reader looks after keys and bills; programs on OpenAI's paths always get the cause.
+    `is_anthropic`: whether it `asks_as_anthropic`, where the path does not say so.
     """
-    shaped = _shape_of(path)
+    shaped = anthropic_shape if is_anthropic else _shape_of(path)
     with translation.override("en" if shaped is not None else translation.get_language()):
         ours = gateway_error(error)
         if ours is None:
@@ -120,8 +131,9 @@ def ollama_body(error: GatewayError) -> bytes:
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Django REST framework's exception handler."""
-    path = context["request"].path
-    response = error_response(error, path, for_admin=_is_for_admin(context["request"], path))
+    request = context["request"]
+    path, is_anthropic = request.path, asks_as_anthropic(request)
+    response = error_response(error, path, for_admin=_is_for_admin(request, path), is_anthropic=is_anthropic)
     if isinstance(error, drf.MethodNotAllowed):
         allowed = context["view"].allowed_methods
         response = ErrorResponse(response.status, (*response.headers, ("allow", ", ".join(allowed))), response.body)

@@ -156,7 +156,9 @@ class ChatStream:
             case {"type": "text", "text": str(text)} if text:
                 yield self._chunk({"content": text})
             case {"type": "thinking", "thinking": str(text)} if text:
-                yield self._chunk({"reasoning_content": text})
+                yield self._thought(index, text)
+            case {"type": "redacted_thinking", "data": str(data)}:
+                yield self._chunk({"reasoning_details": [thinking.encrypted(data, index)]})
             case {"type": "tool_use", "name": str(name)}:
                 self._calls[index] = len(self._calls)
                 given = block.get("input")
@@ -171,10 +173,16 @@ class ChatStream:
             case {"type": "text_delta", "text": str(text)}:
                 yield self._chunk({"content": text})
             case {"type": "thinking_delta", "thinking": str(text)}:
-                yield self._chunk({"reasoning_content": text})
+                yield self._thought(index, text)
+            case {"type": "signature_delta", "signature": str(signature)}:
+                yield self._chunk({"reasoning_details": [thinking.signed("", signature, index)]})
             case {"type": "input_json_delta", "partial_json": str(text)} if text and index in self._calls:
                 self._empty.discard(index)
                 yield self._called(index, {"arguments": text})
+
+    def _thought(self, index: Any, text: str) -> bytes:
+        """A part of the thoughts: for readers, and in the form that goes back with its signature."""
+        return self._chunk({"reasoning_content": text, "reasoning_details": [thinking.part(text, index)]})
 
     def _called(self, index: Any, function: Body) -> bytes:
         return self._chunk({"tool_calls": [{"index": self._calls[index], "function": function}]})

@@ -126,21 +126,36 @@ def _is_supported(capability: Any) -> bool:
 
 def blocks_of(details: Any) -> list[Body]:
     """The blocks that `reasoning_details` of an earlier answer were made of, without unsigned ones: Anthropic refuses
-    them.
+    them. Of a stream, the entries with the same index are the parts of one block.
     """
     blocks: list[Body] = []
+    last: Any = None  # the index of the last block
     for detail in details if isinstance(details, list) else ():
         match detail:
-            case {"type": "reasoning.text", "signature": str(signature)} if signature:
-                blocks.append({"type": "thinking", "thinking": str(detail.get("text") or ""), "signature": signature})
+            case {"type": "reasoning.text"}:
+                given = (detail.get("text"), detail.get("signature"))
+                text, signature = (value if isinstance(value, str) else "" for value in given)
+                index = detail.get("index")
+                if index is not None and index == last and blocks[-1]["type"] == "thinking":
+                    blocks[-1]["thinking"] += text
+                    blocks[-1]["signature"] += signature
+                else:
+                    blocks.append({"type": "thinking", "thinking": text, "signature": signature})
+                last = index
             case {"type": "reasoning.encrypted", "data": str(data)} if data:
                 blocks.append({"type": "redacted_thinking", "data": data})
-    return blocks
+                last = None
+    return [block for block in blocks if block.get("signature") != ""]
 
 
 def signed(text: str, signature: str, index: int) -> Body:
     """The entry of `reasoning_details` for thoughts with a signature."""
     return {"type": _SIGNED, "text": text, "signature": signature, "index": index}
+
+
+def part(text: str, index: int) -> Body:
+    """A part of such an entry, whose signature follows."""
+    return {"type": _SIGNED, "text": text, "index": index}
 
 
 def encrypted(data: str, index: int) -> Body:

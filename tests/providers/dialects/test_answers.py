@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from providers.dialects.chat_over_messages import answers as chat_answers
+from providers.dialects.chat_over_messages import thinking
 from providers.dialects.messages_over_chat import answers as message_answers
 from providers.dialects.translation import ClientRequest
 from providers.errors import ProviderError
@@ -202,6 +203,7 @@ def test_blocks_become_deltas() -> None:
         START,
         *block(0, {"type": "thinking", "thinking": ""}, {"type": "thinking_delta", "thinking": "t"},
                {"type": "signature_delta", "signature": "s"}),
+        *block(9, {"type": "redacted_thinking", "data": "d"}),
         *block(1, {"type": "text", "text": ""}, {"type": "text_delta", "text": "a"}, {"type": "citations_delta"}),
         *block(2, {"type": "server_tool_use", "id": "s", "name": "web_search"},
                {"type": "input_json_delta", "partial_json": "{}"}),
@@ -214,7 +216,11 @@ def test_blocks_become_deltas() -> None:
     deltas = [chunk["choices"][0]["delta"] for chunk in given[:-1]]
     function = {"type": "function"}
     assert deltas == [
-        {"role": "assistant", "content": ""}, {"reasoning_content": "t"}, {"content": "a"},
+        {"role": "assistant", "content": ""},
+        {"reasoning_content": "t", "reasoning_details": [{"type": "reasoning.text", "text": "t", "index": 0}]},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "", "signature": "s", "index": 0}]},
+        {"reasoning_details": [{"type": "reasoning.encrypted", "data": "d", "index": 9}]},
+        {"content": "a"},
         {"tool_calls": [{"index": 0, "id": "x", **function, "function": {"name": "f", "arguments": ""}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": '{"a":1}'}}]},
         {"tool_calls": [{"index": 1, "id": "y", **function, "function": {"name": "g", "arguments": ""}}]},
@@ -267,3 +273,13 @@ def test_signed_and_hidden_thoughts_can_go_back() -> None:
         {"type": "reasoning.encrypted", "data": "d", "index": 1},
     ]
     assert (message["content"], given["usage"]["total_tokens"]) == ("", 0)
+
+
+def test_thoughts_of_a_stream_go_back_as_the_blocks_that_they_were() -> None:
+    parts = [thinking.part("a", 0), thinking.part("b", 0), thinking.signed("", "s", 0), thinking.encrypted("d", 1),
+             thinking.part("unsigned", 2), thinking.signed("c", "t", 3)]  # fmt: skip
+    assert thinking.blocks_of(parts) == [
+        {"type": "thinking", "thinking": "ab", "signature": "s"},
+        {"type": "redacted_thinking", "data": "d"},
+        {"type": "thinking", "thinking": "c", "signature": "t"},
+    ]

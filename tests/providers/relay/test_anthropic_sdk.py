@@ -11,6 +11,7 @@ import pytest
 
 from providers.models import UsageRecord
 from providers.relay import usage
+from tests import people
 from tests.upstream import DROP, Reply
 from tests.upstream import anthropic as ours
 from tests.upstream import openai as oai
@@ -318,3 +319,34 @@ def test_the_list_says_how_much_a_model_may_write(site, native, api_key, upstrea
         asked = {"model": "claude-x", "messages": CHAT}
         assert session.post(f"{site.url}/v1/chat/completions", json=asked).status_code == 200
     assert upstream.last.json["max_tokens"] == 32_000
+
+
+# --- the list of models -----------------------------------------------------------------------------------------------
+
+
+def test_models_are_listed_in_pages_as_anthropic_does(client, connection, upstream, alice):
+    people.make_connection(upstream.url, "m2", "m3", name="Second", position=1)
+    people.make_connection(upstream.url, "m4", name="Closed", position=2, access="private")
+    first = client.models.list(limit=2)
+    assert ([model.id for model in first.data], first.has_more, first.first_id, first.last_id) == (
+        ["m1", "m2"], True, "m1", "m2"
+    )  # fmt: skip
+    assert [model.id for model in first] == ["m1", "m2", "m3"]
+    before = client.models.list(before_id="m3", limit=1)
+    assert ([model.id for model in before.data], before.has_more) == (["m2"], True)
+    assert [model.id for model in before] == ["m2", "m1"]
+    model = client.models.retrieve("m1")
+    assert (model.type, model.id, model.display_name) == ("model", "m1", "m1")
+    assert model.created_at.tzinfo is not None
+
+
+def test_its_errors_of_models_are_in_its_shape(client, connection, base):
+    for ask in (lambda: client.models.retrieve("m9"), lambda: client.models.list(after_id="m9")):
+        with pytest.raises(anthropic.APIStatusError) as refused:
+            ask()
+        assert refused.value.body["type"] == "error"
+    assert refused.value.status_code == 400
+    stranger = anthropic.Anthropic(base_url=base, api_key="sk-wrong", max_retries=0)
+    with stranger, pytest.raises(anthropic.AuthenticationError) as unknown:
+        stranger.models.list()
+    assert unknown.value.body["error"]["type"] == "authentication_error"
