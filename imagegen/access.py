@@ -46,14 +46,18 @@ def check_may_test(caller: Caller) -> None:
         raise Forbidden(_("Only administrators test picture engines."))
 
 
-def check_may_go_on(caller: Caller, engine_id: int | None) -> None:
-    """Raises Forbidden where a job's person lost the right to draw, or to its engine; what is switched off for
-    everybody ends no job.
+def check_may_go_on(caller: Caller, engine_id: int | None, model: str = "") -> None:
+    """Raises Forbidden where a job's key lost its scope or the model, or its person the right to draw, or to its
+    engine; what is switched off for everybody ends no job.
     """
+    check_scope(caller)
+    engine = ImageEngine.objects.filter(pk=engine_id).first() if engine_id else None
+    if engine is not None and not key_allows(caller, engine, model):
+        words = _("You may no longer use the model “%(id)s”.")
+        raise Forbidden(words % {"id": model or engine.model or engine.name}, code="access_ended")
     if caller.is_admin:
         return
     allowed = set(ImageSettings.load().groups.values_list("pk", flat=True))
-    engine = ImageEngine.objects.filter(pk=engine_id).first() if engine_id else None
     closed = engine is not None and not (
         engine.access == Access.PUBLIC
         or (engine.access == Access.GROUPS and engine.groups.filter(pk__in=caller.group_ids).exists())

@@ -115,7 +115,7 @@ class ImageEngine(ServerRow):
 
     audited = ("url", "connection", "verify_tls", "ca_file")
     address_columns = ("url", "connection")
-    call_columns = ("kind", "purpose", "secret", "model", "workflow")
+    call_columns = ("kind", "purpose", "model", "workflow")
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
@@ -257,6 +257,7 @@ class ImageJob(models.Model):
     session_id = models.CharField(max_length=100, blank=True)
     # The `SignIn` of the session that asked, for engines that are called with its token; it ends with the session.
     sign_in = models.BigIntegerField(null=True, blank=True, editable=False)
+    client_key = models.BigIntegerField(null=True, blank=True, editable=False)  # of the API key that asked; it may go
     idempotency_key = models.CharField(max_length=200, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)  # of the key's first request
 

@@ -124,6 +124,7 @@ def _write(
             message=context.message,
             session_id=context.session_id,
             sign_in=request.caller.sign_in,
+            client_key=request.caller.key_id,
             expires_at=context.expires_at,
             idempotency_key=request.idempotency_key[:200],
             request_digest=digest,

@@ -183,7 +183,8 @@ class _Accounts:
             end = key.end_of(caller.secret_digest) if caller.secret_digest else key.expires_at
             if end is not None and end <= timezone.now():
                 raise Unauthenticated(_("This API key has expired."))
-            if not caller.proof:  # a token is used by a provider, wherever that is
+            # A token is used by a provider, wherever that is; a picture job outlives its call, and is nowhere.
+            if not caller.proof and caller.address:
                 check_address(key.allowed_networks, caller.address)
             models = patterns.compiled(key.models)
             scopes = scopes if caller.proof else frozenset(key.scopes)  # a token has fewer than its key

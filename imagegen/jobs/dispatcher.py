@@ -75,8 +75,9 @@ class Dispatcher:
         with self.lock:
             held = self.held.get(job.pk)
             if held is None:
-                person = Caller(user_id=job.user_id, email="", name="", role="user")
-                permit = Permit(person, partial(self._fall, job.pk), check=partial(_check, job.engine_id))
+                person = Caller(user_id=job.user_id, email="", name="", role="user", key_id=job.client_key)
+                check = partial(_check, job.engine_id, str(job.request.get("model") or ""))
+                permit = Permit(person, partial(self._fall, job.pk), check=check)
                 held = self.held[job.pk] = _OpenJob(JobFeed(job.pk, job.user_id), translation.get_language(), permit)
             return held
 
@@ -269,8 +270,8 @@ class Dispatcher:
         threading.Thread(target=worker.abandon, args=(job,), name=f"stop-{job.pk}", daemon=True).start()
 
 
-def _check(engine_id: int | None, snapshot: Snapshot, caller: Caller) -> None:
-    access.check_may_go_on(caller, engine_id)
+def _check(engine_id: int | None, model: str, snapshot: Snapshot, caller: Caller) -> None:
+    access.check_may_go_on(caller, engine_id, model)
 
 
 def _clock_offset() -> float:

@@ -25,6 +25,7 @@ from imagegen.models import ImageEngine, ImageJob
 from providers import callers, catalogue
 from providers.catalogue import health
 from providers.errors import ConfigurationError, GatewayError, ProviderError, TooLarge, Unavailable
+from providers.facts import Caller
 from providers.process import outages, waiting
 from providers.relay import budgets, usage
 from providers.relay.budgets import Hold
@@ -119,11 +120,11 @@ class JobUsage:
     def record(self, job: ImageJob, hold: Hold | None, fault: GatewayError | None, *, duration: float) -> None:
         """Write the usage record, and count in the budgets of the person."""
         with suppress(ObjectDoesNotExist):  # the person was deleted meanwhile
-            hold = hold or budgets.taken_over(lambda: callers.caller_for_user(job.user), job.reserved)
+            hold = hold or budgets.taken_over(lambda: _person_of(job), job.reserved)
         call = usage.CallUsage(
             kind="image",
             user_id=job.user_id,
-            key_id=hold.caller.key_id if hold is not None else None,
+            key_id=job.client_key,
             connection_id=job.engine.connection_id if job.engine else None,
             model=job.request.get("model") or (job.engine.name if job.engine else ""),
             upstream_id=str(job.request.get("model") or (job.engine.model if job.engine else "")),
@@ -179,6 +180,11 @@ def _events(job: ImageJob, run: Run, *, resume: bool) -> Iterator[Event]:
     request = ImageRequest.from_values(job.request, images=images, mask=mask)
     seed = None if request.seed is None else (request.seed + drawn) % (MAX_SEED + 1)
     yield from engine.generate(config, request.but(n=request.n - drawn, seed=seed), run)
+
+
+def _person_of(job: ImageJob) -> Caller:
+    """Whoever asked for the picture, with the key that they used."""
+    return replace(callers.caller_for_user(job.user), key_id=job.client_key)
 
 
 def _config_of(job: ImageJob, engine: ImageEngine) -> EngineConfig:

@@ -8,11 +8,13 @@ did not change now show the stored values, so that the next save keeps them.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib.admin.models import LogEntry
 from django.core import signing
+from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.template.response import TemplateResponse
 from django.utils.formats import date_format
@@ -45,6 +47,23 @@ class GuardedAdmin:
             context["opened_with"] = _mark_of(request, form, form)
         response: TemplateResponse = super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
         return response
+
+    def mark_of_form(self, form: forms.BaseForm) -> str:
+        """The mark for a page about a row whose form shows what a server keeps: `form` is unbound."""
+        return signing.dumps(_digests(as_sent(form)), salt=SALT)
+
+    def has_conflict(
+        self, request: HttpRequest, row: Any, form: forms.BaseForm, fresh: forms.BaseForm, message: str
+    ) -> bool:
+        """Whether somebody changed what such a form shows since it was opened; the valid form says so then, and has the
+        values of `fresh` where this person changed none. `message` is that of the log of the row's changes.
+        """
+        if FIELD not in request.POST:
+            return False
+        opened = _read(request.POST[FIELD])
+        log = _log_of(row).filter(change_message=message).first()
+        head = _head_of(str(log.user), log.action_time) if log is not None else _head_of("", None)
+        return _conflict(form, fresh, opened, head) is not None
 
 
 def mark_old_version(request: HttpRequest, form: Any, stored: Any) -> str:
@@ -95,17 +114,28 @@ class _GuardedForm(forms.ModelForm):  # type: ignore[type-arg]
         row = type(self.instance)._base_manager.select_for_update().filter(pk=self.instance.pk).first()
         if row is None:
             return cleaned  # an old version of a row that was deleted
-        form = self.plain(instance=row)
-        present = as_sent(form)
-        digests = _digests(present)
-        theirs = [name for name in form.fields if name in self.opened and digests[name] != self.opened[name]]
-        if theirs:
-            self.present = present
-            sent = {name: _sent(self, name) for name in form.fields}
-            mine = {name for name in form.fields if _digest(sent[name]) != self.opened.get(name)}
-            self.add_error(None, _words(row, form, theirs, sent, mine))
-            self.data = _merged(self, present, keep=mine)
+        self.present = _conflict(self, self.plain(instance=row), self.opened, row)
         return cleaned
+
+
+def _conflict(
+    form: forms.BaseForm, fresh: forms.BaseForm, opened: Mapping[str, str], changed: Any
+) -> Mapping[str, list[str]] | None:
+    """The values of `fresh`, the unbound form of what is stored now, where they are not those that were opened; `form`
+    says so then, and has them where nobody entered others. None without a conflict. `changed`: the row, or the words
+    for who changed it.
+    """
+    present = as_sent(fresh)
+    digests = _digests(present)
+    theirs = [name for name in fresh.fields if name in opened and digests[name] != opened[name]]
+    if not theirs:
+        return None
+    sent = {name: _sent(form, name) for name in fresh.fields}
+    mine = {name for name in fresh.fields if _digest(sent[name]) != opened.get(name)}
+    head = changed if isinstance(changed, str) else _head(changed)
+    form.add_error(None, _words(head, fresh, theirs, sent, mine))
+    form.data = _merged(form, fresh, keep=mine)
+    return present
 
 
 def as_sent(form: forms.BaseForm) -> dict[str, list[str]]:
@@ -161,11 +191,10 @@ def _values(data: Any, form: forms.BaseForm, name: str) -> list[str]:
     return [value for value in values if value] if len(keys) == 1 else values
 
 
-def _merged(form: forms.BaseForm, present: Mapping[str, list[str]], *, keep: set[str]) -> QueryDict:
+def _merged(form: forms.BaseForm, fresh: forms.BaseForm, *, keep: set[str]) -> QueryDict:
     """The data of a form: the sent values of the fields `keep`, and the stored values of all others."""
     data: QueryDict = form.data.copy()  # type: ignore[attr-defined]
-    fresh = form.plain(instance=type(form.instance)._base_manager.get(pk=form.instance.pk))  # type: ignore[attr-defined]
-    for name in present:
+    for name in fresh.fields:
         if name not in keep:
             _put(data, fresh, name, fresh.get_initial_for_field(fresh.fields[name], name))
     return data
@@ -187,7 +216,7 @@ def _read(text: str) -> Mapping[str, str]:
     return opened
 
 
-def _words(row: Any, form: forms.BaseForm, theirs: list[str], sent: Mapping[str, list[str]], mine: set[str]) -> str:
+def _words(head: str, form: forms.BaseForm, theirs: list[str], sent: Mapping[str, list[str]], mine: set[str]) -> str:
     """The message: who changed the row and when; for each field the stored value, and the value that was entered."""
     lines = []
     for name in theirs:
@@ -198,17 +227,21 @@ def _words(row: Any, form: forms.BaseForm, theirs: list[str], sent: Mapping[str,
         lines.append((bound.label, words))
     return format_html(
         '{} {}<ul class="conflict">{}</ul>',
-        _head(row),
+        head,
         _("Nothing was saved yet. Look at the fields below, then save again."),
         format_html_join("", "<li><b>{}</b>: {}</li>", lines),
     )
 
 
 def _head(row: Any) -> str:
-    who, when = _last_change(row)
-    if not who:
+    return _head_of(*_last_change(row))
+
+
+def _head_of(who: str, when: datetime | None) -> str:
+    if not who or when is None:
         return _("Somebody changed this while you were editing it.")
-    return _("%(person)s changed this on %(when)s, while you were editing it.") % {"person": who, "when": when}
+    moment = date_format(localtime(when), "DATETIME_FORMAT")
+    return _("%(person)s changed this on %(when)s, while you were editing it.") % {"person": who, "when": moment}
 
 
 def _shown(form: forms.BaseForm, name: str, values: list[str]) -> str:
@@ -228,15 +261,19 @@ def _flat(choices: Any) -> list[tuple[str, Any]]:
     return [(str(value), label) for value, label in choices if not isinstance(label, list | tuple)]
 
 
-def _last_change(row: Any) -> tuple[str, str]:
-    """The person and time of the row's last change; both empty if unknown."""
+def _log_of(row: Any) -> QuerySet[LogEntry]:
+    return LogEntry.objects.filter(object_id=str(row.pk), content_type__model=row._meta.model_name)
+
+
+def _last_change(row: Any) -> tuple[str, datetime | None]:
+    """The person and time of the row's last change; empty and None if unknown."""
     history = getattr(row, "history", None)
     entry = history.first() if history is not None else None
     if entry is not None:
         person, when = entry.history_user, entry.history_date
     else:
-        log = LogEntry.objects.filter(object_id=str(row.pk), content_type__model=row._meta.model_name).first()
+        log = _log_of(row).first()
         if log is None:
-            return "", ""
+            return "", None
         person, when = log.user, log.action_time
-    return (str(person) if person else _("The site")), date_format(localtime(when), "DATETIME_FORMAT")
+    return (str(person) if person else _("The site")), when

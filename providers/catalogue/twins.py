@@ -32,7 +32,7 @@ def _address(row: Any) -> list[Any]:
 
 
 def _calls(row: Any) -> list[Any]:
-    return [*_address(row), *(_value(row, name) for name in row.call_columns)]
+    return [*_address(row), row.call_keys, *(_value(row, name) for name in row.call_columns)]
 
 
 def _value(row: Any, name: str) -> Any:

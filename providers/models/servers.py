@@ -71,11 +71,16 @@ class ServerRow(SecretRow):
     last_duration_ms = models.PositiveIntegerField(null=True, blank=True, editable=False)
 
     secret: str  # the encrypted key; each subclass declares the column
-    # Two rows that agree in these and in their address make the same calls; see `providers.catalogue.twins`.
+    # Two rows that agree in these, in their keys and in their address make the same calls: `providers.catalogue.twins`.
     call_columns: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
         abstract = True
+
+    @property
+    def call_keys(self) -> frozenset[str]:
+        """The keys that calls use, in whatever order."""
+        return frozenset({self.secret})
 
     @property
     def secret_hint(self) -> str:
@@ -191,7 +196,7 @@ class Connection(ServerRow):
 
     audited = ("base_url", "auth_type", "auth_options", "forward_cookies", "verify_tls", "ca_file")
     address_columns = ("base_url",)
-    call_columns = ("auth_type", "secret", "prefix_id", "model_ids")
+    call_columns = ("auth_type", "prefix_id", "model_ids")
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
@@ -202,9 +207,13 @@ class Connection(ServerRow):
         ]
 
     @property
+    def call_keys(self) -> frozenset[str]:
+        return frozenset({self.secret, *self.more_keys.values()})
+
+    @property
     def refused_keys(self) -> dict[str, str]:
         """The keys that the provider refused: mask → why. Those that were replaced since are left out."""
-        masks = {hint_of(key) for key in (self.secret, *self.more_keys.values())}
+        masks = {hint_of(key) for key in self.call_keys}
         return {mask: words for mask, words in self.key_faults.items() if mask in masks}
 
     def __str__(self) -> str:

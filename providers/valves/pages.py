@@ -65,9 +65,11 @@ class ValvesPages:
             else:
                 spec, values = waiting.on_loop(valves_of)(facts, chosen, caller)
                 form = ValvesForm(spec, values, request.POST if request.method == "POST" else None)
-                if form.is_valid():
+                fresh, message = ValvesForm(spec, values), f"Changed the valves of {chosen}"
+                context["opened_with"] = self.admin.mark_of_form(fresh)
+                if form.is_valid() and not self.admin.has_conflict(request, row, form, fresh, message):
                     waiting.on_loop(save)(facts, chosen, form.chosen(), caller)
-                    self.admin.log_change(request, row, f"Changed the valves of {chosen}")
+                    self.admin.log_change(request, row, message)
                     self.admin.message_user(request, _("The valves are saved."), messages.SUCCESS)
                     services.refresh_models(row, by=caller)  # a filter's models and priority are valves
                     return redirect(here)

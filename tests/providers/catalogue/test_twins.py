@@ -11,7 +11,7 @@ from tests.people import make_key
 from tests.webui.admin import filled
 
 pytestmark = pytest.mark.django_db
-URL, KEY = "http://up.invalid/v1", "sk-upstream-0123456789"
+URL, KEY, OTHER = "http://up.invalid/v1", "sk-upstream-0123456789", "sk-another-0123456789"
 
 
 def make(name="First", url=URL, **columns):
@@ -34,6 +34,13 @@ def test_a_second_row_is_told_where_one_seems_to_be_meant(columns, words):
     assert twin_words(first) == ""
     told = twin_words(make(**columns))
     assert words in told if words else told == ""
+
+
+@pytest.mark.parametrize(("secret", "more", "alike"), [(KEY, OTHER, True), (OTHER, KEY, True), (KEY, "", False)])
+def test_further_keys_count_in_whatever_order(secret, more, alike):
+    make(more_keys={"••••1": OTHER})
+    second = make(name="Second", secret=secret, more_keys={"••••2": more} if more else {})
+    assert bool(twin_words(second)) is alike
 
 
 @pytest.mark.parametrize(("columns", "told"), [({}, True), ({"model": "m"}, False), ({"purpose": "edit"}, False)])

@@ -1,5 +1,7 @@
 """The page with the valves of pipelines: shown by their description, saved whole, secrets kept."""
 
+import re
+
 import pytest
 
 from tests import people
@@ -63,6 +65,24 @@ def test_valves_are_saved_whole_and_the_list_is_asked_again(page, upstream):
         "level": "high", "table": {"b": [2]}, "undescribed": 3,
     }  # fmt: skip
     assert upstream.asked("/models", "GET")
+
+
+def test_the_later_save_shows_what_somebody_else_changed(page, upstream, admin):
+    opened = re.search(r'name="_opened_with" value="([^"]+)"', page(pipeline="censor"))[1]
+    mine = {**FORM, "valve_pipelines": "*", "valve_priority": "0", "_opened_with": opened}
+    page({**FORM, "valve_level": "low", "_opened_with": opened}, pipeline="censor")
+    theirs = upstream.pipelines.valves["censor"]
+
+    again = page(mine, pipeline="censor")
+
+    assert upstream.pipelines.valves["censor"] == theirs
+    assert f"{admin} changed this on" in again
+    assert "now “3”" in again
+    fresh = re.search(r'name="_opened_with" value="([^"]+)"', again)[1]
+    assert re.search(r'name="valve_priority"[^>]* value="3"|value="3"[^>]* name="valve_priority"', again)
+    page({**FORM, "_opened_with": fresh}, pipeline="censor")
+    saved = upstream.pipelines.valves["censor"]
+    assert (saved["level"], saved["priority"]) == ("high", 3)
 
 
 @pytest.mark.parametrize(("name", "value"), [("priority", "x"), ("level", "other"), ("table", "{"), ("share", "x")])

@@ -286,6 +286,26 @@ def test_a_picture_that_is_drawn_ends(site, upstream, alice, members, engine, ga
     received.wait_closed(PATIENCE)
 
 
+def draw_no_more(alice, members):
+    row = ClientKey.objects.get()
+    row.scopes = ["inference"]
+    row.save()
+
+
+@pytest.mark.parametrize("way", [revoke_the_key, delete_the_key, take_the_model, draw_no_more], ids=name_of)
+def test_a_picture_of_a_key_ends_with_the_key(site, upstream, alice, members, engine, gate, way):
+    ImageEngine.objects.update(model="dall-e-3")  # `take_the_model` leaves the others
+    upstream.script(Reply(before=[gate]), path="/images/generations")
+    session = site.session(key=make_key(alice, addresses="127.0.0.1\n::1"))
+    made = session.post(f"{site.url}/api/v1/images/jobs", json={"prompt": "a red kite"})
+    assert made.status_code == 202, made.text
+    received = upstream.wait_for("/images/generations")
+    assert ImageJob.objects.get().state == "running"
+    way(alice, members)
+    received.wait_closed(PATIENCE)
+    assert jobs.wait_for(ImageJob.objects.get(), timeout=PATIENCE).state == "cancelled"
+
+
 def test_pictures_that_wait_are_not_drawn_any_more(site, upstream, alice, members, engine, gate):
     upstream.script(Reply(before=[gate]), path="/images/generations")
     engine.concurrency = 1

@@ -179,7 +179,7 @@ PAGES = {
     **dict.fromkeys(["password_change"], "a password that is entered there; none was shown"),
     **dict.fromkeys(["rotate"], "a new secret of a key, or the end of the former one; none was shown"),
     **dict.fromkeys(["server_models"], "the models of a server, and pulls of them"),
-    **dict.fromkeys(["valves"], "the settings of a pipeline, which its server keeps; no row of the configuration"),
+    "valves": MARKED,  # tests/providers/valves
     **dict.fromkeys(["password_link"], "nothing: the link is signed"),
     **dict.fromkeys(["cancel_row", "cancel_now", "retry_row", "retry_now"], "the end of a job, or a new one"),
     **dict.fromkeys(["test_row", "test_now", "refresh_row", "refresh_now"], "health and the models of a server"),
