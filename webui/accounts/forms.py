@@ -75,7 +75,12 @@ class ProfileForm(forms.Form):
 
 
 class KeyRulesForm(forms.Form):
-    """Base of the forms of an API key: what it is for, and what it may be used for."""
+    """Base of the forms of an API key: what it is for, and what it may be used for.
+
+    The page folds the fields of `limits` away where they are empty.
+    """
+
+    limits = ("models", "addresses")
 
     name = forms.CharField(
         label=_("What is it for?"),
@@ -99,6 +104,16 @@ class KeyRulesForm(forms.Form):
         ),
         widget=forms.Textarea({"rows": 2, "spellcheck": "false"}),
     )
+
+    def main_fields(self) -> list[forms.BoundField]:
+        return [field for field in self if field.name not in self.limits]
+
+    def limit_fields(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.limits]
+
+    def has_limits(self) -> bool:
+        """Whether a limit is filled in, or wrong."""
+        return any(field.value() or field.errors for field in self.limit_fields())
 
     def clean_models(self) -> str:
         return patterns.checked(self.cleaned_data["models"])

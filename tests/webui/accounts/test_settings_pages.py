@@ -61,6 +61,13 @@ def test_the_page_with_a_new_key_is_not_cached(client, alice):
     assert "no-store" in client.post("/settings/keys", {"name": "n", "lifetime": ""})["Cache-Control"]
 
 
+def test_limits_of_a_key_are_folded_away_until_there_are_some(client, alice):
+    client.force_login(alice)
+    assert '<details class="fold" open>' not in client.get("/settings/keys").content.decode()
+    wrong = client.post("/settings/keys", {"name": "k", "models": "two words"}).content.decode()
+    assert '<details class="fold" open>' in wrong
+
+
 def test_a_key_needs_a_name(client, alice):
     client.force_login(alice)
     client.post("/settings/keys", {"name": ""})
@@ -130,7 +137,9 @@ def test_an_own_key_gets_rules_and_a_last_day(client, alice):
     row = ClientKey.objects.get()
     assert (row.models, row.addresses, row.expires_at) == ("gpt-*", "10.0.0.0/8", None)
     page = f"/settings/keys/{row.pk}"
-    assert "gpt-*" in client.get(page).content.decode()
+    shown = client.get(page).content.decode()
+    assert "gpt-*" in shown
+    assert '<details class="fold" open>' in shown
     day = timezone.localdate() + timedelta(days=3)
     assert (
         client.post(page, {"name": "n2", "models": "", "addresses": "", "last_day": day.isoformat()}).status_code == 302
