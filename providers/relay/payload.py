@@ -13,7 +13,7 @@ from providers.process import waiting
 from providers.relay import forms
 from providers.relay.forms import Form, ReceivedForm
 from providers.relay.operations import BY_DIALECT, Operation
-from providers.relay.rules import Body, Destination, is_reasoning, with_user, without
+from providers.relay.rules import Body, Destination, for_pipeline, is_reasoning, without
 from providers.relay.serializers import JSON
 from providers.sentences import sentence as _
 from providers.upstream import kinds
@@ -79,7 +79,7 @@ def rewrite(
         operation = BY_DIALECT[translation.dialect]
         changed.append("translation")
     if source.raw.get("pipeline"):
-        body = with_user(body, caller)
+        body = for_pipeline(body, caller)
         changed.append("user")
     destination = Destination(source.upstream_id, source.connection)
     for rule in operation.rewrites:

@@ -107,9 +107,11 @@ def without_prompt(body: Body, prompt: str) -> Body:
     return body
 
 
-def with_user(body: Body, caller: Caller) -> Body:
-    """The body with the caller in `user`, for the models of a pipelines server."""
-    return {**body, "user": pipelines.user_of(caller)}
+def for_pipeline(body: Body, caller: Caller) -> Body:
+    """The body for the models of a pipelines server: with the caller in `user`, and with `stream`, which such a server
+    takes for true where it is missing (docs/upstreams/pipelines.md, “Model list”).
+    """
+    return {**body, "user": pipelines.user_of(caller), "stream": body.get("stream") is True}
 
 
 # --- rules: (body, destination) -> body -------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class ValvesForm(forms.Form):
         properties = described if isinstance(described, dict) else {}
         self.kinds: dict[str, str] = {}
         for name, facts in list(properties.items())[:MAX_FIELDS]:
-            rule = facts if isinstance(facts, dict) else {}
+            rule = _resolved(facts, spec.get("$defs")) if isinstance(facts, dict) else {}
             kind = self.kinds[name] = _kind_of(rule, values.get(name))
             field = _field(kind, rule, name)
             field.label = str(rule.get("title") or name)[:200]
@@ -50,6 +50,17 @@ class ValvesForm(forms.Form):
             if not (_is_secret(name, kind) and value == ""):
                 chosen[name] = _read(kind, value)
         return chosen
+
+
+def _resolved(rule: Mapping[str, Any], definitions: Any) -> Mapping[str, Any]:
+    """A description with what it refers to, such as the values of an enumeration."""
+    options = rule.get("allOf")  # as earlier versions of pydantic write it
+    reference = options[0] if isinstance(options, list) and len(options) == 1 else rule
+    name = reference.get("$ref") if isinstance(reference, dict) else None
+    if not isinstance(name, str) or not isinstance(definitions, dict):
+        return rule
+    definition = definitions.get(name.removeprefix("#/$defs/"))
+    return {**definition, **rule} if isinstance(definition, dict) else rule
 
 
 def _is_secret(name: str, kind: str) -> bool:

@@ -178,6 +178,7 @@ def test_embeddings_know_nothing_of_a_presets_chat_parameters() -> None:
 def test_r14_pipeline_models_get_to_know_the_person() -> None:
     body = rewritten({"user": "u"}, raw={"id": "m1", "pipeline": {"type": "pipe"}})
     assert body["user"] == {"name": "Alice", "id": "7", "email": "alice@example.com", "role": "user"}
+    assert body["stream"] is False
 
 
 # --- Azure ------------------------------------------------------------------------------------------------------

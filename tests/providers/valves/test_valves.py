@@ -9,13 +9,14 @@ from tests import people
 pytestmark = pytest.mark.django_db(transaction=True)
 SPEC = {
     "title": "Valves",
+    "$defs": {"Level": {"title": "Level", "enum": ["low", "high"], "type": "string"}},
     "properties": {
         "pipelines": {"title": "Pipelines", "type": "array", "items": {"type": "string"}, "default": []},
         "priority": {"title": "Priority", "type": "integer", "default": 0},
         "share": {"title": "Share", "anyOf": [{"type": "number"}, {"type": "null"}]},
         "active": {"title": "Active", "type": "boolean"},
         "api_key": {"title": "Api Key", "type": "string", "description": "Of the other service"},
-        "level": {"title": "Level", "enum": ["low", "high"], "type": "string"},
+        "level": {"$ref": "#/$defs/Level", "default": "low"},
         "table": {"title": "Table", "type": "object"},
     },
 }
