@@ -30,6 +30,7 @@ from chat.services import set_preferences
 from providers import catalogue
 from providers.callers import caller_for_user
 from providers.errors import ConfigurationError, Conflict, NotFound
+from providers.facts import GatewayFacts
 from providers.pricing import money
 from providers.relay import own_usage
 from providers.relay.usage import totals
@@ -195,17 +196,21 @@ def usage(request: HttpRequest) -> HttpResponse:
     gateway = catalogue.snapshot_blocking().gateway
     context = {
         "rows": [
-            {"day": day, "model": model, "total": total, "cost": money.shown(total.cost, gateway)}
+            {"day": day, "model": model, "total": total, "cost": _cost(total, gateway)}
             for (day, model), total in rows.items()
         ],
         "total": (whole := totals.summed(rows.values())),
-        "cost": money.shown(whole.cost, gateway),
+        "cost": _cost(whole, gateway),
         "currency": gateway.currency,
         "budgets": own_usage.budgets_of(caller_for_user(user)),
         "days": own_usage.DAYS,
         "section": "usage",
     }
     return render(request, "settings/usage.html", context)
+
+
+def _cost(total: totals.Total, gateway: GatewayFacts) -> str:
+    return money.in_words(total.cost, gateway, totals.without_cost(total))
 
 
 @require_POST

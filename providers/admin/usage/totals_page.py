@@ -98,7 +98,7 @@ def _numbers(period: ReportPeriod, by: str, wanted: str, gateway: GatewayFacts) 
             for line in report.with_names(shown, dimension)
         ],
         "others": _row(rest, gateway, 0) | {"count": len(others)} if others else None,
-        "unpriced": report.unpriced_models(period) if now.unpriced else [],
+        "unpriced": report.unpriced_models(period)[:MOST_LINES] if now.unpriced else [],
     }
 
 
@@ -152,9 +152,9 @@ def _row(line: ReportLine, gateway: GatewayFacts, share: int) -> dict[str, Any]:
 
 
 def _amount(total: Total, gateway: GatewayFacts) -> str:
-    """The cost of the calls whose price is known; "unknown" where it is known of none of those that have one."""
+    """The cost of the calls whose price is known, without the currency."""
     amount = money.shown(total.cost, gateway)
-    return money.rounded(amount) if amount is not None else _("unknown") if total.unpriced else "–"
+    return totals.without_cost(total) if amount is None else money.rounded(amount)
 
 
 def change(now: Decimal | int | None, before: Decimal | int | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import CharField, Count, Expression, F, Q, Sum
 from django.db.models.functions import Cast, Substr
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from providers.models import UsageRecord, UsageTotal
 from providers.relay.usage.call_usage import CLIENT_LEFT
@@ -113,6 +114,11 @@ def summed(totals: Iterable[Total]) -> Total:
     for total in totals:
         result.add(total)
     return result
+
+
+def without_cost(total: Total) -> str:
+    """What stands for the cost of calls of which none has one: unknown where one had a price that nobody knows."""
+    return _("unknown") if total.unpriced else "–"
 
 
 def midnight(day: date) -> datetime:

@@ -103,14 +103,16 @@ def test_revoking_takes_a_post(client, alice):
 def test_usage_shows_ones_own_by_day_and_model(client, alice, bob):
     now = timezone.now()
     for _ in range(3):
-        UsageRecord.objects.create(user=alice, model="m1", kind="chat", tokens_in=10, tokens_out=5, status=200)
+        UsageRecord.objects.create(
+            user=alice, model="m1", kind="chat", tokens_in=10, tokens_out=5, status=200, cost="0.000041"
+        )
     UsageRecord.objects.create(user=alice, model="m1", kind="chat", status=502, when=now)
     UsageRecord.objects.create(user=alice, model="old", kind="chat", when=now - timedelta(days=40))
     UsageRecord.objects.create(user=bob, model="secret-model", kind="chat")
     client.force_login(alice)
     page = client.get("/settings/usage").content.decode()
     cells = re.findall(r"<td>(.*?)</td>", page)
-    assert cells[1:7] == ["m1", "4", "1", "30", "15", "0"]
+    assert cells[1:8] == ["m1", "4", "1", "30", "15", "0", "0.000123 USD"]
     assert "secret-model" not in page
     assert ">old<" not in page
 

@@ -155,6 +155,7 @@ from providers.process import deletion
 from providers.relay.usage import roll_up, totals
 deletion.BATCH = 20
 print(roll_up.roll_up(timezone.now()))
-whole = totals.summed(totals.grouped(("model",), date(2020, 1, 1)).values())
+names = (totals.DAY, *roll_up.SAME[1:])
+whole = totals.summed(totals.grouped(names, date(2020, 1, 1)).values())
 print(whole.calls, whole.tokens_in, UsageRecord.objects.count())
 """
