@@ -83,6 +83,7 @@ class ConnectionFacts:
     extra_params: Mapping[str, Any] = field(default_factory=dict)  # members of every JSON body, instead of given ones
     dropped_params: tuple[str, ...] = ()  # members that are left out of every JSON body
     learn_params: bool = False
+    speaks: str = ""  # which of OpenAI's forms: see `kinds.spoken`
     more_keys: tuple[str, ...] = field(default=(), repr=False)  # calls take turns with these and `secret`
     retries: int = 0  # of the last source of a call
     retry_seconds: float = 0.0

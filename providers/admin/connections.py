@@ -73,6 +73,7 @@ class ConnectionAdmin(ServerAdmin):
     readonly_fields = ("health_now", "checked", "model_count", "also_elsewhere", "refused_keys")
     save_on_top = False
     conditional_fields: ClassVar[dict[str, str]] = {
+        "speaks": among("kind", kinds.choosing()),
         "api_version": among("kind", [kind.name for kind in kinds.KINDS.values() if kind.needs_api_version]),
         "groups": among("access", ["groups"]),
         "new_key": among("auth_type", types_with("secret")),
@@ -100,7 +101,7 @@ class ConnectionAdmin(ServerAdmin):
             (gettext_lazy("Models"), {"fields": [*also, "prefix_id", "model_ids", "position"]}),
             (
                 gettext_lazy("Requests"),
-                {"classes": ["collapse"], "fields": ["extra_params", "dropped_params", "learn_params"]},
+                {"classes": ["collapse"], "fields": ["speaks", "extra_params", "dropped_params", "learn_params"]},
             ),
             (gettext_lazy("Access"), {"fields": ["access", "groups", "shared_access"]}),
             (

@@ -188,7 +188,8 @@ def _doubt_of_deployments(calls: _Calls, facts: ConnectionFacts) -> str:
 
 def _is_deployed(calls: _Calls, facts: ConnectionFacts, name: str) -> bool:
     """Whether Azure knows this deployment. It is asked for a chat without messages, which it refuses: that costs
-    nothing. docs/upstreams/azure-openai.md, “Errors”."""
+    nothing. docs/upstreams/azure-openai.md, “Errors”.
+    """
     url = kinds.of(facts).endpoint(facts, "chat/completions", name, True)
     try:
         answer = calls.ask("POST", url, json={"model": name, "messages": []})

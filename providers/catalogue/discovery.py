@@ -42,7 +42,7 @@ UNLISTED_COLUMNS = frozenset(
     """
     id name position prefix_id tags connection_type forward_cookies connect_timeout first_byte_timeout idle_timeout
     access shared_access demo created updated retries retry_seconds
-    extra_params dropped_params learn_params
+    extra_params dropped_params learn_params speaks
     """.split()  # noqa: SIM905  names read better than quoted names
 ) | {*HEALTH_FIELDS}
 LISTED_COLUMNS = frozenset(column.name for column in Connection._meta.concrete_fields) - UNLISTED_COLUMNS

@@ -36,6 +36,7 @@ MEMBERS = {
     **{name: name for name in ("name", "model_ids", "prefix_id", "tags", "connection_type", "auth_type", "headers")},
     "enable": "enabled",
     "api_version": "api_version",
+    "api_type": "speaks",
 }
 BRANDS = {host: kind.brand for kind in kinds.KINDS.values() for host in kind.hosts}
 
@@ -99,6 +100,8 @@ def _config_of(row: Connection) -> dict[str, Any]:
         config[kind.config_flag] = True
     if kind.needs_api_version:
         config["api_version"] = row.api_version
+    if row.speaks:
+        config["api_type"] = row.speaks
     return config
 
 
@@ -149,6 +152,7 @@ def entry_of(index: int, url: str, key: str, config: Any, row: Connection | None
         except ValidationError as error:
             raise checks.wrong(f"OPENAI_API_BASE_URLS.{index}", error.messages[0]) from error
     auth_type = f"{field}.auth_type", members.get("auth_type") or auth.DEFAULT, auth.AUTH_TYPES
+    speaks = f"{field}.api_type", members.get("api_type") or "", Connection.Speaks.values
     values: dict[str, Any] = {
         "kind": stored("kind", lambda: kind.name),
         "api_version": stored("api_version", lambda: checks.text(*member("api_version"), limit=40)),
@@ -157,6 +161,7 @@ def entry_of(index: int, url: str, key: str, config: Any, row: Connection | None
         "model_ids": stored("model_ids", lambda: checks.texts(*member("model_ids"))),
         "tags": stored("tags", lambda: _tags(*member("tags"))),
         "connection_type": stored("connection_type", lambda: _location(*member("connection_type"))),
+        "speaks": stored("speaks", lambda: checks.choice(*speaks)),
         "auth_type": stored("auth_type", lambda: checks.choice(*auth_type)),
         "headers": members["headers"] if "headers" in unchanged else _headers(*member("headers")),
     }

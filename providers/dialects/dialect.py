@@ -8,3 +8,4 @@ class Dialect(Enum):
 
     CHAT = "chat completions"  # OpenAI's: docs/upstreams/openai.md
     MESSAGES = "messages"  # Anthropic's: docs/upstreams/anthropic.md
+    RESPONSES = "responses"  # OpenAI's newer one: docs/upstreams/openai.md

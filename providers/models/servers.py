@@ -100,6 +100,12 @@ class Connection(ServerRow):
         NONE = "none", _("None")
         OTHERS = "others", _("All but this site's own")
 
+    class Speaks(models.TextChoices):
+        KIND = "", _("As usual for its kind")
+        BOTH = "both", _("Chat completions and the Responses API")
+        CHAT = "chat", _("Chat completions only")
+        RESPONSES = "responses", _("The Responses API only")
+
     name = models.CharField(_("name"), max_length=100)
     kind = models.CharField(_("kind"), max_length=20, choices=kind_choices, default=kinds.DEFAULT.name)
     base_url = models.CharField(
@@ -170,6 +176,17 @@ class Connection(ServerRow):
         ),
     )
 
+    speaks = models.CharField(
+        _("protocol"),
+        max_length=10,
+        choices=Speaks,
+        blank=True,
+        default=Speaks.KIND,
+        help_text=_(
+            "Programs may call its models in every form: /v1/chat/completions, /v1/responses and /v1/messages. What "
+            "the provider does not speak is translated."
+        ),
+    )
     extra_params = models.JSONField(_("added parameters"), default=dict, blank=True)
     dropped_params = models.JSONField(_("dropped parameters"), default=list, blank=True)
     learn_params = models.BooleanField(

@@ -56,7 +56,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     route = route_of(request, operation, snapshot)
     admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
     if operation.made_id is not None and request.payload.get("previous_response_id") is not None:
-        route = await at_maker(request, operation, route, snapshot)
+        route = await makers.at_maker(request, operation, route, snapshot)
     if snapshot.filters and (filters := filtering.filters_of(request, operation, snapshot, route)):
         request = await filtering.filtered(request, operation, filters)
         route = route_of(request, operation, snapshot)  # a filter may choose another model
@@ -246,24 +246,6 @@ async def begin_on_made(
     if row.forgets and response.status < 300:
         memory.forget(made)
     return response
-
-
-async def at_maker(request: RelayRequest, operation: Operation, route: Route, snapshot: Snapshot) -> Route:
-    """The route of a request that goes on from another response: to the connection that made it, and no other one.
-
-    Unchanged where no connection of the route keeps responses: the translation of the request says so. Raises NotFound
-    (`previous_response_not_found`), and BadRequest where the model is not offered there.
-    """
-    if all(translated.translation_for(operation, source.connection) for source in route.sources):
-        return route
-    previous = request.payload["previous_response_id"]
-    if not isinstance(previous, str):
-        param = "previous_response_id"
-        raise BadRequest(_("“%(name)s” must be text.") % {"name": param}, code="invalid_type", param=param)
-    made = await memory.find(request.caller, previous)
-    if made is None:
-        raise makers.not_found(previous, "previous_response_id")
-    return makers.following(route, made, snapshot)
 
 
 @asynccontextmanager

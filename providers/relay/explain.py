@@ -28,7 +28,7 @@ from providers.relay.budgets.accounts import plain
 from providers.relay.operations import BY_DIALECT, OPERATIONS, Operation
 from providers.relay.prepared import Prepared, prepare
 from providers.relay.request import RelayRequest, admit
-from providers.relay.routing import fallbacks
+from providers.relay.routing import fallbacks, makers
 from providers.relay.routing.keys import by_key
 from providers.relay.serializers import JSON
 from providers.relay.usage import stream_usage
@@ -88,6 +88,8 @@ def explain(operation: str, body: Mapping[str, Any], asker: Asker) -> dict[str, 
             raise asker.refusal
         admit(caller, row.scope)
         route = calls.route_of(request, row, snapshot)
+        if row.made_id is not None and body.get("previous_response_id") is not None:
+            route = waiting.on_loop(makers.at_maker)(request, row, route, snapshot)
     except (Unauthenticated, Forbidden, NotFound, ConfigurationError) as error:
         access = _no_access(error, snapshot, body, caller, groups)
         return {**always, "access": access, "order": None, "sources": [], "filters": [], "fallbacks": [], "price": None}
@@ -187,6 +189,7 @@ async def _source(
         headers["Authorization"] = MASK
     return {
         **shown,
+        "form": asked.dialect.value if asked.dialect is not None else "",
         "url": prepared.secrets.clean_text(prepared.url),
         "headers": headers,
         "body": body,

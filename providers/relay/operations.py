@@ -274,6 +274,8 @@ RESPONSES = Operation(
     request=ResponsesRequestSerializer,
     answers=STREAMED,
     deployed=False,
+    dialect=Dialect.RESPONSES,
+    error_frame=error_responses.responses_frame,
     preset_params=frozenset({"temperature", "top_p"}),
     add_prompt=rules.prompt_in_instructions,
     made_id=made_id,
@@ -405,4 +407,4 @@ OPERATIONS: dict[str, Operation] = {
     )
 }
 # The operation that a connection of this form is asked for, where a request is translated.
-BY_DIALECT = {Dialect.CHAT: CHAT, Dialect.MESSAGES: MESSAGES}
+BY_DIALECT = {Dialect.CHAT: CHAT, Dialect.MESSAGES: MESSAGES, Dialect.RESPONSES: RESPONSES}

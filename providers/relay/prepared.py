@@ -52,7 +52,7 @@ def _forwarded(request: RelayRequest, operation: Operation, source: Source) -> d
     if operation.name != request.operation:
         return {}
     kind = kinds.of(source.connection)
-    if operation.dialect is not kind.dialect:
+    if operation.dialect not in kind.dialects:
         return {}
     return {name: plain(value) for name, value in request.forwarded.items() if (name, value) not in kind.headers}
 

@@ -25,10 +25,10 @@ OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding"})
 
 def translation_for(operation: Operation, connection: ConnectionFacts) -> Translation | None:
     """How this operation is asked of a connection that speaks another form; None where it speaks the same."""
-    spoken = kinds.of(connection).dialect
-    if operation.dialect is None or operation.dialect is spoken:
+    wanted = operation.dialect
+    if wanted is None or wanted in (spoken := kinds.spoken(connection, connection.speaks)):
         return None
-    return TRANSLATIONS[operation.dialect, spoken]
+    return TRANSLATIONS[wanted, spoken[0]]
 
 
 async def translate(

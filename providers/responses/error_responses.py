@@ -106,6 +106,14 @@ def openai_frame(error: GatewayError) -> bytes:
     return b"data: " + openai_body(error) + b"\n\n"
 
 
+def responses_frame(error: GatewayError) -> bytes:
+    """The event of a response's stream: OpenAI's clients raise on `error`, others read the members beside it."""
+    with translation.override("en"):
+        body = error.openai_body()
+        shown = {"type": "error", **{name: body["error"][name] for name in ("code", "message", "param")}, **body}
+        return b"event: error\ndata: " + orjson.dumps(json_bodies.clean(shown)) + b"\n\n"
+
+
 def event_for(path: str) -> Callable[[GatewayError], bytes]:
     """What makes the event of an error, in a stream of events for the clients of this path."""
     return anthropic_frame if _shape_of(path) is anthropic_shape else openai_frame

@@ -98,7 +98,9 @@ class ConnectionKind:
     proof_path: str = ""  # below the base URL: whether the key is valid, where the model list needs none
 
     # Models and payloads.
-    dialect: Dialect = Dialect.CHAT  # what is asked in another form is translated, see `providers.dialects`
+    # The forms that it speaks, the preferred one first; what is asked in another is translated (`providers.dialects`).
+    # A connection may say otherwise of OpenAI's two (`Connection.speaks`).
+    dialects: tuple[Dialect, ...] = (Dialect.CHAT, Dialect.RESPONSES)
     has_tools: bool = False  # all its models call functions, whether its list says so or not
     has_openai_models: Callable[[Server], bool] = _is_at_openai  # OpenAI's parameters and model names
     also_listed_as: Callable[[str], tuple[str, ...]] = _same_name  # an id that it takes → names in its list
@@ -240,7 +242,7 @@ ANTHROPIC = ConnectionKind(
     headers=(("anthropic-version", "2023-06-01"),),
     clean_url=_anthropic_url,
     list_urls=_anthropic_list,
-    dialect=Dialect.MESSAGES,
+    dialects=(Dialect.MESSAGES,),
     has_tools=True,
     has_reasoning_names=False,
 )
@@ -253,6 +255,7 @@ GEMINI = ConnectionKind(
     list_key_header="x-goog-api-key",
     clean_url=_gemini_url,
     list_urls=_gemini_list,
+    dialects=(Dialect.CHAT,),
     has_reasoning_names=False,
 )
 
@@ -288,6 +291,27 @@ def serving(name: str, url: str) -> ConnectionKind:
     """The kind of a server: the chosen one, or where that is the default or none, the one that its address shows."""
     chosen = named(name)
     return (at(url) or DEFAULT) if chosen is DEFAULT else chosen
+
+
+# --- forms of requests ------------------------------------------------------------------------------------------------
+
+# What a connection may say of OpenAI's two forms (`Connection.speaks`); anything else: as its kind
+SPOKEN: dict[str, tuple[Dialect, ...]] = {
+    "both": (Dialect.CHAT, Dialect.RESPONSES),
+    "chat": (Dialect.CHAT,),
+    "responses": (Dialect.RESPONSES,),
+}
+
+
+def spoken(server: Server, speaks: str) -> tuple[Dialect, ...]:
+    """The forms in which a connection is asked, the preferred one first."""
+    own = of(server).dialects
+    return SPOKEN.get(speaks, own) if speaks and own[0] is Dialect.CHAT else own
+
+
+def choosing() -> list[str]:
+    """The kinds whose connections may say which of OpenAI's two forms they speak."""
+    return [kind.name for kind in KINDS.values() if kind.dialects[0] is Dialect.CHAT]
 
 
 # --- addresses of a connection ----------------------------------------------------------------------------------------

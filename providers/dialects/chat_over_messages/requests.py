@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from providers import json_bodies
+from providers.dialects.chat_form import calls_in
 from providers.dialects.chat_over_messages import thinking
 from providers.dialects.translation import AskedModel, Body
 from providers.errors import BadRequest
@@ -175,7 +176,7 @@ def _blocks_of_answer(message: Mapping[str, Any], legacy: str) -> list[Body]:
     """The blocks of an answer: signed thoughts, text, calls."""
     blocks = thinking.blocks_of(message.get("reasoning_details"))
     blocks += _blocks(message.get("content"))
-    calls = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
+    calls = [call for call, _function in calls_in(message)]
     if isinstance(function := message.get("function_call"), dict):
         calls.append({"id": legacy, "function": function})
     for call in calls:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from providers import json_bodies
+from providers.dialects import chat_form
 from providers.dialects.anthropic_errors import event
 from providers.dialects.chat_over_messages.requests import arguments_of
 from providers.dialects.translation import Body, ClientRequest
@@ -30,13 +31,12 @@ def answer(value: Any, request: ClientRequest) -> Body:
     if choice is None or not isinstance(message, dict):
         raise ProviderError(_("The provider's answer is not a chat completion."), code="invalid_answer")
     content: list[Body] = []
-    if wants_thoughts(request) and (thoughts := _thoughts(message)):
+    if wants_thoughts(request) and (thoughts := chat_form.thoughts_in(message)):
         content.append({"type": "thinking", "thinking": thoughts, "signature": ""})
     if text := _text(message):
         content.append({"type": "text", "text": text})
-    calls = [call for call in message.get("tool_calls") or () if isinstance(call, dict)]
-    for number, call in enumerate(calls):
-        function = call["function"] if isinstance(call.get("function"), dict) else {}
+    calls = chat_form.calls_in(message)
+    for number, (call, function) in enumerate(calls):
         content.append(
             {**_call(call.get("id"), function.get("name"), number), "input": arguments_of(function.get("arguments"))}
         )
@@ -55,32 +55,21 @@ def stop_reason(finish_reason: Any, *, has_calls: bool) -> str:
     """Raises ProviderError for a provider's own word for a failure."""
     reason = STOP_REASONS.get(finish_reason) if isinstance(finish_reason, str) else None
     if reason is None:
-        raise ProviderError(
-            _("The provider ended the answer early."),
-            code="ended_early",
-            provider=str(finish_reason)[:200],
-            retryable=True,
-        )
+        raise chat_form.ended_early(finish_reason)
     return "tool_use" if has_calls and reason == "end_turn" else reason
 
 
 def usage_of(usage: Any) -> Body:
     """OpenAI counts cached input within the other, Anthropic beside it."""
     counts = usage if isinstance(usage, dict) else {}
-    details = counts.get("prompt_tokens_details")
-    cached = _number(details, "cached_tokens") if isinstance(details, dict) else 0
-    prompt = _number(counts, "prompt_tokens")
+    cached = chat_form.number(counts.get("prompt_tokens_details"), "cached_tokens")
+    prompt = chat_form.number(counts, "prompt_tokens")
     return {
         "input_tokens": max(0, prompt - cached),
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": min(cached, prompt),
-        "output_tokens": _number(counts, "completion_tokens"),
+        "output_tokens": chat_form.number(counts, "completion_tokens"),
     }
-
-
-def _number(counts: Mapping[str, Any], name: str) -> int:
-    value = counts.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
 def _head(value: Mapping[str, Any], request: ClientRequest) -> Body:
@@ -98,23 +87,15 @@ def _call(call_id: Any, name: Any, number: int) -> Body:
     return {"type": "tool_use", "id": given, "name": name if isinstance(name, str) else "", "input": {}}
 
 
-def _thoughts(message: Mapping[str, Any]) -> str:
-    return next((text for name in ("reasoning_content", "reasoning") if isinstance(text := message.get(name), str)), "")
-
-
 def _text(message: Mapping[str, Any]) -> str:
-    content, refusal = message.get("content"), message.get("refusal")
-    if isinstance(content, list):
-        texts = [part.get("text") for part in content if isinstance(part, dict)]
-        content = "".join(text for text in texts if isinstance(text, str))
-    return (content if isinstance(content, str) else "") + (refusal if isinstance(refusal, str) else "")
+    return chat_form.text_in(message) + chat_form.refusal_in(message)
 
 
 @dataclass(slots=True)
 class _HeldCall:
     """A call of a tool, and the text of its arguments that was not sent yet."""
 
-    id: str = ""
+    call_id: str = ""
     name: str = ""
     held: list[str] = field(default_factory=list)
 
@@ -149,7 +130,7 @@ class MessageStream:
         if not isinstance(value, dict):
             return
         if name == "error" or value.get("error"):
-            raise _failure(value.get("error") or value)
+            raise chat_form.failure(value.get("error") or value)
         if isinstance(value.get("usage"), dict):
             self._usage = value["usage"]
         choices = value.get("choices")
@@ -162,14 +143,12 @@ class MessageStream:
             yield from self._begin(value)
         delta = choice.get("delta")
         if isinstance(delta, dict):
-            if thoughts := _thoughts(delta):
+            if thoughts := chat_form.thoughts_in(delta):
                 yield from self._think(thoughts)
             if text := _text(delta):
                 yield from self._say(text)
-            calls = delta.get("tool_calls")
-            for call in calls if isinstance(calls, list) else ():
-                if isinstance(call, dict):
-                    yield from self._call(call)
+            for call, function in chat_form.calls_in(delta):
+                yield from self._call(call, function)
         self._ending = choice.get("finish_reason") or self._ending
 
     def _begin(self, value: Body) -> Iterator[bytes]:
@@ -213,43 +192,26 @@ class MessageStream:
             yield from self._start({"type": "text", "text": ""})
         yield self._add({"type": "text_delta", "text": text})
 
-    def _call(self, delta: Mapping[str, Any]) -> Iterator[bytes]:
-        function = delta["function"] if isinstance(delta.get("function"), dict) else {}
-        call, is_new = self._call_of(delta, function)
-        given = function.get("arguments")
-        text = given if isinstance(given, str) else ""
-        if isinstance(given, dict):
-            text = json_bodies.dumps(given).decode()
+    def _call(self, delta: Mapping[str, Any], function: Mapping[str, Any]) -> Iterator[bytes]:
+        key = chat_form.key_of_call(self._calls, delta, function)
+        is_new = key not in self._calls
+        if is_new:
+            call_id, name = delta.get("id"), function.get("name")
+            given = call_id if isinstance(call_id, str) and call_id else f"call_{len(self._calls)}"
+            self._calls[key] = _HeldCall(given, name if isinstance(name, str) else "")
+        call, text = self._calls[key], chat_form.arguments_in(function)
         if next(iter(self._calls.values())) is not call:
             self._hold(call.held, text)
             return
         if is_new:
-            yield from self._start(_call(call.id, call.name, 0))
+            yield from self._start(_call(call.call_id, call.name, 0))
         if text:
             yield self._add({"type": "input_json_delta", "partial_json": text})
-
-    def _call_of(self, delta: Mapping[str, Any], function: Mapping[str, Any]) -> tuple[_HeldCall, bool]:
-        """The call that a piece belongs to, and whether it begins here. Some servers leave the index out, or give all
-        calls the same one: then another id begins another call.
-        """
-        call_id = delta["id"] if isinstance(delta.get("id"), str) else ""
-        name = function["name"] if isinstance(function.get("name"), str) else ""
-        key = delta.get("index") if isinstance(delta.get("index"), int) else None
-        if key is None:
-            key = next(reversed(self._calls), None) if not call_id and not name else f"id {call_id or len(self._calls)}"
-        call = self._calls.get(key)
-        if call is not None and call_id and call.id and call_id != call.id and name:
-            key = f"id {call_id}"
-            call = self._calls.get(key)
-        if call is not None:
-            return call, False
-        call = self._calls[key] = _HeldCall(call_id or f"call_{len(self._calls)}", name)
-        return call, True
 
     def _hold(self, held: list[str], text: str) -> None:
         self._held += len(text)
         if self._held > MOST_HELD or len(self._calls) > 1000:
-            raise ProviderError(_("The answer is too long."), code="answer_too_large")
+            raise chat_form.too_long()
         held.append(text)
 
     # --- the end ---
@@ -262,12 +224,12 @@ class MessageStream:
         if self._has_ended:
             return
         if self._ending is None:
-            raise ProviderError(_("The answer was cut off."), code="cut_off", retryable=True)
+            raise chat_form.cut_off()
         reason = stop_reason(self._ending, has_calls=bool(self._calls))
         self._has_ended = True
         for number, call in enumerate(self._calls.values()):
             if number:
-                yield from self._start(_call(call.id, call.name, number))
+                yield from self._start(_call(call.call_id, call.name, number))
                 yield self._add({"type": "input_json_delta", "partial_json": "".join(call.held)})
         if self._late:
             yield from self._start({"type": "text", "text": ""})
@@ -276,15 +238,3 @@ class MessageStream:
         delta = {"stop_reason": reason, "stop_sequence": None}
         yield event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage_of(self._usage)})
         yield event("message_stop", {"type": "message_stop"})
-
-
-def _failure(error: Any) -> ProviderError:
-    shape = error if isinstance(error, dict) else {"message": error}
-    words = shape.get("message")
-    code = shape.get("code") or shape.get("type")
-    return ProviderError(
-        _("The provider ended the answer with an error."),
-        code=code if isinstance(code, str) else "provider_error",
-        provider=words[:2000] if isinstance(words, str) else "",
-        retryable=True,
-    )

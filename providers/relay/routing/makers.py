@@ -4,11 +4,32 @@ from dataclasses import replace
 
 from providers.errors import BadRequest, NotFound
 from providers.facts import Caller, Route, Snapshot, Source, model_not_found
-from providers.relay.made.memory import Made, credential_of
+from providers.relay import translated
+from providers.relay.made.memory import Made, credential_of, find
+from providers.relay.operations import Operation
+from providers.relay.request import RelayRequest
 from providers.relay.routing.keys import by_key
 from providers.sentences import sentence as _
 
 LONGEST_SHOWN = 100  # characters of an id in an error
+
+
+async def at_maker(request: RelayRequest, operation: Operation, route: Route, snapshot: Snapshot) -> Route:
+    """The route of a request that goes on from another response: to the connection that made it, and no other one.
+
+    Unchanged where no connection of the route keeps responses: the translation of the request says so. Raises NotFound
+    (`previous_response_not_found`), and BadRequest where the model is not offered there.
+    """
+    if all(translated.translation_for(operation, source.connection) for source in route.sources):
+        return route
+    previous = request.payload["previous_response_id"]
+    if not isinstance(previous, str):
+        param = "previous_response_id"
+        raise BadRequest(_("“%(name)s” must be text.") % {"name": param}, code="invalid_type", param=param)
+    made = await find(request.caller, previous)
+    if made is None:
+        raise not_found(previous, "previous_response_id")
+    return following(route, made, snapshot)
 
 
 def of_maker(made: Made, snapshot: Snapshot, caller: Caller) -> Route:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from providers.dialects import tokens
 from providers.dialects.chat_over_messages import requests as chat_over_messages
 from providers.dialects.messages_over_chat import requests as messages_over_chat
+from providers.dialects.table import TRANSLATIONS
 from providers.dialects.translation import AskedModel
 from providers.errors import BadRequest
 from tests.providers.facts import JSON
@@ -238,7 +239,9 @@ def test_what_a_chat_completion_cannot_say_is_refused_by_name(members: Any, para
 MEMBERS = (
     "system", "tools", "tool_choice", "stop", "stop_sequences", "thinking", "reasoning_effort", "output_config",
     "response_format", "functions", "function_call", "metadata", "user", "temperature", "max_tokens",
+    "input", "instructions", "text", "reasoning", "include",
 )  # fmt: skip
+ITEMS = ("message", "function_call", "function_call_output")
 BLOCK = st.dictionaries(
     st.sampled_from(("type", "text", "source", "content", "image_url", "id", "name", "input")), JSON
 )
@@ -252,11 +255,13 @@ MESSAGE = st.fixed_dictionaries(
 
 @given(st.lists(MESSAGE, min_size=1, max_size=4), st.dictionaries(st.sampled_from(MEMBERS), JSON))
 def test_odd_requests_are_translated_or_refused_and_nothing_else(messages: Any, members: Any) -> None:
-    body = {**members, "model": "m", "messages": messages}
-    for translate in (chat_over_messages.translate, messages_over_chat.translate):
+    items = [{**message, "type": kind} for message in messages for kind in ITEMS]
+    body = {"input": items, **members, "model": "m", "messages": messages}
+    for row in TRANSLATIONS.values():
         for model in (MODEL, NEWEST):
             with suppress(BadRequest):
-                assert isinstance(translate(body, model)["messages"], list)
+                asked = row.request(body, model)
+                assert isinstance(asked.get("messages", asked.get("input")), list)
     assert tokens.estimate(body) >= 4
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from providers.addresses import validate_base_url
+from providers.dialects.dialect import Dialect
 from providers.errors import ConfigurationError
 from providers.models import Connection
 from providers.upstream import kinds
@@ -76,6 +77,18 @@ def test_a_new_kind_needs_no_migration() -> None:
     field = Connection._meta.get_field("kind")
     assert [name for name, _label in field.choices] == list(kinds.KINDS)
     assert callable(field.deconstruct()[3]["choices"])
+
+
+@every
+def test_a_connection_may_say_which_of_openais_forms_it_speaks(kind: kinds.ConnectionKind) -> None:
+    server = connection_to(kind=kind.name)
+    assert kinds.spoken(server, "") == kinds.spoken(server, "unknown") == kind.dialects
+    if kind.name in kinds.choosing():
+        assert set(kinds.SPOKEN) == {value for value in Connection.Speaks.values if value}
+        assert kinds.spoken(server, "responses") == (Dialect.RESPONSES,)
+        assert set(kinds.spoken(server, "both")) == {Dialect.CHAT, Dialect.RESPONSES}
+    else:
+        assert kinds.spoken(server, "chat") == kind.dialects == (Dialect.MESSAGES,)
 
 
 def test_a_kind_that_is_no_longer_there_is_a_plain_one() -> None:

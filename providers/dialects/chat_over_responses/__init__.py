@@ -1,0 +1,1 @@
+"""Chat completions, asked of a server that speaks the Responses API."""

@@ -1,0 +1,1 @@
+"""The Responses API, asked of a server that speaks chat completions."""
