@@ -31,6 +31,8 @@ class MadeResponse(models.Model):
     model = models.CharField(_("model"), max_length=255)  # public id
     upstream_id = models.CharField(_("model at the provider"), max_length=255)
     credential = models.CharField(max_length=20, blank=True)  # of a connection with several: `credential_of`
+    # False: it is made in the background, and whoever reads its end counts what it used.
+    is_counted = models.BooleanField(default=True)
 
     class Meta:
         ordering: ClassVar = ["-pk"]

@@ -232,19 +232,23 @@ async def begin_on_made(
     if made is None:
         raise makers.not_found(response_id)
     route = makers.of_maker(made, snapshot, caller)
+    if row.counting is not None and not made.is_counted:
+        operation = row.counting
     streams = ("stream", "true") in parameters
     request = RelayRequest(operation.name, caller, {"model": made.model, "stream": streams}, cookies=cookies)
 
     async def fetch(route: Route, source: Source, tried: Tried) -> RelayResponse:
         prepared = at_response(await prepare(request, operation, route, source), row, response_id, parameters)
-        return await _open(
-            ProviderResponse(request, operation, route, source, admission), source, prepared, None, tried
-        )
+        response = ProviderResponse(request, operation, route, source, admission)
+        response.made = made
+        return await _open(response, source, prepared, None, tried)
 
     tries = Attempts(fetch, operation, route, route.sources, caller=caller, body=request.payload, tried=Tried())
     response = attempts.result(await tries.begin())
     if row.forgets and response.status < 300:
         memory.forget(made)
+    if operation is row.counting and snapshot.budgets:
+        response.keep(budgets.Hold(caller, snapshot))
     return response
 
 

@@ -7,7 +7,7 @@ the response itself.
 import asyncio
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import ClassVar
@@ -39,6 +39,7 @@ class Made:
     model: str  # public id
     upstream_id: str
     credential: str = ""
+    is_counted: bool = True
     when: float = field(default_factory=time.time)  # seconds since the epoch
 
 
@@ -66,8 +67,8 @@ class MadeResponses(RowWriter[Made]):
             MadeResponse.objects.bulk_create(_without_gone(rows))
 
 
-def note(response_id: str, caller: Caller, public_id: str, source: Source) -> None:
-    """Note that a source made a response for this caller. Returns at once."""
+def note(response_id: str, caller: Caller, public_id: str, source: Source, *, is_counted: bool = True) -> Made:
+    """Note that a source made a response for this caller. Returns at once. `is_counted`: not in the background."""
     connection = source.connection
     made = Made(
         response_id,
@@ -77,8 +78,10 @@ def note(response_id: str, caller: Caller, public_id: str, source: Source) -> No
         public_id[:255],
         source.upstream_id[:255],
         credential_of(connection.secret) if connection.more_keys else "",
+        is_counted,
     )
     runtime.state(MadeResponses).remember(made)
+    return made
 
 
 def credential_of(secret: str) -> str:
@@ -93,13 +96,28 @@ async def find(caller: Caller, response_id: str) -> Made | None:
     """
     if not may_be_id(response_id):
         return None
-    made = runtime.state(MadeResponses).recent.get((caller.user_id, response_id))
+    recent = made = runtime.state(MadeResponses).recent.get((caller.user_id, response_id))
+    if recent is not None and not recent.is_counted:  # another process may have counted it
+        made = (await _read(caller, response_id))[0] or recent
     if made is None:
         made, is_known = await _read(caller, response_id)
         if not is_known:  # another process may have made it just now
             await asyncio.sleep(LATE)
             made, is_known = await _read(caller, response_id)
     return made if made is not None and is_own(caller, made.user_id, made.key_id) else None
+
+
+def note_counted(made: Made) -> None:
+    """Note that a record has what the response used. Returns at once."""
+    state = runtime.state(MadeResponses)
+    if (key := (made.user_id, made.response_id)) in state.recent:
+        state.recent[key] = replace(made, is_counted=True)
+
+    def write() -> None:
+        state.write()  # it may still wait there
+        MadeResponse.objects.filter(response_id=made.response_id, user_id=made.user_id).update(is_counted=True)
+
+    background.write(write, what="that the use of a response was counted")
 
 
 def forget(made: Made) -> None:
@@ -132,6 +150,7 @@ def _stored(user_id: int, response_id: str) -> tuple[Made | None, bool]:
         row.model,
         row.upstream_id,
         row.credential,
+        row.is_counted,
         row.when.timestamp(),
     )
     return made, True
@@ -146,6 +165,7 @@ def _row(made: Made) -> MadeResponse:
         model=made.model,
         upstream_id=made.upstream_id,
         credential=made.credential,
+        is_counted=made.is_counted,
         when=datetime.fromtimestamp(made.when, UTC),
     )
 

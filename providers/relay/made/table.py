@@ -7,7 +7,7 @@ Source: docs/upstreams/openai.md, “Responses API”
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -27,8 +27,14 @@ NOT_PASSED = frozenset({"api-version"})  # what Azure's clients send with every 
 
 
 def _count(tail: usage.Tail) -> Mapping[str, Any]:
-    """Nothing: the call that made the response has counted what it used."""
+    """Nothing: the call that made the response counts what it used."""
     return {"cost": Decimal(0)}
+
+
+def _count_once(tail: usage.Tail) -> Mapping[str, Any]:
+    """What the response used, once it is known."""
+    counted = usage.count_tokens(tail)
+    return counted if counted["tokens_out"] else _count(tail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class OnMade:
 
     operation: Operation
     behind: str = ""  # the end of the path, behind the id
+    counting: Operation | None = None  # in its place where nobody has counted yet what the response used
     forgets: bool = False  # where it succeeds, the response is there no longer
     parameters: tuple[OpenApiParameter, ...] = ()  # of the query, for the description; others are passed on too
 
@@ -46,8 +53,10 @@ def _operation(name: str, method: str, summary: str, **more: Any) -> Operation:
     return Operation(name=name, path=RESPONSES.path, summary=summary, method=method, **options)
 
 
+_READ = _operation("responses_get", "GET", "Read a response, or go on with its stream.", answers=STREAMED)
 READ = OnMade(
-    _operation("responses_get", "GET", "Read a response, or go on with its stream.", answers=STREAMED),
+    _READ,
+    counting=replace(_READ, count=_count_once),
     parameters=(
         OpenApiParameter("stream", bool),
         OpenApiParameter("starting_after", int),

@@ -72,6 +72,7 @@ class ProviderResponse(RelayResponse):
         "_started",
         "_stream",
         "_tail",
+        "made",
         "made_id",
         "rewrites",
         "tried",
@@ -79,6 +80,7 @@ class ProviderResponse(RelayResponse):
 
     connection_id: int
     made_id: Callable[[bytes], str] | None  # finds the id of what is made and stays, until it is noted
+    made: memory.Made | None  # what is made, or asked for
     tried: list[dict[str, Any]]  # what was passed over before this response: see `providers.relay.routing.attempts`
 
     def __init__(
@@ -103,7 +105,7 @@ class ProviderResponse(RelayResponse):
         self._first = b""
         self._first_byte_ms: int | None = None
         self.tried = []
-        self.made_id = None
+        self.made = self.made_id = None
         self.rewrites: Sequence[str] = ()  # the rules that changed the body: see `payload.rewrite`
         self._request_id = request_ids.current.get()
         self._source = source
@@ -193,7 +195,8 @@ class ProviderResponse(RelayResponse):
     def _note_made(self, beginning: bytes) -> None:
         """Note which connection made the response, if its id is here: follow-ups come as soon as the client has it."""
         if self.made_id is not None and (made := self.made_id(beginning)):
-            memory.note(made, self._request.caller, self.public_id, self._source)
+            is_counted = self._request.payload.get("background") is not True
+            self.made = memory.note(made, self._request.caller, self.public_id, self._source, is_counted=is_counted)
             self.made_id = None
 
     @property
@@ -282,6 +285,8 @@ class ProviderResponse(RelayResponse):
         if self._outcome == 200 and failed_inside is not None and failed_inside(self._tail):
             self.fail(usage.failure(self._tail))
             self._outcome = 502
+        if self.made is not None and not self.made.is_counted and counted.get("tokens_out"):
+            memory.note_counted(self.made)
         tokens = 0
         if (self._admission is not None or self.hold is not None) and "tokens_in" in counted:
             # Without the provider's numbers: by the bytes of the request, and about a token per frame of the stream.

@@ -119,6 +119,20 @@ def test_a_call_on_a_response_counts_no_tokens(client, upstream):
     assert list(rows) == [("responses", 3, None, 200), ("responses_get", 0, 0, 200)]
 
 
+def test_what_was_made_in_the_background_is_counted_once_by_who_reads_it(client, upstream):
+    waiting: Any = {"status": "queued", "output": [], "usage": None}
+    upstream.script(respond(id="resp_a", extra=waiting), path="/responses")
+    client.responses.create(model="m1", input="Is it?", background=True)
+    upstream.script(respond(id="resp_a", extra=waiting), path="/responses/resp_a")
+    for _time in range(3):  # it is not done; it is; it was counted
+        client.responses.retrieve("resp_a")
+        background.drain()
+        another_process()
+    usage.flush()
+    rows = UsageRecord.objects.filter(kind="responses_get").order_by("pk")
+    assert list(rows.values_list("tokens_in", "tokens_out")) == [(0, 0), (3, 1), (0, 0)]
+
+
 def test_addresses_and_parameters_are_bounded_and_kept_apart(site, connection, api_key, alice, upstream):
     MadeResponse.objects.create(response_id="resp_a", user=alice, connection=connection, model="m1", upstream_id="m1")
     session = site.session(key=api_key)
