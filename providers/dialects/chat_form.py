@@ -8,37 +8,37 @@ from providers.errors import ProviderError
 from providers.sentences import sentence as _
 
 
-class Call(Protocol):
+class BegunCall(Protocol):
     """A call of a function that has begun in a stream."""
 
     call_id: str
 
 
-C = TypeVar("C", bound=Call)
+C = TypeVar("C", bound=BegunCall)
 
 
-def thoughts_in(said: Mapping[str, Any]) -> str:
+def thoughts_in(message: Mapping[str, Any]) -> str:
     """The thoughts of a message or a delta."""
-    return next((text for name in ("reasoning_content", "reasoning") if isinstance(text := said.get(name), str)), "")
+    return next((text for name in ("reasoning_content", "reasoning") if isinstance(text := message.get(name), str)), "")
 
 
-def text_in(said: Mapping[str, Any]) -> str:
+def text_in(message: Mapping[str, Any]) -> str:
     """The text of a message or a delta, without a refusal."""
-    content = said.get("content")
+    content = message.get("content")
     if isinstance(content, list):
         texts = [part.get("text") for part in content if isinstance(part, dict)]
         return "".join(text for text in texts if isinstance(text, str))
     return content if isinstance(content, str) else ""
 
 
-def refusal_in(said: Mapping[str, Any]) -> str:
-    refusal = said.get("refusal")
+def refusal_in(message: Mapping[str, Any]) -> str:
+    refusal = message.get("refusal")
     return refusal if isinstance(refusal, str) else ""
 
 
-def calls_in(said: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def calls_in(message: Mapping[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """The calls of a message or a delta, each with its function."""
-    given = said.get("tool_calls")
+    given = message.get("tool_calls")
     calls = [call for call in given if isinstance(call, dict)] if isinstance(given, list) else []
     return [(call, call["function"] if isinstance(call.get("function"), dict) else {}) for call in calls]
 

@@ -25,7 +25,7 @@ _MESSAGES_OVER_CHAT = Translation(
     Dialect.CHAT, chat_for_messages.translate, messages_from_chat.answer, messages_from_chat.MessageStream
 )
 _CHAT_OVER_RESPONSES = Translation(
-    Dialect.RESPONSES, responses_for_chat.translate, chat_from_responses.answer, chat_from_responses.ChatStream
+    Dialect.RESPONSES, responses_for_chat.translate, chat_from_responses.answer, chat_from_responses.ResponseChatStream
 )
 _RESPONSES_OVER_CHAT = Translation(
     Dialect.CHAT, chat_for_responses.translate, responses_from_chat.answer, ResponseStream

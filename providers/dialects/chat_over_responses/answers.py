@@ -119,7 +119,7 @@ def _failure(value: Mapping[str, Any]) -> ProviderError:
     return chat_form.failure(value.get("error") or {"message": "", "code": str(value.get("status") or "failed")})
 
 
-class ChatStream:
+class ResponseChatStream:
     """The events of one response as chunks of a chat completion. It keeps numbers and names, no text."""
 
     def __init__(self, request: ClientRequest) -> None:

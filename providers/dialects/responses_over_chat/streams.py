@@ -122,11 +122,11 @@ class ResponseStream:
         yield self._event("response.output_item.added", output_index=item.index, item=begun(item.id, "in_progress"))
         return item
 
-    def _grow(self, kind: str, text: str, **place: Any) -> bytes:
+    def _grow(self, kind: str, text: str, **members: Any) -> bytes:
         item = self._open
         assert item is not None  # noqa: S101
         self._hold(item, text)
-        return self._at(item, kind, delta=text, **place)
+        return self._at(item, kind, delta=text, **members)
 
     def _close(self, status: str) -> Iterator[bytes]:
         """End the item that is open, with all of its text."""

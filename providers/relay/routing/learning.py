@@ -8,8 +8,8 @@ in the row of the source for other processes and for later; an administrator rem
 from providers.facts import Caller, Route, Source
 from providers.models import ModelSource
 from providers.process import background
-from providers.relay import payload
-from providers.relay.operations import CHAT, Operation
+from providers.relay import payload, translated
+from providers.relay.operations import BY_DIALECT, CHAT, Operation
 from providers.relay.response import RelayResponse
 from providers.relay.rules import Body
 from providers.upstream import error_bodies
@@ -31,9 +31,13 @@ def learn(
 
     `body` is the caller's.
     """
-    if operation is not CHAT or response.status not in (400, 422) or not source.connection.learn_params:
+    if response.status not in (400, 422) or not source.connection.learn_params:
         return set()
-    sent = set(payload.rewrite(operation, body, route=route, source=source, caller=caller))
+    translation = translated.translation_for(operation, source.connection)
+    asked = operation if translation is None else BY_DIALECT[translation.dialect]
+    if CHAT not in (operation, asked):
+        return set()
+    sent = set(payload.rewrite(operation, body, route=route, source=source, caller=caller, translation=translation))
     optional = sent & LEARNT - {*source.connection.extra_params, *route.extra_params}  # an administrator's own stay
     names = error_bodies.unknown_parameters(error_bodies.read(response.refusal), optional) - source.unknown
     if names:

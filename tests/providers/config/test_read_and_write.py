@@ -110,7 +110,7 @@ def test_secrets_that_no_key_decrypts_stay(settings, odd):
 # What a person may change of such a row without the rest.
 CHANGES = {
     "name": "New", "enable": False, "prefix_id": "new", "model_ids": ["new"], "tags": ["new"],
-    "connection_type": "local", "auth_type": "none", "headers": {"X-New": "1"},
+    "connection_type": "local", "auth_type": "none", "headers": {"X-New": "1"}, "api_type": "chat",
 }  # fmt: skip
 
 

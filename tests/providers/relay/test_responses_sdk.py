@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from providers.models import Connection, UsageRecord
 from providers.relay import usage
 from tests import people
+from tests.chat.talk import Talker
 from tests.upstream import DROP
 from tests.upstream import openai as oai
 from tests.upstream.openai.responses import respond
@@ -200,6 +201,24 @@ def test_a_response_that_fails_is_an_error_of_the_sdk(client, responds_only, ups
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(model="m1", messages=MESSAGES, stop=["END"])
     assert refused.value.param == "stop"
+
+
+def test_what_a_server_calls_unknown_is_left_out_of_translated_calls_too(client, connection, upstream):
+    refusal = oai.error(400, "Unknown parameter: 'reasoning'.", code="unknown_parameter", param="reasoning")
+    speak(connection, "responses")
+    upstream.script(refusal, path="/responses")
+    client.chat.completions.create(model="m1", messages=MESSAGES, reasoning_effort="low")
+    assert [("reasoning" in one.json) for one in upstream.asked("/responses")] == [True, False]
+
+
+def test_a_chat_of_the_site_works_over_it(site, responds_only, alice, upstream):
+    people.set_chat(titles=False, follow_ups=False)
+    talker = Talker(site, alice)
+    started = talker.start()
+    message = talker.until_over(started["chat"]["id"], started["message"]["id"])
+    assert message["status"] == "done"
+    assert message["content"].startswith("You said: ")
+    assert upstream.last.path == "/v1/responses"
 
 
 # --- every form over every connection ---------------------------------------------------------------------------------
