@@ -12,15 +12,14 @@ from typing import Any, cast
 
 from providers import catalogue, json_bodies
 from providers.dialects.translation import Translation
-from providers.errors import BadRequest, ConfigurationError, NetworkError, NotFound, ProviderError
+from providers.errors import BadRequest, ConfigurationError, NotFound, ProviderError
 from providers.facts import Caller, Route, Snapshot, Source
 from providers.process import waiting
 from providers.relay import budgets, filtering, payload, rate_limits, source_order, translated
-from providers.relay.forms import Form
 from providers.relay.made import memory
 from providers.relay.made.table import OnMade, at_response, query_of
 from providers.relay.operations import BY_DIALECT, OPERATIONS, Cache, Operation
-from providers.relay.prepared import Prepared, prepare
+from providers.relay.prepared import prepare
 from providers.relay.request import RelayRequest, admit
 from providers.relay.response import (
     CachedResponse,
@@ -241,7 +240,10 @@ async def begin_on_made(
         prepared = at_response(await prepare(request, operation, route, source), row, response_id, parameters)
         response = ProviderResponse(request, operation, route, source, admission)
         response.made = made
-        return await _open(response, source, prepared, None, tried)
+        if tried:
+            response.tried = list(tried)
+        await response.open(source, prepared, None)
+        return response
 
     tries = Attempts(fetch, operation, route, route.sources, caller=caller, body=request.payload, tried=Tried())
     response = attempts.result(await tries.begin())
@@ -367,10 +369,12 @@ async def _fetch(
     unpacked = unpacked or asks or names is not None
     response = ProviderResponse(request, asked, route, source, admission)
     response.rewrites = changed
+    if tried:
+        response.tried = list(tried)
     if operation.made_id is not None and translation is None and body.get("store") is not False:
         response.made_id = operation.made_id
     counted = route.order != source_order.POSITION and source_order.counts(route.order, route.sources)
-    await _open(response, source, prepared, question, tried, unpacked=unpacked, counted=counted)
+    await response.open(source, prepared, question, unpacked=unpacked, counted=counted)
     if asks and response.status >= 400 and stream_usage.is_refusal(response.status, response.refusal):
         stream_usage.note_refusal(source)
         await response.discard()
@@ -380,24 +384,3 @@ async def _fetch(
     if asks and response.is_event_stream and translation is None:
         return RewrittenResponse(response, stream_usage.UsageFrames())
     return response if names is None else RewrittenResponse(response, names)
-
-
-async def _open(
-    response: ProviderResponse,
-    source: Source,
-    prepared: Prepared,
-    body: bytes | Form | None,
-    tried: Sequence[dict[str, Any]],
-    *,
-    unpacked: bool = False,
-    counted: bool = False,
-) -> ProviderResponse:
-    """The response with its first byte. Raises NetworkError and its children, which the connection's health notes."""
-    if tried:
-        response.tried = list(tried)
-    try:
-        await response.open(source, prepared, body, unpacked=unpacked, counted=counted)
-    except (NetworkError, ConfigurationError) as error:
-        await catalogue.note_failure(source.connection.id, error)
-        raise
-    return response

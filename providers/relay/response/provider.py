@@ -7,7 +7,7 @@ from typing import Any
 
 from providers import auth, catalogue, http, runtime
 from providers.catalogue import keys
-from providers.errors import GatewayError, NetworkError, ProviderError, Unavailable
+from providers.errors import ConfigurationError, GatewayError, NetworkError, ProviderError, Unavailable
 from providers.facts import Route, Source
 from providers.process import outages, request_ids, shutdown
 from providers.relay import rate_limits, usage
@@ -128,7 +128,8 @@ class ProviderResponse(RelayResponse):
         unpacked: bool = False,
         counted: bool = False,
     ) -> None:
-        """Send the request and wait for the first byte. Raises NetworkError and its children; it is closed then.
+        """Send the request and wait for the first byte. Raises NetworkError and its children, which the health of the
+        connection notes; it is closed then.
 
         `counted`: among the calls in flight at the source, until it is closed.
         """
@@ -158,6 +159,8 @@ class ProviderResponse(RelayResponse):
             failure = _ours_or(error)
             self.fail(failure)
             await self.aclose()
+            if isinstance(failure, NetworkError | ConfigurationError):
+                await catalogue.note_failure(connection.id, failure)
             if failure is not error:
                 raise failure from error
             raise
