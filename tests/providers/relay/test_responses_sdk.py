@@ -8,10 +8,10 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from providers.models import Connection, UsageRecord
-from providers.relay import usage
+from providers.models import Connection
 from tests import people
 from tests.chat.talk import Talker
+from tests.providers.relay.test_usage import records
 from tests.upstream import DROP
 from tests.upstream import openai as oai
 from tests.upstream.openai.responses import respond
@@ -62,8 +62,7 @@ def test_a_chat_comes_back_as_a_response(client, chats_only, upstream):
     assert upstream.last.path == "/v1/chat/completions"
     with pytest.raises(openai.NotFoundError):  # it is kept nowhere
         client.responses.retrieve(answer.id)
-    usage.flush()
-    record = UsageRecord.objects.get(kind="responses", status=200)
+    (record,) = [row for row in records() if row.status == 200]
     assert (record.tokens_out, record.connection, "translation" in record.rewrites) == (4, chats_only, True)
 
 
@@ -175,9 +174,8 @@ def test_a_stream_of_a_response_is_one_of_a_chat(client, responds_only, upstream
     assert (whole.usage.completion_tokens, whole.choices[0].finish_reason) == (2, "tool_calls")
     chunks = list(client.chat.completions.create(model="m1", messages=MESSAGES, stream=True))
     assert all(chunk.usage is None for chunk in chunks)
-    usage.flush()
-    rows = UsageRecord.objects.filter(kind="chat", connection=responds_only).order_by("pk")
-    assert list(rows.values_list("tokens_in", "tokens_out")) == [(3, 2), (3, 1)]
+    rows = [(row.tokens_in, row.tokens_out) for row in records(2)]
+    assert rows == [(3, 2), (3, 1)]
 
 
 def test_a_chat_is_parsed_and_ends_where_the_response_ended(client, responds_only, upstream):

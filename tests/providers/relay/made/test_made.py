@@ -7,14 +7,14 @@ import openai
 import pytest
 
 from providers import runtime
-from providers.models import ChatModel, Connection, MadeResponse, UsageRecord
+from providers.models import ChatModel, Connection, MadeResponse
 from providers.process import background
-from providers.relay import usage
 from providers.relay.made.memory import MadeResponses
 from providers.relay.made.table import OPERATIONS_ON_MADE, at_response
 from providers.relay.prepared import Prepared
 from providers.upstream.made_ids import made_id, may_be_id
 from tests import people
+from tests.providers.relay.test_usage import records
 from tests.upstream import openai as oai
 from tests.upstream.openai.responses import respond
 from tests.upstream.replies import in_json
@@ -114,9 +114,8 @@ def test_what_is_not_stored_is_not_noted(client, upstream):
 def test_a_call_on_a_response_counts_no_tokens(client, upstream):
     make(client, upstream)
     list(client.responses.retrieve("resp_a", stream=True))
-    usage.flush()
-    rows = UsageRecord.objects.values_list("kind", "tokens_in", "cost", "status").order_by("pk")
-    assert list(rows) == [("responses", 3, None, 200), ("responses_get", 0, 0, 200)]
+    rows = [(row.kind, row.tokens_in, row.cost, row.status) for row in records(2)]
+    assert rows == [("responses", 3, None, 200), ("responses_get", 0, 0, 200)]
 
 
 def test_what_was_made_in_the_background_is_counted_once_by_who_reads_it(client, upstream):
@@ -124,13 +123,13 @@ def test_what_was_made_in_the_background_is_counted_once_by_who_reads_it(client,
     upstream.script(respond(id="resp_a", extra=waiting), path="/responses")
     client.responses.create(model="m1", input="Is it?", background=True)
     upstream.script(respond(id="resp_a", extra=waiting), path="/responses/resp_a")
-    for _time in range(3):  # it is not done; it is; it was counted
+    for number in range(3):  # it is not done; it is; it was counted
         client.responses.retrieve("resp_a")
+        records(number + 2)
         background.drain()
         another_process()
-    usage.flush()
-    rows = UsageRecord.objects.filter(kind="responses_get").order_by("pk")
-    assert list(rows.values_list("tokens_in", "tokens_out")) == [(0, 0), (3, 1), (0, 0)]
+    rows = [(row.tokens_in, row.tokens_out) for row in records(4) if row.kind == "responses_get"]
+    assert rows == [(0, 0), (3, 1), (0, 0)]
 
 
 def test_addresses_and_parameters_are_bounded_and_kept_apart(site, connection, api_key, alice, upstream):
