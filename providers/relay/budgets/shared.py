@@ -22,6 +22,7 @@ from providers.relay.budgets.counters import SLOTS, Ask, Count, ProcessAccounts
 
 SECONDS = 0.25  # the timeout of a call to Redis
 PAUSE = 5.0  # seconds without Redis after a failure
+MOST_UNRELEASED = 10_000  # reservations that are remembered while Redis is away; others end with their slot
 KEPT_SECONDS = 3600  # how long a counter stays after its period
 
 # ARGV: the slot, the number of slots, then for each key: limit, reserve, need. Answers whether the call may begin, then
@@ -56,12 +57,15 @@ end
 return answer
 """
 # ARGV: for each key a field and what to add to it. Adds to fields that are there; answers their new values, else -1.
+# What is reserved is never less than nothing: a process that was taken for dead may give back once more.
 ADD = """
 local answer = {}
 for i, key in ipairs(KEYS) do
   local field, amount = ARGV[i * 2 - 1], ARGV[i * 2]
   if redis.call('HEXISTS', key, field) == 1 then
-    answer[i] = string.format('%.0f', redis.call('HINCRBY', key, field, amount))
+    local value = redis.call('HINCRBY', key, field, amount)
+    if value < 0 then redis.call('HSET', key, field, '0') end
+    answer[i] = string.format('%.0f', value)
   else
     answer[i] = '-1'
   end
@@ -93,6 +97,7 @@ class SharedAccounts:
         self.paused_until = 0.0
         self.was_away = False
         self.owed: dict[str, int] = {}  # what was spent while Redis was away
+        self.unreleased: list[tuple[str, str, int]] = []  # what was to be given back: counter, field, amount
         self.lock = threading.Lock()
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -135,26 +140,33 @@ class SharedAccounts:
 
         None without Redis: what was used is added later.
         """
-        numbers: list[Any] = []
-        for amount in spent.values():
-            numbers += ["s", amount]
-        for amount in reserved.values():
-            numbers += [f"h{slot}", -amount]
-        answer = await self._run(ADD, [*spent, *reserved], numbers)
+        released = [(key, f"h{slot}", -amount) for key, amount in reserved.items()]
+        answer = await self._add([*((key, "s", amount) for key, amount in spent.items()), *released])
         if answer is None:
             with self.lock:
                 for key, amount in spent.items():
                     self.owed[key] = self.owed.get(key, 0) + amount
+                self.unreleased = [*self.unreleased, *released][-MOST_UNRELEASED:]
             return None
         return {key: total for key, value in zip(spent, answer, strict=False) if (total := int(value)) >= 0}
 
+    async def _add(self, steps: list[tuple[str, str, int]]) -> Any:
+        """Add to fields of counters: (key, field, amount)."""
+        numbers = [number for _key, name, amount in steps for number in (name, amount)]
+        return await self._run(ADD, [key for key, _name, _amount in steps], numbers)
+
     async def _pay_back(self) -> None:
-        """Add what was spent while Redis was away. The counters of this process begin anew at the next outage."""
+        """Add what was spent while Redis was away, and give back what ended meanwhile. The counters of this process
+        begin anew at the next outage.
+        """
         if not self.was_away or self.is_away:
             return
         with self.lock:
             owed, self.owed, self.was_away = self.owed, {}, False
+            unreleased, self.unreleased = self.unreleased, []
         runtime.state(ProcessAccounts).forget()
+        if unreleased:
+            await self._add(unreleased)
         if owed:
             await self.end(owed, {}, 0)
 

@@ -94,6 +94,7 @@ CALLS = [
 # connection back as the others do; the buttons of the administration ask through the same doors.)
 QUICK = (
     *("admin/", "accounts/", "setup", "api/schema", "api/docs", "healthz", "readyz", "metrics", "settings", "sidebar"),
+    "budget-warning",
     *("v1/models", "openai/models", "openai/v1/models", "api/models", "models", "openai/config"),
     *("api/v1/images/config", "api/v1/images/config/update", "api/v1/images/engines", "api/v1/images/jobs"),
     *("api/v1/chats/<", "api/v1/chats/keep", "api/v1/shared", "api/v1/preferences", "api/v1/memories", "api/v1/files"),

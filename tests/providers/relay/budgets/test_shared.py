@@ -90,9 +90,12 @@ async def test_what_was_used_while_redis_was_away_is_added_later(shared_redis):
     shared_redis.REDIS_PREFIX = f"budgets-{uuid.uuid4()}"
     process, account = SharedAccounts(), account_of(100)
     await process.begin({account.key: 1}, [account], time.time())
+    await process.reserve([Ask(account, 50, 1)], 5)
     process.paused_until, process.was_away = time.monotonic() + 60, True
     assert await process.reserve([Ask(account, 5, 1)], 5) is None
-    assert await process.end({account.key: 7}, {}, 5) is None
+    assert await process.end({account.key: 7}, {account.key: 50}, 5) is None
     process.paused_until = 0.0
+    assert (await process.reserve([Ask(account, 5, 1)], 5)).counts == [Count(8, 0)]
+    await process.end({}, {account.key: 50}, 5)  # once more, by a process that was taken for dead
     assert (await process.reserve([Ask(account, 5, 1)], 5)).counts == [Count(8, 0)]
     await close(process)
