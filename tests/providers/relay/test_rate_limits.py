@@ -189,6 +189,7 @@ async def test_processes_that_share_a_redis_count_together(settings, redis_url):
     assert (await two.count(buckets, 1_000_000.0))[0] == 4
     await one._add([buckets[1]], 60, 1_000_000.0)
     assert (await two.count(buckets, 1_000_000.0))[1] == 60
+    assert [await shared.read(buckets, 1_000_000.0) for shared in (one, two)] == [[3, 60]] * 2
     for shared in (one, two):
         for client in shared.clients.values():
             await client.aclose()
