@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from chat import pipeline
+from chat import loop, pipeline
 from chat.runs.reply import RunningReply
 from providers import http, runtime
 from providers.http import blocking
@@ -64,6 +64,7 @@ def begin(exporter: SpanExporter | None = None) -> None:
     http.stream = TracedStream  # type: ignore[misc]
     blocking.stream_blocking = http.stream_blocking = _traced_blocking(blocking.stream_blocking)  # type: ignore[assignment]
     calls.begin = _traced("relay", calls.begin, _of_call)  # type: ignore[assignment]
+    loop.spawn = _traced_spawn(loop.spawn)
     pipeline.run = _traced("pipeline", pipeline.run)  # type: ignore[assignment]
     RunningReply.run = _traced("reply", RunningReply.run)  # type: ignore[method-assign]
 
@@ -149,6 +150,24 @@ def _traced(
             return await plain(*args, **options)
 
     return traced
+
+
+def _traced_spawn(plain: Callable[..., None]) -> Callable[..., None]:
+    """`chat.loop.spawn`, whose tasks begin without context variables: they stay in the trace of whoever starts them."""
+
+    def spawn(work: Callable[[], Awaitable[None]], **options: Any) -> None:
+        within = context.get_current()
+
+        async def traced() -> None:
+            token = context.attach(within)
+            try:
+                await work()
+            finally:
+                context.detach(token)
+
+        plain(traced, **options)
+
+    return spawn
 
 
 def _of_call(request: Any) -> dict[str, Any]:
