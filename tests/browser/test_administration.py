@@ -2,7 +2,9 @@
 
 import pytest
 from django.contrib.auth.models import Permission
+from playwright.sync_api import expect
 
+from providers.models import RateLimit, UsageRecord
 from tests import people
 from tests.webui.admin import site_rows
 from tests.webui.admin.test_every_page import forms_and_lists, one_of_each
@@ -68,3 +70,18 @@ def test_pages_run_without_script_errors_and_fit_their_window(open_page, client,
             wrong += [f"{address} at {width}: {names}" for names in page.evaluate(OVERLAPPING)]
     assert wrong == []
     assert labels > 20
+
+
+def test_a_limit_is_tried_on_last_week_with_the_values_of_its_form(open_page, alice):
+    for _ in range(3):
+        UsageRecord.objects.create(user=alice, model="m1", kind="chat", status=200)
+    page = open_page(people.make_user("Boss", admin=True))
+    page.goto("/admin/providers/ratelimit/add/")
+    shown = page.locator("#limit-trial")
+    page.get_by_role("button", name="Try this limit on last week").click()
+    expect(shown).to_contain_text("Enter at least one number")
+    page.get_by_label("Requests per day").fill("1")
+    page.get_by_role("button", name="Try this limit on last week").click()
+    expect(shown).to_contain_text("2 of 3 calls would have been stopped")
+    expect(shown.get_by_role("row", name="Alice")).to_be_visible()
+    assert not RateLimit.objects.exists()

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from chat.models import Chat, Message
 from chat.pipeline import Handler, Toggle
-from providers.models import ChatModel, GatewaySettings
+from providers.models import Budget, ChatModel, GatewaySettings
 from tests import people
 from tests.fixtures.chat_page import ChatPage
 from tests.upstream import RESET, Gate, openai
@@ -488,3 +488,14 @@ def test_the_whole_of_a_very_long_answer_is_shown_on_request(open_page, connecti
     expect(chat.answer.locator("strong")).to_have_count(6_000)
     expect(chat.answer.locator(".hljs-keyword")).to_have_text("return")
     expect(chat.page.get_by_role("button", name="Show all of it")).to_have_count(0)
+
+
+def test_a_budget_that_an_answer_nearly_used_up_is_told_without_a_new_page(open_page, provider, alice):
+    Budget.objects.create(user=alice, name="Mine", unit="tokens", amount=100, warn_at="0.5")
+    provider.says("Hello", "Hi.", usage={"prompt_tokens": 50, "completion_tokens": 20})
+    chat = ChatPage(open_page(alice)).open()
+    line = chat.page.locator("#budget-warning")
+    expect(line).to_be_hidden()
+    chat.ask("Hello")
+    expect(line).to_contain_text("Budget “Mine”:")
+    expect(line.get_by_role("link", name="Your usage")).to_have_attribute("href", "/settings/usage")
