@@ -46,7 +46,7 @@ def things_of(user):
     share, _ = Share.objects.get_or_create(chat=chat, defaults={"leaf": chat.leaf})
     memory = Memory.objects.filter(user=user).first() or Memory.objects.create(user=user, text="Likes tea.")
     call, _ = UsageRecord.objects.get_or_create(user=user, request_id="of-" + str(user.pk), kind="chat", status=200)
-    made, _ = MadeResponse.objects.get_or_create(
+    made = MadeResponse.objects.filter(user=user).first() or MadeResponse.objects.create(
         response_id="resp_1", user=user, connection=Connection.objects.first(), model="m1", upstream_id="m1"
     )
     return {
