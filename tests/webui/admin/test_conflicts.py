@@ -187,7 +187,7 @@ PAGES = {
     **dict.fromkeys(
         ["history", "index", "login", "logout", "password_change_done", "autocomplete", "jsi18n", "view_on_site",
          "app_list", "access", "who_may", "may_use", "show_models", "open_workflow",
-         "show_server_models", "show_valves", "pull_progress", "try",
+         "show_server_models", "show_valves", "pull_progress", "try", "totals", "totals_csv", "show_totals",
          "explain", "explain_a_call", "explain_model", "explain_connection", "explain_record"], "nothing",
     ),
 }  # fmt: skip
