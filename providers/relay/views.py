@@ -35,6 +35,7 @@ from providers.relay.made.table import OPERATIONS_ON_MADE, OnMade
 from providers.relay.operations import FORM, Operation
 from providers.relay.request import admit, read_on_loop
 from providers.relay.response import RelayResponse
+from providers.relay.routing import made_calls
 from providers.relay.serializers import (
     STREAMED,
     ModelListSerializer,
@@ -172,7 +173,7 @@ def _handler_of(row: OnMade) -> Any:
     )
     async def handle(self: MadeView, request: Request, response_id: str) -> StreamingHttpResponse:
         query = request.META.get("QUERY_STRING", "")
-        response = await calls.begin_on_made(row, caller_of(request), response_id, query, request.COOKIES)
+        response = await made_calls.begin(row, caller_of(request), response_id, query, request.COOKIES)
         return StreamingHttpResponse(pass_on(response), status=response.status, headers=dict(response.headers))
 
     return handle

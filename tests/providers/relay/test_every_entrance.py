@@ -190,7 +190,7 @@ def test_every_entrance_calls_a_model_by_the_rules(entrance: Entrance, world: Wo
 RULES = {  # what belongs to the verbs of the relay, and the modules that may name it
     # A test of a connection asks deployments with an empty chat, which no model answers.
     ".endpoint": {"providers/relay/prepared.py", "providers/catalogue/connection_tests.py"},
-    "rate_limits.admit": {"providers/relay/calls.py"},
+    "rate_limits.admit": {"providers/relay/calls.py", "providers/relay/routing/made_calls.py"},
     "rate_limits.spend": {"providers/relay/response/provider.py"},
     "budgets.reserve": {"providers/relay/calls.py"},
     "usage.record": {"providers/relay/response/provider.py", "providers/relay/response/site.py"},
