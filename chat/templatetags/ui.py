@@ -30,7 +30,7 @@ register.filter("step_text", step_text)
 # The modules that the chat page imports: listed in the page, so that the browser fetches all of them at once.
 CHAT_MODULES = (
     *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "options", "pastes")),
-    *(f"chat/{name}" for name in ("picker", "queue")),
+    *(f"chat/{name}" for name in ("picker", "queue", "receipts")),
     *(f"chat/{name}" for name in ("replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
     *(f"chat/markdown/{name}" for name in ("code", "emphasis", "footnotes", "formulas", "links", "maths")),
     "chat/markdown/render",

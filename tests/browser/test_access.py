@@ -87,8 +87,9 @@ def signed_in_pages(page, chat):
     yield "account menu"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [{"width": 1280, "height": 800}, PHONE], ids=["wide", "narrow"])
+@pytest.mark.parametrize(
+    ("scheme", "viewport"), [("light", {"width": 1280, "height": 800}), ("dark", PHONE)], ids=["wide", "narrow"]
+)
 def test_axe_finds_nothing_on_the_chat_pages(open_page, full_chat, alice, scheme, viewport):
     page = open_page(alice, color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
     found = {name: violations(page) for name in signed_in_pages(page, full_chat)}

@@ -350,9 +350,10 @@ def states(images):
     yield "input"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "viewport", [{"width": 1280, "height": 800}, {"width": 320, "height": 640}], ids=["wide", "narrow"]
+    ("scheme", "viewport"),
+    [("light", {"width": 1280, "height": 800}), ("dark", {"width": 320, "height": 640})],
+    ids=["wide", "narrow"],
 )
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(open_page, alice, demo, studio, scheme, viewport):
     page = open_page(alice, color_scheme=scheme, viewport=viewport, reduced_motion="reduce")

@@ -153,3 +153,9 @@ def test_the_command_says_who_can_sign_in_and_refuses_where_somebody_works(serve
 
 
 IN_USE = "from providers.models import Connection; Connection.objects.create(name='Own', base_url='http://x/v1')"
+
+
+def test_a_command_before_the_first_start_says_what_to_do(server_process):
+    done = server_process(fresh=True).manage("rotate_secrets", check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "bootstrap" in done.stderr

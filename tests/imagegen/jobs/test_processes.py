@@ -94,7 +94,7 @@ ONE_BY_ONE = [  # no node takes a number of pictures: each is a prompt of its ow
 ]
 
 
-@pytest.mark.parametrize(("wanted", "nodes"), [(1, []), (3, ONE_BY_ONE)], ids=["one", "one-by-one"])
+@pytest.mark.parametrize(("wanted", "nodes"), [(3, ONE_BY_ONE)], ids=["one-by-one"])
 def test_after_kill_and_restart_a_comfyui_job_is_picked_up_again_and_its_pictures_arrive(
     server_process, upstream, ask, wanted, nodes
 ):

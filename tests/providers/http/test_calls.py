@@ -249,7 +249,7 @@ async def test_a_server_that_says_nothing_is_too_slow(ask):
 
 
 async def test_a_body_that_stalls_is_too_slow(ask, upstream):
-    upstream.script(Reply(steps=[b"one", Gate()]))
+    upstream.script(Reply(steps=[b"one\n", Gate()]))
     with pytest.raises(UpstreamTimeout):
         await ask("POST", f"{upstream.origin}/x", limits=Limits(first_byte=20, idle=0.2))
 

@@ -43,7 +43,7 @@ def waits_of(path):
             function = node.func
             if isinstance(function, ast.Attribute) and function.attr in WAITS and not _is_of_text(function, node):
                 owner = ast.unparse(function.value)
-                if owner not in ("waiting", "os.path", "path"):
+                if owner not in ("waiting", "os.path", "path") and not _only_tries(node):
                     found.append(node.lineno)
             elif isinstance(function, ast.Name) and function.id in FUNCTIONS:
                 found.append(node.lineno)
@@ -52,6 +52,11 @@ def waits_of(path):
 
     visit(ast.parse(path.read_text()), False)
     return found
+
+
+def _only_tries(call):
+    """`lock.acquire(blocking=False)`"""
+    return any(keyword.arg == "blocking" and ast.unparse(keyword.value) == "False" for keyword in call.keywords)
 
 
 def _is_of_text(function, call):

@@ -162,10 +162,7 @@ def database_url(request):
 
 @pytest.mark.parametrize(
     ("database_url", "server", "lane"),
-    [
-        ("postgresql", "daphne", "true"),
-        ("sqlite", "uvicorn", "false"),
-    ],
+    [("postgresql", "daphne", "true")],
     indirect=["database_url"],
 )
 def test_who_waits_keeps_nobody_out(server_process, upstream, database_url, server, lane):

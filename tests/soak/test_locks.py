@@ -21,9 +21,3 @@ def test_commands_while_another_process_writes_end_without_traceback(server_proc
     for done in refused:
         assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
         assert "The database did not answer (database is locked)" in done.stderr
-
-
-def test_a_command_before_the_first_start_says_what_to_do(server_process):
-    done = server_process(fresh=True).manage("rotate_secrets", check=False)
-    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert "bootstrap" in done.stderr
