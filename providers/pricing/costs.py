@@ -7,7 +7,7 @@ provider itself said that the call cost. Without any of them the cost is unknown
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from providers.process import background
 MOST_KEPT = 4096  # prices; callers choose names of models
 SPAN = 3600  # seconds for which a price is kept: some change with the hour
 CLIENT_LEFT = 499  # of a usage record
+NO_CONNECTION = 0  # the id of none
 
 
 class PricedCall(Quantities, Protocol):
@@ -73,16 +74,16 @@ def cost_of(usage: PricedCall, snapshot: Snapshot | None = None, *, wait: bool =
     """
     if usage.cost is not None:
         return usage.cost
-    if usage.connection_id is None:
-        return None
     is_empty = not (usage.tokens_in or usage.tokens_out or usage.images or usage.characters or usage.seconds)
     if is_empty and usage.status >= 400 and (usage.first_byte_ms is None or usage.status < CLIENT_LEFT):
         return ZERO
     snapshot = snapshot or catalogue.snapshot_blocking()
-    source = _source_of(usage, snapshot)
-    if source is None:
+    if usage.connection_id is None:
+        rates = _rates_without_connection(usage, snapshot)
+    elif (source := _source_of(usage, snapshot)) is not None:
+        rates = _rates(snapshot, usage.model, source, usage.when, wait=wait)
+    else:
         return None
-    rates = _rates(snapshot, usage.model, source, usage.when, wait=wait)
     if rates is None or (is_empty and rates.request is None):
         return None  # nothing was counted
     return rates.cost(usage)
@@ -153,8 +154,16 @@ def _stated(snapshot: Snapshot, public_id: str, source: Source, when: float) -> 
     if source.connection.demo:
         return FREE
     names: Iterable[str] = (public_id, source.upstream_id)
-    day = datetime.fromtimestamp(when, UTC).date()
-    return rows.rates_for(snapshot.prices, names, source.connection.id, day) or listed.rates_in(source.raw)
+    return rows.rates_for(snapshot.prices, names, source.connection.id, _day(when)) or listed.rates_in(source.raw)
+
+
+def _rates_without_connection(usage: PricedCall, snapshot: Snapshot) -> Rates | None:
+    """The rates by rows for all connections: a picture engine may have an address of its own."""
+    return rows.rates_for(snapshot.prices, (usage.model, usage.upstream_id), NO_CONNECTION, _day(usage.when))
+
+
+def _day(when: float) -> date:
+    return datetime.fromtimestamp(when, UTC).date()
 
 
 def _needs_known(snapshot: Snapshot, public_id: str, source: Source, when: float) -> bool:

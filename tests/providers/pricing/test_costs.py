@@ -194,6 +194,15 @@ def test_pictures_sound_and_requests_have_their_prices(
     assert cost(LOCAL, None, prices, **facts) == (None if dollars is None else Decimal(dollars))
 
 
+def test_pictures_of_an_engine_of_its_own_cost_by_rows_for_all_connections() -> None:
+    call = CallUsage(kind="image", model="Studio", upstream_id="gpt-image-1", images=2, status=200, when=WHEN)
+    of_a_connection = price(1, "gpt-image*", picture="9", connection_id=LOCAL.connection.id)
+    assert pricing.cost_of(call, snapshot_of(LOCAL, of_a_connection)) is None
+    assert pricing.cost_of(call, snapshot_of(LOCAL, of_a_connection, price(2, "gpt-*", picture="0.04"))) == Decimal(
+        "0.08"
+    )
+
+
 def test_the_narrowest_price_that_is_valid_counts() -> None:
     rows = [
         price(1, "*", input="1"),
