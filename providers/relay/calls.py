@@ -22,7 +22,7 @@ from providers.relay.response import RelayResponse
 from providers.relay.routing import cached, makers, one_source
 from providers.relay.routing.after_failure import go_on
 from providers.relay.routing.attempts import FAILURES, Outcome
-from providers.relay.routing.call import Call
+from providers.relay.routing.call import RelayCall
 from providers.relay.routing.keys import by_key
 from providers.sentences import sentence as _
 
@@ -47,7 +47,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     admission = await rate_limits.admit(request.caller, snapshot.rate_limits) if snapshot.rate_limits else None
     if operation.made_id is not None and request.payload.get("previous_response_id") is not None:
         route = await makers.at_maker(request, operation, route, snapshot)
-    call = Call(request, operation, snapshot, admission, unpacked, remembered)
+    call = RelayCall(request, operation, snapshot, admission, unpacked, remembered)
     if snapshot.filters and (filters := filtering.filters_of(request, operation, snapshot, route)):
         call.request, call.unpacked = await filtering.filtered(request, operation, filters), True
         route = route_of(call.request, operation, snapshot)  # a filter may choose another model
@@ -55,7 +55,7 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
     return await _within_budgets(call, route)
 
 
-async def _within_budgets(call: Call, route: Route) -> RelayResponse:
+async def _within_budgets(call: RelayCall, route: Route) -> RelayResponse:
     """The response, for which the caller's budgets hold what it may cost. Raises as `begin`."""
     if not call.snapshot.budgets:
         return await _answer(call, route)
@@ -71,7 +71,7 @@ async def _within_budgets(call: Call, route: Route) -> RelayResponse:
     return response
 
 
-async def _answer(call: Call, route: Route) -> RelayResponse:
+async def _answer(call: RelayCall, route: Route) -> RelayResponse:
     """The response of a source, of another model in its place, or of the operation's cache. Raises as `begin`."""
     sources = source_order.in_order(route.sources, route.order)
     if route.has_keys:

@@ -240,7 +240,6 @@ class ProviderResponse(RelayResponse):
                 raise
             if not piece:
                 self._outcome = self.status
-                await self._tail.finish()
                 return b""
         self._tail.add(piece)
         if self._admission is not None or self.hold is not None:
@@ -269,6 +268,8 @@ class ProviderResponse(RelayResponse):
             runtime.state(InFlight).end(self._in_flight)
         try:
             await self._stream.__aexit__()
+            if self._outcome == self.status:  # here, because clients leave at the last byte and cancel what reads it
+                await self._tail.finish()
         finally:
             self._record()
 

@@ -7,12 +7,14 @@ from providers.relay import source_order
 from providers.relay.response import RelayResponse
 from providers.relay.routing import attempts, fallbacks
 from providers.relay.routing.attempts import Attempts, Fetch, Outcome, Tried
-from providers.relay.routing.call import Call
+from providers.relay.routing.call import RelayCall
 from providers.relay.routing.keys import by_key
 from providers.upstream.headers import plain
 
 
-async def go_on(call: Call, route: Route, sources: Sequence[Source], first: Outcome, fetch: Fetch) -> RelayResponse:
+async def go_on(
+    call: RelayCall, route: Route, sources: Sequence[Source], first: Outcome, fetch: Fetch
+) -> RelayResponse:
     """The answer to a call whose first try came to `first`: of another try, of another model, else the failure.
 
     Raises as `calls.begin`.

@@ -9,10 +9,10 @@ from providers.relay.response import CachedResponse, ProviderResponse, RelayResp
 from providers.relay.routing import one_source
 from providers.relay.routing.after_failure import go_on
 from providers.relay.routing.attempts import FAILURES, Tried, outcome_of
-from providers.relay.routing.call import Call
+from providers.relay.routing.call import RelayCall
 
 
-async def through(cache: Cache, call: Call, route: Route, sources: Sequence[Source]) -> RelayResponse:
+async def through(cache: Cache, call: RelayCall, route: Route, sources: Sequence[Source]) -> RelayResponse:
     """What is stored, else the answer of a source or of another model, which is then stored as theirs.
 
     Raises as `calls.begin`.

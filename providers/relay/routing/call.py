@@ -10,7 +10,7 @@ from providers.relay.request import RelayRequest
 
 
 @dataclass(slots=True)
-class Call:
+class RelayCall:
     """A call, with what was decided when it began."""
 
     request: RelayRequest

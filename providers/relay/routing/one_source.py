@@ -12,11 +12,11 @@ from providers.relay.operations import BY_DIALECT
 from providers.relay.prepared import prepare
 from providers.relay.response import EstimatedResponse, ProviderResponse, RelayResponse, RewrittenResponse
 from providers.relay.routing.attempts import Tried
-from providers.relay.routing.call import Call
+from providers.relay.routing.call import RelayCall
 from providers.relay.usage import stream_usage
 
 
-async def ask(call: Call, route: Route, source: Source, tried: Tried) -> RelayResponse:
+async def ask(call: RelayCall, route: Route, source: Source, tried: Tried) -> RelayResponse:
     """The response of one source in the form of the request; `tried` are the tries before it, for the usage record.
 
     Raises NetworkError and its children, ConfigurationError, BadRequest, and ProviderError for an answer that cannot be
@@ -35,7 +35,13 @@ async def ask(call: Call, route: Route, source: Source, tried: Tried) -> RelayRe
 
 
 async def fetch(
-    call: Call, route: Route, source: Source, tried: Tried, *, unpacked: bool, translation: Translation | None = None
+    call: RelayCall,
+    route: Route,
+    source: Source,
+    tried: Tried,
+    *,
+    unpacked: bool,
+    translation: Translation | None = None,
 ) -> ProviderResponse | RewrittenResponse:
     """The response of one source in the form of the connection, into which `translation` brings the request.
 
