@@ -27,7 +27,7 @@ $(RUN_STAMP): requirements.lock | $(PY)
 	@touch $@
 
 $(DEV_STAMP): requirements-dev.lock | $(PY)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.lock
 	@touch $@ $(RUN_STAMP)
 
 test: dev
@@ -36,6 +36,7 @@ test: dev
 # One test at a time, each with the machine to itself; SOAK_SECONDS says how long the mixed calls go on.
 soak: dev
 	$(PY) -m pytest tests/soak -n 0 -o faulthandler_timeout=0 $(PYTEST_ARGS)
+	ALL_VARIANTS=1 $(PY) -m pytest
 
 lint: dev
 	$(PY) -m ruff check .

@@ -9,7 +9,7 @@ import requests
 
 from tests.chat.test_processes import RemoteSite
 from tests.fixtures.process import PASSWORD
-from tests.imagegen.jobs.test_processes import EMAIL, ask, ended  # noqa: F401  ask is a fixture
+from tests.soak.nodes.test_picture_processes import EMAIL, ask, ended  # noqa: F401  ask is a fixture
 from tests.upstream import Gate
 from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png

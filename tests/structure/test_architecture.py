@@ -18,6 +18,8 @@ MORE_FILES = {  # where it takes more, for now
     "A task of the daily housekeeping": 4,  # with a setting for its days
     "An image engine": 6,  # a protocol of its own, spoken and scripted
     "A form of requests": 5,  # a package, and its place in three tables
+    "A format of imports": 5,  # an export that is true to its site, and what is known of it
+    "A work in the background": 4,  # a room of its own, named in a model and in the settings
 }
 
 

@@ -1,6 +1,7 @@
 """State of the process: it is in the runtime, and no module keeps any."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from tests.fixtures.process import ROOT
@@ -65,13 +66,19 @@ def is_frozen(node: ast.ClassDef) -> bool:
     return frozen or bool(bases & {"NamedTuple", "Enum", "StrEnum", "TextChoices", "Exception", "Protocol"})
 
 
-TREES = {path: tree_of(path) for path in SOURCES}
-OWN_CLASSES = {
-    node.name
-    for tree in TREES.values()
-    for node in ast.walk(tree)
-    if isinstance(node, ast.ClassDef) and not is_frozen(node)
-}
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {path: tree_of(path) for path in SOURCES}
+
+
+@cache
+def own_classes() -> set[str]:
+    return {
+        node.name
+        for tree in trees().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not is_frozen(node)
+    }
 
 
 def assignments(body: list[ast.stmt]) -> list[tuple[str, ast.expr]]:
@@ -107,7 +114,7 @@ def changed_names(tree: ast.Module) -> set[str]:
 
 
 def state_in(path: Path) -> list[str]:
-    tree = TREES[path]
+    tree = trees()[path]
     allowed = ALLOWED.get(path.relative_to(ROOT).as_posix(), {})
     changed = changed_names(tree)
     found = []
@@ -116,7 +123,7 @@ def state_in(path: Path) -> list[str]:
         is_container = isinstance(value, ast.List | ast.Dict | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp)
         is_container |= kind in CONTAINERS
         is_table = is_container and name == name.upper() and name not in changed
-        is_state = (is_container and not is_table) or kind in WORKERS | CACHES | OWN_CLASSES
+        is_state = (is_container and not is_table) or kind in WORKERS | CACHES | own_classes()
         if is_state and name not in allowed and name not in CONVENTIONS:
             found.append(name)
     return found
@@ -130,7 +137,7 @@ def test_no_module_holds_state():
 def test_no_function_rebinds_a_name_of_its_module():
     rebinding = {
         path.relative_to(ROOT).as_posix()
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if any(isinstance(node, ast.Global) for node in ast.walk(tree))
     }
     assert rebinding == {"providers/runtime.py"}
@@ -144,7 +151,7 @@ def test_no_cache_of_a_function_has_to_be_cleared():
 def test_the_list_of_exceptions_is_not_longer_than_it_has_to_be():
     names = {
         (path.relative_to(ROOT).as_posix(), name)
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for name, _value in assignments(tree.body)
     }
     assert {(path, name) for path, entries in ALLOWED.items() for name in entries} <= names
@@ -153,11 +160,13 @@ def test_the_list_of_exceptions_is_not_longer_than_it_has_to_be():
 def test_a_state_class_needs_no_arguments_and_is_asked_for_by_its_name():
     asked = {
         ast.unparse(node.args[0]).rpartition(".")[2]
-        for tree in TREES.values()
+        for tree in trees().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "runtime.state"
     }
-    classes = {node.name: node for tree in TREES.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    classes = {
+        node.name: node for tree in trees().values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    }
     assert asked
     for name in asked:
         for method in classes[name].body:

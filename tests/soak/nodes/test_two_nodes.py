@@ -10,7 +10,6 @@ import requests
 
 from tests.chat.talk import is_done
 from tests.chat.test_processes import EMAIL, PASSWORD, RemoteSite
-from tests.imagegen.jobs.test_processes import ended
 from tests.soak.clients.at_once import (
     BODY,
     PATIENCE,
@@ -22,6 +21,7 @@ from tests.soak.clients.at_once import (
     talker_at,
     until,
 )
+from tests.soak.nodes.test_picture_processes import ended
 from tests.soak.test_crowd import ONLY_CHATS, over
 from tests.upstream import Gate, Reply
 from tests.upstream.openai import chat
