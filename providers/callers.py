@@ -90,6 +90,23 @@ def caller_of_key(row: ClientKey) -> Caller:
     return _caller(row.user, key_id=row.pk, scopes=frozenset(row.scopes), models=models, token=None)
 
 
+def caller_of_work(user: Any, *, key_id: int | None = None, sign_in: int | None = None) -> Caller:
+    """The caller of work that a person, or a program with this key of theirs, asked for earlier. For threads.
+
+    Raises Unauthenticated where the account is switched off, or the key has gone.
+    """
+    check_active(user)
+    if key_id is None:
+        return caller_for_user(user, sign_in=sign_in)
+    row = ClientKey.objects.select_related("user").filter(pk=key_id, user=user, revoked_at=None).first()
+    if row is None:
+        raise Unauthenticated(_("This API key was revoked."))
+    check_not_ended(row.expires_at.timestamp() if row.expires_at else None)
+    may_infer = not row.scopes or TOKEN_SCOPE in row.scopes
+    token = partial(_token, row.user_id, proof_of(row.user), row.pk) if may_infer else None
+    return replace(caller_of_key(row), token=token)
+
+
 def check_valid(row: ClientKey) -> None:
     """Raise Unauthenticated for a key that was revoked, or whose account is switched off. Its end is another matter."""
     if row.revoked_at is not None:

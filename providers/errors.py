@@ -160,6 +160,11 @@ class NotFound(CallerError):
     code = "not_found"
 
 
+class Gone(NotFound):
+    status = 410
+    code = "gone"
+
+
 class Conflict(CallerError):
     status = 409
     code = "conflict"

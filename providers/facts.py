@@ -105,6 +105,8 @@ class Source:
     raw: Mapping[str, Any] = field(repr=False)
     weight: int = 1
     unknown: set[str] = field(default_factory=set, compare=False)  # parameters that it called unknown; it may grow
+    # Parameters with values that it does not take, as JSON: at most `relay.routing.learning.MOST`; it may grow.
+    refused: set[tuple[str, str]] = field(default_factory=set, compare=False)
     asks_usage: bool = field(default=True, compare=False)  # whether it is asked for the usage of streams
     memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)  # what is made of these
 
@@ -124,7 +126,10 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One public model id and its sources. A preset (`base_id`) has the sources of its base."""
+    """One public model id and its sources. A preset (`base_id`) has the sources of its base.
+
+    With `needs` it opens that base to nobody, and its calls are counted and paid as calls of it.
+    """
 
     public_id: str
     name: str
@@ -140,11 +145,13 @@ class Route:
     tags: tuple[Any, ...]
     vision: bool | None
     tools: bool | None = None  # whether it calls functions; None = not known: no tools are offered to it
+    context_length: int | None = None  # tokens that it reads at once, with the answer; None = not known
     order: str = "position"  # in which calls try the sources: a value of `SourceOrder`
     fallbacks: tuple[Fallback, ...] = ()
     has_keys: bool = False  # whether a connection has several keys
     extra_params: Mapping[str, Any] = field(default_factory=dict)  # as those of a connection, over which they win
     dropped_params: tuple[str, ...] = ()
+    needs: "Route | None" = field(default=None, repr=False, compare=False)  # the base whose rule counts as well
     for_chat: bool = True  # false for other models of the official API: they can be called but are not listed
 
     @property
@@ -157,6 +164,11 @@ class Route:
         """Whether only the built-in demo offers the model."""
         return all(source.connection.demo for source in self.sources)
 
+    @property
+    def counted_as(self) -> str:
+        """The public id under which calls are recorded, priced and held against budgets."""
+        return self.public_id if self.needs is None else self.needs.counted_as
+
     def sources_for(self, caller: Caller) -> tuple[Source, ...]:
         """The sources that this caller may use, in order of position; none without access to the model.
 
@@ -164,9 +176,23 @@ class Route:
         connection opens it to nobody. A connection with the `shared_access` `own` is judged by its own rule alone.
         A key with models of its own gets no others, whoever its person is.
         """
-        if not caller.may_use(self.public_id):
-            return ()
-        if self.access == "public" or caller.user_id == self.owner_id or is_trusted(caller):
+        return self._open_to(caller) if caller.may_use(self.public_id) else ()
+
+    def _open_to(self, caller: Caller) -> tuple[Source, ...]:
+        """The sources for the person behind a key, whichever models the key is for."""
+        allowed = self._by_own_rule(caller)
+        return self.needs._open_to(caller) if allowed and self.needs is not None else allowed
+
+    def is_listed_for(self, caller: Caller) -> bool:
+        """Whether a caller who may use the model finds it in lists. Administrators are not shown the presets that
+        people made for themselves and their groups, unless they are among them.
+        """
+        return self.for_chat and (self.needs is None or bool(self._by_own_rule(caller, trusted=False)))
+
+    def _by_own_rule(self, caller: Caller, *, trusted: bool | None = None) -> tuple[Source, ...]:
+        if trusted is None:  # what somebody made for few is opened to everybody by no variable
+            trusted = is_trusted(caller) if self.needs is None else caller.is_admin
+        if self.access == "public" or caller.user_id == self.owner_id or trusted:
             return self.sources
         if self.access == "inherit" and len(self.sources) == 1:
             return self.sources if self.sources[0].connection.allows(caller) else ()
@@ -208,6 +234,7 @@ class GatewayFacts:
     default_model: str = ""
     speech_model: str = ""
     speech_voice: str = ""
+    transcription_model: str = ""
     currency: str = "USD"  # in which costs are shown
     currency_rate: Decimal = Decimal(1)  # its units for a US dollar
     filter_api_calls: bool = False  # calls of programs pass through the filters too, as those of chats do
@@ -270,6 +297,7 @@ class Snapshot:
     prices: tuple[PriceFacts, ...] = ()
     budgets: tuple[BudgetFacts, ...] = ()
     speaking: tuple[Route, ...] = ()  # the `routes` that are speech models by their names
+    transcribing: tuple[Route, ...] = ()  # those that write down what is said, by their names
     filters: tuple[FilterFacts, ...] = ()  # in the order in which they are called
 
     def route_for(self, caller: Caller, public_id: str) -> Route:
@@ -294,7 +322,7 @@ class Snapshot:
             return []
         routes = []
         for route in self.routes.values():
-            sources = route.sources_for(caller) if route.for_chat else ()
+            sources = route.sources_for(caller) if route.is_listed_for(caller) else ()
             if sources:
                 routes.append(route if sources is route.sources else replace(route, sources=sources))
         return routes

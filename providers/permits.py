@@ -212,7 +212,7 @@ class PermitScope:
     def __enter__(self) -> None:
         if self._error is not None:
             raise self._error
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._permit.loop)
         self._baseline = self._task.cancelling() if self._task is not None else 0
 
     def __exit__(

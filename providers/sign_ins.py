@@ -16,7 +16,6 @@ from typing import Any
 
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.models import SocialApp, SocialToken
-from django.db.models import Q
 from django.utils import timezone
 
 from providers import http, runtime
@@ -189,7 +188,7 @@ def _claim(row: SignIn) -> bool:
     """Claim the renewal for this process, unless another one has it, or has renewed the token since it was read."""
     now = timezone.now()
     longest = timedelta(seconds=CLAIM_SECONDS)
-    free = Q(renewing_until=None) | Q(renewing_until__lt=now) | clock.is_older("renewing_until", longest, now)
+    free = clock.is_free("renewing_until", longest, now)
     rows = SignIn.objects.filter(free, pk=row.pk, expires_at=row.expires_at)
     return bool(rows.update(renewing_until=now + longest))
 

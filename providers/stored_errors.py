@@ -42,22 +42,43 @@ def is_of_credential(error: Mapping[str, Any]) -> bool:
     return error.get("blame") == "caller" and error.get("code") in CREDENTIAL_CODES
 
 
-def worded(error: Mapping[str, Any] | None, *, for_admin: bool) -> dict[str, Any] | None:
-    """A stored error, worded for this reader in the present language: `GatewayError.message_body` without its parts."""
+def worded(error: Mapping[str, Any] | None, *, for_admin: bool, of_tool: bool = False) -> dict[str, Any] | None:
+    """A stored error, worded for this reader in the present language: `GatewayError.message_body` without its parts.
+
+    `of_tool`: it is a tool server's, not a model's.
+    """
     if error is None:
         return None
     shown = {name: value for name, value in error.items() if name not in UNSAID}
     shown["message"] = sentences.remade(error.get("text")) or error.get("message", "")
     if for_admin:
         return shown
+    fault, missing, unreachable = _of_tool() if of_tool else _of_model()
     if is_fault(error):
-        words = _("This model cannot be used right now; the administrators were told.")
-        return {**shown, "message": words, "provider": "", "blame": "configuration", "retryable": False}
+        return {**shown, "message": fault, "provider": "", "blame": "configuration", "retryable": False}
     if error.get("blame") == "provider" and error.get("status") == 404:
-        return {**shown, "message": _("This model cannot be used right now."), "provider": ""}
+        return {**shown, "message": missing, "provider": ""}
     if error.get("blame") == "network" and error.get("code") == "upstream_unreachable":
-        return {**shown, "message": _("The server of this model cannot be reached right now."), "provider": ""}
+        return {**shown, "message": unreachable, "provider": ""}
     return shown
+
+
+def _of_model() -> tuple[str, str, str]:
+    """What other people read where an administrator has to act, where nothing is there, and where nothing answers."""
+    return (
+        _("This model cannot be used right now; the administrators were told."),
+        _("This model cannot be used right now."),
+        _("The server of this model cannot be reached right now."),
+    )
+
+
+def _of_tool() -> tuple[str, str, str]:
+    """The same of a tool server."""
+    return (
+        _("This tool server cannot be used right now. An administrator can see why."),
+        _("This tool server cannot be used right now."),
+        _("This tool server cannot be reached right now."),
+    )
 
 
 def for_owner(error: Mapping[str, Any] | None, owner: Callable[[], Any]) -> dict[str, Any] | None:
@@ -72,8 +93,8 @@ def cause(error: Mapping[str, Any] | None, stored_text: str) -> str:
     return str(in_full(error, for_admin=True))
 
 
-def in_full(error: Mapping[str, Any], *, for_admin: bool) -> str:
+def in_full(error: Mapping[str, Any], *, for_admin: bool, of_tool: bool = False) -> str:
     """A stored error as one text for this reader, with the provider's own words unless the text contains them."""
-    shown = worded(error, for_admin=for_admin) or {}
+    shown = worded(error, for_admin=for_admin, of_tool=of_tool) or {}
     message, provider = shown.get("message", ""), str(shown.get("provider") or "").strip()
     return sentences.joined([message, provider]) if provider and provider not in message else message

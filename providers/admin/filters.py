@@ -1,6 +1,6 @@
 """List filters, and the condition under which a form shows a field."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -37,9 +37,10 @@ class RowFilter(AutocompleteSelectFilter):  # type: ignore[misc]
     form_class = _RowForm
 
 
-def among(field: str, values: list[str]) -> str:
+def among(field: str, values: Sequence[str]) -> str:
     """The expression that shows a conditional field while `field` has one of these values.
 
     If `field` is read-only, the page's script does not know it; the conditional field is then always shown.
     """
-    return f"typeof {field} === 'undefined' || {values!r}.includes({field})"
+    texts = [str(value) for value in values]  # without the names of an enumeration
+    return f"typeof {field} === 'undefined' || {texts!r}.includes({field})"

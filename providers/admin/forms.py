@@ -322,17 +322,30 @@ class ChatModelForm(BodyRulesForm, forms.ModelForm):  # type: ignore[type-arg]
             "system_prompt": UnfoldAdminTextareaWidget(attrs={"rows": 6}),
         }
         fields = (
-            "public_id", "name", "description", "enabled", "tags", "vision", "tools", "base", "params", "system_prompt",
-            "order", "fallbacks", "extra_params", "dropped_params", "owner", "access", "groups", "users",
+            "public_id", "name", "description", "enabled", "tags", "vision", "tools", "context_length", "base",
+            "needs_base", "params", "system_prompt", "order", "fallbacks", "extra_params", "dropped_params", "owner",
+            "access", "groups", "users",
         )  # fmt: skip
         help_texts = {  # noqa: RUF012
             "public_id": gettext_lazy("What callers send as “model”. It cannot be changed afterwards."),
             "name": gettext_lazy("Empty: the provider's name."),
             "base": gettext_lazy("The model that answers. The preset adds its own system prompt and parameters."),
-            "system_prompt": gettext_lazy("Sent before every conversation."),
+            "needs_base": gettext_lazy(
+                "It opens its base to nobody, and its calls count as calls of that, in usage, prices and budgets. The "
+                "assistants that people make are always so."
+            ),
+            "system_prompt": gettext_lazy(
+                "Sent before every conversation. Filled in for each call: {{USER_NAME}}, {{USER_EMAIL}}, "
+                "{{USER_ROLE}}, {{USER_GROUPS}}, {{USER_LANGUAGE}}, {{CURRENT_DATE}}, {{CURRENT_TIME}}, "
+                "{{CURRENT_DATETIME}}, {{CURRENT_WEEKDAY}}, {{CURRENT_TIMEZONE}}."
+            ),
             "vision": gettext_lazy("Unknown: what the provider reports."),
             "tools": gettext_lazy(
                 "Unknown: what the provider reports. This site's tools are offered only to models that can use tools."
+            ),
+            "context_length": gettext_lazy(
+                "How many tokens the model reads at once, for example 128000. Empty: what the provider reports. People "
+                "see how full it is, and long chats are summarised before it ends."
             ),
             "order": gettext_lazy(
                 "When several connections offer the model. A weight of 3 gets three times as many calls as a weight "
@@ -456,6 +469,7 @@ class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "task_model_external",
             "speech_model",
             "speech_voice",
+            "transcription_model",
             "currency",
             "currency_rate",
         )
@@ -466,6 +480,10 @@ class GatewaySettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             "task_model_external": gettext_lazy("Does the same for all other chats. Empty: the chat's own model."),
             "speech_model": gettext_lazy("For example “tts-1”. Empty: the first speech model that a connection lists."),
             "speech_voice": gettext_lazy("For example “alloy”, or any other voice of the model. Empty: alloy."),
+            "transcription_model": gettext_lazy(
+                "For example “whisper-1”. Empty: the first such model that a connection lists. People may let their "
+                "browser do it instead."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -22,7 +22,7 @@ from providers.admin.filters import ConditionFilter, among
 from providers.admin.forms import ChatModelForm, SourceForm
 from providers.admin.history import HistoryAdmin
 from providers.admin.usage.explain import ExplainView, may_explain
-from providers.models import ChatModel, Connection, ModelAccess, ModelSource
+from providers.models import PEOPLES, ChatModel, Connection, ModelAccess, ModelSource
 from providers.relay.usage import receipts
 from providers.upstream import model_lists
 
@@ -41,6 +41,9 @@ class ConnectionFilter(DropdownFilter):  # type: ignore[misc]
         return queryset.filter(pk__in=ModelSource.objects.filter(connection=value, listed=True).values("model"))
 
 
+PEOPLES_OWN = Q(needs_base=True, public_id__startswith=PEOPLES)
+
+
 class OriginFilter(ConditionFilter):
     title = gettext_lazy("origin")
     parameter_name = "origin"
@@ -48,9 +51,10 @@ class OriginFilter(ConditionFilter):
     def conditions(self) -> dict[str, tuple[Any, Q]]:
         preset, offered = Q(base__isnull=False), Q(pk__in=ModelSource.offered().values("model"))
         return {
-            "offered": (_("offered now"), ~preset & offered),
-            "preset": (_("preset"), preset),
-            "gone": (_("no longer offered"), ~preset & ~offered),
+            "offered": (_("offered now"), ~preset & ~PEOPLES_OWN & offered),
+            "preset": (_("preset"), preset & ~PEOPLES_OWN),
+            "people": (_("assistant that somebody made"), PEOPLES_OWN),
+            "gone": (_("no longer offered"), ~preset & ~PEOPLES_OWN & ~offered),
         }
 
 
@@ -102,14 +106,14 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
         preset = (
             gettext_lazy("Answers"),
             {
-                "fields": ["base", "params", "system_prompt"],
+                "fields": ["base", "needs_base", "params", "system_prompt"],
                 "classes": [] if obj is None or obj.base_id else ["collapse"],
                 "description": gettext_lazy(
                     "A preset answers through its base, with these parameters and this system prompt."
                 ),
             },
         )
-        basics = ["public_id", "name", "description", ("enabled", "vision", "tools"), "tags"]
+        basics = ["public_id", "name", "description", ("enabled", "vision", "tools"), "context_length", "tags"]
         access = ["owner", "access", "groups", "users"]
         order = ["order"] if obj is not None and not obj.base_id else []
         return (
@@ -145,6 +149,10 @@ class ChatModelAdmin(EnabledActions, HistoryAdmin):
 
     @display(description=gettext_lazy("Offered by"))
     def origin(self, row: ChatModel) -> str:
+        if row.needs_base and row.public_id.startswith(PEOPLES):
+            base, owner = row.base.public_id if row.base is not None else "–", row.owner or _("nobody")
+            words = _("assistant of %(owner)s, made of") % {"owner": owner}
+            return format_html('<span class="preset-of">{}</span> {}', words, base)
         if row.base is not None:
             return format_html('<span class="preset-of">{}</span> {}', _("preset of"), row.base.public_id)
         offered = [source.connection for source in row.sources.all() if source.listed]

@@ -28,9 +28,9 @@ class GatewaySettingsAdmin(SingletonAdmin):
             },
         ),
         (
-            gettext_lazy("Reading aloud"),
+            gettext_lazy("Speaking and listening"),
             {
-                "fields": ("speech_model", "speech_voice"),
+                "fields": ("speech_model", "speech_voice", "transcription_model"),
                 "description": gettext_lazy("Without a speech model the browser's own voice reads."),
             },
         ),

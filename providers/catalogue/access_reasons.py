@@ -1,16 +1,23 @@
 """Why a person may use a model or may not, in words. The rule itself is `Route.sources_for`."""
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
-from providers.facts import Caller, Route
+from providers.facts import Caller, Route, is_trusted
 
 
 def why(route: Route, caller: Caller, groups: dict[int, str]) -> str:
     """Why this person may use the model, or may not. `groups` are the names of groups by id."""
+    reason = _by_own_rule(route, caller, groups)
+    if route.needs is None or caller.is_admin:
+        return reason
+    needed = _("and its base is needed too, %(id)s: %(reason)s")
+    return f"{reason}; {needed % {'id': route.needs.public_id, 'reason': why(route.needs, caller, groups)}}"
+
+
+def _by_own_rule(route: Route, caller: Caller, groups: dict[int, str]) -> str:
     if caller.is_admin:
         return _("administrators may use everything")
-    if settings.BYPASS_MODEL_ACCESS_CONTROL:
+    if route.needs is None and is_trusted(caller):  # what people make themselves stays theirs
         return _("BYPASS_MODEL_ACCESS_CONTROL opens everything to everyone")
     if route.access == "public":
         return _("the model is open to everyone")

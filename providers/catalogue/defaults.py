@@ -24,14 +24,20 @@ SPECIAL = re.compile(
 
 def sensible_order(routes: Iterable[Route]) -> list[Route]:
     """Sort models by how well they serve as a default: real models before the demo's, models for ordinary chats before
-    others, then by the position of their connection, then by name.
+    others, those that people made last, then by the position of their connection, then by name.
     """
     return sorted(routes, key=_rank)
 
 
-def _rank(route: Route) -> tuple[bool, bool, int, list[tuple[int, str]]]:
+def _rank(route: Route) -> tuple[bool, bool, bool, int, list[tuple[int, str]]]:
     first = route.sources[0]
-    return route.is_demo, not is_ordinary(route), first.connection.position, natural(route.public_id)
+    return (
+        route.needs is not None,
+        route.is_demo,
+        not is_ordinary(route),
+        first.connection.position,
+        natural(route.public_id),
+    )
 
 
 def is_ordinary(route: Route) -> bool:

@@ -25,7 +25,7 @@ from providers import auth, http, runtime, versioning
 from providers.catalogue import health, snapshot_loader
 from providers.errors import GatewayError
 from providers.facts import Caller, ConnectionFacts
-from providers.models import HEALTH_FIELDS, ChatModel, Connection, ModelSource
+from providers.models import HEALTH_FIELDS, PEOPLES, ChatModel, Connection, ModelSource
 from providers.process import background, clock, waiting
 from providers.upstream import kinds, model_lists
 from providers.upstream.error_bodies import with_own_credential
@@ -77,8 +77,11 @@ class ListCall(TypedDict):
 
 
 def public_id_of(prefix: str, upstream_id: str) -> str:
-    """The id that callers use. It is made here only and stored; nothing parses it."""
-    return f"{prefix}.{upstream_id}" if prefix else upstream_id
+    """The id that callers use. It is made here only and stored; nothing parses it. The ids of people's own presets are
+    theirs: a model that a provider calls so is offered below `models/`.
+    """
+    public_id = f"{prefix}.{upstream_id}" if prefix else upstream_id
+    return f"models/{public_id}" if public_id.startswith(PEOPLES) else public_id
 
 
 def store(connection_id: int, listed: Sequence[ListedModel] | None, *, keep_raw: bool = False) -> RefreshResult:

@@ -68,6 +68,7 @@ def load_snapshot(version: int) -> Snapshot:
         prices=_load_prices(),
         budgets=tuple(budget_facts(row) for row in Budget.objects.filter(enabled=True)),
         speaking=tuple(route for name, route in sorted(routes.items()) if model_lists.is_for_speech(name)),
+        transcribing=tuple(route for name, route in sorted(routes.items()) if model_lists.is_for_transcripts(name)),
         filters=tuple(sorted(filters, key=lambda row: row.priority)),
     )
 
@@ -205,6 +206,7 @@ def _route(row: ChatModel, sources: tuple[Source, ...], *, group_ids: list[int],
         tags=tuple(row.tags),
         vision=model_lists.vision_of(raw) if row.vision is None else row.vision,
         tools=_tools(first) if row.tools is None else row.tools,
+        context_length=row.context_length or _context_length(sources),
         order=row.order,
         fallbacks=tuple(_fallbacks(row)),
         has_keys=any(source.connection.more_keys for source in sources),
@@ -221,6 +223,12 @@ def _fallbacks(row: ChatModel) -> Iterator[Fallback]:
         if isinstance(model, str) and model != row.public_id:
             listed = reasons if isinstance(reasons, list) and reasons else FallbackReason.values
             yield Fallback(model, frozenset(listed) & frozenset(FallbackReason.values))
+
+
+def _context_length(sources: tuple[Source, ...]) -> int | None:
+    """The least that a provider of the model tells: any of them may answer."""
+    lengths = [length for source in sources if (length := model_lists.context_length_of(source.raw))]
+    return min(lengths, default=None)
 
 
 def _tools(source: Source | None) -> bool | None:
@@ -254,11 +262,11 @@ def _resolve(pk: int, rows: dict[int, ChatModel], routes: dict[int, Route], abov
     if base is None:
         routes.pop(pk, None)
         return None
-    routes[pk] = resolved = _inherited(route, base)
+    routes[pk] = resolved = _inherited(route, base, needs_base=rows[pk].needs_base)
     return resolved
 
 
-def _inherited(preset: Route, base: Route) -> Route:
+def _inherited(preset: Route, base: Route, *, needs_base: bool) -> Route:
     """A preset with its base's values where it has none of its own."""
     rule: dict[str, Any] = {}
     if preset.access == "inherit":
@@ -277,12 +285,14 @@ def _inherited(preset: Route, base: Route) -> Route:
         tags=preset.tags or base.tags,
         vision=base.vision if preset.vision is None else preset.vision,
         tools=base.tools if preset.tools is None else preset.tools,
+        context_length=preset.context_length or base.context_length,
         order=base.order,
         fallbacks=preset.fallbacks or base.fallbacks,
         has_keys=base.has_keys,
         extra_params={**base.extra_params, **preset.extra_params},
         dropped_params=tuple(dict.fromkeys((*base.dropped_params, *preset.dropped_params))),
         for_chat=base.for_chat,
+        needs=base if needs_base else None,
         **rule,
     )
 
@@ -306,7 +316,7 @@ def _load_sources(
             name = model_lists.name_of(raw) or upstream_id
             filters.append(FilterFacts(connection, upstream_id, name, row.targets, row.priority))
         else:
-            source = Source(connection, upstream_id, raw, weight, set(unknown), not _is_recent(refused))
+            source = Source(connection, upstream_id, raw, weight, set(unknown), asks_usage=not _is_recent(refused))
             sources[model_id].append(source)
     return sources, filters
 

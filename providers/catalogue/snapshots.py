@@ -75,14 +75,14 @@ class Snapshots:
 
     def __init__(self) -> None:
         self.current: Snapshot | None = None
-        self.checked = float("-inf")
+        self.fresh_until = float("-inf")  # on the monotonic clock
         self.lost = False  # the last check failed or took too long: until one succeeds, no call waits
         self.check: _VersionCheck | None = None
         self.generation = 0
         self.lock = threading.Lock()
 
     def fresh(self) -> Snapshot | None:
-        return self.current if time.monotonic() - self.checked < settings.CONFIG_CHECK_SECONDS else None
+        return self.current if time.monotonic() < self.fresh_until else None
 
     def start_check(self) -> _VersionCheck:
         """The check that is running, or a new one."""
@@ -96,13 +96,14 @@ class Snapshots:
         if generation == self.generation:
             if check.previous is not None and new is not check.previous:
                 _reopen_edited(check.previous, new)
-            self.current, self.checked, self.lost = new, check.started, check.lost
+            self.current, self.lost = new, check.lost
+            self.fresh_until = check.started + settings.CONFIG_CHECK_SECONDS
             discovery.refresh_if_due()
 
     def forget(self) -> None:
         with self.lock:
             self.generation += 1
-            self.checked = float("-inf")
+            self.fresh_until = float("-inf")
             self.check = None  # a running check may have read the version before the change
 
     def patience(self, check: _VersionCheck) -> float | None:
@@ -166,17 +167,17 @@ def _configuration_changed(sender: Any, **_more: Any) -> None:
     forget()
 
 
-async def note_failure(connection_id: int, error: BaseException) -> None:
+def note_failure(connection_id: int, error: BaseException) -> None:
     """Note that a call failed on the connection's side: it rests, and other connections are tried first."""
     health.failed(connection_id, error)
 
 
-async def note_refusal(connection_id: int, error: BaseException) -> None:
+def note_refusal(connection_id: int, error: BaseException) -> None:
     """Note that a provider refuses this site: administrators see it, and calls go on as before."""
     health.refused(connection_id, error)
 
 
-async def note_success(connection_id: int, ms: float) -> None:
+def note_success(connection_id: int, ms: float) -> None:
     """Note that a call was answered; `ms` is the time to the first byte."""
     health.answered(connection_id, ms)
 

@@ -29,6 +29,7 @@ SETTINGS = {  # columns of the gateway's settings, and their variables
     "task_model_external": "TASK_MODEL_EXTERNAL",
     "speech_model": "AUDIO_TTS_MODEL",
     "speech_voice": "AUDIO_TTS_VOICE",
+    "transcription_model": "AUDIO_STT_MODEL",
 }
 
 

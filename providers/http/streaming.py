@@ -159,6 +159,7 @@ class StreamedResponse(PiecewiseBody):
         "_unpacker",
         "_waits",
         "headers",
+        "is_packed",
         "status",
     )
 
@@ -185,13 +186,15 @@ class StreamedResponse(PiecewiseBody):
         self._unpacker: Unpacker | None = None
         self._error_unpacker: ErrorUnpacker | None = None
         self.headers = secrets.clean_headers(list(response.headers.items()))
-        if "Content-Encoding" in response.headers:
+        self.is_packed = "Content-Encoding" in response.headers  # its bytes, as they are read here
+        if self.is_packed:
             if self.status >= 400 and (secrets or unpacked) and (codings := codings_of(self.headers)):
                 self._error_unpacker = ErrorUnpacker(codings)
             elif unpacked:
                 self._unpacker = unpacker_for(self.headers)
             if self._unpacker or self._error_unpacker:
                 self.headers = without_packing(self.headers)
+                self.is_packed = False
 
     @property
     def is_at_end(self) -> bool:

@@ -1,7 +1,7 @@
 """Rows of the gateway: connections, models, keys, pulls, sign-ins, rate limits, budgets, prices, clips, usage."""
 
 from providers.models.budgets import Budget, BudgetNotice
-from providers.models.chat_models import ChatModel, FallbackReason, ModelAccess, ModelSource, SourceOrder
+from providers.models.chat_models import PEOPLES, ChatModel, FallbackReason, ModelAccess, ModelSource, SourceOrder
 from providers.models.daily_totals import UsageTotal
 from providers.models.gateway_settings import GatewaySettings
 from providers.models.keys import KEY_PREFIX, ClientKey, key_digest
@@ -26,6 +26,7 @@ from providers.versioning import ConfigVersion
 __all__ = [
     "HEALTH_FIELDS",
     "KEY_PREFIX",
+    "PEOPLES",
     "Access",
     "Budget",
     "BudgetNotice",

@@ -1,9 +1,10 @@
 """Models that people can choose, and the connections that offer them."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +37,15 @@ class FallbackReason(models.TextChoices):
     CONTENT_FILTER = "content_filter", _("safety rules refuse the content")
 
 
+PEOPLES = "assistants/"  # begins the ids of presets that people make; discovery gives no model such an id
+
+
+def cascade_or_keep(collector: Any, field: Any, rows: Any, using: str) -> None:
+    """With a base its presets go too, but for those that people made: these lose it, and wait for another one."""
+    models.SET_NULL(collector, field, rows.filter(needs_base=True), using)
+    models.CASCADE(collector, field, rows.filter(needs_base=False), using)
+
+
 class ChatModel(models.Model):
     """A model that people can choose: either discovered (it has sources) or a preset (it has a base)."""
 
@@ -44,8 +54,10 @@ class ChatModel(models.Model):
     description = models.TextField(_("description"), blank=True)
     enabled = models.BooleanField(_("enabled"), default=True)
     base = models.ForeignKey(
-        "self", models.CASCADE, null=True, blank=True, related_name="presets", verbose_name=_("base model")
+        "self", cascade_or_keep, null=True, blank=True, related_name="presets", verbose_name=_("base model")
     )
+    # Of a preset: it opens its base to nobody, and its calls count as calls of that. Those of people always do.
+    needs_base = models.BooleanField(_("only for those who may use its base"), default=False)
     params = models.JSONField(_("parameters"), default=dict, blank=True)
     system_prompt = models.TextField(_("system prompt"), blank=True)
     owner = models.ForeignKey(
@@ -57,6 +69,9 @@ class ChatModel(models.Model):
     tags = models.JSONField(_("tags"), default=list, blank=True)
     vision = models.BooleanField(_("can see pictures"), null=True, blank=True)  # None = not known
     tools = models.BooleanField(_("can use tools"), null=True, blank=True)  # None = not known
+    context_length = models.PositiveIntegerField(
+        _("context length"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )  # tokens; None: what the providers tell
     order = models.CharField(
         _("order of connections"), max_length=10, choices=SourceOrder, default=SourceOrder.POSITION
     )

@@ -19,6 +19,7 @@ class GatewaySettings(SettingsRow):
     default_model = models.CharField(_("model for new chats"), max_length=255, blank=True)
     speech_model = models.CharField(_("speech model"), max_length=255, blank=True)
     speech_voice = models.CharField(_("voice"), max_length=100, blank=True)
+    transcription_model = models.CharField(_("model that writes down speech"), max_length=255, blank=True)
 
     currency = models.CharField(
         _("currency to show"),

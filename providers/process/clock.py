@@ -18,3 +18,8 @@ def is_old(moment: datetime, age: timedelta, now: datetime) -> bool:
 def is_older(column: str, age: timedelta, now: Any) -> Q:
     """The rows of which `is_old` is true for their time in `column`; `now` may be the database's `Now()`."""
     return Q(**{f"{column}__lt": now - age}) | Q(**{f"{column}__gt": now + age})
+
+
+def is_free(column: str, longest: timedelta, now: datetime) -> Q:
+    """The rows without a claim: `column` says until when one lasts, which is `longest` from its beginning at most."""
+    return Q(**{column: None}) | Q(**{f"{column}__lt": now}) | is_older(column, longest, now)

@@ -2,7 +2,7 @@
 check of the body, access, rate limits, usage. `read_request` makes a request of a body.
 """
 
-from providers.relay.calls import begin, call, complete
+from providers.relay.calls import begin, call, check, check_room, complete
 from providers.relay.request import RelayRequest, read_on_loop, read_request
 from providers.relay.response import RelayResponse
 
@@ -11,6 +11,8 @@ __all__ = [
     "RelayResponse",
     "begin",
     "call",
+    "check",
+    "check_room",
     "complete",
     "read_on_loop",
     "read_request",

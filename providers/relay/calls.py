@@ -13,7 +13,7 @@ from typing import Any
 
 from providers import catalogue, json_bodies
 from providers.errors import BadRequest, NotFound, ProviderError
-from providers.facts import Route, Snapshot
+from providers.facts import Caller, Route, Snapshot
 from providers.process import waiting
 from providers.relay import budgets, filtering, rate_limits, source_order
 from providers.relay.operations import OPERATIONS, Operation
@@ -52,7 +52,25 @@ async def begin(request: RelayRequest, *, unpacked: bool = False) -> RelayRespon
         call.request, call.unpacked = await filtering.filtered(request, operation, filters), True
         route = route_of(call.request, operation, snapshot)  # a filter may choose another model
         return await filtering.shown(await _within_budgets(call, route), call.request, filters)
-    return await _within_budgets(call, route)
+    return await (_within_budgets(call, route) if snapshot.budgets else _answer(call, route))
+
+
+def check(request: RelayRequest) -> None:
+    """Raise BadRequest for a body without what its operation needs. `begin` does it by itself."""
+    OPERATIONS[request.operation].check(request.payload)
+
+
+def check_room(caller: Caller, model: str) -> None:
+    """Raise what the caller's next call of this model would raise now: NotFound, RateLimited, BudgetSpent.
+
+    Counts and reserves nothing. For threads.
+    """
+    snapshot = catalogue.snapshot_blocking()
+    route = snapshot.route_for(caller, model)
+    if snapshot.rate_limits:
+        rate_limits.check_room(caller, snapshot.rate_limits)
+    if snapshot.budgets:
+        budgets.check_left(caller, snapshot.budgets, route.counted_as)
 
 
 async def _within_budgets(call: RelayCall, route: Route) -> RelayResponse:
@@ -61,7 +79,7 @@ async def _within_budgets(call: RelayCall, route: Route) -> RelayResponse:
         return await _answer(call, route)
     request = call.request
     estimate = budgets.of_call(call.snapshot, route, request.payload, request.raw, writes=call.operation.writes)
-    call.hold = await budgets.reserve(request.caller, call.snapshot, route.public_id, estimate)
+    call.hold = await budgets.reserve(request.caller, call.snapshot, route.counted_as, estimate)
     try:
         response = await _answer(call, route)
     except BaseException:

@@ -209,7 +209,7 @@ def _body(
     if translation is not None and operation.estimate is not None:
         return None, {}, rules
     asked = operation if translation is None else BY_DIALECT[translation.dialect]
-    options: dict[str, Any] = {"translation": translation, "changed": rules}
+    options: dict[str, Any] = {"translation": translation, "changed": rules, "cookies": request.cookies}
     body = payload.rewrite(operation, request.payload, route=route, source=source, caller=request.caller, **options)
     if asked.has_stream_options and stream_usage.is_to_ask(body, source):
         body = stream_usage.asking(body)
@@ -324,7 +324,7 @@ def _price(
     cost = money.shown(
         costs.estimate(
             snapshot,
-            route.public_id,
+            route.counted_as,
             source,
             when=time.time(),
             tokens_in=tokens_in,

@@ -112,8 +112,11 @@ async def _pass_on(response: RelayResponse, send: Send) -> None:
 
 
 async def _start(send: Send, status: int, headers: Iterable[tuple[str, str]]) -> None:
-    encoded = [(name.encode(), value.encode()) for name, value in headers]
-    if not any(name == "x-request-id" for name, _value in headers):  # the provider's own id stays
+    encoded, has_id = [], False
+    for name, value in headers:
+        encoded.append((name.encode(), value.encode()))
+        has_id = has_id or name == "x-request-id"
+    if not has_id:  # the provider's own id stays
         encoded.append((b"x-request-id", request_ids.current.get().encode()))
     await send({"type": "http.response.start", "status": status, "headers": encoded})
 

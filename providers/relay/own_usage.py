@@ -98,6 +98,21 @@ def warnings_of(caller: Caller) -> list[str] | None:
     return [_warning(state, snapshot.gateway.currency) for state in states]
 
 
+def passed_by(caller: Caller, model: str, *, cost: Decimal | None, pictures: int) -> list[str]:
+    """What is left of the budgets of money and pictures that a call of this model would pass, as sentences; `cost` in
+    US dollars, None where it is unknown. No query without budgets.
+    """
+    snapshot = catalogue.snapshot_blocking()
+    if not snapshot.budgets:
+        return []
+    needs = {units.MONEY: money.shown(cost, snapshot.gateway), units.PICTURES: Decimal(pictures)}
+    return [
+        _warning(state, snapshot.gateway.currency)
+        for state in budgets_of(caller, model)
+        if (needed := needs.get(state.unit)) is not None and needed > state.left
+    ]
+
+
 def _warning(state: BudgetState, currency: str) -> str:
     is_money = state.unit == units.MONEY
     values = {

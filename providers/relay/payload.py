@@ -3,12 +3,15 @@
 The row of the operation in `providers.relay.operations` names the checks and rules of `providers.relay.rules`.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from providers import json_bodies
 from providers.dialects.translation import AskedModel, Translation
 from providers.errors import BadRequest
 from providers.facts import Caller, Route, Source
+from providers.matching import variables
 from providers.process import waiting
 from providers.relay import forms
 from providers.relay.forms import Form, ReceivedForm
@@ -20,13 +23,11 @@ from providers.upstream import kinds
 
 
 def read(operation: Operation, body: bytes | ReceivedForm, model: str = "") -> tuple[Body, bytes | Form | None]:
-    """A body as a checked object, and what may be sent unchanged. `model` replaces that of the body.
+    """A body as an object, and what may be sent unchanged. `model` replaces that of the body.
 
     Raises BadRequest, and TooLarge for a file of a form.
     """
-    payload, raw = _read_form(body, model) if isinstance(body, ReceivedForm) else _read_json(operation, body, model)
-    operation.check(payload)
-    return payload, raw
+    return _read_form(body, model) if isinstance(body, ReceivedForm) else _read_json(operation, body, model)
 
 
 def _read_form(body: ReceivedForm, model: str) -> tuple[Body, Form]:
@@ -58,9 +59,10 @@ def rewrite(
     caller: Caller,
     translation: Translation | None = None,
     changed: list[str] | None = None,
+    cookies: Mapping[str, str] = MappingProxyType({}),
 ) -> Body:
     """The body for a source, in the form of its connection; the same object where no rule changes anything.
-    `changed` gets the names of those that do.
+    `changed` gets the names of those that do. `cookies` are those of the caller's browser.
 
     Raises BadRequest (`logit_bias`, and what the other form cannot say).
     """
@@ -69,7 +71,7 @@ def rewrite(
     if body is not payload:
         changed.append("params")
     if route.system_prompt:
-        body = operation.add_prompt(body, route.system_prompt)
+        body = operation.add_prompt(body, variables.filled_in(route.system_prompt, caller, cookies))
         changed.append("system_prompt")
     if body.get("model") != source.upstream_id:
         body = {**body, "model": source.upstream_id}
@@ -93,10 +95,18 @@ def rewrite(
         before, body = body, without(body, {*source.unknown, *connection.dropped_params, *route.dropped_params})
         if body is not before:
             changed.append("dropped_params")
+    if source.refused and (values := {name for name, value in tuple(source.refused) if _is_sent(body, name, value)}):
+        body = without(body, values)
+        changed.append("refused_values")
     if connection.extra_params or route.extra_params:
         body = {**body, **connection.extra_params, **route.extra_params}
         changed.append("extra_params")
     return body
+
+
+def _is_sent(body: Body, name: str, value: str) -> bool:
+    """Whether the body has this value, given as JSON."""
+    return name in body and json_bodies.dumps(body[name]).decode() == value
 
 
 def _model(source: Source) -> AskedModel:

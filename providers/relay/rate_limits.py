@@ -145,6 +145,16 @@ def check_not_spent(caller: Caller, rows: Iterable[RateLimitFacts]) -> None:
             raise RateLimited(_sentence(bucket), code="rate_limit_exceeded", retry_after=bucket.resets_in(time.time()))
 
 
+def check_room(caller: Caller, rows: Iterable[RateLimitFacts]) -> None:
+    """Raises RateLimited where the next request would be refused. Counts nothing. For threads."""
+    buckets = buckets_for(caller, rows)
+    now = time.time()
+    full = [bucket for bucket, used in zip(buckets, used_now(buckets, now), strict=True) if is_reached(bucket, used)]
+    if full:
+        worst = max(full, key=lambda bucket: bucket.resets_in(now))
+        raise RateLimited(_sentence(worst), code="rate_limit_exceeded", retry_after=worst.resets_in(now))
+
+
 def spend(admission: Admission | None, tokens: int) -> None:
     """Count the tokens of a response; returns at once."""
     if admission is None or tokens <= 0:

@@ -64,11 +64,15 @@ def check_chat(body: Mapping[str, Any]) -> None:
 
 
 def with_params(body: Body, params: Mapping[str, Any], accepted: frozenset[str] | None) -> Body:
-    """The body with a preset's parameters as defaults. `accepted`: those that the operation accepts, None for all."""
+    """The body with a preset's parameters as defaults. `accepted`: those that the operation accepts, None for all.
+
+    A limit that the body has counts, whichever of its two names the preset uses.
+    """
     if not params:
         return body
+    given = {*body, *LIMITS} if any(name in body for name in LIMITS) else body.keys()
     defaults = {
-        name: value for name, value in params.items() if name not in body and (accepted is None or name in accepted)
+        name: value for name, value in params.items() if name not in given and (accepted is None or name in accepted)
     }
     return {**defaults, **body} if defaults else body
 

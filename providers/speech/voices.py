@@ -60,8 +60,11 @@ class Voice:
     voice: str
 
 
-def voice_for(snapshot: Snapshot, caller: Caller) -> Voice | None:
-    """The voice for this caller; None where the browser has to read, because they may use no speech model."""
+def voice_for(snapshot: Snapshot, caller: Caller, wanted: str = "") -> Voice | None:
+    """The voice for this caller, who may have chosen one (`wanted`).
+
+    None where the browser has to read, because they may use no speech model.
+    """
     if not snapshot.gateway.enable_openai_api:
         return None
     model = snapshot.gateway.speech_model or _first_listed(snapshot, caller)
@@ -71,7 +74,18 @@ def voice_for(snapshot: Snapshot, caller: Caller) -> Voice | None:
         route_for(snapshot, caller, model)
     except GatewayError:  # the caller may not use it
         return None
-    return Voice(model, snapshot.gateway.speech_voice or DEFAULT_VOICE)
+    return Voice(model, wanted or snapshot.gateway.speech_voice or DEFAULT_VOICE)
+
+
+def ear_for(snapshot: Snapshot, caller: Caller) -> str:
+    """The model that writes down what this caller says; empty where they may use none."""
+    if not snapshot.gateway.enable_openai_api:
+        return ""
+    model = snapshot.gateway.transcription_model
+    if not model:
+        return next((route.public_id for route in snapshot.transcribing if route.sources_for(caller)), "")
+    route = snapshot.routes.get(model)
+    return model if route is not None and route.sources_for(caller) else ""
 
 
 def _first_listed(snapshot: Snapshot, caller: Caller) -> str:

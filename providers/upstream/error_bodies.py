@@ -56,6 +56,7 @@ RETRYABLE_CODES = {  # where no status says it: in a started stream, or in a bod
     "timeout",
 }
 _UNKNOWN_CODES = {"unknown_parameter", "unsupported_parameter", "extra_forbidden"}
+_UNSUPPORTED_VALUE = "unsupported_value"
 _UNKNOWN_WORDS = re.compile(
     r"unknown (?:parameter|argument|field)|unsupported (?:parameter|field)|UnsupportedParams"
     r"|unrecogni[sz]ed (?:request )?(?:argument|parameter)|unexpected (?:field|keyword argument)"
@@ -348,6 +349,12 @@ def unknown_parameters(body: ErrorBody, sent: set[str]) -> set[str]:
     if body.param.partition("[")[0] in sent:
         return {body.param.partition("[")[0]}
     return sent & set(_NAME.findall(body.message))
+
+
+def unsupported_value(body: ErrorBody, sent: set[str]) -> str:
+    """The parameter of ours whose value the model does not take, though others; empty for other errors."""
+    name = re.split(r"[.\[]", body.param, maxsplit=1)[0]
+    return name if body.code == _UNSUPPORTED_VALUE and name in sent else ""
 
 
 def is_worth_a_retry(status: int) -> bool:

@@ -101,6 +101,7 @@ class ConnectionKind:
     # The forms that it speaks, the preferred one first; what is asked in another is translated (`providers.dialects`).
     # A connection may say otherwise of OpenAI's two (`Connection.speaks`).
     dialects: tuple[Dialect, ...] = (Dialect.CHAT, Dialect.RESPONSES)
+    prefill: bool = False  # it continues a message of the assistant's that ends a request
     has_tools: bool = False  # all its models call functions, whether its list says so or not
     has_openai_models: Callable[[Server], bool] = _is_at_openai  # OpenAI's parameters and model names
     also_listed_as: Callable[[str], tuple[str, ...]] = _same_name  # an id that it takes → names in its list
@@ -215,6 +216,7 @@ OPENROUTER = ConnectionKind(
     proof_path="key",
     always_tells_usage=True,
     also_listed_as=_openrouter_names,
+    prefill=True,
 )
 OLLAMA = ConnectionKind(
     name="ollama",
@@ -244,6 +246,7 @@ ANTHROPIC = ConnectionKind(
     list_urls=_anthropic_list,
     dialects=(Dialect.MESSAGES,),
     has_tools=True,
+    prefill=True,
     has_reasoning_names=False,
 )
 GEMINI = ConnectionKind(

@@ -39,6 +39,8 @@ _DOES_NOT = re.compile(
 )
 # Speech models by their names. Gemini's are left out: they answer chat requests only.
 FOR_SPEECH = re.compile(r"(?<![a-z])(?:tts|kokoro|orpheus)(?![a-z])", re.IGNORECASE)
+# Models that write down what is said, by their names.
+FOR_TRANSCRIPTS = re.compile(r"(?<![a-z])(?:whisper|transcri\w*|stt|asr|parakeet)(?![a-z])", re.IGNORECASE)
 _CHATS_ONLY = re.compile("gemini", re.IGNORECASE)
 
 
@@ -301,6 +303,26 @@ def vision_of(raw: Mapping[str, Any]) -> bool | None:
     return None
 
 
+# Members that tell how many tokens a model reads at once: OpenRouter, Groq, vLLM, Mistral and LM Studio, Gemini,
+# Anthropic, llama.cpp.
+_LENGTHS = (
+    *("context_length", "context_window", "max_model_len", "loaded_context_length", "max_context_length"),
+    *("inputTokenLimit", "max_input_tokens", "n_ctx", "n_ctx_train"),
+)
+_PARTS = ("top_provider", "meta", "limits")  # objects in which these members may stand
+
+
+def context_length_of(raw: Mapping[str, Any]) -> int | None:
+    """How many tokens the model reads at once, its answer included; None where the provider does not say."""
+    objects = [raw[name] for name in _PARTS if isinstance(raw.get(name), dict)]
+    for values in (*objects, raw):
+        for name in _LENGTHS:
+            value = values.get(name)
+            if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31:
+                return value
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class ListedFilter:
     """What a pipelines server says of a filter: the models that it is for (None: all), and its place among others."""
@@ -376,3 +398,8 @@ def is_for_chat(facts: ConnectionFacts, upstream_id: str) -> bool:
 def is_for_speech(model_id: str) -> bool:
     """Whether a model's name says that it is a speech model."""
     return FOR_SPEECH.search(model_id) is not None and _CHATS_ONLY.search(model_id) is None
+
+
+def is_for_transcripts(model_id: str) -> bool:
+    """Whether a model's name says that it writes down speech; those that tell speakers apart answer in another form."""
+    return FOR_TRANSCRIPTS.search(model_id) is not None and "diarize" not in model_id

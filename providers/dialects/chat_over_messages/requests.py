@@ -7,8 +7,8 @@ from typing import Any
 from providers import json_bodies
 from providers.dialects.chat_form import calls_in
 from providers.dialects.chat_over_messages import thinking
+from providers.dialects.refusals import refused
 from providers.dialects.translation import AskedModel, Body
-from providers.errors import BadRequest
 from providers.sentences import sentence as _
 
 MOST_TOKENS = 32_000  # asked for where the client names no limit and the model may write more
@@ -21,10 +21,10 @@ _ANY_OBJECT = {"type": "object", "properties": {}}
 def translate(body: Body, model: AskedModel) -> Body:
     """Raises BadRequest for what Anthropic's form cannot say."""
     if body.get("n") not in (None, 1):
-        raise _refused("n", _("This model gives one answer at a time: “n” must be 1."))
+        raise refused("n", _("This model gives one answer at a time: “n” must be 1."))
     system, messages = _conversation(body["messages"])
     if not messages:
-        raise _refused("messages", _("“messages” must have a message of the user that says something."))
+        raise refused("messages", _("“messages” must have a message of the user that says something."))
     asked: Body = {"model": body["model"], "max_tokens": _limit(body, model), "messages": messages}
     if isinstance(form := body.get("response_format"), dict):
         asked |= _output_form(form, system)
@@ -40,10 +40,6 @@ def translate(body: Body, model: AskedModel) -> Body:
         asked["stream"] = True
     asked = thinking.with_thinking(asked, body, model)
     return thinking.with_sampling(asked, body, model)
-
-
-def _refused(param: str, message: Any) -> BadRequest:
-    return BadRequest(message, code="invalid_value", param=param)
 
 
 def _limit(body: Body, model: AskedModel) -> Any:
@@ -97,21 +93,21 @@ def _tools(body: Body, messages: list[Body]) -> Body:
 def _listed(body: Body, name: str) -> list[Any]:
     value = body.get(name) or []
     if not isinstance(value, list):
-        raise _refused(name, _("“%(name)s” must be a list.") % {"name": name})
+        raise refused(name, _("“%(name)s” must be a list.") % {"name": name})
     return value
 
 
 def _tool(tool: Any) -> Body:
     function = tool.get("function") if isinstance(tool, dict) else None
     if not isinstance(function, dict):
-        raise _refused("tools", _("This model takes tools of the type “function” only."))
+        raise refused("tools", _("This model takes tools of the type “function” only."))
     return _function(function)
 
 
 def _function(function: Any) -> Body:
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(name, str) or not name:
-        raise _refused("tools", _("Each tool needs a name."))
+        raise refused("tools", _("Each tool needs a name."))
     schema = function.get("parameters")
     described = {name: function[name] for name in ("description", "strict") if function.get(name) is not None}
     schema = {"type": "object", **schema} if isinstance(schema, dict) else _ANY_OBJECT
@@ -132,7 +128,7 @@ def _choice(body: Body) -> Body:
         case {"function": {"name": str(name)}} | {"name": str(name)}:
             return {"type": "tool", "name": name}
         case _:
-            raise _refused(
+            raise refused(
                 "tool_choice",
                 _("“tool_choice” must be “auto”, “none”, “required”, or an object that names a function."),
             )
@@ -160,7 +156,7 @@ def _conversation(messages: Iterable[Mapping[str, Any]]) -> tuple[list[str], lis
         elif role == "user":
             blocks = _blocks(message.get("content"))
         else:
-            raise _refused("messages", _("A message has an unknown role. Known are system, user, assistant and tool."))
+            raise refused("messages", _("A message has an unknown role. Known are system, user, assistant and tool."))
         if blocks and turns and turns[-1]["role"] == role:
             turns[-1]["content"] += blocks
         elif blocks:
@@ -182,7 +178,7 @@ def _blocks_of_answer(message: Mapping[str, Any], legacy: str) -> list[Body]:
     for call in calls:
         function = call.get("function")
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise _refused("messages", _("A call in “tool_calls” does not name its function."))
+            raise refused("messages", _("A call in “tool_calls” does not name its function."))
         given = arguments_of(function.get("arguments"))
         blocks.append(
             {"type": "tool_use", "id": str(call.get("id") or legacy), "name": function["name"], "input": given}
@@ -212,7 +208,7 @@ def _blocks(content: Any) -> list[Body]:
         return []
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     if not isinstance(parts, list):
-        raise _refused("messages", _("The content of a message must be text or a list of parts."))
+        raise refused("messages", _("The content of a message must be text or a list of parts."))
     return [block for part in parts if (block := _block(part)) is not None]
 
 
@@ -234,22 +230,22 @@ def _block(part: Any) -> Body | None:
             title = {"title": name} if isinstance(name, str) and name else {}
             return {"type": "document", "source": _source(url, default="application/pdf"), **title}
         case {"type": str(kind)}:
-            raise _refused(
+            raise refused(
                 "messages",
                 _("This model cannot be sent parts of the type “%(type)s”. Send text, pictures or PDF files.")
                 % {"type": kind[:60]},
             )
         case _:
-            raise _refused("messages", _("A part of a message's content must be an object with a type."))
+            raise refused("messages", _("A part of a message's content must be an object with a type."))
 
 
 def _source(url: str, default: str = "image/png") -> Body:
     """A picture or file by its address, or by what its data URL holds."""
     if not url.lower().startswith("data:"):
         if not url.lower().startswith(("http://", "https://")):
-            raise _refused("messages", _("A picture or file must be an http or data URL with base64."))
+            raise refused("messages", _("A picture or file must be an http or data URL with base64."))
         return {"type": "url", "url": url}
     match = _DATA_URL.match(url[:300])
     if match is None:
-        raise _refused("messages", _("A picture or file must be an http or data URL with base64."))
+        raise refused("messages", _("A picture or file must be an http or data URL with base64."))
     return {"type": "base64", "media_type": (match[1] or default).lower(), "data": url[match.end() :]}

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from providers.dialects.chat_form import arguments_in, calls_in
+from providers.dialects.refusals import refused
 from providers.dialects.translation import AskedModel, Body
-from providers.errors import BadRequest
 from providers.sentences import sentence as _
 
 SAME = (
@@ -21,10 +21,10 @@ CHOICES = ("auto", "none", "required")
 def translate(body: Body, model: AskedModel) -> Body:
     """Raises BadRequest for what a request for a response cannot say."""
     if body.get("n") not in (None, 1):
-        raise _refused("n", _("This model gives one answer at a time: “n” must be 1."))
+        raise refused("n", _("This model gives one answer at a time: “n” must be 1."))
     for name in NOT_THERE:
         if body.get(name):
-            raise _refused(
+            raise refused(
                 name, _("“%(name)s” does not work with this model: the Responses API has none.") % {"name": name}
             )
     asked: Body = {
@@ -52,10 +52,6 @@ def translate(body: Body, model: AskedModel) -> Body:
     return asked
 
 
-def _refused(param: str, message: Any) -> BadRequest:
-    return BadRequest(message, code="invalid_value", param=param)
-
-
 def _reasoning(body: Mapping[str, Any]) -> Body:
     """Effort and summary: OpenAI's `reasoning_effort`, or OpenRouter's `reasoning`."""
     given = body.get("reasoning")
@@ -76,7 +72,7 @@ def _text(body: Mapping[str, Any]) -> Body:
         case None | {"type": "text"}:
             pass
         case _:
-            raise _refused(
+            raise refused(
                 "response_format",
                 _("“response_format” must be an object of the type text, json_schema or json_object."),
             )
@@ -106,7 +102,7 @@ def _tools(body: Mapping[str, Any]) -> Body:
         case {"function": {"name": str(name)}} | {"name": str(name)}:
             asked["tool_choice"] = {"type": "function", "name": name}
         case _:
-            raise _refused(
+            raise refused(
                 "tool_choice",
                 _("“tool_choice” must be “auto”, “none”, “required”, or an object that names a function."),
             )
@@ -116,14 +112,14 @@ def _tools(body: Mapping[str, Any]) -> Body:
 def _listed(body: Mapping[str, Any], name: str) -> list[Any]:
     value = body.get(name) or []
     if not isinstance(value, list):
-        raise _refused(name, _("“%(name)s” must be a list.") % {"name": name})
+        raise refused(name, _("“%(name)s” must be a list.") % {"name": name})
     return value
 
 
 def _tool(tool: Any) -> Body:
     function = tool.get("function") if isinstance(tool, dict) else None
     if not isinstance(function, dict):
-        raise _refused("tools", _("This model takes tools of the type “function” only."))
+        raise refused("tools", _("This model takes tools of the type “function” only."))
     return _function(function)
 
 
@@ -131,7 +127,7 @@ def _function(function: Any) -> Body:
     """A function. `strict` is said, because it is true there where it is left out, and false in a chat."""
     name = function.get("name") if isinstance(function, dict) else None
     if not isinstance(name, str) or not name:
-        raise _refused("tools", _("Each tool needs a name."))
+        raise refused("tools", _("Each tool needs a name."))
     described = {"description": function["description"]} if function.get("description") is not None else {}
     strict = function.get("strict") is True
     parameters = function.get("parameters")
@@ -160,7 +156,7 @@ def _items(message: Mapping[str, Any], number: int) -> Iterator[Body]:
         output = content if isinstance(content, str) else _parts(content)
         yield {"type": "function_call_output", "call_id": call_id, "output": output}
     else:
-        raise _refused("messages", _("A message has an unknown role. Known are system, user, assistant and tool."))
+        raise refused("messages", _("A message has an unknown role. Known are system, user, assistant and tool."))
 
 
 def _calls(message: Mapping[str, Any], number: int) -> Iterator[Body]:
@@ -170,7 +166,7 @@ def _calls(message: Mapping[str, Any], number: int) -> Iterator[Body]:
     for call in calls:
         function = call.get("function")
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            raise _refused("messages", _("A call in “tool_calls” does not name its function."))
+            raise refused("messages", _("A call in “tool_calls” does not name its function."))
         yield {
             "type": "function_call",
             "call_id": str(call.get("id") or f"call_{number}"),
@@ -183,7 +179,7 @@ def _parts(content: Any) -> list[Body]:
     if content is None:
         return []
     if not isinstance(content, list):
-        raise _refused("messages", _("The content of a message must be text or a list of parts."))
+        raise refused("messages", _("The content of a message must be text or a list of parts."))
     return [_part(part) for part in content]
 
 
@@ -206,10 +202,10 @@ def _part(part: Any) -> Body:
         case {"type": "input_audio", "input_audio": dict(audio)}:
             return {"type": "input_audio", "input_audio": audio}
         case {"type": str(kind)}:
-            raise _refused(
+            raise refused(
                 "messages",
                 _("This model cannot be sent parts of the type “%(type)s”. Send text, pictures or files.")
                 % {"type": kind[:60]},
             )
         case _:
-            raise _refused("messages", _("A part of a message's content must be an object with a type."))
+            raise refused("messages", _("A part of a message's content must be an object with a type."))

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from providers import json_bodies
 from providers.dialects import chat_form
 from providers.dialects.anthropic_errors import event
 from providers.dialects.chat_over_messages.requests import arguments_of
+from providers.dialects.chunks import ChunkStream
 from providers.dialects.translation import Body, ClientRequest
 from providers.errors import ProviderError
 from providers.sentences import sentence as _
@@ -100,7 +100,7 @@ class _HeldCall:
     held: list[str] = field(default_factory=list)
 
 
-class MessageStream:
+class MessageStream(ChunkStream):
     """The chunks of one chat completion as the events of a message.
 
     Blocks of a message come one after the other, while a provider may send parallel calls at the same time: the first
@@ -108,59 +108,23 @@ class MessageStream:
     """
 
     def __init__(self, request: ClientRequest) -> None:
-        self._request = request
+        super().__init__(request)
         self._shows_thoughts = wants_thoughts(request)
-        self._begun = self._has_ended = False
         self._open = ""  # the type of the open block
         self._index = -1  # of the newest block
         self._calls: dict[Any, _HeldCall] = {}  # in their order; the first one is the open block
         self._late: list[str] = []  # text after the first call
         self._held = 0  # characters
-        self._ending: Any = None
-        self._usage: Any = None
 
-    def take(self, name: str, data: str) -> Iterator[bytes]:
-        if data.startswith("[DONE]"):
-            yield from self._finish()
-            return
-        try:
-            value = json_bodies.parse_response(data)
-        except ValueError:
-            return  # a sign of life
-        if not isinstance(value, dict):
-            return
-        if name == "error" or value.get("error"):
-            raise chat_form.failure(value.get("error") or value)
-        if isinstance(value.get("usage"), dict):
-            self._usage = value["usage"]
-        choices = value.get("choices")
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and not choice.get("index"):
-                yield from self._take(value, choice)
-
-    def _take(self, value: Body, choice: Mapping[str, Any]) -> Iterator[bytes]:
-        if not self._begun:
-            yield from self._begin(value)
-        delta = choice.get("delta")
-        if isinstance(delta, dict):
-            if thoughts := chat_form.thoughts_in(delta):
-                yield from self._think(thoughts)
-            if text := _text(delta):
-                yield from self._say(text)
-            for call, function in chat_form.calls_in(delta):
-                yield from self._call(call, function)
-        self._ending = choice.get("finish_reason") or self._ending
-
-    def _begin(self, value: Body) -> Iterator[bytes]:
-        self._begun = True
-        message = {**_head(value, self._request), "content": [], "stop_reason": None, "stop_sequence": None}
+    def begin(self, chunk: Body) -> Iterator[bytes]:
+        message = {**_head(chunk, self.request), "content": [], "stop_reason": None, "stop_sequence": None}
         yield event("message_start", {"type": "message_start", "message": {**message, "usage": usage_of(None)}})
         yield event("ping", {"type": "ping"})
 
     # --- blocks ---
 
     def _start(self, block: Body) -> Iterator[bytes]:
-        yield from self._close()
+        yield from self._end_block()
         self._index += 1
         self._open = block["type"]
         yield event(
@@ -171,12 +135,12 @@ class MessageStream:
         value = {"type": "content_block_delta", "index": self._index, "delta": delta}
         return event("content_block_delta", value)
 
-    def _close(self) -> Iterator[bytes]:
+    def _end_block(self) -> Iterator[bytes]:
         if self._open:
             self._open = ""
             yield event("content_block_stop", {"type": "content_block_stop", "index": self._index})
 
-    def _think(self, text: str) -> Iterator[bytes]:
+    def think(self, text: str) -> Iterator[bytes]:
         if not self._shows_thoughts or self._calls:
             yield event("ping", {"type": "ping"})  # so that nothing on the way takes the connection for dead
             return
@@ -184,7 +148,7 @@ class MessageStream:
             yield from self._start({"type": "thinking", "thinking": "", "signature": ""})
         yield self._add({"type": "thinking_delta", "thinking": text})
 
-    def _say(self, text: str) -> Iterator[bytes]:
+    def say(self, text: str, logprobs: list[Any]) -> Iterator[bytes]:
         if self._calls:
             self._hold(self._late, text)
             return
@@ -192,7 +156,10 @@ class MessageStream:
             yield from self._start({"type": "text", "text": ""})
         yield self._add({"type": "text_delta", "text": text})
 
-    def _call(self, delta: Mapping[str, Any], function: Mapping[str, Any]) -> Iterator[bytes]:
+    def refuse(self, text: str) -> Iterator[bytes]:
+        yield from self.say(text, [])
+
+    def call(self, delta: Mapping[str, Any], function: Mapping[str, Any]) -> Iterator[bytes]:
         key = chat_form.key_of_call(self._calls, delta, function)
         is_new = key not in self._calls
         if is_new:
@@ -216,17 +183,8 @@ class MessageStream:
 
     # --- the end ---
 
-    def end(self) -> Iterator[bytes]:
-        """Raises ProviderError for a stream that ended without an end."""
-        yield from self._finish()
-
-    def _finish(self) -> Iterator[bytes]:
-        if self._has_ended:
-            return
-        if self._ending is None:
-            raise chat_form.cut_off()
-        reason = stop_reason(self._ending, has_calls=bool(self._calls))
-        self._has_ended = True
+    def close(self, finish_reason: Any) -> Iterator[bytes]:
+        reason = stop_reason(finish_reason, has_calls=bool(self._calls))
         for number, call in enumerate(self._calls.values()):
             if number:
                 yield from self._start(_call(call.call_id, call.name, number))
@@ -234,7 +192,7 @@ class MessageStream:
         if self._late:
             yield from self._start({"type": "text", "text": ""})
             yield self._add({"type": "text_delta", "text": "".join(self._late)})
-        yield from self._close()
+        yield from self._end_block()
         delta = {"stop_reason": reason, "stop_sequence": None}
-        yield event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage_of(self._usage)})
+        yield event("message_delta", {"type": "message_delta", "delta": delta, "usage": usage_of(self.usage)})
         yield event("message_stop", {"type": "message_stop"})

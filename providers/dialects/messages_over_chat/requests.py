@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from providers.dialects.refusals import refused
 from providers.dialects.translation import AskedModel, Body
 from providers.errors import BadRequest
 from providers.sentences import sentence as _
@@ -28,7 +29,7 @@ def translate(body: Body, model: AskedModel) -> Body:
     """Raises BadRequest for what a chat completion cannot say."""
     for name in ("mcp_servers", "container"):
         if body.get(name):
-            raise _refused(name, _("“%(name)s” works with models at Anthropic only.") % {"name": name})
+            raise refused(name, _("“%(name)s” works with models at Anthropic only.") % {"name": name})
     messages = [*_system(body.get("system")), *(turn for message in body["messages"] for turn in _turns(message))]
     asked: Body = {"model": body["model"], "messages": messages}
     asked |= {name: body[name] for name in SAME if body.get(name) is not None}
@@ -47,10 +48,6 @@ def translate(body: Body, model: AskedModel) -> Body:
     return asked
 
 
-def _refused(param: str, message: Any) -> BadRequest:
-    return BadRequest(message, code="invalid_value", param=param)
-
-
 def _effort(thinking: Any, config: Any) -> str | None:
     effort = config.get("effort") if isinstance(config, dict) else None
     if isinstance(effort, str) and effort in LEVELS:
@@ -67,7 +64,7 @@ def _effort(thinking: Any, config: Any) -> str | None:
 def _tools(body: Body) -> Body:
     tools, choice = body.get("tools") or [], body.get("tool_choice")
     if not isinstance(tools, list):
-        raise _refused("tools", _("“%(name)s” must be a list.") % {"name": "tools"})
+        raise refused("tools", _("“%(name)s” must be a list.") % {"name": "tools"})
     asked: Body = {"tools": [_tool(tool) for tool in tools]} if tools else {}
     if not tools or choice is None:
         return asked
@@ -79,7 +76,7 @@ def _tools(body: Body) -> Body:
         case {"type": "tool", "name": str(name)}:
             asked["tool_choice"] = {"type": "function", "function": {"name": name}}
         case _:
-            raise _refused("tool_choice", _("“tool_choice” must be an object of the type auto, any, tool or none."))
+            raise refused("tool_choice", _("“tool_choice” must be an object of the type auto, any, tool or none."))
     if choice.get("disable_parallel_tool_use") is True:
         asked["parallel_tool_calls"] = False
     return asked
@@ -87,16 +84,16 @@ def _tools(body: Body) -> Body:
 
 def _tool(tool: Any) -> Body:
     if not isinstance(tool, dict) or not isinstance(tool.get("name"), str):
-        raise _refused("tools", _("Each tool needs a name."))
+        raise refused("tools", _("Each tool needs a name."))
     if "input_schema" not in tool and tool.get("type") not in (None, "custom"):
-        raise _refused(
+        raise refused(
             "tools",
             _("The tool “%(name)s” of the type “%(type)s” is known to models at Anthropic only.")
             % {"name": tool["name"][:60], "type": str(tool["type"])[:60]},
         )
     schema = tool.get("input_schema")
     if not isinstance(schema, dict):
-        raise _refused("tools", _("The “input_schema” of each tool must be an object."))
+        raise refused("tools", _("The “input_schema” of each tool must be an object."))
     more = {name: tool[name] for name in ("description", "strict") if tool.get(name) is not None}
     return {"type": "function", "function": {"name": tool["name"], **more, "parameters": schema}}
 
@@ -114,13 +111,13 @@ def _turns(message: Mapping[str, Any]) -> Iterator[Body]:
     """The messages that one message becomes: results of tools have messages of their own."""
     content, role = message.get("content"), message.get("role")
     if not isinstance(content, str | list):
-        raise _refused("messages", _("The content of a message must be text or a list of parts."))
+        raise refused("messages", _("The content of a message must be text or a list of parts."))
     if role == "system":
         yield {"role": "system", "content": _text(content, "messages")}
     elif role == "assistant":
         yield from _answer_before(content)
     elif role != "user":
-        raise _refused("messages", _("The role of a message must be “user” or “assistant”."))
+        raise refused("messages", _("The role of a message must be “user” or “assistant”."))
     elif isinstance(content, str):
         yield {"role": "user", "content": content}
     else:
@@ -167,7 +164,7 @@ def _answer_before(content: str | list[Any]) -> Iterator[Body]:
                 function = {"name": name, "arguments": given}
                 calls.append({"id": call_id, "type": "function", "function": function})
             case {"type": "tool_use"}:
-                raise _refused("messages", _("A block of the type “tool_use” needs an id and a name."))
+                raise refused("messages", _("A block of the type “tool_use” needs an id and a name."))
             case {"type": str()}:
                 pass  # thoughts, and what Anthropic's own tools did
             case _:
@@ -185,7 +182,7 @@ def _text(content: Any, param: str) -> str:
     given = [block.get("text") if isinstance(block, dict) else block for block in blocks]
     texts = [text for text in given if isinstance(text, str)]
     if len(texts) < len(given):
-        raise _refused(param, _("A system prompt must be text or a list of blocks of text."))
+        raise refused(param, _("A system prompt must be text or a list of blocks of text."))
     return "\n\n".join(texts)
 
 
@@ -205,7 +202,7 @@ def _parts(block: Any) -> list[Body]:
         case {"type": "thinking" | "redacted_thinking"}:
             return []
         case {"type": str(kind)}:
-            raise _refused(
+            raise refused(
                 "messages",
                 _("Blocks of the type “%(type)s” work with models at Anthropic only.") % {"type": kind[:60]},
             )
@@ -214,7 +211,7 @@ def _parts(block: Any) -> list[Body]:
 
 
 def _no_block() -> BadRequest:
-    return _refused("messages", _("Each block of a message's content must be an object with a type and its members."))
+    return refused("messages", _("Each block of a message's content must be an object with a type and its members."))
 
 
 def _url(source: Any) -> str:
@@ -224,7 +221,7 @@ def _url(source: Any) -> str:
         case {"type": "url", "url": str(url)}:
             return url
         case _:
-            raise _refused("messages", _("The source of a picture must be of the type “base64” or “url”."))
+            raise refused("messages", _("The source of a picture must be of the type “base64” or “url”."))
 
 
 def _document(block: Mapping[str, Any], source: Any) -> list[Body]:
@@ -240,7 +237,7 @@ def _document(block: Mapping[str, Any], source: Any) -> list[Body]:
         case {"type": "content", "content": list(content)}:
             return [part for inner in content for part in _parts(inner)]
         case _:
-            raise _refused(
+            raise refused(
                 "messages",
                 _("This model takes documents as base64 or text, not those at an address or in Anthropic's files."),
             )

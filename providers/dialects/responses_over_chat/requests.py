@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from providers import json_bodies
+from providers.dialects.refusals import refused
 from providers.dialects.translation import AskedModel, Body
 from providers.errors import BadRequest
 from providers.sentences import sentence as _
@@ -18,14 +19,14 @@ def translate(body: Body, model: AskedModel) -> Body:
     """Raises BadRequest for what a chat completion cannot say."""
     for name in KEPT_THERE:
         if body.get(name):
-            raise _refused(
+            raise refused(
                 name,
                 _("“%(name)s” works with connections that speak the Responses API; this model's speaks another form.")
                 % {"name": name},
             )
     messages = [*_instructions(body.get("instructions")), *_messages(body.get("input"))]
     if not messages:
-        raise _refused("input", _("“input” must be text or a list with at least one item."))
+        raise refused("input", _("“input” must be text or a list with at least one item."))
     asked: Body = {"model": body["model"], "messages": messages}
     asked |= {name: body[name] for name in SAME if body.get(name) is not None}
     if body.get("max_output_tokens") is not None:
@@ -38,10 +39,6 @@ def translate(body: Body, model: AskedModel) -> Body:
     if isinstance(reasoning, dict) and reasoning.get("effort") is not None:
         asked["reasoning_effort"] = reasoning["effort"]
     return asked | _logprobs(body)
-
-
-def _refused(param: str, message: Any) -> BadRequest:
-    return BadRequest(message, code="invalid_value", param=param)
 
 
 def _logprobs(body: Mapping[str, Any]) -> Body:
@@ -65,7 +62,7 @@ def _text(text: Any) -> Body:
         case None | {"type": "text"}:
             pass
         case _:
-            raise _refused("text", _("“text.format” must be an object of the type text, json_schema or json_object."))
+            raise refused("text", _("“text.format” must be an object of the type text, json_schema or json_object."))
     return asked
 
 
@@ -75,7 +72,7 @@ def _text(text: Any) -> Body:
 def _tools(body: Mapping[str, Any]) -> Body:
     tools, choice = body.get("tools") or [], body.get("tool_choice")
     if not isinstance(tools, list):
-        raise _refused("tools", _("“%(name)s” must be a list.") % {"name": "tools"})
+        raise refused("tools", _("“%(name)s” must be a list.") % {"name": "tools"})
     functions = [_tool(tool) for tool in tools]
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
         listed = choice.get("tools")
@@ -95,7 +92,7 @@ def _tools(body: Mapping[str, Any]) -> Body:
         case {"type": str(kind)}:
             raise _not_there("tool_choice", kind)
         case _:
-            raise _refused(
+            raise refused(
                 "tool_choice",
                 _("“tool_choice” must be “auto”, “none”, “required”, or an object that names a function."),
             )
@@ -106,11 +103,11 @@ def _tools(body: Mapping[str, Any]) -> Body:
 
 def _tool(tool: Any) -> Body:
     if not isinstance(tool, dict):
-        raise _refused("tools", _("Each tool must be an object with a type."))
+        raise refused("tools", _("Each tool must be an object with a type."))
     if tool.get("type") != "function":
         raise _not_there("tools", str(tool.get("type")))
     if not isinstance(tool.get("name"), str) or not tool["name"]:
-        raise _refused("tools", _("Each tool needs a name."))
+        raise refused("tools", _("Each tool needs a name."))
     names = ("name", "description", "parameters", "strict")
     return {"type": "function", "function": {name: tool[name] for name in names if tool.get(name) is not None}}
 
@@ -120,7 +117,7 @@ def _not_there(param: str, kind: str) -> BadRequest:
     message = _(
         "Tools of the type “%(type)s” work with connections that speak the Responses API; this model's takes functions."
     )
-    return _refused(param, message % {"type": kind[:60]})
+    return refused(param, message % {"type": kind[:60]})
 
 
 # --- input ------------------------------------------------------------------------------------------------------------
@@ -130,7 +127,7 @@ def _instructions(instructions: Any) -> list[Body]:
     if not instructions:
         return []
     if not isinstance(instructions, str):
-        raise _refused("instructions", _("“%(name)s” must be text.") % {"name": "instructions"})
+        raise refused("instructions", _("“%(name)s” must be text.") % {"name": "instructions"})
     return [{"role": "system", "content": instructions}]
 
 
@@ -140,7 +137,7 @@ def _messages(given: Any) -> Iterable[Body]:
     if given is None:
         return []
     if not isinstance(given, list):
-        raise _refused("input", _("“input” must be text or a list with at least one item."))
+        raise refused("input", _("“input” must be text or a list with at least one item."))
     conversation = _Conversation()
     for item in given:
         conversation.add(item)
@@ -181,15 +178,15 @@ class _Conversation:
                 plain = len(parts) == 1 and parts[0]["type"] == "text"
                 self.messages.append({"role": role, "content": parts[0]["text"] if plain else parts})
             case {"type": "function_call" | "function_call_output"}:
-                raise _refused("input", _("A call of a function needs “call_id” and “name”, its result “call_id”."))
+                raise refused("input", _("A call of a function needs “call_id” and “name”, its result “call_id”."))
             case {"type": str(kind)} if kind != "message":
-                raise _refused(
+                raise refused(
                     "input",
                     _("Items of the type “%(type)s” work with connections that speak the Responses API.")
                     % {"type": kind[:60]},
                 )
             case _:
-                raise _refused("input", _("Each item of “input” must be a message with a role and content."))
+                raise refused("input", _("Each item of “input” must be a message with a role and content."))
 
     def close(self) -> list[Body]:
         self._end_answer()
@@ -226,7 +223,7 @@ def _parts(content: Any) -> list[Body]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if not isinstance(content, list):
-        raise _refused("input", _("The content of a message must be text or a list of parts."))
+        raise refused("input", _("The content of a message must be text or a list of parts."))
     return list(_each_part(content))
 
 
@@ -248,16 +245,16 @@ def _each_part(content: list[Any]) -> Iterator[Body]:
             case {"type": "input_audio", "input_audio": dict(audio)}:
                 yield {"type": "input_audio", "input_audio": audio}
             case {"type": "input_image" | "input_file" as kind}:
-                raise _refused(
+                raise refused(
                     "input",
                     _("This model takes a part of the type “%(type)s” with its data or address, as a chat has them.")
                     % {"type": kind},
                 )
             case {"type": str(kind)}:
-                raise _refused(
+                raise refused(
                     "input",
                     _("Parts of the type “%(type)s” work with connections that speak the Responses API.")
                     % {"type": kind[:60]},
                 )
             case _:
-                raise _refused("input", _("A part of a message's content must be an object with a type."))
+                raise refused("input", _("A part of a message's content must be an object with a type."))

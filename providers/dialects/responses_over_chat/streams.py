@@ -9,6 +9,7 @@ import orjson
 
 from providers import json_bodies
 from providers.dialects import chat_form
+from providers.dialects.chunks import ChunkStream
 from providers.dialects.responses_over_chat import shape
 from providers.dialects.translation import Body, ClientRequest
 
@@ -33,7 +34,7 @@ class _Item:
         return "".join(self.texts)
 
 
-class ResponseStream:
+class ResponseStream(ChunkStream):
     """The chunks of one chat completion as the events of a response.
 
     Thoughts, text and refusals are items one after the other. Calls come as the provider sends them, perhaps several at
@@ -41,67 +42,30 @@ class ResponseStream:
     """
 
     def __init__(self, request: ClientRequest) -> None:
-        self._request = request
+        super().__init__(request)
         self._number = 0  # of the next event
         self._id = ""
         self._output: list[Body] = []  # the items that have ended, in order; empty objects for open ones
         self._open: _Item | None = None  # a message or thoughts
         self._calls: dict[Any, _Item] = {}
         self._held = 0
-        self._ending: Any = None
-        self._usage: Any = None
-        self._has_ended = False
 
-    def take(self, name: str, data: str) -> Iterator[bytes]:
-        if data.startswith("[DONE]"):
-            yield from self._finish()
-            return
-        try:
-            value = json_bodies.parse_response(data)
-        except ValueError:
-            return  # a sign of life
-        if not isinstance(value, dict):
-            return
-        if name == "error" or value.get("error"):
-            raise chat_form.failure(value.get("error") or value)
-        if isinstance(value.get("usage"), dict):
-            self._usage = value["usage"]
-        choices = value.get("choices")
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict) and not choice.get("index"):
-                yield from self._take(value, choice)
-
-    def _take(self, value: Body, choice: Mapping[str, Any]) -> Iterator[bytes]:
-        if not self._id:
-            yield from self._begin(value)
-        delta = choice.get("delta")
-        if isinstance(delta, dict):
-            if thoughts := chat_form.thoughts_in(delta):
-                yield from self._think(thoughts)
-            if text := chat_form.text_in(delta):
-                yield from self._say(text, chat_form.logprobs_in(choice))
-            if refusal := chat_form.refusal_in(delta):
-                yield from self._refuse(refusal)
-            for call, function in chat_form.calls_in(delta):
-                yield from self._call(call, function)
-        self._ending = choice.get("finish_reason") or self._ending
-
-    def _begin(self, value: Body) -> Iterator[bytes]:
-        self._id = shape.id_of(value.get("id") or uuid.uuid4().hex, "resp")
-        begun = shape.response(self._request, self._id)
+    def begin(self, chunk: Body) -> Iterator[bytes]:
+        self._id = shape.id_of(chunk.get("id") or uuid.uuid4().hex, "resp")
+        begun = shape.response(self.request, self._id)
         yield self._event("response.created", response=begun)
         yield self._event("response.in_progress", response=begun)
 
     # --- items that follow each other ---
 
-    def _think(self, text: str) -> Iterator[bytes]:
+    def think(self, text: str) -> Iterator[bytes]:
         if self._open is None or self._open.kind != "reasoning":
             item = yield from self._start("reasoning", "rs")
             part = {"type": "summary_text", "text": ""}
             yield self._at(item, "reasoning_summary_part.added", summary_index=0, part=part)
         yield self._grow("reasoning_summary_text.delta", text, summary_index=0)
 
-    def _say(self, text: str, logprobs: list[Any]) -> Iterator[bytes]:
+    def say(self, text: str, logprobs: list[Any]) -> Iterator[bytes]:
         if self._open is None or self._open.kind != "message":
             item = yield from self._start("message", "msg")
             yield self._at(item, "content_part.added", content_index=0, part=shape.text_part(""))
@@ -109,14 +73,14 @@ class ResponseStream:
         self._open.logprobs += logprobs
         yield self._grow("output_text.delta", text, content_index=0, logprobs=logprobs)
 
-    def _refuse(self, text: str) -> Iterator[bytes]:
+    def refuse(self, text: str) -> Iterator[bytes]:
         if self._open is None or self._open.kind != "refusal":
             item = yield from self._start("refusal", "msg")
             yield self._at(item, "content_part.added", content_index=0, part=shape.refusal_part(""))
         yield self._grow("refusal.delta", text, content_index=0)
 
     def _start(self, kind: str, prefix: str) -> Generator[bytes, None, _Item]:
-        yield from self._close("completed")
+        yield from self._end_item("completed")
         self._open = item = self._next(kind, prefix)
         begun = shape.reasoning if kind == "reasoning" else shape.message
         yield self._event("response.output_item.added", output_index=item.index, item=begun(item.id, "in_progress"))
@@ -128,7 +92,7 @@ class ResponseStream:
         self._hold(item, text)
         return self._at(item, kind, delta=text, **members)
 
-    def _close(self, status: str) -> Iterator[bytes]:
+    def _end_item(self, status: str) -> Iterator[bytes]:
         """End the item that is open, with all of its text."""
         item, self._open = self._open, None
         if item is None:
@@ -150,10 +114,10 @@ class ResponseStream:
 
     # --- calls ---
 
-    def _call(self, delta: Mapping[str, Any], function: Mapping[str, Any]) -> Iterator[bytes]:
+    def call(self, delta: Mapping[str, Any], function: Mapping[str, Any]) -> Iterator[bytes]:
         key = chat_form.key_of_call(self._calls, delta, function)
         if key not in self._calls:
-            yield from self._close("completed")
+            yield from self._end_item("completed")
             yield self._start_call(key, delta, function)
         if text := chat_form.arguments_in(function):
             yield self._grow_call(self._calls[key], text)
@@ -175,28 +139,19 @@ class ResponseStream:
 
     # --- the end ---
 
-    def end(self) -> Iterator[bytes]:
-        """Raises ProviderError for a stream that ended without an end."""
-        yield from self._finish()
-
-    def _finish(self) -> Iterator[bytes]:
-        if self._has_ended:
-            return
-        if self._ending is None:
-            raise chat_form.cut_off()
-        end = shape.ending(self._ending, self._request.created)
-        self._has_ended = True
+    def close(self, finish_reason: Any) -> Iterator[bytes]:
+        end = shape.ending(finish_reason, self.request.created)
         if not self._output:  # an empty answer is a message all the same
             item = yield from self._start("message", "msg")
             yield self._at(item, "content_part.added", content_index=0, part=shape.text_part(""))
-        yield from self._close(end["status"])
+        yield from self._end_item(end["status"])
         for item in self._calls.values():
             if not item.texts:  # a function without parameters
                 yield self._grow_call(item, "{}")
             yield self._at(item, "function_call_arguments.done", arguments=item.text, name=item.name)
             yield self._done(item, shape.call(item.id, end["status"], item.call_id, item.name, item.text))
-        usage = shape.usage(self._usage)
-        whole = shape.response(self._request, self._id, output=self._output, usage=usage, **end)
+        usage = shape.usage(self.usage)
+        whole = shape.response(self.request, self._id, output=self._output, usage=usage, **end)
         yield self._event(f"response.{end['status']}", response=whole)
 
     # --- events ---

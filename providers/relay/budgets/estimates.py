@@ -25,7 +25,7 @@ def of_call(snapshot: Snapshot, route: Route, payload: Mapping[str, Any], raw: A
     if any(row.unit == units.MONEY for row in snapshot.budgets):
         cost = pricing.estimate(
             snapshot,
-            route.public_id,
+            route.counted_as,
             route.sources[0],
             when=time.time(),
             tokens_in=sent,

@@ -144,6 +144,19 @@ def check_not_empty(caller: Caller, rows: Iterable[BudgetFacts], model: str) -> 
             raise account.spent_error()
 
 
+def check_left(caller: Caller, rows: Iterable[BudgetFacts], model: str) -> None:
+    """Raises BudgetSpent where nothing is left of a budget for this model. Reserves nothing. For threads."""
+    accounts = accounts_for(caller, rows, time.time(), model)
+    counts = counts_blocking(accounts)
+    limited = [
+        account
+        for account, count in zip(accounts, counts, strict=True)
+        if count.spent >= account.budget.amount and account.budget.unit != units.PICTURES  # an answer may have none
+    ]
+    if limited:
+        raise max(limited, key=lambda account: account.period.end).spent_error()
+
+
 def _asks(caller: Caller, snapshot: Snapshot, model: str, estimate: Used, now: float) -> list[Ask]:
     """What is asked of each counter. The number of pictures is known beforehand, so all of them have to be left; of
     tokens and money something has to be left.

@@ -4,22 +4,24 @@ from functools import partial
 
 from providers import runtime
 from providers.errors import Forbidden
-from providers.facts import Caller, Snapshot
+from providers.facts import Caller, Route, Snapshot
 from providers.permits import Permits, PermitScope
 from providers.relay import budgets, rate_limits
 from providers.relay.request import admit
 from providers.sentences import sentence as _
 
 
-def permit_scope(caller: Caller, scope: str, public_id: str, connection_id: int | None) -> PermitScope:
+def permit_scope(caller: Caller, scope: str, route: Route, connection_id: int | None) -> PermitScope:
     """Around whatever waits for the response: its block ends with the reason when the caller loses the permission.
 
     `connection_id`: None for a response from a cache.
     """
-    return PermitScope(caller, check=partial(_check_access, scope, public_id, connection_id))
+    return PermitScope(caller, check=partial(_check_access, scope, route.public_id, route.counted_as, connection_id))
 
 
-def _check_access(scope: str, public_id: str, connection_id: int | None, snapshot: Snapshot, caller: Caller) -> None:
+def _check_access(
+    scope: str, public_id: str, counted_as: str, connection_id: int | None, snapshot: Snapshot, caller: Caller
+) -> None:
     """Whether this caller might still begin a call to this model through this connection (None: from a cache).
 
     A model that is not there ends nothing: a provider's list may lack it for a while.
@@ -35,7 +37,7 @@ def _check_access(scope: str, public_id: str, connection_id: int | None, snapsho
             raise _access_ended(public_id)
     rate_limits.check_not_spent(caller, snapshot.rate_limits)
     if snapshot.budgets:
-        budgets.check_not_empty(caller, snapshot.budgets, public_id)
+        budgets.check_not_empty(caller, snapshot.budgets, counted_as)
 
 
 def open_calls() -> int:

@@ -1,5 +1,6 @@
 """The response of a provider, once its first byte has arrived, and the usage record of the call."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -55,6 +56,7 @@ class ProviderResponse(RelayResponse):
         "_admission",
         "_answer",
         "_closed",
+        "_counted_as",
         "_error",
         "_first",
         "_first_byte_ms",
@@ -92,6 +94,7 @@ class ProviderResponse(RelayResponse):
         admission: rate_limits.Admission | None = None,
     ) -> None:
         self.public_id = route.public_id
+        self._counted_as = route.counted_as
         self.connection = source.connection.name
         self.connection_id = source.connection.id
         self.status = 0
@@ -117,7 +120,7 @@ class ProviderResponse(RelayResponse):
         self._in_flight: tuple[int, str] | None = None
         self._started = time.perf_counter()
         self._tail = usage.Tail()
-        self._permit_scope = permit_scope(request.caller, operation.scope, route.public_id, source.connection.id)
+        self._permit_scope = permit_scope(request.caller, operation.scope, route, source.connection.id)
 
     async def open(
         self,
@@ -160,7 +163,7 @@ class ProviderResponse(RelayResponse):
             self.fail(failure)
             await self.aclose()
             if isinstance(failure, NetworkError | ConfigurationError):
-                await catalogue.note_failure(connection.id, failure)
+                catalogue.note_failure(connection.id, failure)
             if failure is not error:
                 raise failure from error
             raise
@@ -173,7 +176,7 @@ class ProviderResponse(RelayResponse):
         if answer.status >= 400:
             self._outcome = answer.status  # whether the body is read or not
         self.headers, self._provider_request_id = _passed(answer.headers)
-        if unpacker := http.unpacker_for(self.headers):
+        if answer.is_packed and (unpacker := http.unpacker_for(self.headers)):
             self._tail = usage.PackedTail(unpacker)
         self._limit(self._admission)
         if self.made_id is not None and answer.status < 400:
@@ -181,11 +184,11 @@ class ProviderResponse(RelayResponse):
         refusal = self.error_with(self.refusal) if answer.status >= 400 else None
         self._error = refusal
         if refusal is not None and answer.status >= 500:
-            await catalogue.note_failure(connection.id, refusal)
+            catalogue.note_failure(connection.id, refusal)
         elif refusal is not None and refusal.is_fault and connection.more_keys:
             keys.refuse(connection, refusal)
         elif refusal is not None and refusal.is_fault:
-            await catalogue.note_refusal(connection.id, refusal)
+            catalogue.note_refusal(connection.id, refusal)
         elif answer.status == 429 and connection.more_keys:
             keys.rest(connection, source.upstream_id, rest_after(dict(answer.headers)))
         elif answer.status == 429:  # neither a failure nor a success
@@ -193,7 +196,7 @@ class ProviderResponse(RelayResponse):
         else:
             if connection.more_keys:
                 keys.accepted(connection)
-            await catalogue.note_success(connection.id, milliseconds)
+            catalogue.note_success(connection.id, milliseconds)
 
     def _note_made(self, beginning: bytes) -> None:
         """Note which connection made the response, if its id is here: follow-ups come as soon as the client has it."""
@@ -236,7 +239,7 @@ class ProviderResponse(RelayResponse):
                 if self._permit_scope.has_ended:
                     raise
                 logger.warning("An answer of %s was cut off: %s", self.connection, error)
-                await catalogue.note_failure(self.connection_id, error)
+                catalogue.note_failure(self.connection_id, error)
                 raise
             if not piece:
                 self._outcome = self.status
@@ -266,10 +269,19 @@ class ProviderResponse(RelayResponse):
         self._permit_scope.close()
         if self._in_flight is not None:
             runtime.state(InFlight).end(self._in_flight)
+        is_read_on = False
         try:
             await self._stream.__aexit__()
-            if self._outcome == self.status:  # here, because clients leave at the last byte and cancel what reads it
-                await self._tail.finish()
+            is_read_on = self._outcome == self.status and self._tail.is_behind
+        finally:
+            if not is_read_on:
+                self._record()
+        if is_read_on:  # by a task of its own: clients leave at the last byte, which cancels whoever calls this
+            await asyncio.shield(asyncio.create_task(self._read_on()))
+
+    async def _read_on(self) -> None:
+        try:
+            await self._tail.finish()
         finally:
             self._record()
 
@@ -306,7 +318,7 @@ class ProviderResponse(RelayResponse):
             user_id=caller.user_id,
             key_id=caller.key_id,
             connection_id=self.connection_id,
-            model=self.public_id[:255],
+            model=self._counted_as[:255],
             status=self._status_of_usage,
             first_byte_ms=self._first_byte_ms,
             duration_ms=round((time.perf_counter() - self._started) * 1000),

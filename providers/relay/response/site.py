@@ -28,9 +28,9 @@ class CachedResponse(RelayResponse):
             self.headers.append(("content-length", str(clip.length)))
         self._limit(admission)
         self._clip = clip
-        self._permit_scope = permit_scope(request.caller, scope, route.public_id, None)
+        self._permit_scope = permit_scope(request.caller, scope, route, None)
         if clip.stored:  # a download has a ProviderResponse, which records it
-            _record(request, self, audio_bytes=clip.length or 0)
+            _record(request, self, route, audio_bytes=clip.length or 0)
 
     async def read_some(self) -> bytes:
         with self._permit_scope:
@@ -71,7 +71,7 @@ class EstimatedResponse(RelayResponse):
         self._body = json_bodies.dumps(answer)
         self.headers = [("content-type", operation.accept), ("content-length", str(len(self._body)))]
         self._limit(admission)
-        _record(request, self)
+        _record(request, self, route)
 
     async def read_some(self) -> bytes:
         piece, self._body = self._body, b""
@@ -83,7 +83,7 @@ class EstimatedResponse(RelayResponse):
             self.hold.release()
 
 
-def _record(request: RelayRequest, response: RelayResponse, *, audio_bytes: int = 0) -> None:
+def _record(request: RelayRequest, response: RelayResponse, route: Route, *, audio_bytes: int = 0) -> None:
     """Record a call that cost nothing, because nobody was asked."""
     caller = request.caller
     usage.record(
@@ -92,7 +92,7 @@ def _record(request: RelayRequest, response: RelayResponse, *, audio_bytes: int 
             user_id=caller.user_id,
             key_id=caller.key_id,
             connection_id=response.connection_id,
-            model=response.public_id[:255],
+            model=route.counted_as[:255],
             audio_bytes=audio_bytes,
             status=response.status,
             cost=Decimal(0),

@@ -1,10 +1,13 @@
-"""What a provider calls unknown in a chat is left out, and remembered for its model there.
+"""What a provider calls unknown in a chat is left out, and remembered for its model there; so are values that the model
+does not take, such as a temperature that is not 1.
 
 Only parameters that change an answer little: without `tools` or `response_format` it would be another answer, and a
 name that nobody knows may be a slip of the caller, who wants to read of it. What is learnt stays in memory at once, and
-in the row of the source for other processes and for later; an administrator removes it there.
+in the row of the source for other processes and for later; an administrator removes it there. Values stay in memory
+alone: the next configuration asks again.
 """
 
+from providers import json_bodies
 from providers.facts import Caller, Route, Source
 from providers.models import ModelSource
 from providers.process import background
@@ -22,12 +25,16 @@ LEARNT = frozenset(
     verbosity parallel_tool_calls prediction stream_options max_tokens max_completion_tokens
     """.split()  # noqa: SIM905  names read better than quoted names
 )
+# Those of which a model may take some values and not others.
+VALUES = frozenset(("temperature", "top_p", "reasoning_effort", "reasoning", "verbosity", "service_tier"))
+MOST, LONGEST = 100, 200  # values of a source, and characters of one
 
 
 def learn(
     operation: Operation, body: Body, response: RelayResponse, *, route: Route, source: Source, caller: Caller
 ) -> set[str]:
-    """The parameters that this response calls unknown and that the next try leaves out. Empty for any other response.
+    """The parameters that this response refuses, or whose values, and that the next try leaves out. Empty for any other
+    response.
 
     `body` is the caller's.
     """
@@ -37,12 +44,19 @@ def learn(
     asked = operation if translation is None else BY_DIALECT[translation.dialect]
     if CHAT not in (operation, asked):
         return set()
-    sent = set(payload.rewrite(operation, body, route=route, source=source, caller=caller, translation=translation))
-    optional = sent & LEARNT - {*source.connection.extra_params, *route.extra_params}  # an administrator's own stay
-    names = error_bodies.unknown_parameters(error_bodies.read(response.refusal), optional) - source.unknown
+    sent = payload.rewrite(operation, body, route=route, source=source, caller=caller, translation=translation)
+    own = {*source.connection.extra_params, *route.extra_params}  # an administrator's own stay
+    refusal = error_bodies.read(response.refusal)
+    names = error_bodies.unknown_parameters(refusal, set(sent) & LEARNT - own) - source.unknown
     if names:
         source.unknown.update(names)
         background.write(lambda: _keep(source), what="what a provider calls unknown")
+    name = error_bodies.unsupported_value(refusal, set(sent) & VALUES - own)
+    if name and len(source.refused) < MOST:
+        value = (name, json_bodies.dumps(sent[name]).decode())
+        if value not in source.refused and len(value[1]) <= LONGEST:
+            source.refused.add(value)
+            return names | {name}
     return names
 
 

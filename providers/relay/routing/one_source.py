@@ -1,6 +1,6 @@
 """One source is asked: the request in the form of its connection, and its response in the form of the request."""
 
-from typing import cast
+from typing import Any, cast
 
 from providers import catalogue
 from providers.dialects.translation import Translation
@@ -51,18 +51,18 @@ async def fetch(
     connection, caller = source.connection, request.caller
     changed: list[str] = []
     asked = operation
+    options: dict[str, Any] = {"route": route, "source": source, "caller": caller, "translation": translation}
+    options |= {"changed": changed, "cookies": request.cookies}
     if translation is None:
-        body = payload.rewrite(operation, request.payload, route=route, source=source, caller=caller, changed=changed)
+        body = payload.rewrite(operation, request.payload, **options)
     else:
         asked, size = BY_DIALECT[translation.dialect], payload.size_of(request.payload)
-        options = {"route": route, "source": source, "caller": caller, "translation": translation}
-        options["changed"] = changed
         body = await waiting.off_loop(size, payload.rewrite, operation, request.payload, **options)
     raw = request.raw if body is request.payload else None  # no rule changed it: as received
     try:
         prepared = await prepare(request, asked, route, source)
     except ConfigurationError as error:
-        await catalogue.note_refusal(connection.id, error)
+        catalogue.note_refusal(connection.id, error)
         raise
     names = None
     if operation.rename is not None and (named := request.payload["model"]) != source.upstream_id:

@@ -34,8 +34,13 @@ class Tail:
         while self._size - len(self._pieces[0]) >= TAIL_BYTES:
             self._size -= len(self._pieces.popleft())
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether `add` put something off: then `finish` comes before anything is counted."""
+        return False
+
     async def finish(self) -> None:
-        """Look through what `add` put off. To be called at the end of the body, before anything is counted."""
+        """Look through what `add` put off, at the end of the body."""
 
     @property
     def text(self) -> bytes:
@@ -56,13 +61,13 @@ class PackedTail(Tail):
     A piece that unpacks to much is unpacked in parts, one with each piece that follows, and the rest in `finish`.
     """
 
-    __slots__ = ("_is_behind", "_left", "_unpacker")
+    __slots__ = ("_has_more", "_left", "_unpacker")
 
     def __init__(self, unpacker: Unpacker) -> None:
         super().__init__()
         self._unpacker = unpacker
         self._left = MAX_UNPACKED
-        self._is_behind = False  # there may be more to unpack
+        self._has_more = False  # there may be more to unpack
 
     def add(self, piece: bytes) -> None:
         if self._left > 0:
@@ -70,8 +75,12 @@ class PackedTail(Tail):
         self._keep(self._unpack())
         self.received += len(piece)
 
+    @property
+    def is_behind(self) -> bool:
+        return self._has_more
+
     async def finish(self) -> None:
-        while self._is_behind:
+        while self._has_more:
             self._keep(await waiting.in_own_thread(self._unpack))
 
     def _keep(self, plain: list[bytes]) -> None:
@@ -89,5 +98,5 @@ class PackedTail(Tail):
                 part.append(plain)
         except CannotUnpack:
             self._left = 0
-        self._is_behind = 0 < self._left <= end
+        self._has_more = 0 < self._left <= end
         return part

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 from simple_history.utils import bulk_update_with_history
 
+from chat.models import ToolServer
 from imagegen.config import form as image_form
 from imagegen.models import ImageEngine, ImageSettings
 from providers import config, services
@@ -39,6 +40,7 @@ ROWS = {
     ChatModel: a_model,
     ImageEngine: lambda: ImageEngine.objects.create(name="E", kind="placeholder"),
     ImageSettings: ImageSettings.load,
+    ToolServer: lambda: ToolServer.objects.create(name="T", url="http://a.example/mcp"),
 }
 
 
@@ -169,7 +171,7 @@ WRITERS = {
         f"the action {action}": dict.fromkeys(models, partial(post_action, action))
         for action, models in {
             "make_public": [ChatModel], "make_private": [ChatModel], "make_inherit": [ChatModel],
-            "disable": [ChatModel, Connection, ImageEngine],
+            "disable": [ChatModel, Connection, ImageEngine, ToolServer],
         }.items()
     },
     "update_connections": {

@@ -98,7 +98,7 @@ def test_an_edit_in_this_process_is_seen_by_the_next_request():
     assert "m" not in catalogue.snapshot_blocking().routes
 
 
-def test_an_edit_by_another_process_is_seen_once_the_trust_ends(settings):
+def test_an_edit_by_another_process_is_seen_once_the_trust_ends():
     make_model("m", make_connection())
     catalogue.snapshot_blocking()
     # another process: its writes move the version, but nobody tells this process
@@ -106,7 +106,7 @@ def test_an_edit_by_another_process_is_seen_once_the_trust_ends(settings):
     versioning.bump()
 
     assert "m" in catalogue.snapshot_blocking().routes
-    settings.CONFIG_CHECK_SECONDS = 0
+    runtime.state(snapshots.Snapshots).fresh_until = 0.0
 
     assert "m" not in catalogue.snapshot_blocking().routes
 

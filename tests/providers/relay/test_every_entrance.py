@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 
-from chat.models import Message
+from chat.models import ComparedAnswer, Comparison, Message, QueuedMessage
 from providers import callers
 from providers.models import Budget, Connection, MadeResponse, RateLimit
 from providers.relay.made.table import OPERATIONS_ON_MADE
@@ -24,6 +24,7 @@ from tests.chat.talk import Talker
 from tests.fixtures.process import ROOT
 from tests.providers.relay.test_operations import REQUESTS, kind_for, written
 from tests.upstream import unused_port
+from tests.variants import some
 
 PATIENCE = 20
 MADE = "resp_made"  # a response of Alice's, which the model m1 made
@@ -57,9 +58,9 @@ class Entrance:
 
 
 def of_the_table() -> Iterator[Entrance]:
-    """At every path, and once without the lane: `test_operations` compares both at all paths."""
-    for operation in OPERATIONS.values():
-        for path in operation.paths:
+    """At the paths in turn, and once without the lane: `test_operations` compares both at all paths."""
+    for turn, operation in enumerate(OPERATIONS.values()):
+        for path in some(operation.paths, turn, few=1):
             yield Entrance(path, REQUESTS[operation.name], operation=operation)
         yield Entrance(operation.paths[0], REQUESTS[operation.name], views=True, operation=operation)
         if operation.deployed:
@@ -98,11 +99,17 @@ class World:
     alice: Any
     chat_id: str
     messages: dict[str, str]  # the id of a message of each role
+    comparison_id: str = ""
 
     def post(self, entrance: Entrance, key: str) -> Any:
         base = self.site.views_url if entrance.views else self.site.url
         role = "user" if entrance.path.endswith("/edit") else "assistant"
         path = entrance.path.replace("{chat_id}", self.chat_id).replace("{message_id}", self.messages[role])
+        path = path.replace("{comparison_id}", self.comparison_id)
+        if path.endswith("/continue"):  # of an answer that was stopped
+            Message.objects.filter(pk=self.messages[role]).update(status=Message.Status.STOPPED)
+        if path.endswith("/queue/"):  # which waits for its person after an answer that failed
+            Message.objects.filter(status=Message.Status.FAILED).update(status=Message.Status.DONE)
         body, headers = written(entrance.operation or CHAT, entrance.body)
         client = self.site.session(key=key)
         answer = client.request(entrance.method, f"{base}{path}", data=body, headers=headers, timeout=PATIENCE)
@@ -110,9 +117,10 @@ class World:
         return answer
 
     def settle(self) -> None:
-        """Wait until no reply runs."""
+        """Wait until no reply runs, and none is about to."""
         end = time.monotonic() + PATIENCE
-        while Message.objects.filter(status__in=Message.RUNNING).exists():
+        waiting = QueuedMessage.objects.filter(is_held=False)
+        while waiting.exists() or Message.objects.filter(status__in=Message.RUNNING).exists():
             assert time.monotonic() < end
             time.sleep(0.02)
 
@@ -129,7 +137,10 @@ class World:
             if isinstance(said, dict) and "code" in said:
                 return str(said["code"])
             return next(code for code, words in WORDS.items() if re.search(words, str(said)))
-        return str(Message.objects.filter(role="assistant").latest("created").error["code"])
+        kept = QueuedMessage.objects.filter(pk=answer.json().get("id")).first()
+        QueuedMessage.objects.all().delete()
+        refused = kept or Message.objects.filter(role="assistant").latest("created")
+        return str(refused.error["code"])
 
 
 @pytest.fixture
@@ -142,7 +153,19 @@ def world(site: Any, upstream: Any, connection: Any, alice: Any, request: Any) -
     world = World(site, upstream, alice, chat_id, {})
     world.settle()
     world.messages = {message.role: str(message.pk) for message in Message.objects.filter(chat=chat_id)}
+    if "{comparison_id}" in request.node.callspec.params["entrance"].path:
+        world.comparison_id = compared(alice, chat_id, world.messages)
     return world
+
+
+def compared(user: Any, chat_id: str, messages: dict[str, str]) -> str:
+    """The id of a comparison of the chat's answer with another one."""
+    question = Message.objects.get(pk=messages["user"])
+    row = Comparison.objects.create(user=user, chat_id=chat_id, question=question)
+    other = Message.objects.create(chat_id=chat_id, parent=question, role="assistant", content="Grey.", model="m1")
+    for answer_id in (messages["assistant"], other.pk):
+        ComparedAnswer.objects.create(comparison=row, answer_id=answer_id, model="m1")
+    return str(row.pk)
 
 
 def test_the_routes_that_take_a_model_are_found() -> None:

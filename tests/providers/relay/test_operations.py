@@ -21,6 +21,7 @@ from providers.relay.views import RelayView
 from providers.upstream import kinds
 from tests.providers.facts import connection_to
 from tests.providers.relay.test_lane import send
+from tests.variants import some
 from webui.monitoring.metrics import area_of
 
 # A request that the scripted upstream answers, one for each row.
@@ -216,17 +217,14 @@ def test_lane_and_views_answer_it_alike_at_every_path(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("is_lane", [True, False], ids=["lane", "views"])
-@pytest.mark.parametrize("form", ["{}", "{}/", "/{}", "//{}/"])
 @every
-def test_a_slash_too_many_changes_nothing(
-    operation: Operation, form: str, is_lane: bool, site: Any, connection: Any, api_key: str
-) -> None:
+def test_a_slash_too_many_changes_nothing(operation: Operation, site: Any, connection: Any, api_key: str) -> None:
     body, headers = written(operation, REQUESTS[operation.name])
-    for path in operation.paths:
-        url = (site.url if is_lane else site.views_url) + form.format(path)
-        answer = site.session(key=api_key).post(url, data=body, headers=headers)
-        assert answer.status_code == 200, (path, answer.text)
+    addresses = [base + form for form in ("{}/", "/{}", "//{}/") for base in (site.url, site.views_url)]
+    for turn, path in enumerate(operation.paths):
+        for address in some(addresses, turn):
+            answer = site.session(key=api_key).post(address.format(path), data=body, headers=headers)
+            assert answer.status_code == 200, (path, answer.text)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,10 +1,12 @@
 """A provider that compresses responses without being asked: the lane passes them on, the site decodes them."""
 
 import json
+import threading
 
 import pytest
 
 from providers import services
+from providers.relay.usage import tail
 from tests import people
 from tests.chat.talk import Talker
 from tests.providers.relay.test_usage import records
@@ -49,6 +51,27 @@ def test_a_small_body_that_unpacks_to_much_is_counted(site, upstream, connection
     upstream.always(answer("gzip", "x" * 2**22), path="/chat/completions")
     got = site.session(key=api_key).post(f"{site.url}/v1/chat/completions", json=BODY, stream=True)
     assert len(got.raw.read(decode_content=False)) < 2**14
+    (record,) = records()
+    assert (record.status, record.tokens_in, record.tokens_out) == (200, 7, 3)
+
+
+def test_who_leaves_at_the_last_byte_does_not_end_the_counting(site, upstream, connection, api_key, monkeypatch):
+    unpack, begun, go_on = tail.PackedTail._unpack, threading.Event(), threading.Event()
+
+    def slowly(self):
+        if threading.current_thread().name != "site":
+            begun.set()
+            assert go_on.wait(20)
+        return unpack(self)
+
+    monkeypatch.setattr(tail.PackedTail, "_unpack", slowly)
+    upstream.always(answer("gzip", "x" * 2**22), path="/chat/completions")
+    session = site.session(key=api_key)
+    session.post(f"{site.url}/v1/chat/completions", json=BODY, stream=True).raw.read(decode_content=False)
+    session.close()
+    assert begun.wait(20)
+    threading.Event().wait(0.2)  # the site hears that the client has left
+    go_on.set()
     (record,) = records()
     assert (record.status, record.tokens_in, record.tokens_out) == (200, 7, 3)
 

@@ -18,6 +18,13 @@ OPENAI = "https://api.openai.com/v1"
 # --- what is read -----------------------------------------------------------------------------------------------------
 
 
+def checked(body: bytes) -> dict[str, Any]:
+    """The body of a chat, read and checked as a call does it."""
+    value, _raw = payload.read(CHAT, body)
+    CHAT.check(value)
+    return value
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
@@ -41,7 +48,7 @@ OPENAI = "https://api.openai.com/v1"
 )
 def test_a_body_that_cannot_be_used_is_refused_by_name(body: bytes, param: str | None) -> None:
     with pytest.raises(BadRequest) as refused:
-        payload.read(CHAT, body)
+        checked(body)
     assert refused.value.param == param
 
 
@@ -53,7 +60,7 @@ def test_only_a_chat_needs_messages() -> None:
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_reading(body: bytes) -> None:
     with contextlib.suppress(BadRequest):
-        assert payload.read(CHAT, body)[0]["model"]
+        assert checked(body)["model"]
 
 
 # --- what is left alone -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from providers.models import Connection
 from providers.secrets.pasted import checked
 from providers.upstream.header_templates import check_headers
 from tests.people import make_key
+from tests.webui.admin import filled
 
 KEY = "sk-proj-0123456789abcdef"
 URL = "https://api.example/v1"
@@ -162,8 +163,9 @@ def by_engine_page(client, pasted):
 
 
 def by_search_page(client, pasted):
-    values = {"web_search_url": URL, "web_search_results": "5", "attachment_budget": "60000", "new_key": pasted}
-    page = client.post(f"/admin/chat/chatsettings/{ChatSettings.load().pk}/change/", values)
+    address = f"/admin/chat/chatsettings/{ChatSettings.load().pk}/change/"
+    values = {**filled.in_(client.get(address)).dict(), "web_search_url": URL, "new_key": pasted}
+    page = client.post(address, values)
     return ChatSettings.load().web_search_key or page.context["adminform"].form.errors["new_key"]
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 from django.db import connection as database
 
-from chat.models import ChatSettings
+from chat.models import ChatSettings, ToolServer
 from imagegen.models import ImageEngine
 from providers import services
 from providers.fields import EncryptedMappingField, EncryptedTextField
@@ -42,6 +42,10 @@ ROWS = {
         lambda: ImageEngine.objects.create(name="e", kind="openai", url=FIRST, secret=KEY, headers=HEADERS),
         "url",
     ),
+    ToolServer: (
+        lambda: ToolServer.objects.create(name="t", url=FIRST, auth="key", secret=KEY, headers=HEADERS),
+        "url",
+    ),
     ChatSettings: (
         lambda: ChatSettings.objects.create(pk=1, web_search_url=FIRST, web_search_key=KEY),
         "web_search_url",
@@ -72,7 +76,12 @@ def test_every_model_with_an_encrypted_column_and_an_address_keeps_the_rule():
     }
     assert with_address == set(ROWS)
     assert all(issubclass(model, SecretRow) for model in with_address)
-    assert {model.__name__ for model in set(encrypting()) - with_address} == {"SignIn"}
+    assert {model.__name__ for model in set(encrypting()) - with_address} == {
+        "SignIn",
+        "ToolGrant",
+        "PushDevice",
+        "PushKey",
+    }
 
 
 @pytest.mark.parametrize("model", ROWS)

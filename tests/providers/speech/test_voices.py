@@ -4,7 +4,7 @@ import pytest
 
 from providers import callers, catalogue
 from providers.models import ChatModel, Connection, GatewaySettings
-from providers.speech.voices import Voice, voice_for
+from providers.speech.voices import Voice, ear_for, voice_for
 from tests import people
 
 pytestmark = pytest.mark.django_db
@@ -63,3 +63,31 @@ def test_nobody_reads_while_everything_is_switched_off_or_only_the_demo_is_there
     set_gateway(speech_model="tts-1", enable_openai_api=True)
     Connection.objects.update(demo=True)
     assert voice_of() is None
+
+
+def test_a_person_may_choose_the_voice(alice, upstream):
+    people.make_connection(upstream.url, "tts-1")
+    set_gateway(speech_voice="nova")
+    of_alice = catalogue.snapshot_blocking(), callers.caller_for_user(alice)
+    assert [voice_for(*of_alice).voice, voice_for(*of_alice, "echo").voice] == ["nova", "echo"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "chosen", "heard_by"),
+    [
+        (["m1", "gpt-4o-transcribe-diarize", "whisper-1", "zz-stt"], "", "whisper-1"),
+        (["m1", "openai/gpt-4o-mini-transcribe"], "", "openai/gpt-4o-mini-transcribe"),
+        (["whisper-1", "m1"], "m1", "m1"),
+        (["whisper-1"], "gone", ""),
+        (["m1", "tts-1", "basstt"], "", ""),
+    ],
+)
+def test_the_first_model_that_transcribes_hears_or_the_chosen_one(alice, upstream, listed, chosen, heard_by):
+    people.make_connection(upstream.url, *listed)
+    set_gateway(transcription_model=chosen)
+    assert ear_for(catalogue.snapshot_blocking(), callers.caller_for_user(alice)) == heard_by
+
+
+def test_who_may_not_use_the_model_is_not_heard(alice, upstream):
+    people.make_connection(upstream.url, "whisper-1", access="private")
+    assert ear_for(catalogue.snapshot_blocking(), callers.caller_for_user(alice)) == ""

@@ -57,6 +57,26 @@ def test_a_limit_of_tokens_goes_on_under_its_other_name(post, connection, upstre
     assert upstream.last.json["max_completion_tokens"] == 7
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "other"), [("temperature", 0.5, 1), ("reasoning_effort", "minimal", "low"), ("stop", "x", "y")]
+)
+def test_a_value_that_the_model_does_not_take_is_left_out_others_are_not(
+    post, connection, upstream, name, value, other
+):
+    refusal = oai.error(400, f"Unsupported value: '{name}'.", code="unsupported_value", param=name)
+    if name == "stop":  # it would be another answer
+        upstream.script(refusal)
+        assert post(stop=value).status_code == 400
+        return
+    upstream.script(refusal)
+    assert [post(**{name: given}).status_code for given in (value, value, other)] == [200] * 3
+    assert [received.json.get(name) for received in upstream.chats] == [value, None, None, other]
+    upstream.script(refusal)
+    assert post(**{name: other}).status_code == 200
+    background.drain()
+    assert ModelSource.objects.get().unknown_params == []
+
+
 @pytest.mark.parametrize(("name", "learns"), [("tools", True), ("temprature", True), ("temperature", False)])
 def test_what_changes_an_answer_or_is_a_slip_is_told_to_the_caller(post, connection, upstream, name, learns):
     Connection.objects.update(learn_params=learns)
