@@ -1,7 +1,7 @@
-"""One search at the address that the administrator set: SearXNG, or any server that answers with a list in JSON.
+"""One search as the administrator set it: at SearXNG, any server that answers with a list in JSON, or an engine.
 
-Only titles, addresses and excerpts of the results are used; the pages themselves are never opened. Results are not
-trusted: markup is removed, and results without a web address are dropped.
+Of the answer titles, addresses and excerpts are used. Results are not trusted: markup is removed, and results without
+a web address are dropped. The pages themselves are read by `pages`.
 """
 
 import html
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import nh3
 
 from chat.chat_settings import ChatSettingsFacts
+from chat.search_engines import ENGINES, SEARXNG
 from providers import http, json_bodies
 from providers.errors import ConfigurationError, ProviderError
 from providers.process import waiting
@@ -24,7 +25,7 @@ MAX_BYTES = 4 * 2**20
 LIMITS = http.Limits(connect=5, first_byte=15, idle=15, total=20, max_bytes=MAX_BYTES)
 MAX_QUERY, MAX_TITLE, MAX_EXCERPT, MAX_URL = 400, 200, 600, 2000  # characters
 # Names of the list of results, and of the members of a result, on different servers.
-LISTS = ("results", "items", "data", "web", "organic", "organic_results")
+LISTS = ("results", "items", "data", "web", "webPages", "value", "organic", "organic_results")
 TITLES, URLS, EXCERPTS = ("title", "name"), ("url", "link", "href"), ("content", "snippet", "description", "text")
 
 
@@ -37,19 +38,46 @@ class Result:
 
 async def search(query: str, settings: ChatSettingsFacts) -> list[Result]:
     """The first results, which may be none. Raises GatewayError, with the server's own message if it sent one."""
-    if not settings.web_search_url:
-        raise ConfigurationError(_("No address is set for the web search."), code="no_search")
-    headers = {"Accept": "application/json"}
-    if settings.web_search_key:
-        headers["Authorization"] = f"Bearer {settings.web_search_key}"
-    url = address_for(settings.web_search_url, query[:MAX_QUERY])
+    method, url, headers, content = request_for(query[:MAX_QUERY], settings)
     secrets = http.secrets_of([settings.web_search_key], (), settings.web_search_url)
     options: dict[str, Any] = {"limits": LIMITS, "secrets": secrets, "unpacked": True, "redirects": True}
-    async with http.stream("GET", url, headers=headers, **options) as answer:
+    async with http.stream(method, url, headers=headers, body=content, **options) as answer:
         body = await answer.read(MAX_BYTES)
     if answer.status >= 300:
         raise _refusal(answer, body, keyed=bool(settings.web_search_key))
     return (await waiting.off_loop(len(body), results_in, body))[: settings.web_search_results]
+
+
+def is_set_up(settings: ChatSettingsFacts) -> bool:
+    """Whether there is an address to ask, and what the engine needs besides."""
+    engine = ENGINES.get(settings.web_search_engine, SEARXNG)
+    if not (settings.web_search_url or engine.address) or (engine.needs_key and not settings.web_search_key):
+        return False
+    return bool(settings.web_search_id or not engine.id_param)
+
+
+def request_for(query: str, settings: ChatSettingsFacts) -> tuple[str, str, dict[str, str], bytes | None]:
+    """Method, address, headers and body of a search. Raises ConfigurationError where something is not set."""
+    engine = ENGINES.get(settings.web_search_engine, SEARXNG)
+    if not is_set_up(settings):
+        raise ConfigurationError(_("The web search lacks its address, its key or its id."), code="no_search")
+    headers, parameters = {"Accept": "application/json"}, dict[str, Any]()
+    if settings.web_search_key and engine.key_header:
+        key = settings.web_search_key
+        headers[engine.key_header] = f"Bearer {key}" if engine.key_header == "Authorization" else key
+    if engine.key_param:
+        parameters[engine.key_param] = settings.web_search_key
+    address = settings.web_search_url or engine.address
+    if not engine.query:
+        return "GET", address_for(address, query), headers, None
+    if engine.id_param:
+        parameters[engine.id_param] = settings.web_search_id
+    parameters |= {engine.query: query, engine.count: min(settings.web_search_results, engine.most), **engine.more}
+    if engine.in_body:
+        return "POST", address, {**headers, "Content-Type": "application/json"}, json_bodies.dumps(parameters)
+    parts = urlsplit(address)
+    words = "&".join(filter(None, (parts.query, urlencode(parameters))))
+    return "GET", parts._replace(query=words).geturl(), headers, None
 
 
 def address_for(url: str, query: str) -> str:

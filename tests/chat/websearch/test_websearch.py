@@ -33,9 +33,9 @@ def ask(talker, words="Are kites safe today?", **more):
 
 
 def told(upstream):
-    """The system message that the answering model got."""
-    first = upstream.chats[-1].json["messages"][0]
-    return first["content"] if first["role"] == "system" else ""
+    """What the answering model got behind the question."""
+    _question, mark, context = upstream.chats[-1].json["messages"][-1]["content"].partition("<context>")
+    return mark + context
 
 
 def steps(answer):
