@@ -9,6 +9,7 @@ import struct
 import zlib
 from typing import Any
 
+from chat.decoding.locations import PAGE, LocatedText
 from chat.decoding.refusals import PROTECTED, TOO_LARGE, UNREADABLE, NotDecoded, OutOfTime
 
 MAX_PAGES = 2_000
@@ -70,7 +71,7 @@ def pdf(content: bytes, *, characters: int) -> tuple[dict[str, Any], bytes]:
             reader = PdfReader(io.BytesIO(content))
             if reader.is_encrypted and not reader.decrypt(""):
                 return {"problem": PROTECTED}, b""
-            return {}, _joined(reader, characters).encode()
+            return _joined(reader, characters).answer()
         except FileNotDecryptedError:
             return {"problem": PROTECTED}, b""
         except LimitReachedError as error:
@@ -79,27 +80,32 @@ def pdf(content: bytes, *, characters: int) -> tuple[dict[str, Any], bytes]:
             raise NotDecoded(UNREADABLE) from error
 
 
-def _joined(reader: Any, characters: int) -> str:
+def _joined(reader: Any, characters: int) -> LocatedText:
     count, size = len(reader.pages), 0
-    texts: list[str] = []
+    text = LocatedText()
+
+    def add(words: str) -> None:
+        text.add(f"\n\n{words}" if text.size else words)
+
     for number in range(1, min(count, MAX_PAGES) + 1):
+        text.begin(PAGE, str(number))
         try:
             words = _words(reader.pages[number - 1])
         except PageTooLarge:
-            texts.append(f"[Page {number} is a drawing too large to be read.]")
+            add(f"[Page {number} is a drawing too large to be read.]")
             continue
         except OutOfTime:
-            if not texts:
+            if not text.size:
                 raise
-            texts.append(_rest(number, count))
+            add(_rest(number, count))
             break
         if words:
-            texts.append(f"[Page {number}]\n{words}" if count > 1 else words)
+            add(f"[Page {number}]\n{words}" if count > 1 else words)
             size += len(words)
         if number < count and (size > characters or number == MAX_PAGES):
-            texts.append(_rest(number + 1, count))
+            add(_rest(number + 1, count))
             break
-    return "\n\n".join(texts)
+    return text
 
 
 def _words(page: Any) -> str:

@@ -30,8 +30,11 @@ TASKS = {
     "mask": "pictures",
     "mask_white": "pictures",
     "mask_white_and_clear": "pictures",
+    "recipe": "recipes",
     "pdf": "documents",
     "text": "documents",
+    "html": "markup",
+    **dict.fromkeys(("docx", "xlsx", "pptx", "eml", "msg"), "office"),
 }
 
 

@@ -7,7 +7,7 @@ sounds are compressed already, so they are stored without compression.
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import PurePath
@@ -67,6 +67,24 @@ def pieces(chat: Chat) -> Iterator[bytes]:
 
 def _written(chat: Chat, rows: list[File]) -> Iterator[bytes]:
     outlet = _Outlet()
+    with zipfile.ZipFile(outlet, "w") as archive:
+        for _piece in add_chat(archive, chat, rows):
+            yield from outlet.take()
+    yield from outlet.take()
+
+
+def packed(rows: Sequence[File]) -> Iterator[bytes]:
+    """An archive of these files alone. A file whose bytes are gone is left out. No queries."""
+    outlet, names = _Outlet(), set[str]()
+    with zipfile.ZipFile(outlet, "w") as archive:
+        for row in rows:
+            for _is_there in add_file(archive, row, unique_name(row.name, names)):
+                yield from outlet.take()
+    yield from outlet.take()
+
+
+def add_chat(archive: zipfile.ZipFile, chat: Chat, rows: list[File], *, folder: str = "") -> Iterator[None]:
+    """Write a chat into an archive, below `folder`; yields after each piece of it."""
     names: set[str] = set()
     paths: dict[str, str] = {}
 
@@ -74,23 +92,31 @@ def _written(chat: Chat, rows: list[File]) -> Iterator[bytes]:
         path = paths.get(file_addresses.named_id(address).lower())
         return quote(path) if path else texts.on_site(address)
 
-    with zipfile.ZipFile(outlet, "w") as archive:
-        for row in rows:
-            content = stores.read_range(row.storage_name, 0, None)
-            try:
-                first = next(content, b"")
-            except FileNotFoundError:
-                continue
-            paths[str(row.pk)] = path = f"files/{unique_name(row.name, names)}"
-            with archive.open(_entry(path, row.created, row.content_type, row.size), "w") as entry:
-                for piece in chain([first], content):
-                    entry.write(piece)
-                    yield from outlet.take()
-        now = timezone.now()
-        whole = JSONRenderer().render(texts.as_json(chat, relocate=relocate), "application/json; indent=2")
-        archive.writestr(_entry("chat.json", now, "application/json"), whole)
-        archive.writestr(_entry("chat.md", now, "text/markdown"), texts.as_markdown(chat, relocate=relocate))
-    yield from outlet.take()
+    for row in rows:
+        path = f"files/{unique_name(row.name, names)}"
+        for is_there in add_file(archive, row, f"{folder}{path}"):
+            if is_there:
+                paths[str(row.pk)] = path
+                yield
+    now = timezone.now()
+    whole = JSONRenderer().render(texts.as_json(chat, relocate=relocate), "application/json; indent=2")
+    archive.writestr(entry_of(f"{folder}chat.json", now, "application/json"), whole)
+    archive.writestr(entry_of(f"{folder}chat.md", now, "text/markdown"), texts.as_markdown(chat, relocate=relocate))
+    yield
+
+
+def add_file(archive: zipfile.ZipFile, row: File, path: str) -> Iterator[bool]:
+    """Write the bytes of a file into an archive; yields after each piece, or False once where they are gone."""
+    content = stores.read_range(row.storage_name, 0, None)
+    try:
+        first = next(content, b"")
+    except FileNotFoundError:
+        yield False
+        return
+    with archive.open(entry_of(path, row.created, row.content_type, row.size), "w") as entry:
+        for piece in chain([first], content):
+            entry.write(piece)
+            yield True
 
 
 def unique_name(name: str, names: set[str]) -> str:
@@ -107,7 +133,8 @@ def unique_name(name: str, names: set[str]) -> str:
     return unique
 
 
-def _entry(path: str, moment: datetime, content_type: str, size: int = 0) -> zipfile.ZipInfo:
+def entry_of(path: str, moment: datetime, content_type: str, size: int = 0) -> zipfile.ZipInfo:
+    """The head of an entry."""
     local = timezone.localtime(moment)
     entry = zipfile.ZipInfo(path, (max(local.year, FIRST_YEAR), *local.timetuple()[1:6]))
     entry.compress_type = zipfile.ZIP_DEFLATED if content_type.startswith(SQUEEZED) else zipfile.ZIP_STORED

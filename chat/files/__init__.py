@@ -6,11 +6,13 @@ derived.py    what is made from a file and stored beside it: its text, its thumb
 documents.py  the text of documents
 kinds.py      content types by the first bytes, file names, which types a browser may show
 pictures.py   type, size and scaling of pictures
+recipes.py    the recipe of a picture: what leaves with it, and what a file says
 links.py      signed links to one file
+folders.py    folders of chats, as rows that hold files
 views.py      the API
 """
 
-from chat.files.derived import document, picture_for_model, thumbnail
+from chat.files.derived import document, keep_transcript, picture_for_model, thumbnail
 from chat.files.kinds import sniff
 from chat.files.rows import (
     NO_CONTEXT,
@@ -24,7 +26,10 @@ from chat.files.rows import (
     collecting,
     copy_for,
     file_json,
+    owned_json,
+    present,
     remove,
+    remove_all,
     temporary_context,
     temporary_end,
     to_attach,
@@ -45,8 +50,12 @@ __all__ = [
     "copy_for",
     "document",
     "file_json",
+    "keep_transcript",
+    "owned_json",
     "picture_for_model",
+    "present",
     "remove",
+    "remove_all",
     "sniff",
     "temporary_context",
     "temporary_end",

@@ -15,8 +15,9 @@ from providers.errors import NotFound, TooLarge, Unavailable
 from providers.sentences import sentence as _
 
 THUMBNAIL_WIDTHS = (128, 256, 512, 1024)
-SUFFIXES = ("text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
-_SUFFIX = re.compile(r"\.(text|model|w\d+\.webp)$")
+# `text` is what earlier versions read of documents, without its places.
+SUFFIXES = ("read", "text", "model", *(f"w{width}.webp" for width in THUMBNAIL_WIDTHS))
+_SUFFIX = re.compile(r"\.(read|text|model|w\d+\.webp)$")
 REMEMBERED, REMEMBERED_SECONDS = 1000, 600.0
 
 
@@ -43,23 +44,37 @@ def thumbnail(row: File, width: int) -> tuple[bytes, int]:
 
 
 def document(row: File) -> documents.Document:
-    """The file's text, or the problem with it. Slow the first time. Raises Unavailable, FileNotFoundError."""
-    if documents.is_text(row.content_type):
+    """The file's text, or the problem with it; of a recording what `keep_transcript` stored. Slow the first time.
+
+    Raises Unavailable, FileNotFoundError.
+    """
+    if row.content_type in documents.RECORDINGS:
+        try:
+            return documents.Document.unpacked(stores.read(f"{row.storage_name}.read"))
+        except FileNotFoundError:
+            return documents.Document("", documents.UNHEARD)
+    task = documents.task_of(row.content_type, row.name, row.size)
+    if documents.is_text(row.content_type) and not task:
         beginning = b"".join(stores.read_range(row.storage_name, 0, documents.TEXT_BYTES))
         return documents.read(beginning, row.content_type)
-    if row.content_type != documents.PDF:
+    if not task:
         return documents.Document("", documents.UNREADABLE)
 
     def packed(content: Content) -> bytes:
-        read = documents.read(content, row.content_type)
+        read = documents.read(content, row.content_type, task)
         if read.problem == documents.TOO_LONG:  # not stored: another day the limits may be wider
             raise TooLarge(_("This document is too large to be read."), code="document_too_large")
         return read.packed()
 
     try:
-        return documents.Document.unpacked(_derived(row, "text", packed))
+        return documents.Document.unpacked(_derived(row, "read", packed))
     except TooLarge:
         return documents.Document("", documents.TOO_LONG)
+
+
+def keep_transcript(row: File, text: str) -> None:
+    """Store what is said in a recording as its text."""
+    stores.write_copy(f"{row.storage_name}.read", documents.Document(text[: documents.MAX_CHARACTERS]).packed())
 
 
 def picture_for_model(row: File) -> bytes:

@@ -34,6 +34,7 @@ EXTENSIONS = {
     "application/x-ole-storage": ".bin",
     "application/gzip": ".gz",
     "video/mp4": ".mp4",
+    "audio/webm": ".webm",
 }
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _OPEN = "application/vnd.oasis.opendocument"
@@ -94,6 +95,7 @@ ISO_MEDIA = {
     ".mov": "video/quicktime",
     ".3gp": "video/3gpp",
 }
+WEBM = b"\x1a\x45\xdf\xa3"
 CONTAINERS = (
     ((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"), "application/zip", ZIP),
     ((b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",), "application/x-ole-storage", OLE),
@@ -116,6 +118,8 @@ def sniff(head: bytes, name: str = "") -> str:
         return "audio/ogg"
     if head.startswith(b"fLaC"):
         return "audio/flac"
+    if head.startswith(WEBM) and b"webm" in head[:64]:
+        return "video/webm" if b"V_" in head else "audio/webm"  # the codecs of its tracks: V_VP9, A_OPUS
     for beginnings, content_type, kinds in CONTAINERS:
         if head.startswith(beginnings):
             return kinds.get(suffix, content_type)

@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,10 +23,11 @@ from django.db.models import QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
 
+from chat import access
 from chat.access import Person
 from chat.decoding import formats
 from chat.files import derived, kinds, pictures, stores
-from chat.models import Chat, File, Message
+from chat.models import Chat, DocumentIndex, File, Message, Transfer
 from providers import json_bodies
 from providers.errors import BadRequest, NotFound, TooLarge
 from providers.process import file_store, storage_providers, waiting
@@ -36,7 +37,8 @@ UPLOAD_DAYS = 7  # how long an upload waits for the message it was meant for
 UNDO = timedelta(hours=1)  # how long a deletion can be undone
 BATCH = 500  # rows per batch: the database connection is given back while their bytes are deleted
 STRAY_AGE = timedelta(hours=1)  # a running transaction may still write the row of stored bytes that are younger
-OURS = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}-[0-9a-f]{8}")  # the names that `_save` gives; others are somebody else's
+# The names that `_save` gives, and those of `chat.transfers`; others are somebody else's.
+OURS = re.compile(r"[0-9a-f]{2}/[0-9a-f]{64}-[0-9a-f]{8}|transfers/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOST_STRAY = 100  # stored bytes without a row that are removed even where they are more than the files
 
 logger = logging.getLogger(__name__)
@@ -137,7 +139,9 @@ def copy_for(owner: Person, row: File, *, context: FileContext = NO_CONTEXT) -> 
             raise NotFound(_("This file was not found. It may have been deleted."), code="file_not_found")
         copy.pk, copy._state.adding = uuid.uuid4(), True
         copy.owner_id, copy.created = owner.pk, timezone.now()
+        copy.assistant = None
         copy.chat, copy.message, copy.session_id = context.chat, context.message, context.session_id
+        copy.folder = None
         copy.provenance, copy.expires_at = dict(context.provenance or {}), context.expires_at
         if not File.objects.filter(owner_id=owner.pk, storage_name=copy.storage_name).exists():
             _make_room(copy)
@@ -185,12 +189,20 @@ def temporary_context(session_id: str = "") -> FileContext:
     return FileContext(session_id=json_bodies.storable(session_id)[:100], expires_at=temporary_end())
 
 
+def present(owner_ids: Collection[int], file_ids: Collection[object]) -> dict[str, dict[str, Any]]:
+    """The JSON of those of these files that are there and belong to one of these people, by id. One query, if any."""
+    wanted = {access.as_uuid(pk) for pk in file_ids}
+    rows = File.objects.filter(pk__in=wanted, owner_id__in=owner_ids) if wanted else ()
+    return {str(row.pk): file_json(row) for row in rows}
+
+
 def to_attach(owner: Person, row: File) -> File:
     """The row to attach to a message: this one while it belongs to nothing, else a copy.
 
-    A file of another message, of another person or of the person's own pictures stays where it is.
+    A file of another message, of a folder, of another person or of the person's own pictures stays where it is.
     """
-    is_taken = row.owner_id != owner.pk or row.message_id is not None or row.provenance
+    belongs = row.message_id is not None or row.folder_id is not None or row.assistant_id is not None
+    is_taken = row.owner_id != owner.pk or belongs or row.provenance
     return copy_for(owner, row) if is_taken else row
 
 
@@ -206,6 +218,12 @@ def remove(row: File) -> None:
     purge_deleted(File.everything.filter(owner_id=row.owner_id))
 
 
+def remove_all(rows: QuerySet[File], owner_id: int) -> None:
+    """Delete files of one owner, as `remove` does."""
+    rows.filter(owner_id=owner_id).update(deleted_at=timezone.now())
+    purge_deleted(File.everything.filter(owner_id=owner_id))
+
+
 def restore(row: File) -> None:
     """Undo a deletion."""
     row.deleted_at = None
@@ -219,8 +237,9 @@ def purge_deleted(rows: QuerySet[File], *, now: datetime | None = None) -> int:
 
 
 def delete_unused_bytes(storage_name: str) -> None:
-    """After the commit that deleted a row: delete the bytes, and what was derived from them, unless a row is left."""
+    """After the commit that deleted a row: delete the bytes, and what was made of them, unless a row is left."""
     if not File.everything.filter(storage_name=storage_name).exists():
+        DocumentIndex.objects.filter(storage_name=storage_name).delete()
         stores.delete(storage_name)
         for name in derived.names(storage_name):
             stores.delete(name)
@@ -276,8 +295,11 @@ def collect(*, now: datetime | None = None, dry_run: bool = False) -> Cleanup:
             for row in rows:
                 row.delete()
         purge_deleted(File.everything.all(), now=now)
+        # What a question made of a file that was deleted meanwhile.
+        DocumentIndex.objects.exclude(storage_name__in=File.everything.values("storage_name")).delete()
         collecting.send(sender=File, now=now)
     ids = dict(File.everything.values_list("storage_name", "id"))
+    transferred = set(Transfer.objects.exclude(storage_name="").values_list("storage_name", flat=True))
     stored: set[str] = set()
     stray: list[str] = []
     waiting.give_back()  # the list of a large store takes its time
@@ -285,7 +307,8 @@ def collect(*, now: datetime | None = None, dry_run: bool = False) -> Cleanup:
         for name, changed in stores.stored():
             stored.add(name)
             original = derived.original(name)
-            if name not in ids and original not in ids and OURS.match(name) and now - changed > STRAY_AGE:
+            is_held = name in ids or original in ids or name in transferred
+            if not is_held and OURS.match(name) and now - changed > STRAY_AGE:
                 stray.append(name)
     if len(stray) > MOST_STRAY and len(stray) > len(ids):
         # More orphans than files: probably another site's store, or a new database.

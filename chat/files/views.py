@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from chat import access
-from chat.files import derived, kinds, links, stores
+from chat.files import derived, kinds, links, recipes, stores, visits
 from chat.files import rows as files
 from chat.models import File
 from providers.authentication import caller_of
@@ -156,6 +156,30 @@ class FileDetail(FileView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class FileRecipe(FileView):
+    @extend_schema(
+        operation_id="files_recipe",
+        responses=inline_serializer(
+            "PictureRecipe",
+            {
+                "source": serializers.ChoiceField(
+                    choices=["ours", "automatic1111", "invokeai", "comfyui"], allow_null=True, help_text="Null: none"
+                ),
+                "recipe": serializers.DictField(
+                    child=serializers.CharField(), help_text="prompt, negative_prompt, model, seed, steps, size, …"
+                ),
+                "mark": serializers.CharField(help_text="IPTC's digital source type; empty without one"),
+                "made_here": serializers.BooleanField(help_text="It left this site like that: its signature is valid"),
+            },
+        ),
+    )
+    def get(self, request: Request, file_id: str) -> Response:
+        """How one's own picture was made: by this site, or as its file says."""
+        recipe = recipes.read(access.own_file_for(request.user, file_id))
+        facts = {"source": recipe.source or None, "recipe": recipe.recipe, "mark": recipe.mark}
+        return Response({**facts, "made_here": recipe.made_here})
+
+
 class RestoreFile(FileView):
     @extend_schema(operation_id="files_restore", request=None, responses=FileSerializer)
     def post(self, request: Request, file_id: str) -> Response:
@@ -165,10 +189,10 @@ class RestoreFile(FileView):
 
 
 class MayUseFilesOrHasLink(MayUseFiles):
-    """Or a link that was signed for this file, without a session and without a key."""
+    """Or a link that was signed for this file, or that of a public chat: without a session and without a key."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if links.seconds_left(view.kwargs["file_id"], request.query_params):
+        if "share" in request.query_params or links.seconds_left(view.kwargs["file_id"], request.query_params):
             return True
         return IsAuthenticated().has_permission(request, view) and super().has_permission(request, view)
 
@@ -181,19 +205,24 @@ class FileContent(FileView):
         parameters=[
             OpenApiParameter("w", int, description="A WebP of about this width in pixels"),
             OpenApiParameter("download", bool, description="As an attachment"),
+            OpenApiParameter("share", str, description="The id of a public link that shows this file"),
         ],
         responses={(200, "*/*"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, file_id: str) -> HttpResponseBase:
         if seconds := links.seconds_left(file_id, request.query_params):
             return _linked_content(request, access.linked_file(file_id), seconds)
+        if "share" in request.query_params:
+            return _shared_content(request, file_id)
         return _content_for(request, access.file_for(request.user, file_id))
 
 
 def _content_for(request: Request, row: File) -> HttpResponseBase:
-    response = content_response(request, row)
-    if not _may_keep(request, row):
-        response["Cache-Control"] = "private, no-cache"  # a shared chat can be withdrawn at any moment
+    is_own = row.owner_id == request.user.pk
+    response = content_response(request, row, whole_recipe=is_own)
+    # A shared chat can be withdrawn at any moment, and the recipe of a download can be switched off.
+    if not _may_keep(request, row) or "download" in request.query_params:
+        response["Cache-Control"] = "private, no-cache"
     return response
 
 
@@ -206,33 +235,51 @@ def _linked_content(request: Request, row: File, seconds: int) -> HttpResponseBa
     return response
 
 
+def _shared_content(request: Request, file_id: str) -> HttpResponseBase:
+    """The response to a reader of a public link, which may be taken back at any moment."""
+    visits.check(request, "shared files", per_minute=600)
+    response = content_response(request, access.publicly_shared_file(request.query_params["share"], file_id))
+    response["Cache-Control"] = "private, no-cache"
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
 def _may_keep(request: Request, row: File) -> bool:
     return row.owner_id == request.user.pk or bool(request.user.is_superuser)
 
 
-def content_response(request: Request, row: File) -> HttpResponseBase:
-    """The bytes, a range of them, or a thumbnail: 200, 206, 304 or 416."""
+def content_response(request: Request, row: File, *, whole_recipe: bool = False) -> HttpResponseBase:
+    """The bytes, a range of them, or a thumbnail: 200, 206, 304 or 416. With what `chat.files.recipes` writes in."""
     width = request.query_params.get("w", "")
     etag = f'"{row.sha256}"'
     if width.isdecimal() and row.is_raster:
         small, small_width = derived.thumbnail(row, int(width[:6]))
         etag = f'"{row.sha256}-w{small_width}"'
         return _guarded(_not_modified(request, etag) or HttpResponse(small, content_type="image/webp"), row, etag)
+    leaves = recipes.leaving(row, whole=whole_recipe)
+    if leaves is not None:
+        etag = f'"{row.sha256}{leaves.tag}"'
     if not_modified := _not_modified(request, etag):
         return _guarded(not_modified, row, etag)
+    whole = None if leaves is None else recipes.pieces(row, leaves)
+    size = row.size if whole is None else sum(map(len, whole))
     asked = request.headers.get("Range", "") if request.headers.get("If-Range", etag) == etag else ""
-    span = _span(asked, row.size)
+    span = _span(asked, size)
     if span is None:
-        refused = HttpResponse(status=416, headers={"Content-Range": f"bytes */{row.size}"})
+        refused = HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
         return _guarded(refused, row, etag)
     start, length = span
-    pieces = stores.read_range(row.storage_name, start, length)
+    if whole is None:
+        pieces = stores.read_range(row.storage_name, start, length)
+    else:
+        pieces = recipes.part_of(whole, start, length)
     first = next(pieces, b"")  # before the headers are sent: missing bytes are a 404, not a broken response
     response = StreamingHttpResponse(waiting.later(first, pieces), content_type=row.content_type)
     response["Content-Length"] = str(length)
-    if length != row.size:
+    if length != size:
         response.status_code = 206
-        response["Content-Range"] = f"bytes {start}-{start + length - 1}/{row.size}"
+        response["Content-Range"] = f"bytes {start}-{start + length - 1}/{size}"
     return _guarded(response, row, etag, download="download" in request.query_params)
 
 

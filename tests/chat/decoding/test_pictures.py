@@ -1,6 +1,7 @@
 """Decoding of large pictures: within a budget, the first frame only, and never in the server's own process."""
 
 import io
+from functools import cache
 
 import pytest
 from PIL import Image, features
@@ -14,14 +15,17 @@ from tests.chat.decoding import weights
 from tests.chat.files.test_rows import png
 
 ADMIN = {"WEBUI_ADMIN_EMAIL": "admin@example.com", "WEBUI_ADMIN_PASSWORD": "correct horse battery"}
-FIFTY = weights.png()
 ANIMATIONS = [
     "GIF",
     "PNG",
     *(["WEBP"] if features.check("webp") else []),
     *(["AVIF"] if features.check("avif") else []),
 ]
-FRAMES = {form: weights.animation(form, 20, 300) for form in ANIMATIONS}
+
+
+@cache
+def frames(form: str) -> bytes:
+    return weights.animation(form, 20, 300)
 
 
 def opened(content: bytes) -> Image.Image:
@@ -60,21 +64,21 @@ def test_a_photo_is_decoded_at_a_fraction_of_its_size(monkeypatch, orientation):
 
 @pytest.mark.parametrize("form", ANIMATIONS)
 def test_of_an_animation_the_first_frame_is_shown(form):
-    small = opened(pictures.thumbnail(FRAMES[form], 128)).convert("RGB")
+    small = opened(pictures.thumbnail(frames(form), 128)).convert("RGB")
     assert small.size == (128, 128)
     assert max(small.getpixel((64, 64))) <= 3
 
 
 @pytest.mark.parametrize("form", ANIMATIONS)
 def test_a_model_gets_one_frame_of_an_animation(form):
-    single = pictures.for_model(FRAMES[form])
+    single = pictures.for_model(frames(form))
     assert single is not None
     assert getattr(opened(single), "n_frames", 1) == 1
 
 
 @pytest.mark.parametrize("form", ANIMATIONS)
 def test_an_engine_gets_an_animation_whole_or_its_first_frame(form):
-    taken = engine_pictures.accept(FRAMES[form])
+    taken = engine_pictures.accept(frames(form))
     fitted = engine_pictures.fitted(taken, ("image/jpeg",))
     assert (fitted.content_type, fitted.width, fitted.height) == ("image/jpeg", 300, 300)
     assert max(opened(fitted.content).getpixel((150, 150))) <= 3
@@ -88,8 +92,9 @@ def test_a_large_gif_of_many_frames_stays_within_the_budget_of_an_edit():
     assert engine_pictures.fitted(taken, ("image/png",)).content_type == "image/png"
 
 
-@pytest.mark.parametrize("content", [weights.commented_gif(40_000_000), png() + b"x" * 40_000_000])
-def test_a_size_is_told_from_the_header_however_long_the_rest_is(content):
+@pytest.mark.parametrize("make", [lambda: weights.commented_gif(40_000_000), lambda: png() + b"x" * 40_000_000])
+def test_a_size_is_told_from_the_header_however_long_the_rest_is(make):
+    content = make()
     facts = None
     try:
         facts = pictures.measure(content)

@@ -1,6 +1,7 @@
 """Files: upload, content detection, deduplication, safe serving, clean-up."""
 
 import io
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 
 from chat import exchanges, files
 from chat.files import rows, stores
-from chat.models import Chat, File, Message
+from chat.models import Chat, File, Message, Transfer
 from chat.pipeline import CompletionRequest
 from providers import callers
 from providers.errors import BadRequest, TooLarge
@@ -280,10 +281,13 @@ def test_the_collector_removes_stray_bytes_and_names_rows_without_bytes(db, alic
     gone = files.accept(alice, b"gone")
     stores.delete(gone.storage_name)
     stray = stores.write(f"ab/{'ab' * 32}-01234567.png", b"stray")
+    lost, waits = (stores.write(f"transfers/{uuid.uuid4()}", b"export") for _upload in range(2))
+    Transfer.objects.create(user=alice, kind="import", storage_name=waits)
     result = files.collect(now=timezone.now() + timedelta(hours=2))
-    assert (result.stray, result.missing) == (1, (str(gone.pk),))
+    assert (result.stray, result.missing) == (2, (str(gone.pk),))
     assert not storages["default"].exists(stray)
-    assert stores.read(row.storage_name) == b"kept"
+    assert not storages["default"].exists(lost)
+    assert (stores.read(row.storage_name), stores.read(waits)) == (b"kept", b"export")
 
 
 def test_a_file_can_be_deleted_by_its_owner_alone(db, alice, bob):
