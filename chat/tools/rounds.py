@@ -8,9 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chat import history
 from chat.answers import calls
 from chat.pipeline import Turn
-from chat.tools.base import Tool
+from chat.tools import approvals, calls_shown
+from chat.tools.base import Tool, ToolFailed
 from providers import runtime, stored_errors
 from providers.catalogue.versioned import Versioned
 from providers.errors import GatewayError
@@ -61,6 +63,10 @@ class Rounds:
         body = {**self.turn.payload, "tools": [tool.function() for tool in self._tools.values()]}
         return {**body, "tool_choice": "none"} if self.number >= MAX_ROUNDS else body
 
+    def add(self, usage: dict[str, Any]) -> None:
+        """Count the usage of an earlier part of the answer, too."""
+        self._earlier = sum_of(self._earlier, usage)
+
     def count(self, usage: dict[str, Any]) -> dict[str, Any]:
         """Add this round's usage. Returns the usage of the whole turn so far."""
         self._this = usage
@@ -73,6 +79,8 @@ class Rounds:
         logger.info("Tools are not offered to %s any more: %s", self.turn.payload["model"], error.provider)
         runtime.state(ToolRefusals).keep(self._version, str(self.turn.payload["model"]), True)
         self._tools = {}
+        if self.turn.request.is_stored:
+            self.turn.payload["messages"] = history.without_calls(self.turn.messages)
         return True
 
     async def run(self, message: dict[str, Any]) -> bool:
@@ -87,6 +95,7 @@ class Rounds:
             head = {"role": "tool", "tool_call_id": call_id} if call_id else {"role": "function", "name": name}
             results.append({**head, "content": result[:MAX_RESULT]})
         self.turn.payload["messages"] = [*self.turn.messages, *results]
+        self.turn.tool_messages += results
         self.number += 1
         return True
 
@@ -101,22 +110,33 @@ class Rounds:
         missing = [member for member in tool.parameters.get("required", ()) if member not in arguments]
         if missing:
             return f"The call was not run: {', '.join(missing)} is missing."
-        await self._tell(tool.label, done=False)
+        shown: dict[str, Any] = calls_shown.of_call(tool, arguments) if tool.is_shown else {}
+        if tool.asks and (refusal := await approvals.refusal(self.turn, tool, shown)):
+            return refusal
+        await self._tell(tool.label, done=False, **shown)
         try:
             result = await tool.run(self.turn, arguments)
         except GatewayError as error:
             await self._tell(
                 tool.failed_label or tool.label,
                 error=True,
-                detail=stored_errors.in_full(error.message_body(), for_admin=self.turn.request.caller.is_admin),
+                detail=stored_errors.in_full(
+                    error.message_body(), for_admin=self.turn.request.caller.is_admin, of_tool=bool(tool.origin)
+                ),
+                **shown,
             )
             return f"That failed. The reason was: {error.reason}"
+        except ToolFailed as failure:
+            detail = calls_shown.reason(failure.words) or _("The tool says that it failed.")
+            shown = calls_shown.with_result(shown, failure.words)
+            await self._tell(tool.failed_label or tool.label, error=True, detail=detail, **shown)
+            return f"The tool says that it failed:\n{failure.words}"
         except Exception:  # a tool may come from anywhere; the conversation goes on without it
             logger.exception("Tool %s failed", name)
             detail = _("Something went wrong on this site.")
-            await self._tell(tool.failed_label or tool.label, error=True, detail=detail)
+            await self._tell(tool.failed_label or tool.label, error=True, detail=detail, **shown)
             return f"That failed. {detail}"
-        await self._tell(tool.done_label or tool.label)
+        await self._tell(tool.done_label or tool.label, **calls_shown.with_result(shown, result))
         return result
 
     async def _tell(self, description: Any, *, done: bool = True, **more: Any) -> None:
