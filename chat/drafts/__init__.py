@@ -1,0 +1,1 @@
+"""What people have begun to write: kept here, and there on their next device."""

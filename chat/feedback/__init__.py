@@ -1,0 +1,1 @@
+"""Thumbs on answers, with reasons: one of each person and message. Administrators see them by model."""
