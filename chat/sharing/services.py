@@ -6,11 +6,15 @@ the usage, the connection, or the provider's own words about a failure.
 """
 
 import uuid
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
-from chat import access, chat_settings, files, services, tree
+from chat import access, chat_settings, file_addresses, files, services, tree
 from chat.access import Person
 from chat.models import Chat, File, Message, Share
 from chat.pages import queries
@@ -18,23 +22,48 @@ from chat.pages.queries import SharedEntry
 from providers.errors import BadRequest, Forbidden
 from providers.sentences import sentence as _
 
+MOST_TIME = timedelta(days=3653)  # of a link with an end
 COPIED_COLUMNS = ("role", "content", "model", "status", "created")  # of a message that a reader continues from
 
 
-def share_chat(chat: Chat) -> tuple[Share, bool]:
+def share_chat(chat: Chat, **terms: Any) -> tuple[Share, bool]:
     """The share of a chat, up to the last message that is shown now, and whether it is new.
 
-    Raises Forbidden (`sharing_off`), BadRequest (`nothing_to_share`).
+    `terms`: `public`, `shows_name`, `expires_at` (in the future, or None); those that are not given stay as they are.
+    Raises Forbidden (`sharing_off`, `public_links_off`), BadRequest (`nothing_to_share`, `invalid_end`).
     """
-    if not chat_settings.current_blocking().sharing:
-        raise Forbidden(_("Sharing is switched off on this site."), code="sharing_off")
+    _check(terms)
     leaf_id = last_finished(chat)
     if leaf_id is None:
         raise BadRequest(_("There is nothing to share yet."), code="nothing_to_share")
     with transaction.atomic():
-        share, is_new = Share.objects.update_or_create(chat=chat, defaults={"leaf_id": leaf_id})
+        values = {"leaf_id": leaf_id, "updated": timezone.now(), **terms}
+        share, is_new = Share.objects.update_or_create(chat=chat, defaults=values)
         services.tell(chat, "chat:list", {})
     return share, is_new
+
+
+def change_terms(share: Share, **terms: Any) -> Share:
+    """Change who reads a shared chat, until when, and whether they see the owner's name; they see no more messages.
+
+    Raises Forbidden, BadRequest as `share_chat` does; NotFound when it was taken back meanwhile.
+    """
+    _check(terms)
+    with transaction.atomic():
+        Share.objects.filter(pk=share.pk).update(**terms)
+        services.tell(share.chat, "chat:list", {})
+    return access.own_share_for(share.chat.user, share.chat_id)
+
+
+def _check(terms: Mapping[str, Any]) -> None:
+    offered = chat_settings.current_blocking()
+    if not offered.sharing:
+        raise Forbidden(_("Sharing is switched off on this site."), code="sharing_off")
+    if terms.get("public") and not offered.public_links:
+        raise Forbidden(_("Links for everybody are switched off on this site."), code="public_links_off")
+    end = terms.get("expires_at")
+    if end is not None and not timezone.now() < end < timezone.now() + MOST_TIME:
+        raise BadRequest(_("The end of a link lies in the future, within ten years."), code="invalid_end")
 
 
 @transaction.atomic
@@ -47,8 +76,7 @@ def unshare(chat: Chat) -> None:
 def last_finished(chat: Chat) -> uuid.UUID | None:
     """The last message of the shown branch that is not being written; None in an empty chat."""
     services.settle_stale(chat)
-    outline = chat.messages.only("pk", "chat", "parent", "status")
-    branch = tree.finished(tree.branch_to(outline, chat.leaf_id))
+    branch = tree.finished(tree.branch_to(tree.outline(chat.pk), chat.leaf_id))
     return branch[-1].pk if branch else None
 
 
@@ -60,6 +88,17 @@ def is_up_to_date(share: Share) -> bool:
 def address_of(share: Share, origin: str) -> str:
     """The link; `origin` is what `providers.addresses.site_origin_for` says."""
     return f"{origin}{reverse('shared', args=[share.pk])}"
+
+
+def serve_files_by(share: Share, entries: Sequence[SharedEntry]) -> None:
+    """Let the addresses of files in these messages work with the link alone, for readers who are not signed in."""
+
+    def with_link(address: str) -> str:
+        return f"{file_addresses.content_address(file_addresses.named_id(address))}?share={share.pk}"
+
+    for entry in entries:
+        entry.message.content = file_addresses.replaced(entry.message.content, with_link)
+        entry.files[:] = [{**file, "url": with_link(str(file.get("url")))} for file in entry.files]
 
 
 @transaction.atomic

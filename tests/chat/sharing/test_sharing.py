@@ -110,7 +110,9 @@ def test_a_chat_is_shared_updated_and_withdrawn_over_the_api(alice):
     assert owner.get(address).status_code == 404
     made = owner.post(address)
     assert made.status_code == 201
-    assert set(made.json()) == {"id", "url", "created", "up_to_date"}
+    terms = {"public": False, "shows_name": True, "expires_at": None, "has_ended": False, "up_to_date": True}
+    assert made.json().items() >= terms.items()
+    assert set(made.json()) == {*terms, "id", "url", "created", "updated"}
     assert made.json()["url"] == f"http://testserver/s/{made.json()['id']}"
     assert owner.get(address).json() == made.json()
 
@@ -118,7 +120,9 @@ def test_a_chat_is_shared_updated_and_withdrawn_over_the_api(alice):
     chat.save()
     assert owner.get(address).json()["up_to_date"] is False
     updated = owner.post(address)
-    assert (updated.status_code, updated.json()) == (200, made.json())
+    assert updated.status_code == 200
+    assert {**updated.json(), "updated": None} == {**made.json(), "updated": None}
+    assert updated.json()["updated"] > made.json()["updated"]
 
     assert owner.delete(address).status_code == 204
     assert owner.delete(address).status_code == 204
