@@ -8,11 +8,14 @@ from typing import Any, Protocol
 
 from channels.auth import get_user
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from chat import chat_settings, tree
-from chat.models import Chat, File, Message, Share
-from providers.errors import NotFound
+from chat.models import Chat, File, Folder, Message, Share
+from providers import catalogue
+from providers.callers import caller_for_user
+from providers.errors import Gone, NotFound
 from providers.sentences import sentence as _
 
 NOBODYS = uuid.UUID(int=0)
@@ -52,6 +55,14 @@ def message_for(
     return message
 
 
+def folder_for(user: Person, folder_id: object) -> Folder:
+    """The person's own folder. Raises NotFound."""
+    folder = Folder.objects.filter(pk=as_uuid(folder_id), user_id=user.pk).first()
+    if folder is None:
+        raise NotFound(_("This folder was not found. It may have been deleted."), code="folder_not_found")
+    return folder
+
+
 async def is_signed_in(user: Any, session_key: str | None) -> bool:
     """Whether a browser's session is still this person's: not signed out, same password, account active."""
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
@@ -87,16 +98,37 @@ def named_uuid(text: object) -> uuid.UUID:
 def own_share_for(user: Person, chat_id: object) -> Share:
     """The share of the person's own chat. Raises NotFound, also when it is not shared or sharing is switched off."""
     chat = chat_for(user, chat_id)
-    return _share(_open_shares().filter(chat=chat))
+    return _share(_shares().filter(chat=chat))
+
+
+def own_shares(user: Person) -> QuerySet[Share]:
+    """The shares of the person's own chats, those that have ended too; none while sharing is switched off."""
+    return _shares().filter(chat__user_id=user.pk)
 
 
 def share_for(share_id: object) -> Share:
     """A shared chat with its owner, for anybody who is signed in and has the link.
 
     Raises NotFound for an unknown or withdrawn link, a deleted chat, an owner whose account is not active, and while
-    sharing is switched off.
+    sharing is switched off; Gone (`share_ended`) after its end.
     """
-    return _share(_open_shares().filter(pk=as_uuid(share_id)))
+    return _in_time(_share(_shares().filter(pk=as_uuid(share_id))))
+
+
+def public_share_for(share_id: object) -> Share:
+    """A shared chat, for anybody who has the link, signed in or not. Raises NotFound, and Gone as above."""
+    if not chat_settings.current_blocking().public_links:
+        return _share(Share.objects.none())
+    return _in_time(_share(_shares().filter(pk=as_uuid(share_id), public=True)))
+
+
+def publicly_shared_file(share_id: object, file_id: object) -> File:
+    """A file of a message that readers of a public link see. Raises NotFound, Gone. Three queries."""
+    share = public_share_for(share_id)
+    row = File.objects.filter(pk=as_uuid(file_id), chat_id=share.chat_id, owner_id=share.chat.user_id).first()
+    if row is None or not _is_seen(row, share):
+        raise _no_file()
+    return row
 
 
 def readable(share: Share) -> list[Message]:
@@ -110,9 +142,19 @@ def readable(share: Share) -> list[Message]:
 
 
 def _open_shares() -> QuerySet[Share]:
+    return _shares().filter(Q(expires_at=None) | Q(expires_at__gt=timezone.now()))
+
+
+def _shares() -> QuerySet[Share]:
     if not chat_settings.current_blocking().sharing:
         return Share.objects.none()
     return Share.objects.filter(chat__deleted_at=None, chat__user__is_active=True).select_related("chat__user")
+
+
+def _in_time(share: Share) -> Share:
+    if share.has_ended:
+        raise Gone(_("This link has ended. Ask whoever sent it to you for another one."), code="share_ended")
+    return share
 
 
 def _share(shares: QuerySet[Share]) -> Share:
@@ -128,12 +170,15 @@ def _share(shares: QuerySet[Share]) -> Share:
 
 
 def file_for(user: Any, file_id: object) -> File:
-    """A file that this person may see: their own, any for an administrator, or one in a shared chat.
+    """A file that this person may see: their own, any for an administrator, one in a shared chat, or one that goes
+    along with an assistant that they may use.
 
     Raises NotFound for all others alike.
     """
-    row = File.objects.filter(pk=as_uuid(file_id)).first()
-    if row is None or not (row.owner_id == user.pk or user.is_superuser or _is_shared(row)):
+    row = File.objects.select_related("assistant__model").filter(pk=as_uuid(file_id)).first()
+    if row is None or not (
+        row.owner_id == user.pk or user.is_superuser or _is_shared(row) or _is_of_assistant_of(user, row)
+    ):
         raise _no_file()
     return row
 
@@ -165,10 +210,21 @@ def deleted_file_for(user: Any, file_id: object) -> File:
 def _is_shared(row: File) -> bool:
     """Whether it belongs to a message of a shared chat that readers see. Two queries."""
     share = _open_shares().filter(chat_id=row.chat_id, chat__user_id=row.owner_id).first() if row.chat_id else None
-    if share is None:
-        return False
+    return share is not None and _is_seen(row, share)
+
+
+def _is_seen(row: File, share: Share) -> bool:
+    """Whether a message that readers see has this file. One query."""
     # An edited question lists the files of the original, whose rows belong to that one.
     return any(row.message_id == message.pk or str(row.pk) in listed_files(message) for message in readable(share))
+
+
+def _is_of_assistant_of(user: Any, row: File) -> bool:
+    """Whether it goes along with an assistant that this person may use. One query."""
+    if row.assistant is None:
+        return False
+    route = catalogue.snapshot_blocking().routes.get(row.assistant.model.public_id)
+    return route is not None and bool(route.sources_for(caller_for_user(user)))
 
 
 def listed_files(message: Message) -> list[str]:

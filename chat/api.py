@@ -1,5 +1,6 @@
 """Chats and messages as JSON, for the pages' scripts and for programs. Each view checks access and calls one verb."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -9,17 +10,19 @@ from rest_framework import status
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
-from chat import access, exchanges, export, search, serializers, services
+from chat import access, exchanges, export, filing, search, serializers, services
 from chat.export import archive
-from chat.models import Chat
+from chat.models import Chat, Folder
 from chat.pipeline import CompletionRequest
 from providers.authentication import caller_of
 from providers.process import waiting
 from providers.rest import ListPages, checked_body
 
 NOT_FOUND = OpenApiResponse(serializers.ProblemSerializer, description="Not there, or not yours")
+PINS_FULL = OpenApiResponse(serializers.ProblemSerializer, description="No more can be pinned (`pins_full`)")
 CONFLICT = OpenApiResponse(serializers.ProblemSerializer, description="A reply is running (`reply_running`)")
 
 
@@ -43,8 +46,10 @@ def completion_request(request: Request, data: dict[str, Any]) -> CompletionRequ
         caller_of(request),
         dict(request.COOKIES),
         model=data["model"],
+        models=tuple(data.get("models", ())),
         features=data["features"],
         params=data["params"],
+        once=data["once"],
     )
 
 
@@ -54,18 +59,37 @@ class ChatPages(ListPages):
     ordering = ("-updated", "-id")
 
 
+WORDS = "Words that its title or a message has; several are in one of them, “quoted ones” behind each other"
+FILTERS = [
+    OpenApiParameter("folder", str, description="The id of a folder; `none` for chats in no folder"),
+    OpenApiParameter("model", str, description="The model that was last used in the chat"),
+    OpenApiParameter("since", OpenApiTypes.DATE, description="The first day"),
+    OpenApiParameter("until", OpenApiTypes.DATE, description="The last day"),
+    OpenApiParameter("pictures", bool, description="With pictures, or without"),
+    OpenApiParameter("archived", str, enum=["false", "true", "all"], description="`false` is usual"),
+    OpenApiParameter("pinned", bool, description="Pinned, or not"),
+    OpenApiParameter("unread", bool, description="With an answer that has not been seen, or without"),
+    OpenApiParameter("deleted", bool, description="True: those in the trash instead"),
+]
+
+
 class ChatList(ChatView):
     @extend_schema(
         operation_id="chats_list",
         parameters=[
-            OpenApiParameter("q", str, description="Words in the title or in a message"),
+            OpenApiParameter("q", str, description=WORDS),
+            *FILTERS,
             *ChatPages.parameters(),
         ],
-        responses={200: serializers.ChatPageSerializer},
+        responses={200: serializers.FoundPageSerializer},
     )
     def get(self, request: Request) -> Response:
-        chats = search.chats_of(request.user, request.query_params.get("q", ""))
-        return ChatPages.respond(chats, self, lambda chat: serializers.ChatSerializer(chat).data)
+        """Newest first; with `q` as a search: best first, each with the `excerpt` where it says the words."""
+        filters = search.ChatFilters.of(request.query_params)
+        if words := request.query_params.get("q", "").strip():
+            return hit_page(request, words, filters, _hit_chat)
+        chats = search.chats_of(request.user, filters=filters)
+        return ChatPages.respond(chats, self, lambda chat: serializers.FoundChatSerializer(chat).data)
 
     @extend_schema(
         operation_id="chats_create",
@@ -75,17 +99,56 @@ class ChatList(ChatView):
     def post(self, request: Request) -> Response:
         data = checked_body(serializers.NewChatSerializer, request)
         if not data["content"].strip() and not data["files"]:
-            chat = services.create_chat(caller_of(request), model=data["model"], title=data["title"])
+            chat = services.create_chat(
+                caller_of(request),
+                model=data["model"],
+                title=data["title"],
+                rules=data["rules"],
+                folder=_folder(request, data),
+            )
             return Response({"chat": serializers.ChatSerializer(chat).data}, status.HTTP_201_CREATED)
         exchange = exchanges.start_chat(
             completion_request(request, data),
             content=data["content"],
             files=data["files"],
             title=data["title"],
+            rules=data["rules"],
+            folder=_folder(request, data),
             message_id=data["id"],
         )
         started = {"chat": serializers.ChatSerializer(exchange.chat).data, **_exchange(exchange)}
         return Response(started, status.HTTP_201_CREATED)
+
+
+def hit_page(request: Request, words: str, filters: search.ChatFilters, shape: Callable[[search.Hit], Any]) -> Response:
+    """A page of a search, with the address of the next one."""
+    size = ChatPages().get_page_size(request) or ChatPages.page_size
+    page = search.find(request.user, words, filters=filters, cursor=request.query_params.get("cursor", ""), size=size)
+    url = request.build_absolute_uri()
+    following = replace_query_param(url, "cursor", page.cursor) if page.cursor else None
+    return Response({"results": [shape(hit) for hit in page.hits], "next": following})
+
+
+def _hit_chat(hit: search.Hit) -> Any:
+    return serializers.FoundChatSerializer(hit.chat, context={"hit": hit}).data
+
+
+class Search(ChatView):
+    @extend_schema(
+        operation_id="search",
+        parameters=[
+            OpenApiParameter("q", str, required=True, description=WORDS),
+            *(parameter for parameter in FILTERS if parameter.name not in ("archived", "pinned", "deleted")),
+            OpenApiParameter("archived", str, enum=["all", "false", "true"], description="`all` is usual"),
+            *ChatPages.parameters(),
+        ],
+        responses={200: serializers.HitPageSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """Chats that hold the words, best first, each with the best of its places."""
+        filters = search.ChatFilters.of({"archived": "all", **request.query_params.dict()})
+        words = request.query_params.get("q", "")
+        return hit_page(request, words, filters, lambda hit: serializers.HitSerializer(hit).data)
 
 
 class ChatDetail(ChatView):
@@ -96,13 +159,16 @@ class ChatDetail(ChatView):
         return Response(serializers.WholeChatSerializer(chat).data)
 
     @extend_schema(
-        operation_id="chats_rename",
-        request=serializers.RenameSerializer,
-        responses={200: serializers.ChatSerializer, 404: NOT_FOUND},
+        operation_id="chats_update",
+        request=serializers.ChatChangesSerializer,
+        responses={200: serializers.ChatSerializer, 404: NOT_FOUND, 409: PINS_FULL},
     )
     def patch(self, request: Request, chat_id: str) -> Response:
+        """Change the title, or the chat's own rules: those that are sent replace those so far. Put it into a folder,
+        pin it, archive it, mark it as unread.
+        """
         chat = self.chat(request, chat_id)
-        services.rename_chat(chat, checked_body(serializers.RenameSerializer, request)["title"])
+        filing.update(request.user, chat, checked_body(serializers.ChatChangesSerializer, request))
         return Response(serializers.ChatSerializer(chat).data)
 
     @extend_schema(operation_id="chats_delete", responses={204: None, 404: NOT_FOUND})
@@ -232,6 +298,34 @@ class EditMessage(ChatView):
         return Response(_exchange(exchange), status.HTTP_202_ACCEPTED)
 
 
+class ContinueAnswer(ChatView):
+    @extend_schema(
+        operation_id="messages_continue",
+        request=serializers.CompletionOptionsSerializer,
+        responses={202: serializers.AnswerSerializer, 404: NOT_FOUND, 409: CONFLICT},
+    )
+    def post(self, request: Request, chat_id: str, message_id: str) -> Response:
+        """The model goes on with an answer that was cut off or stopped, in the same message."""
+        message = access.message_for(request.user, message_id, chat_id=chat_id)
+        data = checked_body(serializers.CompletionOptionsSerializer, request)
+        answer = exchanges.continue_answer(message, completion_request(request, data))
+        return Response({"message": serializers.MessageSerializer(answer).data}, status.HTTP_202_ACCEPTED)
+
+
+class ReviseAnswer(ChatView):
+    @extend_schema(
+        operation_id="messages_revise",
+        request=serializers.RevisionSerializer,
+        responses={201: serializers.AnswerSerializer, 404: NOT_FOUND, 409: CONFLICT},
+    )
+    def post(self, request: Request, chat_id: str, message_id: str) -> Response:
+        """The person's own version of an answer, beside it, from which the chat goes on."""
+        message = access.message_for(request.user, message_id, chat_id=chat_id)
+        content = checked_body(serializers.RevisionSerializer, request)["content"]
+        version = exchanges.revise_answer(message, content)
+        return Response({"message": serializers.MessageSerializer(version).data}, status.HTTP_201_CREATED)
+
+
 class SelectBranch(ChatView):
     @extend_schema(
         operation_id="messages_select", request=None, responses={200: serializers.LeafSerializer, 404: NOT_FOUND}
@@ -264,8 +358,16 @@ class Preferences(APIView):
         return Response(services.set_preferences(caller_of(request).user_id, values))
 
 
+def _folder(request: Request, data: dict[str, Any]) -> Folder | None:
+    return access.folder_for(request.user, data["folder"]) if data["folder"] else None
+
+
 def _exchange(exchange: exchanges.Exchange) -> dict[str, Any]:
-    return {
+    shown = {
         "user_message": serializers.MessageSerializer(exchange.question).data,
         "message": serializers.MessageSerializer(exchange.answer).data,
     }
+    if exchange.comparison is None:
+        return shown
+    answers = serializers.MessageSerializer(exchange.answers, many=True).data
+    return {**shown, "messages": answers, "comparison": exchange.comparison.pk}

@@ -19,15 +19,26 @@ class ChatSettingsFacts:
 
     titles: bool
     follow_ups: bool
+    summaries: bool
     tools: bool
     sharing: bool
+    public_links: bool
     temporary_chats: bool
+    assistants: bool
+    prompts: bool
+    share_with_groups: bool
+    share_with_all: bool
     memory: bool
     web_search: bool
     web_search_url: str
     web_search_key: str = field(repr=False)
     web_search_results: int
+    web_search_engine: str
+    web_search_id: str
+    web_search_pages: int
+    web_search_characters: int
     attachment_budget: int
+    embedding_model: str
 
 
 class ChatSettingsMemory(Versioned[None, ChatSettingsFacts]):

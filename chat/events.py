@@ -36,9 +36,15 @@ EventType = Literal[
     "replace",  # {"content"}: the whole text, to replace the old one
     "chat:message:error",  # {"error": {"content"}}
     "chat:title",  # {"title"}
+    "chat:rules",  # {"rules"}: the chat's own rules, as its API shows them
     "chat:message:follow_ups",  # {"follow_ups": [str]}: suggestions of what to ask next
     "chat:messages",  # {"chat_id"}: messages or the shown branch changed
-    "chat:list",  # {}: chats were added, deleted or restored
+    "chat:list",  # {}: chats or folders were added, moved, deleted or restored
+    "chat:read",  # {"unread"}: an answer of the chat has not been seen, or was seen
+    "chat:draft",  # {"key", "written" or "gone"}: what stands in the field of a chat was kept, or taken away
+    "chat:queue",  # {}: a message of the chat's queue was added, changed, moved, taken away, held or sent
+    "data:transfer",  # an import, an export or a deletion moved or ended: {"id", "kind", "state", "share"}
+    "chat:summary",  # {"id", "status", "error"}: the summary of a chat's beginning is there, or failed
     "chat:tasks:cancel",  # {}: the person stopped this reply
     "image:job",  # a picture job moved or ended: {"id", "state", …} as the jobs API shows it
     "snapshot",  # SnapshotData
@@ -47,11 +53,30 @@ EventType = Literal[
 ]
 
 
-class SourceData(TypedDict):
-    """A page that an answer cites; shown below it."""
+class SourceData(TypedDict, total=False):
+    """A page, or a file, that an answer cites; shown below it."""
 
     title: str
     url: str
+    site: str  # of a file: which places of it
+
+
+class CallData(TypedDict, total=False):
+    """A call of a tool, as the thread shows it."""
+
+    name: str  # as models call it
+    title: str
+    server: str
+    arguments: str  # JSON, indented
+    result: str  # once there is one
+
+
+class ApprovalData(TypedDict, total=False):
+    """The question whether a tool may be called."""
+
+    id: str
+    may_keep: bool  # whether it can be allowed for the whole chat
+    decision: str  # "once", "chat", "refuse" or "late"; missing while the answer waits
 
 
 class StatusData(TypedDict, total=False):
@@ -67,6 +92,8 @@ class StatusData(TypedDict, total=False):
     preview: str
     queue: int
     sources: list[SourceData]
+    call: CallData
+    approval: ApprovalData
 
 
 class FileData(TypedDict, total=False):

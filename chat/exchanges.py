@@ -4,7 +4,7 @@ The model is chosen before the transaction begins, because choosing it may load 
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from chat import access, choice, history, runs, services, tasks
 from chat import files as chat_files
-from chat.models import Chat, Message
+from chat.models import Chat, ComparedAnswer, Comparison, Folder, Message, ModelInput
 from chat.pipeline import CompletionRequest
-from chat.runs.draft import Draft
+from chat.runs.draft import AnswerDraft
 from providers.errors import BadRequest, Conflict, NotFound
 from providers.sentences import sentence as _
 
@@ -28,6 +28,8 @@ class Exchange(NamedTuple):
     chat: Chat
     question: Message
     answer: Message
+    answers: tuple[Message, ...] = ()  # of several models side by side, `answer` first
+    comparison: Comparison | None = None
 
 
 def start_chat(
@@ -36,6 +38,8 @@ def start_chat(
     content: str,
     files: Sequence[object] = (),
     title: str = "",
+    rules: Mapping[str, Any] | None = None,
+    folder: Folder | None = None,
     message_id: uuid.UUID | None = None,
 ) -> Exchange:
     """A chat with its first message. Called again with the same `message_id`, it returns the same exchange.
@@ -47,13 +51,17 @@ def start_chat(
     request = _with_model(request)
     with transaction.atomic():
         chat = Chat.objects.create(
-            user_id=request.user_id, title=title or tasks.first_words(content), title_is_own=bool(title)
+            user_id=request.user_id,
+            title=title or tasks.first_words(content),
+            title_is_own=bool(title),
+            rules=dict(rules or {}),
+            folder=folder,
         )
         question = _question(chat, None, content, files=files, message_id=message_id)
         if not chat.title and question.files:  # a file without text
             chat.title = tasks.first_words(question.files[0]["name"])
         services.tell(chat, "chat:list", {})
-        return Exchange(chat, question, _new_answer(request, chat, question))
+        return _answered(request, chat, question)
 
 
 def add_message(
@@ -64,8 +72,11 @@ def add_message(
     parent: Message | None = None,
     files: Sequence[object] = (),
     message_id: uuid.UUID | None = None,
+    claim: Callable[[Chat], None] | None = None,
 ) -> Exchange:
     """A person's next message, below `parent` (else at the end of the shown branch).
+
+    `claim` is called in the transaction, with the locked chat: what it raises undoes all.
 
     Raises as `start_chat`, and Conflict (`reply_running`) while the message above is still being answered.
     """
@@ -74,7 +85,9 @@ def add_message(
     request = _with_model(request, chat_model=chat.model)
     services.settle_stale(chat)
     with transaction.atomic():
-        chat = _locked(chat)
+        chat = services.locked(chat)
+        if claim is not None:
+            claim(chat)
         parent = Message.objects.get(pk=parent.pk) if parent is not None else chat.leaf
         if parent is not None:
             _refuse_while_running(parent)
@@ -83,7 +96,7 @@ def add_message(
         question = _question(chat, parent, content, files=files, message_id=message_id)
         if not chat.title and question.files:
             chat.title = tasks.first_words(question.files[0]["name"])
-        return Exchange(chat, question, _new_answer(request, chat, question))
+        return _answered(request, chat, question)
 
 
 def edit_message(
@@ -96,25 +109,37 @@ def edit_message(
 ) -> Exchange:
     """A new version of the person's message, as a new branch with an answer of its own; the old branch stays.
 
-    Without `files` it has the files of the original. Raises as `start_chat`, and BadRequest for an answer.
+    Without `files` it has the files of the original. The models that answered the original answer again: all of them
+    where they stand side by side. Raises as `start_chat`, and BadRequest for an answer.
     """
     if message.role != Message.Role.USER:
         raise BadRequest(_("Only your own messages can be edited."), code="not_editable")
     if repeated := _repeated(request, message_id):
         return repeated
+    if not request.model and not request.models:
+        request = replace(request, models=_models_side_by_side(message))
     request = _as_before(request, message.children.order_by("created").last())
     request = _with_model(request, chat_model=message.chat.model)
     with transaction.atomic():
-        chat = _locked(message.chat)
+        chat = services.locked(message.chat)
         earlier = message.files if files is None else ()
         question = _question(chat, message.parent, content, files=files or (), earlier=earlier, message_id=message_id)
-        return Exchange(chat, question, _new_answer(request, chat, question))
+        return _answered(request, chat, question)
+
+
+def _models_side_by_side(question: Message) -> tuple[str, ...]:
+    """The models whose answers to a question stand side by side; none where one of them was picked."""
+    newest = Comparison.objects.filter(question=question).first()
+    if newest is None or newest.picked_at is not None:
+        return ()
+    return tuple(newest.answers.filter(is_merged=False).values_list("model", flat=True))
 
 
 def regenerate(message: Message, request: CompletionRequest, *, message_id: uuid.UUID | None = None) -> Message:
     """Another answer beside `message` (or below it, when it is a person's); the earlier ones stay as branches.
 
-    Raises as `start_chat`, and Conflict (`reply_running`) while one of them is still being written.
+    In a comparison of which nothing is picked it takes the place of `message`. Raises as `start_chat`, and Conflict
+    (`reply_running`) while one of them is still being written; in a comparison, while `message` is.
     """
     if message_id and (repeated := Message.objects.select_related("chat").filter(pk=message_id).first()):
         return _own(repeated, request)
@@ -126,10 +151,94 @@ def regenerate(message: Message, request: CompletionRequest, *, message_id: uuid
     request = _with_model(request, chat_model=message.chat.model)
     services.settle_stale(message.chat)
     with transaction.atomic():
-        chat = _locked(message.chat)
-        for sibling in question.children.filter(status__in=Message.RUNNING):
+        chat = services.locked(message.chat)
+        compared = ComparedAnswer.objects.filter(answer=message, is_merged=False, comparison__picked_at=None).first()
+        running = question.children.filter(status__in=Message.RUNNING)
+        for sibling in running.filter(pk=message.pk) if compared else running:
             _refuse_while_running(sibling)
-        return _new_answer(request, chat, question, message_id=message_id)
+        answer = _new_answer(request, chat, question, message_id=message_id)
+        if compared:
+            ComparedAnswer.objects.filter(pk=compared.pk).update(answer=answer, model=answer.model)
+        return answer
+
+
+def continue_answer(message: Message, request: CompletionRequest) -> Message:
+    """Let the model go on with an answer that was cut off, in the same message; nothing that is there is lost.
+
+    Raises as `start_chat`, BadRequest for an answer that is whole (`not_cut`) or has messages below it (`not_last`),
+    and Conflict (`reply_running`).
+    """
+    _refuse_while_running(message)
+    if not message.may_go_on:
+        raise BadRequest(_("Only an answer that was cut off can be continued."), code="not_cut")
+    request = _with_model(_as_before(request, message), chat_model=message.chat.model)
+    with transaction.atomic():
+        chat = services.locked(message.chat)
+        message.refresh_from_db()
+        _refuse_while_running(message)
+        if message.children.exists():
+            raise BadRequest(
+                _("The conversation went on below this answer. Write what is missing as your next message."),
+                code="not_last",
+            )
+        message.error = None
+        message.options = {**message.options, "parts": message.options.get("parts", 1) + 1}
+        return _start(replace(request, continues=True), chat, message)
+
+
+def revise_answer(message: Message, content: str) -> Message:
+    """The person's own version of an answer, beside it; the old one stays with all that follows it.
+
+    Raises BadRequest for a message that is no answer, Conflict (`reply_running`).
+    """
+    if message.role != Message.Role.ASSISTANT:
+        raise BadRequest(_("This message is not an answer."), code="not_an_answer")
+    with transaction.atomic():
+        chat = services.locked(message.chat)
+        message.refresh_from_db()
+        _refuse_while_running(message)
+        version = Message.objects.create(
+            chat=chat,
+            parent=message.parent,
+            role=Message.Role.ASSISTANT,
+            content=content,
+            reasoning=message.reasoning,
+            reasoning_ms=message.reasoning_ms,
+            model=message.model,
+            connection="",
+            status=Message.Status.DONE,
+            is_edited=True,
+            files=message.files,
+            options={name: value for name, value in message.options.items() if name in ("features", "params")},
+            status_history=[step for step in message.status_history if step.get("sources")],
+        )
+        ModelInput.objects.bulk_create(
+            ModelInput(answer=version, source=row.source, content=row.content) for row in message.inputs.all()
+        )
+        chat.leaf, chat.updated = version, timezone.now()
+        chat.save(update_fields=["leaf", "updated"])
+        services.tell(chat, "chat:messages", {"chat_id": str(chat.pk)})
+        return version
+
+
+def merge_answers(comparison: Comparison, request: CompletionRequest, instruction: str) -> Message:
+    """A further answer to the question of a comparison, which `instruction` tells to make of the others.
+
+    Raises as `start_chat`, and Conflict (`reply_running`) while one of them is being written.
+    """
+    question = comparison.question
+    if question is None:
+        raise BadRequest(_("The question of this comparison was deleted."), code="no_question")
+    request = _with_model(replace(request, instruction=instruction), chat_model=question.chat.model)
+    with transaction.atomic():
+        chat = services.locked(question.chat)
+        for compared in comparison.answers.filter(answer__isnull=False).select_related("answer"):
+            if compared.answer is not None:
+                _refuse_while_running(compared.answer)
+        comparison.answers.filter(is_merged=True, answer__status=Message.Status.FAILED).delete()  # it is tried again
+        answer = _new_answer(request, chat, question)
+        ComparedAnswer.objects.create(comparison=comparison, answer=answer, model=answer.model, is_merged=True)
+        return answer
 
 
 def answer_into(chat: Chat, message_id: uuid.UUID, request: CompletionRequest) -> Message:
@@ -142,7 +251,7 @@ def answer_into(chat: Chat, message_id: uuid.UUID, request: CompletionRequest) -
     request = _with_model(request)
     services.settle_stale(chat)
     with transaction.atomic():
-        chat = _locked(chat)
+        chat = services.locked(chat)
         message = Message.objects.filter(pk=message_id).first()
         if message is None:
             question = _last_question(chat, request)
@@ -152,12 +261,27 @@ def answer_into(chat: Chat, message_id: uuid.UUID, request: CompletionRequest) -
         if message.role == Message.Role.USER:
             return _new_answer(request, chat, message)
         _refuse_while_running(message)
-        for name, value in Draft().row().items():
+        for name, value in AnswerDraft().row().items():
             setattr(message, name, value)
+        message.inputs.all().delete()
         return _start(request, chat, message)
 
 
 # --- Inside -----------------------------------------------------------------------------------------------------------
+
+
+def _answered(request: CompletionRequest, chat: Chat, question: Message) -> Exchange:
+    """The exchange of a question with a new answer, or with one of each of several models: all start at once."""
+    if not request.models:
+        return Exchange(chat, question, _new_answer(request, chat, question))
+    answers = [_new_answer(replace(request, model=model, models=()), chat, question) for model in request.models]
+    comparison = Comparison.objects.create(user_id=chat.user_id, chat=chat, question=question)
+    ComparedAnswer.objects.bulk_create(
+        ComparedAnswer(comparison=comparison, answer=answer, model=answer.model) for answer in answers
+    )
+    chat.leaf, chat.model = answers[0], answers[0].model
+    chat.save(update_fields=["leaf", "model"])
+    return Exchange(chat, question, answers[0], tuple(answers), comparison)
 
 
 def _new_answer(
@@ -174,21 +298,29 @@ def _start(request: CompletionRequest, chat: Chat, answer: Message) -> Message:
     answer.saved = Now()  # the database's clock, as for its heartbeats: those of two machines differ
     # Parameters of a program's request do not apply when a person regenerates the answer.
     params = {} if request.has_messages else dict(request.params)
-    answer.options = {"features": dict(request.features), "params": params}
+    answer.options = {**answer.options, "features": dict(request.features), "params": params}
     answer.follow_ups = []
     answer.save()
     answer.saved = timezone.now()  # an expression until here
-    chat.leaf, chat.model, chat.updated = answer, request.model, timezone.now()
-    chat.save(update_fields=["leaf", "model", "title", "updated"])
+    chat.leaf, chat.updated = answer, timezone.now()
+    if not request.once:
+        chat.model = request.model
+    chat.archived_at = None  # who goes on with a chat has it in the list again
+    chat.save(update_fields=["leaf", "model", "title", "updated", "archived_at"])
     services.tell(chat, "chat:messages", {"chat_id": str(chat.pk)})
     transaction.on_commit(partial(runs.start, answer, request))
     return answer
 
 
 def _with_model(request: CompletionRequest, *, chat_model: str = "") -> CompletionRequest:
-    """The request with the model that is to answer. A person's choice is remembered, a program's is not."""
+    """The request with the model that is to answer. A person's choice is remembered, a program's is not; nor is one of
+    several models.
+    """
+    if request.models:
+        models = tuple(choice.model_for(request.caller, model) for model in request.models)
+        return replace(request, models=models, model=models[0])
     model = choice.model_for(request.caller, request.model, chat_model=chat_model)
-    if request.model and not request.has_messages:
+    if request.model and not request.has_messages and not request.once:
         services.set_preferences(request.user_id, {"model": model})
     return replace(request, model=model)
 
@@ -238,14 +370,6 @@ def _last_question(chat: Chat, request: CompletionRequest) -> Message:
     return _question(chat, chat.leaf, content, files=[file["id"] for file in request.files if file.get("id")])
 
 
-def _locked(chat: Chat) -> Chat:
-    """The row as it is now, locked until the transaction ends, so that requests of two tabs wait for each other.
-
-    Without a join: PostgreSQL would read the joined rows as they were before it waited for the lock.
-    """
-    return Chat.objects.select_for_update().get(pk=chat.pk)
-
-
 def _refuse_while_running(message: Message) -> None:
     if message.is_running:
         raise Conflict(_("This message is still being answered. Stop it first, or wait."), code="reply_running")
@@ -261,7 +385,12 @@ def _repeated(request: CompletionRequest, message_id: uuid.UUID | None) -> Excha
     answer = _own(question, request).children.order_by("created").last()
     if answer is None:
         raise _taken()
-    return Exchange(question.chat, question, answer)
+    compared = ComparedAnswer.objects.filter(comparison__question=question, is_merged=False, answer__isnull=False)
+    rows = list(compared.select_related("answer", "comparison"))
+    if not rows:
+        return Exchange(question.chat, question, answer)
+    answers = tuple(row.answer for row in rows if row.answer is not None)
+    return Exchange(question.chat, question, answers[0], answers, rows[0].comparison)
 
 
 def _own(message: Message, request: CompletionRequest) -> Message:

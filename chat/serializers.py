@@ -10,11 +10,13 @@ from rest_framework import serializers
 
 from chat import events
 from chat.models import Chat, Message
+from chat.rules import RulesSerializer
 from providers import stored_errors
 from providers.json_bodies import ObjectField, TextField
 from providers.relay.serializers import ChatRequestSerializer
 
 MAX_FILES = 20
+MAX_COMPARED = 4  # models that answer one question side by side
 MAX_INTEGER = 2**31 - 1  # of a PostgreSQL column
 MAX_CONTENT = 2_000_000  # characters of one message
 MAX_MESSAGES = 1000  # of a temporary chat that becomes a stored one
@@ -70,6 +72,9 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "files",
             "follow_ups",
             "created",
+            "context_tokens",
+            "is_incomplete",
+            "is_edited",
             "reasoning_ms",
             "first_token_ms",
             "duration_ms",
@@ -79,19 +84,75 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 
 class ChatSerializer(serializers.ModelSerializer[Chat]):
     url = serializers.SerializerMethodField()
+    rules = RulesSerializer(read_only=True)
+    pinned = serializers.SerializerMethodField()
+    archived = serializers.SerializerMethodField()
 
     class Meta:
         model = Chat
-        fields: tuple[str, ...] = ("id", "title", "model", "created", "updated", "url")
+        fields: tuple[str, ...] = (
+            *("id", "title", "model", "rules", "created", "updated", "url"),
+            *("folder", "pinned", "archived", "unread", "deleted_at"),
+        )
         read_only_fields = fields
+
+    @extend_schema_field(bool)
+    def get_pinned(self, chat: Chat) -> bool:
+        return chat.pinned_at is not None
+
+    @extend_schema_field(bool)
+    def get_archived(self, chat: Chat) -> bool:
+        return chat.archived_at is not None
 
     @extend_schema_field(str)
     def get_url(self, chat: Chat) -> str:
         return f"/c/{chat.pk}"
 
 
-class ChatPageSerializer(serializers.Serializer[Any]):
-    results = ChatSerializer(many=True)
+class ExcerptSerializer(serializers.Serializer[Any]):
+    """Where a chat says the words of a search."""
+
+    message = serializers.UUIDField(source="message.pk", allow_null=True, default=None)
+    role = serializers.CharField(source="message.role", allow_null=True, default=None)
+    created = serializers.DateTimeField()
+    url = serializers.CharField(help_text="Opens the chat there")
+    text = serializers.CharField(source="excerpt.text", help_text="A part of the message, or the title")
+    marks = serializers.ListField(
+        source="excerpt.marks",
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        help_text="The characters of `text` that match: from, and until",
+    )
+    count = serializers.IntegerField(help_text="How many messages of the chat have the words; its title counts, too")
+
+
+class FoundChatSerializer(ChatSerializer):
+    """A chat of a list. `excerpt`: where it says the words, in a search; null otherwise."""
+
+    excerpt = serializers.SerializerMethodField()
+
+    class Meta(ChatSerializer.Meta):
+        fields: tuple[str, ...] = (*ChatSerializer.Meta.fields, "excerpt")
+        read_only_fields = fields
+
+    @extend_schema_field(ExcerptSerializer(allow_null=True))
+    def get_excerpt(self, chat: Chat) -> dict[str, Any] | None:
+        hit = self.context.get("hit")
+        return ExcerptSerializer(hit).data if hit is not None else None
+
+
+class FoundPageSerializer(serializers.Serializer[Any]):
+    results = FoundChatSerializer(many=True)
+    next = serializers.URLField(allow_null=True, help_text="The address of the next page")
+
+
+class HitSerializer(ExcerptSerializer):
+    """A chat that a search found, and where."""
+
+    chat = ChatSerializer()
+
+
+class HitPageSerializer(serializers.Serializer[Any]):
+    results = HitSerializer(many=True)
     next = serializers.URLField(allow_null=True, help_text="The address of the next page")
 
 
@@ -109,11 +170,17 @@ class StartedSerializer(serializers.Serializer[Any]):
     chat = ChatSerializer()
     user_message = MessageSerializer(required=False)
     message = MessageSerializer(required=False)
+    messages = MessageSerializer(many=True, required=False)
+    comparison = serializers.IntegerField(required=False)
 
 
 class ExchangeSerializer(serializers.Serializer[Any]):
+    """With `models`: `messages` are the answers of all, `message` is the first of them."""
+
     user_message = MessageSerializer()
     message = MessageSerializer()
+    messages = MessageSerializer(many=True, required=False)
+    comparison = serializers.IntegerField(required=False)
 
 
 class AnswerSerializer(serializers.Serializer[Any]):
@@ -144,6 +211,9 @@ class CompletionOptionsSerializer(serializers.Serializer[Any]):
     model = serializers.CharField(max_length=255, required=False, allow_blank=True, default="")
     features = ObjectField(required=False, default=dict)
     params = ObjectField(required=False, default=dict)
+    once = serializers.BooleanField(
+        required=False, default=False, help_text="With this model this time alone: the chat and its person keep theirs"
+    )
 
 
 @extend_schema_field({"type": "array", "items": {"type": "object", "properties": {"id": {"type": "string"}}}})
@@ -155,6 +225,25 @@ class FilesField(serializers.ListField):
 
     def to_internal_value(self, data: Any) -> list[Any]:
         return [str(file.get("id", "")) for file in super().to_internal_value(data)]
+
+
+class ModelsField(serializers.ListField):
+    """Two to four models that answer side by side."""
+
+    def __init__(self, *, default: Any = list) -> None:
+        super().__init__(
+            child=serializers.CharField(max_length=255),
+            required=False,
+            default=default,
+            max_length=MAX_COMPARED,
+            help_text="Two to four models that answer side by side, instead of `model`",
+        )
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        models = super().to_internal_value(data)
+        if len(models) == 1 or len(set(models)) < len(models):
+            raise serializers.ValidationError(_("Name two to four different models."))
+        return models
 
 
 class ContentSerializer(CompletionOptionsSerializer):
@@ -174,6 +263,7 @@ class NewMessageSerializer(ContentSerializer):
         required=False, allow_null=True, default=None, help_text="The message above; default: the end of the branch"
     )
     files = FilesField(required=False, default=list)
+    models = ModelsField()
 
 
 class NewChatSerializer(ContentSerializer):
@@ -181,23 +271,28 @@ class NewChatSerializer(ContentSerializer):
 
     content = TextField(max_length=MAX_CONTENT, allow_blank=True, trim_whitespace=False, required=False, default="")
     files = FilesField(required=False, default=list)
+    models = ModelsField()
     title = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    rules = RulesSerializer(required=False, allow_null=True, default=None)
+    folder = serializers.UUIDField(required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         return attrs
 
 
 class EditMessageSerializer(ContentSerializer):
-    """Without `files` the message keeps those it has."""
+    """Without `files` the message keeps those it has; without a model, the models that answered it answer again."""
 
     files = FilesField(required=False, allow_null=True, default=None)
+    models = ModelsField()
 
 
 class SourceSerializer(serializers.Serializer[Any]):
-    """A page that an answer cites."""
+    """A page, or a file, that an answer cites; `site` says which places of the file."""
 
     title = TextField(max_length=1000, allow_blank=True)
     url = serializers.CharField(max_length=4000)
+    site = TextField(max_length=1000, allow_blank=True, required=False)
 
 
 class StepSerializer(serializers.Serializer[Any]):
@@ -246,6 +341,8 @@ class TemporaryChatSerializer(serializers.Serializer[Any]):
 
 
 class FinishedChatSerializer(TemporaryChatSerializer):
+    rules = RulesSerializer(required=False, allow_null=True, default=None)
+
     def validate_messages(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if any(message["status"] in Message.RUNNING for message in messages):
             raise serializers.ValidationError(_("Wait until the last answer is finished."))
@@ -256,12 +353,30 @@ class StoredChatSerializer(serializers.Serializer[Any]):
     chat = ChatSerializer()
 
 
+class RevisionSerializer(serializers.Serializer[Any]):
+    content = TextField(max_length=MAX_CONTENT, trim_whitespace=False)
+
+
 class RegenerateSerializer(CompletionOptionsSerializer):
     id = serializers.UUIDField(required=False, default=None)
 
 
-class RenameSerializer(serializers.Serializer[Any]):
-    title = serializers.CharField(max_length=200)
+class ChatChangesSerializer(serializers.Serializer[Any]):
+    """What is missing stays as it is."""
+
+    title = serializers.CharField(max_length=200, required=False)
+    rules = RulesSerializer(required=False, allow_null=True, help_text="Instead of those so far; null for none")
+
+    folder = serializers.UUIDField(required=False, allow_null=True, help_text="Null takes it out of its folder")
+    pinned = serializers.BooleanField(required=False)
+    archived = serializers.BooleanField(required=False)
+    unread = serializers.BooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            names = ", ".join(self.fields)
+            raise serializers.ValidationError(_("Name what to change: %(names)s.") % {"names": names})
+        return attrs
 
 
 class PreferencesSerializer(serializers.Serializer[Any]):
@@ -273,7 +388,19 @@ class PreferencesSerializer(serializers.Serializer[Any]):
         ["one", "two"], required=False, allow_null=True, help_text="Lines of a chat in the list"
     )
     sidebar = serializers.ChoiceField(["open", "closed"], required=False, allow_null=True)
+    voice = serializers.CharField(
+        max_length=100, required=False, allow_null=True, help_text="Reads aloud, instead of the site's"
+    )
+    notice_text = serializers.BooleanField(
+        required=False, allow_null=True, help_text="Notifications show the title and the beginning of the answer"
+    )
+    listening = serializers.ChoiceField(
+        ["site", "browser"], required=False, allow_null=True, help_text="Who writes down what is said"
+    )
     memory = serializers.BooleanField(required=False, allow_null=True, help_text="False: no model is told memories")
+    recipes = serializers.BooleanField(
+        required=False, allow_null=True, help_text="False: nothing is written into pictures that leave"
+    )
     checklist = serializers.BooleanField(
         required=False, allow_null=True, help_text="False: no steps to set the site up"
     )
@@ -303,6 +430,7 @@ class CompletionRequestSerializer(ChatRequestSerializer):
     features = ObjectField(required=False)
     files = serializers.ListField(required=False)
     params = ObjectField(required=False)
+    rules = RulesSerializer(required=False, help_text="Of a chat that is not stored; a stored one has its own")
 
 
 class BackgroundSerializer(serializers.Serializer[Any]):

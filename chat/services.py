@@ -13,19 +13,34 @@ from django.utils import timezone
 
 from chat import access, choice, events, runs, tree
 from chat.access import Person
-from chat.models import Chat, Message
+from chat.models import Chat, Folder, Message
 from providers.facts import Caller
 from providers.process import deletion
 
 TRASH_DAYS = 30  # how long a deletion can be undone
+CHATS_AT_ONCE = 20  # that are deleted in one transaction, with their messages
 
 
-def create_chat(caller: Caller, *, model: str = "", title: str = "") -> Chat:
+def create_chat(
+    caller: Caller,
+    *,
+    model: str = "",
+    title: str = "",
+    rules: Mapping[str, Any] | None = None,
+    folder: Folder | None = None,
+) -> Chat:
     """An empty chat. Raises NotFound when the model is not available to the caller."""
     if model:
         model = choice.model_for(caller, model)
     with transaction.atomic():
-        chat = Chat.objects.create(user_id=caller.user_id, model=model, title=title, title_is_own=bool(title))
+        chat = Chat.objects.create(
+            user_id=caller.user_id,
+            model=model,
+            title=title,
+            title_is_own=bool(title),
+            rules=dict(rules or {}),
+            folder=folder,
+        )
         tell(chat, "chat:list", {})
     return chat
 
@@ -34,8 +49,7 @@ def create_chat(caller: Caller, *, model: str = "", title: str = "") -> Chat:
 def select_branch(message: Message) -> uuid.UUID:
     """Show the branch of `message`, continued by the newest messages below it; returns its last message's id."""
     chat = message.chat
-    messages = list(chat.messages.only("pk", "chat", "parent", "created"))
-    leaf_id = tree.newest_leaf(messages, message.pk)
+    leaf_id = tree.newest_leaf(tree.outline(chat.pk), message.pk)
     if chat.leaf_id != leaf_id:
         Chat.objects.filter(pk=chat.pk).update(leaf_id=leaf_id)
         chat.leaf_id = leaf_id
@@ -49,6 +63,16 @@ def rename_chat(chat: Chat, title: str) -> None:
     chat.title, chat.title_is_own = title, True
     chat.save(update_fields=["title", "title_is_own"])
     tell(chat, "chat:title", {"title": title})
+
+
+@transaction.atomic
+def set_rules(chat: Chat, rules: Mapping[str, Any]) -> None:
+    """Set the chat's own rules, which `RulesSerializer` has checked, instead of those so far. They count from the next
+    answer on.
+    """
+    chat.rules = dict(rules)
+    chat.save(update_fields=["rules"])
+    tell(chat, "chat:rules", {"rules": chat.rules})
 
 
 def delete_chat(chat: Chat) -> None:
@@ -74,7 +98,7 @@ def purge_chats(chats: QuerySet[Chat] | None = None, *, before: datetime | None 
     """Remove for good what was deleted before a time (default: `TRASH_DAYS` ago); returns how many chats that were."""
     chats = Chat.objects.all() if chats is None else chats
     before = before or timezone.now() - timedelta(days=TRASH_DAYS)
-    return deletion.in_batches(chats.filter(deleted_at__lt=before))
+    return deletion.in_batches(chats.filter(deleted_at__lt=before), CHATS_AT_ONCE)
 
 
 def stop_reply(message: Message) -> None:
@@ -86,6 +110,14 @@ def stop_task(user: Person, message_id: object) -> None:
     """Stop a reply by its message's id, in a stored chat or a temporary one. Raises NotFound when it is not theirs."""
     if not runs.stop_own(user.pk, access.as_uuid(message_id)):
         stop_reply(access.message_for(user, message_id))
+
+
+def locked(chat: Chat) -> Chat:
+    """The row as it is now, locked until the transaction ends, so that requests of two tabs wait for each other.
+
+    Without a join: PostgreSQL would read the joined rows as they were before it waited for the lock.
+    """
+    return Chat.objects.select_for_update().get(pk=chat.pk)
 
 
 def settle_stale(chat: Chat) -> None:

@@ -1,4 +1,4 @@
-"""Chats, messages, shares and memories. Lists show no texts; those stand on a row's own page."""
+"""Chats, messages, folders, shares and memories. Lists show no texts; those stand on a row's own page."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from chat.admin import files, settings  # noqa: F401  register themselves
-from chat.models import Chat, Memory, Message, Share
+from chat.models import Chat, File, Folder, Memory, Message, Prompt, Share
 from providers.admin.base import AdminPages, Label
 
 STATUS_LABELS = {
@@ -51,6 +51,19 @@ class DeletedFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ArchivedFilter(admin.SimpleListFilter):
+    title = _("archived")
+    parameter_name = "archived"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("no", _("No")), ("yes", _("Yes"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Chat]) -> QuerySet[Chat]:
+        if self.value() in ("yes", "no"):
+            return queryset.filter(archived_at__isnull=self.value() == "no")
+        return queryset
+
+
 class CountedPage(ChangeList):
     """A list that counts the messages of the chats that it shows, and of no others: there may be very many."""
 
@@ -67,15 +80,15 @@ class CountedPage(ChangeList):
 @admin.register(Chat)
 class ChatAdmin(ReadOnlyAdmin):
     list_display = ("title_or_number", "user", "model", "message_count", "updated", "is_deleted")
-    list_filter = (DeletedFilter, "updated")
+    list_filter = (DeletedFilter, ArchivedFilter, "updated")
     list_filter_submit = True
     list_select_related = ("user",)
-    search_fields = ("=id", "title", "user__email", "user__name", "model")
+    search_fields = ("=id", "=folder__id", "title", "user__email", "user__name", "model")
     search_help_text = _("Title, person or model")
     date_hierarchy = "created"
     fieldsets = (
-        (None, {"fields": ("user", "title", "model", "messages_link")}),
-        (_("Times"), {"fields": ("created", "updated", "deleted_at")}),
+        (None, {"fields": ("user", "title", "folder", "model", "messages_link")}),
+        (_("Times"), {"fields": ("created", "updated", "pinned_at", "archived_at", "deleted_at")}),
     )
     readonly_fields = ("messages_link",)
 
@@ -127,18 +140,85 @@ class MessageAdmin(ReadOnlyAdmin):
         return Label(message.status, message.get_status_display())
 
 
+@admin.register(Folder)
+class FolderAdmin(ReadOnlyAdmin):
+    """Deleting a row keeps its chats, without a folder."""
+
+    list_display = ("user", "chat_count", "file_count", "length", "created", "updated")
+    list_filter = ("updated",)
+    list_filter_submit = True
+    list_select_related = ("user",)
+    search_fields = ("=id", "name", "user__email", "user__name")
+    search_help_text = _("Name or person; the instructions are not searched")
+    ordering = ("-updated",)
+    fieldsets = (
+        (None, {"fields": ("user", "name", "chats_link", "created", "updated")}),
+        (_("Text"), {"fields": ("prompt",)}),
+    )
+    readonly_fields = ("chats_link",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Folder]:
+        chats = Chat.objects.filter(folder=OuterRef("pk")).order_by().values("folder").annotate(n=Count("pk"))
+        attached = File.objects.filter(folder=OuterRef("pk")).order_by().values("folder").annotate(n=Count("pk"))
+        rows = super().get_queryset(request)
+        return rows.annotate(  # type: ignore[no-any-return]
+            chat_total=Subquery(chats.values("n")),
+            file_total=Subquery(attached.values("n")),
+            characters=Length("prompt"),
+        )
+
+    @display(description=_("chats"), ordering="chat_total")
+    def chat_count(self, folder: Any) -> int:
+        return int(folder.chat_total or 0)
+
+    @display(description=_("files"), ordering="file_total")
+    def file_count(self, folder: Any) -> int:
+        return int(folder.file_total or 0)
+
+    @display(description=_("characters of instructions"), ordering="characters")
+    def length(self, folder: Any) -> int:
+        return int(folder.characters)
+
+    @display(description=_("chats"))
+    def chats_link(self, folder: Any) -> str:
+        address = f"{reverse('admin:chat_chat_changelist')}?q={folder.pk}"
+        return str(self.link(Chat, address, folder.chats.count()))
+
+
+@admin.register(Prompt)
+class PromptAdmin(ReadOnlyAdmin):
+    list_display = ("owner", "access", "length", "created", "updated")
+    list_filter = ("access", "updated")
+    list_filter_submit = True
+    list_select_related = ("owner",)
+    search_fields = ("=id", "owner__email", "owner__name")
+    search_help_text = _("Person; the text is not searched")
+    ordering = ("-updated",)
+    fieldsets = (
+        (None, {"fields": ("owner", "access", "groups", "created", "updated")}),
+        (_("Text"), {"fields": ("command", "title", "text")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prompt]:
+        return super().get_queryset(request).annotate(characters=Length("text"))  # type: ignore[no-any-return]
+
+    @display(description=_("characters"), ordering="characters")
+    def length(self, prompt: Any) -> int:
+        return int(prompt.characters)
+
+
 @admin.register(Share)
 class ShareAdmin(ReadOnlyAdmin):
     """Deleting a row revokes the link; the chat stays."""
 
-    list_display = ("chat_title", "person", "created")
-    list_filter = ("created",)
+    list_display = ("chat_title", "person", "public", "expires_at", "updated", "created")
+    list_filter = ("public", "expires_at", "created")
     list_filter_submit = True
     list_select_related = ("chat", "chat__user")
     search_fields = ("=chat__id", "chat__title", "chat__user__email")
     search_help_text = _("Title or person")
     ordering = ("-created",)
-    fields = ("chat", "person", "created")
+    fields = ("chat", "person", "public", "shows_name", "expires_at", "updated", "created")
     readonly_fields = ("person",)
 
     def get_actions(self, request: HttpRequest) -> Any:

@@ -32,12 +32,21 @@ class ChatSettingsAdmin(SingletonAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         key_fields = ["new_key", "remove_key"] if obj is not None and obj.web_search_key else ["new_key"]
         fieldsets = (
-            (gettext_lazy("After an answer"), {"fields": ["titles", "follow_ups"]}),
-            (gettext_lazy("What people may do"), {"fields": ["sharing", "temporary_chats", "memory"]}),
-            (gettext_lazy("What models are given"), {"fields": ["tools", "attachment_budget"]}),
+            (gettext_lazy("After an answer"), {"fields": ["titles", "follow_ups", "summaries"]}),
+            (gettext_lazy("What people may do"), {"fields": ["sharing", "public_links", "temporary_chats", "memory"]}),
+            (
+                gettext_lazy("Assistants and saved prompts"),
+                {"fields": ["assistants", "prompts", "share_with_groups", "share_with_all"]},
+            ),
+            (gettext_lazy("What models are given"), {"fields": ["tools", "attachment_budget", "embedding_model"]}),
             (
                 gettext_lazy("Web search"),
-                {"fields": ["web_search", "web_search_url", *key_fields, "web_search_results"]},
+                {
+                    "fields": [
+                        *("web_search", "web_search_engine", "web_search_url", *key_fields, "web_search_id"),
+                        *("web_search_results", "web_search_pages", "web_search_characters"),
+                    ]
+                },
             ),
         )
         return self.seen_by(request, obj, fieldsets)

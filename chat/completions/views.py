@@ -1,7 +1,8 @@
 """`POST /api/chat/completions`: OpenAI's request through the chat's pipeline, as a stream or as a reply in a chat.
 
 The body holds OpenAI's members and ours, which no provider gets: `chat_id`, `id` (a message), `session_id`, `features`,
-`files`, `params`. With all three ids the reply runs in the background: it is stored, and its events go to the sockets.
+`files`, `params`, `rules`. With all three ids the reply runs in the background: it is stored, and its events go to the
+sockets.
 """
 
 import time
@@ -22,7 +23,8 @@ from chat import access, events, exchanges, serializers, services, temporary
 from chat.api import NOT_FOUND, ChatView
 from chat.completions import direct
 from chat.models import Message
-from chat.pipeline import CompletionRequest, Turn, attachments
+from chat.pipeline import CompletionRequest, Turn, attachments, instructions
+from chat.rules import RulesSerializer
 from providers import json_bodies, relay
 from providers.authentication import caller_of
 from providers.errors import BadRequest
@@ -31,7 +33,15 @@ from providers.responses import event_streams
 from providers.sentences import sentence as _
 
 # Members of the body that are ours, with their forms.
-OURS: dict[str, type] = {"chat_id": str, "id": str, "session_id": str, "features": dict, "files": list, "params": dict}
+OURS: dict[str, type] = {
+    "chat_id": str,
+    "id": str,
+    "session_id": str,
+    "features": dict,
+    "files": list,
+    "params": dict,
+    "rules": dict,
+}
 NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}  # of an answer without a model
 SESSION_CHARACTERS = 100  # the column's length
 
@@ -45,6 +55,7 @@ class ChatCompletions(LoopView):
     async def post(self, request: Request) -> HttpResponseBase:
         """Complete a chat with all that this site adds; in the background with `chat_id`, `id` and `session_id`."""
         relayed = await relay.read_on_loop("chat", caller_of(request), body_of(request), request.COOKIES)
+        relay.check(relayed)
         completion = completion_request(relayed)
         if completion.files or any("files" in message for message in completion.messages or ()):
             completion = await sync_to_async(_with_files)(request.user, completion)
@@ -118,10 +129,20 @@ def completion_request(relayed: relay.RelayRequest) -> CompletionRequest:
         params={**ours["params"], **openai},
         features=ours["features"],
         files=ours["files"],
+        instructions=_instructions(ours["rules"]),
         chat_id=ours["chat_id"],
         message_id=ours["id"],
         session_id=json_bodies.storable(ours["session_id"])[:SESSION_CHARACTERS],
     )
+
+
+def _instructions(rules: dict[str, Any]) -> instructions.Instructions:
+    """Those of a request's own rules. Raises ValidationError."""
+    if not rules:
+        return instructions.NONE
+    checked = RulesSerializer(data=rules)
+    checked.is_valid(raise_exception=True)
+    return instructions.of_rules(checked.validated_data)
 
 
 def _with_files(user: Any, request: CompletionRequest) -> CompletionRequest:

@@ -14,18 +14,20 @@ class MemoryHandler(Handler):
     A request may decide for itself, `"features": {"memory": true}` or `false`. In a temporary chat only `true` counts.
     """
 
-    name = "memory"
+    name = services.SOURCE
 
     async def handle(self, turn: Turn) -> None:
         chosen = turn.features.get(self.name, False if temporary.is_temporary(turn.chat_id) else None)
-        if (chosen is not None and not chosen) or not turn.caller.may("chats"):
-            return
-        if not (await chat_settings.current()).memory:
-            return
+        user_id = turn.caller.user_id
+        is_told = turn.caller.may("chats") and (await chat_settings.current()).memory
+        if is_told:
+            is_told = bool(chosen) if chosen is not None else await in_thread(services.is_used, user_id)
+        if not is_told:
+            return turn.forget_contexts(self.name)
         question = history.last_question(turn.messages)
-        facts = await in_thread(services.recall, turn.caller.user_id, question, only_if_used=chosen is None)
+        facts = await in_thread(services.recall, user_id, question)
         if not facts:
-            return
+            return None
         count = ngettext("Remembered %(n)s fact about you", "Remembered %(n)s facts about you", len(facts))
         await turn.emit("status", {"description": count % {"n": len(facts)}, "done": True})
         listed = "\n".join(f"- {fact.replace('<', '‹')}" for fact in facts)
@@ -33,3 +35,4 @@ class MemoryHandler(Handler):
             f"The person you talk to has asked this site to remember this about them:\n{listed}\n"
             "Use it where it makes your answer fit them better. Do not recite it, and leave out what does not matter."
         )
+        return None

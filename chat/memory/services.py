@@ -1,10 +1,13 @@
 """The verbs of a person's facts: keep, change, forget, recall. Another person's fact is NotFound."""
 
+from collections.abc import Sequence
+
+from django.db import transaction
 from django.db.models import QuerySet
 
 from chat import chat_settings, services
 from chat.memory import nearness
-from chat.models import Memory
+from chat.models import Memory, ModelInput
 from providers import json_bodies
 from providers.errors import BadRequest, Conflict, Forbidden, NotFound
 from providers.sentences import sentence as _
@@ -12,6 +15,7 @@ from providers.sentences import sentence as _
 MAX_FACTS = 500  # of one person: all are compared with each message
 MAX_CHARACTERS = 1000  # the column's length
 FACTS_PER_MESSAGE = 3  # facts with one message
+SOURCE = "memory"  # of what the handler adds to a turn
 PREFERENCE = "memory"  # False in a person's preferences: the facts stay stored, and no model gets them
 
 
@@ -49,12 +53,17 @@ def change(fact: Memory, text: str) -> None:
     """Change the text of a fact. Raises Forbidden or BadRequest."""
     _check_allowed()
     fact.text = _clean(text)
-    fact.save(update_fields=["text", "updated"])
+    with transaction.atomic():
+        fact.save(update_fields=["text", "updated"])
+        _forget_told([fact.user_id])
 
 
 def forget(facts: QuerySet[Memory]) -> int:
     """Delete for good; returns how many there were. Allowed while memories are switched off, too."""
-    return facts.delete()[0]
+    with transaction.atomic():
+        owners = list(facts.order_by().values_list("user_id", flat=True).distinct())
+        _forget_told(owners)
+        return facts.delete()[0]
 
 
 def is_used(user_id: int) -> bool:
@@ -62,12 +71,15 @@ def is_used(user_id: int) -> bool:
     return services.preferences_of(user_id).get(PREFERENCE) is not False
 
 
-def recall(user_id: int, question: str, *, only_if_used: bool = True) -> list[str]:
-    """The facts nearest to a question; with `only_if_used` none where the person does not let models know them."""
+def recall(user_id: int, question: str) -> list[str]:
+    """The facts nearest to a question."""
     facts = list(Memory.objects.filter(user_id=user_id).values_list("text", flat=True))
-    if not facts or (only_if_used and not is_used(user_id)):
-        return []
     return nearness.nearest(question, facts, count=FACTS_PER_MESSAGE)
+
+
+def _forget_told(user_ids: Sequence[int]) -> None:
+    """Leave out of later turns what models were told of these people's facts, one of which is not what it was."""
+    ModelInput.objects.filter(source=SOURCE, answer__chat__user_id__in=user_ids).delete()
 
 
 def _check_allowed() -> None:

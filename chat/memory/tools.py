@@ -1,7 +1,7 @@
 """The tool with which a model stores a fact when its person asks for that."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from django.utils.translation import gettext_lazy
 
@@ -21,7 +21,7 @@ class Remember(Tool):
         "Keeps one fact about the person you talk to, for their later conversations. Call it when they ask you to "
         "remember or note something about them, and only then; never with passwords or the like."
     )
-    parameters: ClassVar[Mapping[str, Any]] = object_schema(
+    parameters: Mapping[str, Any] = object_schema(
         {
             "fact": {
                 "type": "string",
@@ -31,6 +31,7 @@ class Remember(Tool):
         },
         required=["fact"],
     )
+    title = gettext_lazy("Remember facts about you")
     label = gettext_lazy("Remembering")
     done_label = gettext_lazy("Saved to your memories, under Settings")
     failed_label = gettext_lazy("This memory could not be saved")

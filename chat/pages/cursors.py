@@ -19,16 +19,18 @@ def page_of(
     size: int,
     group: Callable[[Row], object] = lambda row: row.pk,
     spare: int = 0,
+    oldest_first: bool = False,
 ) -> tuple[list[Row], str]:
-    """A page of `rows`, newest first by the column `by`, and the cursor of the next page, empty at the end. One query.
+    """A page of `rows` by the column `by`, newest or `oldest_first`, and the cursor of the next page, empty at the end.
 
-    `cursor` is what the page before returned; the first page comes for an empty or a malformed one. Neighbours of one
-    `group` are on one page, which has up to `spare` rows more than `size` for that.
+    One query. `cursor` is what the page before returned; the first page comes for an empty or a malformed one.
+    Neighbours of one `group` are on one page, which has up to `spare` rows more than `size` for that.
     """
-    rows = rows.order_by(f"-{by}", "-pk")
+    sign, after = ("", "gt") if oldest_first else ("-", "lt")
+    rows = rows.order_by(f"{sign}{by}", f"{sign}pk")
     if end := parsed(cursor):
         moment, pk = end
-        rows = rows.filter(Q(**{f"{by}__lt": moment}) | Q(**{by: moment, "pk__lt": pk}))
+        rows = rows.filter(Q(**{f"{by}__{after}": moment}) | Q(**{by: moment, f"pk__{after}": pk}))
     fetched = list(rows[: size + spare + 1])
     count = size
     while count < min(len(fetched), size + spare) and group(fetched[count]) == group(fetched[count - 1]):

@@ -1,32 +1,26 @@
-"""The queries of the pages; their number does not grow with the rows."""
+"""The queries of the thread, and of what readers of a shared chat see; their number does not grow with the rows."""
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import groupby
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Greatest, Left, Lower, StrIndex, Substr
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import gettext as _
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import Left
 
-from chat import access, search, tree
-from chat.access import Person
-from chat.models import Chat, File, Message, Share
-from chat.pages import cursors
+from chat import access, file_addresses, history, tree
+from chat.models import Assistant, Chat, ComparedAnswer, Feedback, File, Message, Share, Summary
+from chat.pages import compared
+from chat.pages.compared import Compared
 from providers import catalogue
+from providers.facts import Route
 
 SHARED_SIZE = 50  # messages a shared chat shows at once: it is read from its beginning
 OWNERS_ONLY = ("reasoning", "connection", "usage", "error", "options")
 THREAD_SIZE = 20  # messages a thread shows at first, and at each step upwards
-LIST_SIZE = 40  # chats the sidebar shows at first, and at each step downwards
-SNIPPET = 80  # characters of a message that a search shows
-AROUND = 600  # characters of a message that a search reads
+PRINTED = 2_000  # messages of a chat on paper
 SHOWN = 50_000  # characters of a text that a page shows unless it is asked for the whole
+Position = tuple[UUID | None, str]  # in the tree: the message above, and who speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +31,22 @@ class ThreadEntry:
     branches: tuple[UUID, ...]
     model_name: str
     is_cut: bool = False  # the message holds only the beginning of its texts
+    summary: Summary | None = None  # of everything up to this message
+    compared: Compared | None = None  # of an answer that is one of several models'
+    columns: tuple["ThreadEntry", ...] = ()  # the answers that stand side by side in the place of this one
+
+    @property
+    def compared_row(self) -> ComparedAnswer | None:
+        return self.compared.rows.get(self.message.pk) if self.compared else None
+
+    @property
+    def is_column(self) -> bool:
+        return self.compared is not None and self.compared.is_open and self.message.pk in self.compared.rows
+
+    @property
+    def rating(self) -> str:
+        """The owner's thumb on it; empty without one, and for messages that were not asked for with `rated`."""
+        return getattr(self.message, "rating", None) or ""
 
     @property
     def number(self) -> int:
@@ -53,10 +63,13 @@ class ThreadEntry:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """Consecutive messages of the shown branch; `earlier` is the id of the first one if there are older messages."""
+    """Consecutive messages of the shown branch; `earlier` is the id of the first one if there are older messages,
+    `later` that of the last one if there are newer ones.
+    """
 
     entries: list[ThreadEntry]
     earlier: UUID | None = None
+    later: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,77 +95,122 @@ class SharedThread:
     later: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SidebarRow:
-    """A chat in the sidebar, with the part of a message that a search matched.
+def thread(chat: Chat, *, before: UUID | None = None, after: UUID | None = None, around: UUID | None = None) -> Thread:
+    """The end of the shown branch; or the stretch above the message `before`, below `after`, or `around` one.
 
-    `apart` is what tells it from others of the same title.
+    Three queries, and one more where answers have alternatives.
     """
-
-    chat: Chat
-    snippet: str = ""
-    model_name: str = ""
-    has_pictures: bool = False
-    apart: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SidebarSection:
-    """Chats of one stretch of time; `continued` when the page before this one showed its heading already."""
-
-    label: str
-    rows: list[SidebarRow]
-    continued: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SidebarPage:
-    """A page of the sidebar; `cursor` asks for the next one, empty at the end."""
-
-    sections: list[SidebarSection]
-    cursor: str = ""
-
-
-def thread(chat: Chat, *, before: UUID | None = None) -> Thread:
-    """The end of the shown branch, or the stretch above the message `before`. Two queries."""
-    outline = list(chat.messages.only("pk", "chat", "parent", "role", "created").order_by("created", "pk"))
+    outline = tree.outline(chat.pk)
     branch = tree.branch_to(outline, chat.leaf_id)
+    start, end = max(0, len(branch) - THREAD_SIZE), len(branch)
     if before is not None:
-        branch = branch[: next((index for index, message in enumerate(branch) if message.pk == before), 0)]
-    shown = branch[-THREAD_SIZE:]
+        end = _index(branch, before, 0)
+        start = max(0, end - THREAD_SIZE)
+    elif after is not None:
+        start = _index(branch, after, len(branch)) + 1
+        end = min(start + THREAD_SIZE, len(branch))
+    elif around is not None and (at := _index(branch, around, len(branch))) < start:
+        start = max(0, at - THREAD_SIZE // 4)
+        end = start + THREAD_SIZE
+    shown = branch[start:end]
+    return Thread(
+        _entries(outline, shown, history.summary_of(chat.pk, branch)),
+        earlier=shown[0].pk if shown and start > 0 and after is None else None,
+        later=shown[-1].pk if shown and end < len(branch) and before is None else None,
+    )
+
+
+def _index(branch: list[tree.Outlined], message_id: UUID, otherwise: int) -> int:
+    return next((index for index, message in enumerate(branch) if message.pk == message_id), otherwise)
+
+
+def whole_branch(chat: Chat) -> Thread:
+    """All of the shown branch; of a very long one the newest messages. Three queries at most."""
+    outline = tree.outline(chat.pk)
+    branch = tree.branch_to(outline, chat.leaf_id)
+    shown = branch[-PRINTED:]
     return Thread(_entries(outline, shown), earlier=shown[0].pk if len(branch) > len(shown) else None)
 
 
 def beginnings() -> QuerySet[Message]:
     """A query of messages that reads only the beginnings of their texts, for `entry`."""
-    return _with_beginnings(Message.objects.all(), _both_beginnings())
+    return _with_beginnings(rated(), _both_beginnings())
+
+
+def rated() -> QuerySet[Message]:
+    """A query of messages with their owner's thumb on each, for `entry`."""
+    own = Feedback.objects.filter(message=OuterRef("pk"), user=OuterRef("chat__user"))
+    return Message.objects.annotate(rating=Subquery(own.values("rating")[:1]))
 
 
 def entry(message: Message, *, whole: bool) -> ThreadEntry:
-    """One message with its alternatives, in full length if `whole`, else one of `beginnings`. One query."""
+    """One message with its alternatives, in full length if `whole`, else one of `beginnings`. Two queries at most."""
     siblings = message.chat.messages.filter(parent_id=message.parent_id, role=message.role).order_by("created", "pk")
-    name = _model_names().get(message.model, message.model)
+    branches = tuple(siblings.values_list("pk", flat=True))
+    name = model_names().get(message.model, message.model)
     is_cut = not whole and _cut(message, *_beginnings(message, _both_beginnings()))
-    return ThreadEntry(message, tuple(siblings.values_list("pk", flat=True)), name, is_cut)
+    among = _comparisons([message], {_position(message): branches})
+    return ThreadEntry(message, branches, name, is_cut, compared=among.get(message.parent_id))
+
+
+def pictures_of(routes: Iterable[Route]) -> dict[str, str]:
+    """The addresses of the pictures of the assistants among these, by public id. One query, none without assistants."""
+    ids = [route.public_id for route in routes if route.needs is not None]
+    if not ids:
+        return {}
+    rows = Assistant.objects.filter(model__public_id__in=ids).exclude(picture_digest="")
+    columns = rows.values_list("model__public_id", "pk", "picture_digest")
+    return {public_id: f"/assistants/{pk}/picture?v={digest}" for public_id, pk, digest in columns}
 
 
 def lone_entries(messages: Iterable[Message]) -> list[ThreadEntry]:
     """Messages without alternatives, which need not be stored. No query."""
-    names = _model_names()
+    names = model_names()
     return [ThreadEntry(message, (message.pk,), names.get(message.model, message.model)) for message in messages]
 
 
-def _entries(outline: Iterable[Message], shown: list[Message]) -> list[ThreadEntry]:
-    alternatives: dict[tuple[UUID | None, str], list[UUID]] = {}
+def _entries(
+    outline: Iterable[tree.Outlined], shown: list[tree.Outlined], summary: Summary | None = None
+) -> list[ThreadEntry]:
+    alternatives: dict[Position, list[UUID]] = {}
     for message in outline:
-        alternatives.setdefault((message.parent_id, message.role), []).append(message.pk)
-    rows = _cut_rows(Message.objects.all(), [message.pk for message in shown], _both_beginnings())
-    present = [rows[message.pk] for message in shown if message.pk in rows]
-    names = _model_names()
+        alternatives.setdefault(_position(message), []).append(message.pk)
+    comparisons = _comparisons(shown, alternatives)
+    keys = {message.pk for message in shown}.union(*(row.rows for row in comparisons.values() if row.is_open))
+    rows = _cut_rows(rated(), keys, _both_beginnings())
+    names = model_names()
+
+    def entry_of(key: UUID) -> ThreadEntry:
+        row, is_cut = rows[key]
+        return ThreadEntry(
+            row,
+            tuple(alternatives[_position(row)]),
+            names.get(row.model, row.model),
+            is_cut,
+            summary if summary is not None and summary.upto_id == key else None,
+            comparisons.get(row.parent_id) if row.role == Message.Role.ASSISTANT else None,
+        )
+
+    entries = [entry_of(message.pk) for message in shown if message.pk in rows]
     return [
-        ThreadEntry(row, tuple(alternatives[row.parent_id, row.role]), names.get(row.model, row.model), is_cut)
-        for row, is_cut in present
+        replace(entry, columns=tuple(entry_of(key) for key in entry.compared.rows if key in rows))
+        if entry.compared and entry.is_column
+        else entry
+        for entry in entries
     ]
+
+
+def _position(message: Message | tree.Outlined) -> Position:
+    """What a message has in common with its alternatives."""
+    return message.parent_id, message.role
+
+
+def _comparisons(
+    shown: Iterable[Message | tree.Outlined], alternatives: Mapping[Position, Sequence[UUID]]
+) -> dict[UUID | None, Compared]:
+    """The comparisons of which an answer is shown, by question. One query, none without alternatives."""
+    answers = (message for message in shown if message.role == Message.Role.ASSISTANT)
+    return compared.by_question(row.parent_id for row in answers if len(alternatives[_position(row)]) > 1)
 
 
 def _both_beginnings() -> dict[str, Left]:
@@ -160,10 +218,10 @@ def _both_beginnings() -> dict[str, Left]:
 
 
 def _cut_rows(
-    messages: QuerySet[Message], keys: list[UUID], parts: dict[str, Left]
+    messages: QuerySet[Message], keys: Iterable[UUID], parts: dict[str, Left]
 ) -> dict[UUID, tuple[Message, bool]]:
     """The messages by id, with the beginnings of their texts, and whether these are longer. One query."""
-    rows = _with_beginnings(messages, parts).in_bulk(keys)
+    rows = _with_beginnings(messages, parts).in_bulk(list(keys))
     return {key: (row, _cut(row, *_beginnings(row, parts))) for key, row in rows.items()}
 
 
@@ -181,12 +239,12 @@ def _cut(message: Message, content: str, reasoning: str = "") -> bool:
     return max(len(content), len(reasoning)) > SHOWN
 
 
-def shared_thread(share: Share, *, number: int = 1, whole: UUID | None = None) -> SharedThread:
+def shared_thread(share: Share, *, number: int = 1, whole: UUID | None = None, size: int = SHARED_SIZE) -> SharedThread:
     """A page of what readers see, counted from 1, with the message `whole` in full length. Three or four queries."""
     messages = access.readable(share)
-    start = (number - 1) * SHARED_SIZE
-    shown = messages[start : start + SHARED_SIZE]
-    has_more = start + SHARED_SIZE < len(messages)
+    start = (number - 1) * size
+    shown = messages[start : start + size]
+    has_more = start + size < len(messages)
     keys = [message.pk for message in shown if message.pk != whole]
     rows = _cut_rows(Message.objects.defer(*OWNERS_ONLY), keys, {"content": Left("content", SHOWN + 1)})
     if len(keys) < len(shown):
@@ -210,13 +268,16 @@ def _shared_entries(share: Share, messages: list[Message], rows: dict[UUID, tupl
     # Other files that a message lists are not its owner's, or not of this chat, and would not be served.
     servable = File.objects.filter(chat_id=share.chat_id, owner_id=share.chat.user_id, pk__in=listed)
     file_ids = {str(pk) for pk in servable.values_list("pk", flat=True)}
-    names = _model_names()
+    names = model_names()
     return [
         SharedEntry(
             message,
             names.get(message.model, message.model),
             [_without_provenance(file) for file in message.files if _is_listed(file, file_ids)],
-            [{"description": "", "done": True, "sources": step["sources"]} for step in _steps_with_sources(message)],
+            [
+                {"description": "", "done": True, "sources": _sources_shown(step, file_ids)}
+                for step in _steps_with_sources(message)
+            ],
             is_cut,
         )
         for message, is_cut in present
@@ -231,68 +292,20 @@ def _steps_with_sources(message: Message) -> list[dict[str, Any]]:
     return [step for step in message.status_history if isinstance(step, dict) and step.get("sources")]
 
 
+def _sources_shown(step: dict[str, Any], file_ids: set[str]) -> list[Any]:
+    """The sources of a status line without the files that readers may not see."""
+    addresses = ((source, str(source.get("url"))) for source in step["sources"] if isinstance(source, dict))
+    return [
+        source
+        for source, url in addresses
+        if not url.startswith(file_addresses.ROOT) or file_addresses.named_id(url) in file_ids
+    ]
+
+
 def _without_provenance(file: dict[str, Any]) -> dict[str, Any]:
     """Remove how a picture was made, and by which engine: that is for its owner alone."""
     return {name: value for name, value in file.items() if name != "provenance"}
 
 
-def _model_names() -> dict[str, str]:
+def model_names() -> dict[str, str]:
     return {public_id: route.name or public_id for public_id, route in catalogue.snapshot_blocking().routes.items()}
-
-
-def sidebar_page(user: Person, *, words: str = "", cursor: str = "") -> SidebarPage:
-    """The person's chats, newest first; with `words`, those whose title or messages contain them. One query."""
-    pictures = File.objects.filter(chat=OuterRef("pk"), content_type__startswith="image/")
-    chats = search.chats_of(user, words).select_related("share").annotate(has_pictures=Exists(pictures))
-    if words:
-        position = StrIndex(Lower("content"), Lower(Value(words)))
-        around = Substr("content", Greatest(position - AROUND // 3, 1), AROUND)
-        matches = Message.objects.filter(chat=OuterRef("pk"), content__icontains=words).order_by("-created")
-        chats = chats.annotate(match=Subquery(matches.values(around=around)[:1]))
-    shown, next_cursor = cursors.page_of(chats, cursor, by="updated", size=LIST_SIZE)
-    rows = _rows(shown, words)
-    today, end = timezone.localdate(), cursors.parsed(cursor)
-    shown_label = _day_label(timezone.localtime(end[0]).date(), today) if end else ""
-    grouped = groupby(rows, key=lambda row: _day_label(timezone.localtime(row.chat.updated).date(), today))
-    sections = [SidebarSection(label, list(group), continued=label == shown_label) for label, group in grouped]
-    return SidebarPage(sections, next_cursor)
-
-
-def _rows(chats: list[Any], words: str) -> list[SidebarRow]:
-    names = _model_names()
-    titles = Counter(chat.title for chat in chats)
-    rows: list[SidebarRow] = []
-    taken: Counter[tuple[str, str]] = Counter()
-    for chat in chats:
-        apart = _apart(chat) if titles[chat.title] > 1 else ""
-        taken[chat.title, apart] += 1
-        if apart and taken[chat.title, apart] > 1:  # begun in the same minute
-            apart = f"{apart} ({taken[chat.title, apart]})"
-        snippet = _snippet(getattr(chat, "match", None) or "", words)
-        rows.append(SidebarRow(chat, snippet, names.get(chat.model, chat.model), chat.has_pictures, apart))
-    return rows
-
-
-def _apart(chat: Chat) -> str:
-    """When a chat began: its time today, the day and the time before that."""
-    begun = timezone.localtime(chat.created)
-    return date_format(begun, "H:i" if begun.date() == timezone.localdate() else _("j M, H:i"))
-
-
-def _snippet(content: str, words: str) -> str:
-    """The part of a message around the words, on one line."""
-    line = " ".join(content.split())
-    at = line.lower().find(words.lower()) if words else -1
-    if at < 0:
-        return ""
-    start = max(0, at - SNIPPET // 3)
-    end = start + SNIPPET
-    return ("…" if start else "") + line[start:end] + ("…" if end < len(line) else "")
-
-
-def _day_label(day: date, today: date) -> str:
-    if day >= today:
-        return _("Today")
-    if day == today - timedelta(days=1):
-        return _("Yesterday")
-    return _("Previous 7 days") if day > today - timedelta(days=7) else _("Older")

@@ -97,7 +97,7 @@ def _of_the_day(hour: int) -> str:
 
 def latest_chat(user_id: int) -> Chat | None:
     """One query."""
-    return Chat.objects.filter(user_id=user_id, deleted_at=None).order_by("-updated").first()
+    return Chat.objects.filter(user_id=user_id, deleted_at=None, archived_at=None).order_by("-updated").first()
 
 
 def recent_work(visit: Visit) -> list[Starter]:

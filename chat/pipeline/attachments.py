@@ -10,7 +10,7 @@ models that are known to see pictures: nobody asked for them to be sent, so they
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import pybase64
@@ -18,9 +18,11 @@ from django.contrib.auth import get_user_model
 
 from chat import access, chat_settings, file_addresses, files
 from chat.decoding import formats
-from chat.files import documents, pictures
+from chat.files import pictures
 from chat.history import text_of
 from chat.models import File
+from chat.pipeline import documents, pictures_refused, recordings
+from chat.pipeline.documents import DocumentPacking, name_of
 from chat.pipeline.turn import Turn
 from providers import catalogue
 from providers.errors import BadRequest, GatewayError, NotFound
@@ -85,6 +87,17 @@ def add_to_question(messages: list[dict[str, Any]], entries: Sequence[Entry]) ->
             return
 
 
+def add_to_first(messages: list[dict[str, Any]], entries: Sequence[Entry]) -> None:
+    """Add files that go along with the whole conversation to its first question, where they stay the same in each turn,
+    so that providers find what they say in their prompt caches. Not where that has parts of its own.
+    """
+    for index, message in enumerate(messages):
+        if message.get("role") == "user":
+            if entries and not _has_parts(message):
+                messages[index] = {**message, "files": [*entries, *message.get("files", ())]}
+            return
+
+
 def add_stored_files(messages: list[dict[str, Any]], stored: Sequence[Mapping[str, Any]]) -> None:
     """Give a program's own questions the files of the stored questions with the same text, from the end upwards."""
     rows = [message for message in reversed(stored) if message["role"] == "user"]
@@ -108,24 +121,29 @@ async def attach(turn: Turn) -> None:
     """Put the files of all messages into the payload, and tell the person what the model does not get."""
     if not any("files" in message for message in turn.messages):
         return
+    await recordings.write_down(turn)
     turn.shown = [message["files"] for message in turn.messages if isinstance(message.get("files"), list)]
     packing = Packing(
         user_id=turn.caller.user_id,
         vision=await _vision(turn),
         characters=(await chat_settings.current()).attachment_budget,
     )
+    questions = [text_of(message.get("content")) for message in turn.messages if message.get("role") == "user"]
     turn.payload["messages"] = await waiting.in_own_thread(packing.pack, turn.messages)
     # When a handler has used the pictures, it does not matter that the model cannot see them.
     notices = packing.notices if turn.answer_files else packing.notices + packing.unseen
     for notice in notices:
         await turn.emit("status", {"description": notice, "done": True, "notice": True})
+    await documents.search(turn, packing.documents, questions)
 
 
 async def _vision(turn: Turn) -> bool | None:
+    snapshot = await catalogue.snapshot()
     try:
-        return (await catalogue.snapshot()).route_for(turn.caller, str(turn.payload["model"])).vision
+        route = snapshot.route_for(turn.caller, str(turn.payload["model"]))
     except GatewayError:
         return None  # the relay raises what is wrong with the model
+    return False if pictures_refused.has_refused(route, snapshot.version) else route.vision
 
 
 @dataclass(slots=True)
@@ -134,14 +152,18 @@ class Packing:
 
     user_id: int
     vision: bool | None
-    characters: int
+    characters: InitVar[int]
     pictures: int = MAX_PICTURES
     picture_bytes: int = MAX_PICTURE_BYTES
     shown: int = MAX_SHOWN
     notices: list[str] = field(default_factory=list)  # for the person, about their newest message
     unseen: list[str] = field(default_factory=list)
+    documents: DocumentPacking = field(init=False)
     _newest: bool = True
     _user: Any = None
+
+    def __post_init__(self, characters: int) -> None:
+        self.documents = DocumentPacking(characters, self._row)
 
     def pack(self, messages: Sequence[Entry]) -> list[dict[str, Any]]:
         """The messages as they are sent: with the content of their `files` instead of these."""
@@ -160,44 +182,12 @@ class Packing:
         own = [entry for entry in entries if not entry.get("shown")]
         seen, unseen = self._pictures([entry for entry in own if _is_picture(entry)])
         before, answer_notes = self._answered(shown)
-        notes = [*answer_notes, *self._documents([entry for entry in own if not _is_picture(entry)]), *unseen]
+        texts = self.documents.pack([entry for entry in own if not _is_picture(entry)], self._notice)
+        notes = [*answer_notes, *texts, *unseen]
         if isinstance(content, list):
             return [*before, *(_text(note) for note in notes), *content, *seen]
         text = "\n\n".join(part for part in (*notes, content or "") if part.strip())
         return [*before, *([_text(text)] if text else ()), *seen] if before or seen else text
-
-    # --- documents ---
-
-    def _documents(self, entries: Sequence[Entry]) -> list[str]:
-        """Each as `<file name="…">text</file>`. Short ones are whole, long ones get equal shares of what is left."""
-        read = [self._read(entry) for entry in entries]
-        room = shares([len(document.text) for document in read], self.characters)
-        self.characters -= sum(room)
-        return [
-            _wrapped(entry, self._cut(entry, document, size))
-            for entry, document, size in zip(entries, read, room, strict=True)
-        ]
-
-    def _read(self, entry: Entry) -> documents.Document:
-        if not self.characters:
-            return documents.Document("", "no room")  # newer files fill it: this one is not even read
-        try:
-            document = files.document(self._row(entry))
-        except (NotFound, FileNotFoundError):
-            return documents.Document("", "deleted")
-        if document.problem:
-            self._notice(_FOR_PERSON[document.problem]() % {"name": _name(entry)})
-        return document
-
-    def _cut(self, entry: Entry, document: documents.Document, size: int) -> str:
-        if document.problem:
-            return f"[{_FOR_MODEL[document.problem]}]"
-        if size >= len(document.text):
-            return document.text
-        numbers = {"name": _name(entry), "part": f"{size:,}", "whole": f"{len(document.text):,}"}
-        self._notice(_("“%(name)s” is long: the model gets the first %(part)s of its %(whole)s characters.") % numbers)
-        cut = f"[Cut here: these are the first {size:,} of {len(document.text):,} characters.]"
-        return f"{document.text[:size]}\n{cut}" if size else f"[{_FOR_MODEL['no room']}]"
 
     # --- pictures ---
 
@@ -207,13 +197,13 @@ class Packing:
         notes: list[str] = []
         for entry in entries:
             if self.vision is False:
-                notes.append(f"[The person attached the picture “{_name(entry)}”. You cannot see pictures.]")
+                notes.append(f"[The person attached the picture “{name_of(entry)}”. You cannot see pictures.]")
                 continue
             part, why = self._part(entry)
             if part is not None:
                 parts.append(part)
             else:
-                notes.append(f"[The person attached the picture “{_name(entry)}”. You do not get it: {why}]")
+                notes.append(f"[The person attached the picture “{name_of(entry)}”. You do not get it: {why}]")
         if self.vision is False and entries and self._newest:
             self.unseen.append(_("This model cannot see pictures. It only got their names."))
         return parts, notes
@@ -248,11 +238,11 @@ class Packing:
         except (NotFound, FileNotFoundError):
             return None, "it was deleted."
         except GatewayError as error:
-            self._notice(_("“%(name)s” was not sent: %(why)s") % {"name": _name(entry), "why": error.message})
+            self._notice(_("“%(name)s” was not sent: %(why)s") % {"name": name_of(entry), "why": error.message})
             return None, "it cannot be read."
         if len(content) > self.picture_bytes:
             self.picture_bytes = 0
-            self._notice(_("“%(name)s” was not sent: there are too many pictures at once.") % {"name": _name(entry)})
+            self._notice(_("“%(name)s” was not sent: there are too many pictures at once.") % {"name": name_of(entry)})
             return None, "newer pictures take all the room."
         self.pictures -= 1
         self.picture_bytes -= len(content)
@@ -294,46 +284,9 @@ def _with_shown(messages: Sequence[Entry]) -> list[Entry]:
     return moved
 
 
-def shares(sizes: Sequence[int], room: int) -> list[int]:
-    """The share of `room` for each size: small ones whole, the others equal shares of the rest."""
-    parts = [0] * len(sizes)
-    for done, index in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
-        parts[index] = min(sizes[index], room // (len(sizes) - done))
-        room -= parts[index]
-    return parts
-
-
-_FOR_MODEL = {
-    documents.PROTECTED: "This PDF is protected by a password, so you do not get its text.",
-    documents.WORDLESS: "There is no text in this file. A PDF without text is usually a scan.",
-    documents.UNREADABLE: "This kind of file cannot be read, or it is damaged.",
-    documents.TOO_LONG: "This PDF is too large to be read, so you do not get its text.",
-    "deleted": "This file was deleted.",
-    "no room": "Left out: newer documents take all the room.",
-}
-_FOR_PERSON = {
-    documents.PROTECTED: lambda: _(
-        "“%(name)s” is protected by a password, so the model does not get its text. Attach it without a password."
-    ),
-    documents.WORDLESS: lambda: _("“%(name)s” contains no text. If it is a scan, attach its pages as pictures."),
-    documents.UNREADABLE: lambda: _("“%(name)s” cannot be read as text. The model only gets its name."),
-    documents.TOO_LONG: lambda: _(
-        "“%(name)s” is too large to be read, so the model does not get its text. Attach the pages that matter."
-    ),
-}
-
-
 def _is_picture(entry: Entry) -> bool:
     kind = str(entry.get("content_type") or "")
     return kind != formats.SVG and (kind.startswith("image/") or entry.get("type") == "image")
-
-
-def _name(entry: Entry) -> str:
-    return str(entry.get("name") or _("Picture"))
-
-
-def _wrapped(entry: Entry, text: str) -> str:
-    return f'<file name="{_name(entry)}">\n{text.strip().replace("</file>", "< /file>")}\n</file>'
 
 
 def _text(text: str) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class Handler:
     """Base of all handlers. Instances are shared by all turns of the process: keep nothing on them."""
 
     name: ClassVar[str]
+    goes_on: ClassVar[bool] = False  # whether it works too on an answer that goes on, which has what others added
     toggle: ClassVar[Toggle | None] = None
     # For what needs more than a chip and options: a template that the chat page includes, and a module of `static/js`.
     page_part: ClassVar[str] = ""

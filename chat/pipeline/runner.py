@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 from chat.events import FileData
 from chat.loop import in_thread
-from chat.pipeline import attachments
+from chat.pipeline import attachments, contexts
 from chat.pipeline.base import Handler, Toggle
 from chat.pipeline.turn import Turn
 from providers.errors import GatewayError
@@ -35,14 +35,20 @@ def toggles_for(caller: Caller) -> list[tuple[str, Toggle]]:
 
 
 async def run(turn: Turn) -> None:
-    """Run the handlers until one finishes the turn; if none does, turn its files into what the model reads."""
+    """Run the handlers until one finishes the turn; if none does, turn its files into what the model reads.
+
+    An answer that goes on has what most of them added when it began.
+    """
     for handler in handlers():
         if turn.finished:
             return
+        if turn.request.continues and not handler.goes_on:
+            continue
         if handler.toggle is not None and not (
             turn.wants(handler.name) and await in_thread(handler.may_use, turn.caller)
         ):
             continue
+        turn.source = handler.name
         try:
             await handler.handle(turn)
         except GatewayError as error:
@@ -53,6 +59,7 @@ async def run(turn: Turn) -> None:
             await _report(turn, _("Something went wrong on this site."))
     if not turn.finished:
         await attachments.attach(turn)
+        contexts.insert(turn)
         for handler in handlers():
             await handler.before_model(turn)
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chat.events import EventType, FileData, plain, with_parts
+from chat.history import CONTEXTS
+from chat.pipeline import instructions
 from chat.pipeline.completion_request import CompletionRequest
 from chat.pipeline.picture_allowance import PictureAllowance
 from providers.facts import Caller
@@ -33,11 +35,18 @@ class Turn:
     answer_files: list[FileData] = field(default_factory=list)
     picture_allowance: PictureAllowance = field(default_factory=PictureAllowance)
     finished: bool = False
+    tools: frozenset[str] | None = field(init=False)  # the names of those that the model may use; None: all
     is_filtered: bool = False  # filters of pipelines servers have seen the messages
+    source: str = ""  # the handler that works on it
+    contexts: list[tuple[str, str]] = field(default_factory=list)  # (handler, text) of what the model is told besides
+    excerpts: str = ""  # of long documents, for this question alone: later ones search anew
+    tool_messages: list[dict[str, Any]] = field(default_factory=list)  # calls and results of this turn
 
     def __post_init__(self) -> None:
         messages = list(self.request.messages or ())
         self.payload = {**self.request.params, "messages": messages, "model": self.request.model}
+        instructions.put_into(self.payload, self.request)
+        self.tools = self.request.instructions.tools
 
     @property
     def caller(self) -> Caller:
@@ -88,23 +97,31 @@ class Turn:
         """Whether the request switched a feature on."""
         return bool(self.features.get(feature))
 
+    def limit_tools(self, names: frozenset[str] | None) -> None:
+        """Let the model use no other tools than these, of those that it may use; None changes nothing."""
+        if names is not None:
+            self.tools = names if self.tools is None else self.tools & names
+
+    def allows(self, tool: str) -> bool:
+        return self.tools is None or tool in self.tools
+
     async def emit(self, type: EventType, data: Any) -> None:
         """Send an event about this message to all tabs; `status` and `files` are stored with it."""
         await self.sink.emit(type, with_parts(data) if type == "status" else plain(data))
 
     def add_context(self, text: str) -> None:
-        """Tell the model something that is not part of the conversation, in a `<context>` at the system message's end.
+        """Tell the model something that is not part of the conversation, behind the question that it was added for.
 
-        What is the same in every turn stands first, so that providers find it in their prompt caches.
+        Never in front: what a request begins with stays the same from turn to turn (`chat.pipeline.contexts`).
         """
-        context = f"<context>{text}</context>"
-        first = self.messages[0] if self.messages else {}
-        if first.get("role") not in ("system", "developer"):
-            self.messages.insert(0, {"role": "system", "content": context})
-        elif isinstance(first.get("content"), list):
-            self.messages[0] = {**first, "content": [*first["content"], {"type": "text", "text": context}]}
-        else:
-            self.messages[0] = {**first, "content": f"{first.get('content') or ''}\n\n{context}".lstrip()}
+        self.contexts.append((self.source, text))
+
+    def forget_contexts(self, source: str) -> None:
+        """Leave out what a handler added in earlier turns: it may not be told any more."""
+        for index, message in enumerate(self.messages):
+            if contexts := message.get(CONTEXTS) if self.request.is_stored else None:
+                others = [context for context in contexts if context[0] != source]
+                self.messages[index] = {**message, CONTEXTS: others}
 
     async def add_files(self, files: Sequence[FileData]) -> None:
         """Show files with the answer, before those that it has already."""

@@ -20,10 +20,12 @@ from chat import access, events, loop, tasks
 from chat.models import Message
 from chat.pipeline import CompletionRequest
 from chat.runs import store, temporary
-from chat.runs.draft import snapshot_of
+from chat.runs.draft import AnswerDraft, snapshot_of
 from chat.runs.reply import RunningReply
+from chat.tools import approvals
 from providers import runtime
-from providers.errors import NotFound
+from providers.errors import Conflict, NotFound
+from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class Replies:
                 continue
             reply.draft.status = Message.Status.INTERRUPTED
             try:
-                reply.store.save_end(reply.draft.row())
+                reply.store.save_end(reply.draft.row(), [])
             except Exception:  # the process ends: the row is settled by the next process that reads it
                 logger.warning("Reply %s could not be marked as interrupted", reply.id, exc_info=True)
 
@@ -53,17 +55,19 @@ def start(answer: Message, request: CompletionRequest) -> None:
 
     The model gets the messages of the request; without any, the branch that leads to the answer.
     """
-    start_in(store.RowStore(answer.pk, answer.chat_id), request)
+    draft = AnswerDraft.of(answer, for_admin=request.caller.is_admin) if request.continues else None
+    row = store.RowStore(answer.pk, answer.chat_id, part=answer.options.get("parts", 1))
+    start_in(row, request, draft=draft)
 
 
-def start_in(reply_store: store.ReplyStore, request: CompletionRequest) -> None:
+def start_in(reply_store: store.ReplyStore, request: CompletionRequest, *, draft: AnswerDraft | None = None) -> None:
     """Run a reply as `start` does, wherever it is stored.
 
     It rests on the account and not on the session that began it: who changes the password reads on.
     """
     request = replace(request, caller=replace(request.caller, proof=""))
     tasks.give_up_follow_ups(reply_store.chat_id)
-    reply = RunningReply(reply_store, request, loop.current())
+    reply = RunningReply(reply_store, request, loop.current(), draft=draft)
     runtime.state(Replies).running[reply.id] = reply
     loop.spawn(lambda: _run(reply), name=f"reply {reply.id}", on=reply.loop)
 
@@ -87,6 +91,24 @@ def stop_own(user_id: int, message_id: uuid.UUID) -> bool:
     else:
         return False
     return True
+
+
+def decide(user: access.Person, message_id: uuid.UUID, question: str, decision: approvals.Decision) -> None:
+    """Answer the question that a person's reply waits for, wherever it runs. Harmless when it waits for none.
+
+    Raises NotFound when the message is not theirs, Conflict when its reply is over.
+    """
+    reply = runtime.state(Replies).running.get(message_id)
+    is_own = reply is not None and reply.user_id == user.pk
+    if not is_own and temporary.owner_of(message_id) != user.pk:
+        is_over = not access.message_for(user, message_id).is_running
+    else:
+        is_over = reply is not None and reply.draft.is_over
+    if is_over:
+        raise Conflict(_("This answer does not wait any more."), code="not_waiting")
+    if not approvals.decide(str(message_id), question, decision):
+        request = {"type": "decision", "question": question, "decision": decision}
+        loop.spawn(lambda: _tell_owner(message_id, request), name=f"decision for {message_id}")
 
 
 def running_in(user_id: int, chat_id: str) -> list[uuid.UUID]:
@@ -176,15 +198,18 @@ async def _run(reply: RunningReply) -> None:
             loop.spawn(partial(_tell_end, reply), name=f"end of {reply.id}")
         await asyncio.sleep(reply.store.linger)
     finally:
-        runtime.state(Replies).running.pop(reply.id, None)
+        running = runtime.state(Replies).running
+        if running.get(reply.id) is reply:  # and not the one that continues its answer
+            del running[reply.id]
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)
-    if reply.draft.status == Message.Status.DONE:
-        await reply.store.after_end(reply.request.caller)
+    await reply.store.after_end(reply.request, reply.draft.status)
 
 
 async def _listen(reply: RunningReply) -> None:
-    """Serve the requests of other processes: `{"type": "stop"}`, `{"type": "snapshot", "to": channel}`."""
+    """Serve the requests of other processes: `{"type": "stop"}`, `{"type": "snapshot", "to": channel}`,
+    `{"type": "decision", "question", "decision"}`.
+    """
     layer = get_channel_layer()
     try:
         channel = await layer.new_channel()
@@ -194,6 +219,8 @@ async def _listen(reply: RunningReply) -> None:
                 message = await layer.receive(channel)
                 if message["type"] == "stop":
                     reply.stop()
+                elif message["type"] == "decision":
+                    approvals.decide(str(reply.id), message["question"], message["decision"])
                 else:
                     await reply.send_snapshot(message["to"])
         finally:

@@ -15,7 +15,7 @@ from providers import stored_errors
 Status = Message.Status
 
 
-class Draft:
+class AnswerDraft:
     """Lives on one event loop. Nothing here waits; `RunningReply` sends and saves."""
 
     def __init__(self, *, for_admin: bool = False) -> None:
@@ -36,6 +36,27 @@ class Draft:
         self._content, self._reasoning = StringIO(), StringIO()
         self._unsent_content, self._unsent_reasoning = StringIO(), StringIO()
         self._paused: set[str] = set()  # texts whose next piece begins a new paragraph
+        self.context_tokens: int | None = None
+        self.is_incomplete = False
+        self._earlier_ms = 0  # of an answer that goes on: how long its first part took
+
+    @classmethod
+    def of(cls, answer: Message, *, for_admin: bool = False) -> "AnswerDraft":
+        """The draft of an answer that goes on: with all that is there."""
+        draft = cls(for_admin=for_admin)
+        draft._content.write(answer.content)
+        draft._reasoning.write(answer.reasoning)
+        draft._paused = {"reasoning"} if answer.reasoning.strip() else set()
+        draft.files, draft.status_history = list(answer.files), list(answer.status_history)
+        draft.usage, draft.connection = answer.usage, answer.connection
+        draft.reasoning_ms, draft.first_token_ms = answer.reasoning_ms, answer.first_token_ms
+        draft._answering = bool(answer.content)
+        draft._earlier_ms = answer.duration_ms or 0
+        return draft
+
+    def took(self, milliseconds: int) -> None:
+        """Note how long the reply took; what an earlier part of the answer took is added."""
+        self.duration_ms = self._earlier_ms + milliseconds
 
     @property
     def content(self) -> str:
@@ -110,7 +131,7 @@ class Draft:
         """Add a status line, without its preview. It replaces the last line if that is the same step in progress."""
         line = events.stored_step(data)
         last = self.status_history[-1] if self.status_history else None
-        if last and not last.get("done") and last.get("description") == line.get("description"):
+        if last and not last.get("done") and _is_same_step(last, line):
             self.status_history[-1] = line
         else:
             self.status_history.append(line)
@@ -151,11 +172,23 @@ class Draft:
             "status": self.status,
             "error": self.error,
             "usage": self.usage,
+            "context_tokens": self.context_tokens,
+            "is_incomplete": self.is_incomplete,
             "connection": self.connection,
             "reasoning_ms": self.reasoning_ms,
             "first_token_ms": self.first_token_ms,
             "duration_ms": self.duration_ms,
         }
+
+
+def _is_same_step(last: StatusData, line: StatusData) -> bool:
+    """Whether two lines are of one step: they say the same, answer the same question, or tell of the same call."""
+    if last.get("description") == line.get("description"):
+        return True
+    if "approval" in last or "approval" in line:
+        return last.get("approval", {}).get("id") == line.get("approval", {}).get("id")
+    asked = [(call.get("name"), call.get("arguments")) for call in (last.get("call"), line.get("call")) if call]
+    return len(asked) == 2 and asked[0] == asked[1]
 
 
 def ended_steps(status_history: Sequence[Any]) -> list[Any]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -11,10 +12,13 @@ from django.db import DatabaseError, InterfaceError
 
 from chat import events, pipeline, tools
 from chat.answers import reader
+from chat.answers.usage import tokens_of
 from chat.loop import in_thread
 from chat.models import Message
-from chat.pipeline import CompletionRequest, Turn
-from chat.runs.draft import Draft
+from chat.pipeline import CompletionRequest, Turn, pictures_refused
+from chat.runs import inputs
+from chat.runs.continuation import Continuation
+from chat.runs.draft import AnswerDraft
 from chat.runs.store import ReplyStore
 from providers import relay, stored_errors
 from providers.errors import GatewayError, ProviderError
@@ -34,15 +38,24 @@ Status = Message.Status
 class RunningReply:
     """One answer while it grows. Lives on one event loop; `stop` and `interrupt` must be called there."""
 
-    def __init__(self, store: ReplyStore, request: CompletionRequest, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        store: ReplyStore,
+        request: CompletionRequest,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        draft: AnswerDraft | None = None,
+    ) -> None:
         self.store = store
         self.id = store.id
         self.chat_id = store.chat_id
         self.request = request
         self.user_id = request.user_id
-        self.draft = Draft(for_admin=request.caller.is_admin)
+        self.draft = draft or AnswerDraft(for_admin=request.caller.is_admin)
         self.loop = loop
         self.is_told = False  # the channel layer took its last event
+        self._turn: Turn | None = None
+        self._continuation: Continuation | None = None
         self._task: asyncio.Task[Any] | None = None  # set when it runs
         self._stopped = False  # the person stopped it
         self._ending = False  # too late to stop it
@@ -121,7 +134,7 @@ class RunningReply:
         if request is None:
             self._stopped = True
             return
-        turn = Turn(request, sink=self)
+        self._turn = turn = Turn(request, sink=self)
         await pipeline.run(turn)
         if not turn.finished:
             await self._call_model(turn)
@@ -132,6 +145,10 @@ class RunningReply:
     async def _call_model(self, turn: Turn) -> None:
         """Call the model until it calls no tools any more."""
         rounds = await tools.begin(turn)
+        if turn.request.continues:
+            rounds.add(self.draft.usage or {})
+            self._continuation = Continuation(turn, self.draft.content)
+            await self._continuation.begin()
         while calls := await self._read_round(turn, rounds):
             self.draft.pause()
             if not await rounds.run(calls):
@@ -140,12 +157,22 @@ class RunningReply:
     async def _read_round(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
         """Read one answer of the model; returns its message when that calls tools."""
         before = self.draft.size
-        try:
-            return await self._read_once(turn, rounds)
-        except ProviderError as error:
-            if self.draft.size > before or not rounds.gives_up(error):
-                raise
-            return await self._read_once(turn, rounds)
+        while True:  # each of the three gives up once
+            try:
+                return await self._read_once(turn, rounds)
+            except ProviderError as error:
+                if self.draft.size > before:
+                    raise
+                if not rounds.gives_up(error) and not await self._does_without(turn, error):
+                    raise
+
+    async def _does_without(self, turn: Turn, error: ProviderError) -> bool:
+        """Whether the same is asked once more in a form that this provider takes."""
+        if await pictures_refused.gives_up(turn, error):
+            notice = _("This model takes no pictures. It was asked again without them.")
+            await turn.emit("status", {"description": notice, "done": True, "notice": True})
+            return True
+        return self._continuation is not None and self._continuation.gives_up(error)
 
     async def _read_once(self, turn: Turn, rounds: tools.Rounds) -> dict[str, Any] | None:
         self.draft.follow_ups = []  # an earlier round at its limit has gone on by itself
@@ -155,6 +182,8 @@ class RunningReply:
             if upstream.status >= 400:
                 raise await upstream.error()
             calls: dict[str, Any] | None = None
+            self.draft.is_incomplete = False
+            seam = self._continuation if rounds.number == 1 else None
             since = len(self.draft.content)  # the content of earlier rounds stays content
             answer = reader.read(
                 upstream.chunks(),
@@ -169,19 +198,25 @@ class RunningReply:
                         await self._move_to_reasoning(since)
                     if piece.usage:
                         self.draft.usage = rounds.count(piece.usage)
+                        self.draft.context_tokens = tokens_of(piece.usage)
                     if piece.notice:
                         await turn.emit("status", {"description": piece.notice, "done": True})
-                    if piece.is_cut:
+                    self.draft.is_incomplete = piece.is_cut
+                    if piece.is_cut and not self.store.may_go_on:
                         self.draft.follow_ups = [str(_("Go on where you stopped."))]
                     if piece.images:
                         await pipeline.receive_pictures(turn, piece.images)
                     if piece.inline and (file := await pipeline.keep_picture(turn, piece.inline.url)):
                         self._grow(reader.Piece(content=f"![{piece.inline.alt}]({file['url']})"))
+                    if seam is not None:
+                        piece = replace(piece, content=seam.take(piece.content))
                     if piece.content or piece.reasoning:
                         self._grow(piece)
                     if self.draft.unsent_size > LARGE:
                         async with self._sending:  # the provider waits for the sockets
                             await self._send_unsent()
+            if seam is not None and (rest := seam.rest()):
+                self._grow(reader.Piece(content=rest))
             return calls
 
     async def _move_to_reasoning(self, since: int) -> None:
@@ -193,7 +228,7 @@ class RunningReply:
     def _grow(self, piece: reader.Piece) -> None:
         if self.draft.first_token_ms is None:
             self.draft.first_token_ms = self._elapsed_ms()
-            self.draft.status = Status.STREAMING
+        self.draft.status = Status.STREAMING
         self.draft.note_time(self._elapsed_ms(), thinking=bool(piece.reasoning), answering=bool(piece.content))
         self.draft.add(piece.content, piece.reasoning)
         self._unsent.set()
@@ -202,7 +237,8 @@ class RunningReply:
         draft = self.draft
         async with self._sending:
             await self._send_unsent()
-            draft.status, draft.error, draft.duration_ms = status, error, self._elapsed_ms()
+            draft.status, draft.error = status, error
+            draft.took(self._elapsed_ms())
             await self._save_at_the_end()  # before `done`: a client may read the row as soon as it gets that
             shown = stored_errors.worded(error, for_admin=draft.for_admin)
             if shown:
@@ -283,9 +319,10 @@ class RunningReply:
         return True
 
     async def _save_at_the_end(self) -> None:
+        read = inputs.of(self._turn) if self._turn is not None else []
         for wait in (*LAST_SAVE_WAITS, None):
             try:
-                await in_thread(self.store.save_end, self.draft.row())
+                await in_thread(self.store.save_end, self.draft.row(), read)
             except (DatabaseError, InterfaceError):
                 if wait is None:  # the row stays as it was last saved and is settled as interrupted later
                     logger.exception("The end of reply %s could not be saved", self.id)

@@ -13,22 +13,24 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.dispatch import Signal
 
 from chat import events, history, tasks
-from chat.models import Message
-from chat.pipeline import CompletionRequest, attachments
+from chat import files as chat_files
+from chat.models import Chat, File, Message
+from chat.pipeline import CompletionRequest, attachments, instructions
+from chat.runs import inputs
 from chat.runs.draft import ended_steps
 from providers import json_bodies
-from providers.facts import Caller
 from providers.process import clock
 
 STALE_SECONDS = 8  # a running row without a heartbeat for this long has lost its process
 
 Status = Message.Status
 interrupted = Signal()  # `message`: its reply ended without its process; other apps add what they have for it
+ended = Signal()  # `chat_id`, `request`: a reply of a stored chat ended in this process, well or not, and is saved
 
 
 class ReplyStore(Protocol):
@@ -40,6 +42,8 @@ class ReplyStore(Protocol):
     def chat_id(self) -> uuid.UUID | str: ...
     @property
     def linger(self) -> float: ...
+    @property
+    def may_go_on(self) -> bool: ...  # whether an answer that was cut off can be continued
 
     def load(self, request: CompletionRequest) -> CompletionRequest | None:
         """The request with the messages that the model gets; None when its answer was deleted or stopped before."""
@@ -47,11 +51,11 @@ class ReplyStore(Protocol):
     def save(self, columns: dict[str, Any]) -> bool:
         """Save what changed. False when the reply should end: it was stopped or deleted."""
 
-    def save_end(self, columns: dict[str, Any]) -> None:
-        """The last save."""
+    def save_end(self, columns: dict[str, Any], read: list[inputs.Input]) -> None:
+        """The last save; `read` is what the model read besides the conversation."""
 
-    async def after_end(self, caller: Caller) -> None:
-        """Start the tasks that follow a finished answer. Never raises GatewayError."""
+    async def after_end(self, request: CompletionRequest, status: str) -> None:
+        """Start what follows the end of a reply. Never raises GatewayError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,37 +64,75 @@ class RowStore:
 
     id: uuid.UUID
     chat_id: uuid.UUID
+    part: int = 1  # of the answer: each time it is continued begins another
     linger: float = 0.0  # afterwards the row tells
+    may_go_on: bool = True
 
     def load(self, request: CompletionRequest) -> CompletionRequest | None:
-        answer = Message.objects.filter(pk=self.id).exclude(status=Status.STOPPED).first()
+        answers = Message.objects.select_related("chat__folder").exclude(status=Status.STOPPED)
+        answer = answers.filter(pk=self.id).first()
         if answer is None:
             return None
         branch = history.branch_above(answer)
         files = branch[-1].files if branch else []
-        messages = history.as_openai(branch)
+        if request.continues:
+            branch.append(answer)
+        is_stored = request.messages is None
+        if is_stored and (summary := history.summary_of(self.chat_id, branch)) is not None:
+            branch = history.after(branch, summary)
+        messages = history.as_openai(branch, history.inputs_of(branch) if is_stored else None)
         if request.messages is not None:
             own = list(request.messages)
             attachments.add_stored_files(own, messages)
             attachments.add_to_question(own, [*files, *request.files])
             messages = own
-        return replace(request, chat_id=str(self.chat_id), message_id=str(self.id), messages=messages, files=files)
+        attachments.add_to_first(messages, _files_of_folder(answer.chat))
+        return replace(
+            request,
+            chat_id=str(self.chat_id),
+            message_id=str(self.id),
+            messages=messages,
+            files=files,
+            instructions=instructions.of_chat(answer.chat),
+            is_stored=is_stored,
+        )
 
     def save(self, columns: dict[str, Any]) -> bool:
         """Save the answer and its heartbeat. This revives a row that was marked as interrupted while its process was
-        slow.
+        slow, unless somebody has continued it since.
         """
-        rows = Message.objects.filter(pk=self.id).exclude(status=Status.STOPPED)
-        return bool(rows.update(saved=Now(), **_storable(columns)))
+        return bool(self._row().exclude(status=Status.STOPPED).update(saved=Now(), **_storable(columns)))
 
-    def save_end(self, columns: dict[str, Any]) -> None:
-        """Even if the row was stopped or interrupted meanwhile."""
-        Message.objects.filter(pk=self.id).update(saved=Now(), **_storable(columns))
+    def save_end(self, columns: dict[str, Any], read: list[inputs.Input]) -> None:
+        """Even if the row was stopped or interrupted meanwhile, but not if it was continued."""
+        with transaction.atomic():
+            if not self._row().update(saved=Now(), **_storable(columns)):
+                return
+            if read:
+                inputs.save(self.id, _storable(read))
+        if columns["status"] != Status.STOPPED:  # who stopped it has seen it
+            Chat.objects.filter(pk=self.chat_id).update(unread=True)  # until a page says that somebody looks at it
         if columns["status"] == Status.INTERRUPTED and (message := Message.objects.filter(pk=self.id).first()):
             interrupted.send(sender=Message, message=message)
 
-    async def after_end(self, caller: Caller) -> None:
-        await tasks.after_reply(self.chat_id, self.id, caller)
+    async def after_end(self, request: CompletionRequest, status: str) -> None:
+        await ended.asend_robust(sender=Message, chat_id=self.chat_id, request=request)
+        if status == Status.DONE:
+            await tasks.after_reply(self.chat_id, self.id, request.caller)
+
+    def _row(self) -> QuerySet[Message]:
+        """The row, as long as it holds this part of the answer."""
+        is_part = Q(options__parts=self.part)
+        if self.part == 1:
+            is_part |= Q(options__parts__isnull=True)
+        return Message.objects.filter(is_part, pk=self.id)
+
+
+def _files_of_folder(chat: Chat) -> list[dict[str, Any]]:
+    """The files that go along with each question of the chats of a folder."""
+    if chat.folder_id is None:
+        return []
+    return [chat_files.file_json(row) for row in File.objects.filter(folder=chat.folder_id).order_by("created", "pk")]
 
 
 def mark_stopped(message_id: uuid.UUID) -> bool:

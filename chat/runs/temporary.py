@@ -11,7 +11,7 @@ from typing import Any
 from django.core.cache import cache
 
 from chat.pipeline import CompletionRequest
-from providers.facts import Caller
+from chat.runs.inputs import Input
 
 LINGER = 120.0  # seconds that the end of a reply can still be asked for
 OWNER_SECONDS = 150.0  # how long the cache holds the owner unless that is renewed
@@ -22,6 +22,7 @@ class TemporaryStore:
     """The store of a temporary chat's reply: stores who owns it, and no text. The request brings all messages."""
 
     linger = LINGER
+    may_go_on = False
 
     def __init__(self, reply_id: uuid.UUID, chat_id: str, owner_id: int) -> None:
         self.id, self.chat_id = reply_id, chat_id
@@ -37,11 +38,11 @@ class TemporaryStore:
             self._renew()
         return True
 
-    def save_end(self, columns: dict[str, Any]) -> None:
+    def save_end(self, columns: dict[str, Any], read: list[Input]) -> None:
         self._renew()
 
-    async def after_end(self, caller: Caller) -> None:
-        """Does nothing: there is no stored chat that could get a title."""
+    async def after_end(self, request: CompletionRequest, status: str) -> None:
+        """Does nothing: there is no stored chat that could get a title, or go on."""
 
     def _renew(self) -> None:
         cache.set(_key(self.id), self._owner_id, OWNER_SECONDS)

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from chat import access, events, loop, runs, services
 from chat.loop import in_thread
+from chat.push import looking as presence
 from providers import json_bodies, runtime
 from providers.callers import session_of
 from providers.errors import BadRequest, GatewayError, TooLarge
@@ -190,7 +191,13 @@ class EventsConsumer(AsyncWebsocketConsumer):
         await self.channel_layer.group_add(self.group, self.channel_name)
         await self.send(events.pack(type="pong", data={}))
 
+    async def looking(self, message: dict[str, Any]) -> None:
+        """The page is looked at, or no longer: devices are told of what is ready only when none is."""
+        tab, visible = str(message.get("tab", "")), message.get("visible") is True
+        await in_thread(partial(presence.note, self.user.pk, tab, visible=visible))
+
     actions: ClassVar[dict[str, Callable[["EventsConsumer", dict[str, Any]], Awaitable[None]]]] = {
+        "looking": looking,
         "resume": resume,
         "stop": stop,
         "ping": ping,

@@ -5,6 +5,7 @@ ask.py            which model runs them, and how it is called
 templates.py      `{{MESSAGES:END:6}}`, `{{prompt}}` and other placeholders in its prompts
 titles.py         the title of a chat
 follow_ups.py     suggestions of what to ask next
+summaries.py      the beginning of a long chat in few words
 """
 
 from chat.tasks.after_answers import after_reply

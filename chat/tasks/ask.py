@@ -26,9 +26,11 @@ class Talk(NamedTuple):
     messages: list[dict[str, Any]]
 
 
-async def ask(caller: Caller, model: str, messages: list[dict[str, Any]], **params: Any) -> str:
+async def ask(
+    caller: Caller, model: str, messages: list[dict[str, Any]], *, seconds: float = TASK_SECONDS, **params: Any
+) -> str:
     """The text of the task model's answer, without reasoning; `model` is the chat's. Raises GatewayError."""
-    return text_of(await complete(caller, model, messages, **params))
+    return text_of(await complete(caller, model, messages, seconds=seconds, **params))
 
 
 async def ask_in_json(caller: Caller, model: str, messages: list[dict[str, Any]]) -> str:
@@ -36,13 +38,15 @@ async def ask_in_json(caller: Caller, model: str, messages: list[dict[str, Any]]
     return text_of(await complete_as_json(caller, model, messages))
 
 
-async def complete(caller: Caller, model: str, messages: list[dict[str, Any]], **params: Any) -> dict[str, Any]:
+async def complete(
+    caller: Caller, model: str, messages: list[dict[str, Any]], *, seconds: float = TASK_SECONDS, **params: Any
+) -> dict[str, Any]:
     """The task model's whole answer, as OpenAI's chat completion. Raises GatewayError."""
     snapshot = await catalogue.snapshot()
     route = task_route(snapshot, caller, model)
     payload = {**params, "model": route.public_id, "messages": messages, "stream": False}
     try:
-        async with asyncio.timeout(TASK_SECONDS):
+        async with asyncio.timeout(seconds):
             return await relay.complete(
                 relay.RelayRequest(operation="chat", caller=caller, payload=payload, raw=None, kind="task"),
                 max_bytes=MAX_BYTES,
@@ -76,7 +80,8 @@ def task_route(snapshot: Snapshot, caller: Caller, model: str) -> Route:
     own = snapshot.route_for(caller, model)
     task_model = snapshot.gateway.task_model if own.is_local else snapshot.gateway.task_model_external
     try:
-        return snapshot.route_for(caller, task_model) if task_model else own
+        # An assistant's own prompt is no part of a task: the model that it is made of runs it.
+        return snapshot.route_for(caller, task_model or own.counted_as)
     except NotFound:
         logger.info("The task model %s is not available for %s: the model itself runs the task", task_model, model)
         return own

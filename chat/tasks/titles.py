@@ -12,7 +12,7 @@ from typing import Any
 
 from chat import chat_settings, events
 from chat.loop import in_thread
-from chat.models import Chat, Message
+from chat.models import Chat, ComparedAnswer, Message
 from chat.tasks.ask import Talk, ask
 from chat.tasks.templates import excerpts, fill
 from providers import catalogue
@@ -119,8 +119,11 @@ def clean_title(answer: str) -> str:
 def _unnamed(chat_id: uuid.UUID) -> Talk | None:
     """The texts for a title; None for a chat that no longer needs one."""
     chat = Chat.objects.filter(pk=chat_id, title_is_own=False, deleted_at=None).first()
-    answers = list(Message.objects.filter(chat_id=chat_id, role=Message.Role.ASSISTANT, status=Message.Status.DONE)[:2])
-    if chat is None or len(answers) != 1 or answers[0].parent is None:
+    answers = list(Message.objects.filter(chat_id=chat_id, role=Message.Role.ASSISTANT, status=Message.Status.DONE)[:9])
+    questions = {answer.parent_id for answer in answers}
+    if len(answers) > 1 and not ComparedAnswer.objects.filter(answer=answers[-1]).exists():
+        return None  # answered again, not side by side
+    if chat is None or len(questions) != 1 or answers[0].parent is None:
         return None
     messages = [{"role": str(row.role), "content": row.content} for row in (answers[0].parent, answers[0])]
     return Talk(chat_id, chat.user_id, answers[0].model, messages)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,15 +12,18 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.html import conditional_escape, format_html, format_html_join, json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from chat import chat_settings, markdown
+from chat import chat_settings, file_addresses, markdown
+from chat.answers.usage import cached_of
 from chat.events import step_text
 from chat.models import Chat, Message
 from chat.pages.queries import ThreadEntry
+from chat.search import Excerpt
 from chat.websearch import endpoint
 from providers import stored_errors
 from providers.facts import Route
@@ -29,32 +33,44 @@ register = template.Library()
 register.filter("step_text", step_text)
 # The modules that the chat page imports: listed in the page, so that the browser fetches all of them at once.
 CHAT_MODULES = (
-    *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "options", "pastes")),
-    *(f"chat/{name}" for name in ("picker", "queue", "receipts")),
-    *(f"chat/{name}" for name in ("replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
+    *(f"chat/{name}" for name in ("actions", "attachments", "composer", "follow-ups", "options", "picker", "queue")),
+    *(f"chat/{name}" for name in ("receipts", "replies", "scroll", "share", "sidebar", "sources", "status", "thread")),
+    *(f"chat/{name}" for name in ("composing/pastes", "composing/suggest", "order/marks", "rules/panel")),
     *(f"chat/markdown/{name}" for name in ("code", "emphasis", "footnotes", "formulas", "links", "maths")),
+    "chat/longer/gauge",
     "chat/markdown/render",
     *(f"common/{name}" for name in ("api", "budget", "clipboard", "cookies", "dom", "file-drop", "grow", "ids")),
-    *(f"common/{name}" for name in ("rounds", "shortcuts", "socket", "text", "theme", "toast", "upload")),
+    "common/install",
+    *(f"common/{name}" for name in ("rounds", "shortcuts", "socket", "text", "theme", "toast", "told", "upload")),
 )
 # Files that the dialog for attachments offers: types, and suffixes of texts without a type of their own.
 ATTACHABLE_TYPES = (
     *(f"image/{kind}" for kind in ("png", "jpeg", "webp", "gif", "avif", "bmp", "tiff")),
     *("application/pdf", "application/json", "text/*"),
+    *(f"audio/{kind}" for kind in ("mpeg", "mp4", "wav", "ogg", "webm", "flac")),
 )
 ATTACHABLE_TEXTS = """
 md csv tsv json jsonl log yaml yml toml ini cfg conf env xml html htm svg css scss js mjs ts tsx jsx vue py ipynb rb php
-java kt swift scala c h cpp hpp cs go rs lua pl r jl sh bat ps1 sql tex bib rst srt vtt diff patch
+java kt swift scala c h cpp hpp cs go rs lua pl r jl sh bat ps1 sql tex bib rst srt vtt diff patch eml
 """
+# Suffixes of documents whose text is read.
+ATTACHABLE_DOCUMENTS = ["docx", "docm", "dotx", "xlsx", "xlsm", "xltx", "pptx", "pptm", "ppsx", "msg"]
 LONG_QUESTION, LONG_QUESTION_LINES = 1_000, 14  # characters and lines of a question that is shown unfolded
 register.filter("markdown", markdown.to_html)
+register.filter("cached_tokens", cached_of)
 
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """One icon of the sprite, hidden from screen readers: the control around it carries the name."""
+    return _drawn(name, static("icons.svg"))
+
+
+@lru_cache(maxsize=256)
+def _drawn(name: str, sprite: str) -> SafeString:
+    """A page shows more than a hundred icons, of a few dozen kinds."""
     return format_html(
-        '<svg class="icon icon-{}" aria-hidden="true"><use href="{}#{}"></use></svg>', name, static("icons.svg"), name
+        '<svg class="icon icon-{}" aria-hidden="true"><use href="{}#{}"></use></svg>', name, sprite, name
     )
 
 
@@ -97,19 +113,23 @@ def _button(inside: SafeString, attributes: dict[str, Any]) -> SafeString:
         "data-action": attributes.pop("action", ""),
         **attributes,
     }
-    return format_html("<{0}{1}>{2}</{0}>", "a" if url else "button", _attributes(values), inside)
+    return SafeString("<{0}{1}>{2}</{0}>".format("a" if url else "button", _attributes(values), inside))
 
 
 def _icons(names: str) -> SafeString:
-    return format_html_join("", "{}", ((icon(name),) for name in names.split()))
+    sprite = static("icons.svg")
+    return SafeString("".join([_drawn(name, sprite) for name in names.split()]))
 
 
 def _attributes(values: dict[str, Any]) -> SafeString:
     """` aria-pressed="false" hidden` for `{"aria_pressed": "false", "hidden": True, "title": ""}`."""
-    given = ((name.replace("_", "-"), value) for name, value in values.items() if value not in (None, False, ""))
-    return format_html_join(
-        "", " {}{}", ((name, "" if value is True else format_html('="{}"', value)) for name, value in given)
-    )
+    written = []  # by hand: `format_html` for each took a third of the time of a chat page
+    for name, value in values.items():
+        text = str(value) if isinstance(value, Promise) else value  # translated once, and not with each comparison
+        if text not in (None, False, ""):  # the names are ours
+            mark = "" if text is True else f'="{conditional_escape(text)}"'
+            written.append(f" {name.replace('_', '-')}{mark}")
+    return SafeString("".join(written))
 
 
 @register.simple_block_tag
@@ -135,11 +155,20 @@ def demo_badge(more: str = "") -> SafeString:
 
 @register.simple_tag
 def model_attributes(model: Route | None) -> SafeString:
-    """Attributes of a model for scripts: its id, and whether it sees pictures (empty if unknown)."""
+    """Attributes of a model for scripts: its id, whether it sees pictures, how many tokens it reads at once (empty: not
+    known).
+    """
     if not model:
-        return SafeString(' data-model="" data-vision=""')
+        return SafeString(' data-model="" data-vision="" data-length=""')
     vision = "" if model.vision is None else str(model.vision).lower()
-    return format_html(' data-model="{}" data-vision="{}"', model.public_id, vision)
+    length = model.context_length or ""
+    return format_html(' data-model="{}" data-vision="{}" data-length="{}"', model.public_id, vision, length)
+
+
+@register.simple_tag
+def rules_attributes(chat: Chat | None) -> SafeString:
+    """A chat's own rules as an attribute for scripts."""
+    return format_html('data-rules="{}"', json.dumps(chat.rules if chat else {}))
 
 
 @register.simple_tag
@@ -191,6 +220,13 @@ def logo(context: Any) -> str:
     return (site and site.logo_url) or static("logo.svg")
 
 
+@register.simple_tag(takes_context=True)
+def app_icon(context: Any) -> str:
+    """The URL of the icon of an installed app, for devices that take no drawing."""
+    site = context.get("SITE")
+    return site.logo_url if site and site.logo else static("app/icon-192.png")
+
+
 @register.filter
 def when(moment: datetime) -> str:
     """A time: `14:03` today, with the date on earlier days."""
@@ -199,6 +235,13 @@ def when(moment: datetime) -> str:
     if local.date() == today:
         return date_format(local, "H:i")
     return date_format(local, _("j M, H:i") if local.year == today.year else _("j M Y, H:i"))
+
+
+@register.filter
+def marked(excerpt: Excerpt) -> SafeString:
+    """The part of a text that a search found, with what matches marked."""
+    pieces = (format_html("<mark>{}</mark>", text) if matches else text for text, matches in excerpt.parts)
+    return format_html_join("", "{}", ((piece,) for piece in pieces))
 
 
 @register.filter
@@ -253,13 +296,38 @@ def documents(files: list[Any]) -> list[dict[str, Any]]:
 def version(entry: ThreadEntry) -> str:
     """A value that changes whenever a message has to be rendered anew."""
     message = entry.message
-    return f"{message.saved.timestamp()}/{message.status}/{entry.number}/{len(entry.branches)}"
+    row = entry.compared_row
+    picked = f"{entry.is_column}{row.is_picked if row else ''}" if entry.compared else ""
+    marks = f"{entry.rating}/{entry.summary.pk if entry.summary else ''}/{picked}"
+    return f"{message.saved.timestamp()}/{message.status}/{entry.number}/{len(entry.branches)}/{marks}"
+
+
+@register.filter
+def comparison_version(entry: ThreadEntry) -> str:
+    """A value that changes whenever what stands around the columns has to be rendered anew."""
+    columns = (f"{column.message.pk}{column.message.is_running}" for column in entry.columns)
+    return "/".join((str(entry.message.pk), *columns))
+
+
+@register.filter
+def may_merge(entry: ThreadEntry) -> bool:
+    """Whether the answers that stand side by side can be merged: all are over, and two have words."""
+    messages = [column.message for column in entry.columns]
+    return not any(row.is_running for row in messages) and sum(bool(row.content.strip()) for row in messages) > 1
+
+
+@register.simple_tag
+def as_json(value: Any) -> str:
+    """A value as JSON, for a `data-` attribute."""
+    return conditional_escape(json.dumps(value, ensure_ascii=False))
 
 
 @register.simple_tag
 def attachable() -> str:
     """The files that the browser's dialog offers, as `accept` wants them; the server looks at what they are."""
-    return ",".join((*ATTACHABLE_TYPES, *(f".{suffix}" for suffix in ATTACHABLE_TEXTS.split())))
+    return ",".join(
+        (*ATTACHABLE_TYPES, *(f".{suffix}" for suffix in (*ATTACHABLE_TEXTS.split(), *ATTACHABLE_DOCUMENTS)))
+    )
 
 
 @register.filter
@@ -356,13 +424,24 @@ def offers(what: str) -> bool:
 
 @register.simple_tag
 def sources_of(history: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The pages that an answer cites, from its status lines; only http(s) addresses."""
+    """The pages and files that an answer cites, from its status lines: http(s) addresses, and those of files here."""
     sources = (source for step in history for source in step.get("sources") or () if isinstance(source, dict))
     return [
-        {"title": str(source.get("title") or url), "url": url, "site": urlsplit(url).netloc.removeprefix("www.")}
+        {
+            "title": str(source.get("title") or url),
+            "url": url,
+            "site": str(source.get("site") or urlsplit(url).netloc.removeprefix("www.")),
+        }
         for source in sources
-        if (url := endpoint.safe_url(str(source.get("url") or "")))
+        if (url := _source_address(str(source.get("url") or "")))
     ]
+
+
+def _source_address(url: str) -> str:
+    if url.startswith(file_addresses.ROOT):
+        file_id = file_addresses.named_id(url)
+        return file_addresses.content_address(file_id) if file_id else ""
+    return endpoint.safe_url(url)
 
 
 def frame_texts() -> dict[str, str]:
@@ -373,12 +452,36 @@ def frame_texts() -> dict[str, str]:
         "noAnswer": _("The server did not answer. Try again in a moment."),
         "actionFailed": _("That did not work. Try again in a moment."),
         "deleted": _("Chat deleted."),
+        "isRunning": _("An answer is being written:"),
+        "isUnread": _("Unread:"),
+        "chatsMoved": _("Moved: {n}"),
+        "chatsArchived": _("Archived: {n}"),
+        "chatsBack": _("Taken out of the archive: {n}"),
+        "chatsDeleted": _("Moved to the trash: {n}"),
+        "chatsRestored": _("Restored: {n}"),
+        "chatsErased": _("Deleted for good: {n}"),
+        "cancel": _("Cancel"),
         "undo": _("Undo"),
         "rename": _("New name"),
         "steps": _("step {step} of {total}"),
         "queue": _("{n} before this one"),
         "picture": _("Picture"),
+        "answerReady": _("Your answer is ready"),
+        "pictureReady": _("Your picture is ready"),
     }
+
+
+@register.simple_tag
+def order_texts() -> SafeString:
+    """The texts of the pages of lists."""
+    texts = {
+        **frame_texts(),
+        "chosen": _("Chosen: {n}"),
+        "erase": _("Delete for good"),
+        "eraseThese": _("Delete {n} chats for good? Nothing brings them back."),
+        "eraseAll": _("Delete everything in the trash for good? Nothing brings it back."),
+    }
+    return json_script(texts, "texts")
 
 
 @register.simple_tag
@@ -386,9 +489,22 @@ def script_texts() -> SafeString:
     """The texts of the scripts, in the language of the page."""
     texts = {
         **frame_texts(),
+        "askWhom": _("Ask whom?"),
+        "askedOnce": _("{name} answers this message."),
+        "chosenModels": _("Chosen: {n} of {most}"),
+        "severalModels": _("{n} models"),
+        "oneModel": _("One model answers."),
+        "askNot": _("Do not ask {name}"),
+        "picked": _("Picked: {name}. The chat goes on with this answer."),
+        "belowStays": _("What was written below is there again once you pick its answer."),
+        "prompts": _("Prompts"),
+        "suggested": _("{n} suggestions. Choose with the arrow keys and Enter."),
+        "rulesSaved": _("The rules of this chat are saved."),
         "notSent": _("Your message could not be sent."),
         "sendAgain": _("Send again"),
         "checklistHidden": _("The list is hidden."),
+        "rated": _("Thank you. Your rating is kept."),
+        "ratingRemoved": _("Your rating was removed."),
         "thinking": _("Thinking …"),
         "thoughtFor": _("Thought for {n} s"),
         "answered": _("{model} answered: {text}"),
@@ -412,8 +528,20 @@ def script_texts() -> SafeString:
         "pastedText": _("Pasted text"),
         "queued": _("Sent when this answer is over"),
         "oneWaits": _("One message can wait. Change this one, or wait until it is sent."),
+        "inOrder": _("Sent in this order, one after each answer"),
+        "held": _("Not sent, because the answer was not finished"),
+        "refused": _("It was not sent: {reason}"),
+        "sentNow": _("The message is sent now."),
+        "movedUp": _("It is number {n} now."),
         "queueCleared": _("The message will not be sent."),
         "withFiles": _("Files: {n}"),
+        "you": _("You"),
+        "filled": _("{share} of what this model can read at once"),
+        "nearlyFull": _("This chat fills {share} of what its model can read at once."),
+        "notSummarised": _("The beginning of this chat could not be summarised. Everything is sent as before."),
+        "summarising": _("The beginning of this chat is being summarised."),
+        "summarised": _("The beginning of this chat is summarised. The messages stay."),
+        "answer": _("Answer"),
         "noVision": _("This model cannot see pictures. Choose another model to ask about them."),
         "readAloud": _("Read aloud"),
         "stopReading": _("Stop reading"),
@@ -421,5 +549,49 @@ def script_texts() -> SafeString:
         "noVoice": _("This browser has no voice for reading aloud."),
         "soundBroken": _("The audio could not be played."),
         "pressAgain": _("Your browser blocked the audio. Press the button again."),
+        **voice_texts(),
     }
     return json_script(texts, "texts")
+
+
+@register.simple_tag
+def preview_texts() -> SafeString:
+    """The texts of what is shown in frames: diagrams, drawings, pages."""
+    texts = {
+        "showSource": _("Show the source"),
+        "showPreview": _("Preview"),
+        "drawing": _("Drawing …"),
+        "notDrawn": _("This cannot be drawn. Its source is below."),
+        "previewSlow": _("It took too long."),
+        "brokenDrawing": _("This is no drawing that a browser can read."),
+        "previewOfPage": _("Preview of the page"),
+        "previewOfDrawing": _("Drawing"),
+    }
+    return json_script(texts, "preview-texts")
+
+
+def voice_texts() -> dict[str, str]:
+    """The texts of speaking and listening."""
+    return {
+        "listening": _("Listening …"),
+        "writingDown": _("Writing down …"),
+        "nothingHeard": _("Nothing was heard. Is the right microphone chosen, and is it on?"),
+        "micRefused": _("The microphone is not allowed here. Allow it in the settings of your browser for this site."),
+        "noMicrophone": _("No microphone was found. Connect one, then try again."),
+        "micBusy": _("The microphone cannot be used. Another program may be using it."),
+        "micNeedsTls": _("Browsers give a microphone only to sites with https."),
+        "noRecorder": _("This browser cannot record."),
+        "noEar": _("Nobody here can write down speech: no model of this site, and not this browser."),
+        "browserMayListen": _("No model here writes down speech. Your browser can; its maker may hear what you say."),
+        "letBrowserListen": _("Use the browser"),
+        "dictationTooLong": _("At most {n} minutes can be dictated at once."),
+        "talkNeedsModel": _("Talking hands-free needs a model that writes down speech. An administrator can add one."),
+        "talk-listening": _("Listening …"),
+        "talk-hearing": _("I hear you"),
+        "talk-writing": _("Writing down …"),
+        "talk-thinking": _("Thinking …"),
+        "talk-speaking": _("Speaking"),
+        "talk-paused": _("Paused"),
+        "pause": _("Pause"),
+        "goOn": _("Go on"),
+    }

@@ -20,6 +20,6 @@ class KeepChat(ChatView):
     )
     def post(self, request: Request) -> Response:
         """Store a finished conversation that was temporary until now."""
-        messages = checked_body(serializers.FinishedChatSerializer, request)["messages"]
-        chat = services.store(caller_of(request), request.user, messages)
+        conversation = checked_body(serializers.FinishedChatSerializer, request)
+        chat = services.store(caller_of(request), request.user, conversation["messages"], rules=conversation["rules"])
         return Response({"chat": serializers.ChatSerializer(chat).data}, status.HTTP_201_CREATED)

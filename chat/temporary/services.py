@@ -72,12 +72,14 @@ def unsaved(user: Person, sent: Sequence[Mapping[str, Any]]) -> list[Message]:
     return [_message(message, [files.file_json(row) for row in _rows(user, message["files"])]) for message in sent]
 
 
-def store(caller: Caller, user: Person, sent: Sequence[Mapping[str, Any]]) -> Chat:
+def store(
+    caller: Caller, user: Person, sent: Sequence[Mapping[str, Any]], *, rules: Mapping[str, Any] | None = None
+) -> Chat:
     """Store a temporary chat for this person: one branch, in this order. Its files no longer expire."""
     first_question = next((part["content"] for part in sent if part["role"] == Message.Role.USER), "")
     models = [part["model"] for part in sent if part["model"]]
     with transaction.atomic():
-        chat = services.create_chat(caller, title="")
+        chat = services.create_chat(caller, title="", rules=rules)
         now = timezone.now()
         for index, part in enumerate(sent):
             rows = [_own_row(user, row) for row in _rows(user, part["files"])]

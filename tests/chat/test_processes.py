@@ -70,11 +70,20 @@ def talker_saw_text(talker, chat_id, message_id):
     pytest.fail("the first word was never saved")
 
 
+def talker_saw_question(tab, talker, chat_id):
+    """The last question of the chat, once its queue is empty."""
+    while talker.send("GET", f"/api/v1/chats/{chat_id}/queue/")["results"]:
+        tab.wait_for(lambda event: event["data"]["type"] == "chat:queue")
+    return [message for message in talker.chat(chat_id)["messages"] if message["role"] == "user"][-1]
+
+
 def test_a_killed_process_leaves_an_interrupted_message_with_its_text(server_process, environment, upstream):
     server = server_process(env=environment).start()
     site = RemoteSite(server)
     talker = Talker(site)
     chat_id, message_id, _ = begin(talker, upstream)
+    queue = f"/api/v1/chats/{chat_id}/queue/"
+    queued = talker.send("POST", queue, {"content": "And then?"}, status=201)
 
     server.kill()
     server.start()
@@ -85,9 +94,12 @@ def test_a_killed_process_leaves_an_interrupted_message_with_its_text(server_pro
     message = talker.message(chat_id, message_id)
     assert end["status"] == message["status"] == "interrupted"
     assert end["content"].strip() == message["content"].strip() == "one"
+    assert talker.send("GET", queue)["results"][0]["is_held"]
     upstream.answer("again")
     again = talker.send("POST", f"/api/v1/chats/{chat_id}/messages/{message_id}/regenerate", {}, status=202)
     assert talker.until_over(chat_id, again["message"]["id"])["content"] == "again"
+    sent = talker_saw_question(tab, talker, chat_id)
+    assert (sent["id"], sent["parent"]) == (queued["id"], again["message"]["id"])
 
 
 def test_a_process_that_ends_properly_marks_its_replies_at_once(server_process, environment, upstream):
@@ -124,6 +136,16 @@ def test_two_processes_share_replies_through_redis(server_process, environment, 
     assert end["status"] == "stopped"
     upstream.chats[0].wait_closed()
     assert here.message(chat_id, message_id)["content"].strip() == "one"
+
+    chat_id, message_id, _ = begin(here, upstream)
+    queued = there.send("POST", f"/api/v1/chats/{chat_id}/queue/", {"content": "And then?"}, status=201)
+    gate = Gate()
+    upstream.answer("three", after={0: gate})
+    there.send("POST", f"/api/v1/chats/{chat_id}/queue/{queued['id']}/send", status=202)
+    gate.wait()
+    sent = talker_saw_question(tab, there, chat_id)
+    assert (sent["id"], sent["parent"]) == (queued["id"], message_id)
+    assert there.message(chat_id, message_id)["content"].strip() == "one"
 
     chat_id, message_id, _ = begin(here, upstream)
     first.stop()

@@ -37,10 +37,6 @@ def test_a_circle_in_damaged_rows_does_not_hang():
     assert names(tree.branch_to(circle, "x")) == ["y", "x"]
 
 
-def test_siblings_share_parent_and_role():
-    assert names(tree.siblings_of(TREE, TREE[1])) == ["a1", "a2"]
-
-
 def test_the_newest_leaf_is_found_downwards():
     assert tree.newest_leaf(TREE, "q1") == "a3"
     assert tree.newest_leaf(TREE, "a1") == "q2"

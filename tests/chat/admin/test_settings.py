@@ -5,7 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from chat import chat_settings, first_rows
-from chat.models import Chat, ChatSettings, Memory, Message, Share
+from chat.models import Chat, ChatSettings, Memory, Message, Share, Transfer
 from tests.queries import assert_queries_do_not_grow
 from tests.upstream import search
 
@@ -23,6 +23,7 @@ def desk(admin):
 def form(**values):
     return {
         "titles": "on", "follow_ups": "on", "tools": "on", "web_search_results": "5", "attachment_budget": "60000",
+        "web_search_engine": "searxng", "web_search_pages": "0", "web_search_characters": "20000",
         **values,
     }  # fmt: skip
 
@@ -67,6 +68,9 @@ def test_the_key_is_never_shown_kept_when_left_empty_and_removed_on_demand(desk)
     ("values", "field"),
     [
         ({"web_search": "on"}, "web_search_url"),
+        ({"web_search": "on", "web_search_engine": "brave"}, "new_key"),
+        ({"web_search": "on", "web_search_engine": "google", "new_key": "search-key-123"}, "web_search_id"),
+        ({"web_search_pages": "11"}, "web_search_pages"),
         ({"web_search_url": "searxng:8080"}, "web_search_url"),
         ({"web_search_url": "http://me:secret@searxng"}, "web_search_url"),
         ({"web_search_results": "0"}, "web_search_results"),
@@ -134,10 +138,25 @@ def test_the_list_of_memories_says_whose_and_how_many_and_not_what(desk, alice, 
     assert "I live in Oslo" in desk.get(f"/admin/chat/memory/{one.pk}/change/").content.decode()
 
 
-@pytest.mark.parametrize("path", ["/admin/chat/share/", "/admin/chat/memory/"])
+def test_the_list_of_transfers_says_whose_and_why_one_failed(desk, alice):
+    error = {"message": "This ZIP archive is damaged.", "code": "invalid_request", "blame": "caller"}
+    row = Transfer.objects.create(
+        user=alice, kind="import", state="failed", name="my diary.zip", size=2_000_000, error=error
+    )
+    page = desk.get("/admin/chat/transfer/").content.decode()
+    assert all(words in page for words in ("Alice", "1.9", "This ZIP archive is damaged.", "failed"))
+    assert "diary" not in page
+    address = f"/admin/chat/transfer/{row.pk}/change/"
+    assert "my diary.zip" in desk.get(address).content.decode()
+    assert desk.post(address, {"state": "done"}).status_code == 403
+    assert desk.get("/admin/chat/transfer/add/").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/admin/chat/share/", "/admin/chat/memory/", "/admin/chat/transfer/"])
 def test_lists_do_not_ask_more_with_more_rows(desk, alice, path):
     def grow():
         for number in range(4):
+            Transfer.objects.create(user=alice, kind="export")
             make_share(alice, f"Chat {number}")
             Memory.objects.create(user=alice, text=f"Fact {number}")
 

@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from chat import history
 from chat.memory import nearness, services
 from chat.models import ChatSettings, Memory
 from providers.errors import NotFound
@@ -128,9 +129,10 @@ def test_queries_of_the_list_do_not_grow(client, alice, allowed):
 
 
 def told(upstream):
-    """The system message of the last chat that was streamed: not a title's."""
+    """What stands behind the question of the last chat that was streamed: not a title's."""
     messages = [one for one in upstream.chats if one.json.get("stream")][-1].json["messages"]
-    return messages[0]["content"] if messages[0]["role"] == "system" else ""
+    _question, mark, context = history.text_of(messages[-1]["content"]).partition("<context>")
+    return mark + context
 
 
 def ask(talker, words, **more):

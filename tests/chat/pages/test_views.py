@@ -12,8 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat import access, markdown
-from chat.models import Chat, ChatSettings, Message, Share
-from chat.pages import queries, welcome
+from chat.models import Chat, ChatSettings, File, Message, Share
+from chat.pages import queries, sidebar, welcome
+from chat.search import index
 from providers.errors import CredentialRefused, NoCredential, NoSignOn
 from tests.queries import assert_queries_do_not_grow
 
@@ -301,8 +302,8 @@ def test_chats_are_grouped_by_day_in_the_readers_time_zone(client_of, alice):
 
 def _labels(user, today):
     return [
-        queries._day_label(timezone.localtime(row.chat.updated).date(), today)
-        for section in queries.sidebar_page(user).sections
+        sidebar._day_label(timezone.localtime(row.chat.updated).date(), today)
+        for section in sidebar.sidebar_page(user).sections
         for row in section.rows
     ]
 
@@ -310,7 +311,7 @@ def _labels(user, today):
 def test_groups_are_today_yesterday_a_week_and_older(alice):
     for days in (0, 1, 3, 30):
         make_chat(alice, age=datetime.timedelta(days=days))
-    labels = [section.label for section in queries.sidebar_page(alice).sections]
+    labels = [section.label for section in sidebar.sidebar_page(alice).sections]
     assert labels == ["Today", "Yesterday", "Previous 7 days", "Older"]
 
 
@@ -321,13 +322,28 @@ def test_any_time_zone_cookie_gives_a_page(client_of, alice, zone):
     assert page.get("/").status_code == 200
 
 
+def test_the_list_reads_no_pictures_that_are_in_no_chat(alice):
+    make_chat(alice)
+    own = {"owner": alice, "storage_name": "files/x.png", "size": 1, "content_type": "image/png"}
+    File.objects.bulk_create(File(name=f"{number}.png", **own) for number in range(300))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    with CaptureQueriesContext(connection) as queries:
+        sidebar.sidebar_page(alice)
+    listing = next(query["sql"] for query in queries if "has_pictures" in query["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {listing}")
+        steps = [row[-1] for row in cursor.fetchall()]
+    assert [step for step in steps if "files_of_chats" in step], steps
+
+
 def test_the_list_comes_in_pages_without_a_repeated_heading(client_of, alice):
-    for number in range(queries.LIST_SIZE + 5):
+    for number in range(sidebar.LIST_SIZE + 5):
         make_chat(alice, f"Chat {number}", turns=0, age=datetime.timedelta(days=100 + number))
-    first = queries.sidebar_page(alice)
-    second = queries.sidebar_page(alice, cursor=first.cursor)
+    first = sidebar.sidebar_page(alice)
+    second = sidebar.sidebar_page(alice, cursor=first.cursor)
     titles = [row.chat.title for page in (first, second) for section in page.sections for row in section.rows]
-    assert titles == [f"Chat {number}" for number in range(queries.LIST_SIZE + 5)]
+    assert titles == [f"Chat {number}" for number in range(sidebar.LIST_SIZE + 5)]
     assert second.sections[0].continued
     assert second.cursor == ""
     html = client_of(alice).get("/sidebar", {"cursor": first.cursor}, headers=PART).content.decode()
@@ -346,7 +362,7 @@ def test_a_search_finds_titles_and_messages_and_shows_where(client_of, alice):
     make_chat(alice, "Something else")
     html = client_of(alice).get("/sidebar", {"q": "sourdough"}, headers=PART).content.decode()
     assert "About bread" in html
-    assert "**Sourdough** rose" in html
+    assert "**<mark>Sourdough</mark>** rose" in html
     assert "Something else" not in html
     assert "Something else" in client_of(alice).get("/sidebar", {"q": "ELSE"}, headers=PART).content.decode()
     nothing = client_of(alice).get("/sidebar", {"q": "<nothing>"}, headers=PART).content.decode()
@@ -370,6 +386,7 @@ def test_the_picker_lists_only_the_models_one_may_use(client_of, alice, bob, con
 
 def test_queries_of_the_pages_do_not_grow(client_of, alice, connection):
     chat = make_chat(alice, turns=3)
+    Message.objects.create(chat=chat, parent=chat.leaf.parent, role="assistant", content="Other")
     page = client_of(alice)
 
     def grow():
@@ -480,6 +497,7 @@ def test_a_shared_page_shows_a_very_long_message_on_request(client_of, alice, bo
 def test_a_search_reads_the_words_and_what_stands_around_them(alice):
     chat = make_chat(alice, turns=0)
     add_turn(chat, "hello", "x " * 50_000 + "The Needle in it" + " y" * 50_000)
-    (section,) = queries.sidebar_page(alice, words="needle").sections
-    assert "x The Needle in it y" in section.rows[0].snippet
-    assert len(section.rows[0].chat.match) == queries.AROUND
+    (section,) = sidebar.sidebar_page(alice, words="needle").sections
+    hit = section.rows[0].hit
+    assert "The Needle in it y" in hit.excerpt.text
+    assert len(hit.message.part) == index.PART  # no more of a long message is read

@@ -10,9 +10,10 @@ from PIL import Image
 
 from chat import files
 from chat.files import pictures
-from chat.models import ChatSettings, File, Message
+from chat.models import File, Message
 from chat.pipeline import attachments
-from chat.pipeline.attachments import Packing, shares
+from chat.pipeline.attachments import Packing
+from chat.pipeline.documents import shares
 from providers.models import ChatModel
 from tests.chat.pdf import pdf
 from tests.chat.talk import Talker
@@ -105,7 +106,7 @@ def test_a_document_cannot_end_its_own_frame(packing, alice):
     assert message["content"].count("</file>") == 1
 
 
-def test_the_newest_documents_come_first_and_what_is_cut_says_so(packing, alice):
+def test_the_newest_documents_come_first_and_long_ones_are_searched(packing, alice):
     old = files.accept(alice, b"#" * 400, name="old.txt")
     middle = files.accept(alice, b"%" * 400, name="middle.txt")
     new = files.accept(alice, b"&" * 400, name="new.txt")
@@ -113,10 +114,12 @@ def test_the_newest_documents_come_first_and_what_is_cut_says_so(packing, alice)
 
     messages = pack.pack([user("1", entry_of(old)), user("2", entry_of(middle)), user("3", entry_of(new))])
 
-    assert [one["content"].count(letter) for one, letter in zip(messages, "#%&", strict=True)] == [0, 100, 400]
+    assert [one["content"].count(letter) for one, letter in zip(messages, "#%&", strict=True)] == [0, 25, 400]
     assert "Left out" in messages[0]["content"]
-    assert "the first 100 of 400 characters" in messages[1]["content"]
+    assert "Of its 400 characters these are the first 25." in messages[1]["content"]
     assert pack.notices == []  # nothing is wrong with the newest one
+    assert [(one.name, one.sent) for one in pack.documents.searched] == [("middle.txt", 25), ("old.txt", 0)]
+    assert pack.documents.room == 75  # for excerpts
 
 
 def test_the_person_hears_what_is_wrong_with_their_newest_files_alone(packing, alice):
@@ -129,7 +132,6 @@ def test_the_person_hears_what_is_wrong_with_their_newest_files_alone(packing, a
 
     assert pack.notices == [
         "“scan.pdf” contains no text. If it is a scan, attach its pages as pictures.",
-        "“long.txt” is long: the model gets the first 1,000 of its 2,000 characters.",
     ]
     assert "usually a scan" in messages[1]["content"]
 
@@ -314,15 +316,6 @@ class TestInAChat:
         assert step["notice"] is True
         assert step["description"] == "This model cannot see pictures. It only got their names."
         assert isinstance(upstream.chats[0].json["messages"][-1]["content"], str)
-
-    def test_the_budget_is_the_sites(self, talker, upstream):
-        ChatSettings.load()
-        ChatSettings.objects.update(attachment_budget=1000)
-        note = upload(talker, b"z" * 5000, "long.txt")
-        upstream.answer("Long.")
-        started = talker.start("Read.", files=[{"id": note["id"]}])
-        talker.until_over(started["chat"]["id"], started["message"]["id"])
-        assert upstream.chats[0].json["messages"][-1]["content"].count("z") == 1000
 
     def test_somebody_elses_file_cannot_be_sent(self, talker, site, bob):
         theirs = upload(Talker(site, bob), b"secret", "theirs.txt")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chat import pipeline
-from chat.pipeline import CompletionRequest, Handler, Turn, picture_allowance
+from chat.pipeline import CompletionRequest, Handler, Turn, contexts, picture_allowance
 from providers.callers import caller_for_user
 from providers.models import ChatModel
 from tests.chat.handlers import Weather
@@ -50,8 +50,7 @@ class TestAReplyInTheBrowser:
         tab, message = reply(talker, features={"weather": True})
 
         assert upstream.chats[0].json["messages"] == [
-            {"role": "system", "content": "<context>It is raining.</context>"},
-            {"role": "user", "content": "Umbrella?"},
+            {"role": "user", "content": "Umbrella?\n\n<context>It is raining.</context>"},
         ]
         assert upstream.chats[0].json["temperature"] == 0.1
         assert types_of(tab, message)[:3] == ["status", "files", "status"]
@@ -146,7 +145,7 @@ class TestAProgramsRequest:
         assert answer.status_code == 200
         assert "Take" in answer.text
         sent = upstream.last.json
-        assert sent["messages"][0] == {"role": "system", "content": "<context>It is raining.</context>"}
+        assert sent["messages"][-1]["content"].endswith("\n\n<context>It is raining.</context>")
         assert (sent["temperature"], sent.get("features")) == (0.1, None)
 
     def test_what_is_the_same_in_every_turn_stands_first(self, site, api_key, connection, upstream, use):
@@ -157,8 +156,9 @@ class TestAProgramsRequest:
 
         assert self.ask(site, api_key, model="pirate", messages=messages, features={"weather": True}).ok
 
-        words = upstream.last.json["messages"][0]["content"]
-        assert words == "You are a pirate.\n\nBe brief.\n\n<context>It is raining.</context>"
+        system, question = [message["content"] for message in upstream.last.json["messages"]]
+        assert system == "You are a pirate.\n\nBe brief."
+        assert question == "Umbrella?\n\n<context>It is raining.</context>"
 
     @pytest.mark.parametrize("stream", [True, False])
     def test_a_handlers_own_answer_has_openais_form(self, site, api_key, connection, upstream, use, stream):
@@ -184,6 +184,10 @@ class TestAProgramsRequest:
         assert upstream.chats == []
 
 
+SYSTEM = {"role": "system", "content": "Be brief."}
+BOTH = "<context>a</context>\n\n<context>b</context>"
+
+
 class Kept:
     def __init__(self):
         self.events = []
@@ -198,29 +202,32 @@ class TestATurn:
         messages = [{"role": "user", "content": "x"}]
         return Turn(CompletionRequest(caller_for_user(alice), model="m1", messages=messages), Kept())
 
-    def test_context_goes_behind_the_words_of_the_system_message(self, turn):
-        turn.payload["messages"] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "x"}]
-
+    @pytest.mark.parametrize(
+        ("messages", "placed"),
+        [
+            ([SYSTEM, {"role": "user", "content": "x"}], [SYSTEM, {"role": "user", "content": f"x\n\n{BOTH}"}]),
+            (
+                [{"role": "user", "content": [{"type": "text", "text": "x"}]}, {"role": "assistant", "content": "y"}],
+                [
+                    {
+                        "role": "user",
+                        "content": [{"type": "text", "text": text} for text in ("x", *BOTH.split("\n\n"))],
+                    },
+                    {"role": "assistant", "content": "y"},
+                ],
+            ),
+            ([SYSTEM], [{"role": "system", "content": BOTH}, SYSTEM]),
+        ],
+        ids=["behind the question", "a part of its own", "without a question"],
+    )
+    def test_context_goes_behind_the_last_question(self, turn, messages, placed):
+        turn.payload["messages"] = messages
         turn.add_context("a")
         turn.add_context("b")
 
-        assert turn.messages[0]["content"] == "Be brief.\n\n<context>a</context>\n\n<context>b</context>"
-        assert len(turn.messages) == 2
+        contexts.insert(turn)
 
-    def test_context_fits_a_system_message_of_parts(self, turn):
-        turn.payload["messages"] = [{"role": "developer", "content": [{"type": "text", "text": "Be brief."}]}]
-
-        turn.add_context("a")
-
-        assert turn.messages[0]["content"][1:] == [{"type": "text", "text": "<context>a</context>"}]
-
-    @pytest.mark.parametrize("first", [{"role": "system"}, {"role": "system", "content": None}])
-    def test_context_fits_a_system_message_without_words(self, turn, first):
-        turn.payload["messages"] = [first, {"role": "user", "content": "x"}]
-
-        turn.add_context("a")
-
-        assert turn.messages[0] == {"role": "system", "content": "<context>a</context>"}
+        assert turn.messages == placed
 
     async def test_new_files_stand_before_earlier_ones(self, turn):
         await turn.add_files([{"id": "1"}])

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chat.models import Message
-from chat.runs.draft import Draft, snapshot_of
+from chat.runs.draft import AnswerDraft, snapshot_of
 
 text = st.text("ab", max_size=3)
 steps = st.lists(
@@ -35,7 +35,7 @@ class Client:
 @settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine says nothing about us
 @given(steps)
 def test_a_snapshot_is_what_the_events_so_far_add_up_to(taken):
-    draft, client = Draft(), Client()
+    draft, client = AnswerDraft(), Client()
 
     for kind, *values in taken:
         if kind == "add":
@@ -58,7 +58,7 @@ def test_a_snapshot_is_what_the_events_so_far_add_up_to(taken):
 
 
 def test_what_is_said_after_a_pause_begins_a_new_paragraph():
-    draft = Draft()
+    draft = AnswerDraft()
     draft.pause()
     draft.add("Let me look.")
     draft.pause()
@@ -80,7 +80,7 @@ def test_what_is_said_after_a_pause_begins_a_new_paragraph():
     ],
 )
 def test_thinking_lasts_until_the_answer_behind_it_begins(pieces, expected):
-    draft = Draft()
+    draft = AnswerDraft()
     for now_ms, reasoning, content in pieces:
         draft.note_time(now_ms, thinking=bool(reasoning), answering=bool(content))
 

@@ -230,15 +230,13 @@ def test_an_answer_that_is_cut_off_keeps_its_text(talker, upstream):
 
 def test_an_answer_at_the_limit_of_its_length_is_told_and_can_go_on(talker, upstream):
     upstream.answer("one two", finish="length")
-    talker.session.headers["Accept-Language"] = "zh-hans"
     chat_id, message_id = ids(talker.start())
-    talker.session.headers["Accept-Language"] = "en"  # who reads it later
 
     saved = talker.until_over(chat_id, message_id)
 
     assert (saved["status"], saved["content"]) == ("done", "one two")
     assert saved["status_history"] == [{"description": "The answer was cut off at the maximum length.", "done": True}]
-    assert saved["follow_ups"] == ["从停下的地方继续。"]  # words to send, in the language that was asked in
+    assert (saved["is_incomplete"], saved["follow_ups"]) == (True, [])  # it can be continued instead
 
 
 def test_an_error_in_mid_stream_keeps_text_and_words(talker, upstream):

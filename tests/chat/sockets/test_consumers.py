@@ -74,7 +74,7 @@ def test_nonsense_is_answered_and_the_socket_stays_open(tab, sent, code):
 def test_an_unknown_type_is_named_with_those_that_are_known(tab):
     tab.send({"type": "dance"})
 
-    assert error_of(tab)["detail"] == "Unknown type “dance”. Known: resume, stop, ping."
+    assert error_of(tab)["detail"] == "Unknown type “dance”. Known: looking, resume, stop, ping."
 
 
 def test_signing_out_closes_the_persons_socket(site, alice):
