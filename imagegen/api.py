@@ -17,6 +17,7 @@ from imagegen.jobs import shape
 from imagegen.models import ImageJob
 from providers.authentication import caller_of
 from providers.errors import UpstreamTimeout
+from providers.relay import own_usage
 from providers.rest import ListPages, checked_body
 from providers.sentences import sentence as _
 
@@ -40,7 +41,7 @@ class ImageView(APIView):
 def start(request: Request, values: Mapping[str, Any]) -> ImageJob:
     """The job for a validated body; with `image` it is an edit. Raises as `services.request_images`."""
     given = {name: value for name, value in values.items() if value not in (None, "")}
-    image, mask = given.pop("image", ()), given.pop("mask", None)
+    image, mask, limit_seen = given.pop("image", ()), given.pop("mask", None), given.pop("limit_seen", None)
     return services.request_images(
         services.JobRequest(
             caller=caller_of(request),
@@ -48,6 +49,7 @@ def start(request: Request, values: Mapping[str, Any]) -> ImageJob:
             images=image if isinstance(image, list | tuple) else [image],
             mask=mask,
             idempotency_key=idempotency_key(request),
+            limit_seen=limit_seen,
         )
     )[0]
 
@@ -98,6 +100,26 @@ class Generations(ImageView):
 @described("images_edit", serializers.EditRequestSerializer)
 class Edit(Generations):
     serializer_class = serializers.EditRequestSerializer
+
+
+class JobEstimate(ImageView):
+    @extend_schema(
+        operation_id="images_estimate",
+        parameters=[serializers.EstimateQuerySerializer],
+        responses=serializers.EstimateSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """How long pictures will take, what they will cost and how many jobs come first. Nothing is drawn."""
+        query = serializers.EstimateQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        values = dict(query.validated_data)
+        images, quality = values.pop("images", 0), values.pop("quality", "")
+        if quality:
+            values["params"] = {"quality": quality}
+        caller = caller_of(request)
+        estimate = services.estimate(caller, values, inputs_given=images)
+        passed = own_usage.passed_by(caller, estimate.model, cost=estimate.cost, pictures=estimate.pictures)
+        return Response(shape.estimate_json(estimate, passed))
 
 
 class ImageModels(ImageView):

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from imagegen.engines import ENGINES
+from imagegen.image_request import MAX_PICTURES
 from providers.addresses import without_credentials
 from providers.fields import EncryptedTextField
 from providers.http.policy import origin
@@ -206,6 +207,18 @@ class ImageSettings(SettingsRow):
     per_user = models.PositiveIntegerField(
         _("pictures at once per person"), default=2, validators=[MinValueValidator(1)]
     )
+    # Above these the pages ask before they make a job; programs are not asked. None: never.
+    ask_above_pictures = models.PositiveIntegerField(
+        _("ask above this many pictures"), null=True, blank=True, validators=[MaxValueValidator(MAX_PICTURES)]
+    )
+    ask_above_cost = models.DecimalField(
+        _("ask above this price"),
+        max_digits=12,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+    )
 
     history = HistoricalRecords(m2m_fields=[groups], history_manager=FullHistory)
 
@@ -285,6 +298,10 @@ class ImageJob(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["state", "created"], name="image_jobs_by_state"),
             models.Index(fields=["user", "-created"], name="image_jobs_by_user"),
+            # How long an engine takes: `jobs.estimates.seconds`.
+            models.Index(
+                fields=["engine", "-ended"], condition=models.Q(state="succeeded"), name="image_jobs_that_ended_well"
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -302,3 +319,20 @@ class ImageJob(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in self.OPEN
+
+
+class PictureStar(models.Model):
+    """A picture that its owner marked as one of the good ones."""
+
+    file = models.OneToOneField("chat.File", models.CASCADE, related_name="star", verbose_name=_("picture"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="picture_stars", verbose_name=_("user")
+    )
+    created = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("star of a picture")
+        verbose_name_plural = _("stars of pictures")
+
+    def __str__(self) -> str:
+        return str(self.file)

@@ -39,6 +39,38 @@ class JobRequestSerializer(ImageRequestSerializer):
     image = serializers.JSONField(required=False, allow_null=True)
     mask = serializers.CharField(required=False, allow_null=True, allow_blank=True)
     original_prompt = TextField(required=False, allow_blank=True)
+    limit_seen = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        help_text="`false`: a job above the limit of the picture settings is refused (`above_limit`), so that a page "
+        "asks its person first; with `true`, and without it, it is made",
+    )
+
+
+class EstimateQuerySerializer(serializers.Serializer[Any]):
+    """A request for pictures without its words and pictures, in a query. `ImageRequest` and the engine check it."""
+
+    engine = serializers.CharField(required=False, allow_blank=True, help_text="Name or id")
+    model = serializers.CharField(required=False, allow_blank=True)
+    size = serializers.CharField(required=False, allow_blank=True, help_text="1024x768, auto or empty")
+    n = serializers.IntegerField(required=False, min_value=1, max_value=10)
+    steps = serializers.IntegerField(required=False)
+    quality = serializers.CharField(required=False, allow_blank=True, max_length=20)
+    images = serializers.IntegerField(required=False, min_value=0, max_value=16, help_text="How many are edited")
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """What is known of a request before it is made; null for what is not."""
+
+    pictures = serializers.IntegerField()
+    quality = serializers.CharField(allow_blank=True)
+    seconds = serializers.FloatField(allow_null=True, help_text="By the latest jobs of this engine")
+    cost = serializers.FloatField(allow_null=True, help_text="By the prices that the job is priced by")
+    currency = serializers.CharField()
+    before = serializers.IntegerField(help_text="How many jobs of the engine wait")
+    above_limit = serializers.BooleanField(help_text="Whether pages ask first")
+    budgets = serializers.ListField(child=serializers.CharField(), help_text="Those that it would pass, in words")
+    words = serializers.CharField(allow_blank=True, help_text="One line of all of it; empty where nothing is known")
 
 
 class ImageModelSerializer(serializers.Serializer[Any]):

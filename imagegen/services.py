@@ -12,9 +12,9 @@ from django.utils import timezone
 from chat import files
 from chat.models import File
 from imagegen import access, inputs, jobs, rows
-from imagegen.image_request import ImageRequest
+from imagegen.image_request import ImageRequest, InputPicture
 from imagegen.jobs import claims, estimates
-from imagegen.models import ImageEngine, ImageJob
+from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from providers import json_bodies, sentences
 from providers.authentication import user_of
 from providers.errors import BadRequest, CallerError, Conflict, GatewayError, NetworkError, ProviderError, Unavailable
@@ -25,6 +25,7 @@ from providers.sentences import sentence as _
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
 STORED_VALUES = ("original_prompt",)  # stored with the request though no engine reads them
+UNSAID, UNSEEN = "…", InputPicture(b"", "image/png")  # the prompt and the pictures of an estimate: neither is sent
 # Errors of failed jobs, by whom they blame.
 ERRORS = {error.blame: error for error in (CallerError, ProviderError, NetworkError, Unavailable)}
 
@@ -36,6 +37,8 @@ class JobRequest:
     `values` are the members of `ImageRequest` as they came, `engine` (a name, an id or a kind) and `original_prompt`.
     `images` and `mask` are what `inputs.files_of` takes: rows, uploads or names. `context` is for the files that come
     of it; they and the job go at its `expires_at`. `tested_engine` is an engine that an administrator tries.
+    `limit_seen` is false where somebody is asked first above the limit of the settings, and has not been; None for
+    whoever is not asked.
     """
 
     caller: Caller
@@ -45,6 +48,7 @@ class JobRequest:
     context: files.FileContext = files.NO_CONTEXT
     idempotency_key: str = ""
     tested_engine: ImageEngine | None = None
+    limit_seen: bool | None = None
 
 
 def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
@@ -53,8 +57,9 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
     No other function makes jobs. It holds every rule that can be known before an engine draws: the key's scope and the
     person's permission (Forbidden), rate limits (RateLimited), the input pictures and the mask (NotFound, TooLarge,
     BadRequest), the engine and the key's models (NotFound), what the engine can express (BadRequest,
-    ConfigurationError), how many jobs a person may have open (Conflict), room for another file (TooLarge), budgets
-    (BudgetSpent), and that an idempotency key stands for one request (Conflict).
+    ConfigurationError), how many jobs a person may have open (Conflict), room for another file (TooLarge), that the
+    person was asked (Conflict, `above_limit`), budgets (BudgetSpent), and that an idempotency key stands for one
+    request (Conflict).
 
     A `tested_engine` is for administrators alone. It may be switched off, and drawing may be switched off for
     everybody: engines are tried before people may use them. All other rules hold for it too.
@@ -81,12 +86,12 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
     drawing = ImageRequest.from_values(
         request.values, images=pictures, mask=inputs.mask_for(mask, pictures) if mask else None
     )
-    drawing = rows.engine_of(engine).prepare(rows.config_of(engine), drawing)
-    if not access.key_allows(caller, engine, drawing.model):
-        raise model_not_found(drawing.model or engine.name)
+    drawing = _prepared(caller, engine, drawing)
     if ImageJob.objects.open().filter(user_id=caller.user_id).count() >= MAX_OPEN_PER_USER:
         raise Conflict(_("You have %d pictures waiting already. Let some finish first.") % MAX_OPEN_PER_USER)
     files.check_room(caller.user_id)
+    if request.limit_seen is False and estimates.is_above_limit(engine, drawing, ImageSettings.load()):
+        raise Conflict(_("These pictures are above the limit that is asked about first."), code="above_limit")
     hold = budgets.reserve_blocking(caller, drawing.model or engine.name, lambda: estimates.of_request(engine, drawing))
     try:
         return _write(request, engine, drawing, images, mask, digest, hold), True
@@ -98,6 +103,31 @@ def request_images(request: JobRequest) -> tuple[ImageJob, bool]:
         if first is None:
             raise
         return first, False
+
+
+def estimate(caller: Caller, values: Mapping[str, Any], *, inputs_given: int = 0) -> estimates.Estimate:
+    """What is known of a request before it is made; `inputs_given` is the number of its input pictures.
+
+    Of the rules of `request_images` those hold that are about the caller, the engine and what it can express. Nothing
+    is counted, reserved or written.
+    """
+    editing = inputs_given > 0
+    image_settings = access.check_may_draw(caller, editing=editing)
+    name = str(values.get("engine") or "")
+    engine = access.engine_for(caller, image_settings, name=name, editing=editing)
+    pictures = (UNSEEN,) * inputs_given
+    drawing = _prepared(caller, engine, ImageRequest.from_values({**values, "prompt": UNSAID}, images=pictures))
+    return estimates.beforehand(engine, drawing, image_settings)
+
+
+def _prepared(caller: Caller, engine: ImageEngine, drawing: ImageRequest) -> ImageRequest:
+    """The request as the engine will draw it. Raises as `Engine.prepare`, and NotFound for a model that the key may
+    not use.
+    """
+    prepared = rows.engine_of(engine).prepare(rows.config_of(engine), drawing)
+    if not access.key_allows(caller, engine, prepared.model):
+        raise model_not_found(prepared.model or engine.name)
+    return prepared
 
 
 def _write(

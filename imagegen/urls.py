@@ -8,8 +8,10 @@ JOBS = "api/v1/images/jobs"
 
 urlpatterns = [
     path("", include("imagegen.pages.urls")),
+    path("", include("imagegen.gallery.urls")),
     path("api/v1/images/generations", api.Generations.as_view(), name="image-generations"),
     path("api/v1/images/edit", api.Edit.as_view(), name="image-edit"),
+    path("api/v1/images/estimate", api.JobEstimate.as_view(), name="image-estimate"),
     path("api/v1/images/models", api.ImageModels.as_view(), name="image-models"),
     path("api/v1/images/engines", api.Engines.as_view(), name="image-engines"),
     path("api/v1/images/config", views.Config.as_view(), name="image-config"),

@@ -170,12 +170,18 @@ class ImageSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         model = ImageSettings
         fields = (
             "enabled", "edit_enabled", "engine", "edit_engine", "after_picture", "per_user", "groups",
-            "prompt_generation", "prompt_template",
+            "prompt_generation", "prompt_template", "ask_above_cost", "ask_above_pictures",
         )  # fmt: skip
         help_texts = {  # noqa: RUF012
             "enabled": gettext_lazy("Switches the pictures page, the API and pictures in chats on or off."),
             "engine": gettext_lazy("Used when a request names none."),
             "groups": gettext_lazy("Empty: everybody. Otherwise members of these groups and administrators."),
+            "ask_above_cost": gettext_lazy(
+                "In US dollars, for example 0.50: pages ask once before they draw what costs more. Empty: never."
+            ),
+            "ask_above_pictures": gettext_lazy(
+                "Pages ask once before they draw more pictures at a time. Empty: never."
+            ),
             "prompt_template": gettext_lazy(
                 "Empty: the built-in one. {{MESSAGES:END:6}}, {{prompt}}, {{CURRENT_DATE}} and {{USER_NAME}} are "
                 "replaced."

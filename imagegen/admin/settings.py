@@ -18,6 +18,7 @@ class ImageSettingsAdmin(SingletonAdmin):
         (gettext_lazy("Editing"), {"fields": ("edit_enabled", "edit_engine")}),
         (gettext_lazy("In conversations"), {"fields": ("after_picture", "prompt_generation", "prompt_template")}),
         (gettext_lazy("People"), {"fields": ("groups", "per_user")}),
+        (gettext_lazy("Before drawing"), {"fields": ("ask_above_cost", "ask_above_pictures")}),
     )
 
     def variables_of(self, row: ImageSettings) -> dict[str, str]:

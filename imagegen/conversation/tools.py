@@ -58,11 +58,12 @@ class DrawingTool(Tool):
 
 class GenerateImage(DrawingTool):
     name = "generate_image"
+    title = gettext_lazy("Draw pictures")
     description = (
         "Draws a new picture and shows it to the person above your answer. Call it whenever they ask for a picture, "
         "a drawing, a photo, a logo or the like."
     )
-    parameters: ClassVar[dict[str, Any]] = object_schema(
+    parameters: Mapping[str, Any] = object_schema(
         {
             "prompt": PROMPT,
             "size": SIZE,
@@ -79,11 +80,12 @@ class GenerateImage(DrawingTool):
 
 class EditImage(DrawingTool):
     name = "edit_image"
+    title = gettext_lazy("Change pictures")
     description = (
         "Changes a picture of this conversation, one that the person showed or one that was drawn here, and shows the "
         "result above your answer. Call it whenever they ask for a change to a picture."
     )
-    parameters: ClassVar[dict[str, Any]] = object_schema(
+    parameters: Mapping[str, Any] = object_schema(
         {
             "prompt": {"type": "string", "description": "What to change and what to keep, in English."},
             "image": {

@@ -67,6 +67,11 @@ def queue_position(job: ImageJob) -> int:
     return ImageJob.objects.filter(engine_id=job.engine_id, state=State.QUEUED, created__lt=job.created).count()
 
 
+def waiting_of(engine: ImageEngine) -> int:
+    """The number of waiting jobs of this engine: all of them come before one that is made now."""
+    return ImageJob.objects.filter(engine=engine, state=State.QUEUED).count()
+
+
 def beat(job_ids: Iterable[Any]) -> set[Any]:
     """Write the heartbeats of these jobs; returns those that are to be cancelled."""
     ids = list(job_ids)

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chat import events
+from chat import events, push
 from chat.files import pictures
 from imagegen.engines.events import Progress
 from imagegen.models import ImageJob
@@ -93,6 +93,8 @@ class JobFeed:
         self.ended.set()
         self._call("end", data)
         self._emit(data, is_end=True)
+        if data.get("state") == ImageJob.State.SUCCEEDED and not data.get("message_id"):  # an answer tells of its own
+            push.picture_ready(self.user_id, self.job_id)
 
     def let_go(self) -> None:
         """End the feed, but not the job, because this process ends."""

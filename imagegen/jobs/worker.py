@@ -13,12 +13,13 @@ from django.db import connections
 from django.utils import timezone, translation
 
 from chat import files
+from chat.files import recipes
 from chat.models import File
 from imagegen import inputs, rows
 from imagegen.engines.base import Cancelled, EngineConfig, Run
 from imagegen.engines.events import Event, Learned, Notice, Picture, Progress, TokenUsage
 from imagegen.image_request import MAX_SEED, ImageRequest
-from imagegen.jobs import claims, results
+from imagegen.jobs import claims, estimates, results
 from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageEngine, ImageJob
@@ -130,7 +131,7 @@ class JobUsage:
             upstream_id=str(job.request.get("model") or (job.engine.model if job.engine else "")),
             images=self.images,
             picture_size=str(job.request.get("size") or "")[:20],
-            picture_quality=str((job.request.get("params") or {}).get("quality") or "")[:20],
+            picture_quality=_quality_of(job),
             tokens_in=sum(used.input_tokens for used in self.usages),
             tokens_out=sum(used.output_tokens for used in self.usages),
             picture_tokens_in=sum(used.input_picture_tokens for used in self.usages),
@@ -149,6 +150,11 @@ class JobUsage:
         usage.record(call)
         if hold is not None:
             hold.settle(call)
+
+
+def _quality_of(job: ImageJob) -> str:
+    params = job.request.get("params") or {}
+    return estimates.quality_of(job.engine.params if job.engine else {}, params)
 
 
 def usage_json(usages: Sequence[TokenUsage]) -> dict[str, Any]:
@@ -199,11 +205,14 @@ def _config_of(job: ImageJob, engine: ImageEngine) -> EngineConfig:
 
 
 def _stored(picture: Picture, job: ImageJob) -> File:
-    """The drawn picture as a file. One that is too large to be opened is a ProviderError, not the caller's fault."""
+    """The drawn picture as a file, without what the engine wrote into it: that may name its files and its whole graph.
+
+    One that is too large to be opened is a ProviderError, not the caller's fault.
+    """
     job.refresh_from_db(fields=["chat", "message"])  # another answer may have taken the job over
     context = replace(inputs.context_of(job), provenance=_provenance(job, picture))
     try:
-        return files.accept(job.user, picture.content, name=_file_name(job), context=context)
+        return files.accept(job.user, recipes.without(picture.content), name=_file_name(job), context=context)
     except TooLarge as error:
         if error.code != "picture_too_large":
             raise

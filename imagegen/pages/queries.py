@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
-from urllib.parse import urlencode
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from chat.access import as_uuid
-from chat.decoding.formats import SVG
 from chat.models import File
 from chat.pages import cursors
+from imagegen.gallery.filters import PictureFilters, pictures_of
 from imagegen.image_request import MAX_PICTURES
 from imagegen.models import ImageJob
 from providers import catalogue
@@ -30,26 +28,6 @@ NEAR = 8  # pictures of the first page that are on the screen at once: the brows
 FAILED_FOR = timedelta(hours=1)  # how long a failure stands on the page
 FAILED_SHOWN = 3
 SAMPLED = 60  # of the newest pictures: whose engine is among them has a sample
-KINDS = {
-    "": gettext_lazy("All"),
-    "drawn": gettext_lazy("Drawn"),
-    "edited": gettext_lazy("Edited"),
-    "uploads": gettext_lazy("Uploads"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """`kind` is one of KINDS: empty for all pictures that were drawn here; `engine` is an engine's name."""
-
-    kind: str = ""
-    engine: str = ""
-    words: str = ""
-
-    def query(self) -> str:
-        """The filters as the query of a URL."""
-        named = {"kind": self.kind, "engine": self.engine, "q": self.words}
-        return urlencode({name: value for name, value in named.items() if value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,47 +52,23 @@ def _request_of(row: File) -> str:
     return str(row.provenance.get("job") or row.pk)
 
 
-def gallery(user: Any, filters: Filters, *, cursor: str = "") -> Gallery:
-    """The person's pictures that do not expire: no unsent uploads, nothing of temporary chats. One query.
-
-    All pictures of a request are on one page.
-    """
+def gallery(user: Any, filters: PictureFilters, *, cursor: str = "") -> Gallery:
+    """The person's pictures. All pictures of a request are on one page. One query."""
     pictures, next_cursor = cursors.page_of(
-        _pictures_of(user, filters),
+        pictures_of(user, filters),
         cursor,
         by="created",
         size=PAGE_SIZE,
         group=_request_of,
         spare=MAX_PICTURES - 1,
+        oldest_first=bool(filters.sort),
     )
     return Gallery(pictures, next_cursor, is_first=not cursor)
 
 
-def _pictures_of(user: Any, filters: Filters) -> QuerySet[File]:
-    pictures = File.objects.filter(
-        owner_id=user.pk, content_type__startswith="image/", chat__deleted_at=None, expires_at=None
-    )
-    if filters.kind == "uploads":
-        masks = ImageJob.objects.filter(user_id=user.pk, mask__isnull=False).values("mask")
-        pictures = pictures.exclude(provenance__has_key="engine").exclude(content_type=SVG)
-        pictures = pictures.exclude(pk__in=masks)
-    else:
-        pictures = pictures.filter(provenance__has_key="engine")
-    if filters.kind == "drawn":
-        pictures = pictures.exclude(provenance__has_key="inputs")
-    elif filters.kind == "edited":
-        pictures = pictures.filter(provenance__has_key="inputs")
-    if filters.engine:
-        pictures = pictures.filter(provenance__engine=filters.engine)
-    if words := filters.words:
-        in_prompts = Q(provenance__prompt__icontains=words) | Q(provenance__revised_prompt__icontains=words)
-        pictures = pictures.filter(in_prompts | Q(name__icontains=words))
-    return pictures
-
-
 def samples(user: Any, engines: Iterable[str]) -> dict[str, str]:
     """Engine's name → address of a picture that it drew for this person lately. One query."""
-    drawn = _pictures_of(user, Filters()).filter(provenance__engine__in=list(engines)).order_by("-created")
+    drawn = pictures_of(user, PictureFilters()).filter(provenance__engine__in=list(engines)).order_by("-created")
     return {row.provenance["engine"]: row.url for row in reversed(drawn[:SAMPLED])}
 
 

@@ -56,6 +56,8 @@ ROUTES: dict[str, dict[str, Any] | None] = {
     "api/v1/images/jobs/<str:job_id>/cancel": NO_PICTURE,
     "api/v1/images/config/update": NO_PICTURE,
     "api/v1/images/verify": NO_PICTURE,
+    "api/v1/images/pictures/archive": NO_PICTURE,
+    "api/v1/images/pictures/bulk": NO_PICTURE,
     "api/v1/tasks/image_prompt/completions": NO_PICTURE,  # a call of the task model
     "v1/images/generations": PROMPT,
     "v1/images/edits": {**PROMPT, "images": [{"image_url": "<picture>"}]},

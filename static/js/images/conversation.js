@@ -5,6 +5,7 @@ import { runningId } from "../chat/thread.js";
 import { tellRefusal } from "../common/api.js";
 import { all, byId, child, clone, closest, find, isComposing, partOf } from "../common/dom.js";
 import { upload } from "../common/upload.js";
+import * as chipEstimate from "./chip-estimate.js";
 
 /**
  * The picture that the next message edits, and what was in the composer before.
@@ -130,6 +131,7 @@ const actions = {
   },
 };
 
+chipEstimate.start(() => edited?.id);
 composer.contribute(({ features }) => {
   if (!edited) return;
   const chosen = features[FEATURE];

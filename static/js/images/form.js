@@ -6,6 +6,9 @@ import { newId } from "../common/ids.js";
 import * as pick from "../common/pick.js";
 import { t } from "../common/text.js";
 import { announce } from "../common/toast.js";
+import { agreed } from "./asking.js";
+import * as estimate from "./estimate.js";
+import * as firstLook from "./first-look.js";
 import * as inputs from "./inputs.js";
 import * as jobs from "./jobs.js";
 
@@ -26,6 +29,7 @@ const number = (id) => (field(id).value ? Number(field(id).value) : undefined);
 /** @type {Abilities} */
 let abilities; // of the chosen engine with the chosen model
 let sending = false;
+let estimateAnew = () => {}; // the form is another one
 /** @type {{ body: string, key: string } | undefined} */
 let unanswered; // a request that got no response: sent again it is still one job
 
@@ -57,7 +61,13 @@ export function start() {
     submit();
   });
   inputs.start(inputsChanged);
+  firstLook.start();
   choose(draw().dataset.first);
+  draw().addEventListener("input", ({ target }) => target !== prompt() && estimateAnew());
+  estimateAnew = estimate.watch(
+    () => byId("draw-estimate"),
+    () => ({ ...requestOfForm(), prompt: "", image: inputs.ids() }),
+  );
 }
 
 // --- The engine and what it can do ---------------------------------------------------------------------------------------
@@ -115,6 +125,7 @@ function showTask() {
   partOf(byId("draw-button"), "label").textContent = t(isEdit ? "edit" : "draw");
   prompt().placeholder = t(isEdit ? "describeEdit" : "describe");
   for (const radio of engineRadios()) radio.disabled = !fits(engineWith(radio.value));
+  estimateAnew();
 }
 
 /** Input pictures came or went: an engine that cannot edit gives way to one that can, and back. */
@@ -268,11 +279,13 @@ function showOwnSize() {
   const isOwn = size() === "own";
   byId("own-size").hidden = !isOwn;
   for (const id of ["own-width", "own-height"]) field(id).disabled = !isOwn;
+  estimateAnew();
 }
 
 /** @param {number} count */
 function setCount(count) {
   field("count").value = String(Math.min(Number(field("count").max), Math.max(1, count || 1)));
+  estimateAnew();
 }
 
 // --- Sending -------------------------------------------------------------------------------------------------------------
@@ -282,6 +295,7 @@ function requestOfForm() {
   const own = size() === "own" ? `${field("own-width").value}x${field("own-height").value}` : size();
   return {
     prompt: prompt().value,
+    original_prompt: firstLook.originalWords(),
     engine: String(engine().id),
     n: number("count"),
     size: own,
@@ -299,7 +313,9 @@ async function submit() {
   byId("draw-button").setAttribute("aria-disabled", "true");
   byId("draw-error").hidden = true;
   try {
-    await send({ ...requestOfForm(), ...(await inputs.request()) });
+    if (!inputs.count() && !(await firstLook.isSeen())) return;
+    if (!(await send({ ...requestOfForm(), ...(await inputs.request()) }))) return;
+    firstLook.sent();
     announce(t("started"));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -311,20 +327,26 @@ async function submit() {
 }
 
 /**
- * Make a job of this request and show it; throws ApiError.
+ * Make a job of this request and show it, above the site's limit once the person agrees; throws ApiError.
  * @param {ImageRequest} request
+ * @returns {Promise<boolean>} whether there is a job
  */
-export async function send(request) {
+export async function send(request, limitSeen = false) {
   const body = JSON.stringify(request);
   if (unanswered?.body !== body) unanswered = { body, key: newId() };
   try {
-    const job = await post("/api/v1/images/jobs", request, { "Idempotency-Key": unanswered.key });
+    const asked = { ...request, limit_seen: limitSeen };
+    const job = await post("/api/v1/images/jobs", asked, { "Idempotency-Key": unanswered.key });
     unanswered = undefined;
     await jobs.show(job.id);
+    estimateAnew();
+    return true;
   } catch (error) {
     if (error instanceof ApiError && error.status) unanswered = undefined; // refused: the next attempt is a new one
-    throw error;
+    const asks = error instanceof ApiError && error.code === "above_limit" && !limitSeen;
+    if (!asks) throw error;
   }
+  return (await agreed(request)) && send(request, true);
 }
 
 /** @param {ApiError} error */
@@ -344,9 +366,11 @@ export async function fill(request) {
   inputs.replace(request.image ?? []);
   if (engineWith(request.engine)) choose(request.engine);
   prompt().value = request.prompt;
+  firstLook.forget();
   grow(prompt());
   field("negative").value = request.negative_prompt ?? "";
   field("steps").value = String(request.steps ?? "");
+  field("seed").value = request.seed ?? "";
   focus();
   const isOther = request.model && request.model !== abilities.model;
   if (isOther && !(await useModel(request.model ?? ""))) return;

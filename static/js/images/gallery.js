@@ -34,9 +34,10 @@ export function start() {
     later = setTimeout(filter, target instanceof HTMLInputElement && target.type === "search" ? 250 : 0);
   });
   list.addEventListener("click", (event) => {
-    if (!closest(event, ".more a")) return;
+    const forward = closest(event, ".more a");
+    if (!forward && !closest(event, '[data-action="all-pictures"]')) return;
     event.preventDefault();
-    more();
+    forward ? more() : showAll();
   });
   tabs.addEventListener("message", ({ data }) => (data ? gone(data) : filter()));
   watch();
@@ -53,6 +54,24 @@ function query() {
   for (const [name, value] of new FormData(filters)) if (value) wanted.append(name, String(value));
   return wanted.toString();
 }
+/** How many filters are set of those that the panel hides. */
+function count() {
+  const fields = all(":checked, [type='date']", byId("filter-panel"));
+  const folded = fields.filter((field) => field instanceof HTMLInputElement && field.value);
+  byId("filter-count").textContent = folded.length ? String(folded.length) : "";
+}
+
+/** No filter is set any more. */
+function showAll() {
+  for (const field of filters.elements) {
+    if (!(field instanceof HTMLInputElement)) continue;
+    if (field.type === "date" || field.type === "search") field.value = "";
+    else field.checked = field.type === "radio" && !field.value;
+    field.dispatchEvent(new Event("change", { bubbles: true })); // what a button says is chosen
+  }
+  filter();
+}
+
 /** Where this page is, with its filters. */
 export const address = () => filters.getAttribute("action") + (query() ? `?${query()}` : "");
 
@@ -63,6 +82,7 @@ let round = 0; // the newest request: what an older one brings is not shown
 async function filter() {
   round += 1;
   const mine = round;
+  count();
   list.setAttribute("aria-busy", "true");
   const fresh = await load();
   if (mine !== round) return;

@@ -1,5 +1,5 @@
 // The pictures that are handed in: picked, dropped, pasted or taken from the gallery; the first one may have a mask.
-import { tellRefusal } from "../common/api.js";
+import { get, tellRefusal } from "../common/api.js";
 import { byId, child, clone, closest, find, partOf } from "../common/dom.js";
 import { takeFiles } from "../common/file-drop.js";
 import { t } from "../common/text.js";
@@ -16,6 +16,7 @@ let allowed = { count: 0, mask: false };
 let changed = () => {};
 
 export const count = () => pictures.length;
+export const ids = () => pictures.map(({ id }) => id);
 
 /** @param {() => void} onChange */
 export function start(onChange) {
@@ -54,7 +55,9 @@ async function add(files) {
     list().hidden = false;
     list().setAttribute("aria-busy", "true");
     try {
-      put(await upload(file, { fields: { keep: "1" } }));
+      const stored = await upload(file, { fields: { keep: "1" } });
+      put(stored);
+      offerRecipe(stored.id);
     } catch (error) {
       tellRefusal(error);
     } finally {
@@ -62,6 +65,23 @@ async function add(files) {
       show();
     }
   }
+}
+
+/** @type {(id: string) => unknown} */
+let showRecipe = () => {};
+
+/**
+ * What shows a picture whose file says how it was made.
+ * @param {(id: string) => unknown} show
+ */
+export function onRecipe(show) {
+  showRecipe = show;
+}
+
+/** @param {string} id */
+async function offerRecipe(id) {
+  const answer = await get(`/api/v1/files/${id}/recipe`).catch(() => undefined); // the picture is there without it
+  if (answer?.recipe?.prompt) toast(t("hasRecipe"), { label: t("showRecipe"), run: () => showRecipe(id) });
 }
 
 function hasRoom() {

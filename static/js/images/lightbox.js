@@ -8,6 +8,7 @@ import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import * as inputs from "./inputs.js";
 import * as view from "./picture-view.js";
+import * as stars from "./stars.js";
 
 const holder = byId("view-part");
 /** @param {string} id */
@@ -37,7 +38,7 @@ export function start() {
  * @param {string} id
  * @param {{ push?: boolean }} [options]
  */
-async function show(id, { push = false } = {}) {
+export async function show(id, { push = false } = {}) {
   const isFirst = push && !view.isOpen();
   if (!(await view.show(id))) return;
   if (isFirst) {
@@ -73,12 +74,12 @@ function focusTile(id) {
 const requestOfPicture = () => JSON.parse(child(holder, "#image-request", HTMLScriptElement).textContent);
 
 const actions = {
+  "star-shown": () => stars.toggle(view.shown()),
   async vary() {
     const request = requestOfPicture();
     view.close();
     try {
-      await form.send({ ...request, n: 1 });
-      toast(t("varying"));
+      if (await form.send({ ...request, n: 1 })) toast(t("varying"));
     } catch (error) {
       tellRefusal(error);
     }

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chat import history
 from chat.files import stores
 from chat.models import File
 from imagegen.models import ImageJob, ImageSettings
@@ -43,8 +44,9 @@ def answered(upstream):
 
 
 def contexts(upstream):
-    first = answered(upstream)[0].json["messages"][0]
-    return first["content"] if first["role"] == "system" else ""
+    last = answered(upstream)[0].json["messages"][-1]
+    _question, mark, context = history.text_of(last["content"]).partition("<context>")
+    return mark + context
 
 
 def test_a_request_becomes_a_picture_shown_with_the_answer_and_told_to_the_model(talker, upstream, alice):
@@ -260,7 +262,8 @@ def test_what_is_drawn_are_the_persons_words_and_the_model_still_reads_the_docum
     reply(talker, files=[{"id": row["id"]}])
 
     assert upstream.asked(IMAGES)[-1].json["prompt"] == "a red kite"
-    assert answered(upstream)[0].json["messages"][-1]["content"] == (
+    asked = answered(upstream)[0].json["messages"][-1]["content"]
+    assert asked.partition("\n\n<context>")[0] == (
         '<file name="note.txt">\nThe kite belongs to Bob.\n</file>\n\na red kite'
     )
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 from chat.models import Chat, File
 from imagegen import capabilities
 from imagegen.engines import ENGINES
+from imagegen.gallery.filters import PictureFilters
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from imagegen.pages import choices, queries
-from imagegen.pages.queries import Filters
 from imagegen.templatetags.pictures import wants_demo_badge
 from providers.models import GatewaySettings, UsageRecord
 from tests.queries import assert_queries_do_not_grow
@@ -53,7 +53,9 @@ def text_of(answer):
 
 
 def names(user, **filters):
-    return [row.provenance.get("prompt") or row.name for row in queries.gallery(user, Filters(**filters)).pictures]
+    return [
+        row.provenance.get("prompt") or row.name for row in queries.gallery(user, PictureFilters(**filters)).pictures
+    ]
 
 
 # --- Who may see what -------------------------------------------------------------------------------------------------
@@ -187,8 +189,8 @@ def test_the_gallery_comes_in_pages_and_odd_cursors_start_at_the_top(client_of, 
     for number in range(queries.PAGE_SIZE + 5):
         make_picture(alice, f"number {number}", age=number)
     page = client_of(alice)
-    first = queries.gallery(alice, Filters())
-    second = queries.gallery(alice, Filters(), cursor=first.cursor)
+    first = queries.gallery(alice, PictureFilters())
+    second = queries.gallery(alice, PictureFilters(), cursor=first.cursor)
     assert [len(first.pictures), len(second.pictures), second.cursor] == [queries.PAGE_SIZE, 5, ""]
     assert not {row.pk for row in first.pictures} & {row.pk for row in second.pictures}
     assert text_of(page.get("/images")).count('loading="lazy"') == queries.PAGE_SIZE - queries.NEAR
@@ -207,8 +209,8 @@ def test_the_pictures_of_one_request_are_on_one_page(alice, before):
     for number in range(4):
         make_picture(alice, "a fox", age=before + number, made={"job": "one request"})
     make_picture(alice, "the last", age=99)
-    first = queries.gallery(alice, Filters())
-    second = queries.gallery(alice, Filters(), cursor=first.cursor)
+    first = queries.gallery(alice, PictureFilters())
+    second = queries.gallery(alice, PictureFilters(), cursor=first.cursor)
     foxes = [group for page in (first, second) for group in page.groups() if group[0].provenance["prompt"] == "a fox"]
     assert [len(group) for group in foxes] == [4]
     assert [len(first.pictures), len(second.pictures)] == (
@@ -297,7 +299,13 @@ def test_queries_do_not_grow_with_pictures_and_jobs(client_of, alice, demo):
     row = make_picture(alice)
     make_job(alice, demo, state="queued")
     page = client_of(alice)
-    addresses = ["/images", "/images?kind=uploads", "/images/gallery?q=kite", "/images/jobs", f"/images/{row.pk}"]
+    addresses = [
+        "/images",
+        "/images?kind=uploads",
+        "/images/gallery?q=kite&starred=true",
+        "/images/jobs",
+        f"/images/{row.pk}",
+    ]
 
     def visit():
         for address in addresses:
