@@ -1,8 +1,8 @@
 """The site as an ASGI application, in layers.
 
-A request passes, from the outside in: spans where tracing is on (`TracedRequests`), metrics (`MetricsLayer`), the list
-of running requests (`Stoppable`), the lane (`Gateway`), static files, the check of bodies (`WholeBodies`), Django. A
-WebSocket passes the check of its origin and the session.
+A request passes, from the outside in: spans where tracing is on (`TracedRequests`), the list of running requests, which
+counts them (`RunningCalls`), the lane (`Gateway`), static files, the check of bodies (`WholeBodies`), Django.
+A WebSocket passes the check of its origin and the session.
 
 `application` is what servers run. `django_application` leaves the lane out, for tests that send a call both ways.
 """
@@ -28,13 +28,13 @@ from providers import runtime
 from providers.relay.lane import Gateway
 from providers.relay.operations import OPERATIONS
 from webui.layers.bodies import WholeBodies
-from webui.layers.calls import Stoppable
+from webui.layers.calls import RunningCalls
 from webui.layers.handler import SiteHandler
 from webui.layers.origins import OwnOrigin
 from webui.layers.shutdown import close_running
 from webui.layers.static import StaticFiles
 from webui.monitoring import calls
-from webui.monitoring.metrics import MetricsLayer
+from webui.monitoring.metrics import count_request
 
 # A request's thread closes its connections when the request ends: at the start of the next there is no old one.
 request_started.disconnect(close_old_connections)
@@ -86,7 +86,7 @@ class Site:
 
 
 def _site(http: Any) -> Site:
-    observed: Any = MetricsLayer(Stoppable(http))
+    observed: Any = RunningCalls(http, count_request)
     if settings.TRACING:
         from webui.monitoring import tracing  # an extra, which need not be installed
 

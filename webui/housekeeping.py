@@ -17,8 +17,9 @@ from django.db import connections
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from chat import files
+from chat import files, transfers
 from chat import services as chats
+from chat.drafts import services as drafts
 from imagegen import services as pictures
 from providers import sign_ins
 from providers.models import BudgetNotice, MadeResponse
@@ -112,6 +113,8 @@ def _before(now: datetime, days: int) -> datetime | None:
 TASKS: dict[str, Callable[[datetime], int]] = {
     "expired sessions": _sessions,
     "deleted chats": lambda now: chats.purge_chats(before=now - timedelta(days=chats.TRASH_DAYS)),
+    "drafts": lambda now: drafts.purge(now),
+    "imports and exports": lambda now: transfers.purge(now),
     "files": _files,
     "usage records": _usage,
     "makers of responses": _responses,

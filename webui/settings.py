@@ -325,6 +325,7 @@ TASK_MODEL = env.text("TASK_MODEL")
 TASK_MODEL_EXTERNAL = env.text("TASK_MODEL_EXTERNAL")
 SPEECH_MODEL = env.text("AUDIO_TTS_MODEL")
 SPEECH_VOICE = env.text("AUDIO_TTS_VOICE")
+TRANSCRIPTION_MODEL = env.text("AUDIO_STT_MODEL")
 
 UPSTREAM_TIMEOUT = env.seconds("AIOHTTP_CLIENT_TIMEOUT", 300.0)  # between lines of a stream; else the whole answer
 UPSTREAM_CONNECT_TIMEOUT = env.seconds("UPSTREAM_CONNECT_TIMEOUT", 10.0)
@@ -360,6 +361,7 @@ HISTORY_DAYS = env.days("HISTORY_DAYS", 730)  # who changed what; the newest ver
 
 # The handlers between a message and the model, in order; `chat.pipeline` says how to add one.
 CHAT_PIPELINE: list[str] = [
+    "chat.assistants.AssistantHandler",
     "chat.memory.MemoryHandler",
     "chat.websearch.WebSearchHandler",
     "imagegen.conversation.handler.ImageHandler",
@@ -381,8 +383,32 @@ CHAT_TOOLS: list[str] = [
     "imagegen.conversation.tools.EditImage",
     "chat.memory.tools.Remember",
 ]
+CHAT_TOOL_SOURCES: list[str] = ["chat.tool_servers.source.ServerTools"]  # tools that depend on rows
+ENABLE_TOOL_PROGRAMS = env.flag("ENABLE_TOOL_PROGRAMS", False)  # tool servers may be programs that this site starts
+TOOL_APPROVAL_SECONDS = env.span("TOOL_APPROVAL_SECONDS", 600.0, least=1)  # an answer waits for a permission
+TOOL_LIST_SECONDS = env.span("TOOL_LIST_SECONDS", 900.0, least=1)  # after which a server's tools are listed anew
 CHAT_ANSWER_MAX_CHARACTERS = env.whole("CHAT_ANSWER_MAX_CHARACTERS", 2_000_000)  # of one answer with its reasoning
 FILE_MAX_BYTES = env.whole("FILE_MAX_BYTES", 50 * 1024 * 1024)  # of one file
+# Work in the background with a person's data, by its kind; `chat.transfers` says how to add one.
+CHAT_TRANSFERS = {
+    "import": "chat.imports.work.run",
+    "export": "chat.belongings.export.run",
+    "erasure": "chat.belongings.erasure.run",
+}
+# What people have here, in the order of pages and archives; `chat.belongings` says how to add a thing.
+BELONGINGS: list[str] = [
+    *(f"chat.belongings.things.{name}" for name in ("Chats", "Folders", "Files")),
+    *(f"imagegen.belongings.{name}" for name in ("PictureJobs", "PictureStars")),
+    "chat.feedback.belongings.OwnFeedback",
+    "chat.tool_servers.belongings.Grants",
+    "chat.assistants.belongings.Assistants",
+    "chat.prompts.belongings.Prompts",
+    *(f"chat.belongings.things.{name}" for name in ("Drafts", "QueuedMessages", "Memories")),
+    *(f"chat.belongings.things.{name}" for name in ("OwnPreferences", "Transfers")),
+]
+IMPORT_MAX_BYTES = env.whole("IMPORT_MAX_BYTES", 1_000_000_000)  # of one uploaded export of another site
+EXPORT_MAX_BYTES = env.whole("EXPORT_MAX_BYTES", 0)  # of an archive of everything that one has; 0 = no limit
+EXPORT_DAYS = max(1, env.days("EXPORT_DAYS", 7))  # how long such an archive is kept
 FILE_QUOTA_BYTES = env.whole("FILE_QUOTA_BYTES", 0)  # of one person's files together; 0 = no limit
 PICTURE_MAX_PIXELS = env.whole("PICTURE_MAX_PIXELS", 50_000_000)  # of one picture, width times height
 # Pictures and PDFs are decoded in processes of their own: how many at once, and what one file may take.
@@ -392,8 +418,11 @@ DECODING_MEMORY_BYTES = env.whole("DECODING_MEMORY_BYTES", 512 * 1024 * 1024)
 TEMPORARY_FILE_HOURS = env.hours("TEMPORARY_FILE_HOURS", 24)  # how long files of temporary chats stay
 # Starters of the empty page, and its tasks for administrators (see chat/pages/welcome.py).
 STARTERS = [
-    f"chat.pages.welcome.{name}"
-    for name in ("recent_work", "assistant_starters", "feature_starters", "document_starters", "text_starters")
+    "chat.assistants.starters.own_starters",
+    *(
+        f"chat.pages.welcome.{name}"
+        for name in ("recent_work", "assistant_starters", "feature_starters", "document_starters", "text_starters")
+    ),
 ]
 CHECKLIST = ["chat.pages.welcome.provider_connected", "chat.pages.welcome.people_invited"]
 METRICS_TOKEN = env.text("METRICS_TOKEN")  # when set, /metrics asks for it as a Bearer token
@@ -480,6 +509,8 @@ LOGGING = {
         "azure": {"level": "WARNING"},
         "botocore": {"level": "INFO"},
         "google": {"level": "INFO"},
+        "httpx2": {"level": "WARNING"},
+        "mcp": {"level": "CRITICAL"},  # its errors quote what servers sent; ours say what matters
         "msal": {"level": "INFO"},
         "urllib3": {"level": "INFO"},
         "websockets": {"level": "INFO"},

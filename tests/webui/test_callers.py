@@ -17,12 +17,30 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from chat import files
-from chat.models import Chat, Memory, Message, Share
+from chat.models import (
+    Assistant,
+    Chat,
+    ComparedAnswer,
+    Comparison,
+    Draft,
+    Feedback,
+    Folder,
+    Memory,
+    Message,
+    Prompt,
+    QueuedMessage,
+    Share,
+    Summary,
+    ToolGrant,
+    ToolServer,
+    Transfer,
+)
 from imagegen.models import ImageJob
 from providers.callers import session_token
-from providers.models import ClientKey, Connection, MadeResponse, UsageRecord
+from providers.models import ChatModel, ClientKey, Connection, MadeResponse, UsageRecord
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401  fixtures
+from tests.upstream.pictures import png
 from tests.webui.serving.test_waits import patterns
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the uses of keys are written in a thread
@@ -32,7 +50,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 OF_VARIANTS = ("GET", "POST")  # of those who differ from `nobody` and `stranger` in how they are known
 # Who is not signed in reads these, and nothing else; the measurements on the site's own machine.
 OPEN = re.compile(
-    r"^/(accounts/|setup/|i18n/setlang/|(healthz|readyz|metrics|site/logo|v1|ollama/?|ollama/v1)$|admin/(login|logout|jsi18n)|s/)",
+    r"^/(accounts/|setup/|i18n/setlang/|(healthz|readyz|metrics|site/logo|site/icon.svg|site/manifest.json|worker.js|offline|v1|ollama/?|ollama/v1)$|admin/(login|logout|jsi18n)|s/|sandbox/)",
     re.IGNORECASE,
 )
 # Whoever sends a key is nobody to a page: only the API reads keys. `nobody` asks for all of them.
@@ -52,7 +70,19 @@ def belongings(alice, upstream, make_engine):  # noqa: F811
     chat.save()
     file = files.accept(alice, MARK.encode(), name=f"{MARK}.txt")
     job = ImageJob.objects.create(user=alice, engine=engine, state="succeeded", prompt=MARK, request={"prompt": MARK})
+    server = ToolServer.objects.create(name=MARK, url="http://127.0.0.1:9/mcp", auth="grant", access="private")
+    ToolGrant.objects.create(user=alice, server=server, values="{}")
     memory = Memory.objects.create(user=alice, text=f"Lives in {MARK}.")
+    folder = Folder.objects.create(user=alice, name=MARK, prompt=f"All is about {MARK}.")
+    Feedback.objects.create(message=chat.leaf, user=alice, rating="up", text=MARK, model="m1")
+    Draft.objects.create(user=alice, chat=chat, key=str(chat.pk), text=MARK, written=timezone.now())
+    transfer = Transfer.objects.create(user=alice, kind="export", state="done", name=f"{MARK}.zip", report={"x": MARK})
+    base = ChatModel.objects.create(public_id="base-of-alice")
+    model = ChatModel.objects.create(
+        public_id="assistants/alice", name=MARK, base=base, needs_base=True, owner=alice, access="private"
+    )
+    assistant = Assistant.objects.create(model=model, picture=png(4, 4), picture_digest="1")
+    prompt = Prompt.objects.create(owner=alice, command="letter", title=MARK, text=MARK)
     people.make_key(alice, name=MARK)
     call = UsageRecord.objects.create(user=alice, model=MARK, kind="chat", status=200, request_id="of-alice")
     connection = Connection.objects.get()
@@ -60,13 +90,28 @@ def belongings(alice, upstream, make_engine):  # noqa: F811
         response_id="resp_of_alice", user=alice, connection=connection, model="m1", upstream_id="m1"
     )
     Share.objects.create(chat=chat, leaf=chat.leaf).delete()  # its address may be known, the link has ended
+    summary = Summary.objects.create(chat=chat, upto=question, status="done", text=f"About {MARK}.")
+    comparison = Comparison.objects.create(user=alice, chat=chat, question=question)
+    ComparedAnswer.objects.create(comparison=comparison, answer=chat.leaf, model=MARK)
+    waiting = QueuedMessage.objects.create(chat=chat, position=0, content=MARK, is_held=True)
     return {
+        "queued_id": waiting.pk,
+        "comparison_id": comparison.pk,
+        "summary_id": summary.pk,
         "chat_id": chat.pk,
         "message_id": chat.leaf_id,
         "task_id": chat.leaf_id,
         "file_id": file.pk,
+        "device_id": 1,
         "job_id": job.pk,
         "memory_id": memory.pk,
+        "folder_id": folder.pk,
+        "transfer_id": transfer.pk,
+        "kind": "export",
+        "draft_key": chat.pk,
+        "server_id": server.pk,
+        "assistant_id": assistant.pk,
+        "prompt_id": prompt.pk,
         "share_id": "00000000-0000-4000-8000-000000000000",
         "key_id": ClientKey.objects.get(name=MARK).pk,
         "url_idx": 0,

@@ -6,7 +6,18 @@ import pytest
 from django.conf import settings
 from django.urls import get_resolver
 
-from chat.models import Chat, File, Memory, Message, Share
+from chat.models import (
+    Assistant,
+    Chat,
+    File,
+    Folder,
+    Memory,
+    Message,
+    Prompt,
+    Share,
+    ToolServer,
+    Transfer,
+)
 from imagegen.models import ImageJob
 from providers.models import ClientKey, Connection
 from tests import people
@@ -36,8 +47,15 @@ def arguments(alice):
         "message_id": Message.objects.filter(chat=chat).last().pk,
         "share_id": Share.objects.get().pk,
         "file_id": File.objects.get().pk,
+        "device_id": 1,
         "key_id": ClientKey.objects.filter(user=alice, revoked_at=None).first().pk,
+        "folder_id": Folder.objects.get().pk,
         "memory_id": Memory.objects.get().pk,
+        "transfer_id": Transfer.objects.filter(user=alice).first().pk,
+        "kind": "export",
+        "server_id": ToolServer.objects.get().pk,
+        "assistant_id": Assistant.objects.get().pk,
+        "prompt_id": Prompt.objects.get().pk,
         "job_id": ImageJob.objects.first().pk,
         "token": setup.new_link().rstrip("/").rpartition("/")[2],
         **(link.groupdict() if link else {}),

@@ -18,6 +18,7 @@ from providers.services import OVERLAPS
 from webui.accounts import services
 from webui.models import User
 
+LISTENERS = (("site", _("A model of this site")), ("browser", _("This browser")))
 THEMES = [("system", _("As the device")), ("light", _("Light")), ("dark", _("Dark"))]
 # How long a new API key works, in days; "" = until it is revoked.
 LIFETIMES = [("", _("Until I revoke it")), ("30", _("30 days")), ("90", _("90 days")), ("365", _("One year"))]
@@ -72,6 +73,27 @@ class ProfileForm(forms.Form):
     )
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     theme = forms.ChoiceField(label=_("Appearance"), choices=THEMES, widget=forms.RadioSelect)
+    voice = forms.CharField(
+        label=_("Voice that reads aloud"),
+        max_length=100,
+        required=False,
+        help_text=_("The name of a voice of the site's model, such as “nova”. Empty: the site's own choice."),
+        widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+    )
+    listening = forms.ChoiceField(
+        label=_("Who writes down what you say"),
+        choices=LISTENERS,
+        required=False,
+        help_text=_("The maker of your browser may hear what you say when the browser does it."),
+    )
+    without_recipes = forms.BooleanField(
+        label=_("My pictures leave without their recipe"),
+        required=False,
+        help_text=_(
+            "Otherwise prompt, model, seed and size stand in the pictures that you download, and what others see of "
+            "them is marked as drawn by a model."
+        ),
+    )
 
 
 class KeyRulesForm(forms.Form):

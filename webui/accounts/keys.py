@@ -41,7 +41,7 @@ def keys(request: HttpRequest) -> HttpResponse:
         "now": timezone.now(),
         "base_url": f"{_origin(request)}/v1",
     }
-    return render(request, "settings/keys.html", context)
+    return render(request, "settings/keys/keys.html", context)
 
 
 @login_required
@@ -103,7 +103,7 @@ def _page(request: HttpRequest, row: ClientKey, form: KeyForm | None = None, new
         "new_key": new_key,
         "now": timezone.now(),
     }
-    return render(request, "settings/key.html", context)
+    return render(request, "settings/keys/key.html", context)
 
 
 def _stored(row: ClientKey) -> dict[str, Any]:

@@ -97,13 +97,18 @@ def profile(request: HttpRequest) -> HttpResponseBase:
         "name": user.name,
         "language": get_language(),
         "theme": user.preferences.get("theme", "system"),
+        "voice": user.preferences.get("voice", ""),
+        "listening": user.preferences.get("listening", "site"),
+        "without_recipes": user.preferences.get("recipes") is False,
     }
     form = ProfileForm(request.POST or None, initial=shown)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         user.name = data["name"]
         user.save(update_fields=["name"])
-        set_preferences(user.pk, {"language": data["language"], "theme": data["theme"]})
+        chosen = {name: data[name] or None for name in ("language", "theme", "voice", "listening")}
+        chosen["recipes"] = False if data["without_recipes"] else None
+        set_preferences(user.pk, chosen)
         with override(data["language"]):
             messages.success(request, _("Saved."))
         response = redirect("settings")

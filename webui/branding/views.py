@@ -1,9 +1,13 @@
 """The style sheet with the accent, and the logo, which every page loads. Anybody may see them."""
 
+import base64
+import json
 from functools import lru_cache
 
 from django.contrib.staticfiles import finders
 from django.http import Http404, HttpRequest, HttpResponse
+from django.templatetags.static import static
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from webui.branding import colours
@@ -42,6 +46,62 @@ def tinted(accent: str) -> str:
     return drawing
 
 
+@require_safe
+def manifest(request: HttpRequest) -> HttpResponse:
+    """What a device installs as an app: the site's name, colour and icons, and what others may share with it."""
+    look = site()
+    icon = f"{reverse('site_icon')}?v={look.version}"
+    icons = [{"src": icon, "sizes": "any", "type": "image/svg+xml", "purpose": "any maskable"}]
+    if not look.accent and not look.logo:
+        icons += [
+            {"src": static(f"app/icon-{size}.png"), "sizes": f"{size}x{size}", "type": "image/png", "purpose": "any"}
+            for size in ICON_SIZES
+        ]
+    elif look.logo:
+        icons.append({"src": look.logo_url, "sizes": "256x256", "type": "image/png", "purpose": "any"})
+    accent = look.accent or OWN_COLOURS[1]
+    files = [{"name": "files", "accept": ["image/*", "text/plain", "application/pdf"]}]
+    content = {
+        "name": look.name,
+        "short_name": look.name[:12],
+        "id": "/",
+        "start_url": "/",
+        "scope": "/",
+        "display": "standalone",
+        "theme_color": accent,
+        "background_color": PAPER,
+        "icons": icons,
+        "share_target": {
+            "action": "/share",
+            "method": "POST",
+            "enctype": "multipart/form-data",
+            "params": {"title": "title", "text": "text", "url": "url", "files": files},
+        },
+    }
+    response = HttpResponse(json.dumps(content), content_type="application/manifest+json")
+    response["Cache-Control"] = SHORTLY
+    return response
+
+
+@require_safe
+def icon(request: HttpRequest) -> HttpResponse:
+    """The logo on a ground that reaches every edge: devices cut their own shape out of it."""
+    look = site()
+    if look.logo:
+        kind, drawing = "image/png", look.logo
+    else:
+        kind, drawing = "image/svg+xml", tinted(look.accent).encode()
+    address = f"data:{kind};base64,{base64.b64encode(drawing).decode()}"
+    picture = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 512" width="512" height="512">'
+        f'<rect width="512" height="512" fill="{PAPER}"/>'
+        f'<image href="{address}" x="106" y="106" width="300" height="300"/></svg>'
+    )
+    return _cached(request, HttpResponse(picture, content_type="image/svg+xml"))
+
+
+PAPER = "#fdfcfa"  # the ground of the pages, `--bg` of static/css/common/tokens.css
+ICON_SIZES = (192, 512)  # of static/app
 OWN_COLOURS = ("#2b8d9b", "#084b55")  # of static/logo.svg
 
 

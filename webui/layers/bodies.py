@@ -33,7 +33,7 @@ def longest(content_type: bytes, *, is_packed: bool = False) -> int:
     """
     limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if not is_packed and content_type.lower().startswith(b"multipart/form-data"):
-        return max(limit, FORM_FILES * settings.FILE_MAX_BYTES)
+        return max(limit, FORM_FILES * settings.FILE_MAX_BYTES, settings.IMPORT_MAX_BYTES + IN_MEMORY)
     return limit
 
 

@@ -1,8 +1,11 @@
-"""The requests that run now: a shutdown waits for them, and answers those that take too long with an error."""
+"""The requests that run now: each is counted at its end, and a shutdown waits for them, and answers those that take too
+long with an error.
+"""
 
 import asyncio
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from providers import runtime
@@ -16,6 +19,9 @@ END_SECONDS = 1.0  # how long a request may take to end once it is told to
 logger = logging.getLogger(__name__)
 
 
+Count = Callable[[Any, int, float], None]  # of the scope, the status (0: none was sent), and the seconds it took
+
+
 class Calls:
     """The requests of this process that are being answered."""
 
@@ -23,14 +29,15 @@ class Calls:
         self.running: set[_Call] = set()
 
 
-class Stoppable:
-    """ASGI layer that lists the running requests, so that a shutdown can end them."""
+class RunningCalls:
+    """ASGI layer that lists the running requests, so that a shutdown can end them, and counts each at its end."""
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Any, count: Count) -> None:
         self.inner = inner
+        self.count = count
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        call = _Call(scope["path"], receive, send)
+        call = _Call(scope, receive, send, self.count)
         running = runtime.state(Calls).running
         running.add(call)
         try:
@@ -41,8 +48,13 @@ class Stoppable:
             logger.debug("A request was ended by the stop", exc_info=error)
         finally:
             running.discard(call)
+            if not call.is_ended:
+                call.report()  # if it broke off
         if call.is_ended:
-            await call.say(outages.restarting())
+            try:
+                await call.say(outages.restarting())
+            finally:
+                call.report()
 
 
 async def until_answered() -> None:
@@ -67,26 +79,31 @@ class _Call:
     """One request and its answer so far."""
 
     __slots__ = (
+        "_count",
         "_ending",
         "_receive",
+        "_scope",
         "_send",
+        "began",
         "body_is_here",
         "headers",
         "is_complete",
+        "is_counted",
         "is_ended",
         "is_said",
-        "path",
-        "started",
+        "status",
         "tail",
         "task",
     )
 
-    def __init__(self, path: str, receive: Any, send: Any) -> None:
+    def __init__(self, scope: Any, receive: Any, send: Any, count: Count) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  an application runs in a task
         self.task = task
-        self.path = path
-        self.body_is_here = self.started = self.is_complete = self.is_ended = self.is_said = False
+        self.began = time.perf_counter()
+        self.status = 0  # none was sent
+        self.body_is_here = self.is_complete = self.is_counted = self.is_ended = self.is_said = False
+        self._scope, self._count = scope, count
         self.headers: Iterable[tuple[bytes, bytes]] = ()
         self.tail = b""  # the last piece of the body, or more where that is short
         self._receive, self._send = receive, send
@@ -116,7 +133,7 @@ class _Call:
         if self.is_said:
             return
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             self.headers = message.get("headers", ())
         elif not message.get("more_body", False):
             self.is_complete = True
@@ -124,6 +141,14 @@ class _Call:
             body = message["body"]
             self.tail = body if len(body) >= stream_ends.LONGEST_END else self.tail[-stream_ends.LONGEST_END :] + body
         await self._send(message)
+        if self.is_complete:
+            self.report()
+
+    def report(self) -> None:
+        """Count the request, once: with the last byte of its answer, or when it broke off."""
+        if not self.is_counted:
+            self.is_counted = True
+            self._count(self._scope, self.status, time.perf_counter() - self.began)
 
     def end(self) -> None:
         """End the request: report a disconnect to the application, or cancel its task while the body is arriving."""
@@ -141,13 +166,15 @@ class _Call:
         if self.is_said or self.is_complete:
             return
         self.is_said = True
-        if not self.started:
-            answer = error_responses.error_response(error, self.path)
+        path = self._scope["path"]
+        if not self.status:
+            answer = error_responses.error_response(error, path)
+            self.status = answer.status
             headers = [(name.encode(), value.encode()) for name, value in answer.headers]
             await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await self._send({"type": "http.response.body", "body": answer.body})
             return
         headers_so_far = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
-        event = error_responses.event_for(self.path)
+        event = error_responses.event_for(path)
         if (frame := stream_ends.error_frame(headers_so_far, self.tail, error, event)) is not None:
             await self._send({"type": "http.response.body", "body": frame, "more_body": False})

@@ -4,7 +4,6 @@ With several processes the counters are stored in files of `PROMETHEUS_MULTIPROC
 before this module is imported; each scrape adds them up.
 """
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -84,31 +83,9 @@ class RequestMetrics:
         self._durations[area].observe(seconds)
 
 
-class MetricsLayer:
-    """An ASGI layer that counts every request and its duration, up to the last byte."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        status, ended = 0, 0.0
-        count = runtime.state(RequestMetrics).count
-        started = time.perf_counter()
-
-        async def note(message: Any) -> None:
-            nonlocal status, ended
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body", False):
-                ended = time.perf_counter()
-                count(area_of(scope["path"]), scope["method"], status, ended - started)
-
-        try:
-            await self.inner(scope, receive, note)
-        finally:
-            if not ended:  # broken off
-                count(area_of(scope["path"]), scope["method"], status, time.perf_counter() - started)
+def count_request(scope: Any, status: int, seconds: float) -> None:
+    """Count a request by its ASGI scope, its status (0 where none was sent), and how long it took."""
+    runtime.state(RequestMetrics).count(area_of(scope["path"]), scope["method"], status, seconds)
 
 
 class RowGauges:

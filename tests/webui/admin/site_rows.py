@@ -7,7 +7,24 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from chat import files
-from chat.models import Chat, ChatSettings, Memory, Message, Share
+from chat.models import (
+    Assistant,
+    Chat,
+    ChatSettings,
+    ComparedAnswer,
+    Comparison,
+    Draft,
+    Feedback,
+    Folder,
+    Memory,
+    Message,
+    Prompt,
+    QueuedMessage,
+    Share,
+    ToolGrant,
+    ToolServer,
+    Transfer,
+)
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from providers.models import Budget, ChatModel, Connection, GatewaySettings, Price, RateLimit, UsageRecord
 from tests import people
@@ -47,6 +64,11 @@ def fill(*, owner: Any) -> None:
     model.groups.add(group)
     model.users.add(owner)
     ChatModel.objects.create(public_id="preset", name="Preset", base=model, params={"temperature": 0.2}, owner=owner)
+    made = ChatModel.objects.create(
+        public_id="assistants/mine", name="Mine", base=model, needs_base=True, owner=owner, access="private"
+    )
+    Assistant.objects.create(model=made, starters=["Hello"], picture=png(4, 4), picture_digest="1")
+    Prompt.objects.create(owner=owner, command="letter", title="A letter", text=f"{SECRET}: {{{{Who}}}}")
     people.make_key(owner, name="Nightly", scopes=["images"])
     people.make_key(owner, name="Old", revoked_at=now)
     people.make_key(owner, name="Over", expires_at=now - timedelta(days=1))
@@ -62,6 +84,10 @@ def fill(*, owner: Any) -> None:
     )
     engine.groups.add(group)
     through = ImageEngine.objects.create(name="Through", kind="openai", connection=works, last_ok=now)
+    tool = {"name": "add", "title": "Add up", "description": "Adds.", "parameters": {}, "request": {}}
+    tools = ToolServer.objects.create(name="Desk", url="http://tools.invalid/mcp", auth="grant", listed=[tool])
+    tools.groups.add(group)
+    ToolGrant.objects.create(user=owner, server=tools, values="{}")
     settings = ImageSettings.load()
     settings.engine = through
     settings.enabled = True
@@ -81,7 +107,8 @@ def fill(*, owner: Any) -> None:
 
 
 def _conversation(owner: Any, engine: ImageEngine) -> None:
-    chat = Chat.objects.create(user=owner, title=SECRET, model="m1")
+    folder = Folder.objects.create(user=owner, name=SECRET, prompt=f"{SECRET} is our project")
+    chat = Chat.objects.create(user=owner, title=SECRET, model="m1", folder=folder)
     Chat.objects.create(user=owner, deleted_at=timezone.now())
     question = Message.objects.create(chat=chat, role="user", content=f"{SECRET}: what does it mean?")
     answer = Message.objects.create(
@@ -92,6 +119,14 @@ def _conversation(owner: Any, engine: ImageEngine) -> None:
     chat.save()
     Share.objects.create(chat=chat, leaf=answer)
     Memory.objects.create(user=owner, text=f"{SECRET} and two dogs")
+    Feedback.objects.create(message=answer, user=owner, rating="down", reasons=["wrong"], text=SECRET, model="m1")
+    comparison = Comparison.objects.create(user=owner, chat=chat, question=question, picked_at=timezone.now())
+    for model in ("m1", "m2"):
+        ComparedAnswer.objects.create(comparison=comparison, answer=answer, model=model, is_picked=model == "m1")
+    Draft.objects.create(user=owner, chat=chat, key=str(chat.pk), text=SECRET, written=timezone.now())
+    QueuedMessage.objects.create(chat=chat, position=0, content=SECRET, is_held=True, error=REFUSED)
+    for kind in Transfer.TransferKind.values:
+        Transfer.objects.create(user=owner, kind=kind, state="failed", name=f"{SECRET}.zip", error=REFUSED)
     context = files.FileContext(chat=chat, message=answer, provenance={"prompt": SECRET})
     picture = files.accept(owner, png(8, 8), name=f"{SECRET}.png", context=context)
     for state in ("queued", "failed", "succeeded", "cancelled"):

@@ -7,7 +7,7 @@ from django.contrib.admin import site as staff_site
 from django.contrib.auth.models import Group
 from django.urls import get_resolver, reverse
 
-from chat.models import ChatSettings
+from chat.models import ChatSettings, ToolServer
 from imagegen import workflow
 from imagegen.models import ImageEngine, ImageSettings
 from providers.admin.conflicts import FIELD, GuardedAdmin
@@ -42,6 +42,9 @@ ROWS = {
         lambda: ImageEngine.objects.create(name="E", kind="placeholder"), ("enabled", False), ("name", "Mine")
     ),
     ImageSettings: (ImageSettings.load, ("enabled", True), ("prompt_template", "Mine")),
+    ToolServer: (
+        lambda: ToolServer.objects.create(name="T", url="http://a.example/mcp"), ("enabled", False), ("name", "Mine")
+    ),
     ChatSettings: (ChatSettings.load, ("memory", True), ("tools", False)),
     SiteSettings: (SiteSettings.load, ("name", "Theirs"), ("accent", "#123456")),
     User: (lambda: people.make_user("Carol"), ("is_active", False), ("name", "Mine")),
@@ -173,6 +176,7 @@ PAGES = {
     "change": MARKED,
     "simple_history": MARKED,  # an old version, which replaces all of the row
     "workflow": MARKED,
+    "tools": "of each tool whether it may be called, one column of a row of its own",
     **dict.fromkeys(["add"], "a row that nobody else knows"),
     **dict.fromkeys(["delete", "remove_demo"], "rows go, and no column is replaced"),
     **dict.fromkeys(["changelist"], "its actions write the one column that they name, and no value that was shown"),
@@ -186,7 +190,7 @@ PAGES = {
     **dict.fromkeys(["draw", "try_search", "search", "preview", "test_draw"], "no row of the configuration"),
     **dict.fromkeys(
         ["history", "index", "login", "logout", "password_change_done", "autocomplete", "jsi18n", "view_on_site",
-         "app_list", "access", "who_may", "may_use", "show_models", "open_workflow",
+         "app_list", "access", "models", "by_model", "open_tools", "who_may", "may_use", "show_models", "open_workflow",
          "show_server_models", "show_valves", "pull_progress", "try", "totals", "totals_csv", "show_totals",
          "explain", "explain_a_call", "explain_model", "explain_connection", "explain_record"], "nothing",
     ),

@@ -14,9 +14,25 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import CHECKS, load_all_checks
 
 from chat import files
-from chat.models import Chat, File, Memory, Message, Share
+from chat.models import (
+    Assistant,
+    Chat,
+    ComparedAnswer,
+    Comparison,
+    File,
+    Folder,
+    Memory,
+    Message,
+    Prompt,
+    PushDevice,
+    QueuedMessage,
+    Share,
+    Summary,
+    ToolServer,
+    Transfer,
+)
 from imagegen.models import ImageJob
-from providers.models import Connection, MadeResponse, UsageRecord
+from providers.models import ChatModel, Connection, MadeResponse, UsageRecord
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401
 
@@ -33,6 +49,14 @@ def description(tmp_path):
     return schemathesis.openapi.from_dict(json.loads(file.read_text()))
 
 
+def assistant_of(user):
+    base = ChatModel.objects.get(public_id="m1")
+    model = ChatModel.objects.create(
+        public_id=f"assistants/{user.pk}", name="A", base=base, needs_base=True, owner=user
+    )
+    return Assistant.objects.create(model=model)
+
+
 def things_of(user):
     """One of everything that a path may name, made anew where an operation before has deleted it."""
     chat = Chat.objects.filter(user=user, deleted_at=None).exclude(leaf=None).first()
@@ -45,11 +69,33 @@ def things_of(user):
     job = ImageJob.objects.filter(user=user).first() or ImageJob.objects.create(user=user, state="succeeded")
     share, _ = Share.objects.get_or_create(chat=chat, defaults={"leaf": chat.leaf})
     memory = Memory.objects.filter(user=user).first() or Memory.objects.create(user=user, text="Likes tea.")
+    folder = Folder.objects.filter(user=user).first() or Folder.objects.create(user=user, name="Sea")
+    transfers = {
+        kind: Transfer.objects.filter(user=user, kind=kind).first()
+        or Transfer.objects.create(user=user, kind=kind, state="failed")
+        for kind in Transfer.TransferKind.values
+    }
+    assistant = Assistant.objects.filter(model__owner=user).first() or assistant_of(user)
+    prompt, _ = Prompt.objects.get_or_create(owner=user, command="letter", defaults={"title": "A", "text": "{{Who}}"})
     call, _ = UsageRecord.objects.get_or_create(user=user, request_id="of-" + str(user.pk), kind="chat", status=200)
     made = MadeResponse.objects.filter(user=user).first() or MadeResponse.objects.create(
         response_id="resp_1", user=user, connection=Connection.objects.first(), model="m1", upstream_id="m1"
     )
+    summary = Summary.objects.filter(chat=chat).first() or Summary.objects.create(chat=chat, upto=chat.leaf, text="S.")
+    comparison = Comparison.objects.filter(chat=chat).first()
+    if comparison is None:
+        comparison = Comparison.objects.create(user=user, chat=chat, question=chat.leaf.parent)
+        ComparedAnswer.objects.create(comparison=comparison, answer=chat.leaf, model="m1")
+    waiting = QueuedMessage.objects.filter(chat=chat).first() or QueuedMessage.objects.create(
+        chat=chat,
+        position=0,
+        content="And then?",
+        options={"model": "unknown"},  # so it is never sent
+    )
     return {
+        "queued_id": str(waiting.pk),
+        "comparison_id": comparison.pk,
+        "summary_id": summary.pk,
         "request_id": call.request_id,
         "response_id": made.response_id,
         "chat_id": str(chat.pk),
@@ -58,6 +104,13 @@ def things_of(user):
         "job_id": str(job.pk),
         "share_id": str(share.pk),
         "memory_id": memory.pk,
+        "folder_id": str(folder.pk),
+        "transfer_id": str(transfers["export"].pk),
+        "draft_key": str(chat.pk),
+        "device_id": PushDevice.objects.get_or_create(user=user, digest=str(user.pk), defaults={"name": "Phone"})[0].pk,
+        "server_id": ToolServer.objects.get_or_create(name="Desk", url="http://127.0.0.1:9/mcp", auth="grant")[0].pk,
+        "assistant_id": str(assistant.pk),
+        "prompt_id": str(prompt.pk),
         "task_id": str(chat.leaf_id),
         "model_id": "m1",
         "url_idx": 0,

@@ -22,6 +22,7 @@ from tests.webui.schema.test_against_site import things_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("jobs_end")]
 PATIENCE = 30
+DEVICE_KEY = "BOTx5VVgrt3jtL1Cfgx3LVjNsR24MhFZTufmwaeHpNg-XW4dm3a48ccLDS-6LGgQm6FNyQIPZ6FB8PmeKue4hC8"
 PICTURE = f"data:image/png;base64,{base64.b64encode(png(4, 4)).decode()}"
 CHARACTERS = {"half a surrogate pair": "\ud83d", "NUL": "\x00"}  # of texts from outside; PostgreSQL stores neither
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -78,6 +79,13 @@ KEPT = [
         "status_history": [STEP],
     },
 ]
+ASSISTANT = {
+    "name": Name("Whale"),
+    "base": Name("m1"),
+    "description": Text("Sings."),
+    "system_prompt": Text("Sing."),
+    "starters": [Text("A song")],
+}
 # By method and route; the same operation below /openai, with and without a deployment in its path, has the same body.
 BODIES = {
     "POST /v1/chat/completions": TASK,
@@ -98,13 +106,35 @@ BODIES = {
     "POST /api/chat/completions": (TASK, IN_BACKGROUND),
     "POST /api/v1/chats/": {**ASKED, "title": Name("Sky")},
     "POST /api/v1/chats/keep": {"messages": KEPT},
+    "POST /api/v1/chats/bulk": {"action": Name("read"), "ids": [Name("{chat_id}")]},
+    "POST /api/v1/folders/": {"name": Text("Sea"), "prompt": Text("Be brief.")},
+    "PATCH /api/v1/folders/{folder_id}": {"name": Text("Sea"), "prompt": Text("Be brief."), "files": []},
+    "POST /api/v1/assistants/": ASSISTANT,
+    "PATCH /api/v1/assistants/{assistant_id}": {"name": Name("Whale"), "description": Text("Sings.")},
+    "POST /api/v1/prompts/": {"command": Name("p{new_id}"), "title": Name("A letter"), "text": Text("Dear Who")},
+    "PATCH /api/v1/prompts/{prompt_id}": {"title": Name("A letter"), "text": Text("Dear Who")},
     "PATCH /api/v1/chats/{chat_id}": {"title": Name("Sky")},
     "POST /api/v1/chats/{chat_id}/messages": ASKED,
     "POST /api/v1/chats/{chat_id}/messages/{message_id}/regenerate": {"model": Name("m1"), "params": {"a": Text("b")}},
     "POST /api/v1/chats/{chat_id}/messages/{message_id}/edit": ASKED,
+    "PUT /api/v1/chats/{chat_id}/messages/{message_id}/feedback": {
+        "rating": Name("up"),
+        "reasons": [Name("clear")],
+        "text": Text("It was clear."),
+    },
+    "PUT /api/v1/drafts/{draft_key}": {"text": Text("Dear"), "files": [{"id": "{file_id}"}]},  # one may be gone by now
+    "POST /api/v1/chats/{chat_id}/queue/": ASKED,
+    "PATCH /api/v1/chats/{chat_id}/queue/{queued_id}": {"content": Text("And then?")},
+    "POST /api/v1/chats/{chat_id}/messages/{message_id}/revise": {"content": Text("Mine.")},
+    "POST /api/v1/chats/{chat_id}/comparisons/{comparison_id}/pick": {"message": Name("{message_id}")},
     "PATCH /api/v1/preferences": {"model": Name("m1"), "theme": Name("dark")},
     "POST /api/v1/memories/": {"text": Text("Likes tea.")},
     "PATCH /api/v1/memories/{memory_id}": {"text": Text("Likes coffee.")},
+    "POST /api/v1/push/devices": {
+        "endpoint": Name("https://push.example.com/1"),
+        "keys": {"p256dh": Name(DEVICE_KEY), "auth": Name("c2l4dGVlbiBieXRlcyBvZg")},
+        "name": Text("Phone"),
+    },
     "POST /api/v1/tasks/title/completions": TASK,
     "POST /api/v1/tasks/follow_ups/completions": TASK,
     "POST /api/v1/tasks/image_prompt/completions": TASK,
@@ -123,6 +153,8 @@ BODIES = {
         "OPENAI_API_KEYS": [Name("sk-0123456789")],
         "OPENAI_API_CONFIGS": {"0": {"prefix_id": Name("p")}},
     },
+    "POST /api/v1/images/pictures/bulk": {"action": "star", "ids": ["{file_id}"]},
+    "POST /api/v1/images/pictures/archive": {"ids": ["{file_id}"]},
     "POST /api/v1/images/verify": {"engine": Name("openai"), "url": Name("{upstream}"), "key": Name("sk-0123456789")},
     "POST /api/v1/images/config/update": {
         "IMAGE_GENERATION_ENGINE": Name("openai"),
@@ -130,8 +162,12 @@ BODIES = {
         "IMAGE_SIZE": Name("64x64"),
     },
 }
-WITHOUT_BODY = re.compile(r"/(restore|select|stop|cancel|retry|share|continue|stop/{task_id})$")
-FORMS = re.compile(r"/audio/(transcriptions|translations)$|^/api/v1/files/$")
+# A deletion of what one has, too: there is one at a time.
+# Two answers to merge and a question to decide would have to be made anew for each request.
+WITHOUT_BODY = re.compile(
+    r"/(merge|decisions|exports/|erasures/|start|send|grant|duplicate|restore|select|stop|cancel|retry|share|continue|fork|summaries|star|stop/{task_id})$"
+)
+FORMS = re.compile(r"/audio/(transcriptions|translations)$|^/api/v1/(files|imports)/$|/picture$")
 REFUSED = (400, 404)  # a model whose name has such a character is not there
 # The configuration comes last: it replaces the connection that the others call.
 LAST = ("config", "verify")

@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 from tests.chat.talk import Talker
 from tests.chat.test_processes import RemoteSite
 from tests.upstream import Gate
+from tests.variants import some
 from webui import serving
 from webui.serving import listening_socket
 
@@ -69,7 +70,7 @@ def test_a_socket_listens_where_it_was_told_to(host):
         sock.close()
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", some(SERVERS, 1, few=1))
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_signal_ends_it_cleanly_and_quietly(server_process, server, number):
     site = server_process(server=server, env={**ADMIN, "WEBUI_DEMO": "false"}).start()
@@ -94,7 +95,7 @@ def test_pages_of_a_first_start_name_hashed_files(server_process):
     assert "/static/css/common/base.css" not in requests.get(f"{site.url}/accounts/login/", timeout=10).text
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", some(SERVERS, 2, few=1))
 def test_an_answer_that_is_being_sent_does_not_hold_up_the_end(server_process, upstream, server):
     env = {**ADMIN, "WEBUI_DEMO": "false", "OPENAI_API_BASE_URLS": upstream.url, "OPENAI_API_KEYS": "k"}
     env["STOP_GRACE_SECONDS"] = "0.3"
@@ -146,7 +147,7 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell a process's peak memory")
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", some(SERVERS, 3, few=1))
 def test_large_bodies_are_not_gathered_in_memory(server_process, server):
     site = server_process(server=server, env={**ADMIN, "WEBUI_DEMO": "false"}).start()
     key = {"Authorization": f"Bearer {site.create_api_key('admin@example.com')}"}
@@ -161,7 +162,7 @@ def test_large_bodies_are_not_gathered_in_memory(server_process, server):
     assert peak_megabytes(site) - before < 40
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", some(SERVERS, 4, few=1))
 def test_a_socket_message_that_no_page_sends_closes_the_socket(server_process, server):
     site = server_process(server=server, env={**ADMIN, "WEBUI_DEMO": "false"}).start()
     browser = requests.Session()
@@ -180,7 +181,7 @@ def test_a_socket_message_that_no_page_sends_closes_the_socket(server_process, s
     assert closed.value.rcvd is None or closed.value.rcvd.code == 1009  # daphne drops the connection
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", some(SERVERS, 5, few=1))
 def test_a_long_answer_goes_over_a_socket_as_a_whole(server_process, upstream, server):
     env = {**ADMIN, "WEBUI_DEMO": "false", "OPENAI_API_BASE_URLS": upstream.url, "OPENAI_API_KEYS": "k"}
     site = RemoteSite(server_process(server=server, env=env).start())

@@ -13,6 +13,7 @@ import requests
 
 from tests.upstream import Gate
 from tests.upstream.openai import chat
+from tests.variants import some
 
 EMAIL, PASSWORD = "admin@example.com", "correct horse battery"
 SERVERS = ["daphne", "uvicorn"]
@@ -66,7 +67,7 @@ def usage_of(site):
 
 
 @pytest.mark.parametrize("lane", ["true", "false"])
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", some(SERVERS, 6, few=1))
 def test_calls_in_flight_get_their_answers_before_the_end(serve, upstream, server, lane):
     site, key = serve(server, GATEWAY_LANE=lane, STOP_GRACE_SECONDS="30")
     gate = Gate()
@@ -98,7 +99,7 @@ def test_calls_in_flight_get_their_answers_before_the_end(serve, upstream, serve
 
 
 @pytest.mark.parametrize("lane", ["true", "false"])
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", some(SERVERS, 7, few=1))
 def test_what_outlasts_the_grace_is_ended_in_words_and_blames_nobody(serve, upstream, server, lane):
     site, key = serve(server, GATEWAY_LANE=lane, STOP_GRACE_SECONDS="0.3")
     gate = Gate()
@@ -122,7 +123,7 @@ def test_what_outlasts_the_grace_is_ended_in_words_and_blames_nobody(serve, upst
     assert "Traceback" not in site.log()
 
 
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", some(SERVERS, 8, few=1))
 def test_a_picture_that_outlasts_the_grace_is_answered_in_words(serve, upstream, server):
     env = {"ENABLE_IMAGE_GENERATION": "true", "IMAGE_GENERATION_ENGINE": "openai"}
     site, key = serve(server, **env, IMAGES_OPENAI_API_BASE_URL=upstream.url, STOP_GRACE_SECONDS="0.3")

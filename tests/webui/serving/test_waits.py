@@ -91,14 +91,21 @@ CALLS = [
     Call("POST", "/api/v1/chats/", {"content": "hi", "model": "m1"}, session=True),
 ]
 # Beginnings of routes that wait for nothing but the database and the files. (`?refresh=1` of a list gives its
-# connection back as the others do; the buttons of the administration ask through the same doors.)
+# connection back as the others do; the buttons of the administration, and grants at tool servers, ask through the same
+# doors.)
 QUICK = (
     *("admin/", "accounts/", "setup", "api/schema", "api/docs", "healthz", "readyz", "metrics", "settings", "sidebar"),
     "budget-warning",
     *("v1/models", "openai/models", "openai/v1/models", "api/models", "models", "openai/config"),
-    *("api/v1/images/config", "api/v1/images/config/update", "api/v1/images/engines", "api/v1/images/jobs"),
-    *("api/v1/chats/<", "api/v1/chats/keep", "api/v1/shared", "api/v1/preferences", "api/v1/memories", "api/v1/files"),
+    *("api/v1/images/config", "api/v1/images/config/update", "api/v1/images/engines", "api/v1/images/estimate"),
+    "api/v1/images/jobs",
+    *(f"api/v1/chats/{name}" for name in ("<", "keep", "bulk", "trash")),
+    *("api/v1/imports", "api/v1/exports", "api/v1/erasures", "api/v1/belongings", "api/v1/feedback", "api/v1/drafts"),
+    *("api/v1/folders", "api/v1/shared", "api/v1/shares", "api/v1/preferences", "api/v1/memories", "api/v1/files"),
+    *("api/v1/search", "chats", "folders", "api/v1/tools", "api/v1/tool-servers"),
+    *("api/v1/assistants", "api/v1/prompts", "assistants/", "prompts", "rules", "welcome"),
     *("api/tasks", "temporary", "c/", "images", "shared", "search", "memories", "preferences", "language", "theme"),
+    *("api/v1/push", "sandbox/", "worker.js", "offline", "share"),
     *("i18n/", "s/", "site/", "openai/explain", "api/v1/receipts", "api/v1/usage"),
     *("ollama/v1", "ollama/api/tags", "^ollama/api/(?:pull"),
     *("^openai/deployments", "openai/v1/images"),  # the same views as those of the operations and of pictures
