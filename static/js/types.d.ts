@@ -48,7 +48,9 @@ interface Step {
   total?: number;
   queue?: number;
   preview?: string;
-  sources?: { url: string; title: string }[];
+  sources?: { url: string; title: string; site?: string }[];
+  call?: { name: string; title: string; server: string; arguments: string; result?: string };
+  approval?: { id: string; may_keep: boolean; decision?: string };
 }
 
 interface Chat {
@@ -57,19 +59,47 @@ interface Chat {
   title: string;
 }
 
+/** An action on chats, as the API takes it. */
+interface Change {
+  action: string;
+  ids: string[];
+  folder: string | null;
+}
+
 type Features = Record<string, true | Record<string, unknown>>;
+
+/** A chat's own rules; what is left to the model is missing. */
+interface Rules {
+  system_prompt?: string;
+  temperature?: number;
+  reasoning_effort?: string;
+  max_tokens?: number;
+  tools?: string[];
+  [name: string]: unknown;
+}
 
 /** How a message is to be answered. */
 interface AnswerRequest {
   model?: string;
   features?: Features;
+  rules?: Rules; // of a chat that is not stored
+  once?: boolean; // with this model this time alone
 }
 
 interface MessageRequest extends AnswerRequest {
   id?: string; // the same one sent twice makes one message
+  models?: string[]; // that answer side by side, instead of `model`
   content: string;
   features: Features;
   files: StoredFile[];
+}
+
+/** A message that waits on the server. */
+interface QueuedMessage extends MessageRequest {
+  id: string;
+  is_held: boolean;
+  is_urgent: boolean;
+  error: { message: string } | null;
 }
 
 /** A reply that is being written. */
@@ -119,7 +149,11 @@ interface SocketEvent {
 
 /** What events carry, each some of it. */
 interface SocketData extends Partial<JobEvent> {
+  key?: string;
+  gone?: boolean;
   title?: string;
+  rules?: Rules;
+  unread?: boolean;
   follow_ups?: string[];
   content?: string;
   reasoning?: string;
@@ -154,6 +188,7 @@ interface Painted {
 /** What can be drawn, by the form's own names. */
 interface ImageRequest {
   prompt: string;
+  original_prompt?: string;
   engine: string;
   n?: number;
   size?: string;
@@ -163,6 +198,13 @@ interface ImageRequest {
   seed?: string;
   image?: string[];
   mask?: string;
+}
+
+/** What is known before a picture is drawn. */
+interface Estimate {
+  words: string;
+  budgets: string[];
+  above_limit: boolean;
 }
 
 interface Size {
@@ -210,8 +252,24 @@ interface SwaggerRequest {
   method?: string;
   headers: Record<string, string>;
 }
+interface SpeechRecognition {
+  lang: string;
+  interimResults: boolean;
+  continuous: boolean;
+  onresult: (event: { results: Iterable<[{ transcript: string }]> }) => void;
+  onerror: (event: { error: string }) => void;
+  onend: () => void;
+  start(): void;
+  stop(): void;
+}
 interface Window {
+  SpeechRecognition?: new () => SpeechRecognition;
+  webkitSpeechRecognition?: new () => SpeechRecognition;
   katex?: Katex;
+  mermaid: {
+    initialize(options: object): void;
+    render(id: string, text: string, place: Element): Promise<{ svg: string }>;
+  };
   htmx?: { process(element: Element): void };
   SwaggerUIBundle: {
     (options: object): void;
@@ -223,6 +281,8 @@ declare const DOMPurify: { sanitize(html: string, options: object): DocumentFrag
 interface HtmxEvent
   extends CustomEvent<{
     xhr: XMLHttpRequest;
+    shouldSwap: boolean;
+    serverResponse: string;
     target: HTMLElement;
     path: string;
     pathInfo: { requestPath: string };
@@ -232,7 +292,10 @@ interface HtmxEvent
 
 interface DocumentEventMap {
   "chat:opened": CustomEvent<Chat>;
+  "draft:sent": CustomEvent<string>;
+  "htmx:afterRequest": HtmxEvent;
   "htmx:afterSwap": HtmxEvent;
+  "htmx:beforeRequest": HtmxEvent;
   "htmx:beforeSwap": HtmxEvent;
   "htmx:confirm": HtmxEvent;
   "htmx:load": HtmxEvent;

@@ -18,8 +18,15 @@ const pageActions = {
   ask: (button) => followUps.send(button.textContent),
   start: ({ dataset }) => composer.submit(dataset.prompt ?? "", dataset.startFeature ? [dataset.startFeature] : []),
   "choose-model": () => picker.open(),
+  talk: () => voice("talk", ({ open }) => open()),
   "dismiss-checklist": dismissChecklist,
-  "to-latest": () => scroll.toEnd(),
+  "to-latest": thread.toLatest,
+  several: () =>
+    import("./comparing/several.js").then(
+      ({ toggle }) => toggle(),
+      () => toast(t("noAnswer")),
+    ), // as below
+  "merge-answers": (button) => columns((loaded) => loaded.openMerge(button)),
 };
 
 /** @type {Record<string, (message: HTMLElement, button: HTMLElement) => unknown>} */
@@ -28,19 +35,73 @@ const messageActions = {
   edit,
   "cancel-edit": endEdit,
   "read-aloud": (message) =>
-    import("./speak.js").then(
+    import("./voice/speak.js").then(
       (speak) => speak.toggle(message),
       () => toast(t("noAnswer")), // no network: no module
     ),
+  rate: (message, button) =>
+    import("./feedback.js").then(
+      (feedback) => feedback.rate(message, button),
+      () => toast(t("noAnswer")), // as above
+    ),
   regenerate: answerAgain,
   branch: showVersion,
+  more: (message, button) => {
+    chosen = message;
+    const isEditable = isAnswer(message) && !message.closest(".comparison");
+    find("[data-action='edit-answer']", byId("message-menu"))?.toggleAttribute("hidden", !isEditable);
+    byId("message-menu").addEventListener("toggle", ({ newState }) => newState === "closed" && button.focus(), {
+      once: true,
+    });
+  },
+  "go-on": (message) => branches((loaded) => loaded.goOn(message)),
+  "stop-answer": ({ dataset }) => composer.stop([dataset.message]),
+  "pick-answer": (message) => columns((loaded) => loaded.pick(message)),
+  "reopen-comparison": (_message, button) => columns((loaded) => loaded.reopen(button)),
 };
 
+/**
+ * What concerns speaking is fetched when somebody presses one of its buttons.
+ * @param {string} name
+ * @param {(module: any) => unknown} use
+ */
+const voice = (name, use) =>
+  (name === "talk" ? import("./voice/talk.js") : import("./voice/dictate.js")).then(use, () => toast(t("noAnswer")));
+
+/** What the menu of a message offers. @type {Record<string, (message: HTMLElement) => unknown>} */
+const menuActions = {
+  "edit-answer": edit,
+  fork: (message) => branches((loaded) => loaded.fork(message)),
+  map: () => branches((loaded) => loaded.openMap()),
+};
+
+/** @type {HTMLElement | undefined} */
+let chosen; // the message whose menu is open
+
+/** @param {HTMLElement} message */
+const isAnswer = (message) => message.classList.contains("assistant");
+
+/** @param {(loaded: typeof import("./longer/branches.js")) => unknown} use */
+const branches = (use) => import("./longer/branches.js").then(use, () => toast(t("noAnswer"))); // no network: no module
+
+/** @param {(loaded: typeof import("./comparing/columns.js")) => unknown} use */
+const columns = (use) => import("./comparing/columns.js").then(use, () => toast(t("noAnswer"))); // as above
+
 export function start() {
+  for (const type of ["pointerdown", "click"]) {
+    document.addEventListener(type, (event) => {
+      if (closest(event, "[data-action$='dictate'], [data-action$='dictation']"))
+        voice("dictate", ({ pressed }) => pressed(event));
+    });
+  }
   document.addEventListener("click", (event) => {
     const button = closest(event, "[data-action]");
     const action = button?.dataset.action ?? "";
     if (button) pageActions[action]?.(button);
+    if (chosen && button && menuActions[action]) {
+      byId("message-menu").hidePopover();
+      menuActions[action](chosen);
+    }
     const message = button && messageOf(button);
     if (message) messageActions[action]?.(message, button);
   });
@@ -97,7 +158,7 @@ const textOf = (message) => thread.sourceOf(message) ?? find("[data-text]", mess
  * @param {string} path
  * @param {object} [request]
  */
-async function change(path, request) {
+export async function change(path, request) {
   try {
     await post(thread.apiUrl(path), request);
   } catch (error) {
@@ -111,7 +172,9 @@ async function change(path, request) {
 
 /** @param {HTMLElement} message */
 function answerAgain(message) {
-  const request = { model: picker.model() };
+  if ("merged" in message.dataset) return columns((loaded) => loaded.openMerge(message));
+  // One of several answers is asked for again of its own model.
+  const request = message.closest(".comparison") ? { once: true } : { model: picker.model() };
   const own = thread.ownChat();
   return own ? own.answerAgain(message, request) : change(`/messages/${message.dataset.message}/regenerate`, request);
 }
@@ -143,9 +206,11 @@ async function send(form) {
   const content = child(form, "textarea", HTMLTextAreaElement).value;
   if (!message || !content.trim() || form.inert) return;
   form.inert = true; // once is enough
-  const request = { content, model: picker.model() };
+  // Models side by side answer again side by side.
+  const areCompared = message.nextElementSibling?.matches(".comparison");
+  const request = areCompared ? { content } : { content, model: picker.model() };
   const own = thread.ownChat();
-  const path = `/messages/${message.dataset.message}/edit`;
+  const path = `/messages/${message.dataset.message}/${isAnswer(message) ? "revise" : "edit"}`;
   const done = await (own ? own.edit(message, request) : change(path, request));
   form.inert = false;
   if (done) endEdit(message);

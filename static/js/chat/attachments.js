@@ -6,7 +6,7 @@ import { takeFiles } from "../common/file-drop.js";
 import { t } from "../common/text.js";
 import { announce, toast } from "../common/toast.js";
 import { upload } from "../common/upload.js";
-import * as pastes from "./pastes.js";
+import * as pastes from "./composing/pastes.js";
 import * as picker from "./picker.js";
 import * as thread from "./thread.js";
 
@@ -77,6 +77,20 @@ function remember(key) {
   const stored = done.flatMap(({ stored, pasted }) => (stored ? { ...stored, pasted } : []));
   if (stored.length && !key.includes(thread.LOCAL)) sessionStorage.setItem(key, JSON.stringify(stored));
   else sessionStorage.removeItem(key);
+  document.dispatchEvent(new Event("draft:changed"));
+}
+
+/** The files of this message that the server has. */
+export const done = () => storedFiles(entries().filter(({ state }) => state === "done"));
+
+/**
+ * These files take the place of those of this message.
+ * @param {StoredFile[]} files
+ */
+export function replace(files) {
+  lists.set(chatKey(), entriesOf(files));
+  remember(chatKey());
+  show();
 }
 
 export const isEmpty = () => !entries().length;
@@ -185,7 +199,7 @@ function limits() {
 const hasRoom = () => entries().length < limits().files;
 
 /** @param {File[]} files */
-function add(files) {
+export function add(files) {
   for (const file of files) {
     if (!hasRoom()) {
       toast(t("tooManyFiles", { n: limits().files }));

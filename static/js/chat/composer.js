@@ -18,6 +18,8 @@ const chips = () => all("[data-feature]");
 /** @type {((request: MessageRequest) => void)[]} */
 const contributions = [];
 let sending = false;
+/** @type {Set<string | undefined>} */
+const stopped = new Set(); // answers that were stopped here: what is written then is not for their end
 
 /**
  * `add(request)` may put something into each request before it is sent: `request.features`, `request.files`.
@@ -36,7 +38,7 @@ export function open() {
   attachments.open();
   update();
   glide(byId("composer-top"));
-  queue.check();
+  queue.open();
   if (matchMedia("(pointer: fine)").matches && !find("dialog[open]")) area().focus();
 }
 
@@ -50,6 +52,8 @@ export function update() {
   const isEmpty = !area().value.trim() && attachments.isEmpty();
   button().disabled = !stops && (sending || area().disabled || isEmpty || Boolean(obstacle));
   button().title = stops ? "" : obstacle;
+  byId("steer-hint").hidden = !stops || isEmpty;
+  byId("fine-print").hidden = stops && !isEmpty;
   attachments.warn();
 }
 
@@ -59,6 +63,21 @@ export function update() {
  */
 export function write(text) {
   area().value = text;
+  written();
+}
+
+/**
+ * Put a text where the cursor is, as if it were typed: it can be undone.
+ * @param {string} text
+ */
+export function insert(text) {
+  const field = area();
+  const before = field.value.slice(0, field.selectionStart);
+  const piece = before && !/\s$/.test(before) ? ` ${text}` : text;
+  field.focus();
+  // The one way that the browser's undo knows, although it is deprecated.
+  if (!document.execCommand("insertText", false, piece))
+    field.setRangeText(piece, field.selectionStart, field.selectionEnd, "end");
   written();
 }
 
@@ -76,7 +95,8 @@ export function start() {
   queue.start({
     send: (request) => dispatch(request, attachments.entriesOf(request.files)),
     giveBack: (request) => giveBack([request]),
-    discard: ({ files }) => files.forEach(attachments.eraseUnsent),
+    discard: (files) => files.forEach(attachments.eraseUnsent),
+    stop,
   });
   document.addEventListener("thread:changed", () => sending || queue.check());
   document.addEventListener("model:changed", update);
@@ -91,11 +111,9 @@ export function start() {
     if (event.target !== area() || isComposing(event)) return;
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
-      submit(area().value);
+      submit(area().value, [], { now: event.ctrlKey || event.metaKey });
     } else if (event.key === "ArrowUp" && !area().value) {
-      const edit = queue.waiting()
-        ? find("[data-action='edit-queued']")
-        : all(".message.user [data-action='edit']").at(-1);
+      const edit = all(queue.isWaiting() ? "[data-action='edit-queued']" : ".message.user [data-action='edit']").at(-1);
       if (edit) event.preventDefault();
       edit?.click();
     }
@@ -118,22 +136,24 @@ const features = (which = "*") =>
     .map((chip) => chip.dataset.feature ?? "");
 
 /**
- * Send a message; while an answer runs it waits for its turn.
+ * Send a message; while an answer runs it waits for its turn, unless that is stopped.
  * @param {string} content
  * @param {string[]} [more] features besides those whose chips are pressed
+ * @param {object} [how]
+ * @param {boolean} [how.now] stop the answer that runs
  */
-export async function submit(content, more = []) {
+export async function submit(content, more = [], { now } = {}) {
   if (!content.trim() && attachments.isEmpty()) return;
   if (attachments.obstacle()) return toast(attachments.obstacle());
   const waits = sending || Boolean(thread.runningId());
-  if (waits && queue.waiting()) return queue.refuse();
+  if (waits && queue.isFull()) return queue.refuse();
   const taken = attachments.take();
   const request = requestOf(content, taken.files, more);
   area().value = "";
   grow(area());
   if (!waits) return dispatch(request, taken.entries, taken);
   document.dispatchEvent(new Event("message:sent"));
-  queue.put({ ...request, id: newId() });
+  queue.put({ ...request, id: newId() }, { sending, now: now || thread.runningIds().every((id) => stopped.has(id)) });
   taken.done(true);
   written();
 }
@@ -158,6 +178,7 @@ async function dispatch(request, entries, taken) {
     const here = isHere();
     if (taken && (here || sessionStorage.getItem(key) === content)) sessionStorage.removeItem(key);
     if (here && taken) document.dispatchEvent(new Event("message:sent"));
+    if (taken) document.dispatchEvent(new CustomEvent("draft:sent", { detail: chatId ?? "new" }));
     if (here && chat) openNew(chat);
     if (here) remember(area().value); // what was written meanwhile
     taken?.done(here);
@@ -167,9 +188,8 @@ async function dispatch(request, entries, taken) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     taken?.giveBack();
-    if (isHere()) giveBack([{ content, files: taken ? [] : files }, ...queue.takeWaiting()]);
-    else if (!taken) queue.putBack(chatId, request);
-    else if (!isTemporary) putBackDraft(key, content);
+    if (isHere()) giveBack([{ content, files: taken ? [] : files }, ...queue.takeKept()]);
+    else if (taken && !isTemporary) putBackDraft(key, content);
     const again = { label: t("sendAgain"), run: () => submit(area().value) };
     toast(error.message || t("notSent"), error.status || !isHere() ? undefined : again);
   } finally {
@@ -177,22 +197,6 @@ async function dispatch(request, entries, taken) {
     sending = false;
     update();
     queue.check();
-  }
-}
-
-/**
- * A reply of a chat that is not shown is over: send what waits for that there.
- * @param {Reply} reply
- */
-export async function replyEnded(reply) {
-  const request = queue.takeOf(reply);
-  if (!request) return;
-  try {
-    await post(`/api/v1/chats/${reply.chatId}/messages`, request);
-  } catch (error) {
-    queue.putBack(reply.chatId, request);
-    if (!sending) queue.check(); // somebody may have opened that chat meanwhile
-    tellRefusal(error);
   }
 }
 
@@ -209,9 +213,10 @@ function requestOf(content, files, more) {
   return request;
 }
 
-export async function stop() {
-  const id = thread.runningId();
-  if (id) await post(`/api/tasks/stop/${id}`).catch(tellRefusal);
+/** Stop what is being written, or one answer of it. */
+export function stop(ids = thread.runningIds()) {
+  for (const id of ids) stopped.add(id);
+  return Promise.all(ids.map((id) => post(`/api/tasks/stop/${id}`).catch(tellRefusal)));
 }
 
 /**
@@ -220,11 +225,14 @@ export async function stop() {
  * @returns {Promise<{ chat?: Chat }>}
  */
 const deliver = (request) =>
-  thread.ownChat()?.send(request) ?? post(thread.chatId() ? thread.apiUrl("/messages") : "/api/v1/chats/", request);
+  thread.ownChat()?.send(request) ??
+  (thread.chatId()
+    ? post(thread.apiUrl("/messages"), request)
+    : post("/api/v1/chats/", { ...request, folder: thread.element().dataset.folder }));
 
 /** @param {Chat} chat */
 function openNew(chat) {
-  document.getElementById("welcome")?.remove();
+  thread.begun();
   Object.assign(thread.element().dataset, { chat: chat.id, url: chat.url });
   history.replaceState({ htmx: true }, "");
   history.pushState({ htmx: true }, "", chat.url);
@@ -242,7 +250,6 @@ function showSending(content, entries) {
   text.hidden = !content.trim();
   child(bubble, ".attached").append(...attachments.shadows(entries));
   thread.element().append(bubble);
-  document.getElementById("welcome")?.classList.add("leaving");
   scroll.toEnd();
   return bubble;
 }
@@ -252,7 +259,6 @@ function showSending(content, entries) {
  * @param {{ content: string, files: StoredFile[] }[]} messages
  */
 function giveBack(messages) {
-  document.getElementById("welcome")?.classList.remove("leaving");
   attachments.putBack(messages.flatMap(({ files }) => files));
   const texts = [...messages.map(({ content }) => content), area().value];
   write(texts.filter((text) => text.trim()).join("\n"));
@@ -275,4 +281,5 @@ function putBackDraft(key, content) {
 function remember(text) {
   if (text && !thread.isTemporary()) sessionStorage.setItem(draftKey(), text);
   else sessionStorage.removeItem(draftKey());
+  document.dispatchEvent(new Event("draft:changed"));
 }

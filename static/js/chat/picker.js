@@ -1,6 +1,6 @@
 // The model picker: a button, and a panel with a search field that drives a list (the combobox pattern).
 import { part, patch, tellRefusal } from "../common/api.js";
-import { all, byId, child, closest, find } from "../common/dom.js";
+import { all, byId, child, closest, find, fragment } from "../common/dom.js";
 
 const button = () => byId("picker-button");
 const panel = () => byId("picker-panel");
@@ -12,6 +12,48 @@ export const model = () => button().dataset.model;
 /** Whether it sees pictures: "true", "false", or "" when nobody knows. */
 export const vision = () => button().dataset.vision;
 export const isOpen = () => !panel().hidden;
+
+/**
+ * A model, as its option tells it.
+ * @typedef {{ model: string, name: string, vision: string, length: string, demo: string }} Choice
+ */
+
+/**
+ * How several are chosen at once (comparing/several.js).
+ * @typedef {object} Several
+ * @property {(model: string) => boolean} has
+ * @property {(choice: Choice) => void} choose
+ * @property {(choice: Choice) => void} follow the one model is another now, behind the several
+ * @property {() => void} closed
+ */
+
+/** While several are chosen. @type {Several | undefined} */
+let several;
+
+/** @param {Several | undefined} mode */
+export function setSeveral(mode) {
+  several = mode;
+  mark();
+}
+
+/** What the button says of its model, or of several. */
+export const label = () => ({
+  name: child(button(), ".picker-name").textContent?.trim() ?? "",
+  vision: button().dataset.vision ?? "",
+  length: button().dataset.length ?? "",
+});
+
+/** @param {ReturnType<typeof label>} shown */
+export function setLabel({ name, vision, length }) {
+  Object.assign(button().dataset, { vision, length });
+  child(button(), ".picker-name").textContent = name;
+}
+
+/** The one model, if there is one; several are none. @returns {Choice | undefined} */
+export const chosen = () => {
+  const demo = find("#demo-badge:not([hidden])") ? "true" : "false";
+  return model() ? { model: model() ?? "", demo, ...label() } : undefined;
+};
 
 export function start() {
   document.addEventListener("click", (event) => {
@@ -46,8 +88,14 @@ export async function open() {
     close();
     return tellRefusal(error);
   }
-  for (const option of options()) option.setAttribute("aria-selected", String(option.dataset.model === model()));
+  mark();
   filter();
+}
+
+/** Which options are chosen. */
+function mark() {
+  const has = (/** @type {string} */ id) => (several ? several.has(id) : id === model());
+  for (const option of options()) option.setAttribute("aria-selected", String(has(option.dataset.model ?? "")));
 }
 
 export function close() {
@@ -55,6 +103,7 @@ export function close() {
   panel().hidden = true;
   button().setAttribute("aria-expanded", "false");
   if (isInside) button().focus();
+  several?.closed();
 }
 
 function filter() {
@@ -95,12 +144,49 @@ function press(event) {
 
 /** @param {HTMLElement} option */
 function choose(option) {
-  const { model: chosen, vision: sees, demo } = option.dataset;
-  Object.assign(button().dataset, { model: chosen, vision: sees });
-  child(button(), ".picker-name").textContent = child(option, ".option-name").textContent;
-  document.getElementById("demo-badge")?.toggleAttribute("hidden", demo !== "true");
+  const choice = choiceOf(option);
+  if (several) return several.choose(choice);
   close();
   byId("message").focus();
+  take(choice);
+}
+
+/**
+ * @param {HTMLElement} option
+ * @returns {Choice}
+ */
+function choiceOf(option) {
+  const { model: id = "", vision: sees = "", length = "", demo = "" } = option.dataset;
+  return { model: id, vision: sees, length, demo, name: child(option, ".option-name").textContent?.trim() ?? "" };
+}
+
+/**
+ * Let this be the one model, here and in new chats.
+ * @param {Choice} choice
+ */
+export function take(choice) {
+  put(choice);
+  patch("/api/v1/preferences", { model: choice.model }).catch(tellRefusal);
+}
+
+/** @param {Choice} choice */
+function put({ model: chosenModel, demo, ...shown }) {
+  button().dataset.model = chosenModel;
+  setLabel(shown);
+  document.getElementById("demo-badge")?.toggleAttribute("hidden", demo !== "true");
   document.dispatchEvent(new CustomEvent("model:changed"));
-  patch("/api/v1/preferences", { model: chosen }).catch(tellRefusal);
+}
+
+/**
+ * The chat goes on with this model; new chats begin with another.
+ * @param {string} id
+ */
+export async function follow(id) {
+  if (id === model()) return;
+  const html = await part(byId("picker-list").dataset.url ?? "").catch(() => "");
+  const option = all(".option", fragment(html)).find(({ dataset }) => dataset.model === id);
+  if (!option) return;
+  if (!several) return put(choiceOf(option));
+  button().dataset.model = id;
+  several.follow(choiceOf(option));
 }

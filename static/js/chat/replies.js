@@ -43,6 +43,11 @@ export const isRunning = (chatId) => [...replies.values()].some((reply) => reply
 export const get = (id) => replies.get(id);
 /** @param {string} id */
 export const hasEnded = (id) => ended.has(id);
+/**
+ * An answer that had ended is written on.
+ * @param {string} id
+ */
+export const goesOn = (id) => ended.delete(id);
 
 /**
  * A message element that is still growing: show what we know of it, and ask for what we missed.

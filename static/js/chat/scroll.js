@@ -29,6 +29,20 @@ export function watch(scrollBox, content, latest) {
   else toEnd();
 }
 
+/**
+ * Stay at a message that somebody looked for.
+ * @param {HTMLElement} message
+ */
+export function stayAt(message) {
+  following = false;
+  message.scrollIntoView({ block: "center" });
+  lastTop = box.scrollTop;
+  showButton();
+}
+
+/** There are later messages that have not been fetched. */
+const hasLater = () => box.querySelector(".later") !== null;
+
 export function toEnd() {
   following = true;
   box.scrollTop = box.scrollHeight;
@@ -53,12 +67,12 @@ export function restore(fromEnd) {
 function moved() {
   const resized = box.clientHeight !== lastHeight; // a composer that shrinks moves the thread, too
   if (box.scrollTop < lastTop - 1 && !resized) following = false; // only a reader moves up; growth never does
-  if (distance() < NEAR) following = true;
+  if (distance() < NEAR && !hasLater()) following = true;
   lastTop = box.scrollTop;
   lastHeight = box.clientHeight;
   showButton();
 }
 
 function showButton() {
-  button.hidden = following || distance() < NEAR;
+  button.hidden = following || (distance() < NEAR && !hasLater());
 }

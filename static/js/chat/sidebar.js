@@ -5,6 +5,7 @@ import { all, byId, child, closest, find } from "../common/dom.js";
 import { on, onOpen } from "../common/socket.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
+import * as marks from "./order/marks.js";
 import * as replies from "./replies.js";
 import { openShare } from "./share.js";
 import * as thread from "./thread.js";
@@ -29,12 +30,26 @@ export function start() {
   document.addEventListener("chat:opened", ({ detail: chat }) => showTitle(chat.id, chat.title));
   document.addEventListener("click", clicked);
   document.addEventListener("keydown", pressed);
+  for (const type of ["mousedown", "dragstart"]) document.addEventListener(type, held);
+  child(document, ".search-filters").addEventListener("toggle", showFilters);
+  marks.start();
   document.addEventListener("change", (event) => {
     const input = closest(event, "input[name='rows']");
     if (input instanceof HTMLInputElement) showLines(input.checked);
   });
   byId("row-menu").addEventListener("toggle", menuToggled);
   list().addEventListener("htmx:afterSettle", mark);
+}
+
+/**
+ * A row is held, and may be dragged: by then its script is there.
+ * @param {Event} event
+ */
+async function held(event) {
+  const item = closest(event, ".chat-row, .lists-row");
+  if (!item) return;
+  const { begin } = await import("./order/drag.js");
+  if (event.type === "dragstart") begin(item);
 }
 
 /** @param {boolean} two */
@@ -50,8 +65,22 @@ export function mark() {
     const link = child(item, "a");
     if (item.dataset.chat === id) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
-    item.classList.toggle("running", replies.isRunning(item.dataset.chat));
+    item.classList.toggle("running", "running" in item.dataset || replies.isRunning(item.dataset.chat));
   }
+  marks.look();
+}
+
+/** The fields that narrow the search come when they are first asked for; what is chosen in them searches at once. */
+async function showFilters() {
+  const box = child(document, ".search-filters div");
+  if (box.childElementCount) return;
+  box.innerHTML = (await part("/sidebar/filters").catch(tellRefusal)) ?? "";
+  find("select", box)?.focus();
+}
+
+function searched() {
+  const fields = [...new FormData(byId("chat-search", HTMLFormElement))].filter(([, value]) => value);
+  return new URLSearchParams(fields.map(([name, value]) => [name, String(value)]));
 }
 
 /** @type {number | undefined} */
@@ -62,7 +91,7 @@ export function refresh() {
   clearTimeout(newest);
   const round = setTimeout(async () => {
     if (list().querySelector("form")) return refresh();
-    const html = await part(`/sidebar?q=${encodeURIComponent(search().value)}`).catch(() => undefined);
+    const html = await part(`/sidebar?${searched()}`).catch(() => undefined);
     if (html === undefined || round !== newest) return; // after a failure the next event, or connection, asks again
     list().innerHTML = html;
     window.htmx?.process(list());
@@ -88,7 +117,7 @@ function showTitle(id, title) {
 
 /** @param {ToggleEvent} event */
 function menuToggled({ newState }) {
-  if (newState === "open") child(byId("row-menu"), "button").focus();
+  if (newState === "open") child(byId("row-menu"), "button:not([hidden])").focus();
   else chosen?.classList.remove("menu-open");
 }
 
@@ -197,9 +226,12 @@ export function focusSearch() {
 function clicked(event) {
   const more = closest(event, ".row-more");
   if (more) openMenu(/** @type {HTMLElement} */ (more.closest(".chat-row")));
-  if (closest(event, "[data-export]")) byId("row-menu").hidePopover();
+  if (closest(event, "[data-export], [data-page]")) byId("row-menu").hidePopover();
   const action = closest(event, "[data-action]")?.dataset.action ?? "";
-  if (action === "open-sidebar") show();
+  const filed = closest(event, "[data-file-as]")?.dataset.fileAs;
+  if (filed && chosen) file(filed, chosen);
+  else if (action === "new-folder") import("./order/dialogs.js").then(({ settings }) => settings());
+  else if (action === "open-sidebar") show();
   else if (action === "close-sidebar") hide();
   else if (action === "share-this") openShare(thread.chatId());
   else if (action in rowActions && chosen) {
@@ -208,10 +240,26 @@ function clicked(event) {
   } else if (narrow.matches && closest(event, ".sidebar a")) hide();
 }
 
+/**
+ * @param {string} action of `chat.filing`
+ * @param {HTMLElement} item
+ */
+async function file(action, item) {
+  byId("row-menu").hidePopover();
+  const ids = [item.dataset.chat ?? ""];
+  if (action === "move") return (await import("./order/dialogs.js")).move(ids);
+  await (await import("./order/filing.js")).act(action, ids);
+}
+
 /** @param {HTMLElement} item */
 function openMenu(item) {
   chosen = item;
+  for (const entry of all("#row-menu [data-when]")) {
+    const [, not, mark = ""] = entry.dataset.when?.match(/^(!?)(.*)$/) ?? [];
+    entry.hidden = item.hasAttribute(`data-${mark}`) === Boolean(not);
+  }
   item.classList.add("menu-open");
+  for (const link of all("[data-page]")) link.setAttribute("href", `/c/${item.dataset.chat}${link.dataset.page}`);
   for (const link of all("[data-export]")) {
     link.setAttribute("href", `/api/v1/chats/${item.dataset.chat}${link.dataset.export}`);
   }
@@ -226,7 +274,7 @@ function pressed(event) {
     if (event.key === "Escape" && narrow.matches && !find(":popover-open")) hide();
     return;
   }
-  const stops = menu ? all("[role='menuitem']", menu) : [search(), ...all("a", list())];
+  const stops = menu ? all("[role='menuitem']:not([hidden])", menu) : [search(), ...all("a", list())];
   const current = stops.indexOf(/** @type {HTMLElement} */ (document.activeElement));
   stops[(current + step + stops.length) % stops.length].focus();
   event.preventDefault();

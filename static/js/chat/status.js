@@ -11,12 +11,15 @@ import { t } from "../common/text.js";
 export function showStatus(element, history, over) {
   const step = history.filter(({ notice }) => !notice).at(-1);
   const line = find(".now", element);
+  if (!over && history.some(({ call }) => call))
+    import("./tools/calls.js").then((calls) => calls.showCalls(element, history));
   if (!over) {
     const notices = history.filter(({ notice }) => notice);
     showLines(element, "made-notice", notices);
     const failures = history.filter(({ error }) => error);
     showLines(element, "failed", failures);
   }
+  if (over) find("[data-part='approval']", element)?.remove();
   if (over || !step || step.done) return line?.remove();
   const now = line ?? element.appendChild(clone("status-template"));
   const share = step.progress ?? (step.total ? (step.step ?? 0) / step.total : undefined); // 0 to 1

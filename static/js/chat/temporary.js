@@ -7,6 +7,7 @@ import { onOpen } from "../common/socket.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
 import * as replies from "./replies.js";
+import { rules } from "./rules/panel.js";
 import * as scroll from "./scroll.js";
 import * as thread from "./thread.js";
 
@@ -124,14 +125,14 @@ async function exchange(asked, request) {
     const question = asked[asked.length - 1];
     const ours = { chat_id: chatId, id: answer.id, session_id: chatId?.replace("local:", ""), files: question.files };
     const sent = messages.filter(({ content, files }) => content.trim() || files.length).map(asSent(question));
-    await post("/api/chat/completions", { ...request, ...ours, messages: sent });
+    await post("/api/chat/completions", { ...request, ...ours, rules: rules(), messages: sent });
   } catch (error) {
     reply.failed();
     messages = before;
     throw error;
   }
   reply.begun();
-  if (isHere()) document.getElementById("welcome")?.remove();
+  if (isHere()) thread.begun();
   await draw(messages.filter(({ id }) => !document.getElementById(`m-${id}`)));
   markPlaced();
   scroll.toEnd();
@@ -195,7 +196,7 @@ async function draw(wanted) {
 async function keep() {
   keepButton().disabled = true;
   try {
-    const { chat } = await post("/api/v1/chats/keep", { messages });
+    const { chat } = await post("/api/v1/chats/keep", { messages, rules: rules() });
     messages = [];
     location.assign(chat.url);
   } catch (error) {

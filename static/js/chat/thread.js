@@ -11,6 +11,7 @@ import * as scroll from "./scroll.js";
 
 const RUNNING = ["pending", "streaming"];
 export const LOCAL = "local:"; // begins the id of a temporary chat: nothing of it is stored
+const COMPARISON = ".comparison";
 const ANNOUNCED = 1000; // characters of an answer that are read out
 
 /** The thread of the page; there is none on the page of pictures. */
@@ -34,22 +35,59 @@ export function setOwnChat(chat) {
   own = chat;
 }
 
-/** The message id of the reply that is running at the end of the branch, if one is. */
-export function runningId() {
+/** What ends the branch: its last message, or the answers that stand side by side there. */
+function ends() {
   const last = messages().at(-1);
-  return last && isRunning(last) ? last.dataset.message : undefined;
+  const columns = last?.closest(COMPARISON);
+  return columns ? all(".message", columns) : last ? [last] : [];
 }
 
-/** How the last message of the branch stands. */
-export const lastStatus = () => messages().at(-1)?.dataset.status;
+/** The message ids of the replies that are running at the end of the branch. */
+export const runningIds = () =>
+  ends()
+    .filter(isRunning)
+    .map(({ dataset }) => dataset.message);
 
-/** Whether the server has drawn the last message, so that its status is known. */
-export const isSettled = () => !messages().at(-1)?.dataset.shown;
+/** The message id of the first of them, if one is running. */
+export const runningId = () => runningIds()[0];
+
+/** How the end of the branch stands; of several answers the first one that has not failed counts. */
+export const lastStatus = () => {
+  const states = ends().map(({ dataset }) => dataset.status);
+  return states.find((status) => status !== "failed") ?? states[0];
+};
+
+/** Whether the server has drawn the end of the branch, so that its status is known. */
+export const isSettled = () => !ends().some(({ dataset }) => dataset.shown);
 
 /** A main part was put in place: follow its end, take up what is still being written. */
 export function open() {
   scroll.watch(byId("content"), element(), child(document, ".to-latest"));
   prepare(element());
+}
+
+/** The first message is there: the greeting goes, and the bar shows what belongs to a chat. */
+export function begun() {
+  document.getElementById("welcome")?.remove();
+  child(document, ".bar").removeAttribute("data-empty");
+}
+
+/** The message that a search leads to, if one does: it is shown, and marked for a moment. */
+export function showWanted() {
+  const message = articleOf(element().dataset.wanted);
+  if (!message) return;
+  message.tabIndex = -1;
+  message.focus({ preventScroll: true });
+  message.classList.add("wanted");
+  scroll.stayAt(message);
+}
+
+/** To the end of the branch, wherever in it one reads. */
+export async function toLatest() {
+  const later = find(".later", element());
+  later?.remove();
+  if (later) await refresh();
+  scroll.toEnd();
 }
 
 /**
@@ -61,6 +99,11 @@ export function prepare(root) {
   window.htmx?.process(root);
   const articles = root.matches(".message") ? [root] : all(".message[data-message]", root);
   for (const article of articles) if (isRunning(article)) replies.adopt(article, chatId());
+  if (root.matches(COMPARISON) || find(COMPARISON, root))
+    import("./comparing/columns.js").then(
+      ({ show }) => show(),
+      () => {},
+    ); // without a network all stand one below the other
 }
 
 const changed = () => document.dispatchEvent(new Event("thread:changed"));
@@ -70,17 +113,28 @@ export const refresh = inRounds(fetchAndMerge, changed);
 
 async function fetchAndMerge() {
   const id = chatId();
-  if (!id || isTemporary()) return;
+  if (!id || isTemporary() || readsEarlier()) return;
   const html = await part(`/c/${id}/thread`).catch(() => undefined);
   if (html === undefined || chatId() !== id) return; // after a failure the next event, or connection, asks again
   merge(fragment(html));
 }
 
+/** Somebody reads far above the end, which is not there: what is new stands there, and nothing is sent. */
+const readsEarlier = () => find(".later", element()) && !find(".sending", element());
+
 /** @param {DocumentFragment} fresh */
 function merge(fresh) {
-  const incoming = all(".message", fresh);
+  const isPart = (/** @type {Element} */ child) => child.matches(`.message[data-message], ${COMPARISON}`);
+  const children = (/** @type {ParentNode} */ root) => /** @type {HTMLElement[]} */ ([...root.children]);
+  const incoming = children(fresh).filter(isPart);
   const known = incoming[0] && document.getElementById(incoming[0].id);
-  const older = known ? messages().slice(0, messages().indexOf(known)) : [];
+  const shown = children(element()).filter(isPart);
+  const older = known
+    ? shown.slice(
+        0,
+        shown.findIndex((shownPart) => shownPart.contains(known)),
+      )
+    : [];
   if (!known) {
     find(".earlier", element())?.remove();
     const earlier = find(".earlier", fresh);
@@ -89,18 +143,46 @@ function merge(fresh) {
       window.htmx?.process(earlier);
     }
   }
-  let above = older.at(-1) ?? find(".earlier", element());
-  const staying = new Set([...older, above]);
-  for (const article of incoming) {
-    const shown = document.getElementById(article.id);
-    const current = shown ? update(shown, article) : article;
-    const next = above ? above.nextElementSibling : element().firstElementChild;
-    if (next !== current) above ? above.after(current) : element().prepend(current); // what stands right is not touched
+  const edge = find(".earlier", element());
+  arrange(element(), incoming, older.at(-1) ?? edge, [edge, ...older]);
+}
+
+/**
+ * Let an element have these children, below the ones that stay; what is as good as the new stays, where it stands.
+ * @param {HTMLElement} parent
+ * @param {HTMLElement[]} incoming
+ * @param {HTMLElement | null} [above] the last of those that stay
+ * @param {(HTMLElement | null)[]} [stay]
+ */
+function arrange(parent, incoming, above = null, stay = []) {
+  const staying = new Set(stay);
+  /** @type {Element | null} */
+  let next;
+  for (const fresh of incoming) {
+    const shown = document.getElementById(fresh.id);
+    const current = shown ? update(shown, fresh) : fresh;
+    next = above ? above.nextElementSibling : parent.firstElementChild;
+    if (next !== current) above ? above.after(current) : parent.prepend(current); // what stands right is not touched
     if (current !== shown) prepare(current);
     staying.add(current);
     above = current;
   }
-  for (const other of all(":scope > *", element())) if (!staying.has(other)) other.remove();
+  for (const other of all(":scope > *", parent)) if (!staying.has(other)) other.remove();
+}
+
+/**
+ * The same comparison: its columns stay, each with its answer brought up to date.
+ * @param {HTMLElement} shown
+ * @param {HTMLElement} fresh
+ */
+function updateColumns(shown, fresh) {
+  const { version } = fresh.dataset;
+  if (shown.dataset.version !== version) {
+    for (const name of ["head", "tabs"]) partOf(shown, name).replaceWith(partOf(fresh, name));
+    shown.dataset.version = version;
+  }
+  arrange(partOf(shown, "columns"), all(".compared", fresh));
+  return shown;
 }
 
 /**
@@ -125,9 +207,17 @@ export function put(html, ids) {
  * @param {HTMLElement} fresh
  */
 function update(shown, fresh) {
+  if (fresh.matches(COMPARISON)) return updateColumns(shown, fresh);
+  if (fresh.matches(".compared")) {
+    arrange(shown, all(".message", fresh));
+    return shown;
+  }
   const { message = "", version } = shown.dataset;
   if (version === fresh.dataset.version || replies.get(message)) return shown;
-  if (isRunning(fresh) && replies.hasEnded(message)) return shown; // asked for before its end
+  if (isRunning(fresh) && replies.hasEnded(message)) {
+    if (fresh.dataset.parts === shown.dataset.parts) return shown; // asked for before its end
+    replies.goesOn(message);
+  }
   if (shown.dataset.shown === "final" && sourceOf(fresh) === shown.dataset.text) return takeOver(shown, fresh);
   shown.replaceWith(fresh);
   return fresh;
@@ -177,6 +267,7 @@ export async function finish(reply) {
   await refresh();
   const article = articleOf(reply.id);
   if (!article) return;
+  markdown.decorate(article); // what is shown only when it is whole
   const wrong = find(".error-title", article)?.textContent;
   const model = child(article, ".byline h2").textContent;
   const text = partOf(article, "body").textContent.slice(0, ANNOUNCED);

@@ -73,6 +73,12 @@ export const post = (url, data = {}, headers = {}) => call("POST", url, data, he
  */
 export const patch = (url, data) => call("PATCH", url, data);
 
+/**
+ * @param {string} url
+ * @param {object} data
+ */
+export const put = (url, data) => call("PUT", url, data);
+
 /** @param {string} url */
 export const remove = (url) => call("DELETE", url);
 

@@ -1,7 +1,7 @@
 // Markdown while it streams: the same engine and rules as chat/markdown/render.py, so that nothing jumps when the saved
 // answer takes over. A rule changed here is changed there; tests/browser compares the two.
 import { all, byId } from "../../common/dom.js";
-import { colourCode, loadHighlighter } from "./code.js";
+import { colourCode, loadHighlighter, offerPreviews } from "./code.js";
 import * as emphasis from "./emphasis.js";
 import * as footnotes from "./footnotes.js";
 import * as formulas from "./formulas.js";
@@ -118,16 +118,20 @@ function split(tokens, lines, env) {
 }
 
 /**
- * Give code its buttons and colours, name the ways back from footnotes and draw formulas, in what the server or we have rendered.
+ * Give code and tables their buttons, code its colours, name the ways back from footnotes and draw formulas, in what the server or we have rendered.
  * @param {HTMLElement} root
  */
 export function decorate(root) {
   for (const bar of all(".code-bar:not(:has(.code-buttons))", root)) {
     bar.append(byId("code-template", HTMLTemplateElement).content.cloneNode(true));
   }
+  const tables = all(".table:not(:has(.table-tools))", root);
+  if (root.matches(".table:not(:has(.table-tools))")) tables.push(root);
+  for (const table of tables) table.prepend(byId("table-template", HTMLTemplateElement).content.cloneNode(true));
   for (const back of all(".footnote-back", root)) back.ariaLabel = byId("code-template").dataset.back ?? "";
   colourCode(root);
   drawFormulas(root);
+  offerPreviews(root);
 }
 
 // --- The rules ---------------------------------------------------------------------------------------------------------

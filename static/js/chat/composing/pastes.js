@@ -1,6 +1,6 @@
 // A long text that is pasted becomes a file of the message: the field stays a place to write in.
-import { byId } from "../common/dom.js";
-import { t } from "../common/text.js";
+import { byId } from "../../common/dom.js";
+import { t } from "../../common/text.js";
 
 const LONGEST = 4_000; // characters that go into the field
 

@@ -1,9 +1,9 @@
 // Reads an answer aloud: through the site's speech endpoint, part by part, so that it starts at once and the next part is
 // on its way while one is heard; with the browser's own voice where the site has none. One answer at a time.
-import { ApiError, token } from "../common/api.js";
-import { all, find, partOf } from "../common/dom.js";
-import { t } from "../common/text.js";
-import { toast } from "../common/toast.js";
+import { ApiError, token } from "../../common/api.js";
+import { all, find, partOf } from "../../common/dom.js";
+import { t } from "../../common/text.js";
+import { toast } from "../../common/toast.js";
 
 const LIMITS = [80, 200, 400]; // how long the first parts may be, then all; the first is short, so that it is there soon
 const LONGEST = { first: 120, other: 400 }; // a sentence beyond that is cut at a comma
@@ -18,6 +18,10 @@ const SCRIPTS = [
   [/[\u4e00-\u9fff]/g, "zh-CN"],
 ];
 const NOT_CONFIGURED = ["speech_not_configured", "connections_disabled"];
+
+/** Whether the site has no voice, so that the browser's own reads. */
+export const isVoiceless = (/** @type {unknown} */ error) =>
+  error instanceof ApiError && NOT_CONFIGURED.includes(error.code ?? "");
 
 const player = new Audio();
 /** @type {{ id: string, control: AbortController } | undefined} */
@@ -34,9 +38,12 @@ export function toggle(message) {
   const again = reading?.id === id;
   stop();
   if (again) return;
-  player.load(); // inside the press: Safari lets this player sound from now on
+  unlock();
   read(id, partOf(message, "body"));
 }
+
+/** Inside a press: Safari lets the player sound from now on. */
+export const unlock = () => player.load();
 
 export function stop() {
   const before = reading;
@@ -84,7 +91,7 @@ async function read(id, body) {
   try {
     if (parts.length)
       await listen(parts, signal).catch((error) => {
-        if (!(error instanceof ApiError && NOT_CONFIGURED.includes(error.code ?? ""))) throw error;
+        if (!isVoiceless(error)) throw error;
         return sayHere(parts, language, signal);
       });
   } catch (error) {
@@ -174,7 +181,7 @@ function cut(sentence, limit) {
 }
 
 /** @param {string} text */
-function languageOf(text) {
+export function languageOf(text) {
   const page = document.documentElement.lang;
   const script = SCRIPTS.find(([script]) => (text.match(script)?.length ?? 0) > text.length / 10);
   return script?.[1] ?? (/^(zh|ja|ko)/.test(page) ? "en" : page || "en");
@@ -202,7 +209,7 @@ async function listen(parts, signal) {
  * @param {string} input
  * @param {AbortSignal} signal
  */
-async function fetchSound(input, signal) {
+export async function fetchSound(input, signal) {
   const { speech: model, voice } = document.body.dataset;
   if (!model) throw new ApiError(0, { code: NOT_CONFIGURED[0] });
   const response = await fetch("/openai/audio/speech", {
@@ -236,7 +243,7 @@ function problemIn(body) {
  * @param {AbortSignal} signal
  * @returns {Promise<void>}
  */
-async function play(sound, signal) {
+export async function play(sound, signal) {
   if (signal.aborted) return;
   const address = URL.createObjectURL(sound);
   /** @type {PromiseWithResolvers<void>} */
@@ -260,7 +267,7 @@ async function play(sound, signal) {
  * @param {string} language
  * @param {AbortSignal} signal
  */
-async function sayHere(parts, language, signal) {
+export async function sayHere(parts, language, signal) {
   const voice = window.speechSynthesis;
   if (!voice) throw new Error(t("noVoice"));
   signal.addEventListener("abort", () => voice.cancel());
