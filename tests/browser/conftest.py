@@ -32,7 +32,7 @@ class Provider:
 
     def _answer(self, received: Any) -> Any:
         asked = received.json
-        question = text_of(asked["messages"][-1]["content"])
+        question = text_of(asked["messages"][-1]["content"]).partition("\n\n<context>")[0]
         queued = self._answers.get(question)
         behaviour = queued.pop(0) if queued else openai.chat(self.title if not asked.get("stream") else "Said.")
         return behaviour(received) if callable(behaviour) else behaviour

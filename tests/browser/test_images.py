@@ -535,7 +535,15 @@ def test_the_full_view_enlarges_copies_the_prompt_and_shows_its_keys(open_page, 
     assert [words.strip() for words in first.all_inner_texts()[:3]] == ["Download", "Edit with mask", "Vary"]
     images.press("Copy the prompt")
     assert images.page.evaluate("navigator.clipboard.readText()") == "A red kite"
-    assert keys_of(images.view) == ["+ − 0 size", "D download", "E edit", "V vary", "C copy the prompt", "Esc close"]
+    assert keys_of(images.view) == [
+        "+ − 0 size",
+        "D download",
+        "E edit",
+        "V vary",
+        "S star",
+        "C copy the prompt",
+        "Esc close",
+    ]
     images.page.keyboard.press("v")
     expect(images.view).to_be_hidden()
     expect(images.tiles).to_have_count(2)
@@ -568,6 +576,6 @@ def test_the_full_view_lists_no_key_that_does_nothing_here(open_page, alice, stu
     page.goto(f"/images/{picture.pk}")
     view = page.locator("#view")
     expect(view).to_be_visible()
-    assert keys_of(view) == ["+ − 0 size", "D download", "E edit", "Esc close"]
+    assert keys_of(view) == ["+ − 0 size", "D download", "E edit", "S star", "Esc close"]
     page.keyboard.press("e")
     expect(page.locator("#mask-canvas")).to_be_visible()

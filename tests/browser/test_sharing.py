@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from chat import files
 from chat.files import FileContext
 from chat.models import Chat, Message, Share
+from tests import people
 from tests.browser.test_access import violations
 from tests.chat.files.test_rows import png
 from tests.fixtures.chat_page import EVERYTHING, ChatPage
@@ -104,3 +105,43 @@ def test_the_menu_of_a_chat_exports_it_and_shares_it(open_page, chat, alice):
     row.get_by_role("button").click()
     page.page.get_by_role("menuitem", name="Share").click()
     expect(page.page.get_by_role("dialog", name="Share this chat")).to_be_visible()
+
+
+def test_a_link_for_everybody_is_made_read_by_a_stranger_and_ended(open_page, chat, alice, problems):
+    problems.expect("status of 400")
+    problems.expect("status of 404")
+    people.set_chat(public_links=True)
+    owner = ChatPage(open_page(alice, viewport={"width": 390, "height": 800})).open(f"/c/{chat.pk}").page
+    owner.get_by_role("button", name="Share this chat").click()
+    dialog = owner.get_by_role("dialog", name="Share this chat")
+    dialog.get_by_label("Everybody with the link").check()
+    dialog.get_by_label("Show my name (Alice)").uncheck()
+    assert violations(owner) == []
+    dialog.get_by_role("button", name="Create link").click()
+    expect(dialog).to_contain_text("Everyone can read this chat with the link, without signing in.")
+    shared = dialog.get_by_role("textbox", name="Link").input_value()
+
+    stranger = open_page(color_scheme="dark", locale="zh-CN")
+    stranger.goto(shared)
+    expect(stranger.get_by_role("heading", level=1)).to_have_text("Whales")
+    expect(stranger.locator(".katex").first).to_be_visible()
+    expect(stranger.get_by_role("img", name="whale.png")).to_have_js_property("naturalWidth", 300)
+    assert "Alice" not in stranger.content()
+    assert violations(stranger) == []
+
+    # A change of the terms counts at once, and the field keeps the focus.
+    until = dialog.get_by_label("Until (empty: until you stop sharing)")
+    until.fill("2099-01-02")
+    expect(owner.locator("#toasts")).to_contain_text("within ten years")
+    owner.get_by_role("button", name="Share this chat").click()
+    dialog.get_by_label("Show my name (Alice)").check()
+    expect(dialog.get_by_label("Show my name (Alice)")).to_be_focused()
+    stranger.reload()
+    expect(stranger.get_by_text("由 Alice")).to_be_visible()
+    owner.goto("/settings/links")
+    assert violations(owner) == []
+    owner.get_by_role("button", name="Stop sharing").click()
+    expect(owner.get_by_text("You share no chat.")).to_be_visible()
+    with stranger.expect_navigation():
+        stranger.reload()
+    expect(stranger.get_by_role("heading", name="这个链接已失效")).to_be_visible()

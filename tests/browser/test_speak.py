@@ -159,7 +159,7 @@ def test_long_texts_are_cut_into_parts_that_sound_soon_and_go_on_long(page, conn
     ChatPage(page).open()
     parts = page.evaluate(
         """async () => {
-          const { partsOf } = await import("/static/js/chat/speak.js");
+          const { partsOf } = await import("/static/js/chat/voice/speak.js");
           const long = "word ".repeat(30) + "comma, " + "word ".repeat(200);
           return [partsOf([long], "en"), partsOf(["蓝".repeat(500) + "。"], "zh"), partsOf([], "en")];
         }"""

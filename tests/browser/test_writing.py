@@ -33,7 +33,7 @@ def chips(chat):
 
 
 def waiting(chat):
-    return chat.page.get_by_role("group", name="Next message")
+    return chat.page.get_by_role("group", name="Messages that wait")
 
 
 def busy(chat, provider, question="Go on"):
@@ -128,16 +128,45 @@ def test_a_waiting_message_can_be_changed_and_taken_back(chat, provider):
     assert Message.objects.filter(role="user").count() == 1
 
 
-def test_a_second_waiting_message_is_refused_in_words(chat, provider):
-    gate = busy(chat, provider)
-    chat.write("First")
-    chat.write("Second")
-    expect(waiting(chat)).to_contain_text("One message can wait")
-    expect(chat.field).to_have_value("Second")
-    gate.open()
-    expect(chat.questions.last.locator(".bubble")).to_have_text("First")
+def test_several_wait_in_order_on_every_device_and_one_can_go_at_once(chat, provider, open_page, alice):
+    busy(chat, provider)
+    for text in ("First", "Second", "Thrid"):
+        chat.write(text)
+    rows = waiting(chat).get_by_role("listitem")
+    expect(rows).to_have_count(3)
+    expect(waiting(chat)).to_contain_text("Sent in this order")
+    rows.nth(1).get_by_role("button", name="Move it up").press("Enter")
+    expect(rows.nth(0)).to_contain_text("Second")
+    expect(rows.nth(0).get_by_role("button", name="Change it")).to_be_focused()
+    other = ChatPage(open_page(alice)).open(chat.page.url)
+    shown = waiting(other).get_by_role("listitem")
+    expect(shown.nth(0)).to_contain_text("Second")
+
+    # Changed in the field, it takes its place again; taken away, it is gone on the other device too.
+    rows.nth(2).get_by_role("button", name="Change it").click()
+    expect(chat.field).to_have_value("Thrid")
+    expect(shown).to_have_count(2)
+    chat.write("Third")
+    expect(shown.nth(2)).to_contain_text("Third")
+    shown.nth(1).get_by_role("button", name="Do not send it").click()
+    expect(rows).to_have_count(2)
+
+    # At once: the answer is stopped, keeps its text, and the message stands below it; the rest goes on by itself.
+    chat.field.fill("Now")
+    expect(chat.page.get_by_text("stops the answer and sends it")).to_be_visible()
+    chat.field.press("Control+Enter")
+    expect(chat.questions).to_have_count(4)
+    expect(waiting(chat)).to_be_hidden()
+    expect(waiting(other)).to_be_hidden()
     chat.settled()
-    expect(chat.field).to_have_value("Second")
+    expect(chat.answers.nth(0)).to_contain_text("one")
+    expect(chat.answers.nth(0)).not_to_contain_text("two")
+    assert [text.strip() for text in chat.questions.locator(".bubble").all_inner_texts()] == [
+        "Go on",
+        "Now",
+        "Second",
+        "Third",
+    ]
 
 
 def test_a_waiting_message_outlives_a_reload(chat, provider):
@@ -165,7 +194,7 @@ def test_a_waiting_message_is_sent_while_another_chat_is_shown(chat, provider, a
     assert Message.objects.filter(content="And then?").count() == 1
 
 
-def test_a_message_that_waited_for_a_failure_stands_in_the_field(chat, provider):
+def test_messages_that_waited_for_a_failure_are_for_the_person_to_send(chat, provider):
     gate = Gate()
     provider.says("Go on", "one two three", after={1: gate, 2: RESET})
     chat.write("Go on")
@@ -174,7 +203,9 @@ def test_a_message_that_waited_for_a_failure_stands_in_the_field(chat, provider)
     expect(waiting(chat)).to_be_visible()
     gate.open()
     expect(chat.page.get_by_role("group", name="This answer failed")).to_be_visible()
-    expect(chat.field).to_have_value("And then?")
+    expect(waiting(chat)).to_contain_text("the answer was not finished")
+    waiting(chat).get_by_role("button", name="Send now", exact=True).click()
+    expect(chat.questions.last.locator(".bubble")).to_have_text("And then?")
     expect(waiting(chat)).to_be_hidden()
 
 
@@ -230,40 +261,15 @@ def go_to_a_new_chat(chat):
     expect(chat.page.locator("#welcome")).to_be_visible()
 
 
-def test_a_waiting_message_that_fails_in_another_chat_waits_again(chat, provider, told):
+def test_a_message_that_cannot_wait_stands_in_the_field(chat, provider, told):
     gate = busy(chat, provider)
-    chat.page.evaluate(PASTE, LONG)
-    expect(chips(chat)).to_have_count(1)
-    expect(chat.page.get_by_role("progressbar")).to_have_count(0)
-    chat.write("Read it")
-    expect(waiting(chat)).to_be_visible()
-    go_to_a_new_chat(chat)
-    chat.page.route(MESSAGES, lambda route: route.abort())
-    gate.open()
-    told()
-    assert not Message.objects.filter(content="Read it").exists()
-    chat.chats.first.get_by_role("link").click()
-    expect(chat.questions.last.locator(".bubble")).to_have_text("Read it")
-    chat.settled()
-    expect(chat.questions.last.get_by_role("link", name="Pasted text.txt")).to_be_visible()
-    assert Message.objects.filter(content="Read it").count() == 1
-
-
-def test_a_waiting_message_whose_chat_is_left_as_it_fails_waits_again(chat, provider, told):
-    gate = busy(chat, provider)
+    chat.page.route("**/queue/", lambda route: route.abort())
     chat.write("And then?")
-    expect(waiting(chat)).to_be_visible()
-    routes = held(chat, MESSAGES)
-    with chat.page.expect_request(MESSAGES):
-        gate.open()
-    go_to_a_new_chat(chat)
-    routes[0].abort()
     told()
-    expect(chat.field).to_have_value("")
-    chat.chats.first.get_by_role("link").click()
-    expect(chat.questions.last.locator(".bubble")).to_have_text("And then?")
+    expect(chat.field).to_have_value("And then?")
+    expect(waiting(chat)).to_be_hidden()
+    gate.open()
     chat.settled()
-    assert Message.objects.filter(content="And then?").count() == 1
 
 
 @pytest.mark.parametrize("reloads", [True, False])

@@ -120,7 +120,63 @@ def test_earlier_messages_come_as_one_scrolls_up_and_nothing_jumps(chat, make_ch
     while chat.page.locator(".earlier").count():
         chat.page.mouse.wheel(0, -10_000)
         chat.page.wait_for_load_state("networkidle")
-    expect(chat.questions).to_have_count(35)
+    expect(chat.questions.first).to_contain_text("Question 0")
+
+
+def test_of_a_long_chat_a_part_is_shown_and_the_rest_comes_back(chat, make_chat):
+    make_chat("Long", turns=45)
+    questions = chat.page.locator(".message.user .bubble")
+    chat.page.reload()
+    chat.page.get_by_role("link", name="Long", exact=True).click()
+    expect(questions.last).to_contain_text("Question 44")
+    chat.page.locator("#content").hover()
+    for first in (25, 15, 5, 0):
+        chat.page.mouse.wheel(0, -20_000)
+        expect(questions.first).to_have_text(f"Question {first}")
+    expect(chat.page.locator(".later")).to_have_count(1)
+    assert 18 <= questions.count() <= 22
+    expect(questions.last).not_to_contain_text("44")
+    seen = questions.filter(has_text="Question 5").bounding_box()["y"]
+    assert 0 <= seen <= 400
+    while chat.page.locator(".later").count():
+        chat.page.mouse.wheel(0, 20_000)
+        chat.page.wait_for_load_state("networkidle")
+    expect(questions.last).to_have_text("Question 44")
+    assert 18 <= questions.count() <= 22
+    shown = [int(text.split()[-1]) for text in questions.all_inner_texts()]
+    assert shown == list(range(shown[0], 45))
+    chat.ask("And now?")
+    expect(questions.nth(-2)).to_have_text("Question 44")
+
+
+def test_the_button_leads_from_far_above_to_the_end_at_once(chat, make_chat):
+    make_chat("Long", turns=45)
+    questions = chat.page.locator(".message.user .bubble")
+    chat.page.reload()
+    chat.page.get_by_role("link", name="Long", exact=True).click()
+    expect(questions.last).to_have_text("Question 44")
+    chat.page.locator("#content").hover()
+    for first in (25, 15, 5):
+        chat.page.mouse.wheel(0, -20_000)
+        expect(questions.first).to_have_text(f"Question {first}")
+    chat.page.get_by_role("button", name="Jump to latest").click()
+    expect(questions.last).to_have_text("Question 44")
+    expect(chat.page.locator(".later")).to_have_count(0)
+    chat.page.locator("#content").hover()
+    chat.page.mouse.wheel(0, -20_000)
+    expect(questions.first).to_have_text("Question 25")
+
+
+def test_earlier_messages_come_after_one_has_asked_something(chat, make_chat):
+    make_chat("Long", turns=15)
+    chat.page.reload()
+    chat.page.get_by_role("link", name="Long", exact=True).click()
+    expect(chat.questions).to_have_count(10)
+    chat.ask("And now?")
+    expect(chat.questions).to_have_count(11)
+    chat.page.locator("#content").hover()
+    chat.page.mouse.wheel(0, -10_000)
+    expect(chat.questions).to_have_count(16)
     expect(chat.questions.first).to_contain_text("Question 0")
 
 
