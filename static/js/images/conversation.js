@@ -5,7 +5,6 @@ import { runningId } from "../chat/thread.js";
 import { tellRefusal } from "../common/api.js";
 import { all, byId, child, clone, closest, find, isComposing, partOf } from "../common/dom.js";
 import { upload } from "../common/upload.js";
-import * as chipEstimate from "./chip-estimate.js";
 
 /**
  * The picture that the next message edits, and what was in the composer before.
@@ -118,6 +117,15 @@ async function look(id) {
   return (await view).show(id);
 }
 
+let estimates = false; // the line about time and price comes with the first press of the chip
+
+async function estimate() {
+  if (estimates || chip()?.getAttribute("aria-pressed") !== "true") return;
+  estimates = true;
+  const { start } = await import("./chip-estimate.js");
+  start(() => edited?.id);
+}
+
 /** @type {Record<string, (button: HTMLElement) => unknown>} */
 const actions = {
   "edit-picture"(button) {
@@ -131,7 +139,6 @@ const actions = {
   },
 };
 
-chipEstimate.start(() => edited?.id);
 composer.contribute(({ features }) => {
   if (!edited) return;
   const chosen = features[FEATURE];
@@ -150,6 +157,7 @@ document.addEventListener("click", (event) => {
     edited.pressed = "false";
     leave();
   }
+  estimate();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !edited || event.defaultPrevented || isComposing(event)) return;
@@ -162,4 +170,6 @@ document.addEventListener("htmx:afterSwap", ({ target }) => target.id === "main"
 for (const type of ["thread:changed", "thread:files", "htmx:load", "htmx:historyRestore"]) {
   document.addEventListener(type, addButtons);
 }
+for (const type of ["htmx:load", "htmx:historyRestore"]) document.addEventListener(type, estimate);
 addButtons();
+estimate();
