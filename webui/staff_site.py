@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth import REDIRECT_FIELD_NAME, logout
-from django.core.exceptions import PermissionDenied
+from django.contrib.contenttypes.views import shortcut
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -50,7 +51,21 @@ class SiteAdmin(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[Any]:
         """Pages of our own, by Unfold's hook."""
-        return [path("remove-demo/", self.admin_view(self.remove_demo), name="remove_demo")]
+        on_site = path(
+            "r/<path:content_type_id>/<path:object_id>/", self.admin_view(self.view_on_site), name="view_on_site"
+        )
+        return [path("remove-demo/", self.admin_view(self.remove_demo), name="remove_demo"), on_site]
+
+    def view_on_site(self, request: HttpRequest, content_type_id: str, object_id: str) -> HttpResponse:
+        """Redirect to the page of a row. Django's own view answers 500 where no row of that kind can have such an id.
+
+        Raises:
+            Http404: There is no such row.
+        """
+        try:
+            return shortcut(request, content_type_id, object_id)
+        except ValidationError as error:
+            raise Http404 from error
 
     def search(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The lists whose names have a text in them. Unfold's own remembers what it found, for five minutes: in the

@@ -5,6 +5,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from django.contrib.admin import site as staff_site
+from django.contrib.contenttypes.models import ContentType
 from django.urls import get_resolver
 
 from tests.variants import some
@@ -106,3 +107,10 @@ def test_no_odd_id_in_a_path_is_a_fault(root):  # noqa: F811
             if page.count("{}") > 1:
                 faults += get(root, page.replace("{}", row, 1).replace("{}", quote(value, safe="")))
     assert faults == []
+
+
+def test_no_odd_id_of_any_kind_of_row_is_a_fault(root):  # noqa: F811
+    kinds = ContentType.objects.order_by("pk")
+    sent = [f"/admin/r/{kind.pk}/{quote(value, safe='')}/" for kind in kinds for value in some(ODD, kind.pk)]
+    assert len(sent) > 80
+    assert [fault for address in sent for fault in get(root, address)] == []
