@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -211,23 +211,15 @@ def attach(rows: list[File], message: Message) -> None:
     File.objects.filter(pk__in=[row.pk for row in rows]).update(message=message, chat=message.chat, expires_at=None)
 
 
-def remove(row: File) -> None:
-    """Delete a file; `restore` undoes it within `UNDO`. Earlier deletions of its owner become final."""
-    row.deleted_at = timezone.now()
-    row.save(update_fields=["deleted_at"])
-    purge_deleted(File.everything.filter(owner_id=row.owner_id))
-
-
-def remove_all(rows: QuerySet[File], owner_id: int) -> None:
-    """Delete files of one owner, as `remove` does."""
-    rows.filter(owner_id=owner_id).update(deleted_at=timezone.now())
+def remove(owner_id: int, ids: Iterable[Any]) -> None:
+    """Delete files of this owner; `restore` undoes it within `UNDO`. Earlier deletions become final."""
+    File.objects.filter(owner_id=owner_id, pk__in=ids).update(deleted_at=timezone.now())
     purge_deleted(File.everything.filter(owner_id=owner_id))
 
 
-def restore(row: File) -> None:
-    """Undo a deletion."""
-    row.deleted_at = None
-    row.save(update_fields=["deleted_at"])
+def restore(owner_id: int, ids: Iterable[Any]) -> None:
+    """Undo deletions of this owner's."""
+    File.everything.filter(owner_id=owner_id, pk__in=ids).update(deleted_at=None)
 
 
 def purge_deleted(rows: QuerySet[File], *, now: datetime | None = None) -> int:

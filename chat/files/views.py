@@ -150,7 +150,7 @@ class FileDetail(FileView):
         """Can be undone for an hour, unless a page takes back an upload with `unsent`."""
         row = access.own_file_for(request.user, file_id)
         if "unsent" not in request.query_params:
-            files.remove(row)
+            files.remove(row.owner_id, [row.pk])
         elif row.message_id is None:  # otherwise it was sent all the same: by another tab, or without a response
             row.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -184,7 +184,8 @@ class RestoreFile(FileView):
     @extend_schema(operation_id="files_restore", request=None, responses=FileSerializer)
     def post(self, request: Request, file_id: str) -> Response:
         row = access.deleted_file_for(request.user, file_id)
-        files.restore(row)
+        files.restore(row.owner_id, [row.pk])
+        row.deleted_at = None
         return Response(files.owned_json(row))
 
 

@@ -88,12 +88,12 @@ class PictureList(ImageView):
 class StarredPicture(ImageView):
     @extend_schema(operation_id="pictures_star", request=None, responses={204: None, 404: NOT_FOUND})
     def put(self, request: Request, file_id: str) -> Response:
-        services.star(services.own_picture(request.user, file_id))
+        services.star(request.user, file_id, is_good=True)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(operation_id="pictures_unstar", responses={204: None, 404: NOT_FOUND})
     def delete(self, request: Request, file_id: str) -> Response:
-        services.unstar(services.own_picture(request.user, file_id))
+        services.star(request.user, file_id, is_good=False)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -44,9 +44,9 @@ def do(user: Any, change: PictureChange) -> list[PictureChange]:
             ids = list(stars.values_list("file_id", flat=True))
             stars.delete()
         case "delete":
-            files.remove_all(File.objects.filter(pk__in=ids), user.pk)
+            files.remove(user.pk, ids)
         case "restore":
-            File.everything.filter(pk__in=ids).update(deleted_at=None)
+            files.restore(user.pk, ids)
     return [PictureChange(BACK[change.action], tuple(ids))] if ids else []
 
 
@@ -57,7 +57,7 @@ def own_pictures(user: Any, ids: Sequence[UUID], *, deleted: bool = False) -> li
     present = File.everything.filter(owner_id=user.pk, deleted_at__isnull=not deleted)
     rows = list(present.filter(pk__in=ids, content_type__startswith="image/").order_by("-created", "-pk"))
     if len(rows) < len(set(ids)):
-        raise _no_picture()
+        raise NotFound(_("This picture was not found. It may have been deleted."), code="picture_not_found")
     return rows
 
 
@@ -69,25 +69,9 @@ def for_archive(user: Any, ids: Sequence[UUID]) -> list[File]:
     return rows
 
 
-def own_picture(user: Any, file_id: object) -> File:
-    """A picture of this person's. Raises NotFound."""
-    row = File.objects.filter(pk=as_uuid(file_id), owner_id=user.pk, content_type__startswith="image/").first()
-    if row is None:
-        raise _no_picture()
-    return row
-
-
-def _no_picture() -> NotFound:
-    return NotFound(_("This picture was not found. It may have been deleted."), code="picture_not_found")
-
-
-def star(row: File) -> None:
-    """Mark a picture as one that its owner likes; nothing changes where it is marked already."""
-    PictureStar.objects.get_or_create(file=row, defaults={"user_id": row.owner_id})
-
-
-def unstar(row: File) -> None:
-    PictureStar.objects.filter(file=row).delete()
+def star(user: Any, file_id: object, *, is_good: bool) -> None:
+    """Mark a picture of this person's as one that they like, or no longer. Raises NotFound."""
+    do(user, PictureChange("star" if is_good else "unstar", (as_uuid(file_id),)))
 
 
 def is_starred(row: File) -> bool:

@@ -41,6 +41,7 @@ from providers.models import ChatModel, ClientKey, Connection, MadeResponse, Usa
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401  fixtures
 from tests.upstream.pictures import png
+from tests.variants import some
 from tests.webui.serving.test_waits import patterns
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the uses of keys are written in a thread
@@ -284,11 +285,14 @@ def test_no_caller_reads_or_changes_what_is_anothers(alice, belongings, caller):
     before = rows_of(alice)
     routes = paths(belongings)
     assert len(routes) > 200
+    is_whole = caller in (nobody, stranger, with_a_key_for_models_only)
+    if not is_whole:
+        routes = some(routes, (UNKNOWN + STRANGERS).index(caller), few=len(routes) // 2)
     wrong = []
     for path in routes:
         if caller.__name__.endswith(BY_KEY) and path.startswith(PAGES):
             continue
-        for method in METHODS if caller in (nobody, stranger, with_a_key_for_models_only) else OF_VARIANTS:
+        for method in METHODS if is_whole else OF_VARIANTS:
             cache.clear()  # no limit of attempts shields what stands behind it
             if found := fault(client, method, path, known=caller in STRANGERS):
                 wrong.append(found)

@@ -16,5 +16,4 @@ def clear(user_id: int) -> None:
     memory.forget(memory.facts_of(user_id))
     assistants.forget(user_id, shared=True)
     Prompt.objects.filter(owner_id=user_id).delete()
-    for row in File.objects.filter(owner_id=user_id):
-        files.remove(row)
+    files.remove(user_id, File.objects.filter(owner_id=user_id).values("pk"))

@@ -104,7 +104,7 @@ def test_a_quota_counts_the_same_bytes_once(db, alice, settings):
 def test_what_was_deleted_makes_room_at_once_and_is_never_more_than_the_quota(db, alice, settings):
     settings.FILE_QUOTA_BYTES = 25
     first, second = (files.accept(alice, letter * 10) for letter in (b"x", b"y"))
-    files.remove(first)
+    files.remove(alice.pk, [first.pk])
     files.accept(alice, b"z" * 5)  # both have room
     assert File.everything.filter(pk=first.pk).exists()
     files.accept(alice, b"z" * 6)
@@ -322,12 +322,12 @@ def test_a_deletion_can_be_undone_for_an_hour_and_nobody_sees_the_file_meanwhile
 def test_a_deletion_is_for_good_after_that(alice, store, way):
     chat = Chat.objects.create(user=alice)
     row, other = (files.accept(alice, content, context=files.FileContext(chat=chat)) for content in (png(), b"other"))
-    files.remove(row)
+    files.remove(alice.pk, [row.pk])
     File.everything.filter(pk=row.pk).update(deleted_at=timezone.now() - 2 * files.UNDO)
     if way == "collected":
         files.collect()
     elif way == "another one is deleted":
-        files.remove(other)
+        files.remove(alice.pk, [other.pk])
     else:
         chat.delete()
     assert not File.everything.filter(pk=row.pk).exists()

@@ -26,7 +26,7 @@ def test_an_action_is_done_on_all_pictures_or_on_none_and_can_be_undone(client, 
     headers = {"Authorization": f"Bearer {people.make_key(alice)}"}
     rows = [make_picture(alice, f"number {number}") for number in range(3)]
     ids = [str(row.pk) for row in rows]
-    services.star(rows[0])
+    services.star(rows[0].owner, rows[0].pk, is_good=True)
 
     def act(action, ids):
         body = {"action": action, "ids": ids}

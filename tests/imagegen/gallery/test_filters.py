@@ -23,9 +23,9 @@ def gallery(alice, bob):
     make_picture(alice, "a square", width=512, height=512, created=days[0], made={"model": "dall-e-3"})
     wide = make_picture(alice, "wide", width=2000, height=1000, created=days[1], made={"model": "gpt-image-1"})
     make_picture(alice, "tall", width=2000, height=3000, created=days[2], made={"model": "gpt-image-1"})
-    services.star(make_picture(bob, "not hers", made={"model": "secret"}))
-    services.star(wide)
-    services.star(wide)  # a second press changes nothing
+    services.star(bob, make_picture(bob, "not hers", made={"model": "secret"}).pk, is_good=True)
+    services.star(wide.owner, wide.pk, is_good=True)
+    services.star(wide.owner, wide.pk, is_good=True)  # a second press changes nothing
     return wide
 
 

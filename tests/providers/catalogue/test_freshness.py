@@ -40,6 +40,7 @@ def edit(daphne_site):
     return edit
 
 
+@pytest.mark.soak  # tests/test_start edits one row so; here it is all kinds of edits
 def test_what_another_process_writes_is_seen_by_the_running_server(daphne_site, edit):
     daphne_site.create_user("alice@example.com")
     headers = {"Authorization": f"Bearer {daphne_site.create_api_key('alice@example.com')}"}

@@ -284,6 +284,7 @@ def test_no_link_of_somebody_with_one_right_is_refused(client, rows, label, verb
     assert {address: found for address, found in seen.items() if found[0] >= 400} == {}
 
 
+@pytest.mark.soak  # the same links as of who may see everything, below, and those to forms
 def test_no_link_of_an_administrator_leads_nowhere(root):
     seen = crawl(root, "/admin/")
     assert {address: found for address, found in seen.items() if found[0] >= 400} == {}

@@ -17,6 +17,7 @@ from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401  fixtures
 from tests.upstream.openai import chat
 from tests.upstream.pictures import png
+from tests.variants import some
 from tests.webui.schema import routes
 from tests.webui.schema.test_against_site import things_of
 
@@ -226,6 +227,10 @@ class Asking:
     def __init__(self, site, upstream, user, session, found):
         self.site, self.upstream, self.user, self.session, self.routes = site, upstream, user, session, found
 
+    def half(self, character):
+        """The routes to try with this character: those that are not tried with the other one."""
+        return some(self.routes, list(CHARACTERS.values()).index(character), few=len(self.routes) // 2)
+
     def __call__(self, method, template, body, *, before=b""):
         things = things_of(self.user)
         settled(things["chat_id"])
@@ -267,7 +272,7 @@ def test_each_body_of_the_table_is_one_that_its_route_takes(asking):
 @pytest.mark.parametrize("character", CHARACTERS.values(), ids=CHARACTERS)
 def test_texts_are_cleaned_of_what_cannot_be_stored(asking, character):
     wrong, tried = [], 0
-    for method, template, body in asking.routes:
+    for method, template, body in asking.half(character):
         if not any(isinstance(text, Text) for text in texts(body)):
             continue
         bad = written(body, lambda text: f"{text}{character}" if isinstance(text, Text) else text)
@@ -276,16 +281,16 @@ def test_texts_are_cleaned_of_what_cannot_be_stored(asking, character):
         if answer.status_code >= 300:
             wrong.append(told(method, template, answer, "such a text"))
     assert not wrong, "\n".join(wrong)
-    assert tried > 20
+    assert tried > 10
     sent = [request.json for request in asking.upstream.history if request.body]
-    assert len(sent) > 20
+    assert len(sent) > 10
     assert "\ud83d" not in json.dumps(sent, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("character", CHARACTERS.values(), ids=CHARACTERS)
 def test_names_and_addresses_with_such_characters_are_refused(asking, character):
     wrong, tried = [], 0
-    for method, template, body in asking.routes:
+    for method, template, body in asking.half(character):
         for name in dict.fromkeys(text for text in texts(body) if isinstance(text, Name)):
             bad = written(body, lambda text, name=name: f"{text}{character}" if text is name else text)
             answer = asking(method, template, bad)
@@ -293,7 +298,7 @@ def test_names_and_addresses_with_such_characters_are_refused(asking, character)
             if answer.status_code not in REFUSED:
                 wrong.append(told(method, template, answer, f"the name {name}"))
     assert not wrong, "\n".join(wrong)
-    assert tried > 20
+    assert tried > 10
 
 
 def test_forms_with_texts_are_cleaned_too(asking):
