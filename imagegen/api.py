@@ -136,6 +136,21 @@ class ImageModels(ImageView):
         return Response([{"id": choice.id, "name": choice.name or choice.id} for choice in choices])
 
 
+class Parameters(ImageView):
+    @extend_schema(
+        operation_id="images_parameters",
+        parameters=[
+            OpenApiParameter("engine", str, description="Name or id; the default engine when left out"),
+            OpenApiParameter("model", str, description="The engine's usual one when left out"),
+        ],
+        responses=serializers.ParameterFormSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """What `params` may hold for this engine and model, with the choices that the engine's server has."""
+        engine, model = (request.query_params.get(name, "").strip()[:255] for name in ("engine", "model"))
+        return Response(services.parameter_form(caller_of(request), engine, model))
+
+
 class Engines(ImageView):
     @extend_schema(operation_id="images_engines", responses=serializers.EngineSerializer(many=True))
     def get(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ engine's default.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class Capabilities:
     response_format: bool = True  # the parameter of that name is understood (OpenAI's dialect)
     modalities: tuple[str, ...] = ("image", "text")  # requested from a chat model that draws in replies
     params: tuple[str, ...] = ()  # the model's own parameters, for forms; others are sent too
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # their choices, see `imagegen.parameters`
 
     def size_problem(self, size: str) -> str:
         """Why this `WxH`, `auto` or empty size cannot be drawn, as a sentence; empty when it can."""
@@ -204,9 +205,11 @@ def _frozen(value: Any) -> Any:
 
 
 def _is_like(default: Any, value: Any) -> bool:
-    """Whether a value has the default's kind: a flag, a list of texts, or a number that is not negative."""
+    """Whether a value has the default's kind: a flag, a list of texts, lists by name, or a number from zero on."""
     if isinstance(default, bool) or isinstance(value, bool):
         return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, Mapping):
+        return isinstance(value, Mapping) and all(_is_like((), choices) for choices in value.values())
     if isinstance(default, tuple):
         return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     return isinstance(value, int | float) and math.isfinite(value) and value >= 0

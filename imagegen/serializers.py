@@ -78,6 +78,40 @@ class ImageModelSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
+class ParameterChoiceSerializer(serializers.Serializer[Any]):
+    value = serializers.CharField()
+    label = serializers.CharField()
+
+
+class ParameterNeedsSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    values = serializers.ListField(child=serializers.CharField())
+
+
+class ParameterSerializer(serializers.Serializer[Any]):
+    """A member of `params`, as a form offers it."""
+
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(
+        choices=["choice", "number", "flag", "insert"], help_text="`insert`: its choice goes into the prompt"
+    )
+    label = serializers.CharField()
+    help = serializers.CharField(allow_blank=True)
+    choices = ParameterChoiceSerializer(many=True)
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+    step = serializers.FloatField()
+    for_edits = serializers.BooleanField(allow_null=True, help_text="Null: for edits and for new pictures")
+    needs = ParameterNeedsSerializer(allow_null=True, help_text="Values of another one, without which it means nothing")
+    insert = serializers.CharField(allow_blank=True, help_text="The text for the prompt, with {} for the choice")
+    last = serializers.JSONField(allow_null=True, help_text="What the caller chose last with this engine")
+
+
+class ParameterFormSerializer(serializers.Serializer[Any]):
+    parameters = ParameterSerializer(many=True)
+    problem = serializers.CharField(allow_blank=True, help_text="Why the lists of the engine's server are missing")
+
+
 class EngineSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()

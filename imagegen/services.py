@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from chat import files
 from chat.models import File
-from imagegen import access, inputs, jobs, rows
+from imagegen import access, inputs, jobs, parameters, rows
+from imagegen.engines.base import EngineConfig
 from imagegen.image_request import ImageRequest, InputPicture
 from imagegen.jobs import claims, estimates
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
@@ -24,6 +26,7 @@ from providers.relay import budgets, rate_limits
 from providers.sentences import sentence as _
 
 MAX_OPEN_PER_USER = 50  # jobs of one person that wait or run
+LISTS_SECONDS = 120  # how long a server's lists are taken for those of now
 STORED_VALUES = ("original_prompt",)  # stored with the request though no engine reads them
 UNSAID, UNSEEN = "…", InputPicture(b"", "image/png")  # the prompt and the pictures of an estimate: neither is sent
 # Errors of failed jobs, by whom they blame.
@@ -118,6 +121,39 @@ def estimate(caller: Caller, values: Mapping[str, Any], *, inputs_given: int = 0
     pictures = (UNSEEN,) * inputs_given
     drawing = _prepared(caller, engine, ImageRequest.from_values({**values, "prompt": UNSAID}, images=pictures))
     return estimates.beforehand(engine, drawing, image_settings)
+
+
+def parameter_form(caller: Caller, engine_name: str, model: str) -> dict[str, Any]:
+    """The parameters that a form offers for an engine and a model (empty: the usual ones), and why lists are missing.
+
+    Blocking: the engine's server is asked for its lists, once in `LISTS_SECONDS`. What the engine's row sets itself is
+    not offered, since it wins. Raises Forbidden, NotFound and ConfigurationError as `request_images`.
+    """
+    engine = access.engine_for(caller, access.check_may_draw(caller), name=engine_name)
+    implementation, config = rows.engine_of(engine), rows.config_of(engine, caller=caller)
+    can = implementation.capabilities(config, model)
+    offered = [
+        parameter
+        for parameter in parameters.of_model(engine.kind, can)
+        if parameter.name not in config.params
+        and (parameter.inserted or implementation.takes_param(config, parameter.name))
+    ]
+    lists, problem = _lists(engine, config) if any(parameter.listed for parameter in offered) else ({}, "")
+    last = ImageJob.objects.filter(user_id=caller.user_id, engine=engine).order_by("-created").first()
+    chosen = last.request.get("params") or {} if last is not None else {}
+    return {"parameters": parameters.described(offered, can, lists, chosen), "problem": problem}
+
+
+def _lists(engine: ImageEngine, config: EngineConfig) -> tuple[Mapping[str, Sequence[str]], str]:
+    """The lists of an engine's server, and a sentence about why there are none."""
+    key = f"imagegen.lists.{engine.pk}.{config.url}"
+    if config.own_credential or (lists := cache.get(key)) is None:
+        try:
+            lists = rows.engine_of(engine).lists(config)
+        except GatewayError as error:
+            return {}, error.message
+        cache.set(key, lists, LISTS_SECONDS)
+    return lists, ""
 
 
 def _prepared(caller: Caller, engine: ImageEngine, drawing: ImageRequest) -> ImageRequest:

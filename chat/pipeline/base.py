@@ -20,11 +20,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A choice that the composer offers beside an active chip; it becomes member `name` of the feature's object."""
+    """A choice that the composer offers beside an active chip; it becomes member `name` of the feature's object.
+
+    Choices of a word each may stand in one row (`is_row`).
+    """
 
     name: str
     label: Any
     choices: tuple[Choice, ...]
+    is_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)

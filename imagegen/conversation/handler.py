@@ -6,6 +6,7 @@ edited, before the model answers; the model is told the result. An error here do
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,9 +18,9 @@ from chat.events import FileData
 from chat.files.pictures import sniff
 from chat.models import File, Message
 from chat.pipeline import Choice, Handler, Option, Starter, Toggle, Turn
-from imagegen import access, inputs, jobs, rows
+from imagegen import access, inputs, jobs, rows, sizes
 from imagegen.conversation import prompt, turn_jobs
-from imagegen.models import ImageJob, ImageSettings
+from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from imagegen.services import JobRequest
 from providers import http, stored_errors
 from providers.authentication import user_of
@@ -41,6 +42,26 @@ MODE = Option(
         Choice("edit", gettext_lazy("Edit"), gettext_lazy("Changes the latest pictures of the chat")),
     ),
 )
+SHAPE = Option(
+    "shape",
+    gettext_lazy("Shape"),
+    (
+        Choice("", gettext_lazy("Automatic")),
+        Choice("1:1", gettext_lazy("Square")),
+        Choice("3:2", gettext_lazy("Landscape")),
+        Choice("2:3", gettext_lazy("Portrait")),
+        Choice("16:9", gettext_lazy("Wide")),
+        Choice("9:16", gettext_lazy("Tall")),
+    ),
+    is_row=True,
+)
+COUNT = Option(
+    "n",
+    gettext_lazy("How many pictures"),
+    (Choice("", "1"), *(Choice(str(count), str(count)) for count in range(2, 5))),
+    is_row=True,
+)
+A_SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?")
 FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120)
 
 
@@ -64,7 +85,9 @@ class ImageHandler(Handler):
         return access.may_draw(caller)
 
     def toggle_for(self, caller: Caller) -> Toggle | None:
-        """The chip, with a choice of mode if this person may edit pictures, and of engine if there are several."""
+        """The chip, with choices of shape and count, of mode if this person may edit pictures, and of engine if there
+        are several.
+        """
         try:
             image_settings = access.check_may_draw(caller)
         except Forbidden:
@@ -72,6 +95,7 @@ class ImageHandler(Handler):
         options, engines = [], access.engines_for(caller)
         if image_settings.edit_enabled and any(row.serves(editing=True) for row in engines):
             options.append(MODE)
+        options += [SHAPE, COUNT]
         if len(engines) > 1:
             named = [Choice(str(row.pk), row.name) for row in engines]
             options.append(Option("engine", _("Engine"), (Choice("", _("Automatic")), *named)))
@@ -159,8 +183,8 @@ def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
     answer = turn_jobs.answer_of(turn)
     engine = str(options.get("engine") or "")
     images: Sequence[object] = ()
-    if mode != "create" and (named := options.get("image") or options.get("images")):
-        images = named if isinstance(named, list) else [named]
+    if mode != "create" and (given := options.get("image") or options.get("images")):
+        images = given if isinstance(given, list) else [given]
     elif mode == "edit" or (
         mode == "auto" and image_settings.edit_enabled and access.engines_for(turn.caller, editing=True)
     ):
@@ -169,17 +193,31 @@ def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
             images = images[: _most_inputs(turn.caller, image_settings, engine)]
     if mode == "edit" and not images:
         raise BadRequest(_("There is no picture in this conversation that could be edited."), code="no_picture")
+    named = _engine_named(turn.caller, engine, editing=bool(images))
+    row = access.engine_for(turn.caller, image_settings, name=named, editing=bool(images))
     request = JobRequest(
         caller=turn.caller,
-        values={
-            "prompt": turn_jobs.last_words(turn),
-            "engine": _engine_named(turn.caller, engine, editing=bool(images)),
-        },
+        values={"prompt": turn_jobs.last_words(turn), "engine": named, **_chosen(row, options, is_own=named == engine)},
         images=images,
         mask=options.get("mask") if images else None,
         context=turn_jobs.context_of(turn, answer),
     )
     return request, image_settings
+
+
+def _chosen(row: ImageEngine, options: Mapping[str, Any], *, is_own: bool) -> dict[str, Any]:
+    """Count, size, model and parameters as the chip chose them; the last two are for the chosen engine alone.
+
+    Raises BadRequest for what is none.
+    """
+    values = {name: options[name] for name in ("n", *(("model", "params") if is_own else ())) if options.get(name)}
+    if shape := options.get("shape"):
+        if not isinstance(shape, str) or not A_SHAPE.fullmatch(shape):
+            raise BadRequest(_("Write the shape as 3:2."), param="features")
+        config = rows.config_of(row)
+        can = rows.engine_of(row).capabilities(config, str(values.get("model") or ""))
+        values["size"] = sizes.of_shape(can, shape, config.size)
+    return values
 
 
 def _engine_named(caller: Caller, name: str, *, editing: bool) -> str:

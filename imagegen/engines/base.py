@@ -12,7 +12,7 @@ cancelling and errors. Three rules:
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
@@ -325,6 +325,10 @@ class Engine:
     def models(self, config: EngineConfig) -> list[ModelChoice]:
         """The models that the endpoint lists and that can draw; blocking. Empty where there is nothing to choose."""
         return []
+
+    def lists(self, config: EngineConfig) -> Mapping[str, Sequence[str]]:
+        """The server's own choices for `Parameter.listed`, by name; blocking. Without what the server does not list."""
+        return {}
 
     def check(self, config: EngineConfig) -> EngineFinding:
         """Ask the upstream, cheaply and without drawing, whether calls will work: address, key, model.

@@ -129,9 +129,7 @@ def picture_texts() -> SafeString:
     texts = {
         **frame_texts(),
         "drawing": _("Drawing …"),
-        "automatic": _("Automatic"),
         "modelDecides": _("The model chooses the shape that fits."),
-        "usualModel": _("The engine’s default"),
         "noModel": _("No model has this name. Press Enter to use it anyway."),
         "ownSize": _("Own size"),
         "finished": _("Your picture is ready: {prompt}"),
@@ -139,6 +137,8 @@ def picture_texts() -> SafeString:
         "cancelled": _("Cancelled."),
         "started": _("Drawing has begun."),
         "writing": _("A model writes the prompt …"),
+        "describing": _("A model looks at the picture …"),
+        "described": _("The prompt describes this picture. Change it, then draw."),
         "look": _("Look at the prompt, and press again to draw it."),
         "varying": _("Drawing a variation."),
         "removed": _("Picture deleted."),
@@ -181,4 +181,13 @@ def picture_view_texts() -> SafeString:
 
 
 def _view_texts() -> dict[str, str]:
-    return {"percent": _("{n} %"), "fit": _("Fitted")}
+    return {
+        "percent": _("{n} %"),
+        "fit": _("Fitted"),
+        "automatic": _("Automatic"),
+        "on": _("On"),
+        "off": _("Off"),
+        "choose": _("Choose …"),
+        "model": _("Model"),
+        "usualModel": _("The engine’s default"),
+    }

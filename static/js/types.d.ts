@@ -198,6 +198,23 @@ interface ImageRequest {
   seed?: string;
   image?: string[];
   mask?: string;
+  params?: Record<string, string | number | boolean>;
+}
+
+/** A parameter of a model's own: `ParameterSerializer`. */
+interface Parameter {
+  name: string;
+  kind: "choice" | "number" | "flag" | "insert";
+  label: string;
+  help: string;
+  choices: { value: string; label: string }[];
+  low: number;
+  high: number;
+  step: number;
+  for_edits: boolean | null;
+  needs: { name: string; values: string[] } | null;
+  insert: string;
+  last: string | number | boolean | null;
 }
 
 /** What is known before a picture is drawn. */
@@ -232,6 +249,7 @@ interface Abilities {
   has_models: boolean;
   steps: boolean;
   seed: boolean;
+  params: boolean;
 }
 
 interface Engine extends Abilities {

@@ -114,6 +114,18 @@ class Automatic1111(Protocol):
     async def get_samplers(self, received: Received) -> Reply:
         return in_json([{"name": name, "aliases": [], "options": {}} for name in SAMPLERS])
 
+    async def get_schedulers(self, received: Received) -> Reply:
+        return in_json([{"name": name, "label": name.title(), "aliases": None} for name in ("automatic", "karras")])
+
+    async def get_latent_upscale_modes(self, received: Received) -> Reply:
+        return in_json([{"name": "Latent"}])
+
+    async def get_upscalers(self, received: Received) -> Reply:
+        return in_json([{"name": "R-ESRGAN 4x+", "model_name": None, "model_path": None, "scale": 4}])
+
+    async def get_embeddings(self, received: Received) -> Reply:
+        return in_json({"loaded": {"easynegative": {"step": None, "vectors": 8}}, "skipped": {}})
+
     async def post_interrupt(self, received: Received) -> Reply:
         self.interrupted = True  # idle too: the next job takes it down again
         return in_json({})

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy
 
-from imagegen import pictures
+from imagegen import parameters, pictures
 from imagegen.capabilities import Capabilities
 from imagegen.engines import engine_fields, latents, own_servers
 from imagegen.engines.automatic1111 import wire
@@ -74,7 +74,8 @@ class Automatic1111(Engine):
     poll_seconds: ClassVar[float] = 1.0
 
     def default_capabilities(self, config: EngineConfig) -> Capabilities:
-        return Capabilities(edit=True, mask=True, negative_prompt=True, steps=True, seed=True)
+        params = tuple(parameters.TABLE[self.name])
+        return Capabilities(edit=True, mask=True, negative_prompt=True, steps=True, seed=True, params=params)
 
     def takes_param(self, config: EngineConfig, name: str) -> bool:
         return name in wire.REQUEST_PARAMS
@@ -238,6 +239,23 @@ class Automatic1111(Engine):
             raise ProviderError(_("The server's list of checkpoints cannot be understood."), code="invalid_answer")
         names = [entry.get("model_name") for entry in listed if isinstance(entry, dict)]
         return [ModelChoice(name, name) for name in names if isinstance(name, str)]
+
+    def lists(self, config: EngineConfig) -> dict[str, list[str]]:
+        """Samplers, schedulers, upscalers, LoRAs and embeddings. Old servers and those without an extension lack some.
+
+        Raises as `call`, except for a list that is not there.
+        """
+        found: dict[str, list[str]] = {}
+        for name, paths in wire.LISTS.items():
+            for path in paths:
+                try:
+                    listed = self._quick(config, "GET", f"/sdapi/v1/{path}").json()
+                except ProviderError as error:
+                    if error.status not in (404, 405, 500):
+                        raise
+                    continue
+                found[name] = [*found.get(name, []), *wire.names_of(listed)]
+        return found
 
     def check(self, config: EngineConfig) -> EngineFinding:
         root, path, _rest = config.url.partition("/sdapi")

@@ -36,6 +36,15 @@ REQUEST_PARAMS = frozenset(
     ]
 )
 
+# The lists of a server, with the paths that have their parts.
+LISTS = {
+    "samplers": ("samplers",),
+    "schedulers": ("schedulers",),
+    "upscalers": ("latent-upscale-modes", "upscalers"),
+    "loras": ("loras",),
+    "embeddings": ("embeddings",),
+}
+
 _WRONG_KEY: own_servers.Refusal = (
     "invalid_api_key",
     gettext_lazy("The server does not accept the user name and password of this engine."),
@@ -242,3 +251,12 @@ def _classified(status: int, kind: str, text: str) -> own_servers.Refusal:
         sentence = _("The model gave an unusable picture: the server's precision or its VAE does not fit.")
         return "unusable_picture", sentence, False
     return own_servers.refusal(status, REFUSALS)
+
+
+def names_of(listed: Any) -> list[str]:
+    """The names in one of the server's lists: entries with a `name`, or embeddings by name under `loaded`."""
+    if isinstance(listed, dict):
+        loaded = listed.get("loaded")
+        return [str(name) for name in loaded] if isinstance(loaded, dict) else []
+    entries = listed if isinstance(listed, list) else []
+    return [entry["name"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("name"), str)]

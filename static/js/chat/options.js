@@ -46,12 +46,14 @@ export function open() {
   show();
 }
 
-/** Each button shows what differs from the usual, else the first choice. */
-function show() {
+/** Each button shows what differs from the usual, also what a script has put beside (`data-more`), else the first choice. */
+export function show() {
   for (const menu of all("[data-options]")) {
     const chosen = radios(menu).filter(({ checked }) => checked);
     const unusual = chosen.filter(({ value }) => value);
-    const labels = (unusual.length ? unusual : chosen.slice(0, 1)).map(({ dataset }) => dataset.label);
+    const { more } = menu.dataset;
+    const named = unusual.length || more ? unusual : chosen.slice(0, 1);
+    const labels = [...named.map(({ dataset }) => dataset.label), ...(more ? [more] : [])];
     partOf(menu, "chosen").textContent = labels.join(" · ");
   }
 }

@@ -1,6 +1,7 @@
 // The pictures of a conversation: shown large with how they were made; "edit this" makes one the subject of the next message,
 // and a brush says where it may change.
 import * as composer from "../chat/composer.js";
+import { show as showOptions } from "../chat/options.js";
 import { runningId } from "../chat/thread.js";
 import { tellRefusal } from "../common/api.js";
 import { all, byId, child, clone, closest, find, isComposing, partOf } from "../common/dom.js";
@@ -17,6 +18,12 @@ import { upload } from "../common/upload.js";
  * @property {string} [mask] the id of a file
  */
 
+/**
+ * What the tab has chosen in the chip's menu besides its radios, and what that is called.
+ * @typedef {{ engine?: string, model?: string, params?: ImageRequest["params"], words?: string }} PictureChoice
+ */
+
+const CHOICE = "picture-choice";
 const SHOWN = "#thread .picture[data-url^='/api/v1/files/']"; // stored here: what handlers show from elsewhere stays a link
 const FEATURE = "image_generation";
 const chip = () => find(`[data-feature="${FEATURE}"]`);
@@ -117,6 +124,46 @@ async function look(id) {
   return (await view).show(id);
 }
 
+/** @returns {PictureChoice} */
+const choice = () => JSON.parse(sessionStorage.getItem(CHOICE) ?? "{}");
+const menu = () => find(`[data-options="${FEATURE}"]`);
+/** @param {string} name */
+const optionIn = (name) =>
+  find(`[data-options="${FEATURE}"] [data-option="${name}"]:checked`)?.getAttribute("value") ?? "";
+
+/** The button of the menu names what is chosen for this engine. */
+function showChoice() {
+  const holder = menu();
+  const { engine = "", words = "" } = choice();
+  if (holder) holder.dataset.more = engine === optionIn("engine") ? words : "";
+  showOptions();
+}
+
+/** @type {WeakMap<HTMLElement, Promise<(engine: string, isEdit: boolean) => Promise<void>>>} */
+const filled = new WeakMap(); // the further parts of menus that were opened once
+
+/** The menu was opened, or another engine or mode was chosen in it. */
+async function followMenu() {
+  const part = find(`[data-options="${FEATURE}"] [data-part="more"]`);
+  if (!part) return;
+  if (!filled.has(part))
+    filled.set(
+      part,
+      import("./chip-parameters.js").then(({ fill }) => fill(part, tab)),
+    );
+  const follow = await filled.get(part);
+  await follow?.(optionIn("engine"), Boolean(edited) || optionIn("mode") === "edit");
+}
+
+const tab = {
+  now: choice,
+  /** @param {PictureChoice} next */
+  changed(next) {
+    sessionStorage.setItem(CHOICE, JSON.stringify(next));
+    showChoice();
+  },
+};
+
 let estimates = false; // the line about time and price comes with the first press of the chip
 
 async function estimate() {
@@ -140,6 +187,11 @@ const actions = {
 };
 
 composer.contribute(({ features }) => {
+  const { engine = "", model, params } = choice();
+  const asked = features[FEATURE];
+  if (asked && engine === optionIn("engine") && (model || params)) {
+    features[FEATURE] = { ...(asked === true ? {} : asked), model, params };
+  }
   if (!edited) return;
   const chosen = features[FEATURE];
   const options = { ...(chosen === true ? {} : chosen), mode: "edit", image: edited.id };
@@ -166,10 +218,22 @@ document.addEventListener("keydown", (event) => {
   composer.area().focus();
 });
 document.addEventListener("message:sent", leave);
+document.addEventListener(
+  "toggle",
+  ({ target, newState }) => newState === "open" && target === find(`#options-${FEATURE}`) && followMenu(),
+  { capture: true }, // it does not bubble
+);
+document.addEventListener("change", (event) => {
+  if (closest(event, `[data-options="${FEATURE}"] [data-option="engine"], [data-option="mode"]`)) followMenu();
+});
 document.addEventListener("htmx:afterSwap", ({ target }) => target.id === "main" && leave());
 for (const type of ["thread:changed", "thread:files", "htmx:load", "htmx:historyRestore"]) {
   document.addEventListener(type, addButtons);
 }
-for (const type of ["htmx:load", "htmx:historyRestore"]) document.addEventListener(type, estimate);
+for (const type of ["htmx:load", "htmx:historyRestore"]) {
+  document.addEventListener(type, estimate);
+  document.addEventListener(type, showChoice);
+}
+showChoice();
 addButtons();
 estimate();

@@ -35,12 +35,7 @@ export async function isSeen() {
   const words = field().value.trim();
   const isWanted = toggle()?.getAttribute("aria-pressed") === "true";
   if (!isWanted || isLooked || words === last) return true;
-  field().readOnly = true;
-  field().setAttribute("aria-busy", "true");
-  announce(t("writing"));
-  const better = await improved(words).catch(tellRefusal);
-  field().readOnly = false;
-  field().removeAttribute("aria-busy");
+  const better = await whileBusy("writing", improved(words));
   isLooked = true;
   if (better && better !== words) {
     written = { words, better };
@@ -49,6 +44,35 @@ export async function isSeen() {
   }
   announce(t("look"));
   return false;
+}
+
+/**
+ * The prompt that a model writes of a picture is put into the field, to be changed and drawn.
+ * @param {string} id of a file
+ */
+export async function describe(id) {
+  const answer = await whileBusy("describing", post("/api/v1/images/describe", { image: id }));
+  if (!answer?.prompt) return;
+  forget();
+  put(answer.prompt);
+  isLooked = true;
+  announce(t("described"));
+}
+
+/**
+ * The result of a model's work, or nothing where it is refused; meanwhile nobody writes into the field.
+ * @template T
+ * @param {string} words what is going on
+ * @param {Promise<T>} work
+ */
+async function whileBusy(words, work) {
+  field().readOnly = true;
+  field().setAttribute("aria-busy", "true");
+  announce(t(words));
+  const result = await work.catch(tellRefusal);
+  field().readOnly = false;
+  field().removeAttribute("aria-busy");
+  return result;
 }
 
 /** What is in the field was sent: other words are to be looked at again. */

@@ -11,6 +11,7 @@ import * as estimate from "./estimate.js";
 import * as firstLook from "./first-look.js";
 import * as inputs from "./inputs.js";
 import * as jobs from "./jobs.js";
+import { fieldsIn } from "./parameters.js";
 
 /** @typedef {{ id: string, name: string }} Model */
 
@@ -30,6 +31,8 @@ const number = (id) => (field(id).value ? Number(field(id).value) : undefined);
 let abilities; // of the chosen engine with the chosen model
 let sending = false;
 let estimateAnew = () => {}; // the form is another one
+/** @type {ReturnType<typeof fieldsIn>} */
+let parameters;
 /** @type {{ body: string, key: string } | undefined} */
 let unanswered; // a request that got no response: sent again it is still one job
 
@@ -60,6 +63,7 @@ export function start() {
     event.preventDefault();
     submit();
   });
+  parameters = fieldsIn(byId("parameters"), { changed: parametersChanged, insert: intoPrompt });
   inputs.start(inputsChanged);
   firstLook.start();
   choose(draw().dataset.first);
@@ -105,7 +109,7 @@ function show(next) {
     part.hidden = !next[/** @type {keyof Abilities} */ (part.dataset.needs)];
     child(part, "input", HTMLInputElement).disabled = part.hidden;
   }
-  moreOptions().hidden = !find("[data-needs]:not([hidden])", moreOptions());
+  parameters.offer(next.params ? { engine: String(engine().id), model: field("model").value } : undefined);
   partOf(modelPick(), "chosen").textContent = field("model").value || next.model || t("usualModel");
   prompt().maxLength = next.prompt_limit;
   field("count").max = String(next.most);
@@ -125,7 +129,26 @@ function showTask() {
   partOf(byId("draw-button"), "label").textContent = t(isEdit ? "edit" : "draw");
   prompt().placeholder = t(isEdit ? "describeEdit" : "describe");
   for (const radio of engineRadios()) radio.disabled = !fits(engineWith(radio.value));
+  parameters.edits(isEdit);
+}
+
+/** What is chosen stands beside the fold, and what can be chosen may be nothing. */
+function parametersChanged() {
+  partOf(moreOptions(), "chosen").textContent = parameters?.words() ?? "";
+  moreOptions().hidden = !find(".options > :not([hidden])", moreOptions());
   estimateAnew();
+}
+
+/** @param {string} text of a LoRA or an embedding */
+function intoPrompt(text) {
+  const area = prompt();
+  area.setRangeText(
+    `${area.value && !/\s$/.test(area.value) ? " " : ""}${text}`,
+    area.value.length,
+    area.value.length,
+    "end",
+  );
+  area.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 /** Input pictures came or went: an engine that cannot edit gives way to one that can, and back. */
@@ -303,6 +326,7 @@ function requestOfForm() {
     negative_prompt: abilities.negative ? field("negative").value : undefined,
     steps: abilities.steps ? number("steps") : undefined,
     seed: (abilities.seed ? field("seed").value : "") || undefined, // a text: seeds exceed the whole numbers of scripts
+    params: parameters.chosen(),
   };
 }
 
@@ -371,6 +395,7 @@ export async function fill(request) {
   field("negative").value = request.negative_prompt ?? "";
   field("steps").value = String(request.steps ?? "");
   field("seed").value = request.seed ?? "";
+  parameters.use(request.params ?? {});
   focus();
   const isOther = request.model && request.model !== abilities.model;
   if (isOther && !(await useModel(request.model ?? ""))) return;

@@ -4,6 +4,7 @@ import { post, remove, tellRefusal } from "../common/api.js";
 import { byId, child, closest, find } from "../common/dom.js";
 import { t } from "../common/text.js";
 import { toast } from "../common/toast.js";
+import * as firstLook from "./first-look.js";
 import * as form from "./form.js";
 import * as gallery from "./gallery.js";
 import * as inputs from "./inputs.js";
@@ -89,6 +90,12 @@ const actions = {
     view.close();
     await form.fill(request);
     toast(t("filled"));
+  },
+  async describe() {
+    const id = view.shown();
+    view.close();
+    form.focus();
+    if (id) await firstLook.describe(id);
   },
   "as-input"() {
     const picture = view.picture();

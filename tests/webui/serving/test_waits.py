@@ -85,6 +85,7 @@ CALLS = [
     Call("GET", "/ollama/api/ps", counted=False, ends=SHORTLY),
     Call("GET", "/ollama/api/version", session=True, counted=False, ends=SHORTLY),
     Call("GET", "/api/v1/images/models", session=True, counted=False),
+    Call("GET", "/api/v1/images/parameters", session=True, counted=False, ends=SHORTLY),
     Call("GET", "/api/v1/images/config/url/verify", session=True),
     Call("POST", "/api/v1/images/verify", {"engine": "openai"}, session=True),
     Call("POST", "/openai/verify", {"key": "k"}, session=True),
