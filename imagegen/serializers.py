@@ -80,7 +80,7 @@ class ImageModelSerializer(serializers.Serializer[Any]):
 
 class ParameterChoiceSerializer(serializers.Serializer[Any]):
     value = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes it off the class
 
 
 class ParameterNeedsSerializer(serializers.Serializer[Any]):
@@ -95,7 +95,7 @@ class ParameterSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(
         choices=["choice", "number", "flag", "insert"], help_text="`insert`: its choice goes into the prompt"
     )
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the metaclass takes it off the class
     help = serializers.CharField(allow_blank=True)
     choices = ParameterChoiceSerializer(many=True)
     low = serializers.FloatField()

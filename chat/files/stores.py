@@ -12,10 +12,20 @@ from typing import Any
 from django.core.files.base import File as DjangoFile
 from django.core.files.storage import storages
 
-from providers.errors import Unavailable
+from providers.errors import NotFound, Unavailable
 from providers.process import file_store, storage_providers, waiting
+from providers.sentences import sentence as _
 
 logger = logging.getLogger(__name__)
+
+
+class ContentGone(NotFound, FileNotFoundError):
+    """The store no longer has the bytes of a file that the database knows."""
+
+    code = "content_gone"
+
+    def __init__(self) -> None:
+        super().__init__(_("The content of this file is gone. Ask your administrator, who may have a backup."))
 
 
 def write(name: str, content: bytes | DjangoFile) -> str:
@@ -41,14 +51,12 @@ def delete(name: str) -> None:
 
 
 def read(name: str) -> bytes:
-    """Read all the bytes. Raises FileNotFoundError."""
+    """Read all the bytes. Raises ContentGone, which is a FileNotFoundError too."""
     return b"".join(read_range(name, 0, None))
 
 
 def read_range(name: str, start: int, length: int | None) -> Iterator[bytes]:
-    """The bytes from `start`, `length` of them (None: to the end), in pieces. FileNotFoundError before the first
-    piece.
-    """
+    """The bytes from `start`, `length` of them (None: to the end), in pieces. ContentGone before the first piece."""
     storage = storages["default"]
     waiting.give_back()
     row = storage_providers.of(storage) or storage_providers.LOCAL
@@ -56,8 +64,11 @@ def read_range(name: str, start: int, length: int | None) -> Iterator[bytes]:
 
 
 def _guarded(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    with file_store.guarded():
-        yield from pieces
+    try:
+        with file_store.guarded():
+            yield from pieces
+    except FileNotFoundError as error:
+        raise ContentGone from error
 
 
 # --- listing ----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from chat.models import File
 from chat.tasks.ask import MAX_BYTES, text_of
 from imagegen.image_request import MAX_PROMPT
 from providers import catalogue, relay
-from providers.errors import ConfigurationError
+from providers.errors import NotFound
 from providers.facts import Caller, Route, Snapshot
 from providers.process import waiting
 from providers.sentences import sentence as _
@@ -23,7 +23,7 @@ the task, and use no headings. Write in {language}."""
 async def describe(caller: Caller, row: File, *, language: str) -> tuple[str, str]:
     """A prompt for this picture, in this language (`en`, `zh-hans`), and the id of the model that wrote it.
 
-    Raises ConfigurationError where no model of the caller's sees pictures, and what the call and reading the picture
+    Raises NotFound where no model of the caller's sees pictures, and what the call and reading the picture
     raise.
     """
     snapshot = await catalogue.snapshot()
@@ -43,12 +43,12 @@ async def describe(caller: Caller, row: File, *, language: str) -> tuple[str, st
 
 
 def model_that_sees(snapshot: Snapshot, caller: Caller, usual: str) -> Route:
-    """The usual model of the caller's if it may see pictures, else the first that does. Raises ConfigurationError."""
+    """The usual model of the caller's if it may see pictures, else the first that does. Raises NotFound."""
     routes = [route for route in snapshot.routes_for(caller) if not route.is_demo]
     own = next((route for route in routes if route.public_id == usual and route.vision is not False), None)
     seeing = own or next((route for route in routes if route.vision), None)
     if seeing is None:
-        raise ConfigurationError(
+        raise NotFound(
             _("No model that you may use can see pictures. Ask your administrator for one."), code="no_vision_model"
         )
     return seeing

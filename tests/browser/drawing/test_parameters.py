@@ -5,11 +5,11 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from chat import files
 from tests.browser.conftest import provider  # noqa: F401
 from tests.browser.test_access import violations
 from tests.fixtures.chat_page import ChatPage
 from tests.imagegen.conftest import make_engine, store
-from tests.imagegen.pages.test_views import make_picture
 from tests.upstream.openai import chat
 from tests.upstream.openai.images import drawn
 from tests.upstream.pictures import png
@@ -21,7 +21,7 @@ PHONE = {"width": 390, "height": 800}
 
 
 @pytest.fixture
-def engine(make_engine, upstream):  # noqa: F811
+def engine(make_engine, upstream):
     upstream.always(drawn(png(8, 8)), path=GENERATE)
     return make_engine(url=upstream.url, model="gpt-image-1")
 
@@ -69,8 +69,8 @@ def test_the_chip_offers_shape_count_and_parameters(open_page, provider, alice, 
     page.get_by_role("button", name="Picture", exact=True).click()
     page.get_by_role("button", name="Options: Picture").click()
     menu = page.locator("#options-image_generation")
-    menu.get_by_text("Wide", exact=True).click()
-    menu.get_by_text("2", exact=True).click()
+    menu.get_by_role("radio", name="Wide", exact=True).check()
+    menu.get_by_role("radio", name="2", exact=True).check()
     menu.get_by_label("Background").select_option("transparent")
     chosen = page.locator("[data-options='image_generation'] .chip-chosen")
     expect(chosen).to_have_text("Wide · 2 · Transparent")
@@ -88,7 +88,7 @@ def test_the_chip_offers_shape_count_and_parameters(open_page, provider, alice, 
 
 def test_a_picture_is_described_and_the_words_stand_in_the_form(open_page, connection, alice, engine, upstream):
     upstream.always(chat("A red kite over dunes"), path="/chat/completions")
-    picture = make_picture(alice, "kite")
+    picture = files.accept(alice, png(8, 8), name="kite.png")
     page = open_page(alice)
     page.goto(f"/images/{picture.pk}")
     page.get_by_role("button", name="Describe this picture").click()

@@ -147,6 +147,16 @@ def test_content_is_served_closed_to_scripts_and_to_strangers(db, alice, bob, ad
     assert Client().get(row.url).status_code == 401
 
 
+def test_content_that_the_store_lost_is_said_and_is_no_fault(db, alice, store):
+    row = files.accept(alice, png(), name="a.png")
+    stores.delete(row.storage_name)
+    client = client_of(alice)
+    for address in (row.url, f"{row.url}?download=1", f"{row.url}?w=128"):
+        answer = client.get(address)
+        assert (answer.status_code, answer.json()["code"]) == (404, "content_gone"), address
+    assert client.get(f"/api/v1/files/{row.pk}").status_code == 200
+
+
 @pytest.mark.parametrize("content", [b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7", b"PK\x03\x04"])
 def test_what_a_browser_could_run_comes_as_a_download(db, alice, content):
     row = files.accept(alice, content)

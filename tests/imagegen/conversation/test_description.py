@@ -4,12 +4,21 @@ import base64
 
 import pytest
 
-from providers.models import ChatModel, UsageRecord
+from chat import files
+from providers.models import ChatModel
 from tests.chat.talk import Talker
-from tests.imagegen.pages.test_views import make_picture
+from tests.imagegen.conftest import store  # noqa: F401  a fixture
 from tests.people import make_connection
+from tests.upstream.pictures import png
 
 ROUTE = "/api/v1/images/describe"
+
+
+pytestmark = pytest.mark.usefixtures("store")
+
+
+def make_picture(owner, name):
+    return files.accept(owner, png(8, 8), name=f"{name}.png")
 
 
 @pytest.fixture
@@ -32,7 +41,6 @@ def test_a_model_writes_the_prompt_of_a_picture_in_ones_language(talker, upstrea
     words, content = seen(upstream)
     assert language in words
     assert content.startswith(b"\x89PNG")
-    assert UsageRecord.objects.get().kind == "task"
 
 
 def test_a_model_that_sees_takes_the_place_of_one_that_does_not(talker, upstream, alice):
@@ -45,9 +53,9 @@ def test_a_model_that_sees_takes_the_place_of_one_that_does_not(talker, upstream
 
 def test_without_such_a_model_it_is_said(talker, upstream, alice):
     ChatModel.objects.update(vision=False)
-    refused = talker.send("POST", ROUTE, {"image": str(make_picture(alice, "boat").pk)}, status=503)
+    refused = talker.send("POST", ROUTE, {"image": str(make_picture(alice, "boat").pk)}, status=404)
     assert refused["code"] == "no_vision_model"
-    assert "can see pictures" in refused["message"]
+    assert "can see pictures" in refused["detail"]
     assert upstream.history == []
 
 

@@ -343,7 +343,11 @@ def test_the_chip_offers_the_mode_where_pictures_can_be_edited_and_the_engine_wh
         toggle = ImageHandler().toggle_for(caller_for_user(user))
         return toggle and {option.name: [str(one.label) for one in option.choices] for option in toggle.options}
 
-    modes = {"mode": ["Auto", "New picture", "Edit"]}
+    further = {
+        "shape": ["Automatic", "Square", "Landscape", "Portrait", "Wide", "Tall"],
+        "n": ["1", "2", "3", "4"],
+    }
+    modes = {"mode": ["Auto", "New picture", "Edit"], **further}
     with override("en"):
         assert offered(alice) == modes
         make_engine(name="Easel", access="private")
@@ -351,7 +355,7 @@ def test_the_chip_offers_the_mode_where_pictures_can_be_edited_and_the_engine_wh
         make_engine(name="Second")
         assert offered(alice) == modes | {"engine": ["Automatic", "Studio", "Second"]}
         ImageSettings.objects.update(edit_enabled=False)
-        assert offered(alice) == {"engine": ["Automatic", "Studio", "Second"]}
+        assert offered(alice) == further | {"engine": ["Automatic", "Studio", "Second"]}
         ImageSettings.objects.update(enabled=False)
         assert offered(bob) is None
 
