@@ -168,13 +168,13 @@ def described(
 
     One whose list is empty is left out: there is nothing to choose.
     """
-    found = []
+    fields = []
     for parameter in parameters:
         values = can.values.get(parameter.name) or lists.get(parameter.listed) or parameter.choices
         if parameter.kind in ("choice", "insert") and not values:
             continue
         chosen = last.get(parameter.name)
-        found.append(
+        fields.append(
             {
                 "name": parameter.name,
                 "kind": parameter.kind,
@@ -190,4 +190,4 @@ def described(
                 "last": chosen if isinstance(chosen, str | int | float | bool) else None,
             }
         )
-    return found
+    return fields

@@ -55,6 +55,7 @@ ROUTES: dict[str, dict[str, Any] | None] = {
     "api/v1/images/jobs/<str:job_id>/retry": {},
     "api/v1/images/jobs/<str:job_id>/cancel": NO_PICTURE,
     "api/v1/images/config/update": NO_PICTURE,
+    "api/v1/images/describe": NO_PICTURE,
     "api/v1/images/verify": NO_PICTURE,
     "api/v1/images/pictures/archive": NO_PICTURE,
     "api/v1/images/pictures/bulk": NO_PICTURE,

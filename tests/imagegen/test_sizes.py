@@ -25,7 +25,7 @@ def test_a_shape_is_the_nearest_size_that_the_model_draws(can, shape, standard, 
 
 
 @pytest.mark.parametrize("shape", ["1:1", "3:2", "2:3", "16:9", "9:16"])
-def test_every_size_of_a_shape_can_be_drawn(shape):
+def test_sizes_of_shapes_can_be_drawn(shape):
     for kind, models in (
         ("openai", ("gpt-image-2", "dall-e-3", "gpt-image-1")),
         ("gemini", ("gemini-2.5-flash-image",)),

@@ -245,7 +245,7 @@ class Automatic1111(Engine):
 
         Raises as `call`, except for a list that is not there.
         """
-        found: dict[str, list[str]] = {}
+        lists: dict[str, list[str]] = {}
         for name, paths in wire.LISTS.items():
             for path in paths:
                 try:
@@ -254,8 +254,8 @@ class Automatic1111(Engine):
                     if error.status not in (404, 405, 500):
                         raise
                     continue
-                found[name] = [*found.get(name, []), *wire.names_of(listed)]
-        return found
+                lists[name] = [*lists.get(name, []), *wire.names_of(listed)]
+        return lists
 
     def check(self, config: EngineConfig) -> EngineFinding:
         root, path, _rest = config.url.partition("/sdapi")

@@ -149,7 +149,7 @@ async function followMenu() {
   if (!filled.has(part))
     filled.set(
       part,
-      import("./chip-parameters.js").then(({ fill }) => fill(part, tab)),
+      import("./chip/parameters.js").then(({ fill }) => fill(part, tab)),
     );
   const follow = await filled.get(part);
   await follow?.(optionIn("engine"), Boolean(edited) || optionIn("mode") === "edit");
@@ -169,7 +169,7 @@ let estimates = false; // the line about time and price comes with the first pre
 async function estimate() {
   if (estimates || chip()?.getAttribute("aria-pressed") !== "true") return;
   estimates = true;
-  const { start } = await import("./chip-estimate.js");
+  const { start } = await import("./chip/estimate.js");
   start(() => edited?.id);
 }
 

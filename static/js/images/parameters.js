@@ -62,7 +62,7 @@ export function fieldsIn(holder, { changed, insert }) {
   }
 
   holder.addEventListener("change", ({ target }) => {
-    const parameter = offered.find((one) => control(one) === target);
+    const parameter = offered.find((parameter) => control(parameter) === target);
     if (parameter?.insert && target instanceof HTMLSelectElement && target.value) {
       insert(parameter.insert.replace("{}", target.value));
       target.value = "";

@@ -35,6 +35,7 @@ from imagegen.models import ImageJob
 from providers.models import ChatModel, Connection, MadeResponse, UsageRecord
 from tests import people
 from tests.imagegen.conftest import make_engine, store  # noqa: F401
+from tests.upstream.pictures import png
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("jobs_end")]
 EXAMPLES = 2
@@ -66,6 +67,8 @@ def things_of(user):
         chat.leaf = Message.objects.create(chat=chat, parent=question, role="assistant", content="So.", model="m1")
         chat.save()
     file = File.objects.filter(owner=user).first() or files.accept(user, b"Hello", name="hello.txt")
+    pictures = File.objects.filter(owner=user, content_type="image/png")
+    picture = pictures.first() or files.accept(user, png(8, 8), name="kite.png")
     job = ImageJob.objects.filter(user=user).first() or ImageJob.objects.create(user=user, state="succeeded")
     share, _ = Share.objects.get_or_create(chat=chat, defaults={"leaf": chat.leaf})
     memory = Memory.objects.filter(user=user).first() or Memory.objects.create(user=user, text="Likes tea.")
@@ -101,6 +104,7 @@ def things_of(user):
         "chat_id": str(chat.pk),
         "message_id": str(chat.leaf_id),
         "file_id": str(file.pk),
+        "picture_id": str(picture.pk),
         "job_id": str(job.pk),
         "share_id": str(share.pk),
         "memory_id": memory.pk,

@@ -154,6 +154,7 @@ BODIES = {
         "OPENAI_API_KEYS": [Name("sk-0123456789")],
         "OPENAI_API_CONFIGS": {"0": {"prefix_id": Name("p")}},
     },
+    "POST /api/v1/images/describe": {"image": Name("{picture_id}")},
     "POST /api/v1/images/pictures/bulk": {"action": "star", "ids": ["{file_id}"]},
     "POST /api/v1/images/pictures/archive": {"ids": ["{file_id}"]},
     "POST /api/v1/images/verify": {"engine": Name("openai"), "url": Name("{upstream}"), "key": Name("sk-0123456789")},

@@ -100,6 +100,7 @@ QUICK = (
     *("v1/models", "openai/models", "openai/v1/models", "api/models", "models", "openai/config"),
     *("api/v1/images/config", "api/v1/images/config/update", "api/v1/images/engines", "api/v1/images/estimate"),
     *("api/v1/images/jobs", "api/v1/images/pictures"),
+    "api/v1/images/describe",  # asks as the tasks do
     *(f"api/v1/chats/{name}" for name in ("<", "keep", "bulk", "trash")),
     *("api/v1/imports", "api/v1/exports", "api/v1/erasures", "api/v1/belongings", "api/v1/feedback", "api/v1/drafts"),
     *("api/v1/folders", "api/v1/shared", "api/v1/shares", "api/v1/preferences", "api/v1/memories", "api/v1/files"),

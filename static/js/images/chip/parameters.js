@@ -1,11 +1,11 @@
 // The model and its parameters in the menu of the chip *Picture*. They come when it is opened.
-import { insert } from "../chat/composer.js";
-import { get } from "../common/api.js";
-import { clone, partOf } from "../common/dom.js";
-import { t } from "../common/text.js";
-import { fieldsIn } from "./parameters.js";
+import { insert } from "../../chat/composer.js";
+import { get } from "../../common/api.js";
+import { clone, partOf } from "../../common/dom.js";
+import { t } from "../../common/text.js";
+import { fieldsIn } from "../parameters.js";
 
-/** @typedef {import("./conversation.js").PictureChoice} PictureChoice */
+/** @typedef {import("../conversation.js").PictureChoice} PictureChoice */
 
 /**
  * Fill a part of the menu, for the first engine.

@@ -1,6 +1,6 @@
 // What a picture takes and costs that the next message asks for: a line below the composer while the chip is pressed.
-import { all, byId, clone, closest, find } from "../common/dom.js";
-import * as estimate from "./estimate.js";
+import { all, byId, clone, closest, find } from "../../common/dom.js";
+import * as estimate from "../estimate.js";
 
 const FEATURE = "image_generation";
 const chip = () => find(`[data-feature="${FEATURE}"]`);
