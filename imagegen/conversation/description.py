@@ -16,8 +16,8 @@ from providers.sentences import sentence as _
 
 ASKED = """Describe this picture as a prompt for a text-to-image model, so that it would draw one like it.
 
-One paragraph: subject, setting, composition, light, colours, mood, style and medium. Say nothing about yourself or about
-the task, and use no headings. Write in {language}."""
+One paragraph: subject, setting, composition, light, colours, mood, style and medium. Say nothing about yourself or
+about the task, and use no headings. Write in {language}."""
 
 
 async def describe(caller: Caller, row: File, *, language: str) -> tuple[str, str]:
