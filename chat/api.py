@@ -1,6 +1,6 @@
 """Chats and messages as JSON, for the pages' scripts and for programs. Each view checks access and calls one verb."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -87,7 +87,7 @@ class ChatList(ChatView):
         """Newest first; with `q` as a search: best first, each with the `excerpt` where it says the words."""
         filters = search.ChatFilters.of(request.query_params)
         if words := request.query_params.get("q", "").strip():
-            return hit_page(request, words, filters, _hit_chat)
+            return hit_page(request, words, filters, _hit_chats)
         chats = search.chats_of(request.user, filters=filters)
         return ChatPages.respond(chats, self, lambda chat: serializers.FoundChatSerializer(chat).data)
 
@@ -120,17 +120,20 @@ class ChatList(ChatView):
         return Response(started, status.HTTP_201_CREATED)
 
 
-def hit_page(request: Request, words: str, filters: search.ChatFilters, shape: Callable[[search.Hit], Any]) -> Response:
+def hit_page(
+    request: Request, words: str, filters: search.ChatFilters, shape: Callable[[Sequence[search.Hit]], Any]
+) -> Response:
     """A page of a search, with the address of the next one."""
     size = ChatPages().get_page_size(request) or ChatPages.page_size
     page = search.find(request.user, words, filters=filters, cursor=request.query_params.get("cursor", ""), size=size)
     url = request.build_absolute_uri()
     following = replace_query_param(url, "cursor", page.cursor) if page.cursor else None
-    return Response({"results": [shape(hit) for hit in page.hits], "next": following})
+    return Response({"results": shape(page.hits), "next": following})
 
 
-def _hit_chat(hit: search.Hit) -> Any:
-    return serializers.FoundChatSerializer(hit.chat, context={"hit": hit}).data
+def _hit_chats(hits: Sequence[search.Hit]) -> Any:
+    by_chat = {hit.chat.pk: hit for hit in hits}
+    return serializers.FoundChatSerializer([hit.chat for hit in hits], many=True, context={"hits": by_chat}).data
 
 
 class Search(ChatView):
@@ -148,7 +151,7 @@ class Search(ChatView):
         """Chats that hold the words, best first, each with the best of its places."""
         filters = search.ChatFilters.of({"archived": "all", **request.query_params.dict()})
         words = request.query_params.get("q", "")
-        return hit_page(request, words, filters, lambda hit: serializers.HitSerializer(hit).data)
+        return hit_page(request, words, filters, lambda hits: serializers.HitSerializer(hits, many=True).data)
 
 
 class ChatDetail(ChatView):

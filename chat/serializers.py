@@ -136,7 +136,7 @@ class FoundChatSerializer(ChatSerializer):
 
     @extend_schema_field(ExcerptSerializer(allow_null=True))
     def get_excerpt(self, chat: Chat) -> dict[str, Any] | None:
-        hit = self.context.get("hit")
+        hit = self.context.get("hits", {}).get(chat.pk)
         return ExcerptSerializer(hit).data if hit is not None else None
 
 

@@ -19,14 +19,18 @@ FROM chat_search JOIN chat_searchentry e ON e.id = chat_search.rowid JOIN chat_c
 WHERE chat_search MATCH %s AND {conditions}
 ORDER BY chat_search.rowid DESC LIMIT %s
 """
+# The planner takes words that stand together in every message for rare ones, and would join all of their chats before
+# it sorts. OFFSET 0 keeps it from that: what matches is sorted by numbers alone, and rows are read up to the limit.
 POSTGRESQL = """
 SELECT newest.id, newest.chat_id, newest.message_id,
     ts_rank_cd(newest.vector, to_tsquery('simple', %s), 1) AS relevance
 FROM (
     SELECT e.id, e.chat_id, e.message_id, e.vector
-    FROM chat_searchentry e JOIN chat_chat c ON c.id = e.chat_id
-    WHERE e.vector @@ to_tsquery('simple', %s) AND {conditions}
-    ORDER BY e.id DESC LIMIT %s
+    FROM (
+        SELECT id FROM chat_searchentry WHERE vector @@ to_tsquery('simple', %s) ORDER BY id DESC OFFSET 0
+    ) matching JOIN chat_searchentry e ON e.id = matching.id JOIN chat_chat c ON c.id = e.chat_id
+    WHERE {conditions}
+    ORDER BY matching.id DESC LIMIT %s
 ) newest ORDER BY newest.id DESC
 """
 WITH_PICTURES = (

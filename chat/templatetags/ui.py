@@ -63,7 +63,13 @@ register.filter("cached_tokens", cached_of)
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """One icon of the sprite, hidden from screen readers: the control around it carries the name."""
-    return _drawn(name, static("icons.svg"))
+    return _drawn(name, _sprite())
+
+
+@lru_cache(maxsize=1)
+def _sprite() -> str:
+    """A page shows hundreds of icons, and each address of a static file is looked up and joined anew."""
+    return static("icons.svg")
 
 
 @lru_cache(maxsize=256)
@@ -117,7 +123,7 @@ def _button(inside: SafeString, attributes: dict[str, Any]) -> SafeString:
 
 
 def _icons(names: str) -> SafeString:
-    sprite = static("icons.svg")
+    sprite = _sprite()
     return SafeString("".join([_drawn(name, sprite) for name in names.split()]))
 
 
