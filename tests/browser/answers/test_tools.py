@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from chat.models import ToolServer
 from providers.models import ChatModel
 from tests import people
+from tests.browser.test_access import violations
 from tests.fixtures.chat_page import ChatPage
 from tests.upstream.tools import ToolServerProcess
 
@@ -37,6 +38,11 @@ def test_a_person_allows_a_call_after_a_reload_and_sees_what_it_did(servers, ope
     card = page.locator("[data-part='approval']")
     expect(card).to_contain_text("May “Add up” of Desk be called?")
     expect(card.locator("pre")).to_contain_text('"b": 3')
+    assert violations(page) == []
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.reload()
     expect(card).to_contain_text("May “Add up” of Desk be called?")
     once = card.get_by_role("button", name="Allow once")
