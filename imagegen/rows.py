@@ -1,11 +1,13 @@
 """An engine's row as the engine of its kind and a configuration for it."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Unpack
 
 from django.conf import settings
 
+from imagegen import sizes
 from imagegen.engines import ENGINES
 from imagegen.engines.base import Engine, EngineConfig
 from imagegen.image_request import AUTO
@@ -19,6 +21,7 @@ from providers.upstream import headers
 from providers.upstream.header_templates import is_template
 from providers.upstream.headers import CallPurpose
 
+SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?")
 RESPONSE_BYTES = 512 * 2**20  # the largest response of an upstream: ten large pictures as base64
 
 
@@ -40,6 +43,14 @@ def check_size(row: ImageEngine) -> None:
         config = EngineConfig(url=row.url, model=row.model, capabilities=row.capabilities, options=row.options)
         if problem := ENGINES[row.kind].capabilities(config).size_problem(AUTO):
             raise BadRequest(problem, param="size", code="not_supported")
+
+
+def size_of_shape(row: ImageEngine, shape: object, model: str) -> str:
+    """The size of this engine's model that is nearest to a `W:H`; empty without one. Raises BadRequest for no shape."""
+    if not isinstance(shape, str) or not SHAPE.fullmatch(shape):
+        raise BadRequest(_("Write the shape as 3:2."), param="shape")
+    config = config_of(row)
+    return sizes.of_shape(engine_of(row).capabilities(config, model), shape, config.size)
 
 
 def config_of(row: ImageEngine, **purpose: Unpack[CallPurpose]) -> EngineConfig:

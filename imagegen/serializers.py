@@ -53,6 +53,7 @@ class EstimateQuerySerializer(serializers.Serializer[Any]):
     engine = serializers.CharField(required=False, allow_blank=True, help_text="Name or id")
     model = serializers.CharField(required=False, allow_blank=True)
     size = serializers.CharField(required=False, allow_blank=True, help_text="1024x768, auto or empty")
+    shape = serializers.CharField(required=False, allow_blank=True, help_text="Instead of a size: 3:2")
     n = serializers.IntegerField(required=False, min_value=1, max_value=10)
     steps = serializers.IntegerField(required=False)
     quality = serializers.CharField(required=False, allow_blank=True, max_length=20)

@@ -119,6 +119,8 @@ def estimate(caller: Caller, values: Mapping[str, Any], *, inputs_given: int = 0
     name = str(values.get("engine") or "")
     engine = access.engine_for(caller, image_settings, name=name, editing=editing)
     pictures = (UNSEEN,) * inputs_given
+    if shape := values.get("shape"):
+        values = {**values, "size": rows.size_of_shape(engine, shape, str(values.get("model") or ""))}
     drawing = _prepared(caller, engine, ImageRequest.from_values({**values, "prompt": UNSAID}, images=pictures))
     return estimates.beforehand(engine, drawing, image_settings)
 

@@ -6,7 +6,6 @@ edited, before the model answers; the model is told the result. An error here do
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,7 @@ from chat.events import FileData
 from chat.files.pictures import sniff
 from chat.models import File, Message
 from chat.pipeline import Choice, Handler, Option, Starter, Toggle, Turn
-from imagegen import access, inputs, jobs, rows, sizes
+from imagegen import access, inputs, jobs, rows
 from imagegen.conversation import prompt, turn_jobs
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from imagegen.services import JobRequest
@@ -61,7 +60,6 @@ COUNT = Option(
     (Choice("", "1"), *(Choice(str(count), str(count)) for count in range(2, 5))),
     is_row=True,
 )
-A_SHAPE = re.compile(r"[1-9]\d?:[1-9]\d?")
 FETCH = http.Limits(connect=10, first_byte=30, idle=30, total=120)
 
 
@@ -212,11 +210,7 @@ def _chosen(row: ImageEngine, options: Mapping[str, Any], *, is_own: bool) -> di
     """
     values = {name: options[name] for name in ("n", *(("model", "params") if is_own else ())) if options.get(name)}
     if shape := options.get("shape"):
-        if not isinstance(shape, str) or not A_SHAPE.fullmatch(shape):
-            raise BadRequest(_("Write the shape as 3:2."), param="features")
-        config = rows.config_of(row)
-        can = rows.engine_of(row).capabilities(config, str(values.get("model") or ""))
-        values["size"] = sizes.of_shape(can, shape, config.size)
+        values["size"] = rows.size_of_shape(row, shape, str(values.get("model") or ""))
     return values
 
 

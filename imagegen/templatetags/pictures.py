@@ -15,7 +15,7 @@ from chat.models import File
 from chat.templatetags.ui import advice_on, frame_texts, module_preloads
 from imagegen import access
 from imagegen.engines import ENGINES
-from imagegen.models import ImageEngine, ImageJob
+from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from imagegen.pages import choices
 from providers import stored_errors
 from providers.authentication import caller_of
@@ -172,6 +172,13 @@ def takes_masks(request: HttpRequest) -> bool:
         return False
     engines = access.engines_for(caller, editing=True)
     return any(choice["mask"] for choice in choices.engine_choices(engines, editing=True))
+
+
+@register.simple_tag
+def asks_before_drawing() -> bool:
+    """Whether there is a limit above which pages ask first."""
+    image_settings = ImageSettings.load()
+    return image_settings.ask_above_cost is not None or image_settings.ask_above_pictures is not None
 
 
 @register.simple_tag

@@ -192,6 +192,7 @@ interface ImageRequest {
   engine: string;
   n?: number;
   size?: string;
+  shape?: string;
   model?: string;
   negative_prompt?: string;
   steps?: number;

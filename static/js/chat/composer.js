@@ -27,6 +27,27 @@ const stopped = new Set(); // answers that were stopped here: what is written th
  */
 export const contribute = (add) => contributions.push(add);
 
+/** @type {((request: MessageRequest) => Promise<boolean> | undefined)[]} */
+const questions = [];
+let asking = false;
+
+/**
+ * `ask(request)` may ask the person before a message is sent: whether to; undefined where there is nothing to ask.
+ * @param {(request: MessageRequest) => Promise<boolean> | undefined} ask
+ */
+export const askBefore = (ask) => questions.push(ask);
+
+/** @param {MessageRequest} request */
+async function isWanted(request) {
+  asking = true;
+  try {
+    for (const ask of questions) if ((await ask(request)) === false) return false;
+    return true;
+  } finally {
+    asking = false;
+  }
+}
+
 /** A main part was put in place. */
 export function open() {
   area().value = sessionStorage.getItem(draftKey()) ?? "";
@@ -145,6 +166,7 @@ const features = (which = "*") =>
 export async function submit(content, more = [], { now } = {}) {
   if (!content.trim() && attachments.isEmpty()) return;
   if (attachments.obstacle()) return toast(attachments.obstacle());
+  if (asking || !(await isWanted(requestOf(content, [], more)))) return;
   const waits = sending || Boolean(thread.runningId());
   if (waits && queue.isFull()) return queue.refuse();
   const taken = attachments.take();

@@ -4,7 +4,7 @@ import * as estimate from "./estimate.js";
 
 /**
  * → whether the person wants it all the same.
- * @param {ImageRequest} request
+ * @param {Partial<ImageRequest>} request
  * @returns {Promise<boolean>}
  */
 export async function agreed(request) {

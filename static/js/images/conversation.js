@@ -170,7 +170,15 @@ async function estimate() {
   if (estimates || chip()?.getAttribute("aria-pressed") !== "true") return;
   estimates = true;
   const { start } = await import("./chip/estimate.js");
-  start(() => edited?.id);
+  start(() => (chip()?.getAttribute("aria-pressed") === "true" ? wanted() : undefined));
+}
+
+/** The picture that the next message asks for, as the API estimates it. */
+function wanted() {
+  const { engine = "", model, params } = choice();
+  const own = engine === optionIn("engine") ? { model, params } : {};
+  const [n, shape] = [Number(optionIn("n")) || undefined, optionIn("shape") || undefined];
+  return { ...own, engine: optionIn("engine") || undefined, n, shape, image: edited ? [edited.id] : undefined };
 }
 
 /** @type {Record<string, (button: HTMLElement) => unknown>} */
@@ -186,6 +194,10 @@ const actions = {
   },
 };
 
+composer.askBefore(({ features }) => {
+  if (!features[FEATURE] || !document.getElementById("limit-dialog")) return undefined; // no limit, no question
+  return import("./chip/limit.js").then(({ isWanted }) => isWanted(wanted()));
+});
 composer.contribute(({ features }) => {
   const { engine = "", model, params } = choice();
   const asked = features[FEATURE];

@@ -13,8 +13,17 @@ const OPEN = ["queued", "running"];
  * @param {Partial<ImageRequest>} request
  * @returns {Promise<Estimate | undefined>}
  */
-export const of = ({ engine, model, size, n, steps, image, params }) => {
-  const asked = Object.entries({ engine, model, size, n, steps, quality: params?.quality, images: image?.length });
+export const of = ({ engine, model, size, shape, n, steps, image, params }) => {
+  const asked = Object.entries({
+    engine,
+    model,
+    size,
+    shape,
+    n,
+    steps,
+    quality: params?.quality,
+    images: image?.length,
+  });
   const query = new URLSearchParams(asked.flatMap(([name, value]) => (value ? [[name, String(value)]] : [])));
   return get(`/api/v1/images/estimate?${query}`).catch(() => undefined);
 };

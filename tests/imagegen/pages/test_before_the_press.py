@@ -91,6 +91,31 @@ def test_the_chat_tells_them_below_the_pressed_chip(open_page, provider, alice, 
     expect(page.locator(line)).not_to_be_visible()
 
 
+def test_a_chat_asks_once_above_the_limit_for_what_its_chip_has_chosen(open_page, provider, alice, studio, upstream):  # noqa: F811
+    ImageSettings.objects.update(ask_above_pictures=1, prompt_generation=False)
+    page = open_page(alice, viewport={"width": 390, "height": 800})
+    chat_page = ChatPage(page).open()
+    page.get_by_role("button", name="Picture", exact=True).click()
+    page.get_by_role("button", name="Options: Picture").click()
+    page.locator("#options-image_generation").get_by_role("radio", name="2", exact=True).check()
+    page.keyboard.press("Escape")
+    expect(page.locator("#picture-estimate")).to_contain_text("2 pictures · high quality")
+    dialog = page.locator("#limit-dialog")
+    page.locator("#message").fill("A red kite")
+    page.locator("#message").press("Enter")
+    expect(dialog).to_contain_text("2 pictures · high quality")
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#message")).to_have_value("A red kite")
+    assert upstream.asked("/images/generations") == []
+    page.locator("#message").press("Enter")
+    dialog.get_by_role("button", name="Draw", exact=True).click()
+    chat_page.settled()
+    expect(page.locator("#message")).to_have_value("")
+    assert upstream.asked("/images/generations")[0].json["n"] == 2
+
+
 def test_a_prompt_is_seen_before_it_is_drawn_and_can_be_taken_back(open_page, provider, alice, studio, upstream):  # noqa: F811
     ImageSettings.objects.update(prompt_template="Improve: {{prompt}}")
     upstream.always(chat('{"prompt": "A red kite above the sea"}'), path="/chat/completions")
