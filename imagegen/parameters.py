@@ -161,6 +161,14 @@ def of_model(kind: str, can: Capabilities) -> list[Parameter]:
     return [parameter for parameter in TABLE.get(kind, {}).values() if parameter.name in can.params]
 
 
+def meant(kind: str, params: Mapping[str, Any], *, editing: bool) -> dict[str, Any]:
+    """These values without parameters that are for new pictures alone, or for edits alone."""
+    known = TABLE.get(kind, {})
+    return {
+        name: value for name, value in params.items() if name not in known or known[name].for_edits in (None, editing)
+    }
+
+
 def described(
     parameters: Sequence[Parameter], can: Capabilities, lists: Mapping[str, Sequence[str]], last: Mapping[str, Any]
 ) -> list[dict[str, Any]]:

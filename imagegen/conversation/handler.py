@@ -17,7 +17,7 @@ from chat.events import FileData
 from chat.files.pictures import sniff
 from chat.models import File, Message
 from chat.pipeline import Choice, Handler, Option, Starter, Toggle, Turn
-from imagegen import access, inputs, jobs, rows
+from imagegen import access, inputs, jobs, parameters, rows
 from imagegen.conversation import prompt, turn_jobs
 from imagegen.models import ImageEngine, ImageJob, ImageSettings
 from imagegen.services import JobRequest
@@ -188,14 +188,16 @@ def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
     ):
         images = _pictures_shown(turn, history.branch_above(answer) if answer else [])
         if images:
-            images = images[: _most_inputs(turn.caller, image_settings, engine)]
+            most = _most_inputs(turn.caller, image_settings, engine, str(options.get("model") or ""))
+            images = images[: most if mode == "auto" else max(most, 1)]
     if mode == "edit" and not images:
         raise BadRequest(_("There is no picture in this conversation that could be edited."), code="no_picture")
     named = _engine_named(turn.caller, engine, editing=bool(images))
     row = access.engine_for(turn.caller, image_settings, name=named, editing=bool(images))
+    chosen = _chosen(row, options, editing=bool(images), is_own=named == engine)
     request = JobRequest(
         caller=turn.caller,
-        values={"prompt": turn_jobs.last_words(turn), "engine": named, **_chosen(row, options, is_own=named == engine)},
+        values={"prompt": turn_jobs.last_words(turn), "engine": named, **chosen},
         images=images,
         mask=options.get("mask") if images else None,
         context=turn_jobs.context_of(turn, answer),
@@ -203,12 +205,16 @@ def _read(turn: Turn) -> tuple[JobRequest, ImageSettings]:
     return request, image_settings
 
 
-def _chosen(row: ImageEngine, options: Mapping[str, Any], *, is_own: bool) -> dict[str, Any]:
+def _chosen(row: ImageEngine, options: Mapping[str, Any], *, editing: bool, is_own: bool) -> dict[str, Any]:
     """Count, size, model and parameters as the chip chose them; the last two are for the chosen engine alone.
+
+    Parameters that mean nothing for an edit, or for a new picture, are left out: which it becomes is decided here.
 
     Raises BadRequest for what is none.
     """
     values = {name: options[name] for name in ("n", *(("model", "params") if is_own else ())) if options.get(name)}
+    if isinstance(params := values.get("params"), Mapping):
+        values["params"] = parameters.meant(row.kind, params, editing=editing)
     if shape := options.get("shape"):
         values["size"] = rows.size_of_shape(row, shape, str(values.get("model") or ""))
     return values
@@ -220,10 +226,14 @@ def _engine_named(caller: Caller, name: str, *, editing: bool) -> str:
     return "" if chosen and not chosen.serves(editing=editing) else name
 
 
-def _most_inputs(caller: Caller, image_settings: ImageSettings, engine: str) -> int:
-    """The maximum of input pictures for the editing engine. Named ones beyond it are refused, others left out."""
-    row = access.engine_for(caller, image_settings, name=_engine_named(caller, engine, editing=True), editing=True)
-    return rows.engine_of(row).capabilities(rows.config_of(row), "").max_inputs
+def _most_inputs(caller: Caller, image_settings: ImageSettings, engine: str, model: str) -> int:
+    """The maximum of input pictures for the editing engine, 0 where the chosen model edits none. Named ones beyond it
+    are refused, others left out.
+    """
+    named = _engine_named(caller, engine, editing=True)
+    row = access.engine_for(caller, image_settings, name=named, editing=True)
+    can = rows.engine_of(row).capabilities(rows.config_of(row), model if named == engine else "")
+    return can.max_inputs if can.edit else 0
 
 
 def _pictures_shown(turn: Turn, branch: Sequence[Message]) -> list[File]:

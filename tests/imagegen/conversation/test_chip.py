@@ -31,3 +31,16 @@ def test_a_wrong_choice_of_the_chip_draws_nothing_and_says_so(talker, upstream, 
     assert upstream.asked(IMAGES) == []
     assert events_of(tab, message, "status")[-1]["error"] is True
     assert message["content"] == "I could not draw it."
+
+
+def test_a_model_that_cannot_edit_draws_anew_where_the_chip_leaves_it_open(talker, upstream):
+    upstream.always(drawn(RED), path=IMAGES)
+    _tab, message, started = reply(talker)
+    assert message["files"]
+    chosen = {"model": "dall-e-3", "params": {"style": "natural", "input_fidelity": "high"}}
+    tab = talker.listen()
+    second = talker.say(started["chat"]["id"], "now at night", features={"image_generation": chosen})
+    tab.until_done(second["message"]["id"])
+    assert upstream.asked("/images/edits") == []
+    sent = upstream.asked(IMAGES)[-1].json
+    assert (sent["model"], sent["style"], "input_fidelity" in sent) == ("dall-e-3", "natural", False)
