@@ -220,6 +220,8 @@ class ImageSettings(SettingsRow):
         validators=[MinValueValidator(0)],
     )
 
+    fail_over = models.BooleanField(_("another engine draws where one is down"), default=False)
+
     history = HistoricalRecords(m2m_fields=[groups], history_manager=FullHistory)
 
     class Meta:

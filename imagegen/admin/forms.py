@@ -171,6 +171,7 @@ class ImageSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = (
             "enabled", "edit_enabled", "engine", "edit_engine", "after_picture", "per_user", "groups",
             "prompt_generation", "prompt_template", "ask_above_cost", "ask_above_pictures",
+            "fail_over",
         )  # fmt: skip
         help_texts = {  # noqa: RUF012
             "enabled": gettext_lazy("Switches the pictures page, the API and pictures in chats on or off."),
@@ -181,6 +182,9 @@ class ImageSettingsForm(forms.ModelForm):  # type: ignore[type-arg]
             ),
             "ask_above_pictures": gettext_lazy(
                 "Pages ask once before they draw more pictures at a time. Empty: never."
+            ),
+            "fail_over": gettext_lazy(
+                "The next engine that its person may use and that can draw the same. It may belong to another provider."
             ),
             "prompt_template": gettext_lazy(
                 "Empty: the built-in one. {{MESSAGES:END:6}}, {{prompt}}, {{CURRENT_DATE}} and {{USER_NAME}} are "

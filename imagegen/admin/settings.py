@@ -19,6 +19,7 @@ class ImageSettingsAdmin(SingletonAdmin):
         (gettext_lazy("In conversations"), {"fields": ("after_picture", "prompt_generation", "prompt_template")}),
         (gettext_lazy("People"), {"fields": ("groups", "per_user")}),
         (gettext_lazy("Before drawing"), {"fields": ("ask_above_cost", "ask_above_pictures")}),
+        (gettext_lazy("When an engine is down"), {"fields": ("fail_over",)}),
     )
 
     def variables_of(self, row: ImageSettings) -> dict[str, str]:

@@ -128,6 +128,16 @@ def reread(job: ImageJob) -> ImageJob:
     return job
 
 
+def move(job: ImageJob, engine: ImageEngine, request: dict[str, Any]) -> bool:
+    """Put a running job of this process into another engine's queue; false when it has ended or is to be cancelled."""
+    ours = ImageJob.objects.filter(pk=job.pk, state=State.RUNNING, worker=worker(), cancel_requested=False)
+    values = {"engine": engine, "request": request, "upstream_id": "", "progress": {}, "started": None}
+    changed = ours.update(state=State.QUEUED, **values)
+    if changed:
+        job.state, job.engine, job.request, job.upstream_id = State.QUEUED, engine, request, ""
+    return bool(changed)
+
+
 def finish(
     job: ImageJob, state: str, *, error: dict[str, Any] | None = None, usage: dict[str, Any] | None = None
 ) -> bool:

@@ -75,11 +75,14 @@ class Dispatcher:
         with self.lock:
             held = self.held.get(job.pk)
             if held is None:
-                person = Caller(user_id=job.user_id, email="", name="", role="user", key_id=job.client_key)
-                check = partial(_check, job.engine_id, str(job.request.get("model") or ""))
-                permit = Permit(person, partial(self._fall, job.pk), check=check)
-                held = self.held[job.pk] = _OpenJob(JobFeed(job.pk, job.user_id), translation.get_language(), permit)
+                feed = JobFeed(job.pk, job.user_id)
+                held = self.held[job.pk] = _OpenJob(feed, translation.get_language(), self._permit_of(job))
             return held
+
+    def _permit_of(self, job: ImageJob) -> Permit:
+        person = Caller(user_id=job.user_id, email="", name="", role="user", key_id=job.client_key)
+        check = partial(_check, job.engine_id, str(job.request.get("model") or ""))
+        return Permit(person, partial(self._fall, job.pk), check=check)
 
     def held_of(self, job_id: Any) -> _OpenJob | None:
         with self.lock:
@@ -238,15 +241,27 @@ class Dispatcher:
         held.resumable = job.engine is not None and rows.engine_of(job.engine).resumable
 
         def live() -> None:
+            has_ended = True
             try:
-                worker.work(job, run, held.feed, resume=resume, language=held.language, hold=held.hold)
+                has_ended = worker.work(job, run, held.feed, resume=resume, language=held.language, hold=held.hold)
             finally:
-                self._release(job.pk)
+                if has_ended:
+                    self._release(job.pk)
+                else:
+                    self._wait_again(job, held)
                 self.wake.set()  # there is room for the next job
 
         held.feed.began()
         held.thread = threading.Thread(target=live, name=f"picture-{job.pk}", daemon=True)
         held.thread.start()
+
+    def _wait_again(self, job: ImageJob, held: _OpenJob) -> None:
+        """Its engine is down, and it waits for another one, to which its person's right is looked at from now on."""
+        permit = self._permit_of(job)
+        with self.lock:
+            held.permit, former = permit, held.permit
+            held.run, held.thread, held.resumable = None, None, False
+        former.close()
 
     def _adopt(self, job: ImageJob) -> None:
         """Take over a job of a dead process: resume it, keep it queued, or fail it with a reason."""

@@ -19,7 +19,7 @@ from imagegen import inputs, rows
 from imagegen.engines.base import Cancelled, EngineConfig, Run
 from imagegen.engines.events import Event, Learned, Notice, Picture, Progress, TokenUsage
 from imagegen.image_request import MAX_SEED, ImageRequest
-from imagegen.jobs import claims, estimates, results
+from imagegen.jobs import claims, estimates, failover, results
 from imagegen.jobs.feed import JobFeed
 from imagegen.jobs.shape import job_json
 from imagegen.models import ImageEngine, ImageJob
@@ -47,19 +47,19 @@ def make_run(job: ImageJob) -> Run:
     return Run(id=str(job.pk), deadline=time.monotonic() + limit, started=started)
 
 
-def work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, language: str | None, hold: Hold | None) -> None:
-    """Run the job to its end. Never raises; closes this thread's database connections. `hold`: of `budgets`, where
-    this process took the request.
+def work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, language: str | None, hold: Hold | None) -> bool:
+    """Run the job to its end, or until it waits for another engine: whether it has ended. Never raises; closes this
+    thread's database connections. `hold`: of `budgets`, where this process took the request.
     """
     waiting.mark_own_work()
     try:
         with translation.override(language) if language else translation.override(None):
-            _work(job, run, feed, resume=resume, hold=hold)
+            return _work(job, run, feed, resume=resume, hold=hold)
     finally:
         connections.close_all()
 
 
-def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, hold: Hold | None) -> None:
+def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, hold: Hold | None) -> bool:
     begun = time.monotonic()
     job_usage = JobUsage()
     fault: GatewayError | None = None
@@ -77,6 +77,8 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, hold: Hold | 
             claims.finish(job, ImageJob.State.CANCELLED)
     except GatewayError as error:
         tell_upstream(job)
+        if not resume and not job_usage.images and _moved(job, feed, error):
+            return False
         logger.info("Picture job %s failed: %s", job.pk, error.code)
         fault = error
         claims.finish(job, ImageJob.State.FAILED, error=error.message_body())
@@ -91,6 +93,27 @@ def _work(job: ImageJob, run: Run, feed: JobFeed, *, resume: bool, hold: Hold | 
     claims.reread(job)
     results.show_or_log(job)
     feed.end(job_json(job))
+    return True
+
+
+def _moved(job: ImageJob, feed: JobFeed, error: GatewayError) -> bool:
+    """Whether a job whose engine is down waits for another one now. The person is told, and the engine is marked."""
+    first = job.engine
+    if first is None or not failover.is_down(error):
+        return False
+    try:
+        other = failover.next_engine(job, callers.caller_for_user(job.user), *inputs.of_job(job))
+        if other is None or not claims.move(job, *other):
+            return False
+    except Exception:  # the first engine's error is the one that is told
+        logger.exception("Picture job %s finds no other engine", job.pk)
+        return False
+    health.write_now(
+        ImageEngine.objects.quietly().filter(pk=first.pk), last_checked=timezone.now(), **health.fault_columns(error)
+    )
+    names = {"first": first.name, "other": other[0].name}
+    feed.noticed(_("%(first)s cannot draw right now, so %(other)s draws this picture.") % names)
+    return True
 
 
 def lost() -> GatewayError:
