@@ -303,10 +303,16 @@ def _own(error: BaseException) -> GatewayError | None:
             untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
             return failures.network_error(failures.UNTRUSTED if untrusted else failures.NO_TLS)
         case requests.ConnectionError():
-            return failures.network_error(_reason(error))
+            return failures.timeout_error() if _is_late(error) else failures.network_error(_reason(error))
         case requests.exceptions.ChunkedEncodingError():
             return failures.network_error(failures.BROKEN)
     return None
+
+
+def _is_late(error: requests.ConnectionError) -> bool:
+    """Whether the time was over while the request was sent: urllib3 has that as the second word of its own error."""
+    cause = error.args[0] if error.args else None
+    return any(isinstance(word, TimeoutError) for word in getattr(cause, "args", ()))
 
 
 def _reason(error: requests.ConnectionError) -> Any:

@@ -37,17 +37,6 @@ let asking = false;
  */
 export const askBefore = (ask) => questions.push(ask);
 
-/** @param {MessageRequest} request */
-async function isWanted(request) {
-  asking = true;
-  try {
-    for (const ask of questions) if ((await ask(request)) === false) return false;
-    return true;
-  } finally {
-    asking = false;
-  }
-}
-
 /** A main part was put in place. */
 export function open() {
   area().value = sessionStorage.getItem(draftKey()) ?? "";
@@ -166,7 +155,26 @@ const features = (which = "*") =>
 export async function submit(content, more = [], { now } = {}) {
   if (!content.trim() && attachments.isEmpty()) return;
   if (attachments.obstacle()) return toast(attachments.obstacle());
-  if (asking || !(await isWanted(requestOf(content, [], more)))) return;
+  if (asking) return;
+  const asked = questions.flatMap((ask) => ask(requestOf(content, [], more)) ?? []);
+  if (!asked.length) return send(content, more, now); // at once: whoever sends another text puts back what is in the field
+  asking = true;
+  const answers = await Promise.all(asked).finally(() => {
+    asking = false;
+  });
+  if (answers.includes(false)) return;
+  const draft = area().value;
+  const sent = send(content, more, now);
+  if (draft !== content) write(draft);
+  return sent;
+}
+
+/**
+ * @param {string} content
+ * @param {string[]} more
+ * @param {boolean} [now]
+ */
+function send(content, more, now) {
   const waits = sending || Boolean(thread.runningId());
   if (waits && queue.isFull()) return queue.refuse();
   const taken = attachments.take();

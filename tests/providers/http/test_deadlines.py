@@ -94,6 +94,11 @@ def test_a_fetch_that_is_led_on_and_on_has_one_limit(upstream):
         http.fetch(f"{upstream.origin}/x", limits=Limits(total=0.5), trusted_origin=upstream.origin)
 
 
+def test_a_request_that_is_not_sent_in_time_is_late_and_not_broken_off():
+    with silent_listener() as url, pytest.raises(UpstreamTimeout):
+        http.request("POST", url, data=b"x" * 50_000_000, limits=Limits(total=0.2))
+
+
 # --- heads ------------------------------------------------------------------------------------------------------------
 
 LONG = {"X-Long": "a" * 16_384}
