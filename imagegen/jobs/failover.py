@@ -46,8 +46,7 @@ def next_engine(
             prepared = rows.engine_of(engine).prepare(rows.config_of(engine, caller=caller), request)
         except GatewayError:  # it cannot express this, or is not set up
             continue
-        kept = {name: value for name, value in job.request.items() if name not in prepared.values()}
-        return engine, {**kept, **prepared.values(), TRIED: sorted(tried)}
+        return engine, {**job.request, **prepared.values(), TRIED: sorted(tried)}
     return None
 
 
