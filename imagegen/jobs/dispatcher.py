@@ -108,13 +108,13 @@ class Dispatcher:
     def stop(self, timeout: float) -> None:
         """Cancel the jobs that this process draws, and wait until all its threads have ended."""
         self._end()
+        if self.thread is not None:
+            waiting.for_thread(self.thread, timeout)  # first: until it has ended it may begin another job
         with self.lock:
             running = [held.run for held in self.held.values() if held.run]
         for run in running:
             run.cancel()
         self.settle(timeout)
-        if self.thread is not None:
-            waiting.for_thread(self.thread, timeout)
         for job_id in list(self.held):
             self._release(job_id)
 
