@@ -129,7 +129,7 @@ export async function put(request, { sending, now }) {
   announce(t("queued"));
   const chat = thread.chatId();
   try {
-    await post(url(), { ...request, ...(position === undefined ? {} : { position }) });
+    await post(url(), { ...request, ...(position === undefined ? {} : { position }) }, {}, { keepalive: true });
     if (now && chat === thread.chatId()) await post(url(request.id, "/send"));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;

@@ -42,10 +42,13 @@ const json = async (response) =>
  * @param {string} url
  * @param {object} [data]
  * @param {Record<string, string>} [more] headers
+ * @param {{ keepalive?: boolean }} [how] `keepalive`: to its end, also when the page is left at that moment
  */
-async function call(method, url, data, more) {
+async function call(method, url, data, more, { keepalive } = {}) {
   const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": token(), ...more };
-  return json(await ask(url, { method, headers, body: data && JSON.stringify(data) }));
+  const body = data && JSON.stringify(data);
+  // The browser takes 64 kB of all such requests together.
+  return json(await ask(url, { method, headers, body, keepalive: keepalive && (body?.length ?? 0) < 15_000 }));
 }
 
 /**
@@ -64,8 +67,9 @@ export const get = (url) => call("GET", url);
  * @param {string} url
  * @param {object} [data]
  * @param {Record<string, string>} [headers]
+ * @param {{ keepalive?: boolean }} [how] see `call`
  */
-export const post = (url, data = {}, headers = {}) => call("POST", url, data, headers);
+export const post = (url, data = {}, headers = {}, how = {}) => call("POST", url, data, headers, how);
 
 /**
  * @param {string} url
